@@ -1,0 +1,58 @@
+"""Every exception of the provisioner. Each carries facts (file, line, key, hint), never only text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a source that a person wrote: `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    message: what, in one line, without a full stop; mark: where it was written; key: the dotted path of the key;
+    path: the host's path it is about; hint: what to do about it.
+    """
+
+    message: str
+    mark: Mark | None = None
+    key: str = ""
+    path: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = [str(self.mark)] if self.mark else []
+        what = [part for part in (self.key, self.path) if part]
+        line = ": ".join([*where, *what, self.message])
+        return f"{line}; {self.hint}" if self.hint else line
+
+
+class ProvisionError(Exception):
+    """Something that stops the work; `problems` holds every one that was found. Exit status 1."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class DataError(ProvisionError):
+    """The data, or the hierarchy it comes from, is wrong. Nothing was changed."""
+
+
+class HostError(ProvisionError):
+    """The host refused an operation, or is not as it has to be."""
+
+
+class LockHeldError(ProvisionError):
+    """Another apply holds the lock. Exit status 3."""

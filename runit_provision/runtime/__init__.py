@@ -1,0 +1,1 @@
+"""The Python runit: standard library only, installable and running alone."""

@@ -1,0 +1,28 @@
+"""What every test can ask for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from runit_provision.host import package
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def pytest_sessionstart() -> None:
+    """The tests prove the built wheel; a checkout on sys.path would hide what the wheel forgot."""
+    assert not Path(package.__file__).is_relative_to(CHECKOUT / "runit_provision"), "the tests import the checkout, not the installed wheel"
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runtime as a host has it: the folder of its tools, installed once under a temporary prefix."""
+    prefix = tmp_path_factory.mktemp("runtime")
+    prefix.parent.chmod(0o755)  # tools run as other users too
+    prefix.parent.parent.chmod(0o755)
+    prefix.chmod(0o755)
+    package.install(prefix=prefix, python=package.PYTHON if Path(package.PYTHON).exists() else sys.executable)
+    return prefix / "bin"

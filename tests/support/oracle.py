@@ -1,0 +1,27 @@
+"""Programs that nobody here wrote and that know the right answer. On CI a missing one is a failure, never a skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def program(name: str, *, package: str) -> str:
+    """Give the path of the program `name`; skip the test when it is missing, or fail it on CI."""
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    return found or absent(f"{name} is not installed (package {package})")
+
+
+def root(why: str) -> None:
+    """Skip the test unless root runs it, or fail it on CI."""
+    if os.geteuid() != 0:
+        absent(f"needs root: {why}")
+
+
+def absent(reason: str) -> str:
+    """Skip the test for `reason`, or fail it on CI."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
