@@ -14,7 +14,9 @@ CHECKOUT = Path(__file__).parents[1]
 
 def pytest_sessionstart() -> None:
     """The tests prove the built wheel; a checkout on sys.path would hide what the wheel forgot."""
-    assert not Path(package.__file__).is_relative_to(CHECKOUT / "runit_provision"), "the tests import the checkout, not the installed wheel"
+    assert not Path(package.__file__).is_relative_to(CHECKOUT / "runit_provision"), (
+        "the tests import the checkout, not the installed wheel"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """The shipped runtime, laid on a host: a byte-compiled copy that needs nothing but the system's python3.
 
-    PREFIX/lib/runit-provision/VERSION/runit_provision/runtime/...
-    PREFIX/lib/runit-provision/current -> VERSION
-    PREFIX/bin/{runsvdir,runsv,sv,svlogd,chpst,...}
+PREFIX/lib/runit-provision/VERSION/runit_provision/runtime/...
+PREFIX/lib/runit-provision/current -> VERSION
+PREFIX/bin/{runsvdir,runsv,sv,svlogd,chpst,...}
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ from runit_provision.runtime.cli.{module} import main
 
 sys.exit(main(sys.argv))
 """
-TOOLS = {"runsvdir": "runsvdir", "runsv": "runsv", "sv": "sv", "svlogd": "svlogd", "chpst": "chpst", "rsvlog": "rsvlog", "nsvlog": "rsvlog"}
+TOOLS = {
+    "runsvdir": "runsvdir",
+    "runsv": "runsv",
+    "sv": "sv",
+    "svlogd": "svlogd",
+    "chpst": "chpst",
+    "rsvlog": "rsvlog",
+    "nsvlog": "rsvlog",
+}
 """Each tool's name and the module of runtime.cli that is its main program."""
 
 
@@ -44,7 +52,9 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON) -> li
     foreign = [tool for tool in tools if os.path.lexists(tool) and not _is_ours(tool)]
     if foreign:
         hint = "give another --prefix"
-        raise HostError(*(Problem("a file that runit-provision did not install is in the way", path=str(tool), hint=hint) for tool in foreign))
+        raise HostError(
+            *(Problem("a file that runit-provision did not install is in the way", path=str(tool), hint=hint) for tool in foreign)
+        )
     _copy(on_host / version)
     _link(on_host / "current", version)
     binaries.mkdir(parents=True, exist_ok=True)

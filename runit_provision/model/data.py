@@ -17,7 +17,13 @@ class Table(dict[Any, Any]):
 
     __slots__ = ("mark", "marks")
 
-    def __init__(self, items: Iterable[tuple[Hashable, Any]] = (), *, marks: dict[Any, Mark] | None = None, mark: Mark | None = None) -> None:
+    def __init__(
+        self,
+        items: Iterable[tuple[Hashable, Any]] = (),
+        *,
+        marks: dict[Any, Mark] | None = None,
+        mark: Mark | None = None,
+    ) -> None:
         super().__init__(items)
         self.marks = marks if marks is not None else {}
         self.mark = mark

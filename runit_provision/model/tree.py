@@ -154,9 +154,9 @@ class RenderedTree:
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
-    def service(self, id: str) -> ServiceTree:
-        """Give the service `id`; KeyError when there is none."""
+    def service(self, name: str) -> ServiceTree:
+        """Give the service whose id is `name`; KeyError when there is none."""
         for service in self.services:
-            if service.id == id:
+            if service.id == name:
                 return service
-        raise KeyError(id)
+        raise KeyError(name)

@@ -1,11 +1,11 @@
 """`supervise/status` (20 bytes), `supervise/stat` and `supervise/pid`; runsv(8), and runsv.c's update_status.
 
-    0-11   TAI64N label of the last start of run, or of the last going down
-    12-15  pid, little endian; 0 when there is none
-    16     1 when paused
-    17     what is wanted: `u` or `d`
-    18     1 when TERM was sent and the process is still there
-    19     state: 0 down, 1 run, 2 finish
+0-11   TAI64N label of the last start of run, or of the last going down
+12-15  pid, little endian; 0 when there is none
+16     1 when paused
+17     what is wanted: `u` or `d`
+18     1 when TERM was sent and the process is still there
+19     state: 0 down, 1 run, 2 finish
 """
 
 from __future__ import annotations
