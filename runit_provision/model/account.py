@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`group` is the name of the primary group; `home` is an absolute path."""
+    """`group` is the name of the primary group; `home` and `shell` are absolute paths."""
 
     name: str
     uid: int
     gid: int
     group: str
     home: str
+    shell: str = "/bin/sh"

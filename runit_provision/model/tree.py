@@ -104,6 +104,8 @@ class Ensure(Enum):
     RUNNING = "running"
     STOPPED = "stopped"
     ABSENT = "absent"
+    ANY = "any"
+    """Whatever it is now: the data leaves that to the person who operates it, as a lone `down` does."""
 
 
 class OnChange(Enum):
