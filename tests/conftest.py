@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from runit_provision.host import package
+from runit_provision.host import interpreter, package
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -26,5 +25,5 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix.parent.chmod(0o755)  # tools run as other users too
     prefix.parent.parent.chmod(0o755)
     prefix.chmod(0o755)
-    package.install(prefix=prefix, python=package.PYTHON if Path(package.PYTHON).exists() else sys.executable)
+    package.install(prefix=prefix, python=interpreter.default())
     return prefix / "bin"

@@ -2,31 +2,35 @@
 
 PREFIX/lib/runit-provision/VERSION/runit_provision/runtime/...
 PREFIX/lib/runit-provision/current -> VERSION
+PREFIX/lib/runit-provision/manifest           every file of ours; `cd PREFIX; sha256sum -c` checks it
 PREFIX/bin/{runsvdir,runsv,sv,svlogd,chpst,...}
+
+The tools find their version through `current`, so one rename changes all of them at once and there is no moment without working
+tools. A version that was laid is never written again: other contents under the same number get a folder of their own beside it,
+because a supervisor that runs may still import from the old one. The manifest is written before what it names, and is what `remove`
+believes: what is not in it, or was changed since, is not ours and stays.
 """
 
 from __future__ import annotations
 
-import compileall
+import fcntl
 import os
-import py_compile
 import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata, resources
-from pathlib import Path
+from importlib.resources.abc import Traversable
+from itertools import count
+from pathlib import Path, PurePosixPath
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.host import manifest as files
+from runit_provision.host.interpreter import PYTHON, Interpreter, find
+from runit_provision.host.manifest import Manifest
+from runit_provision.host.rooted import on_host
 
-PYTHON = "/usr/bin/python3"
-_MARKER = "# Installed by runit-provision; `runit-provision runtime remove` takes it back."
-_LAUNCHER = """#!{python} -IS
-{marker}
-import sys
-
-sys.path.insert(0, {library!r})
-from runit_provision.runtime.cli.{module} import main
-
-sys.exit(main(sys.argv))
-"""
 TOOLS = {
     "runsvdir": "runsvdir",
     "runsv": "runsv",
@@ -38,62 +42,247 @@ TOOLS = {
 }
 """Each tool's name and the module of runtime.cli that is its main program."""
 
+LIBRARY = "lib/runit-provision"
+_MANIFEST = f"{LIBRARY}/manifest"
+_CURRENT = f"{LIBRARY}/current"
+_LAUNCHER = """#!{python} -IS
+# Laid by `runit-provision runtime install`; `runit-provision runtime remove` takes it back.
+import posix
+import sys
 
-def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON) -> list[Path]:
-    """Lay the runtime under `root`/`prefix`; give the tools' paths.
+sys.path.insert(0, {library!r} + posix.readlink({current!r}))
+from runit_provision.runtime.cli.{module} import main
 
-    Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here.
+sys.exit(main(sys.argv))
+"""
+_COMPILE = """
+import compileall, py_compile, sys
+mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+sys.exit(not compileall.compile_dir(sys.argv[1], quiet=1, stripdir=sys.argv[1], prependdir=sys.argv[2], invalidation_mode=mode))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What `install` did: the tools' paths, the name of the version's folder, and whether anything had to be written."""
+
+    tools: tuple[Path, ...]
+    version: str
+    changed: bool
+
+
+def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON) -> Installed:
+    """Lay the runtime under `root`/`prefix`. Doing it again changes nothing, or renews it without a moment's gap.
+
+    Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix`
+    cannot be written, or when `python` (a path of the host's) cannot run the tools.
     """
-    version = metadata.version("runit-provision")
-    library = prefix / "lib" / "runit-provision"
-    on_host = _beneath(root, library)
-    binaries = _beneath(root, prefix / "bin")
-    tools = [binaries / name for name in TOOLS]
-    foreign = [tool for tool in tools if os.path.lexists(tool) and not _is_ours(tool)]
-    if foreign:
-        hint = "give another --prefix"
-        raise HostError(
-            *(Problem("a file that runit-provision did not install is in the way", path=str(tool), hint=hint) for tool in foreign)
-        )
-    _copy(on_host / version)
-    _link(on_host / "current", version)
-    binaries.mkdir(parents=True, exist_ok=True)
-    for name, module in TOOLS.items():
-        text = _LAUNCHER.format(python=python, marker=_MARKER, library=str(library / "current"), module=module)
-        _replace(binaries / name, text.encode(), mode=0o755)
-    return tools
+    interpreter = find(python, root=root)
+    place = on_host(root, prefix)
+    launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
+    tools = tuple(place / path for path in launchers)
+    with _host_errors(), _opened(place) as manifest:
+        _refuse_foreign(manifest, launchers)
+        version, laid = _choose_version(manifest, _sources(), interpreter)
+        expected = {path: files.digest(content) for path, content in launchers.items()}
+        if laid and _is_current(manifest, version, expected):
+            return Installed(tools, version, changed=False)
+        fresh = not manifest.digests
+        try:
+            if not laid:
+                expected |= _lay_version(manifest, version, interpreter, prefix)
+            manifest.expect(expected)
+            manifest.write(place / _MANIFEST)
+            _switch(place / _CURRENT, version)
+            _lay_tools(manifest, launchers)
+        except BaseException:
+            if fresh:
+                _take_back(manifest)
+            raise
+        manifest.settle(expected)
+        manifest.write(place / _MANIFEST)
+    return Installed(tools, version, changed=True)
 
 
-def _beneath(root: Path, path: Path) -> Path:
-    return root / path.relative_to("/")
+def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
+    """Take back what `install` laid under `root`/`prefix`; give the files that were removed, none when nothing was installed.
+
+    Raises HostError naming each file that was changed since, which stays, after all the rest is gone.
+    """
+    place = on_host(root, prefix)
+    if not (place / _MANIFEST).exists():
+        return []
+    with _host_errors(), _opened(place) as manifest:
+        return _take_back(manifest)
 
 
-def _is_ours(tool: Path) -> bool:
+def look_up(path: str) -> dict[str, str | None]:
+    """Tell where each tool is found on `path` (folders, colon-separated), or None."""
+    return {name: shutil.which(name, path=path) for name in TOOLS}
+
+
+@contextmanager
+def _opened(place: Path) -> Iterator[Manifest]:
+    """Give the installation's manifest while no other install or remove runs; folders made for nothing go again."""
+    manifest = Manifest.read(place / _MANIFEST, place=place)
+    library = place / LIBRARY
+    while True:
+        manifest.make_folder(library)
+        descriptor = os.open(library, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if library.exists() and os.path.samestat(os.fstat(descriptor), library.stat()):
+            break
+        os.close(descriptor)  # a remove came between, and took the folder with it
+    held = Manifest.read(place / _MANIFEST, place=place)
+    held.made = held.made or manifest.made
     try:
-        return _MARKER.encode() in tool.read_bytes()
-    except OSError:
-        return False
+        yield held
+    finally:
+        if not (place / _MANIFEST).exists():
+            held.remove_folders()
+        os.close(descriptor)
 
 
-def _copy(target: Path) -> None:
-    package = target / "runit_provision"
-    shutil.rmtree(target, ignore_errors=True)
-    package.mkdir(parents=True)
-    with resources.as_file(resources.files("runit_provision") / "runtime") as source:
-        shutil.copytree(source, package / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "__init__.py").touch()
-    compileall.compile_dir(target, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+def _refuse_foreign(manifest: Manifest, launchers: Mapping[str, bytes]) -> None:
+    foreign = [manifest.place / path for path in launchers if os.path.lexists(manifest.place / path) and not manifest.holds(path)]
+    if foreign:
+        message = "a file that runit-provision did not install is in the way"
+        raise HostError(*(Problem(message, path=str(file), hint="give another --prefix, or move it away") for file in foreign))
 
 
-def _link(link: Path, target: str) -> None:
-    new = link.with_name(f".{link.name}.new")
+def _choose_version(manifest: Manifest, sources: Mapping[str, bytes], interpreter: Interpreter) -> tuple[str, bool]:
+    """Give the folder's name, and whether it is laid already.
+
+    It is the version's number; where that folder holds other contents (an edited file, another interpreter's bytecode), the number
+    with the contents' digest behind it, and a number behind that where even this was spoilt.
+    """
+    number = metadata.version("runit-provision")
+    contents = files.digest(repr(sorted(sources.items())).encode())[:8]
+    for spoilt in count(-1):
+        version = number if spoilt < 0 else f"{number}-{contents}" + f".{spoilt}" * bool(spoilt)
+        folder = f"{LIBRARY}/{version}/"
+        if not (manifest.place / folder).exists():
+            return version, False
+        ours = [path for path in manifest.digests if path.startswith(folder)]
+        laid = {path.removeprefix(folder) for path in ours if path.endswith(".py")}
+        compiled = any(path.endswith(f".cpython-{interpreter.version[0]}{interpreter.version[1]}.pyc") for path in ours)
+        if (
+            laid == set(sources)
+            and all(files.read(manifest.place / folder / path) == content for path, content in sources.items())
+            and all(manifest.holds(path) for path in ours)
+            and (compiled or not interpreter.compiler)
+        ):
+            return version, True
+    raise AssertionError("count never ends")
+
+
+def _is_current(manifest: Manifest, version: str, launchers: Mapping[str, str]) -> bool:
+    """True when `current` leads to `version`, and each tool is as it would be written."""
+    link = manifest.place / _CURRENT
+    return (
+        link.is_symlink()
+        and os.readlink(link) == version
+        and all(manifest.digests.get(path) == {digest} for path, digest in launchers.items())
+        and all(manifest.holds(path) and os.access(manifest.place / path, os.X_OK) for path in launchers)
+    )
+
+
+def _launcher(prefix: Path, interpreter: Interpreter, module: str) -> bytes:
+    library, current = f"{prefix / LIBRARY}/", str(prefix / _CURRENT)
+    return _LAUNCHER.format(python=interpreter.path, library=library, current=current, module=module).encode()
+
+
+def _sources() -> dict[str, bytes]:
+    """Give the runtime's files as the wheel holds them, and the package above it, which has nothing in it."""
+    found: dict[str, bytes] = {"runit_provision/__init__.py": b""}
+
+    def collect(folder: Traversable, beneath: PurePosixPath) -> None:
+        for item in folder.iterdir():
+            if item.is_dir():
+                collect(item, beneath / item.name)
+            elif item.name.endswith(".py"):
+                found[str(beneath / item.name)] = item.read_bytes()
+
+    collect(resources.files("runit_provision") / "runtime", PurePosixPath("runit_provision/runtime"))
+    return found
+
+
+def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, prefix: Path) -> dict[str, str]:
+    """Build the version beside its place, compile it, make it known, and rename it there; give the digests of its files."""
+    folder = manifest.place / LIBRARY / version
+    staged = files.beside(folder)
+    shutil.rmtree(staged, ignore_errors=True)
+    for path, content in _sources().items():
+        (staged / path).parent.mkdir(parents=True, exist_ok=True)
+        files.write(staged / path, content, mode=0o644)
+    if interpreter.compiler:
+        subprocess.run([interpreter.compiler, "-I", "-c", _COMPILE, str(staged), str(prefix / LIBRARY / version)], check=True)
+    laid: dict[str, str] = {}
+    for name, _, names in os.walk(staged):
+        os.chmod(name, 0o755)
+        for file in (Path(name, each) for each in names):
+            file.chmod(0o644)
+            laid[f"{LIBRARY}/{version}/{file.relative_to(staged)}"] = files.digest(file.read_bytes())
+    manifest.expect(laid)
+    manifest.write(manifest.place / _MANIFEST)
+    staged.rename(folder)
+    return laid
+
+
+def _switch(link: Path, target: str) -> None:
+    new = files.beside(link)
     new.unlink(missing_ok=True)
     new.symlink_to(target)
     new.replace(link)
 
 
-def _replace(path: Path, content: bytes, *, mode: int) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    new.chmod(mode)
-    new.replace(path)
+def _lay_tools(manifest: Manifest, launchers: Mapping[str, bytes]) -> None:
+    """Write all beside their places first, so that a full disk is met before the first is changed."""
+    manifest.make_folder(manifest.place / "bin")
+    tools = {manifest.place / path: content for path, content in launchers.items()}
+    try:
+        for tool, content in tools.items():
+            files.write(files.beside(tool), content, mode=0o755)
+        for tool in tools:
+            files.beside(tool).replace(tool)
+    finally:
+        files.remove(map(files.beside, tools))
+
+
+def _take_back(manifest: Manifest) -> list[Path]:
+    """Remove every file that is as it was laid, the tools first: none may be left without the library that it imports."""
+    place = manifest.place
+    changed = [path for path in manifest.digests if os.path.lexists(place / path) and not manifest.holds(path)]
+    ours = sorted((path for path in manifest.digests if path not in changed), key=lambda path: not path.startswith("bin/"))
+    removed = files.remove(place / path for path in ours)
+    versions = {PurePosixPath(path).parts[2] for path in ours if path.startswith(f"{LIBRARY}/")}
+    for version in versions:
+        _remove_leftovers(place / LIBRARY / version)
+    files.remove(files.beside(place / path) for path in (*ours, _CURRENT, _MANIFEST))
+    if changed:
+        message, hint = "changed since it was installed, so it stays", "remove it yourself if nobody needs it"
+        raise HostError(*(Problem(message, path=str(place / path), hint=hint) for path in changed))
+    files.remove([place / _CURRENT, place / _MANIFEST])
+    return removed
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a version has outside the manifest: a copy that was cut off, and bytecode that python cached itself."""
+    shutil.rmtree(files.beside(folder), ignore_errors=True)
+    for name, _, _ in os.walk(folder, topdown=False):
+        if Path(name).name == "__pycache__":
+            files.remove(Path(name).glob("*.pyc"))
+        if not os.listdir(name):
+            os.rmdir(name)
+
+
+@contextmanager
+def _host_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HostError(
+            Problem(error.strerror or str(error), path=str(error.filename or ""), hint="can the prefix be written?")
+        ) from error
+    except subprocess.CalledProcessError as error:
+        raise HostError(Problem("the interpreter could not compile the runtime", path=str(error.cmd[0]))) from error
