@@ -1,0 +1,52 @@
+"""`runit-provision runtime install | remove`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runit_provision.cli import options
+from runit_provision.cli.output import Format, Output, output_options
+
+
+@click.group()
+def command() -> None:
+    """Install or remove the shipped runtime: runsvdir, runsv, sv, svlogd, chpst, rsvlog.
+
+    pip puts only runit-provision on PATH, so a host's own runit is never shadowed unless you ask for it here.
+    """
+
+
+@command.command()
+@options.prefix
+@options.root
+@click.option("--python", metavar="EXE", help="The interpreter that the tools start with.  [default: /usr/bin/python3]")
+@output_options
+def install(*, prefix: Path, root: Path, python: str | None, output: Output) -> None:
+    """Lay the runtime under DIR/lib/runit-provision and its tools in DIR/bin.
+
+    Never over a file that it did not put there. Doing it again changes nothing, or renews the tools without a moment's gap.
+    """
+    from runit_provision.host import interpreter, package
+
+    done = package.install(prefix=prefix, root=root, python=python or interpreter.PYTHON)
+    if output.form is Format.JSON:
+        return output.json({"changed": done.changed, "version": done.version, "tools": [str(tool) for tool in done.tools]})
+    names = " ".join(tool.name for tool in done.tools)
+    state = "installed" if done.changed else "is installed already; nothing to do"
+    return output.line(f"runtime {done.version} {state}: {done.tools[0].parent}/ has {names}")
+
+
+@command.command()
+@options.prefix
+@options.root
+@output_options
+def remove(*, prefix: Path, root: Path, output: Output) -> None:
+    """Take back what `install` laid, and nothing else."""
+    from runit_provision.host import package
+
+    removed = package.remove(prefix=prefix, root=root)
+    if output.form is Format.JSON:
+        return output.json({"removed": [str(path) for path in removed]})
+    return output.line(f"{len(removed)} files removed" if removed else f"no runtime is installed under {prefix}; nothing to do")

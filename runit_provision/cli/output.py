@@ -1,0 +1,61 @@
+"""What is printed, and how: text for people, with colours on a terminal, or JSON for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import click
+
+
+class Format(Enum):
+    """For people or for programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Output:
+    """Standard output. A reader that goes away (`| head`) ends the printing, never the work."""
+
+    def __init__(self, *, form: Format, color: bool) -> None:
+        self.form = form
+        self.color = color
+
+    def line(self, text: str = "", **style: Any) -> None:
+        """Print a line; `style` is click.style's."""
+        try:
+            click.echo(click.style(text, **style) if style else text, color=self.color)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def json(self, value: Any) -> None:
+        """Print one JSON value."""
+        import json
+
+        self.line(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--format` and `--color`; it gets `output`, an Output."""
+    from functools import wraps
+
+    @click.option(
+        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people or for programs."
+    )
+    @click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Colours; auto: on a terminal, unless NO_COLOR is set.",
+    )
+    @wraps(command)
+    def run(*arguments: Any, form: str, color: str, **options: Any) -> Any:
+        colored = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+        return command(*arguments, output=Output(form=Format(form), color=colored), **options)
+
+    return run
