@@ -1,0 +1,55 @@
+"""svlogd's patterns, as its manual and its habits have them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runit_provision.runtime.wire import patterns
+
+MANUAL_LINE = b"tcpsvd: info: pid 1977 from 10.4.1.14"  # without the stamp, whose colons the pattern of the manual would stop at
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "matches"),
+    [
+        (b"*pid*", MANUAL_LINE, False),
+        (b"*: *: pid *", MANUAL_LINE, True),
+        (b"bougyman", b"bougyman", True),
+        (b"bougyman", b"bougyman came", False),
+        (b"bougyman", b"a bougyman", False),
+        (b"", b"", True),
+        (b"", b"x", False),
+        (b"*", b"", True),
+        (b"*", b"anything", True),
+        (b"a**b", b"axx*yyb", True),
+        (b"a**b", b"axxyyb", False),
+        (b"+ab", b"aaab", True),
+        (b"+ab", b"b", False),
+        (b"+ab", b"aaa", True),
+        (b"+aa", b"aaab", False),
+        (b"x+ab", b"x", False),
+        (b"++", b"+++", True),
+        (b"*++", b"xx++", True),
+        (b"*+a", b"xx+a", False),
+        (b"a+", b"a", False),
+        (b"*a", b"ba\0a", False),
+        (b"\xff*", b"\xff\0", True),
+    ],
+)
+def test_a_pattern_is_laid_on_the_whole_line(pattern: bytes, line: bytes, matches: bool) -> None:
+    assert patterns.match(pattern, line) is matches
+    assert bool(re.match(patterns.expression(pattern), line + b"\n")) is matches
+
+
+bytes_of_patterns = st.lists(st.sampled_from([b"a", b"b", b"*", b"+", b".", b"[", b"\\"]), max_size=9).map(b"".join)
+
+
+@given(pattern=bytes_of_patterns, line=bytes_of_patterns)
+def test_the_expression_asks_what_match_asks(pattern: bytes, line: bytes) -> None:
+    found = re.match(patterns.expression(pattern), line + b"\nab*+\n")
+    assert bool(found) is patterns.match(pattern, line)
+    assert found is None or b"\n" not in found[0]
