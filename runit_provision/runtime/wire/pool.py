@@ -1,0 +1,76 @@
+"""What the supervisor and a pool of loggers say to each other: one fixed-size record per message, over a SEQPACKET socket.
+
+The newest connection to a pool is its supervisor. The pool greets it with HAVE for each logger that it runs, re-sends what was not
+acknowledged, and says END; then events follow as they happen. A pool whose supervisor died goes on with every log.
+"""
+
+from __future__ import annotations
+
+import struct
+
+# The supervisor says:
+ADD = 1
+"""Start a logger; descriptors: the pool's own O_RDWR of the FIFO, and `log/`; name: the service directory's."""
+SIGNAL = 2
+"""value: a signal number, meant for the svlogd of this slot."""
+CLOSE = 3
+"""The service will not come back: read until EOF, then end; descriptor: an O_RDONLY of the FIFO in place of the O_RDWR."""
+ACK = 4
+"""ENDED was taken note of."""
+PING = 5
+QUIT = 6
+"""All loggers are gone: exit."""
+
+# The pool says:
+HAVE = 17
+"""value: CLOSING and PAUSED, or'ed."""
+END = 18
+ADDED = 19
+FAILED = 20
+"""value: errno; name: text for people. Counts as a logger that exited 111."""
+ENDED = 21
+"""value: a wait status."""
+PONG = 22
+SAYS = 23
+"""name: a warning, for stderr."""
+
+CLOSING = 1
+PAUSED = 2
+
+_RECORD = struct.Struct("<BxxxIiI256s")
+SIZE = _RECORD.size
+NAME_MAX = 256
+
+
+class Record:
+    """One message; `name` is cut to NAME_MAX bytes."""
+
+    __slots__ = ("name", "op", "slot", "value")
+
+    def __init__(self, op: int, *, slot: int = 0, value: int = 0, name: bytes = b"") -> None:
+        self.op = op
+        self.slot = slot
+        self.value = value
+        self.name = name[:NAME_MAX]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and pack(self) == pack(other)
+
+    def __hash__(self) -> int:
+        return hash(pack(self))
+
+    def __repr__(self) -> str:
+        return f"Record({self.op}, slot={self.slot}, value={self.value}, name={self.name!r})"
+
+
+def pack(record: Record) -> bytes:
+    """Give the SIZE bytes of `record`."""
+    return _RECORD.pack(record.op, record.slot, record.value, len(record.name), record.name)
+
+
+def unpack(data: bytes) -> Record:
+    """Read SIZE bytes; ValueError when there are fewer or more."""
+    if len(data) != SIZE:
+        raise ValueError(f"a pool record has {SIZE} bytes, not {len(data)}")
+    op, slot, value, length, name = _RECORD.unpack(data)
+    return Record(op, slot=slot, value=value, name=name[:length])
