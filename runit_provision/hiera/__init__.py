@@ -1,0 +1,39 @@
+"""hiera.yaml of version 5 without Puppet: read, interpolate, merge, look up, explain.
+
+The road of a lookup: `hierarchy` (layers, options, conversion) -> `layer` (levels and their files) -> `documents` (a file, read once)
+-> `interpolation` of what was found -> `merging`. `config` and `locations` say which files there are, `yaml_document` and
+`json_document` read them as Puppet does, with the place of every item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runit_provision.hiera.files import read_facts, read_yaml
+from runit_provision.hiera.hierarchy import Hierarchy
+from runit_provision.hiera.scope import Scope
+
+__all__ = ["Hierarchy", "open_hierarchy", "read_facts", "read_yaml"]
+
+
+def open_hierarchy(
+    config: Path,
+    *,
+    facts: Mapping[str, Any],
+    node: str,
+    environment: str = "production",
+    environment_path: Path | None = None,
+    modulepath: Sequence[Path] = (),
+    trusted: Mapping[str, Any] | None = None,
+    strict: bool = True,
+) -> Hierarchy:
+    """Open the hierarchy of the hiera.yaml at `config` as the node `node` with its facts sees it.
+
+    environment_path: a folder whose own hiera.yaml is the environment's layer; modulepath: folders of modules, whose hiera.yaml are
+    the modules' layers; trusted: trusted facts beside those that the node's name gives; strict: undefined variables and files without
+    a hash are errors, as in Puppet 8; False is as Puppet 7. Raises DataError when hiera.yaml cannot be read or is wrong.
+    """
+    scope = Scope(facts, node=node, environment=environment, trusted=trusted, strict=strict)
+    return Hierarchy(config, scope, environment=environment_path, modulepath=modulepath)

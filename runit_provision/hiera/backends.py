@@ -1,0 +1,31 @@
+"""What reads a level's files. A backend parses a text, and may open what it finds there (decrypt it)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runit_provision.hiera.files import Parser
+from runit_provision.hiera.json_document import parse_json
+from runit_provision.hiera.yaml_document import parse_yaml
+
+Opener = Callable[[str], str]
+"""Gives the plain text of a string that a file holds; DataError when it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """name: as hiera.yaml names it; parse: gives a text's value; opener: makes, from a level's options, what opens strings."""
+
+    name: str
+    parse: Parser
+    opener: Callable[[Mapping[str, Any]], Opener] | None = None
+    mapping_required: bool = False
+
+
+BACKENDS: dict[tuple[str, str], Backend] = {
+    ("data_hash", "yaml_data"): Backend("yaml_data", parse_yaml),
+    ("data_hash", "json_data"): Backend("json_data", parse_json, mapping_required=True),
+}
+"""By the kind of function and its name."""

@@ -1,0 +1,62 @@
+"""Reading data files: what is no readable text of the right form is a DataError that says where and what to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.json_document import parse_json
+from runit_provision.hiera.yaml_document import parse_yaml, place_of
+from runit_provision.model.data import Table
+
+Parser = Callable[[str, str], Any]
+"""Gives the value of a text; the second argument names the file in marks."""
+
+_HINTS = {
+    errno.ENOENT: "check the name; a relative one starts from the current directory",
+    errno.EACCES: "run as a user who may read it, or change its mode",
+    errno.EISDIR: "a data file is wanted here, not a directory",
+}
+
+
+def read_text(path: Path) -> str:
+    """Give the text of `path`, a byte order mark included. Raises DataError when it cannot be read or is not UTF-8."""
+    name = str(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        hint = _HINTS.get(error.errno or 0, "")
+        raise DataError(Problem(f"cannot read it: {error.strerror}", Mark(name, 1, 1), hint=hint)) from None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        mark = place_of(raw[: error.start].decode(), name, len(raw[: error.start].decode()))
+        raise DataError(Problem("not UTF-8", mark, hint="save the file as UTF-8")) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Give the value of a YAML file (a `.json` file is read as JSON), its containers as Table and Array with marks.
+
+    Raises DataError, with line and column, for what cannot be read.
+    """
+    return _parser(path)(read_text(path), str(path))
+
+
+def read_facts(path: Path) -> Table:
+    """Give the facts of a file as `facter --yaml` or `--json` prints it, or as `puppet facts` does (under `values`).
+
+    Raises DataError when it cannot be read or holds no hash of names.
+    """
+    facts = read_yaml(path)
+    if isinstance(facts, Table) and isinstance(facts.get("values"), Table) and "name" in facts:
+        facts = facts["values"]
+    if not isinstance(facts, Table):
+        raise DataError(Problem("facts are a hash of names and values", Mark(str(path), 1, 1), hint="as `facter --yaml` prints them"))
+    return facts
+
+
+def _parser(path: Path) -> Parser:
+    return parse_json if path.suffix == ".json" else parse_yaml

@@ -1,0 +1,199 @@
+"""The lookup itself: layers in their order, lookup_options, conversion, defaults.
+
+    global (hiera.yaml)  ->  environment (its hiera.yaml)  ->  the module that the key names  ->  the module's default_hierarchy
+
+Source: Puppet's documentation, "Lookup", and `puppet lookup` where that is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runit_provision.errors import DataError, Problem
+from runit_provision.hiera.config import read_config
+from runit_provision.hiera.convert import convert
+from runit_provision.hiera.documents import Documents
+from runit_provision.hiera.explain import Outline, Trace
+from runit_provision.hiera.interpolation import Interpolation, SecretText
+from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
+from runit_provision.hiera.layer import Layer
+from runit_provision.hiera.merging import HASH, Strategy, strategy
+from runit_provision.hiera.options import Entry, LookupOptions, checked, compiled
+from runit_provision.hiera.scope import Scope
+from runit_provision.model.data import Array, Sensitive, Table
+
+_NOTHING = object()
+_OPTIONS_KEY = Key(LOOKUP_OPTIONS, LOOKUP_OPTIONS, ())
+
+
+class Hierarchy:
+    """A hierarchy for one node. Files are read once; values that it gives are shared and must not be changed."""
+
+    def __init__(
+        self,
+        config: Path,
+        scope: Scope,
+        *,
+        environment: Path | None = None,
+        modulepath: Sequence[Path] = (),
+        documents: Documents | None = None,
+    ) -> None:
+        self._config = config
+        self._scope = scope
+        self._modulepath = modulepath
+        self._environment = environment
+        self._documents = documents or Documents()
+        self._layers = [Layer("Global", read_config(config), scope, self._documents)]
+        if environment and (environment / "hiera.yaml").exists():
+            self._layers.append(Layer("Environment", read_config(environment / "hiera.yaml"), scope, self._documents))
+        self._modules: dict[str, Layer | None] = {}
+        self._options: dict[str | None, LookupOptions] = {}
+
+    def lookup(self, key: str, *, merge: object = None, default_merge: object = None, default: Any = _NOTHING) -> Any:
+        """Give the value of `key`, with Sensitive around what is secret.
+
+        merge: a strategy's name or a hash with its options, before what lookup_options say; default_merge: if they say nothing.
+        default: what is given when nothing is found. Raises DataError when something is wrong, or nothing found and no default.
+        """
+        found = self.find(key, merge=merge, default_merge=default_merge)
+        if found is not None:
+            return found.value
+        if default is not _NOTHING:
+            return default
+        hint = "`lookup --explain` shows every level that was asked"
+        raise DataError(Problem("not found in any level", path=str(self._config), key=key, hint=hint))
+
+    def find(self, key: str, *, merge: object = None, default_merge: object = None) -> Found | None:
+        """Give what was found for `key` and where it was written, or None; otherwise as `lookup`."""
+        found = self._find(key, Interpolation(self._scope, self._looked_up), merge=merge, default_merge=default_merge)
+        return found and Found(_sealed(found.value) if self._encrypted() else found.value, found.mark)
+
+    def explain(self, key: str, *, merge: object = None, show_secrets: bool = False) -> str:
+        """Give an outline of the whole search for `key`: levels, files, merges, conversions, and the error if it ends in one."""
+        outline = Outline(show_secrets=show_secrets)
+        interpolation = Interpolation(self._scope, self._looked_up, outline)
+        try:
+            found = self._find(key, interpolation, merge=merge)
+            if found is None:
+                outline.note("Result: nothing was found for", key)
+            else:
+                outline.found("the result", _sealed(found.value))
+        except DataError as error:
+            for problem in error.problems:
+                outline.note("Error:", problem)
+        return outline.text()
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Give the keys that start with `prefix` in any file of the layers, in the order of their first appearance."""
+        module = parse_key(prefix).module if prefix else None
+        layers = [*self._layers, *filter(None, [self._module(module)] if module else [])]
+        names = [key for layer in layers for document in layer.documents() for key in document.table if isinstance(key, str)]
+        return [name for name in dict.fromkeys(names) if name.startswith(prefix) and name != LOOKUP_OPTIONS]
+
+    def for_node(self, node: str, facts: Mapping[str, Any]) -> Hierarchy:
+        """Give the hierarchy as another node sees it; files that were read are not read again."""
+        scope = Scope(facts, node=node, environment=str(self._scope.get("environment")), strict=self._scope.strict)
+        return Hierarchy(self._config, scope, environment=self._environment, modulepath=self._modulepath, documents=self._documents)
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What was odd so far, but no error."""
+        options = [problem for known in self._options.values() for problem in known.warnings]
+        return [*dict.fromkeys([*self._documents.warnings, *self._scope.warnings, *options])]
+
+    def _encrypted(self) -> bool:
+        return any(layer.encrypted for layer in [*self._layers, *filter(None, self._modules.values())])
+
+    def _looked_up(self, key: str, interpolation: Interpolation) -> Found | None:
+        return self._find(key, interpolation)
+
+    def _find(self, text: str, interpolation: Interpolation, *, merge: object = None, default_merge: object = None) -> Found | None:
+        trace = interpolation.trace
+        if text == LOOKUP_OPTIONS or text.startswith(LOOKUP_OPTIONS + "."):
+            trace.note(f"`{LOOKUP_OPTIONS}` cannot be looked up")
+            return None
+        key = parse_key(text)
+        if isinstance(key.root, int):
+            raise DataError(Problem("a key begins with a name, not with an index", key=text, hint="quote it: \"'1'.a\""))
+        entry = self._entry(key, interpolation)
+        with trace.step("Searching for", f'"{text}"'):
+            if merge is None and entry.merge is not None:
+                trace.note("Using the merge strategy of lookup_options")
+            chosen = next((said for said in (merge, entry.merge, default_merge) if said is not None), None)
+            found = self._searched(key, strategy(chosen, entry.mark, text), interpolation)
+            return found if found is None or entry.convert_to is None else self._converted(found, entry, text, trace)
+
+    def _searched(self, key: Key, chosen: Strategy, interpolation: Interpolation) -> Found | None:
+        found = chosen.search(
+            ["global", "environment", "module"], lambda place: self._ask(place, key, chosen, interpolation), interpolation.trace
+        )
+        found = found and dig(found, key.segments, key.text, interpolation.trace)
+        return found if found is not None else self._module_default(key, interpolation)
+
+    def _ask(self, place: str, key: Key, chosen: Strategy, interpolation: Interpolation, module: str | None = None) -> Found | None:
+        match place:
+            case "global":
+                layer: Layer | None = self._layers[0]
+            case "environment":
+                layer = self._layers[1] if len(self._layers) > 1 else None
+            case _:
+                name = module or key.module
+                layer = self._module(name) if name else None
+        return layer.search(key, chosen, interpolation) if layer else None
+
+    def _module(self, name: str) -> Layer | None:
+        if name not in self._modules:
+            path = next((path for folder in self._modulepath if (path := folder / name / "hiera.yaml").exists()), None)
+            layer = (
+                Layer(f'Module "{name}"', read_config(path, module=True), self._scope, self._documents, module=name) if path else None
+            )
+            self._modules[name] = layer
+        return self._modules[name]
+
+    def _module_default(self, key: Key, interpolation: Interpolation) -> Found | None:
+        layer = self._module(key.module) if key.module else None
+        if layer is None or not layer.has_defaults:
+            return None
+        with interpolation.trace.step("Searching the default_hierarchy of", layer.name):
+            quiet = Interpolation(self._scope, self._looked_up)
+            options = compiled(checked(layer.search(_OPTIONS_KEY, HASH, quiet, defaults=True), key.module))
+            chosen = strategy(options.of(key).merge, options.of(key).mark, key.text)
+            found = layer.search(key, chosen, interpolation, defaults=True)
+        return found and dig(found, key.segments, key.text, interpolation.trace)
+
+    def _entry(self, key: Key, interpolation: Interpolation) -> Entry:
+        """What lookup_options say about `key`; they are gathered once for each module."""
+        if key.module not in self._options:
+            with interpolation.trace.step("Searching for", f'"{LOOKUP_OPTIONS}"'):
+                self._options[key.module] = self._gathered(key.module, interpolation)
+        return self._options[key.module].of(key)
+
+    def _gathered(self, module: str | None, outer: Interpolation) -> LookupOptions:
+        interpolation = Interpolation(self._scope, self._looked_up, outer.trace)
+        merged: Found | None = None
+        for place in ("global", "environment", "module"):
+            found = self._ask(place, _OPTIONS_KEY, HASH, interpolation, module)
+            options = checked(found, module if place == "module" else None)
+            if options is not None and found is not None:
+                merged = Found(HASH.merged(merged.value, options, found.mark) if merged else options, found.mark)
+        return compiled(merged.value if merged else None)
+
+    def _converted(self, found: Found, entry: Entry, key: str, trace: Trace) -> Found:
+        assert entry.convert_to is not None
+        trace.note("Converting to", entry.convert_to[0])
+        return Found(convert(found.value, entry.convert_to, found.mark or entry.mark, key), found.mark)
+
+
+def _sealed(value: Any) -> Any:
+    """Give the value with every decrypted text inside of a Sensitive."""
+    match value:
+        case SecretText():
+            return Sensitive(str(value))
+        case Table():
+            return Table([(key, _sealed(item)) for key, item in value.items()], marks=value.marks, mark=value.mark)
+        case Array():
+            return Array(map(_sealed, value), marks=value.marks, mark=value.mark)
+        case _:
+            return value

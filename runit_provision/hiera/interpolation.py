@@ -1,0 +1,243 @@
+"""`%{...}` in values, in hash keys and in hiera.yaml.
+
+    %{name.sub}        a variable            %{lookup('key')}   another key, as text (also `hiera`)
+    %{literal('%')}    the text itself       %{alias('key')}    another key's value, if the string is nothing else
+
+Source: Puppet's documentation, "Interpolation", and `puppet lookup` where that is silent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.explain import SILENT, Trace
+from runit_provision.hiera.keys import Found, dig, split
+from runit_provision.model.data import Array, Sensitive, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runit_provision.hiera.scope import Scope
+
+_EXPRESSION = re.compile(r"%\{([^}]*)\}")
+_CALL = re.compile(r"^(\w+)\((?:\"([^\"]+)\"|'([^']+)')\)$", re.MULTILINE | re.ASCII)
+_EMPTY = frozenset({"", "::", '""', "''", '"::"', "'::'"})
+_METHODS = ("lookup", "hiera", "alias", "literal", "scope")
+
+Lookup = Callable[[str, "Interpolation"], Found | None]
+"""Looks up a key within an interpolation; None when it is not found."""
+
+
+class SecretText(str):
+    """Text that came out of an encrypted value; what is interpolated from it is secret too."""
+
+    __slots__ = ()
+
+
+class Interpolation:
+    """Interpolates values for one lookup; it remembers the names on its way, so that a circle is found."""
+
+    __slots__ = ("_lookup", "_names", "scope", "trace")
+
+    def __init__(self, scope: Scope, lookup: Lookup | None, trace: Trace = SILENT) -> None:
+        """`lookup` of None forbids the functions, as hiera.yaml does."""
+        self.scope = scope
+        self.trace = trace
+        self._lookup = lookup
+        self._names: list[str] = []
+
+    @contextmanager
+    def entered(self, name: str, mark: Mark | None = None) -> Iterator[None]:
+        """Within this, `name` is being resolved; raises DataError when it is already."""
+        if name in self._names:
+            circle = " -> ".join([*self._names, name])
+            raise DataError(Problem(f"recursive lookup: {circle}", mark, hint="break the circle"))
+        self._names.append(name)
+        try:
+            yield
+        finally:
+            self._names.pop()
+
+    def value(self, value: Any, mark: Mark | None = None) -> Any:
+        """Give `value` with every `%{...}` replaced; containers are new and keep their marks."""
+        match value:
+            case str():
+                return self.text(value, mark) if "%{" in value else value
+            case Table():
+                return self._table(value)
+            case Array():
+                marks = [*value.marks, *[mark] * (len(value) - len(value.marks))]
+                items = (self.value(item, place) for item, place in zip(value, marks, strict=True))
+                return Array(items, marks=list(value.marks), mark=value.mark)
+            case dict():
+                return {self.value(key, mark): self.value(item, mark) for key, item in value.items()}
+            case list():
+                return [self.value(item, mark) for item in value]
+            case _:
+                return value
+
+    def _table(self, table: Table) -> Table:
+        result = Table(mark=table.mark)
+        for key, item in table.items():
+            mark = table.marks.get(key)
+            name = self.value(key, mark)
+            result[name] = self.value(item, mark)
+            if mark:
+                result.marks[name] = mark
+        return result
+
+    def text(self, text: str, mark: Mark | None = None) -> Any:
+        """Give `text` with every `%{...}` replaced: a string, or any value when an alias is the whole of it."""
+        with self.trace.step("Interpolation on", text):
+            parts: list[str] = []
+            secret = isinstance(text, SecretText)
+            end = 0
+            for expression in _EXPRESSION.finditer(text):
+                inside = expression[1].strip(" \t\r\n\f\v\0")
+                whole = expression[0] == text
+                if inside in _EMPTY:
+                    value: Any = ""
+                else:
+                    method, argument = self._call(inside, mark)
+                    if method == "alias":
+                        if not whole:
+                            raise DataError(
+                                Problem("%{alias(...)} must be the whole string", mark, hint="use %{lookup(...)} inside of text")
+                            )
+                        return self._looked_up(argument, mark)
+                    value = self._resolved(method, argument, mark)
+                secret = secret or isinstance(value, SecretText)
+                parts += [text[end : expression.start()], value if isinstance(value, str) else as_text(value)]
+                end = expression.end()
+            result = "".join([*parts, text[end:]])
+            return SecretText(result) if secret else result
+
+    def _call(self, inside: str, mark: Mark | None) -> tuple[str, str]:
+        call = _CALL.search(inside)
+        if not call:
+            return "scope", inside
+        if self._lookup is None:
+            raise DataError(
+                Problem("functions cannot be used here", mark, hint="hiera.yaml knows only variables, as %{facts.os.family}")
+            )
+        if call[1] not in _METHODS:
+            raise DataError(Problem(f"unknown interpolation method `{call[1]}`", mark, hint=f"known are {', '.join(_METHODS)}"))
+        return call[1], call[2] or call[3]
+
+    def _resolved(self, method: str, argument: str, mark: Mark | None) -> Any:
+        match method:
+            case "literal":
+                value: Any = argument
+            case "scope":
+                value = self.variable(argument, mark)
+            case _:
+                value = self._looked_up(argument, mark)
+        with self.entered(f"scope:{argument}" if method == "scope" else argument, mark):
+            return self.value(value, mark)
+
+    def _looked_up(self, key: str, mark: Mark | None) -> Any:
+        assert self._lookup is not None
+        try:
+            found = self._lookup(key, self)
+        except DataError as error:
+            raise DataError(*(_placed(problem, mark) for problem in error.problems)) from None
+        return "" if found is None else found.value
+
+    def variable(self, name: str, mark: Mark | None = None) -> Any:
+        """Give what the dotted `name` leads to in the scope, None when nothing is there."""
+        root, *segments = split(name, mark)
+        value = self.scope.get(root, mark)
+        self.trace.found(f"variable {root}", value)
+        if value is None or not segments:
+            return value
+        found = dig(Found(value, mark), segments, name, self.trace)
+        return found.value if found else None
+
+
+def _placed(problem: Problem, mark: Mark | None) -> Problem:
+    """The problem at `mark`, unless it knows a place."""
+    return problem if problem.mark else Problem(problem.message, mark, problem.key, problem.path, problem.hint)
+
+
+def as_text(value: Any) -> str:
+    """Give the text that Ruby makes of a value within a string."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case Sensitive():
+            return str(value)
+        case _:
+            return inspect(value)
+
+
+def inspect(value: Any) -> str:
+    """Give the text of Ruby's `inspect` for plain data."""
+    match value:
+        case None:
+            return "nil"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return ruby_float(value)
+        case str():
+            return _quoted(value)
+        case list():
+            return "[" + ", ".join(map(inspect, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{inspect(key)}=>{inspect(item)}" for key, item in value.items()) + "}"
+        case _:
+            return str(value)
+
+
+_ESCAPES = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\n": "\\n",
+    "\t": "\\t",
+    "\r": "\\r",
+    "\x1b": "\\e",
+    "\x07": "\\a",
+    "\x08": "\\b",
+    "\x0b": "\\v",
+    "\x0c": "\\f",
+}
+
+
+def _quoted(text: str) -> str:
+    escaped = "".join(_ESCAPES.get(sign) or (sign if sign.isprintable() else _numbered(sign)) for sign in text)
+    return '"' + re.sub(r"#(?=[{$@])", r"\\#", escaped) + '"'
+
+
+def _numbered(sign: str) -> str:
+    code = ord(sign)
+    if code <= 0x7F:
+        return f"\\x{code:02X}"
+    return f"\\u{code:04X}" if code <= 0xFFFF else f"\\u{{{code:X}}}"
+
+
+def ruby_float(value: float) -> str:
+    """Give the text that Ruby's Float#to_s gives: exponents from 1e16 on and below 1e-4, always with a fraction."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent and (value == 0 or 1e-4 <= abs(value) < 1e16):
+        return mantissa
+    if not exponent:
+        mantissa, _, exponent = f"{value:.16e}".partition("e")
+        mantissa = mantissa.rstrip("0")
+    if "." not in mantissa:
+        mantissa += ".0"
+    elif mantissa.endswith("."):
+        mantissa += "0"
+    return f"{mantissa}e{int(exponent):+03d}"

@@ -1,0 +1,126 @@
+"""JSON as Puppet reads it, every item with its place; comments are allowed, as Ruby's parser allows them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from json import JSONDecodeError
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any, NoReturn
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.model.data import Array, Table
+
+_BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def parse_json(text: str, file: str) -> Any:
+    """Give the value of `text`; `file` names it in marks. Raises DataError with the place of the first fault."""
+    reader = _Reader(text, file)
+    try:
+        return reader.document()
+    except RecursionError:
+        raise DataError(Problem("nested too deeply", Mark(file, 1, 1))) from None
+
+
+class _Reader:
+    """Reads one text; `_at` is the position of the next character."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
+        self._file = file
+        self._at = 0
+        self._lines = [0, *(newline.end() for newline in re.finditer("\n", text))]
+
+    def document(self) -> Any:
+        self._skip()
+        value = self._value()
+        self._skip()
+        if self._at < len(self._text):
+            self._fail("something follows the end of the data")
+        return value
+
+    def _fail(self, what: str, at: int | None = None, hint: str = "look for a missing comma, quote or bracket") -> NoReturn:
+        raise DataError(Problem(f"not JSON: {what}", self._mark(at), hint=hint))
+
+    def _mark(self, at: int | None = None) -> Mark:
+        position = self._at if at is None else at
+        line = bisect_right(self._lines, position)
+        return Mark(self._file, line, position - self._lines[line - 1] + 1)
+
+    def _skip(self) -> None:
+        found = _BLANK.match(self._text, self._at)
+        assert found
+        self._at = found.end()
+
+    def _take(self, token: str) -> bool:
+        self._skip()
+        if self._text.startswith(token, self._at):
+            self._at += len(token)
+            return True
+        return False
+
+    def _value(self) -> Any:
+        match self._text[self._at : self._at + 1]:
+            case "{":
+                return self._table()
+            case "[":
+                return self._array()
+            case '"':
+                return self._string()
+        for word, value in _WORDS.items():
+            if self._take(word):
+                return value
+        return self._number()
+
+    def _number(self) -> int | float:
+        found = _NUMBER.match(self._text, self._at)
+        if not found:
+            self._fail("a value is missing")
+        self._at = found.end()
+        return float(found[0]) if found[2] or found[3] else int(found[0])
+
+    def _string(self) -> str:
+        try:
+            value: str
+            value, self._at = scanstring(self._text, self._at + 1)
+        except JSONDecodeError as error:
+            self._fail(error.msg, error.pos)
+        return value
+
+    def _array(self) -> Array:
+        result = Array(mark=self._mark())
+        self._at += 1
+        if self._take("]"):
+            return result
+        while True:
+            self._skip()
+            result.marks.append(self._mark())
+            result.append(self._value())
+            if self._take("]"):
+                return result
+            if not self._take(","):
+                self._fail("`,` or `]` is missing")
+
+    def _table(self) -> Table:
+        result = Table(mark=self._mark())
+        self._at += 1
+        if self._take("}"):
+            return result
+        while True:
+            self._skip()
+            place = self._mark()
+            if not self._text.startswith('"', self._at):
+                self._fail("a key in double quotes is missing")
+            key = self._string()
+            if not self._take(":"):
+                self._fail("`:` is missing")
+            self._skip()
+            result[key] = self._value()
+            result.marks[key] = place
+            if self._take("}"):
+                return result
+            if not self._take(","):
+                self._fail("`,` or `}` is missing")

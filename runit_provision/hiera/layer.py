@@ -1,0 +1,115 @@
+"""One hiera.yaml at work for one node: its levels, each with its files, asked in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.backends import Opener
+from runit_provision.hiera.config import Config, Level
+from runit_provision.hiera.documents import Document, Documents
+from runit_provision.hiera.interpolation import Interpolation, SecretText
+from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
+from runit_provision.hiera.locations import Location, locate_files
+from runit_provision.hiera.merging import Strategy
+from runit_provision.hiera.scope import Scope
+from runit_provision.model.data import Array, Table
+
+
+class Layer:
+    """The global, the environment's or a module's hierarchy. A module's layer sees only keys that carry the module's name."""
+
+    def __init__(self, name: str, config: Config, scope: Scope, documents: Documents, *, module: str | None = None) -> None:
+        self.name = name
+        self.module = module
+        self.config = config
+        self._levels = [_LevelFiles(level, config, scope, documents, module) for level in config.levels]
+        self._defaults = [_LevelFiles(level, config, scope, documents, module) for level in config.defaults]
+
+    @property
+    def has_defaults(self) -> bool:
+        """Whether there is a default_hierarchy."""
+        return bool(self._defaults)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a level has encrypted values."""
+        return any(level.encrypted for level in [*self._levels, *self._defaults])
+
+    def search(self, key: Key, strategy: Strategy, interpolation: Interpolation, *, defaults: bool = False) -> Found | None:
+        """Ask the levels (or those of the default_hierarchy) for the root of `key`, and merge what they give."""
+        with interpolation.entered(key.text), interpolation.trace.step(f"{self.name} layer", self.config.path):
+            return strategy.search(
+                self._defaults if defaults else self._levels,
+                lambda level: level.search(key, strategy, interpolation),
+                interpolation.trace,
+            )
+
+    def documents(self) -> list[Document]:
+        """Give every file that is there, highest priority first."""
+        return [document for level in [*self._levels, *self._defaults] for document in level.documents()]
+
+
+class _LevelFiles:
+    """A level and the files it means."""
+
+    def __init__(self, level: Level, config: Config, scope: Scope, documents: Documents, module: str | None) -> None:
+        self._level = level
+        self._files: Sequence[Location] = locate_files(config, level, scope)
+        self._scope = scope
+        self._documents = documents
+        self._module = module
+        options = Interpolation(scope, None).value(level.options, level.mark)
+        self._open: Opener | None = level.backend.opener(options) if level.backend.opener else None
+
+    @property
+    def encrypted(self) -> bool:
+        return self._open is not None
+
+    def documents(self) -> list[Document]:
+        return [self._read(file) for file in self._files if file.exists]
+
+    def _read(self, file: Location) -> Document:
+        backend = self._level.backend
+        return self._documents.read(file.path, backend.parse, strict=self._scope.strict, hash_only=backend.mapping_required)
+
+    def search(self, key: Key, strategy: Strategy, interpolation: Interpolation) -> Found | None:
+        with interpolation.trace.step("Level", f'"{self._level.name}"'):
+            return strategy.search(self._files, lambda file: self._ask(file, key, interpolation), interpolation.trace)
+
+    def _ask(self, file: Location, key: Key, interpolation: Interpolation) -> Found | None:
+        trace = interpolation.trace
+        with trace.step("File", f"{file.path} (from {file.written})"):
+            if not file.exists:
+                trace.note("The file does not exist")
+                return None
+            item = self._read(file).item(key.root) if self._visible(key) else None
+            if item is None:
+                trace.missing(key.root)
+                return None
+            value = _opened(item.value, self._open, item.mark, key.text) if self._open else item.value
+            if not item.plain or self._open:
+                value = interpolation.value(value, item.mark)
+            trace.found(key.root, value)
+            return Found(value, item.mark)
+
+    def _visible(self, key: Key) -> bool:
+        return self._module is None or key.root == LOOKUP_OPTIONS or str(key.root).startswith(f"{self._module}::")
+
+
+def _opened(value: Any, opener: Opener, mark: Mark | None, key: str) -> Any:
+    """Give `value` with its encrypted strings opened; what comes out is SecretText."""
+    match value:
+        case str() if "ENC[" in value:
+            try:
+                return SecretText(opener(value))
+            except DataError as error:
+                raise DataError(*(Problem(p.message, p.mark or mark, p.key or key, p.path, p.hint) for p in error.problems)) from None
+        case Table():
+            items = [(name, _opened(item, opener, value.marks.get(name, mark), key)) for name, item in value.items()]
+            return Table(items, marks=value.marks, mark=value.mark)
+        case Array():
+            return Array([_opened(item, opener, mark, key) for item in value], marks=value.marks, mark=value.mark)
+        case _:
+            return value

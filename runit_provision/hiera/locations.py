@@ -1,0 +1,155 @@
+"""Which files a level means for one node: paths, globs and mapped paths with their variables filled in."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import translate
+from itertools import product
+from pathlib import Path
+
+from runit_provision.errors import DataError, Problem
+from runit_provision.hiera.config import Config, Level
+from runit_provision.hiera.interpolation import Interpolation
+from runit_provision.hiera.keys import kind
+from runit_provision.hiera.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """`path` is absolute or starts where hiera.yaml's path does; `written` is what hiera.yaml says."""
+
+    path: str
+    written: str
+    exists: bool
+
+
+def locate_files(config: Config, level: Level, scope: Scope) -> tuple[Location, ...]:
+    """Give the level's files, highest priority first, those of paths also when they do not exist.
+
+    Raises DataError for an undefined variable (in strict mode) or a function in hiera.yaml.
+    """
+    interpolation = Interpolation(scope, None)
+    datadir = interpolation.text(_joined(str(config.path.parent), level.datadir), level.mark)
+    match level.where:
+        case "path" | "paths":
+            return tuple(_at(datadir, interpolation.text(place, level.mark), place) for place in level.places)
+        case "glob" | "globs":
+            return tuple(found for place in level.places for found in _globbed(datadir, interpolation.text(place, level.mark)))
+        case _:
+            return tuple(_mapped(datadir, level, scope, interpolation))
+
+
+def _at(datadir: str, place: str, written: str) -> Location:
+    path = _joined(datadir, place)
+    return Location(path, written, Path(path).exists())
+
+
+def _joined(folder: str, path: str) -> str:
+    """Join as Ruby's Pathname does: an absolute path stands alone, leading `..` take folders away, whatever links there are."""
+    if path.startswith("/"):
+        return path
+    parts = path.split("/")
+    while parts and parts[0] in {"..", ".", ""}:
+        if parts.pop(0) == "..":
+            folder = os.path.dirname(folder.rstrip("/")) or ("/" if folder.startswith("/") else "..")  # noqa: PTH120
+    return folder.rstrip("/") + "/" + "/".join(parts) if parts else folder
+
+
+def _mapped(datadir: str, level: Level, scope: Scope, interpolation: Interpolation) -> Iterator[Location]:
+    source, name, template = level.places
+    values = interpolation.variable(source, level.mark)
+    if isinstance(values, str):
+        values = [values] if values else []
+    if isinstance(values, dict):
+        values = [[key, value] for key, value in values.items()]
+    if values is None:
+        return
+    if not isinstance(values, list):
+        raise DataError(Problem(f"mapped_paths: `{source}` is {kind(values)}, not a list", level.mark))
+    for value in values:
+        inner = Interpolation(scope.with_variable(name, value), None)
+        yield _at(datadir, inner.text(template, level.mark), template)
+
+
+def _globbed(datadir: str, pattern: str) -> Iterator[Location]:
+    full = _joined(datadir, pattern)
+    for alternative in _braces(full):
+        for path in _matching(alternative):
+            if not Path(path).is_dir():
+                yield Location(path, full, True)
+
+
+def _braces(pattern: str) -> list[str]:
+    """Give the patterns that `{a,b}` stands for, in the order written; they nest."""
+    parts: list[list[str]] = [[""]]
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == "{" and (end := _closing(pattern, at)):
+            options = [inner for option in _split(pattern[at + 1 : end]) for inner in _braces(option)]
+            parts.append(options)
+            at = end + 1
+        else:
+            parts.append([pattern[at]])
+            at += 1
+    return ["".join(choice) for choice in product(*parts)]
+
+
+def _closing(pattern: str, start: int) -> int:
+    depth = 0
+    for at in range(start, len(pattern)):
+        depth += {"{": 1, "}": -1}.get(pattern[at], 0)
+        if depth == 0:
+            return at
+    return 0
+
+
+def _split(options: str) -> list[str]:
+    depth, parts = 0, [""]
+    for sign in options:
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
+def _matching(pattern: str) -> list[str]:
+    """Give what a pattern without braces matches, sorted bytewise in each folder; `**/` goes down through folders, not links."""
+    found = [""] if not pattern.startswith("/") else ["/"]
+    parts = [part for part in pattern.split("/") if part]
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        found = [path for folder in found for path in _step(folder, part, last=last)]
+    return found
+
+
+def _step(folder: str, part: str, *, last: bool) -> Iterator[str]:
+    if part == "**" and not last:
+        yield from _descend(folder)
+    elif not re.search(r"[*?\[\\]", part):
+        path = os.path.join(folder, part)  # noqa: PTH118
+        if os.path.lexists(path):
+            yield path
+    else:
+        expression = re.compile(translate(part.replace("[^", "[!")))
+        yield from (os.path.join(folder, name) for name in _names(folder, part) if expression.match(name))  # noqa: PTH118
+
+
+def _names(folder: str, part: str) -> list[str]:
+    try:
+        names = os.listdir(folder or ".")  # noqa: PTH208
+    except OSError:
+        return []
+    return sorted((name for name in names if part.startswith(".") or not name.startswith(".")), key=os.fsencode)
+
+
+def _descend(folder: str) -> Iterator[str]:
+    yield folder
+    for name in _names(folder, ""):
+        path = os.path.join(folder, name)  # noqa: PTH118
+        if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+            yield from _descend(path)

@@ -1,0 +1,251 @@
+"""Merge strategies: how the values that several levels have for one key become one value.
+
+The same strategy joins layers, the levels of a layer and the files of a level, highest priority first.
+Source: Puppet's documentation, "Merging data from multiple sources", and `puppet lookup`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.deep_merge import DeepOptions, deep_merge, identity
+from runit_provision.hiera.explain import Trace
+from runit_provision.hiera.keys import Found, kind
+from runit_provision.model.data import Array, Table
+
+Source = TypeVar("Source")
+
+
+class First:
+    """The first value found; nothing is merged."""
+
+    name = "first"
+
+    def search(self, sources: Sequence[Source], ask: Callable[[Source], Found | None], trace: Trace) -> Found | None:  # noqa: ARG002
+        """Ask the sources in turn, highest priority first; None when none knows the key."""
+        for source in sources:
+            found = ask(source)
+            if found is not None:
+                return found
+        return None
+
+
+class Merging(First):
+    """A strategy that asks every source; subclasses say how two values become one."""
+
+    def search(self, sources: Sequence[Source], ask: Callable[[Source], Found | None], trace: Trace) -> Found | None:
+        if len(sources) == 1:
+            found = ask(sources[0])
+            return found and Found(self.alone(found.value), found.mark)
+        with trace.step("Merge strategy", self.name):
+            result: Found | None = None
+            for source in sources:
+                found = ask(source)
+                if found is None:
+                    continue
+                if result is None:
+                    result = Found(self.begun(found.value), found.mark)
+                else:
+                    result = Found(self.merged(result.value, found.value, found.mark or result.mark), result.mark)
+            if result is not None:
+                trace.found("merged", result.value)
+            return result
+
+    def alone(self, value: Any) -> Any:
+        """What the only source's value becomes."""
+        return value
+
+    def begun(self, value: Any) -> Any:
+        """What the first of several values becomes."""
+        return value
+
+    def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
+        """Join the value of higher priority with one of lower priority; `mark` is for errors."""
+        raise NotImplementedError
+
+
+class Hash(Merging):
+    """Hashes joined key by key, the higher value wins; the lowest level's keys come first."""
+
+    name = "hash"
+
+    def merged(self, high: Any, low: Any, mark: Mark | None) -> Table:
+        for value in (high, low):
+            if not (isinstance(value, Mapping) and _is_data(value)):
+                what = kind(value) if not isinstance(value, Mapping) else "a Hash with keys that are no strings"
+                raise DataError(
+                    Problem(f"the merge strategy `hash` cannot merge {what}", mark, hint="it merges hashes whose keys are strings")
+                )
+        result = Table(mark=high.mark if isinstance(high, Table) else mark)
+        for source in (low, high):
+            result.update(source)
+            result.marks.update(getattr(source, "marks", {}))
+        return result
+
+
+class Unique(Merging):
+    """Scalars and flattened lists joined to one list without duplicates."""
+
+    name = "unique"
+
+    def alone(self, value: Any) -> Any:
+        return _without_duplicates(value) if isinstance(value, list) else value
+
+    def begun(self, value: Any) -> Array:
+        return _flattened(value)
+
+    def merged(self, high: Any, low: Any, mark: Mark | None) -> Array:
+        for value in (high, low):
+            fits = _is_data(value) if isinstance(value, list) else isinstance(value, str | int | float)
+            if not fits:
+                raise DataError(
+                    Problem(f"the merge strategy `unique` cannot merge {kind(value)}", mark, hint="it merges scalars and lists")
+                )
+        first, second = _flattened(high), _flattened(low)
+        if not second.marks:
+            second.marks = [mark] * len(second)
+        return _without_duplicates(Array([*first, *second], marks=[*_marks(first), *_marks(second)], mark=first.mark))
+
+
+class Deep(Merging):
+    """Hashes joined in depth, lists joined without duplicates, lowest first; knockouts and sorting as the options say."""
+
+    name = "deep"
+
+    def __init__(self, options: DeepOptions | None = None) -> None:
+        self._options = options or DeepOptions()
+
+    def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
+        return deep_merge(high, low, self._options, mark)
+
+
+class ReverseDeep(Deep):
+    """As Deep, with the lower level winning."""
+
+    name = "reverse_deep"
+
+    def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
+        return deep_merge(low, high, self._options, mark)
+
+
+Strategy = First
+FIRST = First()
+HASH = Hash()
+_PLAIN: dict[str, Strategy] = {
+    "first": FIRST,
+    "default": FIRST,
+    "hash": HASH,
+    "unique": Unique(),
+    "deep": Deep(),
+    "unconstrained_deep": Deep(),
+    "reverse_deep": ReverseDeep(),
+}
+_DEEP_OPTIONS: dict[str, type] = {"knockout_prefix": str, "merge_debug": bool, "merge_hash_arrays": bool, "sort_merged_arrays": bool}
+_UNCHECKED_OPTIONS: dict[str, type] = {**_DEEP_OPTIONS, "overwrite_arrays": bool, "extend_existing_arrays": bool}
+
+
+def strategy(merge: object, mark: Mark | None = None, key: str = "") -> Strategy:
+    """Give the strategy that `merge` names: None, a name, or a hash of `strategy` and its options.
+
+    Raises DataError for an unknown strategy or option.
+    """
+    match merge:
+        case None | False:
+            return FIRST
+        case First():
+            return merge
+        case str():
+            return _named(merge, mark, key)
+        case Mapping():
+            return _with_options(merge, mark, key)
+        case _:
+            raise DataError(Problem(f"a merge strategy is a name or a hash, not {kind(merge)}", mark, key=key))
+
+
+def _named(name: object, mark: Mark | None, key: str) -> Strategy:
+    known = _PLAIN.get(name) if isinstance(name, str) else None
+    if known is None:
+        near = get_close_matches(str(name), _PLAIN, 1)
+        hint = f"did you mean `{near[0]}`?" if near else "known are first, unique, hash and deep"
+        raise DataError(Problem(f"unknown merge strategy `{name}`", mark, key=key, hint=hint))
+    return known
+
+
+def _with_options(merge: Mapping[str, Any], mark: Mark | None, key: str) -> Strategy:
+    if merge.get("strategy") is None:
+        raise DataError(
+            Problem("`strategy` is missing in the merge options", mark, key=key, hint="as {strategy: deep, knockout_prefix: '--'}")
+        )
+    plain = _named(merge["strategy"], mark, key)
+    options = {name: value for name, value in merge.items() if name != "strategy"}
+    if not options:
+        return plain
+    known = _known_options(merge["strategy"])
+    for name, value in options.items():
+        place = merge.marks.get(name, mark) if isinstance(merge, Table) else mark
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            hint = f"did you mean `{near[0]}`?" if near else ""
+            raise DataError(Problem(f"the merge strategy `{merge['strategy']}` has no option `{name}`", place, key=key, hint=hint))
+        if value is not None and not isinstance(value, known[name]):
+            raise DataError(Problem(f"`{name}` cannot be {kind(value)}", place, key=key))
+    options.pop("merge_debug", None)
+    return type(plain)(DeepOptions(**{name: value for name, value in options.items() if value is not None}))  # type: ignore[call-arg]
+
+
+def _known_options(name: str) -> dict[str, type]:
+    match name:
+        case "deep":
+            return _DEEP_OPTIONS
+        case "unconstrained_deep" | "reverse_deep":
+            return _UNCHECKED_OPTIONS
+        case _:
+            return {}
+
+
+def _is_data(value: Any) -> bool:
+    """Whether it is what Puppet calls Data: scalars, null, lists, and hashes whose keys are strings."""
+    match value:
+        case Mapping():
+            return all(isinstance(key, str) and _is_data(item) for key, item in value.items())
+        case list():
+            return all(map(_is_data, value))
+        case None | str() | int() | float():
+            return True
+        case _:
+            return False
+
+
+def _marks(array: list[Any]) -> list[Mark | None]:
+    marks = getattr(array, "marks", [])
+    return [*marks, *[None] * (len(array) - len(marks))]
+
+
+def _flattened(value: Any) -> Array:
+    if not isinstance(value, list):
+        return Array([value])
+    result = Array(mark=getattr(value, "mark", None))
+    for item, mark in zip(value, _marks(value), strict=True):
+        if isinstance(item, list):
+            inner = _flattened(item)
+            result.extend(inner)
+            result.marks.extend(_marks(inner))
+        else:
+            result.append(item)
+            result.marks.append(mark)
+    return result
+
+
+def _without_duplicates(value: list[Any]) -> Array:
+    result = Array(mark=getattr(value, "mark", None))
+    seen = set()
+    for item, mark in zip(value, _marks(value), strict=True):
+        name = identity(item)
+        if name not in seen:
+            seen.add(name)
+            result.append(item)
+            result.marks.append(mark)
+    return result

@@ -1,0 +1,79 @@
+"""The variables that `%{...}` can name: facts, each also by its own name, trusted facts and the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from runit_provision.errors import DataError, Mark, Problem
+
+
+class Scope:
+    """The top scope of one node's catalog.
+
+    strict: an undefined variable is an error, as in Puppet 8; else it is empty, as in Puppet 7, and `warnings` tells.
+    """
+
+    def __init__(
+        self, facts: Mapping[str, Any], *, node: str, environment: str, trusted: Mapping[str, Any] | None = None, strict: bool = True
+    ) -> None:
+        known = {str(name): _sanitized(value) for name, value in facts.items()}
+        self._variables: dict[str, Any] = {
+            **known,
+            "facts": known,
+            "trusted": {**_trusted(node), **(trusted or {})},
+            "environment": environment,
+        }
+        self.strict = strict
+        self.warnings: list[Problem] = []
+
+    def with_variable(self, name: str, value: Any) -> Scope:
+        """Give the scope in which `name` has `value`, as mapped_paths needs it for each of its paths."""
+        scope = Scope.__new__(Scope)
+        scope._variables = {**self._variables, name: value}
+        scope.strict = self.strict
+        scope.warnings = self.warnings
+        return scope
+
+    def get(self, name: str | int, mark: Mark | None = None) -> Any:
+        """Give the value of a variable, None when it is undefined and that is allowed; raises DataError otherwise."""
+        if isinstance(name, int):
+            raise DataError(Problem(f"`{name}` is not the name of a variable", mark))
+        bare = name.removeprefix("::")
+        if bare in self._variables:
+            return self._variables[bare]
+        near = get_close_matches(bare, self._variables, 1)
+        hint = f"did you mean `{near[0]}`?" if near else "give it as a fact, or be lenient as Puppet 7 is"
+        problem = Problem(f"undefined variable `{name}`", mark, hint=hint)
+        if self.strict:
+            raise DataError(problem)
+        self.warnings.append(problem)
+        return None
+
+
+def _sanitized(value: Any) -> Any:
+    """Facts hold strings, numbers, booleans, lists and hashes; Puppet turns anything else into text, and null into the empty one."""
+    match value:
+        case None:
+            return ""
+        case Mapping():
+            return {_sanitized(key): _sanitized(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_sanitized(item) for item in value]
+        case bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)
+
+
+def _trusted(node: str) -> dict[str, Any]:
+    hostname, _, domain = node.partition(".")
+    return {
+        "authenticated": "local",
+        "certname": node,
+        "domain": domain or None,
+        "extensions": {},
+        "external": {},
+        "hostname": hostname,
+    }

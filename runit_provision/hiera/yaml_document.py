@@ -1,0 +1,226 @@
+"""YAML as Puppet reads it, every item with its place.
+
+libyaml's events, which Psych builds on too, come in; Tables and Arrays with marks go out. As in Psych the first document counts,
+of equal keys the last one, `<<` overrides what stands before it, and tags that name Ruby classes are refused.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import yaml
+from yaml._yaml import CParser
+from yaml.events import AliasEvent, Event, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.scalars import Symbol, UnreadableError, scalar
+from runit_provision.model.data import Array, Table
+
+_CORE = "tag:yaml.org,2002:"
+_CLASS_TAG = re.compile(r"!(?:ruby/|str:|seq:|map:)|!(?:set|omap)$|tag:yaml\.org,2002:(?:set|omap)$|tag:ruby\.yaml\.org")
+_MOST_VALUES = 2_000_000
+"""Aliases repeat what they name; a file whose values, so counted, are more than this is an attack or a mistake."""
+
+
+def parse_yaml(text: str, file: str) -> Any:
+    """Give the value of the first document of `text`, None when there is none; `file` names it in marks.
+
+    Raises DataError with the place of what libyaml or Puppet refuses.
+    """
+    if text.startswith("\ufeff---"):
+        _refuse("a byte order mark directly before `---`", Mark(file, 1, 1), "remove the mark; Puppet does not read it either")
+    try:
+        return _Builder(text, file).document()
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark or error.context_mark
+        mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        raise DataError(Problem(f"not YAML: {what}", mark, hint=_hint(text, mark, what))) from None
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode(errors="ignore")  # libyaml counts bytes
+        mark = place_of(text, file, len(before))
+        raise DataError(Problem(f"not YAML: {error.reason}", mark, hint="remove the character or write it as an escape")) from None
+    except RecursionError:
+        _refuse("nested too deeply", Mark(file, 1, 1), "")
+
+
+def place_of(text: str, file: str, position: int) -> Mark:
+    """Give the line and column of the character at `position` (from 0)."""
+    line_start = text.rfind("\n", 0, position) + 1
+    return Mark(file, text.count("\n", 0, position) + 1, position - line_start + 1)
+
+
+def _hint(text: str, mark: Mark, what: str) -> str:
+    lines = text.splitlines()
+    line = lines[mark.line - 1] if mark.line <= len(lines) else ""
+    if "\t" in what or "'\\t'" in what or "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with blanks; YAML allows no tab there"
+    if "mapping values are not allowed" in what:
+        return "quote a value that holds `: `, or indent the key as its neighbours"
+    if "alias" in what:
+        return "define the anchor (&name) before the alias (*name)"
+    if "start any token" in what:
+        return "quote a value that begins with one of @ ` % & *"
+    return "look at this line and the one above it: indentation, quotes and brackets"
+
+
+def _refuse(what: str, mark: Mark, hint: str) -> NoReturn:
+    raise DataError(Problem(what, mark, hint=hint))
+
+
+class _Builder:
+    """Builds the values of one document from its events."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._next: Callable[[], Event | None] = CParser(text).get_event
+        self._file = file
+        self._anchors: dict[str, Any] = {}
+        self._sizes: dict[str, int] = {}
+        self._open: set[str] = set()
+        self._count = 0
+
+    def document(self) -> Any:
+        self._next()  # the stream's start
+        if not isinstance(self._next(), yaml.DocumentStartEvent):
+            return None
+        return self._value(self._next())
+
+    def _value(self, event: Any) -> Any:
+        self._count += 1
+        match event:
+            case ScalarEvent():
+                return self._remember(event.anchor, self._scalar(event), self._count - 1)
+            case MappingStartEvent():
+                return self._collection(event, self._table)
+            case SequenceStartEvent():
+                return self._collection(event, self._array)
+            case AliasEvent():
+                return self._alias(event)
+            case _:
+                raise AssertionError(event)
+
+    def _mark(self, event: Event) -> Mark:
+        place = event.start_mark
+        assert place
+        return Mark(self._file, place.line + 1, place.column + 1)
+
+    def _remember(self, anchor: str | None, value: Any, count_before: int) -> Any:
+        if anchor:
+            self._anchors[anchor] = value
+            self._sizes[anchor] = self._count - count_before
+        return value
+
+    def _collection(self, event: Any, build: Callable[[Mark], Any]) -> Any:
+        mark = self._mark(event)
+        if event.tag and _CLASS_TAG.match(event.tag):
+            _refuse(f"the tag {event.tag} names a class, which Puppet refuses", mark, "remove the tag")
+        before = self._count - 1
+        anchor = event.anchor
+        if anchor:
+            self._open.add(anchor)
+            self._anchors.pop(anchor, None)
+        value = build(mark)
+        self._open.discard(anchor)
+        return self._remember(anchor, value, before)
+
+    def _alias(self, event: Any) -> Any:
+        name = event.anchor
+        if name not in self._anchors:
+            if name in self._open:
+                _refuse(f"the alias *{name} stands inside of what it names", self._mark(event), "data cannot contain itself")
+            _refuse(f"unknown alias *{name}", self._mark(event), "define the anchor (&name) before the alias (*name)")
+        self._count += self._sizes[name]
+        if self._count > _MOST_VALUES:
+            _refuse(f"aliases repeat more than {_MOST_VALUES} values", self._mark(event), "write the data without nested aliases")
+        return self._anchors[name]
+
+    def _array(self, mark: Mark) -> Array:
+        result = Array(mark=mark)
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            assert event is not None
+            result.append(self._value(event))
+            result.marks.append(self._mark(event))
+        return result
+
+    def _table(self, mark: Mark) -> Table:
+        result = Table(mark=mark)
+        while not isinstance(event := self._next(), MappingEndEvent):
+            assert event is not None
+            place = self._mark(event)
+            key = self._key(event, place)
+            value_event = self._next()
+            value = self._value(value_event)
+            if key == "<<" and getattr(event, "tag", None) != _CORE + "str" and self._merged(result, value_event, value):
+                continue
+            result[key] = value
+            result.marks[key] = place
+        return result
+
+    def _key(self, event: Any, place: Mark) -> Any:
+        key = self._value(event)
+        if isinstance(key, Symbol):
+            return str(key)
+        if isinstance(key, dict | list):
+            _refuse("a list or a hash as a key", place, "Puppet's keys are strings and numbers")
+        return key
+
+    @staticmethod
+    def _merged(table: Table, event: Any, value: Any) -> bool:
+        """Merge what `<<` gives into `table`; False when it is not a hash or a list of hashes, so that `<<` is a key as any other."""
+        if isinstance(value, Table):
+            sources = [value]
+        elif isinstance(value, Array) and isinstance(event, SequenceStartEvent) and all(isinstance(item, Table) for item in value):
+            sources = value[::-1]
+        else:
+            return False
+        merged: dict[Any, tuple[Any, Mark]] = {}
+        for source in sources:
+            merged.update({key: (item, source.marks[key]) for key, item in source.items()})
+        for key, (item, place) in merged.items():
+            table[key] = item
+            table.marks[key] = place
+        return True
+
+    def _scalar(self, event: ScalarEvent) -> Any:
+        text, tag = event.value, event.tag
+        if event.implicit[1] and not tag:
+            return text
+        try:
+            return scalar(text) if tag is None or tag == "!" else self._tagged(tag, text, self._mark(event))
+        except UnreadableError as error:
+            _refuse(str(error), self._mark(event), "quote it to have a string")
+
+    @staticmethod
+    def _tagged(tag: str, text: str, mark: Mark) -> Any:
+        match tag.removeprefix(_CORE).removeprefix("!"):
+            case "str":
+                return text
+            case "binary":
+                return _binary(text, mark)
+            case "float":
+                return _float(text)
+        if re.match(r"!ruby/sym(?:bol)?(?::|$)", tag):
+            return Symbol(text)
+        if _CLASS_TAG.match(tag):
+            _refuse(f"the tag {tag} names a class, which Puppet refuses", mark, "remove the tag")
+        return scalar(text)
+
+
+def _float(text: str) -> float:
+    value = scalar(text)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise UnreadableError(f"{text} is not a number")
+    try:
+        return float(value)
+    except ValueError:
+        raise UnreadableError(f"{text} is not a number") from None
+
+
+def _binary(text: str, mark: Mark) -> str:
+    try:
+        return binascii.a2b_base64(text).decode()
+    except ValueError:
+        _refuse("binary data that is not UTF-8 text", mark, "keep binary content in a file")
