@@ -11,7 +11,7 @@ FILE = click.Path(path_type=Path)
 """A file that is read; that it is there is the reader's to say, with exit status 1: it is input, not usage."""
 
 
-class _HostPath(click.Path):
+class HostPath(click.Path):
     """A path of the host, which an image's root goes in front of."""
 
     name = "path"
@@ -29,7 +29,7 @@ root = click.option(
 )
 prefix = click.option(
     "--prefix",
-    type=_HostPath(),
+    type=HostPath(),
     default="/usr/local",
     show_default=True,
     metavar="DIR",

@@ -8,6 +8,7 @@ import click
 
 _COMMANDS = {
     "runtime": "Install or remove the shipped runtime.",
+    "init": "Let init start runsvdir at boot, and again when it dies.",
 }
 """Each command, and the line that `--help` shows for it; its module in cli.commands has the same name and holds `command`."""
 

@@ -29,7 +29,7 @@ from runit_provision.errors import HostError, Problem
 from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import PYTHON, Interpreter, find
 from runit_provision.host.manifest import Manifest
-from runit_provision.host.rooted import on_host
+from runit_provision.host.rooted import folder_on_host
 
 TOOLS = {
     "runsvdir": "runsvdir",
@@ -78,7 +78,7 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON) -> In
     cannot be written, or when `python` (a path of the host's) cannot run the tools.
     """
     interpreter = find(python, root=root)
-    place = on_host(root, prefix)
+    place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
     tools = tuple(place / path for path in launchers)
     with _host_errors(), _opened(place) as manifest:
@@ -109,7 +109,7 @@ def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
 
     Raises HostError naming each file that was changed since, which stays, after all the rest is gone.
     """
-    place = on_host(root, prefix)
+    place = folder_on_host(root, prefix)
     if not (place / _MANIFEST).exists():
         return []
     with _host_errors(), _opened(place) as manifest:

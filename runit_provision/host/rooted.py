@@ -10,32 +10,45 @@ _LINKS = 40
 
 
 def on_host(root: Path, path: str | Path) -> Path:
-    """Give the place here of the host's absolute `path`."""
-    return root / str(path).lstrip("/")
+    """Give the place here of the host's absolute `path`, the links of the folders that it lies in followed as the host would."""
+    folder, name = os.path.split(str(path))
+    return folder_on_host(root, folder) / name
 
 
-def resolve(root: Path, path: str) -> str | None:
+def folder_on_host(root: Path, path: str | Path) -> Path:
+    """Give the place here of the folder that the host's absolute `path` leads to, whether it is there already or not."""
+    return root / _follow(root, str(path)).lstrip("/") if root != Path("/") else Path(path)
+
+
+def resolve(root: Path, path: str | Path) -> str | None:
     """Follow the links of the host's absolute `path` as its own kernel would; None when nothing is there."""
+    found = _follow(root, str(path))
+    return found if os.path.lexists(root / found.lstrip("/")) else None
+
+
+def _follow(root: Path, path: str) -> str:
+    """Resolve what exists of `path`; the rest stays as it is. A loop ends where the kernel gives up."""
     done: list[str] = []
-    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    todo = _parts(path)
     followed = 0
     while todo:
         part = todo.pop()
         if part == "..":
             del done[-1:]
             continue
-        here = on_host(root, "/".join([*done, part]))
         try:
-            target = os.readlink(here)
+            target = os.readlink(root / "/".join([*done, part])) if followed < _LINKS else ""
         except OSError:
-            if not os.path.lexists(here):
-                return None
+            target = ""
+        if not target:
             done.append(part)
             continue
         followed += 1
-        if followed > _LINKS:
-            return None
         if target.startswith("/"):
             done.clear()
-        todo += [piece for piece in reversed(target.split("/")) if piece not in ("", ".")]
+        todo += _parts(target)
     return "/" + "/".join(done)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]

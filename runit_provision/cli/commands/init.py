@@ -1,0 +1,101 @@
+"""`runit-provision init link | unlink | status`"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runit_provision.cli import DIFFERENT, DONE, options
+from runit_provision.cli.output import Format, Output, output_options
+
+if TYPE_CHECKING:
+    from runit_provision.host.inits.boot import Boot
+    from runit_provision.host.inits.linking import Init
+
+
+@click.group()
+def command() -> None:
+    """Let init start runsvdir at boot, and again when it dies."""
+
+
+def _init_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the init that was detected or named, the reason, and what it starts."""
+
+    @click.option("--init", "name", type=click.Choice(["systemd", "sysvinit"]), help="Which init; else it is detected.")
+    @click.option(
+        "--service-directory",
+        type=options.HostPath(),
+        default="/etc/service",
+        show_default=True,
+        metavar="DIR",
+        help="The directory that runsvdir scans.",
+    )
+    @options.prefix
+    @options.root
+    @wraps(command)
+    def run(*, name: str | None, service_directory: Path, prefix: Path, root: Path, **rest: Any) -> Any:
+        from runit_provision.host.inits.boot import Boot
+        from runit_provision.host.inits.detect import Detected, detect
+        from runit_provision.host.inits.linking import by_name
+
+        found = Detected(name, "named with --init") if name else detect(root)
+        boot = Boot(prefix=str(prefix), services=str(service_directory))
+        return command(init=by_name(found.name, root=root), reason=found.reason, boot=boot, **rest)
+
+    return run
+
+
+@command.command()
+@_init_options
+@output_options
+def link(*, init: Init, reason: str, boot: Boot, output: Output) -> None:
+    """Write what starts runsvdir at boot; on a running host, start it now.
+
+    systemd: a unit. sysvinit: lines in /etc/inittab between marks. The death of runsvdir ends no service: the next one adopts them.
+    """
+    from runit_provision.host.inits import linking
+
+    _show(linking.link(init, boot), init, reason, output)
+
+
+@command.command()
+@_init_options
+@output_options
+def unlink(*, init: Init, reason: str, boot: Boot, output: Output) -> None:
+    """Take back exactly what `link` wrote; on a running host, stop runsvdir and its services, in order."""
+    from runit_provision.host.inits import linking
+
+    _show(linking.unlink(init, boot), init, reason, output)
+
+
+@command.command()
+@_init_options
+@output_options
+def status(*, init: Init, reason: str, boot: Boot, output: Output) -> int:
+    """Tell which init this is, and how the link stands; exit status 2 when it is not as `link` would write it."""
+    from runit_provision.host.inits import linking
+
+    found = linking.status(init, boot)
+    if output.form is Format.JSON:
+        pieces = [{"what": what, "state": state.value} for what, state in found.pieces]
+        output.json({"init": init.name, "reason": reason, "linked": found.linked, "running": found.running, "pieces": pieces})
+    else:
+        output.line(f"{init.name}: {reason}")
+        for what, state in found.pieces:
+            output.line(f"{what}: {state.value}")
+        if found.running is not None:
+            output.line(f"runsvdir on {boot.services}: {'running' if found.running else 'not running'}")
+    return DONE if found.linked else DIFFERENT
+
+
+def _show(done: list[str], init: Init, reason: str, output: Output) -> None:
+    if output.form is Format.JSON:
+        return output.json({"init": init.name, "reason": reason, "done": done})
+    output.line(f"{init.name}: {reason}")
+    for what in done or ["nothing to do"]:
+        output.line(what)
+    return None

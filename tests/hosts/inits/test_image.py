@@ -1,0 +1,189 @@
+"""`runit-provision init link | unlink | status` in images: files are written, nothing runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.command import runit_provision
+from support.image import INITTAB, snapshot, systemd_image, sysvinit_image
+
+UNIT = "etc/systemd/system/runit-provision.service"
+Make = Callable[[Path], Path]
+
+
+@pytest.fixture(params=[systemd_image, sysvinit_image], ids=["systemd", "sysvinit"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    make: Make = request.param
+    root = make(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    return root
+
+
+def test_what_link_wrote_unlink_takes_back(root: Path) -> None:
+    before = snapshot(root)
+    assert runit_provision("init", "status", "--root", root).status == 2
+    assert runit_provision("init", "link", "--root", root).status == 0
+    linked = snapshot(root)
+    assert linked != before
+    assert runit_provision("init", "status", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root).out.endswith("nothing to do\n")
+    assert snapshot(root) == linked
+    assert runit_provision("init", "unlink", "--root", root).status == 0
+    assert snapshot(root) == before
+    assert runit_provision("init", "unlink", "--root", root).out.endswith("nothing to do\n")
+
+
+def test_other_options_replace_what_was_linked(root: Path) -> None:
+    before = snapshot(root)
+    assert runit_provision("init", "link", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root, "--service-directory", "/srv/a 'b'%s").status == 0
+    assert runit_provision("init", "unlink", "--root", root).status == 0
+    assert snapshot(root) == before
+
+
+def test_without_a_runtime_nothing_is_linked(root: Path) -> None:
+    assert runit_provision("runtime", "remove", "--root", root).status == 0
+    before = snapshot(root)
+    result = runit_provision("init", "link", "--root", root)
+    assert result.status == 1
+    assert result.err.splitlines()[0] == (
+        "/usr/local/bin/runsvdir: No such program; `runit-provision runtime install --prefix /usr/local` first"
+    )
+    assert snapshot(root) == before
+
+
+def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
+    analyze = oracle.program("systemd-analyze", package="systemd")
+    root = systemd_image(tmp_path / "image")
+    prefix = tmp_path / "a prefix"
+    services = '/srv/o\'ne "two" 100%s $HOME'
+    assert runit_provision("runtime", "install", "--root", root, "--prefix", prefix).status == 0
+    assert runit_provision("init", "link", "--root", root, "--prefix", prefix, "--service-directory", services).status == 0
+    shutil.copytree(root / str(prefix).lstrip("/"), prefix)  # systemd-analyze looks for the program here
+    unit = tmp_path / "check.service"
+    shutil.copy(root / UNIT, unit)
+    done = subprocess.run([analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_unit_ends_services_in_order_and_outlives_runsvdir(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root).status == 0
+    lines = (root / UNIT).read_text().splitlines()
+    for line in (
+        "Environment=PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "ExecStart=/usr/local/bin/runsvdir -P /etc/service",
+        "KillSignal=SIGHUP",
+        "KillMode=process",
+        "Restart=always",
+    ):
+        assert line in lines
+    assert (root / "etc/systemd/system/multi-user.target.wants/runit-provision.service").readlink() == Path("/" + UNIT)
+
+
+@pytest.mark.parametrize("content", ["[Service]\nExecStart=/bin/true\n", "# Laid by `runit-provision init link`, says a liar\n"])
+def test_a_strangers_unit_of_the_same_name_is_never_touched(tmp_path: Path, content: str) -> None:
+    root = systemd_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    (root / UNIT).write_text(content)
+    before = snapshot(root)
+    result = runit_provision("init", "link", "--root", root)
+    assert (result.status, result.err.splitlines()[0]) == (1, f"/{UNIT}: not laid by runit-provision; move it away")
+    assert runit_provision("init", "unlink", "--root", root).status == 0
+    assert snapshot(root) == before
+
+
+def test_a_unit_that_was_edited_is_not_overwritten_and_not_taken_back(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root).status == 0
+    with (root / UNIT).open("a") as unit:
+        unit.write("[Service]\nNice=5\n")
+    before = snapshot(root)
+    for word in ("link", "unlink"):
+        result = runit_provision("init", word, "--root", root)
+        assert (result.status, result.err.partition(";")[0]) == (1, f"/{UNIT}: edited since it was laid")
+    assert snapshot(root) == before
+
+
+def test_the_inittabs_other_lines_stay_byte_for_byte_and_the_stop_comes_before_rc(tmp_path: Path) -> None:
+    root = sysvinit_image(tmp_path / "image")
+    (root / "etc/inittab").chmod(0o640)
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root).status == 0
+    text = (root / "etc/inittab").read_bytes().decode(errors="surrogateescape")
+    ours = [line for line in text.splitlines() if line not in INITTAB.splitlines()]
+    assert [line for line in ours if not line.startswith("#-- runit-provision ")] == [
+        "rq:016:wait:/etc/runit-provision/runsvdir-stop",
+        "rp:2345:respawn:/etc/runit-provision/runsvdir-start",
+    ]
+    assert [line for line in text.splitlines() if line not in ours] == INITTAB.splitlines()
+    assert text.index("rq:") < text.index("l0:")
+    assert (root / "etc/inittab").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_scripts_are_ones_that_a_shell_checker_likes(tmp_path: Path) -> None:
+    shellcheck = oracle.program("shellcheck", package="shellcheck")
+    root = sysvinit_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root, "--service-directory", "/srv/a b").status == 0
+    scripts = sorted((root / "etc/runit-provision").iterdir())
+    done = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_an_inittab_line_that_runs_the_same_tree_or_has_our_id_is_said(tmp_path: Path) -> None:
+    inittab = "id:2:initdefault:\nSV:123456:respawn:/usr/sbin/runsvdir-start\nrp:2:respawn:/bin/mine\n#rq:2:respawn:/bin/mine\n"
+    root = sysvinit_image(tmp_path / "image", inittab=inittab)
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    before = snapshot(root)
+    result = runit_provision("init", "link", "--root", root)
+    assert (result.status, result.err.splitlines()) == (
+        1,
+        [
+            "/etc/inittab: line 2 starts runsvdir on /etc/service already; remove it first",
+            "/etc/inittab: line 3 has the id `rp`, which is needed here; give it another",
+            "2 problems",
+        ],
+    )
+    assert snapshot(root) == before
+
+
+def test_an_enabled_unit_that_runs_the_same_tree_is_said(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    (root / "usr/lib/systemd/system").mkdir()
+    (root / "usr/lib/systemd/system/runit.service").write_text("[Service]\nExecStart=/usr/sbin/runsvdir-start\n")
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    (wants / "runit.service").symlink_to("/lib/systemd/system/runit.service")
+    result = runit_provision("init", "link", "--root", root)
+    assert result.status == 1
+    assert "starts runsvdir on /etc/service already; `systemctl disable --now runit.service` first" in result.err
+
+
+def test_which_init_an_image_has_and_why(root: Path) -> None:
+    result = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)
+    assert (result["init"], result["reason"]) in (
+        ("systemd", "/sbin/init is /usr/lib/systemd/systemd"),
+        ("sysvinit", "/sbin/init is /sbin/init, and /etc/inittab is there"),
+    )
+
+
+def test_an_image_without_a_known_init_is_said_and_can_be_told(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    (root / "usr/sbin/init").unlink()
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    result = runit_provision("init", "link", "--root", root)
+    assert (result.status, result.err.splitlines()[0]) == (
+        1,
+        f"no init that is known here: {root}/sbin/init is not there; name one with --init (systemd, sysvinit)",
+    )
+    assert runit_provision("init", "link", "--root", root, "--init", "systemd").status == 0

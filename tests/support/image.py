@@ -1,0 +1,53 @@
+"""Images, as `--root` gets them: the few files by which a host's init and python are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+INITTAB = """\
+id:2:initdefault:
+si::sysinit:/etc/init.d/rcS
+~~:S:wait:/sbin/sulogin
+l0:0:wait:/etc/init.d/rc 0
+l2:2:wait:/etc/init.d/rc 2
+l6:6:wait:/etc/init.d/rc 6
+# 1:2345:respawn:/sbin/getty 38400 tty1
+caf\udce9::off:"""
+"""With a byte that is no UTF-8, and no newline at its end."""
+
+
+def systemd_image(root: Path) -> Path:
+    """Make `root` look like a host of systemd, with the links that distributions have."""
+    _with_python(root)
+    for folder in ("etc/systemd/system", "usr/lib/systemd", "usr/sbin"):
+        (root / folder).mkdir(parents=True)
+    (root / "lib").symlink_to("usr/lib")
+    (root / "sbin").symlink_to("usr/sbin")
+    (root / "usr/lib/systemd/systemd").touch(mode=0o755)
+    (root / "usr/sbin/init").symlink_to("/lib/systemd/systemd")
+    return root
+
+
+def sysvinit_image(root: Path, *, inittab: str = INITTAB) -> Path:
+    """Make `root` look like a host of sysvinit."""
+    _with_python(root)
+    for folder in ("etc", "sbin"):
+        (root / folder).mkdir()
+    (root / "sbin/init").touch(mode=0o755)
+    (root / "etc/inittab").write_bytes(inittab.encode(errors="surrogateescape"))
+    return root
+
+
+def _with_python(root: Path) -> None:
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/python3.11").touch(mode=0o755)
+    (root / "usr/bin/python3").symlink_to("python3.11")
+
+
+def snapshot(root: Path) -> dict[str, str | bytes | None]:
+    """Give every path below `root` with its contents: bytes of a file, target of a link, None for a folder."""
+    found: dict[str, str | bytes | None] = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        found[name] = str(path.readlink()) if path.is_symlink() else None if path.is_dir() else path.read_bytes()
+    return found
