@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
-FILE = click.Path(path_type=Path)
+from runit_provision.app.source import Source
+
+_FILE = click.Path(path_type=Path)
 """A file that is read; that it is there is the reader's to say, with exit status 1: it is input, not usage."""
 
 
@@ -35,3 +40,44 @@ prefix = click.option(
     metavar="DIR",
     help="Where the runtime lives: its tools in DIR/bin.",
 )
+
+
+class _Fact(click.ParamType[tuple[str, str]]):
+    """`name=value`; a dotted name is an item of a structured fact."""
+
+    name = "name=value"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, equals, text = str(value).partition("=")
+        if not equals or not all(name.split(".")):
+            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        return name, text
+
+
+def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options that say where the data comes from; it gets `source`. data: a resolved file will do."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option("--hiera-config", type=_FILE, metavar="FILE", help="The hierarchy: a hiera.yaml of version 5.")
+        @click.option("--facts", "facts_file", type=_FILE, metavar="FILE", help="The node's facts, as `facter --yaml` prints them.")
+        @click.option("--fact", "facts", type=_Fact(), multiple=True, help="One more fact; wins over the file.")
+        @click.option("--node", default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]")
+        @wraps(command)
+        def run(
+            *,
+            hiera_config: Path | None,
+            facts_file: Path | None,
+            facts: tuple[tuple[str, str], ...],
+            node: str,
+            data_file: Path | None = None,
+            **rest: Any,
+        ) -> Any:
+            if (hiera_config is None) == (data_file is None):
+                raise click.UsageError("Give either --hiera-config FILE or --data FILE." if data else "Give --hiera-config FILE.")
+            source = Source(hiera_config=hiera_config, data=data_file, facts_file=facts_file, facts=dict(facts), node=node)
+            return command(source=source, **rest)
+
+        option = click.option("--data", "data_file", type=_FILE, metavar="FILE", help="Data that is resolved already, YAML or JSON.")
+        return option(run) if data else run
+
+    return decorate

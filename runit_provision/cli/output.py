@@ -32,6 +32,10 @@ class Output:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+    def warn(self, problem: object) -> None:
+        """Print a line on standard error."""
+        click.echo(f"warning: {problem}", err=True)
+
     def json(self, value: Any) -> None:
         """Print one JSON value."""
         import json

@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "lookup": "Show one resolved value; --explain shows every level that was asked.",
     "runtime": "Install or remove the shipped runtime.",
     "init": "Let init start runsvdir at boot, and again when it dies.",
 }

@@ -1,0 +1,116 @@
+"""Where the data comes from: a hierarchy seen with a node's facts, or a file of data that is resolved already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.model.data import Table
+
+if TYPE_CHECKING:
+    from runit_provision.hiera import Hierarchy
+
+KEY = "runit"
+_PREFIX = f"{KEY}::"
+"""What Puppet's automatic binding puts before a parameter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Exactly one of hiera_config (a hiera.yaml) and data (YAML or JSON) is given.
+
+    facts_file: as facter prints them; facts: single ones that win over it, by dotted name. node: the certificate name; "" for the
+    facts' own (clientcert, fqdn), or else this machine's name.
+    """
+
+    hiera_config: Path | None = None
+    data: Path | None = None
+    facts_file: Path | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
+
+    def hierarchy(self) -> Hierarchy:
+        """Open the hierarchy; DataError when hiera.yaml or the facts are wrong, or there is only a data file."""
+        from runit_provision import hiera
+
+        if self.hiera_config is None:
+            raise DataError(Problem("a data file has no hierarchy", Mark(str(self.data), 1, 1), hint="give --hiera-config"))
+        facts = self._gather()
+        return hiera.open_hierarchy(self.hiera_config, facts=facts, node=self.node or _own_name(facts))
+
+    def resolve(self) -> Resolved:
+        """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says it."""
+        if self.data is not None:
+            return Resolved(_joined(_read_data(self.data), self.data), ())
+        hierarchy = self.hierarchy()
+        found = [(key, hierarchy.find(key, default_merge="deep")) for key in [KEY, *hierarchy.keys(_PREFIX)]]
+        pairs = [(key, each.value, each.mark) for key, each in found if each is not None]
+        table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
+        return Resolved(_joined(table, self.hiera_config), tuple(hierarchy.warnings))
+
+    def _gather(self) -> Table:
+        from runit_provision.hiera import read_facts
+
+        facts = read_facts(self.facts_file) if self.facts_file else Table()
+        return set_facts(facts, self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """data: the `runit` hash. warnings: what was odd in the hierarchy, but no error."""
+
+    data: Table
+    warnings: tuple[Problem, ...]
+
+
+def set_facts(facts: Table, single: Mapping[str, str]) -> Table:
+    """Give the facts with single ones set: `os.family` is the item `family` of the fact `os`."""
+    changed = Table(facts.items(), marks=facts.marks, mark=facts.mark)
+    for name, value in single.items():
+        *folders, last = name.split(".")
+        table = changed
+        for folder in folders:
+            inner = table.get(folder)
+            table[folder] = Table(inner.items(), marks=inner.marks, mark=inner.mark) if isinstance(inner, Table) else Table()
+            table = table[folder]
+        table[last] = value
+    return changed
+
+
+def _read_data(path: Path) -> Table:
+    from runit_provision.hiera import read_yaml
+
+    data = read_yaml(path)
+    if not isinstance(data, Table):
+        raise DataError(Problem("not a hash", Mark(str(path), 1, 1), hint=f"its top is the key `{KEY}:`"))
+    return data
+
+
+def _joined(table: Table, file: Path | None) -> Table:
+    """Join `runit` and the keys of automatic binding's names (`runit::users`) into one hash."""
+    pairs = [(name.removeprefix(_PREFIX), name) for name in table if isinstance(name, str) and name.startswith(_PREFIX)]
+    base = table.get(KEY)
+    if base is None and not pairs:
+        hint = f"the data's top key is `{KEY}:`, or its keys begin with `{_PREFIX}`"
+        raise DataError(Problem("nothing says what to provision", Mark(str(file), 1, 1), key=KEY, hint=hint))
+    if base is not None and not isinstance(base, Table):
+        raise DataError(Problem("not a hash", table.marks.get(KEY), key=KEY))
+    joined = Table((base or {}).items(), marks=dict(base.marks) if base else {}, mark=base.mark if base else None)
+    twice = [(name, full) for name, full in pairs if name in joined]
+    if twice:
+        hint = "keep one of both"
+        raise DataError(*(Problem(f"given in `{KEY}` too", table.marks.get(full), key=full, hint=hint) for name, full in twice))
+    for name, full in pairs:
+        joined[name] = table[full]
+        if full in table.marks:
+            joined.marks[name] = table.marks[full]
+    return joined
+
+
+def _own_name(facts: Mapping[str, Any]) -> str:
+    names: Iterable[Any] = (facts.get("clientcert"), facts.get("fqdn"))
+    return next((name for name in names if isinstance(name, str) and name), os.uname().nodename)
