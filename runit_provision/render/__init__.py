@@ -1,0 +1,21 @@
+"""Model -> rendered tree. Pure: same data, same bytes. jinja2 is imported at the first call, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runit_provision.model.host import Host
+    from runit_provision.model.tree import RenderedTree
+
+
+def render(host: Host, templates: Mapping[str, str]) -> RenderedTree:
+    """Give the tree that `host` means on disk.
+
+    templates: name -> text of each template (`run.sh.j2` and its like). Raises DataError with template, line and variable when
+    one is missing, malformed, or asks for what it is not given.
+    """
+    from runit_provision.render.tree import render_tree
+
+    return render_tree(host, templates)

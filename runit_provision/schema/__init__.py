@@ -1,0 +1,28 @@
+"""Looked-up data -> model, with every problem at once; JSON Schema of the data. pydantic is imported at the first call, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runit_provision.model.account import Account
+    from runit_provision.model.host import Host
+
+
+def read_host(data: Any, accounts: Mapping[str, Account]) -> Host:
+    """Give the desired state that the `runit` hash `data` means on a host that has `accounts` (by login name).
+
+    data: a Table as hiera gives it: the hash itself, or one that holds it under `runit` and `runit::KEY`. Raises DataError with
+    every problem.
+    """
+    from runit_provision.schema.reading import read
+
+    return read(data, accounts)
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of a file that holds the data under the key `runit`."""
+    from runit_provision.schema.export import export
+
+    return export()

@@ -1,0 +1,53 @@
+"""What happens when a service has ended: its `finish`; runsv(8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runit_provision.model.run import Script
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How often a service may end by itself before it stays down.
+
+    An end within `interval` seconds of the one before counts; more than `count` that count in a row, and the service stays down;
+    `forget` seconds without an end forget all of them. A count of 0 restarts never.
+    """
+
+    count: int
+    interval: int
+    forget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Who is told: of an end that nobody asked for, and of one that somebody did. None tells nobody."""
+
+    on_failure: str | None = None
+    on_stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEnd:
+    """A runsvdir was stopped on purpose: nothing that it supervised may live on. `patience` in seconds, then KILL.
+
+    directory: what the runsvdir scans; account: who may touch it, None for the tree's own owner.
+    """
+
+    directory: str
+    account: str | None
+    patience: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, mail, the count of restarts."""
+
+    lines: str = ""
+    tree: TreeEnd | None = None
+    mail: Mail | None = None
+    restarts: Restarts | None = None
+
+
+Ending = Script | Finish

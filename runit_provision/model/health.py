@@ -1,0 +1,73 @@
+"""When a service is of use: its `check`, which `sv check`, those who require it and `verify` ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runit_provision.model.run import Script
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """Something listens on `port` of `host`."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """A GET of `url` is answered with a status below 400."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """Something listens on the stream socket `path`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The file `path` is there."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The program `words` exits 0."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another service, found at `directory`: of use when it runs and its check passes, or, a one-shot, when it has run."""
+
+    directory: str
+    one_shot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every one of `peers` is of use."""
+
+    peers: tuple[Peer, ...]
+
+
+Probe = Tcp | Http | Unix | Exists | Command | Services
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """All of `all` must pass, each within `timeout` seconds; `account` asks, None is who calls."""
+
+    all: tuple[Probe, ...]
+    timeout: int
+    account: str | None = None
+
+
+Check = Script | Probes

@@ -1,0 +1,67 @@
+"""The whole desired state of one host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from runit_provision.model.account import Account
+from runit_provision.model.service import Service
+from runit_provision.model.tree import Origin, Realm
+
+
+class RuntimeKind(Enum):
+    """Which runit supervises the host."""
+
+    SHIPPED = "shipped"
+    PACKAGE = "package"
+    PACKAGE_FILE = "package_file"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """prefix: where the shipped tools lie (PREFIX/bin). package_file: looked for in `filestore`, copied to `workspace`."""
+
+    kind: RuntimeKind
+    prefix: str
+    package_file: str | None = None
+    filestore: str | None = None
+    workspace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The services of one runsvdir: those of the host or of one user.
+
+    account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories.
+    directories: what is made for it, in order, each with its mode.
+    """
+
+    account: Account
+    realm: Realm
+    service_directory: str
+    definitions: str
+    logs: str
+    services: tuple[Service, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user's own tree. in_profile: SVDIR is set in the user's login shells."""
+
+    name: str
+    tree: Tree
+    in_profile: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a host is to be. profile: the file that login shells read, or None to write none."""
+
+    runtime: Runtime
+    tree: Tree
+    users: tuple[User, ...]
+    profile: str | None
+    origin: Origin

@@ -1,0 +1,75 @@
+"""One service as the data wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runit_provision.model.ending import Ending
+from runit_provision.model.health import Check, Peer
+from runit_provision.model.logging import Log
+from runit_provision.model.process import Process
+from runit_provision.model.run import Run, Script
+from runit_provision.model.tree import Ensure, OnChange, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A script that runs in place of a signal; `letter` is one of t d u x k 1 2 h a i q c p."""
+
+    letter: str
+    script: Script
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraFile:
+    """Any other file of the service directory; `path` is relative to it."""
+
+    path: str
+    text: str = field(repr=False)
+    mode: int
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Services that must run, and whose check must pass, before this one starts; `patience` in seconds, then the start fails."""
+
+    ids: tuple[str, ...]
+    peers: tuple[Peer, ...]
+    patience: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service of a tree.
+
+    id: `name` of the host's, `user/name` of a user's, `parent/child` of a nested one. directory: its definition; link: where
+    runsvdir finds it. before: shell lines that precede the program. children: the services of a nested tree, whose definitions
+    and links lie below `directory`. origins: where each part was written, by its key of the data.
+    """
+
+    name: str
+    id: str
+    directory: str
+    link: str
+    run: Run
+    origin: Origin
+    before: str = ""
+    process: Process = field(default_factory=Process)
+    one_shot: bool = False
+    ending: Ending | None = None
+    check: Check | None = None
+    control: tuple[Control, ...] = ()
+    log: Log | None = None
+    requirements: Requirements | None = None
+    files: tuple[ExtraFile, ...] = ()
+    children: tuple[Service, ...] = ()
+    ensure: Ensure = Ensure.RUNNING
+    enabled: bool = True
+    on_change: OnChange = OnChange.RESTART
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+
+    def origin_of(self, part: str) -> Origin:
+        """Give where `part` was written, or the service itself when only a default speaks of it."""
+        return self.origins.get(part, self.origin)

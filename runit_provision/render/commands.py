@@ -1,0 +1,95 @@
+"""The last line of a script: what it becomes, and the chpst that changes its state on the way."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import assert_never
+
+from runit_provision.model.process import Credentials, Process
+from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
+from runit_provision.render.environment import carried
+from runit_provision.render.quoting import join, quote
+
+_LIMITS = (
+    ("-m", "memory"),
+    ("-d", "data"),
+    ("-r", "resident"),
+    ("-o", "files"),
+    ("-p", "processes"),
+    ("-f", "file_size"),
+    ("-c", "core"),
+    ("-t", "cpu"),
+)
+_REDIRECTIONS = {">", "<", ">>", ">&", "<&", "<>"}
+_NOT_A_PROGRAM = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_]*=|(?:\.|:|!|\{|if|for|while|until|case|cd|export|set|trap|ulimit|umask|unset|eval|source)$"
+)
+
+
+def command(run: Run, process: Process, *, environment_directory: str) -> str:
+    """Give what stands behind the script's `exec`."""
+    words = state_words(process, environment_directory=environment_directory)
+    return " ".join([*([join(words)] if words else []), _program(run)])
+
+
+def _program(run: Run) -> str:
+    match run:
+        case Argv(words):
+            return join(words)
+        case CommandLine(text):
+            return _line(text)
+        case Scan(directory, title):
+            return join(("runsvdir", "-P", directory, *(["log:" + "." * max(title - 4, 3)] if title else [])))
+        case Script():
+            raise AssertionError("a script of one's own is rendered as it is")
+        case _:
+            assert_never(run)
+
+
+def _line(text: str) -> str:
+    """Give the line itself when it is one program's, else a shell that reads it."""
+    text = re.sub(r"^exec\s+", "", text)
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    lexer.commenters = ""
+    tokens = list(lexer)
+    signs = {token for token in tokens if set(token) <= set("();<>|&")}
+    if "\n" in text or "#" in text or not signs <= _REDIRECTIONS or not tokens or _NOT_A_PROGRAM.match(text.split()[0]):
+        return f"sh -c {quote(text)}"
+    return text
+
+
+def credentials_word(credentials: Credentials, *, numeric: bool = False) -> str:
+    """Give the argument of `chpst -u`; numeric where the names could not be looked up, below another root directory."""
+    account = credentials.account
+    if numeric:
+        return ":".join(["", str(account.uid), credentials.group or str(account.gid), *credentials.groups])
+    group = [credentials.group] if credentials.group else [account.group] if credentials.groups else []
+    return ":".join([account.name, *group, *credentials.groups])
+
+
+def state_words(process: Process, *, environment_directory: str) -> tuple[str, ...]:
+    """Give the words of the chpst that makes `process`'s state, none when it changes nothing; chpst(8)."""
+    options: list[str] = []
+    if process.credentials:
+        options += ["-u", credentials_word(process.credentials, numeric=process.root is not None)]
+    if any(carried(variable) for variable in process.environment):
+        options += ["-e", environment_directory]
+    if process.root is not None:
+        options += ["-/", process.root]
+    if process.nice:
+        options += ["-n", str(process.nice)]
+    if process.lock:
+        options += ["-l" if process.lock.wait else "-L", process.lock.path]
+    if process.own_session:
+        options.append("-P")
+    for option, name in _LIMITS:
+        value = getattr(process.limits, name)
+        if value is not None:
+            options += [option, str(value)]
+    options += [f"-{stream.value}" for stream in process.closed]
+    if process.argv0 is not None:
+        options += ["-b", process.argv0]
+    earlier = [word for directory in process.environment_directories for word in ("chpst", "-e", directory)]
+    stack = () if process.limits.stack is None else ("softlimit", "-s", str(process.limits.stack))
+    return (*earlier, *stack, *(("chpst", *options) if options else ()))

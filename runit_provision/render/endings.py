@@ -1,0 +1,70 @@
+"""`finish` and `check`: scripts made of what the data intends; runsv(8), sv(8)."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from runit_provision.model.ending import Finish, TreeEnd
+from runit_provision.model.health import Command, Exists, Http, Peer, Probe, Probes, Services, Tcp, Unix
+from runit_provision.model.service import Service
+from runit_provision.render.pages import Pages
+from runit_provision.render.quoting import join, quote
+
+_PYTHON = ("/usr/bin/python3", "-IS", "-c")
+_TCP = "import socket, sys; socket.create_connection(sys.argv[1:3], float(sys.argv[3]))"
+_UNIX = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(float(sys.argv[2])); s.connect(sys.argv[1])"
+_HTTP = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2]))"
+
+
+def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
+    """Give `finish`, which runsv calls with the exit code (-1 when killed) and the low byte of the wait status."""
+    return pages.page(
+        "finish.sh.j2",
+        key=service.origin.key,
+        name=service.id,
+        lines=ending.lines.rstrip("\n"),
+        tree=ending.tree,
+        mail=ending.mail,
+        restarts=ending.restarts,
+        end_of_tree=_end_of_tree(ending.tree) if ending.tree else "",
+    )
+
+
+def _end_of_tree(tree: TreeEnd) -> str:
+    """Give the line that ends, waits for and at last kills what a runsvdir left behind, as the one whose tree it is."""
+    line = f"sv -w {tree.patience} force-shutdown {quote(tree.directory)}/*"
+    return line if tree.account is None else f"chpst -u {quote(tree.account)} sh -c {quote(line)}"
+
+
+def check(service: Service, probes: Probes, pages: Pages) -> bytes:
+    """Give `check`, which sv asks whether a service that runs is of use."""
+    lines = [line for probe in probes.all for line in _probe(probe, probes.timeout)]
+    return pages.page(
+        "check.sh.j2",
+        key=service.origin.key,
+        account=probes.account,
+        uses_peers=any(isinstance(probe, Services) for probe in probes.all),
+        lines=lines,
+    )
+
+
+def _probe(probe: Probe, timeout: int) -> tuple[str, ...]:
+    match probe:
+        case Tcp(host, port):
+            return (join((*_PYTHON, _TCP, host, str(port), str(timeout))) + " 2>/dev/null",)
+        case Http(url):
+            return (join((*_PYTHON, _HTTP, url, str(timeout))) + " 2>/dev/null",)
+        case Unix(path):
+            return (join((*_PYTHON, _UNIX, path, str(timeout))) + " 2>/dev/null",)
+        case Exists(path):
+            return (join(("test", "-e", path)),)
+        case Command(words):
+            return (join(("timeout", str(timeout), *words)),)
+        case Services(peers):
+            return tuple(_ready(peer) for peer in peers)
+        case _:
+            assert_never(probe)
+
+
+def _ready(peer: Peer) -> str:
+    return join(("ready", "down" if peer.one_shot else "run", peer.directory))

@@ -1,0 +1,46 @@
+"""Templates: text with places for values, where a missing value is an error that names the template, the line and the variable."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+
+from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.render.quoting import quote
+
+
+class Pages:
+    """Renders templates by name."""
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        self._environment = Environment(
+            loader=DictLoader(templates),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,
+        )
+        self._environment.filters["sh"] = lambda value: quote(str(value))
+        self._template = lru_cache(maxsize=None)(self._environment.get_template)
+
+    def page(self, name: str, /, **values: Any) -> bytes:
+        """Give the text of the template `name` with `values` in it; DataError when it is missing, malformed or asks for more."""
+        try:
+            template: Template = self._template(name)
+            return template.render(values).encode()
+        except TemplateError as error:
+            raise DataError(_problem(name, error)) from error
+
+
+def _problem(name: str, error: TemplateError) -> Problem:
+    """Say where in which template, and what."""
+    if isinstance(error, TemplateSyntaxError):
+        return Problem(f"the template cannot be read: {error.message}", mark=Mark(error.name or name, error.lineno, 1))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name in ("top-level template code", "template")]
+    mark = Mark(name, frames[-1].lineno or 1, 1) if frames else Mark(name, 1, 1)
+    return Problem(f"the template does not render: {error}", mark=mark)

@@ -1,0 +1,199 @@
+"""One service as nodes: its definition, its log directory, and the link that makes it live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from runit_provision.model.ending import Finish
+from runit_provision.model.health import Probes
+from runit_provision.model.logging import Logger, Runner
+from runit_provision.model.process import Variable
+from runit_provision.model.run import Script
+from runit_provision.model.service import Service
+from runit_provision.model.tree import Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
+from runit_provision.render import endings, logs
+from runit_provision.render.commands import command
+from runit_provision.render.environment import carried, content
+from runit_provision.render.pages import Pages
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A service's nodes, the links that make it and its children live, and what apply has to know of each."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Node, ...]
+    services: tuple[ServiceTree, ...]
+    scanned: tuple[tuple[str, Realm], ...]
+
+
+class ServiceRenderer:
+    """Renders the services of one tree, which lies in `realm`; rsvlog is found in `tools`."""
+
+    def __init__(self, pages: Pages, realm: Realm, tools: str) -> None:
+        self.pages = pages
+        self.realm = realm
+        self.tools = tools
+
+    def render(self, service: Service) -> Rendered:
+        """Give all of `service`, its children included; of one that is to be absent only its name."""
+        if service.ensure is Ensure.ABSENT:
+            return Rendered((), (), (self._summary(service),), ())
+        inner = [self.render(child) for child in service.children]
+        nested = self._nested(service) if service.children else ()
+        link = self._node(service, service.link, Link(service.directory), service.origin, live=True)
+        return Rendered(
+            nodes=(*self._definition(service), *nested, *(node for child in inner for node in child.nodes)),
+            links=(*(node for child in inner for node in child.links), link),
+            services=(*(tree for child in inner for tree in child.services), self._summary(service)),
+            scanned=(
+                *(((f"{service.directory}/service", self.realm),) if service.children else ()),
+                *(directory for child in inner for directory in child.scanned),
+            ),
+        )
+
+    def _node(
+        self, service: Service, path: str, entry: Entry, origin: Origin, *, effect: Effect = Effect.NOTHING, live: bool = False
+    ) -> Node:
+        return Node(path, entry, self.realm, None, origin, service.id, effect, live)
+
+    def _nested(self, service: Service) -> tuple[Node, ...]:
+        origin = service.origin_of("services")
+        paths = (f"{service.directory}/service", f"{service.directory}/sv")
+        return tuple(self._node(service, path, Directory(0o755), origin) for path in paths)
+
+    def _definition(self, service: Service) -> Iterator[Node]:
+        yield self._node(service, service.directory, Directory(0o755), service.origin)
+        yield from self._environment(service, f"{service.directory}/env", service.process.environment, "env", Effect.RESTART)
+        yield from self._run(service)
+        yield from self._scripts(service)
+        if not service.enabled:
+            origin = service.origin_of("down" if "down" in service.origins else "enabled")
+            yield self._node(service, f"{service.directory}/down", File(b"", 0o644), origin)
+        yield from self._log(service)
+        yield from self._files(service)
+
+    def _run(self, service: Service) -> Iterator[Node]:
+        key = next((key for key in ("command", "run", "services") if key in service.origins), "")
+        text, secret = self._run_text(service)
+        entry = File(text, 0o700 if secret else 0o755, secret)
+        yield self._node(service, f"{service.directory}/run", entry, service.origin_of(key), effect=Effect.RESTART)
+
+    def _run_text(self, service: Service) -> tuple[bytes, bool]:
+        if isinstance(service.run, Script):
+            return service.run.text.encode(), False
+        process = service.process
+        exports = [variable for variable in process.environment if not carried(variable)]
+        environment_directory = "./env" if process.directory is None else f"{service.directory}/env"
+        required = service.requirements
+        text = self.pages.page(
+            "run.sh.j2",
+            key=service.origin.key,
+            merge_stderr=process.merge_stderr,
+            one_shot=service.one_shot,
+            peers=required.peers if required else (),
+            patience=required.patience if required else 0,
+            umask=process.umask,
+            exports=exports,
+            directory=process.directory,
+            before=service.before.rstrip("\n"),
+            command=command(service.run, process, environment_directory=environment_directory),
+        )
+        return text, any(variable.secret for variable in exports)
+
+    def _scripts(self, service: Service) -> Iterator[Node]:
+        """Give finish, check and control/, a change of which restarts nothing."""
+        match service.ending:
+            case None:
+                pass
+            case Script(text):
+                yield self._script(service, "finish", text.encode(), "finish")
+            case Finish():
+                yield self._script(service, "finish", endings.finish(service, service.ending, self.pages), "finish")
+            case _:
+                assert_never(service.ending)
+        match service.check:
+            case None:
+                pass
+            case Script(text):
+                yield self._script(service, "check", text.encode(), "check")
+            case Probes():
+                yield self._script(service, "check", endings.check(service, service.check, self.pages), "check")
+            case _:
+                assert_never(service.check)
+        if service.control:
+            yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
+        for control in service.control:
+            yield self._script(service, f"control/{control.letter}", control.script.text.encode(), "control")
+
+    def _script(self, service: Service, name: str, text: bytes, key: str, effect: Effect = Effect.NOTHING) -> Node:
+        return self._node(service, f"{service.directory}/{name}", File(text, 0o755), service.origin_of(key), effect=effect)
+
+    def _environment(
+        self, service: Service, directory: str, variables: tuple[Variable, ...], key: str, effect: Effect
+    ) -> Iterator[Node]:
+        held = [variable for variable in variables if carried(variable)]
+        origin = service.origin_of(key)
+        if held:
+            yield self._node(service, directory, Directory(0o755), origin)
+        for variable in held:
+            entry = File(content(variable), 0o600 if variable.secret else 0o644, variable.secret)
+            yield self._node(service, f"{directory}/{variable.name}", entry, origin, effect=effect)
+
+    def _log(self, service: Service) -> Iterator[Node]:
+        log, origin = service.log, service.origin_of("log")
+        if log is None:
+            return
+        directory = f"{service.directory}/log"
+        yield self._node(service, directory, Directory(0o755), origin)
+        if isinstance(log, Script):
+            yield self._script(service, "log/run", log.text.encode(), "log", Effect.LOG_RESTART)
+            return
+        pooled = log.runner is Runner.RSVLOG
+        variables = logs.rsvlog_environment(log) if pooled else log.environment
+        yield from self._environment(service, f"{directory}/env", variables, "log", Effect.LOG_RESTART)
+        if pooled:
+            yield self._node(service, f"{directory}/run", Link(f"{self.tools}/rsvlog"), origin, effect=Effect.LOG_RESTART)
+        else:
+            text = self.pages.page("log-run.sh.j2", key=service.origin.key, command=logs.svlogd_command(log))
+            yield self._script(service, "log/run", text, "log", Effect.LOG_RESTART)
+        yield from self._log_directory(service, log, origin)
+
+    def _log_directory(self, service: Service, log: Logger, origin: Origin) -> Iterator[Node]:
+        """Give the directory that svlogd writes to, and its config in it, which lies in the hands of who writes there."""
+        own = log.realm.base == log.directory
+        realm = self.realm if own else log.realm
+        owner = Owner(log.account.name) if own and log.account else None
+        yield Node(log.directory, Directory(log.mode), realm, owner, origin, service.id)
+        config = File(logs.config(log.policy), 0o644)
+        yield Node(f"{log.directory}/config", config, log.realm, None, origin, service.id, Effect.LOG_HUP)
+
+    def _files(self, service: Service) -> Iterator[Node]:
+        origin = service.origin_of("files")
+        made: set[str] = {"", "control", "env", "log"}
+        for file in service.files:
+            parts = file.path.split("/")[:-1]
+            for depth in range(1, len(parts) + 1):
+                folder = "/".join(parts[:depth])
+                if folder not in made:
+                    made.add(folder)
+                    yield self._node(service, f"{service.directory}/{folder}", Directory(0o755), origin)
+            yield self._node(service, f"{service.directory}/{file.path}", File(file.text.encode(), file.mode, file.secret), origin)
+
+    def _summary(self, service: Service) -> ServiceTree:
+        return ServiceTree(
+            id=service.id,
+            realm=self.realm,
+            directory=service.directory,
+            link=None if service.ensure is Ensure.ABSENT else service.link,
+            logged=service.log is not None,
+            log_directory=service.log.directory if isinstance(service.log, Logger) else None,
+            ensure=service.ensure,
+            enabled=service.enabled,
+            one_shot=service.one_shot,
+            on_change=service.on_change,
+            origin=service.origin,
+            requires=service.requirements.ids if service.requirements else (),
+        )

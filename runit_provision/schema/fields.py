@@ -1,0 +1,218 @@
+"""The kinds of values that the data's keys take, and how each is refused."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from runit_provision.model.data import Sensitive
+from runit_provision.model.process import Variable
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def refuse(message: str, *, hint: str = "", at: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """Make the error of one value; `at` leads to the part of the value that it is about."""
+    return PydanticCustomError("value", "{message}", {"message": message, "hint": hint, "at": at})
+
+
+def text(value: Any) -> str:
+    """Give a string; a whole number is taken as it would be printed."""
+    if isinstance(value, Sensitive):
+        raise refuse("a secret may not stand here: it would be readable by others", hint="put it into `env` or a file")
+    if isinstance(value, bool):
+        raise refuse("has to be a string, not a truth value", hint="quote it")
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str):
+        raise refuse(f"has to be a string, not {kind(value)}", hint="quote it" if isinstance(value, float) else "")
+    return sound(value)
+
+
+def sound(value: str) -> str:
+    """Refuse what no argument, variable or file name can hold."""
+    if "\0" in value:
+        raise refuse("holds a NUL byte, which no argument, variable or path can")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise refuse("is not valid Unicode: it holds half of a surrogate pair") from None
+    return value
+
+
+def kind(value: Any) -> str:
+    """Name what `value` is in the words of YAML."""
+    if isinstance(value, Sensitive):
+        return "a secret"
+    names = {dict: "a hash", list: "a list", str: "a string", bool: "a truth value", int: "a number", float: "a number"}
+    return next((name for cls, name in names.items() if isinstance(value, cls)), "nothing" if value is None else type(value).__name__)
+
+
+def _line(value: str) -> str:
+    if any(char < " " or char == "\x7f" for char in value):
+        raise refuse("holds a line break or another control character")
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise refuse("is empty")
+    return value
+
+
+def service_name(value: str) -> str:
+    """Refuse what cannot be one directory name that runsvdir starts and that `sv` takes as a name."""
+    _line(value)
+    if not value:
+        raise refuse("a service's name is empty")
+    if "/" in value:
+        raise refuse(f"the name {value!r} holds a slash: it is one directory's name, not a path")
+    if value.startswith("."):
+        raise refuse(f"the name {value!r} starts with a dot: runsvdir ignores such directories")
+    if value.startswith("-"):
+        raise refuse(f"the name {value!r} starts with a dash: sv would take it for an option")
+    if len(value.encode()) > 200:
+        raise refuse(f"the name {value[:20]!r}... is longer than 200 bytes")
+    return value
+
+
+def _absolute(value: str) -> str:
+    _line(value)
+    if not value.startswith("/"):
+        raise refuse(f"{value!r} is not an absolute path")
+    parts = [part for part in value.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise refuse(f"{value!r} leads upwards with `..`")
+    return "/" + "/".join(parts)
+
+
+def _relative(value: str) -> str:
+    _line(value)
+    parts = [part for part in value.split("/") if part not in ("", ".")]
+    if value.startswith("/") or ".." in parts or not parts:
+        raise refuse(f"{value!r} leads out of the service directory", hint="give a path relative to it, without `..`")
+    return "/".join(parts)
+
+
+def _size(value: Any) -> int:
+    """Give bytes: a whole number, or one with k, m, g or t (powers of 1024)."""
+    return _measure(value, _UNITS, "bytes, like 1048576 or 1m")
+
+
+def _span(value: Any) -> int:
+    """Give seconds: a whole number, or one with s, m, h, d or w."""
+    return _measure(value, _SPANS, "seconds, like 86400 or 1d")
+
+
+def _measure(value: Any, units: dict[str, int], what: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    found = re.fullmatch(r"(\d{1,18})\s*([a-z]?)", value.lower()) if isinstance(value, str) else None
+    if not found or found[2] not in units:
+        raise refuse(f"has to be a number of {what}, not {value!r}")
+    return int(found[1]) * units[found[2]]
+
+
+def _mode(value: Any) -> int:
+    """Give a file mode. YAML reads 0755 as octal already; a string is octal too."""
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3,4}", value):
+        value = int(value, 8)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0o7777:
+        raise refuse(f"has to be an octal mode like '0755', not {value!r}")
+    return value
+
+
+def script(value: Any) -> str:
+    """Give the text of a whole script; one without a shebang could not be executed as what it is."""
+    content = _filled(text(value))
+    if not re.match(r"#! ?/\S", content):
+        raise refuse("a script without a shebang", hint="let its first line be #!/bin/sh, or give a `command`")
+    return content if content.endswith("\n") else content + "\n"
+
+
+def _command(value: Any) -> str | tuple[str, ...]:
+    """Give a command line (a string) or a program's words (a list)."""
+    if isinstance(value, list):
+        return words(value)
+    line = _filled(text(value)).strip()
+    try:
+        shlex.split(line, comments=True)
+    except ValueError as error:
+        raise refuse(f"the shell could not read it: {str(error).lower()}", hint="balance the quotes, or give a list of words") from None
+    return line
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Give a program and its arguments."""
+    if not isinstance(value, list):
+        raise refuse(f"has to be a list of words, not {kind(value)}")
+    if not value:
+        raise refuse("is empty: there is no program to run")
+    found = []
+    for index, word in enumerate(value):
+        try:
+            found.append(text(word))
+        except PydanticCustomError as error:
+            raise refuse(error.message(), hint=str((error.context or {}).get("hint", "")), at=(index,)) from None
+    if not found[0] or found[0].startswith("-"):
+        raise refuse(f"{found[0]!r} is no program's name", hint="give its path", at=(0,))
+    return tuple(found)
+
+
+def _variables(value: Any) -> tuple[Variable, ...]:
+    if not isinstance(value, dict):
+        raise refuse(f"has to be a hash of variables, not {kind(value)}")
+    return tuple(_variable(name, item) for name, item in sorted(value.items(), key=lambda pair: str(pair[0])))
+
+
+def _variable(name: Any, value: Any) -> Variable:
+    if not isinstance(name, str) or not re.fullmatch(r"[^=/.\0-\x1f\x7f][^=/\0-\x1f\x7f]*", name) or name.endswith((" ", "\t")):
+        raise refuse(f"{name!r} cannot be a variable's name", hint="no `=`, no slash, no leading dot, no blank", at=(name,))
+    try:
+        if value is None:
+            return Variable(name, None)
+        secret = isinstance(value, Sensitive)
+        content = text(value.unwrap() if isinstance(value, Sensitive) else value)
+        if content.endswith((" ", "\t")) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise refuse(
+                "ends in a blank, which an env directory cannot hold", hint="the shell could set it if its name were a shell variable's"
+            )
+        return Variable(name, content, secret)
+    except PydanticCustomError as error:
+        raise refuse(error.message(), hint=str((error.context or {}).get("hint", "")), at=(name,)) from None
+
+
+def _one_or_more(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+_STRING = {"type": "string"}
+_WORDS = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
+_NUMBER = {"type": "integer", "minimum": 0}
+
+Text = Annotated[str, BeforeValidator(text), WithJsonSchema({"type": ["string", "integer"]})]
+Line = Annotated[Text, AfterValidator(_line), AfterValidator(_filled)]
+Name = Annotated[Text, AfterValidator(service_name)]
+Absolute = Annotated[Text, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
+Relative = Annotated[Text, AfterValidator(_relative)]
+ScriptText = Annotated[str, BeforeValidator(script), WithJsonSchema({"type": "string", "pattern": "^#! ?/"})]
+Size = Annotated[
+    int, BeforeValidator(_size), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^[0-9]+ *[kmgtKMGT]?$"}]})
+]
+Span = Annotated[int, BeforeValidator(_span), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^[0-9]+ *[smhdw]?$"}]})]
+Mode = Annotated[int, BeforeValidator(_mode), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^0?[0-7]{3,4}$"}]})]
+Flag = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(ge=0)]
+Words = Annotated[tuple[str, ...], PlainValidator(words), WithJsonSchema(_WORDS)]
+CommandValue = Annotated[str | tuple[str, ...], PlainValidator(_command), WithJsonSchema({"anyOf": [_STRING, _WORDS]})]
+Variables = Annotated[
+    tuple[Variable, ...],
+    PlainValidator(_variables),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "integer", "null"]}}),
+]
+Lines = Annotated[list[Line], BeforeValidator(_one_or_more)]

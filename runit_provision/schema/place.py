@@ -1,0 +1,50 @@
+"""The tree that services are read for: where its paths are, whose it is, and what may be done in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runit_provision.model.account import Account
+from runit_provision.model.health import Peer
+from runit_provision.model.tree import Realm
+from runit_provision.schema.problems import Path, Problems, nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One tree.
+
+    account: its owner. realm: in whose hands its paths lie. pooled: the shipped rsvlog is there. path: of its services in the
+    data. prefix, log_prefix: of their ids, and of their log directories. peers: its services, by name.
+    """
+
+    account: Account
+    accounts: Mapping[str, Account]
+    problems: Problems
+    realm: Realm
+    pooled: bool
+    service_directory: str
+    definitions: str
+    logs: str
+    path: Path
+    prefix: str = ""
+    log_prefix: str = ""
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+
+    @property
+    def privileged(self) -> bool:
+        """Whether its owner may become anyone."""
+        return self.account.uid == 0
+
+    def find_account(self, name: str, path: Path) -> Account:
+        """Give the account `name`, which `path` of the data asks for."""
+        return find_account(name, path, self.accounts, self.problems)
+
+
+def find_account(name: str, path: Path, accounts: Mapping[str, Account], problems: Problems) -> Account:
+    """Give the account `name`; when there is none, note that and give a stand-in, so that reading goes on."""
+    if name in accounts:
+        return accounts[name]
+    problems.add(path, f"there is no user {name!r} on this host", hint=nearest(name, accounts) or "create the account first")
+    return Account(name, 4294967294, 4294967294, name, f"/home/{name}")

@@ -1,0 +1,158 @@
+"""Everything that is wrong, gathered: what pydantic refuses, and what only the whole data can show."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Iterable
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from runit_provision.errors import DataError, Problem
+from runit_provision.model.data import Sensitive, locate
+from runit_provision.model.tree import Origin
+from runit_provision.schema.fields import kind
+
+Path = tuple[str | int, ...]
+
+_MESSAGES = {
+    "bool_type": "has to be true or false, not {value}",
+    "int_type": "has to be a whole number, not {value}",
+    "string_type": "has to be a string, not {kind}",
+    "dict_type": "has to be a hash, not {kind}",
+    "model_type": "has to be a hash, not {kind}",
+    "list_type": "has to be a list, not {kind}",
+    "missing": "is missing",
+    "string_pattern_mismatch": "{value} is not of the form {pattern}",
+    "greater_than_equal": "{value} is less than {ge}",
+    "less_than_equal": "{value} is more than {le}",
+    "literal_error": "has to be {expected}, not {value}",
+}
+
+
+class Problems:
+    """Collects problems of `data`, each at its path below the key `runit`."""
+
+    def __init__(self, data: Any, *, root: str) -> None:
+        self._data = data
+        self._root = root
+        self._found: list[Problem] = []
+        self._refused: tuple[Path, ...] = ()
+
+    def add(self, path: Path, message: str, *, hint: str = "") -> None:
+        """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it."""
+        if any(refused[: len(path)] == path for refused in self._refused):
+            return
+        self.note(Problem(message, mark=locate(self._data, path), key=self.key(path), hint=hint))
+
+    def note(self, problem: Problem) -> None:
+        """Note a problem that knows its place; the same one (of defaults that many services share) only once."""
+        if problem.mark is None or not any((known.mark, known.message) == (problem.mark, problem.message) for known in self._found):
+            self._found.append(problem)
+
+    def add_all(self, error: ValidationError, model: type[BaseModel]) -> tuple[Path, ...]:
+        """Note every problem that pydantic found in the data of `model`, and give the paths of what it refused."""
+        refused = []
+        for item in error.errors(include_url=False):
+            context = item.get("ctx", {})
+            path = self._path((*item["loc"], *context.get("at", ())), missing=item["type"] in ("missing", "extra_forbidden"))
+            if item["type"] == "extra_forbidden":
+                self.add(path, "unknown key", hint=_nearest(str(path[-1]), known_keys(model, path[:-1])))
+            else:
+                self.add(path, self._message(item, context), hint=str(context.get("hint", "")))
+            refused.append(path)
+        self._refused = tuple(refused)
+        return self._refused
+
+    def _message(self, item: Any, context: dict[str, Any]) -> str:
+        if item["type"] == "value":
+            return str(context["message"])
+        value = _shown(item["input"])
+        form = _MESSAGES.get(item["type"])
+        if form:
+            return form.format(
+                value=value, kind=kind(item["input"]), **{k: v for k, v in context.items() if k not in ("value", "kind")}
+            )
+        message: str = item["msg"]
+        return f"{message[0].lower()}{message[1:]}, not {value}"
+
+    def _path(self, loc: Iterable[str | int], *, missing: bool) -> Path:
+        """Keep of pydantic's location what the data really holds: it also names what was made of shorter forms."""
+        loc = tuple(loc)
+        value, path = self._data, []
+        for place, part in enumerate(loc):
+            if isinstance(value, Sensitive):
+                value = value.unwrap()
+            held = (isinstance(value, dict) and part in value) or (
+                isinstance(value, list) and isinstance(part, int) and part < len(value)
+            )
+            if held:
+                path.append(part)
+                value = value[part]
+            elif missing and place == len(loc) - 1:
+                path.append(part)
+        return tuple(path)
+
+    def key(self, path: Path) -> str:
+        """Write a path as the dotted key that `lookup` would take."""
+        return ".".join([self._root, *(_quoted(part) for part in path)])
+
+    def origin(self, path: Path) -> Origin:
+        """Give why something is there: its key, and where that was written."""
+        return Origin(self.key(path), locate(self._data, path))
+
+    def raise_any(self) -> None:
+        """Raise DataError with every problem, in the order of the source, if there is one."""
+        if self._found:
+            raise DataError(*sorted(self._found, key=lambda p: (p.mark.file, p.mark.line, p.mark.column) if p.mark else ("", 0, 0)))
+
+
+def _quoted(part: str | int) -> str:
+    return f"'{part}'" if isinstance(part, str) and ("." in part or not part) else str(part)
+
+
+def _shown(value: Any) -> str:
+    """Write a value for a person, shortened; a secret never."""
+    if isinstance(value, dict | list):
+        return kind(value)
+    words = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return words if len(words) <= 60 else words[:57] + "..."
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(key, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{found[0]}`?" if found else f"known are {', '.join(known)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Name what was probably meant by `name`, as a hint, or nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{found[0]}`?" if found else ""
+
+
+def known_keys(model: type[BaseModel], path: Path) -> tuple[str, ...]:
+    """Give the keys that may stand at `path` below the data of `model`."""
+    current: Any = model
+    for part in path:
+        current = _inner(current)
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(part))
+            current = field.annotation if field else None
+        elif get_origin(current) is dict:
+            current = get_args(current)[1]
+        elif get_origin(current) is list:
+            current = get_args(current)[0]
+    current = _inner(current)
+    return tuple(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else ()
+
+
+def _inner(annotation: Any) -> Any:
+    """Take off what only adds to a type: Annotated, and None as an alternative."""
+    while True:
+        if hasattr(annotation, "__metadata__"):
+            annotation = annotation.__origin__
+        elif get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+        else:
+            return annotation

@@ -1,0 +1,116 @@
+"""The whole way from looked-up data to the desired state of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from runit_provision.errors import DataError, Problem
+from runit_provision.model.account import Account
+from runit_provision.model.data import Sensitive, Table
+from runit_provision.model.host import Host, Runtime, RuntimeKind, Tree, User
+from runit_provision.model.service import Service
+from runit_provision.model.tree import Ensure, Realm
+from runit_provision.schema import shape
+from runit_provision.schema.host_spec import HostSpec, UserSpec
+from runit_provision.schema.place import Place, find_account
+from runit_provision.schema.problems import Path, Problems
+from runit_provision.schema.relations import check_relations
+from runit_provision.schema.services import read_services
+from runit_provision.schema.user_tree import tree_service
+
+
+def read(data: Any, accounts: Mapping[str, Account]) -> Host:
+    """Give the desired state; DataError with every problem of the data."""
+    data = shape.gather(data.unwrap() if isinstance(data, Sensitive) else data)
+    if not isinstance(data, dict):
+        raise DataError(Problem("has to be a hash", key=shape.PREFIX, hint="write `runit:` with keys below it"))
+    data = shape.unify(data if isinstance(data, Table) else Table(data.items()))
+    problems = Problems(data, root=shape.PREFIX)
+    spec = _validate(data, problems)
+    host = _host(spec, accounts, problems)
+    check_relations(host, problems)
+    problems.raise_any()
+    return host
+
+
+def _validate(data: Table, problems: Problems) -> HostSpec:
+    """Give the data in its types. What is refused is noted and left out, so that what only the whole shows is found in the same go."""
+    try:
+        return HostSpec.model_validate(data)
+    except ValidationError as error:
+        refused = problems.add_all(error, HostSpec)
+    try:
+        return HostSpec.model_validate(shape.without(data, refused))
+    except ValidationError:
+        problems.raise_any()
+        raise
+
+
+def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems) -> Host:
+    runtime = _runtime(spec)
+    owner = find_account(spec.owner, ("owner",), accounts, problems)
+    realm = Realm(None, "/")
+    place = Place(
+        account=owner,
+        accounts=accounts,
+        problems=problems,
+        realm=realm,
+        pooled=runtime.kind is RuntimeKind.SHIPPED,
+        service_directory=spec.service_directory,
+        definitions=spec.definitions,
+        logs=spec.log_directory,
+        path=("services",),
+    )
+    services = read_services(spec.services, place)
+    users: list[User] = []
+    trees: list[Service] = []
+    for name in sorted(spec.users):
+        user_spec = spec.users[name]
+        user, inner = _user(name, user_spec, spec, place)
+        users.append(user)
+        trees.append(tree_service(user, user_spec, place, inner, runtime))
+    tree = Tree(owner, realm, spec.service_directory, spec.definitions, spec.log_directory, (*services, *trees), problems.origin(()))
+    profile = spec.profile if any(user.in_profile for user in users) else None
+    return Host(runtime, tree, tuple(users), profile, problems.origin(()))
+
+
+def _runtime(spec: HostSpec) -> Runtime:
+    kind = RuntimeKind(spec.runtime) if spec.runtime else RuntimeKind.PACKAGE_FILE if spec.package_file else RuntimeKind.SHIPPED
+    return Runtime(kind, spec.prefix, spec.package_file, spec.filestore, spec.workspace)
+
+
+def _user(name: str, spec: UserSpec, host: HostSpec, place: Place) -> tuple[User, Place]:
+    path = ("users", name)
+    account = place.find_account(spec.account or name, (*path, "account") if spec.account else path)
+    home = spec.home or (f"{host.home}/{name}" if host.home else account.home)
+    base = spec.basedir or (f"{host.basedir}/{name}" if host.basedir else home)
+    logs = spec.logdir or (f"{host.logdir}/{name}" if host.logdir else f"{base}/logs")
+    account = replace(account, home=home)
+    inner = replace(
+        place,
+        account=account,
+        realm=Realm(account.name, base),
+        service_directory=spec.service_directory or f"{base}/service",
+        definitions=spec.definitions or f"{base}/runit",
+        logs=logs,
+        path=(*path, "services"),
+        prefix=f"{name}/",
+    )
+    _check_inside(base, inner, path)
+    services = read_services(spec.services, inner)
+    if spec.ensure == "absent":
+        services = tuple(replace(service, ensure=Ensure.ABSENT) for service in services)
+    tree = Tree(account, inner.realm, inner.service_directory, inner.definitions, inner.logs, services, place.problems.origin(path))
+    return User(name, tree, in_profile=spec.profile and spec.ensure != "absent"), inner
+
+
+def _check_inside(base: str, place: Place, path: Path) -> None:
+    """Refuse directories of a user that lie where the user's hands do not reach."""
+    directories = {"service_directory": place.service_directory, "definitions": place.definitions, "logdir": place.logs}
+    for key, directory in directories.items():
+        if not directory.startswith(base.rstrip("/") + "/"):
+            place.problems.add((*path, key), f"{directory} lies outside the user's directory {base}", hint="set `basedir` as well")

@@ -1,0 +1,272 @@
+"""Services of the data, with every default resolved to what it means in its tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from runit_provision.model.ending import Ending, Finish, Mail, Restarts, TreeEnd
+from runit_provision.model.health import Check, Command, Exists, Http, Peer, Probe, Probes, Tcp, Unix
+from runit_provision.model.health import Services as Running
+from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
+from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
+from runit_provision.model.service import Control, ExtraFile, Requirements, Service
+from runit_provision.model.tree import Ensure, OnChange, Origin
+from runit_provision.schema.logs import read_log
+from runit_provision.schema.place import Place
+from runit_provision.schema.problems import Path, nearest
+from runit_provision.schema.service_spec import LETTERS, ProbeSpec, ServiceSpec
+
+PATIENCE = 60
+"""Seconds that a tree may take to end before what is left of it is killed."""
+CHECK_TIMEOUT = 5
+"""Seconds that one probe may take."""
+_IN_THE_SCRIPT = frozenset(
+    [
+        "before",
+        "requires",
+        "user",
+        "group",
+        "groups",
+        "env",
+        "env_directories",
+        "directory",
+        "chroot",
+        "umask",
+        "nice",
+        "lock",
+        "session",
+        "close",
+        "argv0",
+        "home",
+        "limits",
+    ]
+)
+_STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
+
+
+def read_services(specs: Mapping[str, ServiceSpec], place: Place) -> tuple[Service, ...]:
+    """Give the services of one tree, by name."""
+    peers = {name: Peer(f"{place.service_directory}/{spec.link or name}", spec.one_shot) for name, spec in specs.items()}
+    place = replace(place, peers=peers)
+    return tuple(_Reader(name, specs[name], place).service() for name in sorted(specs))
+
+
+class _Reader:
+    """Reads one service."""
+
+    def __init__(self, name: str, spec: ServiceSpec, place: Place) -> None:
+        self.name = name
+        self.spec = spec
+        self.place = place
+        self.path: Path = (*place.path, name)
+        self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
+
+    def problem(self, message: str, *at: str | int, hint: str = "") -> None:
+        self.place.problems.add((*self.path, *at), message, hint=hint)
+
+    def service(self) -> Service:
+        spec, place = self.spec, self.place
+        children = self._children()
+        log = read_log(self.name, spec, place, self.path)
+        enabled, ensure = self._state()
+        return Service(
+            name=self.name,
+            id=place.prefix + self.name,
+            directory=self.directory,
+            link=f"{place.service_directory}/{spec.link or self.name}",
+            run=self._run(),
+            origin=place.problems.origin(self.path),
+            before=spec.before,
+            process=self._process(logged=log is not None),
+            one_shot=spec.one_shot,
+            ending=self._ending(),
+            check=self._check(children),
+            control=self._control(),
+            log=log,
+            requirements=self._requirements(),
+            files=tuple(ExtraFile(path, item.content, item.mode) for path, item in sorted(spec.files.items())),
+            children=children,
+            ensure=ensure,
+            enabled=enabled,
+            on_change=OnChange(spec.on_change),
+            origins=self._origins(),
+        )
+
+    def _origins(self) -> dict[str, Origin]:
+        return {key: self.place.problems.origin((*self.path, key)) for key in self.spec.model_fields_set}
+
+    def _children(self) -> tuple[Service, ...]:
+        if self.spec.services is None:
+            return ()
+        inner = replace(
+            self.place,
+            service_directory=f"{self.directory}/service",
+            definitions=f"{self.directory}/sv",
+            log_prefix=f"{self.place.log_prefix}{self.name}.",
+            path=(*self.path, "services"),
+            prefix=f"{self.place.prefix}{self.name}/",
+        )
+        return read_services(self.spec.services, inner)
+
+    def _run(self) -> Run:
+        spec = self.spec
+        given = [key for key, value in (("command", spec.command), ("run", spec.run), ("services", spec.services)) if value is not None]
+        if len(given) > 1:
+            self.problem(f"says in {len(given)} ways what runs: {', '.join(given)}", given[1], hint="keep one")
+        if not given:
+            self.problem("says nothing of what runs", hint="give `command`, `run` or `services`")
+        if spec.run is not None:
+            self._unused_beside_run()
+            return Script(spec.run)
+        if spec.services is not None:
+            return Scan("./service", 200)
+        command = spec.command if spec.command is not None else ""
+        return Argv(command) if isinstance(command, tuple) else CommandLine(command)
+
+    def _unused_beside_run(self) -> None:
+        """A script of one's own says all that it does; what would have to be written into it is refused, not ignored."""
+        spec = self.spec
+        for key in sorted(_IN_THE_SCRIPT & spec.model_fields_set):
+            if getattr(spec, key) != type(spec).model_fields[key].get_default(call_default_factory=True):
+                self.problem(
+                    "has no effect beside `run`, which is the whole script", key, hint="use `command`, or say it in the script"
+                )
+        if spec.one_shot and "sv o" not in (spec.run or ""):
+            self.problem("one_shot needs the script to say `sv o .` first", "run")
+
+    def _state(self) -> tuple[bool, Ensure]:
+        spec = self.spec
+        if spec.down is not None and spec.enabled is not None and spec.down == spec.enabled:
+            self.problem("`down` and `enabled` contradict each other", "down", hint="keep one")
+        enabled = spec.enabled if spec.enabled is not None else not spec.down
+        if spec.enabled is None and spec.down is None and spec.ensure == "stopped":
+            enabled = False
+        if spec.ensure is not None:
+            return enabled, Ensure(spec.ensure)
+        return enabled, Ensure.RUNNING if enabled else Ensure.ANY
+
+    def _process(self, *, logged: bool) -> Process:
+        spec = self.spec
+        variables = {variable.name: variable for variable in spec.env}
+        if spec.home:
+            variables.setdefault("HOME", Variable("HOME", spec.home))
+        return Process(
+            credentials=self._credentials(),
+            environment=tuple(variables[name] for name in sorted(variables)),
+            environment_directories=tuple(spec.env_directories),
+            directory=spec.directory,
+            root=self._root(),
+            umask=spec.umask,
+            nice=spec.nice,
+            limits=Limits(**spec.limits.model_dump()),
+            lock=Lock(spec.lock.path, spec.lock.wait) if spec.lock else None,
+            own_session=spec.session,
+            closed=tuple(stream for name, stream in _STREAMS.items() if name in spec.close),
+            argv0=spec.argv0,
+            merge_stderr=logged if spec.stderr is None else spec.stderr == "log",
+        )
+
+    def _root(self) -> str | None:
+        if self.spec.chroot and not self.place.privileged:
+            self.problem(f"only root may change the root directory, and this tree belongs to {self.place.account.name}", "chroot")
+        return self.spec.chroot
+
+    def _credentials(self) -> Credentials | None:
+        spec, place = self.spec, self.place
+        if not (spec.user or spec.group or spec.groups):
+            return None
+        account = place.find_account(spec.user, (*self.path, "user")) if spec.user else place.account
+        group = spec.group if spec.group != account.group else None
+        if account.name == place.account.name and group is None and not spec.groups:
+            return None
+        if not place.privileged:
+            key = "user" if account.name != place.account.name else "group" if group else "groups"
+            self.problem(f"only root may become another user or group, and this tree belongs to {place.account.name}", key)
+        return Credentials(account, group, tuple(spec.groups))
+
+    def _ending(self) -> Ending | None:
+        spec = self.spec
+        restarts = self._restarts()
+        finish = spec.finish
+        if finish and finish.run:
+            if restarts or finish.mail or finish.lines:
+                self.problem("`run` is the whole script: `restart`, `mail` and `lines` have no effect beside it", "finish")
+            return Script(finish.run)
+        mail = Mail(finish.mail.on_failure, finish.mail.on_stop) if finish and finish.mail else None
+        tree = TreeEnd("./service", None, PATIENCE) if spec.services is not None else None
+        lines = finish.lines if finish else ""
+        return Finish(lines, tree, mail, restarts) if restarts or mail or tree or lines else None
+
+    def _restarts(self) -> Restarts | None:
+        spec = self.spec
+        names = {"restart_count": "at_most", "restart_interval": "within", "clear_interval": "forget"}
+        given = [key for key in names if getattr(spec, key) is not None]
+        if spec.restart is None and not given:
+            return None
+        values = spec.restart.model_dump() if spec.restart else {"at_most": 3, "within": 30, "forget": 300}
+        for key in given:
+            if spec.restart and names[key] in spec.restart.model_fields_set:
+                self.problem(f"says the same as `restart.{names[key]}`", key, hint="keep one")
+            values[names[key]] = getattr(spec, key)
+        return Restarts(values["at_most"], values["within"], values["forget"])
+
+    def _control(self) -> tuple[Control, ...]:
+        controls = []
+        for letter, text in sorted(self.spec.control.items()):
+            if letter not in LETTERS or len(letter) != 1:
+                self.problem("is no letter that runsv looks for", "control", letter, hint=f"known are {' '.join(LETTERS)}")
+            controls.append(Control(letter, Script(text)))
+        if self.spec.services is not None and "t" not in self.spec.control:
+            controls.append(Control("t", Script("#!/bin/sh\nexec sv h .\n")))
+        return tuple(controls)
+
+    def _check(self, children: tuple[Service, ...]) -> Check | None:
+        check = self.spec.check
+        if check is None:
+            expected = tuple(Peer(f"./service/{child.link.rpartition('/')[2]}") for child in children if expected_up(child))
+            return Probes((Running(expected),), CHECK_TIMEOUT) if expected else None
+        if check.run:
+            return Script(check.run)
+        probes = tuple(self._probe(probe, index) for index, probe in enumerate(check.all))
+        return Probes(tuple(probe for probe in probes if probe), check.timeout) if probes else None
+
+    def _probe(self, spec: ProbeSpec, index: int) -> Probe | None:
+        given = sorted(spec.model_fields_set)
+        if len(given) != 1:
+            self.problem("has to hold exactly one key", "check", index)
+            return None
+        if spec.tcp is not None:
+            host, _, port = spec.tcp.rpartition(":")
+            if not port.isdigit() or not 0 < int(port) < 65536:
+                self.problem(f"{spec.tcp!r} is not `port` or `host:port`", "check", index, "tcp")
+                return None
+            return Tcp(host.strip("[]") or "127.0.0.1", int(port))
+        if spec.http is not None:
+            return Http(spec.http)
+        if spec.unix is not None:
+            return Unix(spec.unix)
+        if spec.file is not None:
+            return Exists(spec.file)
+        if spec.command is not None:
+            return Command(spec.command)
+        return Running(self._peers(spec.services or [], "check", index, "services"))
+
+    def _peers(self, names: list[str], *at: str | int) -> tuple[Peer, ...]:
+        """Give services of the same tree; a name that none of them has is a problem."""
+        peers = self.place.peers
+        for name in names:
+            if name not in peers:
+                self.problem(f"there is no service {name!r} in this tree", *at, hint=nearest(name, peers))
+        return tuple(peers[name] for name in names if name in peers)
+
+    def _requirements(self) -> Requirements | None:
+        spec = self.spec
+        peers = self._peers(spec.requires, "requires")
+        ids = tuple(self.place.prefix + name for name in spec.requires)
+        return Requirements(ids, peers, spec.requires_timeout) if peers else None
+
+
+def expected_up(service: Service) -> bool:
+    """Whether a healthy tree has this service running."""
+    return service.ensure is Ensure.RUNNING and not service.one_shot

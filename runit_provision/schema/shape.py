@@ -1,0 +1,102 @@
+"""The forms in which people write the same data, made one: a hash of users, defaults beneath what they are the defaults of.
+
+Works on Tables and keeps their marks, so that each problem still points to where its value was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from runit_provision.model.data import Array, Sensitive, Table, locate
+
+PREFIX = "runit"
+
+
+def gather(data: Any) -> Any:
+    """Give the hash itself, out of a whole file's data: what stands under `runit`, and under `runit::KEY`, which wins."""
+    if not isinstance(data, dict):
+        return data
+    if PREFIX not in data and not any(isinstance(key, str) and key.startswith(PREFIX + "::") for key in data):
+        return data
+    inner = data.get(PREFIX)
+    if isinstance(inner, Sensitive):
+        inner = inner.unwrap()
+    if inner is not None and not isinstance(inner, dict):
+        return inner
+    bound = [key for key in data if isinstance(key, str) and key.startswith(PREFIX + "::")]
+    names = {key: key.removeprefix(PREFIX + "::") for key in bound}
+    upper = _table(((names[key], data[key]) for key in bound), marks={names[key]: locate(data, [key]) for key in bound})
+    return beneath(upper, inner if inner is not None else Table())
+
+
+def unify(data: Table) -> Any:
+    """Give the hash with its users as a hash of hashes, and every service with its defaults merged beneath."""
+    host_defaults = data.get("defaults")
+    users = data.get("users")
+    found = dict(data)
+    if isinstance(users, list | str):
+        found["users"] = _by_name(users)
+    if isinstance(found.get("users"), dict):
+        found["users"] = _map(found["users"], lambda user: _with_defaults(_filled(user), host_defaults))
+    return _with_defaults(_table(found.items(), marks=getattr(data, "marks", {}), mark=getattr(data, "mark", None)), None)
+
+
+def beneath(upper: Any, lower: Any) -> Any:
+    """Give `upper` with what only `lower` says added, hash by hash; lists and plain values are not mixed."""
+    if not isinstance(upper, dict) or not isinstance(lower, dict):
+        return upper
+    marks = {**getattr(lower, "marks", {}), **getattr(upper, "marks", {})}
+    items = {
+        key: beneath(upper[key], lower[key]) if key in upper and key in lower else upper.get(key, lower.get(key))
+        for key in (*upper, *lower)
+    }
+    return _table(items.items(), marks=marks, mark=getattr(upper, "mark", None) or getattr(lower, "mark", None))
+
+
+def without(data: Any, paths: Iterable[tuple[str | int, ...]]) -> Any:
+    """Give a copy of `data` that lacks what stands at each of `paths`."""
+    heads: dict[Any, list[tuple[str | int, ...]]] = {}
+    for path in paths:
+        heads.setdefault(path[0] if path else None, []).append(path[1:])
+    if isinstance(data, dict):
+        kept = ((key, value) for key, value in data.items() if () not in heads.get(key, ()))
+        return _table(((key, without(value, heads.get(key, ()))) for key, value in kept), marks=getattr(data, "marks", {}))
+    if isinstance(data, list):
+        return Array(without(value, heads.get(index, ())) for index, value in enumerate(data) if () not in heads.get(index, ()))
+    return data
+
+
+def _with_defaults(tree: Any, more: Any) -> Any:
+    """Merge a tree's `defaults`, and `more` beneath them, beneath each of its services."""
+    if not isinstance(tree, dict) or not isinstance(tree.get("services"), dict):
+        return tree
+    own = tree.get("defaults")
+    defaults = beneath(own, more) if isinstance(own, dict) else more
+    services = _map(tree["services"], lambda service: beneath(_filled(service), defaults))
+    items = {**tree, "services": services}
+    return _table(items.items(), marks=getattr(tree, "marks", {}), mark=getattr(tree, "mark", None))
+
+
+def _by_name(users: list[Any] | str) -> Any:
+    """Make a list of names (or one name, or hashes with names as keys) a hash; what is neither stays for the schema to refuse."""
+    names = [users] if isinstance(users, str) else users
+    if not all(isinstance(name, str) for name in names):
+        return users
+    marks = {name: locate(users, [index]) for index, name in enumerate(names)} if isinstance(users, Array) else {}
+    return _table(((name, Table(mark=marks.get(name))) for name in names), marks=marks, mark=getattr(users, "mark", None))
+
+
+def _filled(value: Any) -> Any:
+    """A name with nothing after it (`worker:`) means all defaults."""
+    return Table() if value is None else value
+
+
+def _map(table: Any, change: Any) -> Table:
+    return _table(
+        ((key, change(value)) for key, value in table.items()), marks=getattr(table, "marks", {}), mark=getattr(table, "mark", None)
+    )
+
+
+def _table(items: Iterable[tuple[Any, Any]], *, marks: Any, mark: Any = None) -> Table:
+    return Table(items, marks={key: value for key, value in marks.items() if value is not None}, mark=mark)

@@ -1,0 +1,76 @@
+"""The host's service that runs a user's tree: a runsvdir that is the user's, in the user's environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runit_provision.model.ending import Finish, TreeEnd
+from runit_provision.model.health import Peer, Probes, Services
+from runit_provision.model.host import Runtime, RuntimeKind, User
+from runit_provision.model.logging import Log, Logger
+from runit_provision.model.process import Credentials, Limits, Process, Variable
+from runit_provision.model.run import Scan, Script
+from runit_provision.model.service import Control, Service
+from runit_provision.model.tree import Ensure
+from runit_provision.schema.host_spec import UserSpec
+from runit_provision.schema.log_spec import LogSpec
+from runit_provision.schema.logs import read_logger
+from runit_provision.schema.place import Place
+from runit_provision.schema.services import CHECK_TIMEOUT, PATIENCE, expected_up
+
+
+def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime: Runtime) -> Service:
+    """Give the service `runsvdir-USER` of the host's tree."""
+    name = f"runsvdir-{user.name}"
+    path = ("users", user.name)
+    account = user.tree.account
+    other = account.name if account.name != host.account.name else None
+    if other and not host.privileged:
+        host.problems.add(path, f"only root may run a tree as {other}, and the host's tree belongs to {host.account.name}")
+    expected = tuple(Peer(service.link) for service in user.tree.services if expected_up(service))
+    enabled = spec.enabled and spec.ensure != "stopped"
+    return Service(
+        name=name,
+        id=name,
+        directory=f"{host.definitions}/{name}",
+        link=f"{host.service_directory}/{name}",
+        run=Scan(user.tree.service_directory, spec.title),
+        origin=host.problems.origin(path),
+        process=Process(
+            credentials=Credentials(account, spec.group, tuple(spec.groups)) if other or spec.group or spec.groups else None,
+            environment=_environment(user, spec, runtime),
+            limits=Limits(**spec.limits.model_dump()),
+            nice=spec.nice,
+            merge_stderr=True,
+        ),
+        ending=Finish(tree=TreeEnd(user.tree.service_directory, other, PATIENCE)),
+        check=Probes((Services(expected),), CHECK_TIMEOUT, other) if expected else None,
+        control=(Control("t", Script("#!/bin/sh\nexec sv h .\n")),),
+        log=_log(user, spec, host, inner),
+        ensure=Ensure(spec.ensure),
+        enabled=enabled,
+    )
+
+
+def _environment(user: User, spec: UserSpec, runtime: Runtime) -> tuple[Variable, ...]:
+    account = user.tree.account
+    tools = [f"{runtime.prefix}/bin"] if runtime.kind is RuntimeKind.SHIPPED else []
+    path = dict.fromkeys([*tools, f"{account.home}/bin", "/usr/local/bin", "/usr/bin", "/bin"])
+    values = {
+        "HOME": account.home,
+        "LOGNAME": account.name,
+        "PATH": spec.path or ":".join(path),
+        "SHELL": account.shell,
+        "SVDIR": user.tree.service_directory,
+        "USER": account.name,
+    }
+    variables = {name: Variable(name, value) for name, value in values.items()} | {variable.name: variable for variable in spec.env}
+    return tuple(variables[name] for name in sorted(variables))
+
+
+def _log(user: User, spec: UserSpec, host: Place, inner: Place) -> Log | None:
+    """Its log lies in the user's directory, so the user writes it."""
+    log = read_logger(spec.log or LogSpec(), f"{user.tree.logs}/runsvdir", inner, ("users", user.name, "log"))
+    if isinstance(log, Logger) and user.tree.account.name != host.account.name:
+        return replace(log, account=user.tree.account)
+    return log
