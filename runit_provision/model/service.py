@@ -23,12 +23,13 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class ExtraFile:
-    """Any other file of the service directory; `path` is relative to it."""
+    """Any other file of the service directory; `path` is relative to it; restarts: a change of it asks for a restart."""
 
     path: str
     text: str = field(repr=False)
     mode: int
     secret: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,5 @@ class Service:
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
     def origin_of(self, part: str) -> Origin:
-        """Give where `part` was written, or the service itself when only a default speaks of it."""
-        return self.origins.get(part, self.origin)
+        """Give where `part` (`env`, or `env.NAME`) was written: that item, else its hash, else the service."""
+        return self.origins.get(part) or self.origins.get(part.partition(".")[0], self.origin)

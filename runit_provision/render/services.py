@@ -126,7 +126,8 @@ class ServiceRenderer:
         if service.control:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:
-            yield self._script(service, f"control/{control.letter}", control.script.text.encode(), "control")
+            name = f"control.{control.letter}"
+            yield self._script(service, f"control/{control.letter}", control.script.text.encode(), name)
 
     def _script(self, service: Service, name: str, text: bytes, key: str, effect: Effect = Effect.NOTHING) -> Node:
         return self._node(service, f"{service.directory}/{name}", File(text, 0o755), service.origin_of(key), effect=effect)
@@ -140,7 +141,7 @@ class ServiceRenderer:
             yield self._node(service, directory, Directory(0o755), origin)
         for variable in held:
             entry = File(content(variable), 0o600 if variable.secret else 0o644, variable.secret)
-            yield self._node(service, f"{directory}/{variable.name}", entry, origin, effect=effect)
+            yield self._node(service, f"{directory}/{variable.name}", entry, service.origin_of(f"{key}.{variable.name}"), effect=effect)
 
     def _log(self, service: Service) -> Iterator[Node]:
         log, origin = service.log, service.origin_of("log")
@@ -180,7 +181,13 @@ class ServiceRenderer:
                 if folder not in made:
                     made.add(folder)
                     yield self._node(service, f"{service.directory}/{folder}", Directory(0o755), origin)
-            yield self._node(service, f"{service.directory}/{file.path}", File(file.text.encode(), file.mode, file.secret), origin)
+            yield self._node(
+                service,
+                f"{service.directory}/{file.path}",
+                File(file.text.encode(), file.mode, file.secret),
+                service.origin_of(f"files.{file.path}"),
+                effect=Effect.RESTART if file.restarts else Effect.NOTHING,
+            )
 
     def _summary(self, service: Service) -> ServiceTree:
         return ServiceTree(

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 def read_host(data: Any, accounts: Mapping[str, Account]) -> Host:
     """Give the desired state that the `runit` hash `data` means on a host that has `accounts` (by login name).
 
-    data: a Table as hiera gives it: the hash itself, or one that holds it under `runit` and `runit::KEY`. Raises DataError with
-    every problem.
+    data: a Table as hiera gives it. Raises DataError with every problem.
     """
     from runit_provision.schema.reading import read
 

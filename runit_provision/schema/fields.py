@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
@@ -32,6 +33,19 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise refuse(f"has to be a string, not {kind(value)}", hint="quote it" if isinstance(value, float) else "")
     return sound(value)
+
+
+@dataclass(frozen=True, slots=True)
+class MaybeSecret:
+    """A text that may be shown, or a secret."""
+
+    text: str = field(repr=False)
+    secret: bool
+
+
+def _maybe_secret(value: Any) -> MaybeSecret:
+    secret = isinstance(value, Sensitive)
+    return MaybeSecret(text(value.unwrap() if isinstance(value, Sensitive) else value), secret)
 
 
 def sound(value: str) -> str:
@@ -176,13 +190,12 @@ def _variable(name: Any, value: Any) -> Variable:
     try:
         if value is None:
             return Variable(name, None)
-        secret = isinstance(value, Sensitive)
-        content = text(value.unwrap() if isinstance(value, Sensitive) else value)
-        if content.endswith((" ", "\t")) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        content = _maybe_secret(value)
+        if content.text.endswith((" ", "\t")) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise refuse(
                 "ends in a blank, which an env directory cannot hold", hint="the shell could set it if its name were a shell variable's"
             )
-        return Variable(name, content, secret)
+        return Variable(name, content.text, content.secret)
     except PydanticCustomError as error:
         raise refuse(error.message(), hint=str((error.context or {}).get("hint", "")), at=(name,)) from None
 
@@ -196,6 +209,7 @@ _WORDS = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems":
 _NUMBER = {"type": "integer", "minimum": 0}
 
 Text = Annotated[str, BeforeValidator(text), WithJsonSchema({"type": ["string", "integer"]})]
+Secret = Annotated[MaybeSecret, PlainValidator(_maybe_secret), WithJsonSchema({"type": ["string", "integer"]})]
 Line = Annotated[Text, AfterValidator(_line), AfterValidator(_filled)]
 Name = Annotated[Text, AfterValidator(service_name)]
 Absolute = Annotated[Text, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]

@@ -25,7 +25,7 @@ from runit_provision.schema.user_tree import tree_service
 
 def read(data: Any, accounts: Mapping[str, Account]) -> Host:
     """Give the desired state; DataError with every problem of the data."""
-    data = shape.gather(data.unwrap() if isinstance(data, Sensitive) else data)
+    data = data.unwrap() if isinstance(data, Sensitive) else data
     if not isinstance(data, dict):
         raise DataError(Problem("has to be a hash", key=shape.PREFIX, hint="write `runit:` with keys below it"))
     data = shape.unify(data if isinstance(data, Table) else Table(data.items()))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from runit_provision.model.data import Sensitive
 from runit_provision.schema.base import Spec
 from runit_provision.schema.fields import (
     Absolute,
@@ -18,6 +19,7 @@ from runit_provision.schema.fields import (
     Name,
     Relative,
     ScriptText,
+    Secret,
     Size,
     Span,
     Text,
@@ -124,10 +126,12 @@ class CheckSpec(Spec):
 class FileSpec(Spec):
     """One more file of the service directory."""
 
-    content: Text
+    content: Secret
     """Its text."""
-    mode: Mode = 0o644
-    """Its mode."""
+    mode: Mode | None = None
+    """Its mode; default 0644, of a secret 0600."""
+    restarts: Flag | None = None
+    """Whether a change of it restarts the service; default: when it is the program that the service runs."""
 
 
 def _whole_script(value: Any) -> Any:
@@ -159,7 +163,7 @@ def _lock(value: Any) -> Any:
 
 
 def _file(value: Any) -> Any:
-    return {"content": value} if isinstance(value, str) else value
+    return {"content": value} if isinstance(value, str | Sensitive) else value
 
 
 def _umask(value: Any) -> Any:

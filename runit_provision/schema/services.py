@@ -22,25 +22,10 @@ PATIENCE = 60
 CHECK_TIMEOUT = 5
 """Seconds that one probe may take."""
 _IN_THE_SCRIPT = frozenset(
-    [
-        "before",
-        "requires",
-        "user",
-        "group",
-        "groups",
-        "env",
-        "env_directories",
-        "directory",
-        "chroot",
-        "umask",
-        "nice",
-        "lock",
-        "session",
-        "close",
-        "argv0",
-        "home",
-        "limits",
-    ]
+    "before requires user group groups env env_directories directory chroot umask nice lock session close argv0 home limits".split()  # noqa: SIM905
+)
+_OURS = frozenset(
+    "run finish check down env control log supervise service sv restart_count last_finish".split()  # noqa: SIM905 -- a list of words
 )
 _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
 
@@ -85,7 +70,7 @@ class _Reader:
             control=self._control(),
             log=log,
             requirements=self._requirements(),
-            files=tuple(ExtraFile(path, item.content, item.mode) for path, item in sorted(spec.files.items())),
+            files=self._files(),
             children=children,
             ensure=ensure,
             enabled=enabled,
@@ -94,7 +79,12 @@ class _Reader:
         )
 
     def _origins(self) -> dict[str, Origin]:
-        return {key: self.place.problems.origin((*self.path, key)) for key in self.spec.model_fields_set}
+        """Give where each key was written, and each item of the hashes that become one file an item."""
+        spec = self.spec
+        paths: list[Path] = [(key,) for key in spec.model_fields_set]
+        paths += [("env", variable.name) for variable in spec.env]
+        paths += [(key, name) for key in ("files", "control") for name in getattr(spec, key)]
+        return {".".join(map(str, path)): self.place.problems.origin((*self.path, *path)) for path in paths}
 
     def _children(self) -> tuple[Service, ...]:
         if self.spec.services is None:
@@ -220,6 +210,24 @@ class _Reader:
         if self.spec.services is not None and "t" not in self.spec.control:
             controls.append(Control("t", Script("#!/bin/sh\nexec sv h .\n")))
         return tuple(controls)
+
+    def _files(self) -> tuple[ExtraFile, ...]:
+        """Give the other files; the one that the service runs restarts it, unless the data says otherwise."""
+        command = self.spec.command
+        program = command.split()[0] if isinstance(command, str) else command[0] if command else ""
+        for path in self.spec.files:
+            if path.split("/")[0] in _OURS:
+                self.problem(f"{path} is written by other keys, or by the supervisor", "files", path)
+        return tuple(
+            ExtraFile(
+                path,
+                item.content.text,
+                (0o600 if item.content.secret else 0o644) if item.mode is None else item.mode,
+                item.content.secret,
+                program == f"./{path}" if item.restarts is None else item.restarts,
+            )
+            for path, item in sorted(self.spec.files.items())
+        )
 
     def _check(self, children: tuple[Service, ...]) -> Check | None:
         check = self.spec.check

@@ -8,26 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from runit_provision.model.data import Array, Sensitive, Table, locate
+from runit_provision.model.data import Array, Table, locate
 
 PREFIX = "runit"
-
-
-def gather(data: Any) -> Any:
-    """Give the hash itself, out of a whole file's data: what stands under `runit`, and under `runit::KEY`, which wins."""
-    if not isinstance(data, dict):
-        return data
-    if PREFIX not in data and not any(isinstance(key, str) and key.startswith(PREFIX + "::") for key in data):
-        return data
-    inner = data.get(PREFIX)
-    if isinstance(inner, Sensitive):
-        inner = inner.unwrap()
-    if inner is not None and not isinstance(inner, dict):
-        return inner
-    bound = [key for key in data if isinstance(key, str) and key.startswith(PREFIX + "::")]
-    names = {key: key.removeprefix(PREFIX + "::") for key in bound}
-    upper = _table(((names[key], data[key]) for key in bound), marks={names[key]: locate(data, [key]) for key in bound})
-    return beneath(upper, inner if inner is not None else Table())
 
 
 def unify(data: Table) -> Any:
