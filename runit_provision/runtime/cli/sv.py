@@ -1,0 +1,96 @@
+"""sv: control and report services that runsv supervises; sv(8). Called by another name, it is that service's init script."""
+
+from __future__ import annotations
+
+import posix
+from time import time_ns
+
+from ..core import sv
+from ..core.options import OptionError, Options, leading_number
+from ..shell.client import Client, encode, end_on_interrupt, write
+
+_USAGE = b" [-v] [-w sec] command service ..."
+_USAGE_INIT_SCRIPT = b" [-w sec] command"
+_WAIT = 7
+"""Seconds."""
+_MOST = 99
+"""The greatest exit status that counts failures."""
+
+
+class _UsageError(Exception):
+    pass
+
+
+def main(argv: list[str]) -> int:
+    """Do what sv(8) says; give its exit status."""
+    end_on_interrupt()
+    words = [encode(word) for word in argv] or [b"sv"]
+    name = words[0].rpartition(b"/")[2]
+    is_init_script = name != b"sv"
+    try:
+        command, services, limit = _read(words, name)
+    except _UsageError as problem:
+        usage = _USAGE_INIT_SCRIPT if is_init_script else _USAGE
+        write(2, b"%susage: %s%s\n\n" % (problem.args[0], name, usage))
+        return 2 if is_init_script else 100
+    now_ns = time_ns()
+    client = Client(_directory(), now_ns=now_ns, asked_to_exit=command.letters == b"x")
+    if command.kind == sv.STATUS:
+        return _report(client, services, is_init_script)
+    sent = []
+    for index, service in enumerate(services):
+        path = client.enter(service)
+        if path is not None and (command.kind == sv.CHECK or client.control(service, path, command.letters)):
+            sent.append((index, service, path))
+    client.flush()
+    if command.waits and sent:
+        from ..shell.client_wait import Waiting
+
+        Waiting(client, command, limit=limit, started_ns=now_ns).run(sent)
+    return min(client.failures, _MOST)
+
+
+def _read(words: list[bytes], name: bytes) -> tuple[sv.Command, list[bytes], int]:
+    """Give the command, the services and the seconds to wait; raises _UsageError with what is to be said before the usage."""
+    is_init_script = name != b"sv"
+    limit, verbose = _WAIT, False
+    if b"SVWAIT" in posix.environ:
+        limit = leading_number(posix.environ[b"SVWAIT"])[0]
+    options = Options(words, b"w:vV")
+    try:
+        for letter, value in options:
+            if letter == b"V":
+                raise _UsageError(b"runit-provision\n")
+            if letter == b"w":
+                limit = leading_number(value)[0]
+            verbose = True
+    except OptionError as error:
+        raise _UsageError(b"%s: %s\n" % (name, error.text)) from None
+    word, *services = options.rest or [b""]
+    command = sv.parse(word, init_script=is_init_script, verbose=verbose)
+    if is_init_script:
+        services = [name]
+    if command is None or not services:
+        raise _UsageError(b"")
+    return command, services, limit
+
+
+def _directory() -> bytes:
+    """Give the directory of the services that are named without a slash: $SVDIR, the caller's ~/service, or the host's."""
+    environ = posix.environ
+    if b"SVDIR" in environ:
+        return environ[b"SVDIR"]
+    candidates = [b"/etc/service", b"/var/service", b"/service"]
+    if posix.geteuid() != 0 and b"HOME" in environ:
+        candidates.insert(0, environ[b"HOME"] + b"/service")
+    for candidate in candidates:
+        if posix.access(candidate + b"/.", posix.F_OK):
+            return candidate
+    return candidates[-3]
+
+
+def _report(client: Client, services: list[bytes], is_init_script: bool) -> int:
+    for service in services:
+        code = client.report(service)
+    client.flush()
+    return code if is_init_script else min(client.failures, _MOST)

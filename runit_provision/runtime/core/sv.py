@@ -1,0 +1,163 @@
+"""What the words of sv(8) ask for, when a service has done so, and the line that tells its status.
+
+    word --parse--> Command: letters for supervise/control, whether to wait, whether to kill on timeout
+
+A wait is over when `reached` says so of the service's status. The same letters are what is sent and what is waited for; two
+are only waited for: `C`, the state that was last asked for (sv check), and `s`, which asks for nothing (sv status).
+"""
+
+from __future__ import annotations
+
+from ..wire import status as wire
+from ..wire import tai
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..wire.status import Status
+
+CONTROL = 0
+STATUS = 1
+CHECK = 2
+
+NOT_YET = 0
+REACHED = 1
+REACHED_IF_CHECKED = 2
+"""What `reached` answers; the last one leaves it to the service's ./check script."""
+
+TICK = 0.42
+"""Seconds: C's sv looks this often, so a limit of 7 seconds is in fact 17 looks, 7.14 seconds. Limits mean the same here."""
+
+
+class Command:
+    """One command of sv(8).
+
+    kind: CONTROL, STATUS or CHECK; letters: what is sent and waited for; waits: whether to wait for it; kills: send `k` on timeout.
+    """
+
+    __slots__ = ("kills", "kind", "letters", "waits")
+
+    def __init__(self, kind: int, letters: bytes, *, waits: bool = False, kills: bool = False) -> None:
+        self.kind = kind
+        self.letters = letters
+        self.waits = waits
+        self.kills = kills
+
+
+_WHOLE_WORDS = {
+    b"check": Command(CHECK, b"C", waits=True),
+    b"force-reload": Command(CONTROL, b"tc", waits=True, kills=True),
+    b"force-restart": Command(CONTROL, b"tcu", waits=True, kills=True),
+    b"force-shutdown": Command(CONTROL, b"x", waits=True, kills=True),
+    b"force-stop": Command(CONTROL, b"d", waits=True, kills=True),
+    b"reload": Command(CONTROL, b"h", waits=True),
+    b"restart": Command(CONTROL, b"tcu", waits=True),
+    b"shutdown": Command(CONTROL, b"x", waits=True),
+    b"start": Command(CONTROL, b"u", waits=True),
+    b"stop": Command(CONTROL, b"d", waits=True),
+    b"try-restart": Command(CONTROL, b"tc", waits=True),
+}
+_FIRST_LETTERS = {
+    b"D": Command(CONTROL, b"d", waits=True, kills=True),
+    b"E": Command(CONTROL, b"x", waits=True, kills=True),
+    b"T": Command(CONTROL, b"tc", waits=True, kills=True),
+    b"X": Command(CONTROL, b"x", waits=True, kills=True),
+}
+
+
+def parse(word: bytes, *, init_script: bool, verbose: bool) -> Command | None:
+    """Give the command that `word` names, None when it names none.
+
+    Besides the words of init scripts only the first letter counts: `uptime` is `up`. init_script: sv was called by another name,
+    where `status` must be written whole; verbose: option -v, wait for what is not waited for by itself.
+    """
+    if word in _WHOLE_WORDS:
+        return _WHOLE_WORDS[word]
+    first = word[:1]
+    if first in _FIRST_LETTERS:
+        return _FIRST_LETTERS[first]
+    if first == b"s":
+        return None if init_script and word != b"status" else Command(STATUS, b"s")
+    if first and first in b"xe":
+        return Command(CONTROL, b"x", waits=verbose)
+    if first and first in b"udopchaiktq12":
+        return Command(CONTROL, first, waits=verbose)
+    return None
+
+
+def is_asked_already(letter: bytes, status: Status) -> bool:
+    """Say whether the service wants already what `letter` (`u` or `d`) asks for; `d` is sent again until TERM was (after `once`)."""
+    if letter == b"u":
+        return status.want == wire.WANT_UP
+    return letter == b"d" and status.want != wire.WANT_UP and status.got_term
+
+
+def reached(letters: bytes, status: Status, *, started_ns: int) -> int:
+    """Say whether a supervised service has done what `letters` ask for: NOT_YET, REACHED or REACHED_IF_CHECKED.
+
+    started_ns: when sv was called, Unix time in nanoseconds; a restart shows in a younger time of the status. `x` is never
+    reached while there is a status to read: it ends with the supervisor.
+    """
+    answer = REACHED
+    for letter in letters:
+        answer = max(answer, part := _reached(chr(letter), status, started_ns))
+        if part == NOT_YET:
+            return NOT_YET
+    return answer
+
+
+def _reached(letter: str, status: Status, started_ns: int) -> int:
+    pid = status.pid
+    up = status.want == wire.WANT_UP
+    if letter == "C":
+        letter = "u" if up else "d"
+    match letter:
+        case "x":
+            return NOT_YET
+        case "u":
+            return REACHED_IF_CHECKED if pid and status.state == wire.RUN else NOT_YET
+        case "d":
+            return NOT_YET if pid or status.state != wire.DOWN else REACHED
+        case "t" | "k":
+            if not pid and not up:
+                return REACHED
+            return NOT_YET if started_ns > status.since_ns or not pid or status.got_term else REACHED_IF_CHECKED
+        case "o":
+            return NOT_YET if (pid and up) or (not pid and started_ns > status.since_ns) else REACHED
+        case "p":
+            return NOT_YET if pid and not status.paused else REACHED
+        case "c":
+            return NOT_YET if pid and status.paused else REACHED
+        case _:  # what a signal does to a service is not for sv to know
+            return REACHED
+
+
+def next_look(waited: float) -> float:
+    """Give the end of the tick, in seconds since sv was called, in which `waited` seconds fall."""
+    return (int(waited / TICK) + 1) * TICK
+
+
+_STATES = {wire.DOWN: b"down: ", wire.RUN: b"run: ", wire.FINISH: b"finish: "}
+
+
+def line(name: bytes, status: Status, *, now_ns: int, normally_up: bool) -> bytes:
+    """Give the status as sv prints it, without a newline: `run: name: (pid 7) 3s, normally down`."""
+    pid = status.pid
+    parts = [_STATES[status.state], name, b": "]
+    if status.state != wire.DOWN:
+        parts.append(b"(pid %d) " % pid)
+    parts.append(b"%ds" % max(0, now_ns // tai.NANOSECONDS - status.since_ns // tai.NANOSECONDS))
+    if pid:
+        if not normally_up:
+            parts.append(b", normally down")
+        if status.paused:
+            parts.append(b", paused")
+        if status.want != wire.WANT_UP:
+            parts.append(b", want down")
+        if status.got_term:
+            parts.append(b", got TERM")
+    else:
+        if normally_up:
+            parts.append(b", normally up")
+        if status.want == wire.WANT_UP:
+            parts.append(b", want up")
+    return b"".join(parts)

@@ -1,0 +1,208 @@
+"""sv's hands: a service directory's files read, letters written, words printed; sv(8).
+
+Everything is bytes, since names of services need be nothing else. What sv says goes to standard output, also its complaints; only
+what concerns the file `down` and the script `check` goes to standard error.
+"""
+
+from __future__ import annotations
+
+import posix
+import sys
+from _signal import SIG_DFL, SIGINT, SIGPIPE, default_int_handler, getsignal, signal
+
+from ..core import sv
+from ..wire import status as wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..wire.status import Status
+
+ENOENT = 2
+ENXIO = 6
+_READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+_WRITE = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+
+GONE = 0
+UNKNOWN = -1
+"""What stands in for a status: no supervisor runs, or nobody can tell."""
+
+
+def encode(word: str) -> bytes:
+    """Give the bytes that the caller wrote for an argument."""
+    return word.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def write(descriptor: int, text: bytes) -> None:
+    """Write all of `text`; end as the signal would when the reader has gone."""
+    try:
+        while text:
+            text = text[posix.write(descriptor, text) :]
+    except BrokenPipeError:
+        signal(SIGPIPE, SIG_DFL)
+        posix.kill(posix.getpid(), SIGPIPE)
+
+
+def end_on_interrupt() -> None:
+    """Let the user's Ctrl-C end the process as it ends a C program, not with a traceback."""
+    if getsignal(SIGINT) is default_int_handler:
+        signal(SIGINT, SIG_DFL)
+
+
+def explain(number: int | None) -> bytes:
+    """Give `: ` and the words for an errno, nothing for 0."""
+    if not number:
+        return b""
+    from ..wire import errors
+
+    return b": " + errors.text(number)
+
+
+class Client:
+    """What one call of sv knows: where services are, what was said and not yet written, how many services failed.
+
+    directory: where services without a slash are; asked_to_exit: a supervisor that has gone is then what was wanted.
+    """
+
+    __slots__ = ("asked_to_exit", "directory", "failures", "now_ns", "out")
+
+    def __init__(self, directory: bytes, *, now_ns: int, asked_to_exit: bool) -> None:
+        self.directory = directory
+        self.asked_to_exit = asked_to_exit
+        self.now_ns = now_ns
+        self.failures = 0
+        self.out: list[bytes] = []
+
+    def flush(self) -> None:
+        if self.out:
+            text = b"".join(self.out)
+            self.out.clear()
+            write(1, text)
+
+    def fail(self, kind: bytes, name: bytes, message: bytes, number: int | None = 0) -> None:
+        """Count a failure and say `kind: name: message`, with the words for the errno `number` unless it is 0."""
+        self.failures += 1
+        self.out.append(b"%s%s: %s%s\n" % (kind, name, message, explain(number)))
+
+    def complain(self, message: bytes, path: bytes, number: int | None) -> None:
+        """Say on standard error what does not count as a failure."""
+        self.flush()
+        write(2, b"warning: %s %s%s\n" % (message, path, explain(number)))
+
+    def path(self, name: bytes) -> bytes:
+        """Give the directory of the service `name`, with a slash at its end; OSError when there is none to be had.
+
+        A name that starts with a slash or a dot, or ends with a slash, is a path; any other stands in the services' directory.
+        """
+        if not name or not self.directory:
+            raise FileNotFoundError(ENOENT, "")
+        if name[0] in b"/." or name[-1:] == b"/":
+            return name + b"/"
+        return b"%s/%s/" % (self.directory, name)
+
+    def enter(self, name: bytes) -> bytes | None:
+        """Give the path of the service `name`, or None when it is no directory that can be entered."""
+        try:
+            path = self.path(name)
+            posix.stat(path + b".")
+        except OSError as error:
+            self.fail(b"fail: ", name, b"unable to change to service directory", error.errno)
+            return None
+        return path
+
+    def status(self, name: bytes, path: bytes) -> Status | int:
+        """Read the status under `path`; GONE or UNKNOWN, after saying so, when there is none. name: for the words."""
+        try:
+            posix.close(posix.open(path + b"supervise/ok", _WRITE))
+        except OSError as error:
+            if error.errno != ENXIO:
+                self.fail(b"warning: ", name, b"unable to open supervise/ok", error.errno)
+                return UNKNOWN
+            self.not_running(name)
+            return GONE
+        operation = b"open"
+        try:
+            descriptor = posix.open(path + b"supervise/status", _READ)
+            operation = b"read"
+            data = posix.read(descriptor, wire.SIZE)
+            posix.close(descriptor)
+        except OSError as error:
+            self.fail(b"warning: ", name, b"unable to %s supervise/status" % operation, error.errno)
+            return UNKNOWN
+        try:
+            return wire.unpack(data)
+        except ValueError:
+            self.fail(b"warning: ", name, b"unable to read supervise/status: bad format")
+            return UNKNOWN
+
+    def not_running(self, name: bytes) -> None:
+        if self.asked_to_exit:
+            self.out.append(b"ok: %s: runsv not running\n" % name)
+        else:
+            self.fail(b"fail: ", name, b"runsv not running")
+
+    def line(self, name: bytes, path: bytes, status: Status, *, shown: bytes = b"") -> bytes:
+        """Give the status line of a service; nothing, after a complaint, when its file `down` cannot be looked for."""
+        normally_up = False
+        try:
+            posix.stat(path + b"down")
+        except FileNotFoundError:
+            normally_up = True
+        except OSError as error:
+            self.complain(b"unable to stat", name + b"/down", error.errno)
+            return b""
+        return sv.line(shown or name, status, now_ns=self.now_ns, normally_up=normally_up)
+
+    def report(self, name: bytes) -> int:
+        """Print the service's line and that of its logger; give what an init script's `status` exits with: 0, 1, 3 or 4."""
+        path = self.enter(name)
+        if path is None:
+            return 1
+        status = self.status(name, path)
+        if isinstance(status, int):
+            return 1 if status == GONE else 4
+        line = self.line(name, path, status)
+        self.out.append(line)
+        log = path + b"log/"
+        try:
+            posix.stat(log + b".")
+        except FileNotFoundError:
+            self.out.append(b"\n")
+        except OSError as error:
+            self.out.append(b"; ")
+            self.fail(b"warning: ", name + b"/log", b"unable to change directory", error.errno)
+        else:
+            self.out.append(b"; ")
+            logger = self.status(name + b"/log", log)
+            if not isinstance(logger, int):
+                self.out.append(self.line(name, log, logger, shown=b"log") + b"\n")
+        if not line:
+            return 4
+        return 0 if status.pid else 3
+
+    def control(self, name: bytes, path: bytes, letters: bytes) -> bool:
+        """Write `letters` to the service's supervisor, unless it wants that already; False, after saying why, when it cannot be."""
+        status = self.status(name, path)
+        if isinstance(status, int):
+            return False
+        if sv.is_asked_already(letters[:1], status):
+            return True
+        try:
+            descriptor = posix.open(path + b"supervise/control", _WRITE)
+        except OSError as error:
+            if error.errno == ENXIO:
+                self.not_running(name)
+            else:
+                self.fail(b"warning: ", name, b"unable to open supervise/control", error.errno)
+            return False
+        try:
+            # A supervise/ that belongs to a user may name any file here, and root may be the one who writes.
+            if posix.fstat(descriptor).st_mode & 0o170000 != 0o010000:
+                self.fail(b"warning: ", name, b"unable to write to supervise/control: not a fifo")
+                return False
+            posix.write(descriptor, letters)
+        except OSError as error:
+            self.fail(b"warning: ", name, b"unable to write to supervise/control", error.errno)
+            return False
+        finally:
+            posix.close(descriptor)
+        return True
