@@ -1,0 +1,149 @@
+"""sv over real supervisors: what it does to services and says of it, C's sv and ours, over C's runsv and ours."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import waiting
+from support.programs import Said, run
+from support.supervised import Supervised
+
+Worlds = Callable[[str, Path], Supervised]
+Tools = Callable[[str, str], Path]
+STUBBORN = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"
+
+
+def plain(said: Said) -> Said:
+    """Leave out what no two runs share: pids and seconds."""
+    out = re.sub(rb"\(pid \d+\)", b"(pid N)", re.sub(rb"\b\d+s\b", b"Ns", said.out))
+    return said._replace(out=out)
+
+
+def play(sv: Path, world: Supervised, lines: list[str]) -> list[tuple[str, Said]]:
+    """Give what `sv` says to each line of words."""
+    heard = []
+    for line in lines:
+        world.age()
+        heard.append((line, plain(run(sv, line.split(), env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"}))))
+    return heard
+
+
+SCENES = {
+    "up and down": ["-v down a", "status a", "-v down a", "-v up a", "status a", "-v up a", "start a", "stop a", "stop a"],
+    "restart": ["restart a", "force-restart a", "try-restart a", "force-reload a", "-v term a", "-v kill a", "reload a", "-v hup a"],
+    "restart when down": ["stop a", "try-restart a", "status a", "restart a", "status a"],
+    "pause": ["-v pause a", "status a", "-v cont a", "status a", "-v pause a", "-v down a"],
+    "once": ["-v once a", "status a", "-v kill a", "status a", "-v once a", "-v down a", "status a"],
+    "check": ["check a", "stop a", "check a", "start a", "check a"],
+    "exit": ["-v exit a", "status a", "shutdown a", "-v up a"],
+    "shutdown": ["shutdown a", "force-shutdown a"],
+    "stubborn": ["-w 0 down stubborn", "-w 1 force-stop stubborn", "-w 5 force-stop stubborn", "status stubborn"],
+    "stubborn, once told": ["-w 0 down stubborn", "status stubborn", "-v kill stubborn"],
+    "many": [
+        "-w 1 restart a nope logged",
+        "stop a logged",
+        "status a logged",
+        "start logged a",
+        "status a logged nope",
+        "check a logged",
+    ],
+    "logger": ["-v down logged/log", "status logged", "-v up logged/log", "exit logged/log", "status logged logged/log"],
+    "logger ends with its service": ["-v exit logged", "status logged"],
+    "check script fails": ["-w 1 start unready", "-w 1 check unready", "status unready"],
+    "down at first": ["status idle", "check idle", "once idle", "-v down idle", "start idle", "status idle"],
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_scene_plays_the_same(tools: Tools, worlds: Worlds, runsv: Path, scene: str) -> None:
+    lines = SCENES[scene]
+    names = {word.partition("/")[0] for line in lines for word in line.split()}
+    heard = []
+    for implementation in ("C", "ours"):
+        world = worlds(implementation, runsv)
+        for name in names & {"a", "stubborn", "logged", "unready", "idle"}:
+            scripts = {"run": STUBBORN} if name == "stubborn" else {"check": "#!/bin/sh\nexit 1\n"} if name == "unready" else {}
+            world.add(name, log=name == "logged", down=name == "idle", **scripts)
+        heard.append(play(tools(implementation, "sv"), world, lines))
+    assert heard[1] == heard[0]
+
+
+def test_a_check_script_runs_in_the_service_directory_without_standard_output(tools: Tools, worlds: Worlds, runsv: Path) -> None:
+    script = "#!/bin/sh\n[ -e /proc/$$/fd/1 ] || touch closed\necho told >&2\n"
+    seen = []
+    for implementation in ("C", "ours"):
+        world = worlds(implementation, runsv)
+        folder = world.add("a", check=script)
+        said = run(tools(implementation, "sv"), ["check", "./a"], cwd=world.directory)
+        assert (folder / "closed").exists()
+        seen.append(plain(said))
+    assert seen[1] == seen[0]
+    assert seen[1].err == b"told\n"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o755], ids=["not executable", "no interpreter"])
+def test_a_check_script_that_cannot_run_is_complained_of_and_passes(tools: Tools, worlds: Worlds, runsv: Path, mode: int) -> None:
+    said = []
+    for implementation in ("C", "ours"):
+        world = worlds(implementation, runsv)
+        script = world.add("a", check="exit 1\n") / "check"
+        script.chmod(mode)
+        said.append(plain(run(tools(implementation, "sv"), ["check", "a"], env={"SVDIR": str(world.directory)})))
+    assert said[1] == said[0]
+    assert said[1].code == 0
+
+
+def test_a_wait_ends_when_the_state_is_reached_not_a_tick_later(runtime: Path, worlds: Worlds, runsv: Path) -> None:
+    world = worlds("ours", runsv)
+    world.add("a")
+    world.age()
+    for words in (["restart", "a"], ["stop", "a"], ["start", "a"]):
+        begin = time.monotonic()
+        assert run(runtime / "sv", words, env={"SVDIR": str(world.directory)}).code == 0
+        print(words, f"{time.monotonic() - begin:.3f} s")
+    trace = subprocess.run(
+        ["strace", "-f", "-e", "trace=poll,select,nanosleep,clock_nanosleep", runtime / "sv", "restart", "a"],
+        env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert "sleep" not in trace.stderr
+
+
+def test_a_restart_within_the_second_of_the_last_start_is_waited_for(runtime: Path, worlds: Worlds, runsv: Path) -> None:
+    world = worlds("ours", runsv)
+    world.add("a", run="#!/bin/sh\ntrap 'sleep .3; exit' TERM\nsleep 1000 & wait\n")
+    for _ in range(3):
+        before = world.pid("a")
+        assert run(runtime / "sv", ["restart", "a"], env={"SVDIR": str(world.directory)}).code == 0
+        assert world.pid("a") != before
+
+
+def test_a_directory_that_vanishes_while_waited_for_fails(runtime: Path, worlds: Worlds, runsv: Path) -> None:
+    world = worlds("ours", runsv)
+    folder = world.add("stubborn", run=STUBBORN)
+    waiter = subprocess.Popen([runtime / "sv", "stop", "stubborn"], env={"SVDIR": str(world.directory)}, stdout=subprocess.PIPE)
+    waiting.until(lambda: (status := world.status("stubborn")) and status.got_term)
+    moved = folder.rename(folder.with_name("moved"))
+    (moved / "supervise/poke").touch()
+    out, _ = waiter.communicate(timeout=waiting.DEADLINE)
+    moved.rename(folder)
+    assert (waiter.returncode, out) == (1, b"fail: stubborn: unable to change to service directory: file does not exist\n")
+
+
+def test_ctrl_c_ends_a_wait_as_it_ends_a_c_program(runtime: Path, worlds: Worlds, runsv: Path) -> None:
+    world = worlds("ours", runsv)
+    world.add("stubborn", run=STUBBORN)
+    env = {"SVDIR": str(world.directory)}
+    waiter = subprocess.Popen([runtime / "sv", "stop", "stubborn"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    waiting.until(lambda: (status := world.status("stubborn")) and status.got_term)
+    waiter.send_signal(signal.SIGINT)
+    out, err = waiter.communicate(timeout=waiting.DEADLINE)
+    assert (waiter.returncode, out, err) == (-signal.SIGINT, b"", b"")
