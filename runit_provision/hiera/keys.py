@@ -49,7 +49,7 @@ def parse_key(text: str, mark: Mark | None = None) -> Key:
 
 def split(text: str, mark: Mark | None = None) -> list[Segment]:
     """Give the segments of `text`; digits make an index. Raises DataError when quotes or dots do not fit together."""
-    if text and not _SPECIAL.search(text):
+    if not _SPECIAL.search(text):
         return [text]
     if not _SEGMENTS.fullmatch(text):
         raise DataError(

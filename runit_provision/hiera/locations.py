@@ -16,6 +16,9 @@ from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import kind
 from runit_provision.hiera.scope import Scope
 
+_MAGIC = re.compile(r"[*?\[\\]")
+_ESCAPED = re.compile(r"\\(.)")
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -117,39 +120,50 @@ def _split(options: str) -> list[str]:
     return parts
 
 
-def _matching(pattern: str) -> list[str]:
-    """Give what a pattern without braces matches, sorted bytewise in each folder; `**/` goes down through folders, not links."""
-    found = [""] if not pattern.startswith("/") else ["/"]
-    parts = [part for part in pattern.split("/") if part]
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        found = [path for folder in found for path in _step(folder, part, last=last)]
-    return found
+def _matching(pattern: str) -> Iterator[str]:
+    """Give what a pattern without braces matches, each folder's names sorted bytewise; `**/` goes down through folders, not links."""
+    parts = tuple(part for part in pattern.split("/") if part)
+    return _below("/" if pattern.startswith("/") else "", [parts])
 
 
-def _step(folder: str, part: str, *, last: bool) -> Iterator[str]:
-    if part == "**" and not last:
-        yield from _descend(folder)
-    elif not re.search(r"[*?\[\\]", part):
-        path = os.path.join(folder, part)  # noqa: PTH118
-        if os.path.lexists(path):
-            yield path
+def _below(folder: str, patterns: list[tuple[str, ...]]) -> Iterator[str]:
+    """Give what one of `patterns`, each a path's parts, matches below `folder`: a folder's name stands right before its contents."""
+    patterns = list(dict.fromkeys([*patterns, *map(_without_stars, patterns)]))
+    if all(len(pattern) and not _MAGIC.search(pattern[0]) for pattern in patterns):
+        names = list(dict.fromkeys(pattern[0] for pattern in patterns))
     else:
-        expression = re.compile(translate(part.replace("[^", "[!")))
-        yield from (os.path.join(folder, name) for name in _names(folder, part) if expression.match(name))  # noqa: PTH118
+        names = _names(folder)
+    for name in names:
+        path = os.path.join(folder, name)  # noqa: PTH118
+        rests = [_rest(pattern, name, path) for pattern in patterns]
+        if () in rests and os.path.lexists(path):
+            yield path
+        if deeper := [rest for rest in rests if rest]:
+            yield from _below(path, deeper)
 
 
-def _names(folder: str, part: str) -> list[str]:
+def _without_stars(pattern: tuple[str, ...]) -> tuple[str, ...]:
+    """What is left when a leading `**/` stands for no folder at all."""
+    while len(pattern) > 1 and pattern[0] == "**":
+        pattern = pattern[1:]
+    return pattern
+
+
+def _rest(pattern: tuple[str, ...], name: str, path: str) -> tuple[str, ...] | None:
+    """What of `pattern` is still to be matched below `path`; None when `name` does not match."""
+    if pattern[0] == "**" and len(pattern) > 1:
+        return pattern if not name.startswith(".") and os.path.isdir(path) and not os.path.islink(path) else None  # noqa: PTH112, PTH114
+    return pattern[1:] if _matches(name, pattern[0]) else None
+
+
+def _matches(name: str, part: str) -> bool:
+    if name.startswith(".") and not part.startswith("."):
+        return False
+    return name == part or re.fullmatch(translate(_ESCAPED.sub(r"[\1]", part.replace("[^", "[!"))), name) is not None
+
+
+def _names(folder: str) -> list[str]:
     try:
-        names = os.listdir(folder or ".")  # noqa: PTH208
+        return sorted(os.listdir(folder or "."), key=os.fsencode)  # noqa: PTH208
     except OSError:
         return []
-    return sorted((name for name in names if part.startswith(".") or not name.startswith(".")), key=os.fsencode)
-
-
-def _descend(folder: str) -> Iterator[str]:
-    yield folder
-    for name in _names(folder, ""):
-        path = os.path.join(folder, name)  # noqa: PTH118
-        if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-            yield from _descend(path)

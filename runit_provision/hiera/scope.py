@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
+
+_ALWAYS_THERE = frozenset({"module_name", "caller_module_name"})
+_MATCH_VARIABLE = re.compile(r"0|[1-9]\d*", re.ASCII)
+"""What a regular expression matched, in Puppet code."""
 
 
 class Scope:
@@ -43,6 +48,8 @@ class Scope:
         bare = name.removeprefix("::")
         if bare in self._variables:
             return self._variables[bare]
+        if bare in _ALWAYS_THERE or _MATCH_VARIABLE.fullmatch(bare):
+            return None
         near = get_close_matches(bare, self._variables, 1)
         hint = f"did you mean `{near[0]}`?" if near else "give it as a fact, or be lenient as Puppet 7 is"
         problem = Problem(f"undefined variable `{name}`", mark, hint=hint)
