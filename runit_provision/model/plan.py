@@ -1,11 +1,12 @@
-"""What apply will do, decided before anything is touched. Each step can say itself, and why."""
+"""What apply will do, decided before anything is touched. Each step knows why."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from runit_provision.model.tree import Node, Origin, Realm, ServiceTree
+from runit_provision.model.observed import Manifest, Seen
+from runit_provision.model.tree import Effect, Node, Origin, Realm, ServiceTree
 
 
 class Change(Enum):
@@ -16,8 +17,21 @@ class Change(Enum):
     REMOVE = "-"
 
 
+class Found(Enum):
+    """Whose work lies at a path that is to change.
+
+    NOTHING: none; OURS: as the last apply left it; EDITED: changed by a hand since; FOREIGN: never made here. What is EDITED or
+    FOREIGN is kept for good before it is replaced, what is OURS until the next apply.
+    """
+
+    NOTHING = "nothing"
+    OURS = "ours"
+    EDITED = "edited"
+    FOREIGN = "foreign"
+
+
 class Verb(Enum):
-    """What happens to a service."""
+    """What happens to a service. LEAVE: nothing does, and the plan says why."""
 
     START = "start"
     STOP = "stop"
@@ -26,29 +40,36 @@ class Verb(Enum):
     TERM = "term"
     LOG_HUP = "log hup"
     LOG_RESTART = "log restart"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
     """One path is created, replaced or removed.
 
-    node: what it is to become, or None for a removal. before: the digest or kind of what is there, or "" for nothing.
-    drift: what is there was edited by a hand since the last apply, so it is backed up first.
+    before, after: what it is and what it becomes, None for nothing. What it becomes has the content of `node`, or is taken from what
+    was kept under the name `kept` (a rollback). old: the content that is there, when a diff may show it.
     """
 
     change: Change
     path: str
     realm: Realm
-    node: Node | None
+    before: Seen | None
+    after: Seen | None
     reason: str
     origin: Origin
-    drift: bool = False
-    diff: tuple[str, ...] = ()
+    found: Found = Found.NOTHING
+    node: Node | None = None
+    kept: str = ""
+    service: str = ""
+    effect: Effect = Effect.NOTHING
+    live: bool = False
+    old: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStep:
-    """One service is started, stopped, restarted or signalled."""
+    """One service is started, stopped, restarted, signalled, or left as it is."""
 
     verb: Verb
     service: ServiceTree
@@ -57,16 +78,33 @@ class ServiceStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every step in the order in which it is done; `unchanged` counts the paths that are as they should be."""
+    """Every step, in the order in which they are done.
 
-    stops: tuple[ServiceStep, ...]
-    removals: tuple[PathStep, ...]
-    writes: tuple[PathStep, ...]
-    links: tuple[PathStep, ...]
-    starts: tuple[ServiceStep, ...]
-    unchanged: int
+    stops: services that go for good or are to be down, first. unlinks: live links that go. removals: children before parents.
+    writes: parents before children. links: live links that come. calls: what happens to services then, required ones first.
+    leftovers: half-made paths of an apply that was killed. unchanged: how many paths are as they should be. manifest: what is
+    remembered when all is done. resumes: an earlier apply was killed, and this completes it. user: see Observed.
+    """
+
+    stops: tuple[ServiceStep, ...] = ()
+    unlinks: tuple[PathStep, ...] = ()
+    removals: tuple[PathStep, ...] = ()
+    writes: tuple[PathStep, ...] = ()
+    links: tuple[PathStep, ...] = ()
+    calls: tuple[ServiceStep, ...] = ()
+    leftovers: tuple[tuple[str, Realm], ...] = ()
+    unchanged: int = 0
+    manifest: Manifest = field(default_factory=Manifest, repr=False)
+    remembered: Manifest = field(default_factory=Manifest, repr=False)
+    resumes: bool = False
+    user: str | None = None
+
+    @property
+    def steps(self) -> tuple[PathStep, ...]:
+        """All path steps in order."""
+        return self.unlinks + self.removals + self.writes + self.links
 
     @property
     def empty(self) -> bool:
         """True when the host is as the data says."""
-        return not (self.stops or self.removals or self.writes or self.links or self.starts)
+        return not (self.stops or self.steps or self.leftovers or any(call.verb is not Verb.LEAVE for call in self.calls))

@@ -1,0 +1,118 @@
+"""The logins of a host, or of an image that is being built: passwd(5) and group(5)."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from runit_provision.errors import HostError, Problem
+from runit_provision.model.account import Account
+from runit_provision.model.tree import Owner, Realm
+
+
+class Accounts(Mapping[str, Account]):
+    """Every account by its login name, asked for one by one: a directory service is never listed for a single name."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Account] = {}
+
+    def __getitem__(self, name: str) -> Account:
+        if name not in self._known:
+            entry = pwd.getpwnam(name)
+            try:
+                group = grp.getgrgid(entry.pw_gid).gr_name
+            except KeyError:
+                group = str(entry.pw_gid)
+            self._known[name] = Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, group=group, home=entry.pw_dir)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(entry.pw_name for entry in pwd.getpwall()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def gid(self, group: str) -> int:
+        """Give the number of the group `group`; KeyError when there is none."""
+        return grp.getgrnam(group).gr_gid
+
+    def groups(self, name: str) -> tuple[int, ...]:
+        """Give the numbers of all groups of the account `name`, its primary group first; KeyError when there is none."""
+        account = self[name]
+        others = [gid for gid in os.getgrouplist(name, account.gid) if gid != account.gid]
+        return (account.gid, *others)
+
+
+class ImageAccounts(Accounts):
+    """The accounts of an image: its own files, whatever the building host knows."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self._groups: dict[str, int] = {}
+        self._members: dict[str, list[int]] = {}
+        names: dict[int, str] = {}
+        for name, _, gid, members in _lines(root / "etc/group", 4):
+            self._groups.setdefault(name, int(gid))
+            names.setdefault(int(gid), name)
+            for member in filter(None, members.split(",")):
+                self._members.setdefault(member, []).append(int(gid))
+        for name, _, uid, gid, _, home, _ in _lines(root / "etc/passwd", 7):
+            account = Account(name=name, uid=int(uid), gid=int(gid), group=names.get(int(gid), gid), home=home)
+            self._known.setdefault(name, account)
+
+    def __getitem__(self, name: str) -> Account:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def gid(self, group: str) -> int:
+        return self._groups[group]
+
+    def groups(self, name: str) -> tuple[int, ...]:
+        account = self[name]
+        return (account.gid, *(gid for gid in self._members.get(name, ()) if gid != account.gid))
+
+
+def read(root: Path = Path("/")) -> Accounts:
+    """Give the accounts of the running host, or those of ROOT/etc/passwd and ROOT/etc/group; HostError for a damaged file."""
+    return Accounts() if root == Path("/") else ImageAccounts(root)
+
+
+def _lines(path: Path, fields: int) -> Iterator[list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HostError(Problem(f"cannot be read: {error.strerror}", path=str(path))) from error
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line or line.startswith(("#", "+", "-")):
+            continue
+        values = line.split(":")
+        numbers = values[2:3] if fields == 4 else values[2:4]
+        if len(values) != fields or not all(value.isascii() and value.isdigit() for value in numbers):
+            raise HostError(Problem(f"line {number} is not as it has to be: {len(values)} fields", path=str(path)))
+        yield values
+
+
+def number(accounts: Accounts, realm: Realm, owner: Owner | None) -> tuple[int, int]:
+    """Give uid and gid of what `owner` (None: the realm's account, or who applies) is to own; HostError for an unknown name."""
+    user = owner.user if owner else realm.account
+    if user is None:
+        return os.geteuid(), os.getegid()
+    account = accounts.get(user)
+    if account is None:
+        raise HostError(Problem(f"no such account: {user}", path=realm.base, hint="create it first, or correct the name"))
+    if owner is None or owner.group is None:
+        return account.uid, account.gid
+    try:
+        return account.uid, accounts.gid(owner.group)
+    except KeyError:
+        raise HostError(Problem(f"no such group: {owner.group}", path=realm.base)) from None

@@ -1,0 +1,442 @@
+"""Everything that is ever done to a path: look, make, put in place, keep, take away.
+
+Each function works on a `Ground`, so below its base no link is followed that others could have put there, and none waits for a
+fifo. They run in the process that applies or, for another account's realm, in a child that has that account's credentials; the
+code is the same (see hand.py), so arguments and results are plain values. What is to appear at once is made under a staging name
+beside its place (`staged`), then renamed. Errors are OSError with the whole path.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from runit_provision.host.ground import Ground
+
+SHOWN = 64 * 1024
+"""Bytes; what is larger is shown in no diff, and digested only when its size could be the wanted one."""
+STORE = ".runit-provision"
+"""Where an account's realm keeps what was replaced, below its base."""
+RESIDUE = frozenset(("supervise", "restart_count", "last_finish"))
+"""What a running service leaves in its directory: it goes with the service, and is never touched while there is one."""
+
+_CHUNK = 1 << 20
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+
+Look = tuple[str, int, str, int, bool]
+"""Path, size and digest that it should have, size that it had, whether its content may be shown when it is another."""
+Sight = tuple[str, int, int, int, int, str, str, bytes | None]
+"""Kind, mode, uid, gid, size, digest, target, content."""
+
+
+def look(ground: Ground, looks: Iterable[Look]) -> list[Sight | None | str]:
+    """Give what each path is: None when there is nothing, or a message when a directory in the way is none."""
+    return [_look(ground, *one) for one in looks]
+
+
+def _look(ground: Ground, path: str, size: int, digest: str, was_size: int, show: bool) -> Sight | None | str:
+    try:
+        directory, name = ground.parent(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        return str(error.filename)
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
+    mode = stat.S_IMODE(found.st_mode)
+    if kind == "link":
+        return (kind, 0, -1, -1, 0, "", os.readlink(name, dir_fd=directory), None)
+    if kind != "file":
+        return (kind, mode, found.st_uid, found.st_gid, 0, "", "", None)
+    seen, content = "", None
+    if found.st_size <= SHOWN or found.st_size in (size, was_size):
+        try:
+            seen, content = _digest(name, directory)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+        if not show or seen == digest:
+            content = None
+    return (kind, mode, found.st_uid, found.st_gid, found.st_size, seen, "", content)
+
+
+def _digest(name: str, directory: int) -> tuple[str, bytes | None]:
+    """Digest a regular file; the content comes along when it is small. The access time stays as it is where that is allowed."""
+    try:
+        descriptor = os.open(name, _READ | os.O_NOATIME, dir_fd=directory)
+    except PermissionError:
+        descriptor = os.open(name, _READ, dir_fd=directory)
+    try:
+        content = os.read(descriptor, SHOWN + 1)
+        if len(content) <= SHOWN:
+            return hashlib.sha256(content).hexdigest(), content
+        digest = hashlib.sha256(content)
+        while chunk := os.read(descriptor, _CHUNK):
+            digest.update(chunk)
+        return digest.hexdigest(), None
+    finally:
+        os.close(descriptor)
+
+
+def staged(path: str) -> str:
+    """Give the name beside `path` under which it is made: one that runsvdir does not look at."""
+    above, _, name = path.rpartition("/")
+    temporary = f"{STORE}.{name}"
+    if len(os.fsencode(temporary)) > 255:
+        temporary = f"{STORE}.{hashlib.sha256(os.fsencode(name)).hexdigest()}"
+    return f"{above}/{temporary}"
+
+
+def make_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> None:
+    """Make a directory; one that is there already is taken as it is, and gets this mode and owner."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        try:
+            os.mkdir(name, 0o700, dir_fd=directory)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+                raise
+        _dress_directory(directory, name, mode, uid, gid)
+
+
+def dress_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> None:
+    """Give the directory `path` this mode and owner."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        _dress_directory(directory, name, mode, uid, gid)
+
+
+def _dress_directory(directory: int, name: str, mode: int, uid: int, gid: int) -> None:
+    # O_PATH opens what its owner may not read; /proc gives it to calls that know no descriptor of that kind, and follows nothing.
+    descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) != (uid, gid):
+            os.chown(f"/proc/self/fd/{descriptor}", uid, gid)
+        if stat.S_IMODE(found.st_mode) != mode:
+            os.chmod(f"/proc/self/fd/{descriptor}", mode)
+    finally:
+        os.close(descriptor)
+
+
+def write(ground: Ground, path: str, content: bytes, mode: int, uid: int, gid: int, durable: bool) -> None:
+    """Make a new file `path` (a staging name); what a killed apply left there goes first. durable: fsync it now."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        descriptor = _create(directory, name)
+        try:
+            found = os.fstat(descriptor)
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            if (found.st_uid, found.st_gid) != (uid, gid):
+                os.fchown(descriptor, uid, gid)
+            os.fchmod(descriptor, mode)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _create(directory: int, name: str) -> int:
+    try:
+        return os.open(name, _MAKE, 0o600, dir_fd=directory)
+    except FileExistsError:
+        os.unlink(name, dir_fd=directory)
+        return os.open(name, _MAKE, 0o600, dir_fd=directory)
+
+
+def link(ground: Ground, path: str, target: str) -> None:
+    """Make a symbolic link `path` (a staging name) to `target`."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        _link(directory, name, target)
+
+
+def _link(directory: int, name: str, target: str) -> None:
+    try:
+        os.symlink(target, name, dir_fd=directory)
+    except FileExistsError:
+        os.unlink(name, dir_fd=directory)
+        os.symlink(target, name, dir_fd=directory)
+
+
+def place(ground: Ground, staging: str, path: str) -> None:
+    """Rename `staging` to `path`, which is replaced."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        os.rename(os.path.basename(staging), name, src_dir_fd=directory, dst_dir_fd=directory)
+    ground.forget(staging)
+
+
+def keep(ground: Ground, path: str, store: str | None, kept: str) -> None:
+    """Keep what `path` (no directory) is under the name `kept`: a hard link, or a copy where there can be none.
+
+    store: the directory for it, or None for the realm's own. What is there already was kept before a crash: it is the older, and stays.
+    """
+    directory, name = ground.parent(path)
+    held = os.dup(directory)
+    try:
+        with _about(path), _store(ground, store) as (keeper, _):
+            try:
+                os.link(name, kept, src_dir_fd=held, dst_dir_fd=keeper, follow_symlinks=False)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                    raise
+                _copy(held, name, keeper, kept)
+    finally:
+        os.close(held)
+
+
+def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
+    """Make `path` (a staging name) of what was kept as `kept`."""
+    directory, name = ground.parent(path)
+    held = os.dup(directory)
+    try:
+        with _about(path), _store(ground, store) as (keeper, _):
+            try:
+                os.unlink(name, dir_fd=held)
+            except FileNotFoundError:
+                pass
+            try:
+                os.link(kept, name, src_dir_fd=keeper, dst_dir_fd=held, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                    raise
+                _copy(keeper, kept, held, name)
+    finally:
+        os.close(held)
+
+
+def discard(ground: Ground, store: str | None, names: Sequence[str]) -> None:
+    """Take away what was kept under `names`."""
+    with _store(ground, store) as (keeper, where), _about(where):
+        for name in names:
+            try:
+                os.unlink(name, dir_fd=keeper)
+            except FileNotFoundError:
+                pass
+    if store is None:
+        directory, name = ground.parent(where)
+        try:
+            os.rmdir(name, dir_fd=directory)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        ground.forget(where)
+
+
+@contextmanager
+def _store(ground: Ground, store: str | None) -> Iterator[tuple[int, str]]:
+    if store is not None:
+        descriptor = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield descriptor, store
+        finally:
+            os.close(descriptor)
+        return
+    path = f"{ground.base.rstrip('/')}/{STORE}"
+    directory, name = ground.parent(path)
+    with _about(path):
+        try:
+            os.mkdir(name, 0o700, dir_fd=directory)
+        except FileExistsError:
+            pass
+    yield ground.directory(path), path
+
+
+def _copy(source: int, name: str, target: int, copy: str) -> None:
+    """Copy a file with its mode and owner, or a link; a fifo or a socket holds nothing to keep."""
+    found = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if stat.S_ISLNK(found.st_mode):
+        _link(target, copy, os.readlink(name, dir_fd=source))
+    if not stat.S_ISREG(found.st_mode):
+        return
+    reader = os.open(name, _READ, dir_fd=source)
+    try:
+        writer = _create(target, copy)
+        try:
+            while os.sendfile(writer, reader, None, _CHUNK):
+                pass
+            made = os.fstat(writer)
+            if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
+                os.fchown(writer, found.st_uid, found.st_gid)
+            os.fchmod(writer, stat.S_IMODE(found.st_mode))
+            os.fsync(writer)
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+
+
+def unlink(ground: Ground, path: str) -> None:
+    """Take away what is no directory; nothing there is as good."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        try:
+            os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            pass
+
+
+def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
+    """Remove the directory `path`, with what the runtime left in it when it was a service's; give the names that keep it."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        try:
+            os.rmdir(name, dir_fd=directory)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            ground.forget(path)
+            return []
+        here = ground.directory(path)
+        names = set(_list(here))
+        ours = {entry for entry in names if entry.startswith(f"{STORE}.") or (of_service and entry in RESIDUE)}
+        if names - ours:
+            return sorted(names - ours)
+        for entry in ours:
+            _clear(here, entry)
+        directory, name = ground.parent(path)
+        os.rmdir(name, dir_fd=directory)
+        return []
+
+
+def sweep(ground: Ground, path: str) -> None:
+    """Take away a half-made `path` (a staging name) with all that is in it."""
+    try:
+        directory, name = ground.parent(path)
+    except FileNotFoundError:
+        return
+    with _about(path):
+        _clear(directory, name)
+    ground.forget(path)
+
+
+def _clear(directory: int, name: str) -> None:
+    """Remove `name` and all below it: no recursion, no link followed, and no more descriptors however deep it is.
+
+    A directory gives its own directories to the top, one level at a time, under names that nobody took.
+    """
+    try:
+        if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=directory)
+            return
+    except FileNotFoundError:
+        return
+    top = os.open(name, _LIST, dir_fd=directory)
+    try:
+        pending = _empty(top, top)
+        while pending:
+            entry = pending.pop()
+            below = os.open(entry, _LIST, dir_fd=top)
+            try:
+                pending += _empty(below, top)
+            finally:
+                os.close(below)
+            os.rmdir(entry, dir_fd=top)
+    finally:
+        os.close(top)
+    os.rmdir(name, dir_fd=directory)
+
+
+def _empty(directory: int, top: int) -> list[str]:
+    """Unlink every file in `directory`, move its directories into `top`, and give their names there."""
+    moved = []
+    for entry in os.listdir(directory):
+        try:
+            os.unlink(entry, dir_fd=directory)
+        except IsADirectoryError:
+            to = f"{STORE}.{os.urandom(8).hex()}"
+            os.rename(entry, to, src_dir_fd=directory, dst_dir_fd=top)
+            moved.append(to)
+    return moved
+
+
+def _list(directory: int) -> list[str]:
+    """List a directory that may be known by an O_PATH descriptor only."""
+    descriptor = os.open(".", _LIST, dir_fd=directory)
+    try:
+        return os.listdir(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def exists(ground: Ground, paths: Iterable[str]) -> list[bool]:
+    """Tell for each path whether anything is there."""
+    found = []
+    for path in paths:
+        try:
+            directory, name = ground.parent(path)
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
+            found.append(True)
+        except (FileNotFoundError, NotADirectoryError):
+            found.append(False)
+    return found
+
+
+def devices(ground: Ground, directories: Iterable[str]) -> list[int]:
+    """Give the filesystem (st_dev) of each directory."""
+    return [os.fstat(ground.directory(path)).st_dev for path in directories]
+
+
+def sync(ground: Ground, directories: Iterable[str]) -> None:
+    """Make the names in `directories` last: fsync each."""
+    for path in directories:
+        descriptor = os.open(".", _LIST, dir_fd=ground.directory(path))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_filesystem(ground: Ground, path: str) -> None:
+    """Make all that was written to the filesystem of the directory `path` last, in one pass; syncfs(2)."""
+    import ctypes
+
+    descriptor = os.open(".", _LIST, dir_fd=ground.directory(path))
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _about(path: str) -> Iterator[None]:
+    """Give every OSError the whole path that it is about."""
+    try:
+        yield
+    except OSError as error:
+        if str(error.filename).startswith("/") and not str(error.filename).startswith("/proc/self/fd/"):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        look, make_directory, dress_directory, write, link, place, keep, restore, discard, unlink, remove_directory, sweep, exists,
+        devices, sync, sync_filesystem,
+    )
+}  # fmt: skip
+"""What a hand can be asked to do, by name."""

@@ -1,0 +1,175 @@
+"""Directories reached safely: by descriptors, one component at a time, following no link that somebody else could have put there.
+
+Two kinds of ground. An account's realm begins at its base (a home), is trodden with that account's credentials only, and no link
+in it is followed at all. The system's realm begins at the root (of the host or of an image); a link in it is followed when it and
+the directory that holds it belong to root or to the caller, and nobody else can write there: Debian's /etc/service is such a link.
+A directory in the way that others own, or that all can write and that is not sticky, is refused: what lies there can be swapped.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+_PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+
+
+class NotTrustedError(OSError):
+    """A directory that somebody else can write, or a link that nobody may follow, is in the way."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(errno.EPERM, message, path)
+
+
+class Ground:
+    """The directories below a realm's base; all paths are absolute and begin with it.
+
+    root: a descriptor of the directory that `/` means (the host's or an image's). account: the uid that the realm belongs to, or
+    None for the system's realm. The base is opened at the first use, so that credentials can be dropped before.
+    """
+
+    def __init__(self, root: int, base: str, *, account: int | None = None) -> None:
+        self._root = root
+        self._base = base
+        self._account = account
+        self._trusted = frozenset((0, os.geteuid(), os.fstat(root).st_uid))  # in a user namespace root's own `/` shows as nobody's
+        self._chain: list[tuple[str, int]] = []
+        self._way: int | None = None
+
+    @property
+    def base(self) -> str:
+        """The directory that everything lies below."""
+        return self._base
+
+    def approach(self) -> None:
+        """Open what lies above an account's base, which only the one who applies may be able to pass."""
+        if self._account is not None and self._way is None:
+            self._way = self._walk(os.dup(self._root), _names(os.path.dirname(self._base)), at="/")
+
+    def close(self) -> None:
+        """Close every descriptor but the root's."""
+        while self._chain:
+            os.close(self._chain.pop()[1])
+        if self._way is not None:
+            os.close(self._way)
+            self._way = None
+
+    def directory(self, path: str) -> int:
+        """Give a descriptor (O_PATH) of the directory `path`, valid until the next call; OSError with the path that failed."""
+        chain = self._chain or self._begin()
+        while not _leads(chain[-1][0], path):
+            os.close(chain.pop()[1])
+            if not chain:
+                raise ValueError(f"{path} is not below {self._base}")
+        at, descriptor = chain[-1]
+        for name in _names(path[len(at) :]):
+            at = f"{at.rstrip('/')}/{name}"
+            try:
+                if self._account is None:
+                    descriptor = self._walk(os.dup(descriptor), [name], at=os.path.dirname(at))
+                else:
+                    descriptor = os.open(name, _PATH, dir_fd=descriptor)
+            except OSError as error:
+                raise _named(error, at) from None
+            chain.append((at, descriptor))
+        return descriptor
+
+    def forget(self, path: str) -> None:
+        """Drop what is held of the directory `path`: it was moved, or goes."""
+        while self._chain and _leads(path, self._chain[-1][0]):
+            os.close(self._chain.pop()[1])
+
+    def parent(self, path: str) -> tuple[int, str]:
+        """Give a descriptor of the directory that holds `path`, and its last name."""
+        above, _, name = path.rpartition("/")
+        return self.directory(above or "/"), name
+
+    def _begin(self) -> list[tuple[str, int]]:
+        if self._account is None:
+            descriptor = self._walk(os.dup(self._root), _names(self._base), at="/")
+            self._chain.append((self._base, descriptor))
+            return self._chain
+        self.approach()
+        try:
+            descriptor = os.open(os.path.basename(self._base), _PATH, dir_fd=self._way)
+        except OSError as error:
+            raise _named(error, self._base) from None
+        self._chain.append((self._base, descriptor))
+        found = os.fstat(descriptor)
+        if found.st_uid != self._account:
+            self.close()
+            raise NotTrustedError(f"belongs to uid {found.st_uid}, not to {self._account}", self._base)
+        if found.st_mode & stat.S_IWOTH:
+            self.close()
+            raise NotTrustedError("can be written by all", self._base)
+        return self._chain
+
+    def _walk(self, descriptor: int, names: list[str], *, at: str) -> int:
+        """Go from `descriptor`, which is closed on the way, through `names`; links that can be trusted are followed."""
+        names = names[::-1]
+        links = 0
+        try:
+            while names:
+                name = names.pop()
+                if name == ".." and _same(descriptor, self._root):
+                    continue
+                at = os.path.normpath(f"{at}/{name}")
+                try:
+                    below = os.open(name, _PATH, dir_fd=descriptor)
+                except OSError as error:
+                    links += 1
+                    if error.errno != errno.ENOTDIR or links > _MOST_LINKS:
+                        raise _named(error, at) from None
+                    target = self._follow(descriptor, name, at)
+                    names += _names(target)[::-1]
+                    if target.startswith("/"):
+                        at = "/"
+                        below = os.dup(self._root)
+                    else:
+                        at = os.path.dirname(at)
+                        below = os.dup(descriptor)
+                os.close(descriptor)
+                descriptor = below
+                self._trust(descriptor, at)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _follow(self, descriptor: int, name: str, at: str) -> str:
+        found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        if not stat.S_ISLNK(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "is not a directory", at)
+        holder = os.fstat(descriptor)
+        if found.st_uid not in self._trusted or holder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise NotTrustedError("is a symbolic link that others could have put there", at)
+        return os.readlink(name, dir_fd=descriptor)
+
+    def _trust(self, descriptor: int, at: str) -> None:
+        found = os.fstat(descriptor)
+        if found.st_uid not in self._trusted:
+            raise NotTrustedError(f"belongs to uid {found.st_uid}, who could swap what lies in it", at)
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            raise NotTrustedError("can be written by all", at)
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name and name != "."]
+
+
+def _leads(above: str, path: str) -> bool:
+    return above in ("/", path) or path.startswith(above + "/")
+
+
+def _same(one: int, other: int) -> bool:
+    first, second = os.fstat(one), os.fstat(other)
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def _named(error: OSError, path: str) -> OSError:
+    """Give `error` with the whole path in the place of the last name."""
+    if isinstance(error, NotTrustedError):
+        return error
+    return OSError(error.errno, error.strerror, error.filename if str(error.filename).startswith("/") else path)

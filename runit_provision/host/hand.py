@@ -1,0 +1,180 @@
+"""Hands that do things with the credentials of the account whose realm it is.
+
+In the system's realm, and in the caller's own, the caller's hand does them here. For any other account a child is forked that takes
+that account's groups, gid and uid for good before it opens anything below the base, and does there what it is told through a pipe:
+
+    request   4 bytes of length, then marshal((name, arguments))        to the child, which trusts its parent
+    answer    4 bytes of length, then JSON                              from the child, which nobody has to trust
+
+The child can be neither traced nor dumped, although it has the account's uid, dies with its parent, and holds the parent's lock until
+then. The account may stop or kill it, or hang it with a filesystem of its own: an answer is waited for so long, then it is killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import marshal
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from runit_provision.host import files, letters
+from runit_provision.host.ground import Ground
+
+PATIENCE = 60.0
+"""Seconds that one request may take in a child before it counts as hung."""
+
+_OPERATIONS = files.OPERATIONS | letters.OPERATIONS
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+
+
+class Hand(Protocol):
+    """What works in one realm."""
+
+    def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:
+        """Do the operation `name` of files.py or letters.py; OSError with the path when it fails.
+
+        patience: seconds, beside what the operation itself may wait.
+        """
+
+    def close(self) -> None:
+        """End it."""
+
+
+class OwnHand:
+    """The caller's own hand."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:  # noqa: ARG002
+        return _OPERATIONS[name](self._ground, *arguments)
+
+    def close(self) -> None:
+        self._ground.close()
+
+
+class LentHand:
+    """A child with another account's credentials."""
+
+    def __init__(self, ground: Ground, *, uid: int, gid: int, groups: Sequence[int]) -> None:
+        ground.approach()
+        self._base = ground.base
+        to_child, self._write = os.pipe()
+        self._read, from_child = os.pipe()
+        libc = _libc()
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            status = 1
+            try:
+                os.close(self._write)
+                os.close(self._read)
+                _become(libc, parent, uid=uid, gid=gid, groups=groups)
+                _serve(ground, to_child, from_child)
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(to_child)
+        os.close(from_child)
+        ground.close()
+        os.set_blocking(self._write, False)
+        os.set_blocking(self._read, False)
+
+    def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:
+        deadline = time.monotonic() + patience
+        request = marshal.dumps((name, arguments))
+        try:
+            self._send(len(request).to_bytes(4, "little") + request, deadline)
+            size = int.from_bytes(self._receive(4, deadline), "little")
+            answer = json.loads(self._receive(size, deadline))
+        except (EOFError, BrokenPipeError):
+            raise OSError(errno.ECANCELED, "the process that worked there was ended", self._base) from None
+        except TimeoutError:
+            self.kill()
+            raise OSError(errno.ETIMEDOUT, f"nothing moved for {patience:g} s", self._base) from None
+        if "error" in answer:
+            number, message, path = answer["error"]
+            raise OSError(int(number), str(message), str(path))
+        return answer["value"]
+
+    def kill(self) -> None:
+        """End the child, whatever it does."""
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        os.close(self._write)
+        os.close(self._read)
+        # It ends at the closed pipe; one that its account stopped, or that hangs, would not.
+        self.kill()
+        os.waitpid(self._pid, 0)
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        rest = memoryview(data)
+        while rest:
+            _ready(self._write, select.POLLOUT, deadline)
+            rest = rest[os.write(self._write, rest) :]
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        parts = []
+        while size:
+            _ready(self._read, select.POLLIN, deadline)
+            part = os.read(self._read, min(size, 1 << 20))
+            if not part:
+                raise EOFError
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def _ready(descriptor: int, event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(descriptor, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+
+
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _become(libc: Any, parent: int, *, uid: int, gid: int, groups: Sequence[int]) -> None:
+    """Take the account's credentials for good. prctl comes after: a change of uid resets both settings; prctl(2)."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 or libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(errno.EPERM, "prctl")
+    if os.getppid() != parent or os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
+        raise OSError(errno.EPERM, "credentials")
+
+
+def _serve(ground: Ground, requests: int, answers: int) -> None:
+    with os.fdopen(requests, "rb") as reader, os.fdopen(answers, "wb") as writer:
+        while header := reader.read(4):
+            name, arguments = marshal.loads(reader.read(int.from_bytes(header, "little")))
+            try:
+                answer: dict[str, Any] = {"value": _OPERATIONS[name](ground, *arguments)}
+            except OSError as error:
+                answer = {"error": [error.errno or errno.EIO, error.strerror or str(error), str(error.filename)]}
+            data = json.dumps(answer, default=_text).encode()
+            writer.write(len(data).to_bytes(4, "little") + data)
+            writer.flush()
+
+
+def _text(value: object) -> str:
+    """JSON knows no bytes: a content that is to be shown travels as latin-1."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise TypeError(type(value).__name__)

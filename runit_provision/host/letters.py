@@ -1,0 +1,230 @@
+"""Running services, through the files of `supervise/` only: what they are, letters to them, and waits that end when it is so.
+
+Sources: runsv(8) and sv(8). The `ok` fifo tells whether there is a supervisor at all, since a status file outlives it. `supervise`
+may be a link (Debian's leads into /run) or belong to somebody who was given control: what is opened below it is a fifo or a
+regular file, followed through no link, and looked at before it is opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from runit_provision.host.ground import Ground
+from runit_provision.runtime.wire import status
+
+Life = tuple[bool, bool, bool, int, int]
+"""Supervised, running, wanted up, pid, since (Unix time in nanoseconds): model.observed.Life as a plain value."""
+GONE: Life = (False, False, False, 0, 0)
+
+Wish = tuple[str, str, int, int]
+"""Service directory, condition, pid and since of before: one of the conditions that `wait` knows."""
+
+_FIFO = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST_NAP = 0.5
+"""Seconds; only where the filesystem tells of no change (dnotify) is a nap slept to its end."""
+
+
+def lives(ground: Ground, directories: Iterable[str]) -> list[Life]:
+    """Give what each service directory's `supervise/` tells; GONE where there is none."""
+    return [_life(ground, directory) for directory in directories]
+
+
+def _life(ground: Ground, directory: str) -> Life:
+    try:
+        supervise = _supervise(ground, directory)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM):
+            return GONE
+        raise
+    try:
+        os.close(_open(supervise, "ok", stat.S_IFIFO, _FIFO))
+        descriptor = _open(supervise, "status", stat.S_IFREG, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            seen = status.unpack(os.read(descriptor, status.SIZE + 1))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):
+        return GONE
+    finally:
+        os.close(supervise)
+    return (True, seen.state == status.RUN and seen.pid > 0, seen.want == status.WANT_UP, seen.pid, seen.since_ns)
+
+
+def _supervise(ground: Ground, directory: str) -> int:
+    """Open `supervise` below a service directory. It alone may be a link: whoever can put one there decides over the service anyway."""
+    above = ground.directory(directory)
+    return os.open("supervise", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+
+
+def _open(directory: int, name: str, kind: int, flags: int) -> int:
+    """Open `name` only when it is of `kind`: a device or somebody's link has no say in what opening it does."""
+    found = os.open(name, _PATH, dir_fd=directory)
+    try:
+        if stat.S_IFMT(os.fstat(found).st_mode) != kind:
+            raise OSError(errno.EINVAL, "is of another kind", name)
+        return os.open(f"/proc/self/fd/{found}", flags)
+    finally:
+        os.close(found)
+
+
+def send(ground: Ground, directory: str, letters: str) -> bool:
+    """Write control letters to the service in `directory`; False when nobody supervises it."""
+    try:
+        supervise = _supervise(ground, directory)
+    except OSError:
+        return False
+    try:
+        descriptor = _open(supervise, "control", stat.S_IFIFO, _FIFO)
+        try:
+            os.write(descriptor, letters.encode("ascii"))
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(supervise)
+    return True
+
+
+_REACHED: dict[str, Callable[[Life, int, int], bool]] = {
+    "supervised": lambda life, pid, since: life[0],
+    "running": lambda life, pid, since: life[1],
+    "renewed": lambda life, pid, since: life[1] and (life[3], life[4]) != (pid, since),
+    "down": lambda life, pid, since: not life[0] or (not life[3] and not life[2]),
+    "unsupervised": lambda life, pid, since: not life[0],
+}
+"""What can be waited for: a supervisor; a process; a process other than the one of before; none; no supervisor."""
+
+
+def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
+    """Wait until each service is as wished, `seconds` at most; give what all of them are then.
+
+    The kernel's word wakes it (fcntl F_NOTIFY: runsv renames a new status into place), of `supervise` where there is one and else of
+    the nearest directory that exists.
+    """
+    end = time.monotonic() + seconds
+    seen = lives(ground, (wish[0] for wish in wishes))
+    pending = [place for place, wish in enumerate(wishes) if not reached(wish, seen[place])]
+    if not pending:
+        return seen
+    number = signal.SIGRTMIN + 3
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+    watched: dict[str, int] = {}
+    try:
+        while pending:
+            for place in pending:
+                _watch(ground, wishes[place][0], watched, number)
+            for place in pending:
+                seen[place] = _life(ground, wishes[place][0])
+            pending = [place for place in pending if not reached(wishes[place], seen[place])]
+            rest = end - time.monotonic()
+            if not pending or rest <= 0:
+                break
+            signal.sigtimedwait((number,), min(rest, _LONGEST_NAP))
+    finally:
+        for descriptor in watched.values():
+            os.close(descriptor)
+        while signal.sigtimedwait((number,), 0):
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return seen
+
+
+def reached(wish: Wish, life: Life) -> bool:
+    """Tell whether `life` is what `wish` asks for."""
+    _, condition, pid, since = wish
+    return _REACHED[condition](life, pid, since)
+
+
+def _watch(ground: Ground, directory: str, watched: dict[str, int], number: int) -> None:
+    """Ask for a signal when something in `supervise` changes, or in the service directory as long as there is none."""
+    if f"{directory}/supervise" in watched:
+        return
+    with suppress(OSError):
+        supervise = _supervise(ground, directory)
+        try:
+            watched[f"{directory}/supervise"] = _notify(supervise, number)
+        finally:
+            os.close(supervise)
+        return
+    if directory not in watched:
+        with suppress(OSError):
+            watched[directory] = _notify(ground.directory(directory), number)
+
+
+def _notify(directory: int, number: int) -> int:
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, number)  # type: ignore[attr-defined]
+        fcntl.fcntl(descriptor, fcntl.F_NOTIFY, fcntl.DN_MULTISHOT | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DELETE | fcntl.DN_MODIFY)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def scanned(ground: Ground, directory: str) -> bool:
+    """Tell whether a runsvdir looks after `directory`: its command line names it, or something in it is supervised.
+
+    A hint only: it spares the wait for services that nobody is there to start.
+    """
+    try:
+        here = ground.directory(directory)
+        wanted = os.fstat(here)
+        names = [name for name in _list(here) if not name.startswith(".")]
+    except OSError:
+        return False
+    if any(_supervised(here, name) for name in names):
+        return True
+    return any(_scans(pid, wanted) for pid in os.listdir("/proc") if pid.isdigit())
+
+
+def _supervised(directory: int, name: str) -> bool:
+    try:
+        supervise = os.open(f"{name}/supervise", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        os.close(_open(supervise, "ok", stat.S_IFIFO, _FIFO))
+    except OSError:
+        return False
+    finally:
+        os.close(supervise)
+    return True
+
+
+def _scans(pid: str, wanted: os.stat_result) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+        if not any(b"runsvdir" in os.path.basename(word) for word in words[:4]):
+            return False
+        for word in words[1:]:
+            if word.startswith(b"/"):
+                found = os.stat(word)
+                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    return True
+    except OSError:
+        pass
+    return False
+
+
+def _list(directory: int) -> list[str]:
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        return os.listdir(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (lives, send, wait, scanned)}
+"""What a hand can be asked to do, by name."""

@@ -1,0 +1,131 @@
+"""What was seen on a host, and what is remembered of what was made there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from runit_provision.model.tree import Effect, Origin, Owner, Realm, ServiceTree
+
+
+class Kind(Enum):
+    """What a path is; OTHER is a fifo, a socket or a device."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+    OTHER = "other"
+
+
+NOBODY = -1
+"""The owner of what has none that matters: a symbolic link's owner decides nothing."""
+
+
+class Seen(NamedTuple):
+    """One path as it is, or is to become; equal values mean that nothing is to be done.
+
+    mode: the permission bits; uid, gid: NOBODY for a link. size: bytes of a file, 0 for all else. digest: SHA-256 in hexadecimal
+    digits of a file's content, or "" when its size alone told that it is another. target: where a link leads, as stored.
+    """
+
+    kind: Kind
+    mode: int = 0
+    uid: int = NOBODY
+    gid: int = NOBODY
+    size: int = 0
+    digest: str = ""
+    target: str = ""
+
+
+class Record(NamedTuple):
+    """One path that was made here: as what, in whose realm, for which service, and what its going asks of that service."""
+
+    seen: Seen
+    realm: Realm
+    service: str = ""
+    effect: Effect = Effect.NOTHING
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that was made on this host and is still there: paths, parents before children, and services."""
+
+    records: Mapping[str, Record] = field(default_factory=dict)
+    services: Mapping[str, ServiceTree] = field(default_factory=dict)
+
+
+class Life(NamedTuple):
+    """A service (or its log service) as its `supervise/` tells.
+
+    supervised: somebody reads its control fifo. pid: 0 for none. since: Unix time in nanoseconds of the last start or going down.
+    """
+
+    supervised: bool = False
+    running: bool = False
+    want_up: bool = False
+    pid: int = 0
+    since: int = 0
+
+
+class Intent(NamedTuple):
+    """One path of an apply that began: what it was, what it was to become, and the name under which what it was is kept."""
+
+    path: str
+    realm: Realm
+    before: Seen | None
+    after: Seen | None
+    kept: str
+    staged: str
+    service: str
+    effect: Effect
+    live: bool
+    origin: Origin
+    edited: bool
+
+
+class Call(NamedTuple):
+    """One service step of an apply that began, by the verb's value; life: the service as it was before anything was done."""
+
+    verb: str
+    service: ServiceTree
+    life: Life
+    log: Life
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """An apply that began. `lives`: the services as they were when all files had their new content, or None when it did not get there.
+
+    done: the index of each call that was answered. before: the manifest that this apply started from.
+    """
+
+    id: str
+    command: str
+    intents: tuple[Intent, ...]
+    calls: tuple[Call, ...]
+    before: Manifest
+    lives: Mapping[str, tuple[Life, Life]] | None = None
+    done: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A host at one time.
+
+    paths: those asked for that exist. owners: uid and gid of each owner named in a tree. lives: per service id the service and its
+    log service. contents: of small files that differ, for a diff. leftovers: half-made paths of an apply that was killed.
+    user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs.
+    """
+
+    paths: Mapping[str, Seen]
+    owners: Mapping[tuple[Realm, Owner | None], tuple[int, int]]
+    lives: Mapping[str, tuple[Life, Life]]
+    manifest: Manifest
+    journal: Journal | None = None
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    leftovers: tuple[tuple[str, Realm], ...] = ()
+    user: str | None = None
+    alive: bool = True
