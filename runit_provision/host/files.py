@@ -13,7 +13,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from runit_provision.host.ground import Ground
@@ -37,12 +37,12 @@ Sight = tuple[str, int, int, int, int, str, str, bytes | None]
 """Kind, mode, uid, gid, size, digest, target, content."""
 
 
-def look(ground: Ground, looks: Iterable[Look]) -> list[Sight | None | str]:
+def look(ground: Ground, looks: Iterable[Look]) -> list[Sight | str | None]:
     """Give what each path is: None when there is nothing, or a message when a directory in the way is none."""
     return [_look(ground, *one) for one in looks]
 
 
-def _look(ground: Ground, path: str, size: int, digest: str, was_size: int, show: bool) -> Sight | None | str:
+def _look(ground: Ground, path: str, size: int, digest: str, was_size: int, show: bool) -> Sight | str | None:
     try:
         directory, name = ground.parent(path)
     except FileNotFoundError:
@@ -108,6 +108,20 @@ def make_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> 
         except FileExistsError:
             if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
                 raise
+        _dress_directory(directory, name, mode, uid, gid)
+
+
+def new_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> None:
+    """Make the empty directory `path` (a staging name); what a killed apply left there goes first."""
+    directory, name = ground.parent(path)
+    with _about(path):
+        try:
+            os.mkdir(name, 0o700, dir_fd=directory)
+        except FileExistsError:
+            ground.forget(path)
+            directory, name = ground.parent(path)
+            _clear(directory, name)
+            os.mkdir(name, 0o700, dir_fd=directory)
         _dress_directory(directory, name, mode, uid, gid)
 
 
@@ -208,10 +222,8 @@ def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
     held = os.dup(directory)
     try:
         with _about(path), _store(ground, store) as (keeper, _):
-            try:
+            with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=held)
-            except FileNotFoundError:
-                pass
             try:
                 os.link(kept, name, src_dir_fd=keeper, dst_dir_fd=held, follow_symlinks=False)
             except OSError as error:
@@ -226,10 +238,8 @@ def discard(ground: Ground, store: str | None, names: Sequence[str]) -> None:
     """Take away what was kept under `names`."""
     with _store(ground, store) as (keeper, where), _about(where):
         for name in names:
-            try:
+            with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=keeper)
-            except FileNotFoundError:
-                pass
     if store is None:
         directory, name = ground.parent(where)
         try:
@@ -251,11 +261,8 @@ def _store(ground: Ground, store: str | None) -> Iterator[tuple[int, str]]:
         return
     path = f"{ground.base.rstrip('/')}/{STORE}"
     directory, name = ground.parent(path)
-    with _about(path):
-        try:
-            os.mkdir(name, 0o700, dir_fd=directory)
-        except FileExistsError:
-            pass
+    with _about(path), suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=directory)
     yield ground.directory(path), path
 
 
@@ -286,11 +293,8 @@ def _copy(source: int, name: str, target: int, copy: str) -> None:
 def unlink(ground: Ground, path: str) -> None:
     """Take away what is no directory; nothing there is as good."""
     directory, name = ground.parent(path)
-    with _about(path):
-        try:
-            os.unlink(name, dir_fd=directory)
-        except FileNotFoundError:
-            pass
+    with _about(path), suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
 
 
 def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
@@ -432,11 +436,9 @@ def _about(path: str) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, path) from error
 
 
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        look, make_directory, dress_directory, write, link, place, keep, restore, discard, unlink, remove_directory, sweep, exists,
-        devices, sync, sync_filesystem,
-    )
-}  # fmt: skip
+_FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    *(look, exists, make_directory, new_directory, dress_directory, write, link, place),
+    *(keep, restore, discard, unlink, remove_directory, sweep, devices, sync, sync_filesystem),
+)
+OPERATIONS = {function.__name__: function for function in _FUNCTIONS}
 """What a hand can be asked to do, by name."""

@@ -19,7 +19,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -29,9 +29,14 @@ from runit_provision.host.ground import Ground
 PATIENCE = 60.0
 """Seconds that one request may take in a child before it counts as hung."""
 
-_OPERATIONS = files.OPERATIONS | letters.OPERATIONS
+_BATCH = 64
+"""Calls in one request, so that a slow disk is not taken for a hung child."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+
+
+Request = tuple[str, tuple[Any, ...]]
+"""The name of an operation, and its arguments."""
 
 
 class Hand(Protocol):
@@ -42,6 +47,9 @@ class Hand(Protocol):
 
         patience: seconds, beside what the operation itself may wait.
         """
+
+    def batch(self, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
+        """Do `calls` one after the other up to the first that fails; give the answers until then, and its error."""
 
     def close(self) -> None:
         """End it."""
@@ -56,8 +64,33 @@ class OwnHand:
     def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:  # noqa: ARG002
         return _OPERATIONS[name](self._ground, *arguments)
 
+    def batch(self, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
+        return _in_turn(self._ground, calls)
+
     def close(self) -> None:
         self._ground.close()
+
+
+def _in_turn(ground: Ground, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
+    answers = []
+    for name, arguments in calls:
+        try:
+            answers.append(_OPERATIONS[name](ground, *arguments))
+        except OSError as error:
+            return answers, error
+    return answers, None
+
+
+def _batch(ground: Ground, calls: Sequence[Request]) -> tuple[list[Any], list[Any] | None]:
+    answers, error = _in_turn(ground, calls)
+    return answers, _plain(error) if error else None
+
+
+def _plain(error: OSError) -> list[Any]:
+    return [error.errno or errno.EIO, error.strerror or str(error), str(error.filename)]
+
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {**files.OPERATIONS, **letters.OPERATIONS, "batch": _batch}
 
 
 class LentHand:
@@ -103,6 +136,18 @@ class LentHand:
             number, message, path = answer["error"]
             raise OSError(int(number), str(message), str(path))
         return answer["value"]
+
+    def batch(self, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
+        answers: list[Any] = []
+        for start in range(0, len(calls), _BATCH):
+            try:
+                found, error = self.call("batch", calls[start : start + _BATCH])
+            except OSError as lost:
+                return answers, lost
+            answers += found
+            if error:
+                return answers, OSError(*error)
+        return answers, None
 
     def kill(self) -> None:
         """End the child, whatever it does."""
@@ -167,7 +212,7 @@ def _serve(ground: Ground, requests: int, answers: int) -> None:
             try:
                 answer: dict[str, Any] = {"value": _OPERATIONS[name](ground, *arguments)}
             except OSError as error:
-                answer = {"error": [error.errno or errno.EIO, error.strerror or str(error), str(error.filename)]}
+                answer = {"error": _plain(error)}
             data = json.dumps(answer, default=_text).encode()
             writer.write(len(data).to_bytes(4, "little") + data)
             writer.flush()

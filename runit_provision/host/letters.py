@@ -25,10 +25,14 @@ Life = tuple[bool, bool, bool, int, int]
 GONE: Life = (False, False, False, 0, 0)
 
 Wish = tuple[str, str, int, int]
-"""Service directory, condition, pid and since of before: one of the conditions that `wait` knows."""
+"""Service directory, condition, pid and since of before.
+
+Conditions: supervised; running; renewed (a process, and not that of before); ended (that of before is gone); down; unsupervised.
+"""
 
 _FIFO = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_CHANGES = fcntl.DN_MULTISHOT | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DELETE | fcntl.DN_MODIFY
 _LONGEST_NAP = 0.5
 """Seconds; only where the filesystem tells of no change (dnotify) is a nap slept to its end."""
 
@@ -95,16 +99,6 @@ def send(ground: Ground, directory: str, letters: str) -> bool:
     return True
 
 
-_REACHED: dict[str, Callable[[Life, int, int], bool]] = {
-    "supervised": lambda life, pid, since: life[0],
-    "running": lambda life, pid, since: life[1],
-    "renewed": lambda life, pid, since: life[1] and (life[3], life[4]) != (pid, since),
-    "down": lambda life, pid, since: not life[0] or (not life[3] and not life[2]),
-    "unsupervised": lambda life, pid, since: not life[0],
-}
-"""What can be waited for: a supervisor; a process; a process other than the one of before; none; no supervisor."""
-
-
 def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
     """Wait until each service is as wished, `seconds` at most; give what all of them are then.
 
@@ -116,24 +110,23 @@ def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
     pending = [place for place, wish in enumerate(wishes) if not reached(wish, seen[place])]
     if not pending:
         return seen
-    number = signal.SIGRTMIN + 3
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGIO,))  # not queued: one wake-up stands for any number of changes
     watched: dict[str, int] = {}
     try:
         while pending:
             for place in pending:
-                _watch(ground, wishes[place][0], watched, number)
+                _watch(ground, wishes[place][0], watched)
             for place in pending:
                 seen[place] = _life(ground, wishes[place][0])
             pending = [place for place in pending if not reached(wishes[place], seen[place])]
             rest = end - time.monotonic()
             if not pending or rest <= 0:
                 break
-            signal.sigtimedwait((number,), min(rest, _LONGEST_NAP))
+            signal.sigtimedwait((signal.SIGIO,), min(rest, _LONGEST_NAP))
     finally:
         for descriptor in watched.values():
             os.close(descriptor)
-        while signal.sigtimedwait((number,), 0):
+        while signal.sigtimedwait((signal.SIGIO,), 0):
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return seen
@@ -141,31 +134,45 @@ def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
 
 def reached(wish: Wish, life: Life) -> bool:
     """Tell whether `life` is what `wish` asks for."""
-    _, condition, pid, since = wish
-    return _REACHED[condition](life, pid, since)
+    _, condition, *before = wish
+    supervised, running, want_up, *now = life
+    match condition:
+        case "supervised":
+            return supervised
+        case "running":
+            return running
+        case "renewed":
+            return running and now != before
+        case "ended":
+            return now != before
+        case "down":
+            return not supervised or not (now[0] or want_up)
+        case "unsupervised":
+            return not supervised
+        case _:
+            raise ValueError(condition)
 
 
-def _watch(ground: Ground, directory: str, watched: dict[str, int], number: int) -> None:
+def _watch(ground: Ground, directory: str, watched: dict[str, int]) -> None:
     """Ask for a signal when something in `supervise` changes, or in the service directory as long as there is none."""
     if f"{directory}/supervise" in watched:
         return
     with suppress(OSError):
         supervise = _supervise(ground, directory)
         try:
-            watched[f"{directory}/supervise"] = _notify(supervise, number)
+            watched[f"{directory}/supervise"] = _notify(supervise)
         finally:
             os.close(supervise)
         return
     if directory not in watched:
         with suppress(OSError):
-            watched[directory] = _notify(ground.directory(directory), number)
+            watched[directory] = _notify(ground.directory(directory))
 
 
-def _notify(directory: int, number: int) -> int:
+def _notify(directory: int) -> int:
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, number)  # type: ignore[attr-defined]
-        fcntl.fcntl(descriptor, fcntl.F_NOTIFY, fcntl.DN_MULTISHOT | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DELETE | fcntl.DN_MODIFY)
+        fcntl.fcntl(descriptor, fcntl.F_NOTIFY, _CHANGES)
     except OSError:
         os.close(descriptor)
         raise
@@ -179,13 +186,14 @@ def scanned(ground: Ground, directory: str) -> bool:
     """
     try:
         here = ground.directory(directory)
-        wanted = os.fstat(here)
+        place = os.readlink(f"/proc/self/fd/{here}")
         names = [name for name in _list(here) if not name.startswith(".")]
     except OSError:
         return False
     if any(_supervised(here, name) for name in names):
         return True
-    return any(_scans(pid, wanted) for pid in os.listdir("/proc") if pid.isdigit())
+    places = {os.fsencode(directory), os.fsencode(place)}
+    return any(_scans(pid, places) for pid in os.listdir("/proc") if pid.isdigit())
 
 
 def _supervised(directory: int, name: str) -> bool:
@@ -202,20 +210,14 @@ def _supervised(directory: int, name: str) -> bool:
     return True
 
 
-def _scans(pid: str, wanted: os.stat_result) -> bool:
+def _scans(pid: str, places: set[bytes]) -> bool:
+    """Compare text only: a path that some process names is never touched."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
-        if not any(b"runsvdir" in os.path.basename(word) for word in words[:4]):
-            return False
-        for word in words[1:]:
-            if word.startswith(b"/"):
-                found = os.stat(word)
-                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                    return True
     except OSError:
-        pass
-    return False
+        return False
+    return any(os.path.basename(word) == b"runsvdir" for word in words[:3]) and not places.isdisjoint(words)
 
 
 def _list(directory: int) -> list[str]:

@@ -97,16 +97,16 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """An apply that began. `lives`: the services as they were when all files had their new content, or None when it did not get there.
+    """An apply that began.
 
-    done: the index of each call that was answered. before: the manifest that this apply started from.
+    command: `apply` or `rollback`. lives: the services as they were when all files had their new content, or None when it did not
+    get there. done: the index of each call that was answered.
     """
 
     id: str
     command: str
     intents: tuple[Intent, ...]
     calls: tuple[Call, ...]
-    before: Manifest
     lives: Mapping[str, tuple[Life, Life]] | None = None
     done: frozenset[int] = frozenset()
 

@@ -1,0 +1,7 @@
+"""From what the data means and what a host is like to what is to be done; no disk."""
+
+from runit_provision.plan.decide import decide
+from runit_provision.plan.describe import describe, to_json
+from runit_provision.plan.undo import undo
+
+__all__ = ["decide", "describe", "to_json", "undo"]

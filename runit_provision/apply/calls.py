@@ -1,0 +1,212 @@
+"""Services taken down, started, restarted and signalled, those that others require first, with bounded waits woken by events."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from runit_provision.apply.paths import problems
+from runit_provision.apply.report import Outcome
+from runit_provision.errors import Problem, ProvisionError
+from runit_provision.host import Machine
+from runit_provision.host.letters import Wish, reached
+from runit_provision.model.observed import Life
+from runit_provision.model.plan import ServiceStep, Verb
+from runit_provision.model.tree import Realm, ServiceTree
+
+SETTLE = 1.0
+"""Seconds that a started service has to stay up before it counts as up: runsv itself waits so long before it starts one again."""
+
+_LETTERS = {Verb.RESTART: "tcu", Verb.HUP: "h", Verb.TERM: "t", Verb.LOG_HUP: "h", Verb.LOG_RESTART: "tcu", Verb.STOP: "d"}
+_FAILURES = {
+    Verb.START: "did not come up",
+    Verb.RESTART: "did not start again",
+    Verb.LOG_RESTART: "its log service did not start again",
+    Verb.STOP: "did not go down",
+}
+Settled = list[tuple[ServiceStep, Life]]
+
+
+def take_down(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *, timeout: float) -> None:
+    """Take services down that go; one that does not end is held: it keeps its paths, and says so."""
+    for group in groups(stops, backwards=True):
+        for call, _ in _do(machine, group, {}, outcome, timeout)[1]:
+            outcome.held.add(call.service.id)
+
+
+def dismiss(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *, timeout: float) -> None:
+    """End the supervisors of services whose links are gone."""
+    wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
+    for call in stops:
+        if call.service.id in outcome.held:
+            continue
+        _tell(machine, call.service.realm, call.service.directory, "x", outcome)
+        wishes.setdefault(call.service.realm, []).append((call, (call.service.directory, "unsupervised", 0, 0)))
+    for call, _ in _await(machine, wishes, outcome, timeout)[1]:
+        outcome.held.add(call.service.id)
+        outcome.report.problems.append(_problem(call, f"its supervisor is still there after {timeout:g} s"))
+
+
+def call(
+    machine: Machine, calls: Sequence[ServiceStep], outcome: Outcome, *, timeout: float, told: Callable[[list[ServiceStep]], None]
+) -> None:
+    """Do what each service needs; report those that did not come up, the rest is done. told: is told what was answered."""
+    unscanned: dict[str, bool] = {}
+    started: Settled = []
+    for group in groups([step for step in calls if step.verb is not Verb.LEAVE]):
+        came, failed = _do(machine, group, unscanned, outcome, timeout)
+        started += [(step, life) for step, life in came if step.verb in (Verb.START, Verb.RESTART) and not step.service.one_shot]
+        outcome.report.calls += [step for step, _ in came]
+        outcome.report.problems += [_problem(step, f"{_FAILURES[step.verb]} within {timeout:g} s") for step, _ in failed]
+        told(list(group))
+    for directory, alone in unscanned.items():
+        if alone:
+            outcome.report.notes.append(f"no runsvdir looks after {directory} yet: what is there starts when one does")
+    _settle(machine, started, outcome)
+
+
+def lives(machine: Machine, services: Sequence[ServiceTree]) -> dict[str, tuple[Life, Life]]:
+    """Give how services and their log services are now; what cannot be looked at is not among them."""
+    found: dict[str, tuple[Life, Life]] = {}
+    if not machine.alive:
+        return found
+    sorted_services: dict[Realm, list[ServiceTree]] = {}
+    for service in services:
+        sorted_services.setdefault(service.realm, []).append(service)
+    for realm, mine in sorted_services.items():
+        places = [place for service in mine for place in (service.directory, f"{service.directory}/log")]
+        try:
+            seen = iter(machine.hand(realm).call("lives", places))
+        except (OSError, ProvisionError):
+            continue
+        found |= {service.id: (Life(*next(seen)), Life(*next(seen))) for service in mine}
+    return found
+
+
+def groups(calls: Sequence[ServiceStep], *, backwards: bool = False) -> Iterator[list[ServiceStep]]:
+    """Split calls so that no service stands in one group with one that it requires."""
+    group: list[ServiceStep] = []
+    for step in calls:
+        here = {other.service.id for other in group}
+        needs = {name for other in group for name in other.service.requires}
+        if (step.service.id in needs) if backwards else not here.isdisjoint(step.service.requires):
+            yield group
+            group = []
+        group.append(step)
+    if group:
+        yield group
+
+
+def _do(
+    machine: Machine, group: Sequence[ServiceStep], unscanned: dict[str, bool], outcome: Outcome, timeout: float
+) -> tuple[Settled, Settled]:
+    """Send every letter of a group, then wait for all; give those that came to what was asked, and those that did not."""
+    wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
+    done: Settled = []
+    for step in group:
+        realm, place = step.service.realm, step.service.directory
+        if step.verb in (Verb.LOG_HUP, Verb.LOG_RESTART):
+            place = f"{place}/log"
+        life = _life(machine, realm, place, outcome)
+        if life is None:
+            continue
+        if not life.supervised and _alone(machine, step, unscanned):
+            continue
+        if step.verb is Verb.START or (step.verb is Verb.STOP and not life.supervised):
+            _begin(machine, step, life, outcome, timeout)
+        elif not _tell(machine, realm, place, _LETTERS[step.verb], outcome):
+            continue
+        wish = _wish(step, place, life)
+        if wish is None:
+            done.append((step, life))
+        else:
+            wishes.setdefault(realm, []).append((step, wish))
+    came, failed = _await(machine, wishes, outcome, timeout)
+    return done + came, failed
+
+
+def _wish(step: ServiceStep, place: str, life: Life) -> Wish | None:
+    match step.verb:
+        case Verb.START:
+            return (place, "supervised" if step.service.one_shot else "running", 0, 0)
+        case Verb.RESTART | Verb.LOG_RESTART:
+            return (place, "renewed", life.pid, life.since)
+        case Verb.STOP:
+            return (place, "down", 0, 0)
+        case _:
+            return None
+
+
+def _begin(machine: Machine, step: ServiceStep, life: Life, outcome: Outcome, timeout: float) -> None:
+    """Start what does not start by itself: a service that is down, or has `down`; stop a new one that is to be stopped."""
+    realm, place = step.service.realm, step.service.directory
+    if step.verb is Verb.START and step.service.enabled and not life.supervised:
+        return
+    if not life.supervised:
+        _await(machine, {realm: [(step, (place, "supervised", 0, 0))]}, outcome, timeout)
+    _tell(machine, realm, place, "d" if step.verb is Verb.STOP else "u", outcome)
+
+
+def _alone(machine: Machine, step: ServiceStep, unscanned: dict[str, bool]) -> bool:
+    """Tell whether nobody is there to start a service that is not supervised."""
+    directory = os.path.dirname(step.service.link or step.service.directory)
+    if directory not in unscanned:
+        try:
+            unscanned[directory] = not machine.hand(step.service.realm).call("scanned", directory)
+        except (OSError, ProvisionError):
+            unscanned[directory] = True
+    return unscanned[directory]
+
+
+def _life(machine: Machine, realm: Realm, place: str, outcome: Outcome) -> Life | None:
+    try:
+        return Life(*machine.hand(realm).call("lives", [place])[0])
+    except (OSError, ProvisionError) as error:
+        outcome.report.problems += problems(error)
+        return None
+
+
+def _tell(machine: Machine, realm: Realm, place: str, letters: str, outcome: Outcome) -> bool:
+    try:
+        return bool(machine.hand(realm).call("send", place, letters))
+    except (OSError, ProvisionError) as error:
+        outcome.report.problems += problems(error)
+        return False
+
+
+def _await(
+    machine: Machine, wishes: dict[Realm, list[tuple[ServiceStep, Wish]]], outcome: Outcome, timeout: float
+) -> tuple[Settled, Settled]:
+    """Wait for all wishes, `timeout` seconds together; give what was fulfilled and what was not."""
+    end = time.monotonic() + timeout
+    came: Settled = []
+    failed: Settled = []
+    for realm, mine in wishes.items():
+        rest = max(0.0, end - time.monotonic())
+        try:
+            lives = machine.hand(realm).call("wait", [wish for _, wish in mine], rest, patience=rest + 30)
+        except (OSError, ProvisionError) as error:
+            outcome.report.problems += problems(error)
+            continue
+        for (step, wish), life in zip(mine, lives, strict=True):
+            (came if reached(wish, tuple(life)) else failed).append((step, Life(*life)))
+    return came, failed
+
+
+def _settle(machine: Machine, started: Settled, outcome: Outcome) -> None:
+    """Look again after a moment: a service that ended at once did not come up."""
+    wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
+    for step, life in started:
+        wish = (step.service.directory, "ended", life.pid, life.since)
+        wishes.setdefault(step.service.realm, []).append((step, wish))
+    if not wishes:
+        return
+    ended, _ = _await(machine, wishes, outcome, SETTLE)
+    outcome.report.problems += [_problem(step, "came up, but ended again at once") for step, _ in ended]
+
+
+def _problem(step: ServiceStep, message: str) -> Problem:
+    service = step.service
+    hint = f"see its log in {service.log_directory}" if service.log_directory else "see what runsvdir wrote"
+    return Problem(f"{service.id}: {message}", mark=service.origin.mark, key=service.origin.key, path=service.directory, hint=hint)

@@ -1,0 +1,64 @@
+"""What an apply writes down before it acts, so that the next one, or a rollback, knows what it was about."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from runit_provision.host.files import staged
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life
+from runit_provision.model.plan import Change, Found, PathStep, Plan
+from runit_provision.model.tree import Realm
+
+_NEVER = (Life(), Life())
+
+
+def describe(plan: Plan, *, command: str, earlier: Journal | None, lives: dict[str, tuple[Life, Life]]) -> Journal:
+    """Give the journal of `plan`; what an `earlier`, killed apply had begun stays in it, so that a rollback undoes both.
+
+    lives: the services before anything is done.
+    """
+    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.{os.getpid()}"
+    before = {intent.path: intent for intent in earlier.intents} if earlier else {}
+    tops = staging(plan)
+    intents = {intent.path: intent for intent in before.values()}
+    for number, step in enumerate(plan.steps):
+        intents[step.path] = _intent(step, f"{name}.{number}", before.get(step.path), tops)
+    calls = [Call(call.verb.value, call.service, *lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
+    return Journal(id=name, command=command, intents=tuple(intents.values()), calls=tuple(calls))
+
+
+def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, str]) -> Intent:
+    before = earlier.before if earlier else step.before
+    keeps = before is not None and before.kind is not Kind.DIRECTORY
+    return Intent(
+        path=step.path,
+        realm=step.realm,
+        before=before,
+        after=step.after,
+        kept=(earlier.kept if earlier and earlier.kept else kept) if keeps else "",
+        staged=tops[step.path] if tops.get(step.path) == staged(step.path) else "",
+        service=step.service,
+        effect=step.effect,
+        live=step.live,
+        origin=step.origin,
+        edited=step.found in (Found.EDITED, Found.FOREIGN) or bool(earlier and earlier.edited),
+    )
+
+
+def staging(plan: Plan) -> dict[str, str]:
+    """Give for each path that is made the name under which it is made first: in the topmost new directory's staging, or its own."""
+    places: dict[str, str] = {}
+    new: dict[str, tuple[str, Realm]] = {}
+    for step in (*plan.writes, *plan.links):
+        above, _, name = step.path.rpartition("/")
+        directory = step.after is not None and step.after.kind is Kind.DIRECTORY
+        if above in new and not step.live and new[above][1] == step.realm:
+            places[step.path] = f"{new[above][0]}/{name}"
+        elif directory and step.change is not Change.CREATE:
+            continue
+        else:
+            places[step.path] = staged(step.path)
+        if directory:
+            new[step.path] = (places[step.path], step.realm)
+    return places

@@ -1,0 +1,203 @@
+"""Paths put in place: made beside their places, made durable in one pass, then renamed; what they replace is kept before.
+
+All that can fail for want of space, rights or quota fails while it is made, before anything that a service uses has changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from runit_provision.apply.journal import staging
+from runit_provision.apply.report import Outcome
+from runit_provision.errors import HostError, Problem, ProvisionError
+from runit_provision.host import Machine
+from runit_provision.host.hand import Request
+from runit_provision.model.observed import Kind
+from runit_provision.model.plan import PathStep
+from runit_provision.model.tree import Directory, File, Link, Realm
+
+_FEW = 32
+"""So many new files are made durable one by one; for more, the filesystem is as a whole, which may have much else to write."""
+
+Told = Callable[[str], None]
+"""Is told the path that was done."""
+
+
+def by_realm(steps: Iterable[PathStep]) -> dict[Realm, list[PathStep]]:
+    """Sort steps by realm, in order."""
+    sorted_steps: dict[Realm, list[PathStep]] = {}
+    for step in steps:
+        sorted_steps.setdefault(step.realm, []).append(step)
+    return sorted_steps
+
+
+def waves(steps: Sequence[PathStep]) -> Iterator[list[PathStep]]:
+    """Split steps so that a realm whose base is made here comes after the one that makes it."""
+    rest = list(steps)
+    while rest:
+        made = {step.path for step in rest}
+        later = {step.realm for step in rest if step.realm.account is not None and step.realm.base in made}
+        yield [step for step in rest if step.realm not in later]
+        rest = [step for step in rest if step.realm in later]
+
+
+def sweep(machine: Machine, leftovers: Iterable[tuple[str, Realm]], outcome: Outcome) -> None:
+    """Take away what a killed apply had half made."""
+    for path, realm in leftovers:
+        try:
+            machine.hand(realm).call("sweep", path)
+        except (OSError, ProvisionError) as error:
+            outcome.report.problems += problems(error)
+
+
+def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> None:
+    """Make everything under its staging name, durable; what a realm refuses is not done, and HostError when the system's refuses."""
+    places = staging(outcome.plan)
+    whole = len(steps) > _FEW
+    synced: set[int] = set()
+    made = by_realm(steps)
+    for realm, mine in made.items():
+        requests = [request for step in mine if step.path in places for request in _made(machine, step, places, durable=not whole)]
+        try:
+            _, error = machine.hand(realm).batch(requests)
+            if error:
+                raise error
+            _settle(machine, realm, {os.path.dirname(places[step.path]) for step in mine if step.path in places}, synced, whole=whole)
+        except (OSError, ProvisionError) as error:
+            _clean(machine, realm, mine, places)
+            if realm.account is None:
+                for other, theirs in made.items():
+                    _clean(machine, other, theirs, places)
+                raise HostError(*problems(error)) from error
+            outcome.report.problems += problems(error)
+            for step in mine:
+                outcome.fail(step)
+
+
+def _made(machine: Machine, step: PathStep, places: dict[str, str], *, durable: bool) -> Iterator[Request]:
+    place, after = places[step.path], step.after
+    if after is None:
+        return
+    if step.kept:
+        yield "restore", (_store(machine, step.realm), step.kept, place)
+        return
+    match step.node.entry if step.node else None:
+        case Directory():
+            yield "new_directory", (place, after.mode, after.uid, after.gid)
+        case File(content):
+            yield "write", (place, content, after.mode, after.uid, after.gid, durable)
+        case Link(target):
+            yield "link", (place, target)
+        case None:
+            if after.kind is Kind.DIRECTORY:
+                yield "new_directory", (place, after.mode, after.uid, after.gid)
+
+
+def _settle(machine: Machine, realm: Realm, directories: set[str], synced: set[int], *, whole: bool) -> None:
+    """Make what was made last: directory by directory, or each filesystem once."""
+    hand = machine.hand(realm)
+    ordered = sorted(directories)
+    if not whole:
+        hand.call("sync", ordered)
+        return
+    for directory, device in zip(ordered, hand.call("devices", ordered), strict=True):
+        if device not in synced:
+            hand.call("sync_filesystem", directory)
+            synced.add(device)
+
+
+def _clean(machine: Machine, realm: Realm, steps: Iterable[PathStep], places: dict[str, str]) -> None:
+    for step in steps:
+        try:
+            if step.path in places:
+                machine.hand(realm).call("sweep", places[step.path])
+        except (OSError, ProvisionError):
+            return
+
+
+def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
+    """Take paths away, each file kept before; a directory stays when something lies in it that was not made here."""
+    for realm, mine in by_realm(steps).items():
+        for step in mine:
+            if step.service in outcome.held:
+                outcome.fail(step)
+                continue
+            requests: list[Request] = _kept(machine, step, outcome)
+            if step.before is not None and step.before.kind is Kind.DIRECTORY:
+                requests.append(("remove_directory", (step.path, bool(step.service))))
+            else:
+                requests.append(("unlink", (step.path,)))
+            answers = _do(machine, realm, step, requests, outcome, told)
+            if answers and answers[-1]:
+                names = ", ".join(answers[-1][:3])
+                outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
+
+
+def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
+    """Rename what was prepared to its place, what is replaced kept before; then make the names last."""
+    places = staging(outcome.plan)
+    whole = len(steps) > _FEW
+    synced: set[int] = set()
+    for realm, mine in by_realm(steps).items():
+        touched: set[str] = set()
+        for step in mine:
+            if step.path in outcome.failed:
+                continue
+            place = places.get(step.path)
+            above = os.path.dirname(step.path)
+            if place is None and step.after is not None:
+                after = step.after
+                _do(machine, realm, step, [("dress_directory", (step.path, after.mode, after.uid, after.gid))], outcome, told)
+            elif place is not None and os.path.dirname(place) != above:
+                outcome.report.paths.append(step)  # it came with the directory that it lies in
+                told(step.path)
+            elif place is not None:
+                _do(machine, realm, step, [*_kept(machine, step, outcome), ("place", (place, step.path))], outcome, told)
+                touched.add(above)
+        try:
+            _settle(machine, realm, touched, synced, whole=whole)
+        except (OSError, ProvisionError) as error:
+            outcome.report.problems += problems(error)
+
+
+def _kept(machine: Machine, step: PathStep, outcome: Outcome) -> list[Request]:
+    intent = outcome.intents[step.path]
+    if not intent.kept or step.before is None:
+        return []
+    return [("keep", (step.path, _store(machine, step.realm), intent.kept))]
+
+
+def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome, told: Told) -> list[Any]:
+    try:
+        answers, error = machine.hand(realm).batch(requests)
+        if error:
+            raise error
+    except (OSError, ProvisionError) as error:
+        outcome.fail(step)
+        outcome.report.problems += problems(error)
+        return []
+    outcome.report.paths.append(step)
+    told(step.path)
+    return answers
+
+
+def discard(machine: Machine, kept: dict[Realm, list[str]]) -> None:
+    """Throw away what was kept for a rollback that can no longer come."""
+    for realm, names in kept.items():
+        try:
+            machine.hand(realm).call("discard", _store(machine, realm), names)
+        except (OSError, ProvisionError):
+            continue  # the realm is gone, or refuses: what lies there is its own
+
+
+def _store(machine: Machine, realm: Realm) -> str | None:
+    return machine.library.store if realm.account is None else None
+
+
+def problems(error: OSError | ProvisionError) -> tuple[Problem, ...]:
+    """Give what an error says, path first."""
+    if isinstance(error, ProvisionError):
+        return error.problems
+    return (Problem(error.strerror or str(error), path=str(error.filename or "")),)

@@ -1,0 +1,65 @@
+"""What an apply did, and what it could not do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from runit_provision.errors import Problem
+from runit_provision.model.observed import Intent
+from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
+
+
+@dataclass(slots=True)
+class Report:
+    """paths, calls: what was done. problems: what was not, each with its reason; all else was. notes: what a person should know."""
+
+    paths: list[PathStep] = field(default_factory=list)
+    calls: list[ServiceStep] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """False when something could not be done; exit status 1."""
+        return not self.problems
+
+    def lines(self) -> list[str]:
+        """Give it for people: notes, then the counts."""
+        verbs: dict[str, int] = {}
+        for call in self.calls:
+            if call.verb is not Verb.LEAVE:
+                verbs[call.verb.value] = verbs.get(call.verb.value, 0) + 1
+        counts = [f"{len(self.paths)} path{'s' * (len(self.paths) != 1)} changed"]
+        counts += [f"{number} service{'s' * (number != 1)}: {verb}" for verb, number in verbs.items()]
+        if not self.paths and not verbs:
+            counts = ["nothing was to be done" if self.ok else "nothing was done"]
+        return [*self.notes, ", ".join(counts)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values: ok, paths, services, problems, notes."""
+        return {
+            "version": 1,
+            "ok": self.ok,
+            "paths": [{"path": step.path, "change": step.change.name.lower()} for step in self.paths],
+            "services": [{"service": call.service.id, "verb": call.verb.value} for call in self.calls],
+            "problems": [str(problem) for problem in self.problems],
+            "notes": self.notes,
+        }
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the parts of one apply tell each other. failed: paths that are not as planned; held: services whose paths must not go."""
+
+    plan: Plan
+    report: Report
+    intents: dict[str, Intent]
+    failed: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+
+    def fail(self, step: PathStep, problem: Problem | None = None) -> None:
+        """Mark one path as not done."""
+        self.failed.add(step.path)
+        if problem:
+            self.report.problems.append(problem)

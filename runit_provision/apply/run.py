@@ -1,0 +1,171 @@
+"""One apply, from the intent to the memory of it.
+
+    write the intent down
+    make everything new beside its place, durable         what fails here leaves the host as it was
+    take down what goes; remove links, then the rest
+    rename everything into place, then the live links      nothing can start before it is whole
+    note how the services are; restart what must
+    remember
+
+Killed anywhere, the next apply finds the intent: it knows what of the host is its own work, and which services are owed something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from runit_provision.apply import calls, journal, paths
+from runit_provision.apply.report import Outcome, Report
+from runit_provision.errors import HostError, Problem
+from runit_provision.host import Machine
+from runit_provision.model.observed import Journal, Manifest, Record
+from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
+from runit_provision.plan import undo
+
+TIMEOUT = 30.0
+"""Seconds to wait for services, each time that some are started or stopped together."""
+Progress = Callable[[int, int, str], None]
+"""Is told how many steps are done, of how many, and the last one."""
+
+
+def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
+    """Do `plan`, within `machine.lock()`. HostError, with the host as it was, when it cannot be prepared.
+
+    What fails later is in the report, and the rest is done. timeout: seconds, see TIMEOUT.
+    """
+    library = machine.library
+    if plan.empty and not plan.resumes:
+        if plan.manifest != plan.remembered:
+            library.remember(plan.manifest)
+        return Report()
+    earlier = library.journal()
+    began = _begin(plan, machine, "apply", earlier)
+    outcome = _perform(plan, machine, began, progress, timeout, fresh=earlier is None)
+    _forget(machine, library.last(), began)
+    library.finish(_remembered(plan, outcome))
+    return outcome.report
+
+
+def plan_rollback(machine: Machine) -> Plan:
+    """Give what a rollback would do; reads only. HostError when there is nothing to roll back."""
+    return _plan_rollback(machine)[0]
+
+
+def _plan_rollback(machine: Machine) -> tuple[Plan, Journal]:
+    found = machine.library.journal()
+    if found is None or found.command == "rollback":
+        found = machine.library.last()
+    if found is None:
+        raise HostError(Problem("there is no apply to roll back", path=machine.library.path))
+    observed = machine.observe(RenderedTree((), (), ()), journal=found)
+    return undo(found, machine.library.before(), observed), found
+
+
+def rollback(machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
+    """Undo the last apply, or the one that was killed, within `machine.lock()`; HostError when there is none."""
+    plan, undone = _plan_rollback(machine)
+    began = _begin(plan, machine, "rollback", None, manifest=None)
+    outcome = _perform(plan, machine, began, progress, timeout, fresh=False)
+    _forget(machine, undone, None)
+    _forget(machine, began, None)
+    machine.library.finish(_remembered(plan, outcome), undone=True)
+    return outcome.report
+
+
+def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None, manifest: Manifest | None = None) -> Journal:
+    services = [call.service for call in (*plan.stops, *plan.calls)]
+    began = journal.describe(plan, command=command, earlier=earlier, lives=calls.lives(machine, services))
+    fresh = command == "apply" and earlier is None
+    machine.library.begin(began, plan.remembered if fresh else manifest)
+    return began
+
+
+def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | None, timeout: float, *, fresh: bool) -> Outcome:
+    outcome = Outcome(plan, Report(), {intent.path: intent for intent in began.intents})
+    tell = _Teller(progress, len(plan.steps) + len(plan.calls))
+    paths.sweep(machine, plan.leftovers, outcome)
+    first, *others = list(paths.waves(plan.writes)) or [[]]
+    try:
+        paths.prepare(machine, [*first, *_ready(plan)], outcome)
+    except HostError:
+        if fresh:
+            machine.library.abandon()
+        raise
+    calls.take_down(machine, plan.stops, outcome, timeout=timeout)
+    paths.remove(machine, plan.unlinks, outcome, tell.path)
+    calls.dismiss(machine, plan.stops, outcome, timeout=timeout)
+    paths.remove(machine, plan.removals, outcome, tell.path)
+    paths.put(machine, first, outcome, tell.path)
+    for wave in others:
+        paths.prepare(machine, wave, outcome)
+        paths.put(machine, wave, outcome, tell.path)
+    links = [step for step in plan.links if step.path not in outcome.failed]
+    paths.prepare(machine, [step for step in links if step not in _ready(plan)], outcome)
+    paths.put(machine, links, outcome, tell.path)
+    _call(plan, machine, began, outcome, tell, timeout)
+    return outcome
+
+
+def _ready(plan: Plan) -> list[PathStep]:
+    """Give the links whose directory is there already, so that they can be made with everything else."""
+    new = {step.path for step in plan.writes}
+    return [step for step in plan.links if step.path.rpartition("/")[0] not in new]
+
+
+def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: _Teller, timeout: float) -> None:
+    """Do what services need, those whose files all are as planned."""
+    broken = {step.service for step in plan.steps if step.path in outcome.failed}
+    wanted = [step for step in plan.calls if step.service.id not in broken and step.verb is not Verb.LEAVE]
+    outcome.report.calls += [step for step in plan.stops if step.service.id not in outcome.held]
+    if not wanted:
+        return
+    machine.library.note_lives(calls.lives(machine, [step.service for step in wanted]))
+    numbers = {(call.verb, call.service.id): number for number, call in enumerate(began.calls)}
+
+    def told(group: list[ServiceStep]) -> None:
+        machine.library.note_done([numbers[step.verb.value, step.service.id] for step in group])
+        for step in group:
+            tell.path(step.service.id)
+
+    calls.call(machine, wanted, outcome, timeout=timeout, told=told)
+
+
+def _remembered(plan: Plan, outcome: Outcome) -> Manifest:
+    """Give what is remembered: the plan's manifest, but for what was not done, which stays as it was known before."""
+    records: dict[str, Record] = dict(plan.manifest.records)
+    services: dict[str, ServiceTree] = dict(plan.manifest.services)
+    for path in outcome.failed:
+        known = plan.remembered.records.get(path)
+        if known:
+            records[path] = known
+        else:
+            records.pop(path, None)
+    for name in outcome.held:
+        services[name] = plan.remembered.services[name]
+    return replace(plan.manifest, records=records, services=services)
+
+
+def _forget(machine: Machine, past: Journal | None, present: Journal | None) -> None:
+    """Throw away what `past` kept, but for what a hand had made or edited, and what `present` still refers to."""
+    used = {intent.kept for intent in present.intents} if present else set()
+    names: dict[Realm, list[str]] = {}
+    for intent in past.intents if past else ():
+        if intent.kept and not intent.edited and intent.kept not in used:
+            names.setdefault(intent.realm, []).append(intent.kept)
+    paths.discard(machine, names)
+
+
+class _Teller:
+    """Counts steps for a person who watches."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def path(self, what: str) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total, what)

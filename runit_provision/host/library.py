@@ -1,0 +1,221 @@
+"""Where apply remembers: LIBRARY/{manifest.json,before.json,journal,last,kept/,lock}, all of it the caller's alone.
+
+manifest.json   what was made here, as of the last apply that was completed
+before.json     the manifest that the last apply began with, for rollback
+journal         an apply that is under way, or was killed: what it was about to do, then what it had done
+last            the journal of the last apply that was completed
+kept/           what was replaced or removed in the system's realm
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from runit_provision.errors import HostError, LockHeldError, Problem
+from runit_provision.host import files, records
+from runit_provision.host.ground import Ground
+from runit_provision.model.observed import Journal, Life, Manifest
+
+_NAP = 0.02
+"""Seconds between two tries for the lock: flock(2) itself knows no time limit."""
+
+
+def default(root: Path) -> tuple[Path, str]:
+    """Give the root and the path below it where the library lies."""
+    if given := os.environ.get("RUNIT_PROVISION_LIB"):
+        return Path("/"), os.path.abspath(given)
+    if os.geteuid() == 0:
+        return root, "/var/lib/runit-provision"
+    home = Path.home() / ".local/state/runit-provision/apply"
+    return Path("/"), str(home if root == Path("/") else home / str(root).strip("/").replace("/", "-"))
+
+
+class Library:
+    """The folder itself. Nothing is created before something is to be remembered."""
+
+    def __init__(self, root: int, path: str) -> None:
+        self._ground = Ground(root, "/")
+        self.path = path
+        self._journal: int | None = None
+        self._kept: int | None = None
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._ground.close()
+        self._end()
+        if self._kept is not None:
+            os.close(self._kept)
+            self._kept = None
+
+    @property
+    def store(self) -> str:
+        """Give the path by which this process reaches `kept/`, whatever root it lies under."""
+        if self._kept is None:
+            self._kept = os.dup(self._folder("kept"))
+        return f"/proc/self/fd/{self._kept}"
+
+    def manifest(self) -> Manifest:
+        """Give what is remembered; an empty manifest when nothing is. HostError when it is damaged."""
+        return self._manifest("manifest.json")
+
+    def before(self) -> Manifest:
+        """Give the manifest that the last apply, or the one under way, began with."""
+        return self._manifest("before.json")
+
+    def journal(self) -> Journal | None:
+        """Give the journal of an apply that was killed, or None."""
+        return self._load("journal")
+
+    def last(self) -> Journal | None:
+        """Give the journal of the last apply that was completed, or None."""
+        return self._load("last")
+
+    def begin(self, journal: Journal, manifest: Manifest | None) -> None:
+        """Write down what is going to be done, and make it last, before anything is.
+
+        manifest: what is remembered now, or None when a killed apply is resumed, which wrote that down already.
+        """
+        self._folder("kept")
+        if manifest is not None:
+            self._write("before.json", records.dump_manifest(manifest))
+        self._write("journal", records.dump_journal(journal))
+        self._journal = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
+
+    def note_lives(self, lives: dict[str, tuple[Life, Life]]) -> None:
+        """Write down that all files have their new content, and what the services were then."""
+        self._append(records.dump_lives(lives))
+
+    def note_done(self, indices: Sequence[int]) -> None:
+        """Write down that the calls of these numbers were answered."""
+        self._append(records.dump_done(indices))
+
+    def finish(self, manifest: Manifest, *, undone: bool = False) -> None:
+        """Remember `manifest`, and put the journal where rollback finds it. undone: it was a rollback, which leaves none."""
+        self.remember(manifest)
+        here = self._here()
+        os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
+        if undone:
+            os.unlink("last", dir_fd=here)
+        files.sync(self._ground, (self.path,))
+        self._end()
+
+    def abandon(self) -> None:
+        """Forget what was going to be done: nothing was."""
+        os.unlink("journal", dir_fd=self._here())
+        self._end()
+
+    def remember(self, manifest: Manifest) -> None:
+        """Write the manifest down."""
+        self._folder("")
+        self._write("manifest.json", records.dump_manifest(manifest))
+
+    @contextmanager
+    def lock(self, *, timeout: float, command: str) -> Iterator[None]:
+        """Hold the library's lock; LockHeldError, with who holds it, when it is not free within `timeout` seconds."""
+        self._folder("")
+        descriptor = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._here())
+        try:
+            end = time.monotonic() + timeout
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= end:
+                        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "somebody"
+                        hint = "wait for it with --lock-timeout"
+                        raise LockHeldError(Problem(f"held by {holder}", path=f"{self.path}/lock", hint=hint)) from None
+                    time.sleep(_NAP)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
+            yield
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def _end(self) -> None:
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
+
+    def _here(self) -> int:
+        return self._ground.directory(self.path)
+
+    def _folder(self, name: str) -> int:
+        path = f"{self.path}/{name}" if name else self.path
+        try:
+            return self._ground.directory(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise HostError(Problem(f"cannot be used: {error.strerror}", path=str(error.filename))) from error
+        missing = [path]
+        while not self._there(os.path.dirname(missing[-1])):
+            missing.append(os.path.dirname(missing[-1]))
+        try:
+            for folder in reversed(missing):
+                files.make_directory(self._ground, folder, 0o700 if folder.startswith(self.path) else 0o755, os.geteuid(), os.getegid())
+            return self._ground.directory(path)
+        except OSError as error:
+            raise HostError(Problem(f"cannot be made: {error.strerror}", path=str(error.filename))) from error
+
+    def _there(self, path: str) -> bool:
+        return path == "/" or files.exists(self._ground, [path])[0]
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EACCES and os.geteuid() != 0:
+                return None  # root's library, looked at by an ordinary user: what it remembers is not for him
+            raise HostError(Problem(f"cannot be read: {error.strerror}", path=f"{self.path}/{name}")) from error
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read()
+
+    def _manifest(self, name: str) -> Manifest:
+        data = self._read(name)
+        if data is None:
+            return Manifest()
+        try:
+            return records.load_manifest(data)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            hint = "move it away: everything is then taken as it is found, and nothing that the data left out is removed"
+            raise HostError(Problem(f"is damaged: {error}", path=f"{self.path}/{name}", hint=hint)) from error
+
+    def _load(self, name: str) -> Journal | None:
+        data = self._read(name)
+        if data is None:
+            return None
+        try:
+            return records.load_journal(data)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise HostError(Problem(f"is damaged: {error}", path=f"{self.path}/{name}", hint="move it away")) from error
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = f"{self.path}/{name}"
+        staging = files.staged(path)
+        try:
+            files.write(self._ground, staging, data, 0o600, os.geteuid(), os.getegid(), True)
+            files.place(self._ground, staging, path)
+            files.sync(self._ground, (self.path,))
+        except OSError as error:
+            with suppress(OSError):
+                files.unlink(self._ground, staging)
+            raise HostError(Problem(f"cannot be written: {error.strerror}", path=path)) from error
+
+    def _append(self, line: bytes) -> None:
+        if self._journal is None:
+            raise ValueError("no journal was begun")
+        try:
+            os.write(self._journal, line)
+            os.fsync(self._journal)
+        except OSError as error:
+            raise HostError(Problem(f"cannot be written: {error.strerror}", path=f"{self.path}/journal")) from error

@@ -1,0 +1,120 @@
+"""One host, or one image: its accounts, its library, and a hand for each realm."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from runit_provision.errors import HostError, Problem
+from runit_provision.host import accounts, library
+from runit_provision.host.ground import Ground
+from runit_provision.host.hand import Hand, LentHand, OwnHand
+from runit_provision.host.observe import observe
+from runit_provision.model.observed import Journal, Observed
+from runit_provision.model.tree import Realm, RenderedTree
+
+_HANDS = 16
+"""How many children with other credentials may wait for work at a time."""
+
+
+class Machine:
+    """What is provisioned: the running host, or the image below `root`, in which nothing is started.
+
+    accounts: the logins that live there. place: the library's path, where decision and environment shall not choose it.
+    """
+
+    def __init__(self, root: Path = Path("/"), *, place: Path | None = None) -> None:
+        self.root = root.absolute()
+        self.accounts = accounts.read(self.root)
+        try:
+            self._root = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise HostError(Problem(f"cannot be used: {error.strerror}", path=str(self.root))) from error
+        above, path = library.default(self.root) if place is None else (Path("/"), str(place.absolute()))
+        self._above = self._root if above == self.root else os.open(above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.library = library.Library(self._above, path)
+        self._hands: OrderedDict[Realm, Hand] = OrderedDict()
+
+    @property
+    def alive(self) -> bool:
+        """False in an image: nothing is started or signalled there."""
+        return self.root == Path("/")
+
+    def hand(self, realm: Realm) -> Hand:
+        """Give the hand that works in `realm`; HostError when its account or its base is not as it has to be."""
+        if realm in self._hands:
+            self._hands.move_to_end(realm)
+            return self._hands[realm]
+        while len(self._hands) >= _HANDS:
+            self._hands.popitem(last=False)[1].close()
+        self._hands[realm] = self._lend(realm)
+        return self._hands[realm]
+
+    def _lend(self, realm: Realm) -> Hand:
+        if realm.account is None:
+            return OwnHand(Ground(self._root, realm.base))
+        account = self.accounts.get(realm.account)
+        if account is None:
+            raise HostError(Problem(f"no such account: {realm.account}", path=realm.base, hint="create it first, or correct the name"))
+        ground = Ground(self._root, realm.base, account=account.uid)
+        if account.uid == os.geteuid():
+            return OwnHand(ground)
+        if os.geteuid() != 0:
+            raise HostError(Problem(f"belongs to {realm.account}: only root can work there as {realm.account}", path=realm.base))
+        try:
+            return LentHand(ground, uid=account.uid, gid=account.gid, groups=self.accounts.groups(realm.account))
+        except OSError as error:
+            raise HostError(Problem(f"cannot be reached: {error.strerror}", path=str(error.filename or realm.base))) from error
+
+    def release(self, realm: Realm) -> None:
+        """End the hand of `realm`, if there is one."""
+        hand = self._hands.pop(realm, None)
+        if hand is not None:
+            hand.close()
+
+    def close(self) -> None:
+        """End all hands and close what is open."""
+        while self._hands:
+            self._hands.popitem()[1].close()
+        self.library.close()
+        if self._above != self._root:
+            os.close(self._above)
+        os.close(self._root)
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @contextmanager
+    def lock(self, *, timeout: float = 0.0, command: str = "apply") -> Iterator[None]:
+        """Keep every other apply away; LockHeldError (who, since when) when that takes longer than `timeout` seconds."""
+        with self.library.lock(timeout=timeout, command=command):
+            yield
+
+    def observe(self, tree: RenderedTree, *, user: str | None = None, journal: Journal | None = None) -> Observed:
+        """Look at everything that `tree` or the library speaks of; writes nothing. HostError with every problem.
+
+        user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished.
+        """
+        try:
+            return observe(
+                tree,
+                hand=self.hand,
+                number=lambda realm, owner: accounts.number(self.accounts, realm, owner),
+                manifest=self.library.manifest(),
+                journal=journal or self.library.journal(),
+                user=user,
+                alive=self.alive,
+            )
+        finally:
+            self._rest()
+
+    def _rest(self) -> None:
+        for realm in [realm for realm in self._hands if realm.account is not None]:
+            self.release(realm)

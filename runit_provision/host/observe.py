@@ -1,0 +1,174 @@
+"""One look at a host: every path and service that the data, the manifest or an unfinished journal speaks of, realm by realm."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from runit_provision.errors import HostError, Problem, ProvisionError
+from runit_provision.host import files, letters
+from runit_provision.host.hand import Hand
+from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen
+from runit_provision.model.tree import File, Node, Owner, Realm, RenderedTree, ServiceTree
+
+_KINDS = {kind.value: kind for kind in Kind}
+_HINTS = {
+    errno.EACCES: "its owner has to let himself in",
+    errno.ETIMEDOUT: "a stopped process or a hanging filesystem of that account; nothing of it was touched",
+}
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is to be looked at in one realm."""
+
+    looks: dict[str, files.Look] = field(default_factory=dict)
+    services: dict[str, ServiceTree] = field(default_factory=dict)
+    staged: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Sights:
+    """What was seen so far."""
+
+    paths: dict[str, Seen] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    lives: dict[str, tuple[Life, Life]] = field(default_factory=dict)
+    leftovers: list[tuple[str, Realm]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def observe(
+    tree: RenderedTree,
+    *,
+    hand: Callable[[Realm], Hand],
+    number: Callable[[Realm, Owner | None], tuple[int, int]],
+    manifest: Manifest,
+    journal: Journal | None,
+    user: str | None,
+    alive: bool,
+) -> Observed:
+    """Look; HostError with every problem of every realm.
+
+    hand: what works in a realm. number: uid and gid of an owner in a realm. user: only this account's realms. alive: there are
+    running services to look at.
+    """
+    sights = _Sights()
+    owners = _owners(tree, number, user, sights.problems)
+    desired = {node.path for node in tree.nodes}
+    for realm, work in _works(tree, manifest, journal, user).items():
+        try:
+            _look(realm, work, hand, sights, desired, alive=alive)
+        except ProvisionError as error:
+            sights.problems += error.problems
+        except OSError as error:
+            if realm.base in desired and error.errno == errno.ENOENT:
+                continue  # made by the realm above, in the same apply
+            hint = _HINTS.get(error.errno or 0, "")
+            sights.problems.append(Problem(_message(error, realm), path=str(error.filename), hint=hint))
+    if sights.problems:
+        raise HostError(*dict.fromkeys(sights.problems))
+    return Observed(
+        paths=sights.paths,
+        owners=owners,
+        lives=sights.lives,
+        manifest=manifest,
+        journal=journal,
+        contents=sights.contents,
+        leftovers=tuple(sights.leftovers),
+        user=user,
+        alive=alive,
+    )
+
+
+def _message(error: OSError, realm: Realm) -> str:
+    if realm.account is not None and error.filename == realm.base:
+        if error.errno == errno.ENOENT:
+            return f"the base of {realm.account}'s realm does not exist"
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            return f"the base of {realm.account}'s realm is no directory: a symbolic link is not followed"
+    return error.strerror or str(error)
+
+
+def _owners(
+    tree: RenderedTree, number: Callable[[Realm, Owner | None], tuple[int, int]], user: str | None, problems: list[Problem]
+) -> Mapping[tuple[Realm, Owner | None], tuple[int, int]]:
+    owners: dict[tuple[Realm, Owner | None], tuple[int, int]] = {}
+    for node in tree.nodes:
+        key = (node.realm, node.owner)
+        if key in owners or (user is not None and node.realm.account != user):
+            continue
+        try:
+            owners[key] = number(*key)
+        except ProvisionError as error:
+            problems += error.problems
+            owners[key] = (0, 0)
+    return owners
+
+
+def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user: str | None) -> Mapping[Realm, _Work]:
+    """Sort everything by realm, the realms that lie in others after those."""
+    works: dict[Realm, _Work] = {}
+
+    def work(realm: Realm) -> _Work:
+        return works.setdefault(realm, _Work())
+
+    for node in tree.nodes:
+        record = manifest.records.get(node.path)
+        work(node.realm).looks[node.path] = _desire(node, record.seen.size if record else -1)
+    for path, record in manifest.records.items():
+        work(record.realm).looks.setdefault(path, (path, -1, "", record.seen.size, False))
+    for intent in journal.intents if journal else ():
+        size = intent.after.size if intent.after else -1
+        work(intent.realm).looks.setdefault(intent.path, (intent.path, size, "", intent.before.size if intent.before else -1, False))
+        if intent.staged:
+            work(intent.realm).staged.append(intent.staged)
+    for service in (*manifest.services.values(), *tree.services):
+        work(service.realm).services[service.id] = service
+    return {realm: works[realm] for realm in sorted(works, key=_depth) if user is None or realm.account == user}
+
+
+def _depth(realm: Realm) -> tuple[int, str]:
+    return (realm.base.rstrip("/").count("/"), realm.base)
+
+
+def _desire(node: Node, was_size: int) -> files.Look:
+    entry = node.entry
+    if not isinstance(entry, File):
+        return (node.path, -1, "", was_size, False)
+    return (node.path, len(entry.content), hashlib.sha256(entry.content).hexdigest(), was_size, not entry.secret)
+
+
+def _look(realm: Realm, work: _Work, hand: Callable[[Realm], Hand], sights: _Sights, desired: set[str], *, alive: bool) -> None:
+    here = hand(realm)
+    looks = [work.looks[path] for path in sorted(work.looks)]
+    blocked: dict[str, None] = {}
+    for one, sight in zip(looks, here.call("look", looks), strict=True):
+        path = one[0]
+        if sight is None:
+            continue
+        if isinstance(sight, str):
+            if path in desired and sight not in desired:
+                blocked[sight] = None
+            continue
+        kind, *rest, content = sight
+        sights.paths[path] = Seen(_KINDS[kind], *rest)
+        if content is not None:
+            sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
+    sights.problems += [Problem("has to be a directory, and is none; a link is not followed here", path=path) for path in blocked]
+    if work.staged:
+        there = here.call("exists", work.staged)
+        sights.leftovers += [(path, realm) for path, found in zip(work.staged, there, strict=True) if found]
+    if alive:
+        _look_at_services(here, list(work.services.values()), sights)
+
+
+def _look_at_services(here: Hand, services: list[ServiceTree], sights: _Sights) -> None:
+    services.sort(key=lambda service: service.directory)
+    asked = [place for service in services for place in (service.directory, f"{service.directory}/log")]
+    found = iter(here.call("lives", asked))
+    for service in services:
+        life, log = Life(*next(found)), Life(*next(found))
+        sights.lives[service.id] = (life, log if service.logged else Life(*letters.GONE))

@@ -1,0 +1,172 @@
+"""How the manifest and the journal are written: JSON, version 1, one list per path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from runit_provision.errors import Mark
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Record, Seen
+from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Realm, ServiceTree
+
+VERSION = 1
+_KINDS = {kind.value: kind for kind in Kind}
+_EFFECTS = {effect.value: effect for effect in Effect}
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """Give the manifest as it is stored."""
+    realms = _Numbers()
+    records = {path: [*_seen(seen), realms.number(realm), *rest] for path, seen, realm, rest in _rows(manifest)}
+    services = [_service(service, realms) for service in manifest.services.values()]
+    return _json({"version": VERSION, "realms": realms.rows, "records": records, "services": services})
+
+
+def _rows(manifest: Manifest) -> Iterable[tuple[str, Seen, Realm, list[Any]]]:
+    for path, (seen, realm, service, effect, live) in manifest.records.items():
+        yield path, seen, realm, [service, effect.value, live]
+
+
+def load_manifest(data: bytes) -> Manifest:
+    """Read a manifest; ValueError when it is none of this version."""
+    found = _load(data)
+    realms = [Realm(*row) for row in found["realms"]]
+    records = {
+        path: Record(_unseen(row[:7]), realms[row[7]], row[8], _EFFECTS[row[9]], row[10]) for path, row in found["records"].items()
+    }
+    services = [_unservice(row, realms) for row in found["services"]]
+    return Manifest(records, {service.id: service for service in services})
+
+
+def dump_journal(journal: Journal) -> bytes:
+    """Give the first line of a journal: all that it knows before anything is done."""
+    realms = _Numbers()
+    intents = [
+        [
+            intent.path,
+            realms.number(intent.realm),
+            intent.before and _seen(intent.before),
+            intent.after and _seen(intent.after),
+            intent.kept,
+            intent.staged,
+            intent.service,
+            intent.effect.value,
+            intent.live,
+            _origin(intent.origin),
+            intent.edited,
+        ]
+        for intent in journal.intents
+    ]
+    calls = [[call.verb, _service(call.service, realms), call.life, call.log] for call in journal.calls]
+    head = {"version": VERSION, "id": journal.id, "command": journal.command, "realms": realms.rows}
+    return _json({**head, "intents": intents, "calls": calls}) + b"\n"
+
+
+def dump_lives(lives: dict[str, tuple[Life, Life]]) -> bytes:
+    """Give the line that says: all files have their new content, and this is what the services were then."""
+    return _json({"lives": lives}) + b"\n"
+
+
+def dump_done(indices: Sequence[int]) -> bytes:
+    """Give the line that says: the calls of these numbers were answered."""
+    return _json({"done": list(indices)}) + b"\n"
+
+
+def load_journal(data: bytes) -> Journal | None:
+    """Read a journal; None when not even its first line is whole. A last line that is not whole was never said."""
+    lines = data.split(b"\n")[:-1]
+    if not lines:
+        return None
+    head = _load(lines[0])
+    realms = [Realm(*row) for row in head["realms"]]
+    intents = tuple(
+        Intent(
+            row[0],
+            realms[row[1]],
+            row[2] and _unseen(row[2]),
+            row[3] and _unseen(row[3]),
+            row[4],
+            row[5],
+            row[6],
+            _EFFECTS[row[7]],
+            row[8],
+            _unorigin(row[9]),
+            row[10],
+        )
+        for row in head["intents"]
+    )
+    calls = tuple(Call(verb, _unservice(service, realms), Life(*life), Life(*log)) for verb, service, life, log in head["calls"])
+    lives: dict[str, tuple[Life, Life]] | None = None
+    done: set[int] = set()
+    for line in lines[1:]:
+        said = json.loads(line)
+        if "lives" in said:
+            lives = {name: (Life(*life), Life(*log)) for name, (life, log) in said["lives"].items()}
+        else:
+            done.update(said["done"])
+    return Journal(head["id"], head["command"], intents, calls, lives, frozenset(done))
+
+
+class _Numbers:
+    """Realms, each written once."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str | None]] = []
+        self._known: dict[Realm, int] = {}
+
+    def number(self, realm: Realm) -> int:
+        if realm not in self._known:
+            self._known[realm] = len(self.rows)
+            self.rows.append([realm.account, realm.base])
+        return self._known[realm]
+
+
+def _seen(seen: Seen) -> list[Any]:
+    return [seen.kind.value, *seen[1:]]
+
+
+def _unseen(row: list[Any]) -> Seen:
+    return Seen(_KINDS[row[0]], *row[1:])
+
+
+def _origin(origin: Origin) -> list[Any]:
+    mark = origin.mark
+    return [origin.key, mark and [mark.file, mark.line, mark.column]]
+
+
+def _unorigin(row: list[Any]) -> Origin:
+    return Origin(row[0], row[1] and Mark(*row[1]))
+
+
+_ServiceField = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
+_SERVICE: tuple[_ServiceField, ...] = (
+    ("ensure", lambda value: value.value, Ensure),
+    ("on_change", lambda value: value.value, OnChange),
+    ("origin", _origin, _unorigin),
+    ("requires", list, tuple),
+)
+_PLAIN = ("id", "directory", "link", "logged", "log_directory", "enabled", "one_shot")
+
+
+def _service(service: ServiceTree, realms: _Numbers) -> dict[str, Any]:
+    plain = {name: getattr(service, name) for name in _PLAIN}
+    shaped = {name: to(getattr(service, name)) for name, to, _ in _SERVICE}
+    return {**plain, **shaped, "realm": realms.number(service.realm)}
+
+
+def _unservice(row: dict[str, Any], realms: list[Realm]) -> ServiceTree:
+    plain = {name: row[name] for name in _PLAIN}
+    shaped = {name: of(row[name]) for name, _, of in _SERVICE}
+    return ServiceTree(**plain, **shaped, realm=realms[row["realm"]])
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _load(data: bytes) -> Any:
+    found = json.loads(data)
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise ValueError("is of another version")
+    return found

@@ -1,0 +1,178 @@
+"""A plan for people (one line for each step, its reason, a diff on request) and for machines (a stable schema)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from runit_provision.model.observed import Kind, Seen
+from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.tree import File
+
+SCHEMA_VERSION = 1
+_CHANGES = {Change.CREATE: "create", Change.REPLACE: "replace", Change.REMOVE: "remove"}
+_NOTES = {Found.EDITED: "edited by hand since the last apply, kept", Found.FOREIGN: "not made here, kept"}
+_KINDS = {
+    Kind.DIRECTORY: ("directory", "directories"),
+    Kind.LINK: ("link", "links"),
+    Kind.FILE: ("file", "files"),
+    Kind.OTHER: ("path", "paths"),
+}
+_WIDEST = 60
+"""Columns at most for the paths, so that reasons stand below each other."""
+
+
+def describe(plan: Plan, *, diff: bool = False) -> list[str]:
+    """Give the plan's lines; each begins with its sign, those of a diff with four spaces. The last one counts."""
+    steps = list(_ordered(plan))
+    width = min(_WIDEST, max((len(_shown(step)) for step in steps), default=0))
+    lines = []
+    for step in steps:
+        lines.append(f"{_sign(step)} {_shown(step):<{width}}  {reason(step)}")
+        if diff and isinstance(step, PathStep):
+            lines += [f"    {line}" for line in changes(step)]
+    lines += [f"- {path}  left behind by an apply that was killed" for path, _ in plan.leftovers]
+    return [*lines, summary(plan)]
+
+
+def _ordered(plan: Plan) -> Iterator[PathStep | ServiceStep]:
+    yield from plan.stops
+    yield from plan.unlinks
+    yield from plan.removals
+    yield from plan.writes
+    yield from plan.links
+    yield from plan.calls
+
+
+def _sign(step: PathStep | ServiceStep) -> str:
+    if isinstance(step, PathStep):
+        return step.change.value
+    return "=" if step.verb is Verb.LEAVE else "!"
+
+
+def _shown(step: PathStep | ServiceStep) -> str:
+    return _printable(step.path if isinstance(step, PathStep) else step.service.id)
+
+
+def _printable(text: str) -> str:
+    """Keep a name from moving the cursor: what cannot be printed is escaped."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def reason(step: PathStep | ServiceStep) -> str:
+    """Say why: for a path the difference and the data's key, for a service the verb and what asks for it."""
+    if isinstance(step, ServiceStep):
+        return f"{step.verb.value}: {_printable(step.reason)}"
+    words = [_printable(step.reason)]
+    if step.found in _NOTES:
+        words.append(_NOTES[step.found])
+    origin = _printable(str(step.origin))
+    return f"{', '.join(words)}: {origin}" if origin else ", ".join(words)
+
+
+def changes(step: PathStep) -> list[str]:
+    """Give a unified diff of the content; of a secret file only that it differs."""
+    entry = step.node.entry if step.node else None
+    if not isinstance(entry, File) or (step.before and step.before.digest == entry_digest(step)):
+        return []
+    if entry.secret:
+        return ["(the content is secret)"]
+    if step.before and step.old is None:
+        return ["(what is there is too large to be shown, or no file)"]
+    old, new = _text(step.old or b""), _text(entry.content)
+    if old is None or new is None:
+        return ["(binary content)"]
+    import difflib
+
+    found = difflib.unified_diff(old, new, "now" if step.before else "nothing", "then", lineterm="", n=2)
+    return [_printable(line) for line in found]
+
+
+def entry_digest(step: PathStep) -> str:
+    """Give the digest of what the path becomes, or "" when it goes."""
+    return step.after.digest if step.after else ""
+
+
+def _text(content: bytes) -> list[str] | None:
+    if b"\0" in content:
+        return None
+    try:
+        return content.decode().split("\n")
+    except UnicodeDecodeError:
+        return None
+
+
+def summary(plan: Plan) -> str:
+    """Count everything in one line."""
+    if plan.empty:
+        return f"nothing to do; {plan.unchanged} unchanged"
+    counts: dict[str, list[int]] = {}
+    for step in plan.steps:
+        kind = (step.after or step.before or Seen(Kind.OTHER)).kind
+        counts.setdefault(f"{_CHANGES[step.change]}", [0] * len(_ORDER))[_ORDER.index(kind)] += 1
+    parts = [
+        f"{number} {_KINDS[kind][number != 1]} to {change}"
+        for change in _CHANGES.values()
+        for kind, number in zip(_ORDER, counts.get(change, ()), strict=False)
+        if number
+    ]
+    verbs: dict[str, int] = {}
+    for call in (*plan.stops, *plan.calls):
+        verbs[call.verb.value] = verbs.get(call.verb.value, 0) + 1
+    parts += [f"{number} service{'s' * (number != 1)} to {verb}" for verb, number in verbs.items()]
+    if plan.leftovers:
+        parts.append(f"{len(plan.leftovers)} left behind")
+    return ", ".join([*parts, f"{plan.unchanged} unchanged"])
+
+
+_ORDER = (Kind.FILE, Kind.DIRECTORY, Kind.LINK, Kind.OTHER)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """Give the plan as plain values; contents are not part of it, digests are, but for secret files.
+
+    paths: change, path, kind, reason, key, file, line, found, account, service, before, after (kind, mode, uid, gid, size, digest,
+    target, or null). services: service, verb, reason. summary: text, unchanged.
+    """
+    return {
+        "version": SCHEMA_VERSION,
+        "empty": plan.empty,
+        "resumes": plan.resumes,
+        "paths": [_path(step) for step in plan.steps],
+        "services": [
+            {"service": call.service.id, "verb": call.verb.value, "reason": call.reason} for call in (*plan.stops, *plan.calls)
+        ],
+        "leftovers": [path for path, _ in plan.leftovers],
+        "summary": {"text": summary(plan), "unchanged": plan.unchanged},
+    }
+
+
+def _path(step: PathStep) -> dict[str, Any]:
+    mark = step.origin.mark
+    secret = bool(step.node and isinstance(step.node.entry, File) and step.node.entry.secret)
+    return {
+        "change": _CHANGES[step.change],
+        "path": step.path,
+        "reason": step.reason,
+        "key": step.origin.key,
+        "file": mark.file if mark else None,
+        "line": mark.line if mark else None,
+        "found": step.found.value,
+        "account": step.realm.account,
+        "service": step.service,
+        "before": _seen(step.before, secret=secret),
+        "after": _seen(step.after, secret=secret),
+    }
+
+
+def _seen(seen: Seen | None, *, secret: bool) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    values = {"kind": seen.kind.value, "mode": f"{seen.mode:04o}", "uid": seen.uid, "gid": seen.gid}
+    match seen.kind:
+        case Kind.FILE:
+            return {**values, "size": seen.size, "digest": None if secret else seen.digest}
+        case Kind.LINK:
+            return {"kind": "link", "target": seen.target}
+        case _:
+            return values

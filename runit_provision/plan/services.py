@@ -1,0 +1,124 @@
+"""What each service needs once its files have changed: as little as possible, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from runit_provision.model.observed import Journal, Life, Observed
+from runit_provision.model.plan import Change, PathStep, ServiceStep, Verb
+from runit_provision.model.tree import Effect, Ensure, OnChange, ServiceTree
+
+_ON_CHANGE = {OnChange.RESTART: Verb.RESTART, OnChange.HUP: Verb.HUP, OnChange.TERM: Verb.TERM}
+_NEVER = (Life(), Life())
+
+
+def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
+    """Take down what goes, those that require others first."""
+    return tuple(
+        ServiceStep(Verb.STOP, service, "no longer in the data")
+        for service in reversed(gone)
+        if observed.lives.get(service.id, _NEVER)[0].supervised
+    )
+
+
+def calls(services: Iterable[ServiceTree], steps: Iterable[PathStep], observed: Observed) -> tuple[ServiceStep, ...]:
+    """Give what happens to each service, in the order of `services` (required ones first)."""
+    touched: dict[str, list[PathStep]] = {}
+    for step in steps:
+        touched.setdefault(step.service, []).append(step)
+    owed = _owed(observed)
+    found: list[ServiceStep] = []
+    for service in services:
+        life, log = observed.lives.get(service.id, _NEVER)
+        asked = dict(_asks(service, touched.get(service.id, []), life, log))
+        asked = {**{verb: why for verb, why in owed.get(service.id, ()) if _still(service, verb, life, log)}, **asked}
+        found += [ServiceStep(verb, service, reason) for verb, reason in asked.items()]
+    return tuple(found)
+
+
+def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life) -> Iterator[tuple[Verb, str]]:
+    """Give each verb that `service` needs, with its reason."""
+    if service.ensure is Ensure.ABSENT:
+        if life.supervised:
+            yield Verb.STOP, "absent in the data"
+        return
+    new = any(step.change is Change.CREATE and step.path == (service.link or service.directory) for step in steps)
+    if service.ensure is Ensure.STOPPED:
+        if life.supervised and (life.want_up or life.pid):
+            yield Verb.STOP, "is to be stopped"
+        elif new and service.enabled:
+            yield Verb.STOP, "new, and is to be stopped"
+    elif not life.supervised:
+        if new and (service.enabled or service.ensure is Ensure.RUNNING):
+            yield Verb.START, "new"
+    elif service.ensure is Ensure.RUNNING and not life.want_up and not service.one_shot:
+        yield Verb.START, "is down"
+    elif life.pid:
+        yield from _on_change(service, _changed(service, steps, Effect.RESTART))
+    if log.supervised:
+        if why := _changed(service, steps, Effect.LOG_RESTART):
+            yield Verb.LOG_RESTART, why
+        elif why := _changed(service, steps, Effect.LOG_HUP):
+            yield Verb.LOG_HUP, why
+
+
+def _on_change(service: ServiceTree, why: str) -> Iterator[tuple[Verb, str]]:
+    if not why:
+        return
+    if service.on_change in _ON_CHANGE:
+        yield _ON_CHANGE[service.on_change], why
+    else:
+        yield Verb.LEAVE, f"{why}; takes effect when it starts next (on_change is {service.on_change.value})"
+
+
+def _changed(service: ServiceTree, steps: Iterable[PathStep], effect: Effect) -> str:
+    """Name the paths that ask for `effect`, as seen from the service directory."""
+    names = sorted(step.path.removeprefix(service.directory + "/") for step in steps if step.effect is effect)
+    if not names:
+        return ""
+    shown = ", ".join(names[:3])
+    return f"{shown} changed" if len(names) <= 3 else f"{shown} and {len(names) - 3} more changed"
+
+
+def _owed(observed: Observed) -> dict[str, list[tuple[Verb, str]]]:
+    """Give what an apply that was killed still owes each service."""
+    journal = observed.journal
+    if journal is None:
+        return {}
+    owed: dict[str, list[tuple[Verb, str]]] = {}
+    for index, call in enumerate(journal.calls):
+        verb = Verb(call.verb)
+        if index in journal.done or verb in (Verb.LEAVE, Verb.STOP):
+            continue
+        name = call.service.id
+        life, log = observed.lives.get(name, _NEVER)
+        was = journal.lives.get(name, _NEVER) if journal.lives is not None else (call.life, call.log)
+        now, then = (log, was[1]) if verb in (Verb.LOG_HUP, Verb.LOG_RESTART) else (life, was[0])
+        if journal.lives is None and not _begun(journal, name, observed):
+            continue
+        if journal.lives is not None and (now.pid, now.since) != (then.pid, then.since):
+            continue  # it was started after its files had their new content
+        owed.setdefault(name, []).append((verb, "an earlier apply was killed before it did this"))
+    return owed
+
+
+def _begun(journal: Journal, service: str, observed: Observed) -> bool:
+    """Tell whether the killed apply changed anything of `service`."""
+    return any(
+        observed.paths.get(intent.path) != intent.before
+        for intent in journal.intents
+        if intent.service == service and intent.effect is not Effect.NOTHING
+    )
+
+
+def _still(service: ServiceTree, verb: Verb, life: Life, log: Life) -> bool:
+    """Tell whether what was owed makes sense to the service as it is now."""
+    match verb:
+        case Verb.START:
+            return service.ensure is Ensure.RUNNING and not life.running and not service.one_shot
+        case Verb.LOG_HUP | Verb.LOG_RESTART:
+            return log.supervised
+        case Verb.RESTART | Verb.TERM | Verb.HUP:
+            return bool(life.pid)
+        case _:
+            return False

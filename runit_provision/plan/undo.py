@@ -1,0 +1,74 @@
+"""The way back: from a journal to the plan that makes everything what it was before."""
+
+from __future__ import annotations
+
+from runit_provision.model.observed import Intent, Journal, Kind, Manifest, Observed, Seen
+from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
+
+_AGAIN = (Verb.RESTART, Verb.HUP, Verb.TERM, Verb.LOG_HUP, Verb.LOG_RESTART)
+
+
+def undo(journal: Journal, before: Manifest, observed: Observed) -> Plan:
+    """Give the plan that undoes `journal`: contents, modes, owners, links, and whether services ran.
+
+    before: what was remembered when that apply began. What a hand has changed since is kept, and told, as in an apply.
+    """
+    steps = [step for intent in journal.intents if (step := _back(intent, observed.paths.get(intent.path)))]
+    goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
+    comes = sorted((step for step in steps if step.change is not Change.REMOVE), key=lambda step: step.path)
+    stops, calls = _services(journal, {step.path for step in goes}, {step.service for step in steps}, observed)
+    return Plan(
+        stops=stops if observed.alive else (),
+        unlinks=tuple(step for step in goes if step.live),
+        removals=tuple(step for step in goes if not step.live),
+        writes=tuple(step for step in comes if not step.live),
+        links=tuple(step for step in comes if step.live),
+        calls=calls if observed.alive else (),
+        leftovers=observed.leftovers,
+        unchanged=len(journal.intents) - len(steps),
+        manifest=before,
+        remembered=observed.manifest,
+        resumes=True,
+    )
+
+
+def _back(intent: Intent, now: Seen | None) -> PathStep | None:
+    if now == intent.before:
+        return None
+    change = Change.REMOVE if intent.before is None else Change.REPLACE if now else Change.CREATE
+    ours = now is None or now == intent.after or now.kind is Kind.DIRECTORY
+    return PathStep(
+        change=change,
+        path=intent.path,
+        realm=intent.realm,
+        before=now,
+        after=intent.before,
+        reason="as it was before the last apply",
+        origin=intent.origin,
+        found=Found.NOTHING if now is None else Found.OURS if ours else Found.EDITED,
+        kept=intent.kept if intent.before else "",
+        service=intent.service,
+        effect=intent.effect,
+        live=intent.live,
+    )
+
+
+def _services(
+    journal: Journal, gone: set[str], touched: set[str], observed: Observed
+) -> tuple[tuple[ServiceStep, ...], tuple[ServiceStep, ...]]:
+    """Give what is to be taken down, and what is to be done once all paths are back."""
+    stops: list[ServiceStep] = []
+    calls: list[ServiceStep] = []
+    for call in reversed(journal.calls):
+        verb, service = Verb(call.verb), call.service
+        known = observed.lives.get(service.id)
+        life = known[0] if known else None
+        if verb is Verb.START and life and life.supervised:
+            new = service.link in gone or service.directory in gone
+            if new or not call.life.want_up:
+                (stops if new else calls).append(ServiceStep(Verb.STOP, service, "did not run before the last apply"))
+        elif verb is Verb.STOP and call.life.want_up and not (life and life.running):
+            calls.append(ServiceStep(Verb.START, service, "ran before the last apply"))
+        elif verb in _AGAIN and service.id in touched and life and life.supervised:
+            calls.append(ServiceStep(verb, service, "runs what it ran before the last apply"))
+    return tuple(stops), tuple(reversed(calls))
