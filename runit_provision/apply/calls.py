@@ -14,6 +14,7 @@ from runit_provision.host.letters import Wish, reached
 from runit_provision.model.observed import Life
 from runit_provision.model.plan import ServiceStep, Verb
 from runit_provision.model.tree import Realm, ServiceTree
+from runit_provision.plan.services import level
 
 SETTLE = 1.0
 """Seconds that a started service has to stay up before it counts as up: runsv itself waits so long before it starts one again."""
@@ -31,7 +32,7 @@ Settled = list[tuple[ServiceStep, Life]]
 def take_down(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *, timeout: float) -> None:
     """Take services down that go; one that does not end is held: it keeps its paths, and says so."""
     for group in groups(stops, backwards=True):
-        for call, _ in _do(machine, group, {}, outcome, timeout)[1]:
+        for call, _ in _do(machine, group, set(), outcome, timeout, hopeful=False)[1]:
             outcome.held.add(call.service.id)
 
 
@@ -52,17 +53,16 @@ def call(
     machine: Machine, calls: Sequence[ServiceStep], outcome: Outcome, *, timeout: float, told: Callable[[list[ServiceStep]], None]
 ) -> None:
     """Do what each service needs; report those that did not come up, the rest is done. told: is told what was answered."""
-    unscanned: dict[str, bool] = {}
+    unscanned: set[str] = set()
     started: Settled = []
     for group in groups([step for step in calls if step.verb is not Verb.LEAVE]):
-        came, failed = _do(machine, group, unscanned, outcome, timeout)
+        came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls))
         started += [(step, life) for step, life in came if step.verb in (Verb.START, Verb.RESTART) and not step.service.one_shot]
         outcome.report.calls += [step for step, _ in came]
         outcome.report.problems += [_problem(step, f"{_FAILURES[step.verb]} within {timeout:g} s") for step, _ in failed]
         told(list(group))
-    for directory, alone in unscanned.items():
-        if alone:
-            outcome.report.notes.append(f"no runsvdir looks after {directory} yet: what is there starts when one does")
+    for directory in sorted(unscanned):
+        outcome.report.notes.append(f"no runsvdir looks after {directory} yet: what is there starts when one does")
     _settle(machine, started, outcome)
 
 
@@ -85,23 +85,33 @@ def lives(machine: Machine, services: Sequence[ServiceTree]) -> dict[str, tuple[
 
 
 def groups(calls: Sequence[ServiceStep], *, backwards: bool = False) -> Iterator[list[ServiceStep]]:
-    """Split calls so that no service stands in one group with one that it requires."""
+    """Split calls so that no service stands in one group with one that it requires, or that runs the tree it lies in."""
     group: list[ServiceStep] = []
+    here: set[str] = set()
+    needs: set[str] = set()
+    places = {step.service.directory for step in calls}
+    deep = None
     for step in calls:
-        here = {other.service.id for other in group}
-        needs = {name for other in group for name in other.service.requires}
-        if (step.service.id in needs) if backwards else not here.isdisjoint(step.service.requires):
+        service = step.service
+        before, deep = deep, level(service, places)
+        if before not in (None, deep) or ((service.id in needs) if backwards else not here.isdisjoint(service.requires)):
             yield group
-            group = []
+            group, here, needs = [], set(), set()
         group.append(step)
+        here.add(service.id)
+        needs.update(service.requires)
     if group:
         yield group
 
 
 def _do(
-    machine: Machine, group: Sequence[ServiceStep], unscanned: dict[str, bool], outcome: Outcome, timeout: float
+    machine: Machine, group: Sequence[ServiceStep], unscanned: set[str], outcome: Outcome, timeout: float, *, hopeful: bool
 ) -> tuple[Settled, Settled]:
-    """Send every letter of a group, then wait for all; give those that came to what was asked, and those that did not."""
+    """Send every letter of a group, then wait for all; give those that came to what was asked, and those that did not.
+
+    unscanned: directories that no runsvdir looks after; no time is spent on what lies there. hopeful: one may have just been started.
+    """
+    scanned: dict[str, bool] = {}
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     done: Settled = []
     for step in group:
@@ -111,7 +121,8 @@ def _do(
         life = _life(machine, realm, place, outcome)
         if life is None:
             continue
-        if not life.supervised and _alone(machine, step, unscanned):
+        if not life.supervised and not hopeful and not _scanned(machine, step, scanned):
+            unscanned.add(_home(step))
             continue
         if step.verb is Verb.START or (step.verb is Verb.STOP and not life.supervised):
             _begin(machine, step, life, outcome, timeout)
@@ -122,7 +133,13 @@ def _do(
             done.append((step, life))
         else:
             wishes.setdefault(realm, []).append((step, wish))
-    came, failed = _await(machine, wishes, outcome, timeout)
+    came, missed = _await(machine, wishes, outcome, timeout)
+    failed = []
+    for step, life in missed:
+        if step.verb is Verb.START and not life.supervised and not _scanned(machine, step, scanned):
+            unscanned.add(_home(step))
+        else:
+            failed.append((step, life))
     return done + came, failed
 
 
@@ -148,15 +165,19 @@ def _begin(machine: Machine, step: ServiceStep, life: Life, outcome: Outcome, ti
     _tell(machine, realm, place, "d" if step.verb is Verb.STOP else "u", outcome)
 
 
-def _alone(machine: Machine, step: ServiceStep, unscanned: dict[str, bool]) -> bool:
-    """Tell whether nobody is there to start a service that is not supervised."""
-    directory = os.path.dirname(step.service.link or step.service.directory)
-    if directory not in unscanned:
+def _home(step: ServiceStep) -> str:
+    """Give the directory in which a runsvdir is to find the service."""
+    return os.path.dirname(step.service.link or step.service.directory)
+
+
+def _scanned(machine: Machine, step: ServiceStep, known: dict[str, bool]) -> bool:
+    directory = _home(step)
+    if directory not in known:
         try:
-            unscanned[directory] = not machine.hand(step.service.realm).call("scanned", directory)
+            known[directory] = bool(machine.hand(step.service.realm).call("scanned", directory))
         except (OSError, ProvisionError):
-            unscanned[directory] = True
-    return unscanned[directory]
+            known[directory] = False
+    return known[directory]
 
 
 def _life(machine: Machine, realm: Realm, place: str, outcome: Outcome) -> Life | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from runit_provision.model.observed import Journal, Life, Observed
 from runit_provision.model.plan import Change, PathStep, ServiceStep, Verb
@@ -16,7 +16,7 @@ def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep,
     """Take down what goes, those that require others first."""
     return tuple(
         ServiceStep(Verb.STOP, service, "no longer in the data")
-        for service in reversed(gone)
+        for service in reversed(outer_first(gone))
         if observed.lives.get(service.id, _NEVER)[0].supervised
     )
 
@@ -28,12 +28,29 @@ def calls(services: Iterable[ServiceTree], steps: Iterable[PathStep], observed: 
         touched.setdefault(step.service, []).append(step)
     owed = _owed(observed)
     found: list[ServiceStep] = []
-    for service in services:
+    for service in outer_first(services):
         life, log = observed.lives.get(service.id, _NEVER)
         asked = dict(_asks(service, touched.get(service.id, []), life, log))
         asked = {**{verb: why for verb, why in owed.get(service.id, ()) if _still(service, verb, life, log)}, **asked}
         found += [ServiceStep(verb, service, reason) for verb, reason in asked.items()]
     return tuple(found)
+
+
+def outer_first(services: Iterable[ServiceTree]) -> list[ServiceTree]:
+    """Put what runs other trees before what runs in them (the host's services, then the users'; parents, then children).
+
+    Otherwise the order stays.
+    """
+    found = list(services)
+    places = {service.directory for service in found}
+    return sorted(found, key=lambda service: level(service, places))
+
+
+def level(service: ServiceTree, places: Collection[str]) -> tuple[bool, int]:
+    """Tell how deep in others a service lies; `places`: the directories of all services."""
+    parts = service.directory.split("/")
+    above = sum("/".join(parts[:end]) in places for end in range(2, len(parts)))
+    return (service.realm.account is not None, above)
 
 
 def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life) -> Iterator[tuple[Verb, str]]:

@@ -1,0 +1,171 @@
+"""Plans carried out on real directories."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.trees import Unit, grow
+
+from runit_provision import apply, host, plan
+from runit_provision.apply import Report
+from runit_provision.errors import HostError, LockHeldError
+from runit_provision.model.plan import Plan
+from runit_provision.model.tree import RenderedTree
+
+
+class Place:
+    """A directory that is provisioned, and the library that remembers what was."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.library = base / "library"
+
+    def machine(self) -> host.Machine:
+        return host.Machine(place=self.library)
+
+    def plan(self, tree: RenderedTree) -> Plan:
+        with self.machine() as machine:
+            return plan.decide(tree, machine.observe(tree))
+
+    def apply(self, tree: RenderedTree, *, timeout: float = 20.0) -> Report:
+        with self.machine() as machine, machine.lock():
+            return apply.apply(plan.decide(tree, machine.observe(tree)), machine, timeout=timeout)
+
+    def rollback(self) -> Report:
+        with self.machine() as machine, machine.lock():
+            return apply.rollback(machine)
+
+    def listing(self) -> dict[str, str]:
+        """Everything there is but the library: path, and mode with content or target."""
+        found = {}
+        for folder, folders, files in os.walk(self.base):
+            for name in (*folders, *files):
+                path = Path(folder, name)
+                if path.is_relative_to(self.library):
+                    continue
+                seen = path.lstat()
+                what = path.readlink() if path.is_symlink() else path.read_text() if path.is_file() else ""
+                found[str(path.relative_to(self.base))] = f"{stat.filemode(seen.st_mode)} {what}"
+        return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    before = os.umask(0o077)  # what is made has the modes of the data, whatever the umask
+    yield Place(tmp_path)
+    os.umask(before)
+
+
+def test_an_apply_makes_what_the_tree_says_and_a_second_has_nothing_to_do(place: Place) -> None:
+    tree = grow(place.base, [Unit("web", run=b"#!/bin/sh\nexec web\n")])
+    assert place.apply(tree).ok
+    assert place.listing() == {
+        "sv": "drwxr-xr-x ",
+        "sv/web": "drwxr-xr-x ",
+        "sv/web/run": "-rwxr-xr-x #!/bin/sh\nexec web\n",
+        "service": "drwxr-xr-x ",
+        "service/web": f"lrwxrwxrwx {place.base}/sv/web",
+    }
+    assert plan.describe(place.plan(tree)) == ["nothing to do; 5 unchanged"]
+
+
+def test_a_changed_file_is_replaced_and_a_lost_service_goes_with_all_that_was_made(place: Place) -> None:
+    place.apply(grow(place.base, [Unit("a"), Unit("b")]))
+    tree = grow(place.base, [Unit("a", run=b"#!/bin/sh\nexec other\n")])
+    assert place.apply(tree).ok
+    assert set(place.listing()) == {"sv", "sv/a", "sv/a/run", "service", "service/a"}
+    assert (place.base / "sv/a/run").read_text() == "#!/bin/sh\nexec other\n"
+    assert place.plan(tree).empty
+
+
+def test_a_file_of_the_users_own_keeps_the_directory_of_a_lost_service(place: Place) -> None:
+    place.apply(grow(place.base, [Unit("a")]))
+    (place.base / "sv/a/notes").write_text("mine")
+    report = place.apply(grow(place.base, []))
+    assert report.notes == [f"{place.base}/sv/a stays: it holds what was not made here (notes)"]
+    assert set(place.listing()) == {"sv", "sv/a", "sv/a/notes", "service"}
+    assert place.plan(grow(place.base, [])).empty
+
+
+def test_a_hand_edited_file_is_drift_and_is_kept_when_it_is_replaced(place: Place) -> None:
+    tree = grow(place.base, [Unit("a")])
+    place.apply(tree)
+    (place.base / "sv/a/run").write_text("#!/bin/sh\nmy own\n")
+    line = plan.describe(place.plan(tree))[0]
+    assert line == (
+        f"~ {place.base}/sv/a/run  content changed, edited by hand since the last apply, kept: runit.services (data.yaml:3)"
+    )
+    place.apply(tree)
+    place.apply(grow(place.base, [Unit("a", run=b"#!/bin/sh\nexec other\n")]))
+    assert "#!/bin/sh\nmy own\n" in [kept.read_text() for kept in (place.library / "kept").iterdir()]
+
+
+def test_what_a_hand_made_before_is_adopted_when_it_is_the_same(place: Place) -> None:
+    tree = grow(place.base, [Unit("a")])
+    place.apply(tree)
+    for memory in place.library.glob("[a-z]*"):
+        if memory.is_file():
+            memory.unlink()
+    assert place.plan(tree).empty
+    assert place.apply(tree).paths == []
+    assert set(place.apply(grow(place.base, [])).to_json()["paths"][0]) == {"path", "change"}
+    assert set(place.listing()) == {"sv", "service"}
+
+
+def test_rollback_gives_back_contents_modes_links_and_lost_services(place: Place) -> None:
+    place.apply(grow(place.base, [Unit("a"), Unit("b", mode=0o700)]))
+    before = place.listing()
+    place.apply(grow(place.base, [Unit("a", run=b"other"), Unit("c")]))
+    assert place.listing() != before
+    assert place.rollback().ok
+    assert place.listing() == before
+    assert place.plan(grow(place.base, [Unit("a"), Unit("b", mode=0o700)])).empty
+    with pytest.raises(HostError, match="there is no apply to roll back"):
+        place.rollback()
+
+
+def test_a_directory_in_the_place_of_a_file_is_refused_before_anything_changes(place: Place) -> None:
+    (place.base / "sv/a/run").mkdir(parents=True)
+    before = place.listing()
+    with pytest.raises(HostError, match=r"data.yaml:3:1: runit.services: .*/sv/a/run: a directory is in the place of a file"):
+        place.apply(grow(place.base, [Unit("a"), Unit("b")]))
+    assert place.listing() == before
+
+
+def test_a_fifo_in_the_place_of_a_file_hangs_nobody(place: Place) -> None:
+    (place.base / "sv/a").mkdir(parents=True)
+    os.mkfifo(place.base / "sv/a/run")
+    assert place.apply(grow(place.base, [Unit("a")])).ok
+    assert (place.base / "sv/a/run").read_bytes() == Unit("a").run
+
+
+def test_a_second_apply_is_told_who_holds_the_lock(place: Place) -> None:
+    told = rf"held by pid {os.getpid()} \(apply\) since "
+    with place.machine() as one, one.lock(command="apply"), place.machine() as other:  # noqa: SIM117
+        with pytest.raises(LockHeldError, match=told), other.lock(timeout=0.05):
+            pass
+
+
+def test_check_writes_nothing(place: Place) -> None:
+    tree = grow(place.base, [Unit("a")])
+    place.plan(tree)
+    assert list(place.base.iterdir()) == []
+
+
+def test_a_read_only_place_is_an_error_that_names_the_path(place: Place) -> None:
+    target = Path("/proc/self/task")  # nobody, not even root, makes anything there
+    with pytest.raises(HostError, match="/proc/self/task"):
+        place.apply(grow(target, [Unit("a")]))
+
+
+def test_what_decides_and_applies_imports_no_library_beside_the_standard_one() -> None:
+    code = "import sys, runit_provision.apply, runit_provision.plan, runit_provision.host; print(*sys.modules)"
+    python = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = {name.partition(".")[0] for name in python.stdout.split()}
+    assert modules.isdisjoint({"pydantic", "jinja2", "rich", "click", "yaml", "ruamel", "ctypes", "subprocess", "socket"})
