@@ -1,0 +1,92 @@
+"""What a service directory tells of itself at one moment, and how a person would say it. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from runit_provision.runtime.wire import status as wire
+from runit_provision.runtime.wire.status import Status
+
+
+class Supervised(Enum):
+    """Whether somebody reads supervise/ok; DENIED when whoever asks may not look."""
+
+    YES = "yes"
+    NO = "no"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A service's own process, or its logger's. status: None unless it is supervised and has written one."""
+
+    supervised: Supervised
+    status: Status | None = None
+
+    @property
+    def up(self) -> bool:
+        """True when `run` runs; a service in `finish` is not up."""
+        return self.status is not None and self.status.state == wire.RUN and self.status.pid != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One look at a service directory.
+
+    now: the host's Unix time in seconds; exists: it has a `run`; enabled: it has no `down`; log: None when it has no log service;
+    lines: the last lines of its log, oldest first, as far as they were asked for.
+    """
+
+    now: int
+    exists: bool
+    enabled: bool
+    main: Process
+    log: Process | None = None
+    lines: tuple[str, ...] = ()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of `run` or `finish`; None when neither runs."""
+        return (self.main.status.pid or None) if self.main.status else None
+
+    @property
+    def since(self) -> int | None:
+        """For how many seconds it has been up, or down; None when nobody supervises it."""
+        if self.main.status is None:
+            return None
+        return max(0, self.now - self.main.status.since_ns // 1_000_000_000)
+
+    @property
+    def want(self) -> str | None:
+        """`up` or `down`, as its supervisor was told last; None when nobody supervises it."""
+        if self.main.status is None:
+            return None
+        return "up" if self.main.status.want == wire.WANT_UP else "down"
+
+
+def describe(life: Life) -> str:
+    """Say in one line how a service fares: `want up, down for 3 s, last log line: out of memory`."""
+    words = [_fares(life)]
+    if life.exists and not life.enabled:
+        words.append("not enabled at boot")
+    if life.log is not None and not life.log.up:
+        words.append("its logger is down" if life.log.supervised is Supervised.YES else "its logger is not supervised")
+    if life.lines:
+        words.append(f"last log line: {life.lines[-1]}")
+    return ", ".join(words)
+
+
+def _fares(life: Life) -> str:
+    if not life.exists:
+        return "there is no run"
+    if life.main.supervised is Supervised.DENIED:
+        return "its supervise directory may only be read by root and its owner"
+    if life.main.supervised is Supervised.NO:
+        return "not supervised"
+    status = life.main.status
+    if status is None:
+        return "supervised, without a status yet"
+    state = {wire.RUN: f"up (pid {status.pid})", wire.FINISH: f"in finish (pid {status.pid})"}.get(status.state, "down")
+    extra = (", paused" if status.paused else "") + (", got TERM" if status.got_term else "")
+    return f"want {life.want}, {state} for {life.since} s{extra}"

@@ -1,0 +1,71 @@
+"""Reading service directories with nothing but a POSIX shell: what probe.sh is asked, and what its answer means."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Iterable, Iterator
+from importlib import resources
+
+from runit_provision.runtime.wire import status as wire
+from runit_provision.verify.life import Life, Process, Supervised
+
+MAX_COMMAND = 100_000
+"""Bytes; Linux takes 128 KiB in one argument, and `sh -c` and ssh carry a command as one."""
+
+
+@functools.cache
+def script() -> str:
+    """Give the text of probe.sh."""
+    return resources.files(__package__).joinpath("probe.sh").read_text(encoding="utf-8")
+
+
+def commands(services: Iterable[tuple[str, str]], *, lines: int) -> Iterator[str]:
+    """Give shell commands that look at all `services`, in their order.
+
+    services: pairs of service directory and log directory ("" when it is not known). lines: how many log lines to read of each.
+    """
+    head = f"sh -c {shlex.quote(script())} probe {lines}"
+    command = head
+    for directory, log_directory in services:
+        pair = f" {shlex.quote(directory)} {shlex.quote(log_directory)}"
+        if command is not head and len(command) + len(pair) > MAX_COMMAND:
+            yield command
+            command = head
+        command += pair
+    yield command
+
+
+def parse(answer: str) -> list[Life]:
+    """Read what one command printed; ValueError when it is not what probe.sh prints."""
+    head, *blocks = answer.split("service\n")
+    key, _, now = head.strip().rpartition(" ")
+    if key.split()[-1:] != ["now"] or not now.isdigit():
+        raise ValueError(f"the host did not answer as a POSIX shell does: {answer[:200]!r}")
+    return [_life(int(now), block) for block in blocks]
+
+
+def _life(now: int, block: str) -> Life:
+    facts: dict[str, list[str]] = {}
+    for line in block.splitlines():
+        key, *words = line.split()
+        facts[key] = words
+    return Life(
+        now=now,
+        exists="exists" in facts,
+        enabled="enabled" in facts,
+        main=_process(facts["main"]),
+        log=_process(facts["log"]) if "log" in facts else None,
+        lines=tuple(_bytes(facts.get("lines", [])).decode(errors="replace").splitlines()),
+    )
+
+
+def _process(words: list[str]) -> Process:
+    supervised, *status = words
+    # A status that is empty or cut was looked at while it was first written.
+    read = _bytes(status)
+    return Process(Supervised(supervised), wire.unpack(read) if len(read) == wire.SIZE else None)
+
+
+def _bytes(words: list[str]) -> bytes:
+    return bytes.fromhex("".join(words))

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Tells what service directories say of themselves: probe.sh LINES [DIRECTORY LOG-DIRECTORY]...
+# Needs a POSIX shell and the usual small tools. Writes nothing, waits for nobody. Bytes of files are printed in hexadecimal.
+# LINES of 0 leaves the log unread. An empty LOG-DIRECTORY is searched for.
+LC_ALL=C
+export LC_ALL
+lines=$1
+shift
+
+# Opening a fifo for writing waits until somebody reads it, and that nobody does is what is to be found out.
+if dd if=/dev/null of=/dev/null oflag=nonblock count=0 2>/dev/null; then
+  has_reader() { dd if=/dev/null of="$1" oflag=nonblock conv=nocreat,notrunc 2>/dev/null; }
+else # BusyBox
+  # shellcheck disable=SC2016
+  has_reader() { timeout 2 sh -c ': >>"$1"' sh "$1" 2>/dev/null; }
+fi
+
+bytes() { od -An -v -tx1 "$@" 2>/dev/null; }
+
+process() { # NAME DIRECTORY
+  if [ -d "$2/supervise" ] && ! [ -x "$2/supervise" ]; then
+    echo "$1 denied"
+  elif ! [ -p "$2/supervise/ok" ]; then
+    echo "$1 no"
+  elif ! [ -w "$2/supervise/ok" ]; then
+    echo "$1 denied"
+  elif ! has_reader "$2/supervise/ok"; then
+    echo "$1 no"
+  elif [ -f "$2/supervise/status" ]; then
+    # shellcheck disable=SC2046 # the many blanks of od become one
+    echo "$1 yes" $(bytes -N20 "$2/supervise/status")
+  else
+    echo "$1 yes"
+  fi
+}
+
+# The shipped rsvlog is told where to write, or has a default; svlogd holds the file that it writes open.
+log_directory() { # DIRECTORY
+  case $(readlink "$1/log/run") in
+  rsvlog | nsvlog | */rsvlog | */nsvlog)
+    configured=
+    [ ! -f "$1/log/env/RSVLOG_DIR" ] || IFS= read -r configured <"$1/log/env/RSVLOG_DIR"
+    name=$(cd -P "$1" && pwd -P)
+    name=${name##*/}
+    case $configured in
+    /*) echo "$configured" ;;
+    ?*) echo "$1/log/$configured" ;;
+    *) if [ "$(id -u)" = 0 ]; then echo "/var/log/runit/$name"; else echo "$HOME/logs/$name"; fi ;;
+    esac
+    return
+    ;;
+  esac
+  pid=
+  [ ! -f "$1/log/supervise/pid" ] || IFS= read -r pid <"$1/log/supervise/pid"
+  for descriptor in /proc/"${pid:-none}"/fd/*; do
+    opened=$(readlink "$descriptor")
+    case $opened in
+    */current)
+      echo "${opened%/current}"
+      return
+      ;;
+    esac
+  done
+  [ ! -f "$1/log/main/current" ] || echo "$1/log/main"
+}
+
+last_lines() { # LOG-DIRECTORY
+  [ -f "$1/current" ] || return
+  old=
+  for rotated in "$1"/@*.[su]; do
+    [ ! -f "$rotated" ] || old=$rotated
+  done
+  {
+    [ -z "$old" ] || tail -n "$lines" "$old"
+    tail -n "$lines" "$1/current"
+  } | tail -n "$lines" | tail -c 65536 | bytes
+}
+
+echo "now $(date +%s)"
+while [ $# -gt 1 ]; do
+  echo service
+  if [ -e "$1/run" ] || [ -h "$1/run" ]; then echo exists; fi
+  [ -e "$1/down" ] || echo enabled
+  process main "$1"
+  if [ -d "$1/log" ]; then
+    process log "$1/log"
+    if [ "$lines" -gt 0 ]; then
+      directory=${2:-$(log_directory "$1")}
+      # shellcheck disable=SC2046
+      echo lines $(last_lines "$directory")
+    fi
+  fi
+  shift 2
+done

@@ -1,0 +1,123 @@
+"""The services of one host, reached through nothing but a way to run shell commands there (testinfra's `host.run`)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from runit_provision.errors import HostError, Problem
+from runit_provision.verify import probe
+from runit_provision.verify.life import Life
+
+
+class Answer(Protocol):
+    """What a command did."""
+
+    @property
+    def rc(self) -> int: ...
+    @property
+    def stdout(self) -> str: ...
+    @property
+    def stderr(self) -> str: ...
+
+
+class Host(Protocol):
+    """The part of testinfra's host that is used here; %s in `command` are replaced by the quoted arguments."""
+
+    def run(self, command: str, *args: str) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service is. account: whose credentials look at it; None for those of the connection."""
+
+    directory: str
+    account: str | None
+
+
+_WHO = """id -u
+for directory in /etc/service /var/service /service; do
+  [ ! -d "$directory" ] || { echo "$directory"; exit; }
+done
+echo /etc/service"""
+_HOME = 'getent passwd "$1" 2>/dev/null || grep -- "^$1:" /etc/passwd'
+_NESTED = """cd -- "$1" || exit
+shift
+for name; do
+  for inner in . service services subservices; do
+    [ ! -e "$inner/$name/run" ] || { cd -- "$inner/$name" && continue 2; }
+  done
+  exit 1
+done
+pwd"""
+
+
+class Target:
+    """Finds services by name or path and looks at them.
+
+    Where root asks about a service in a user's hands, the commands run as that user: what a user may link to anything is never
+    opened with root's rights.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        uid, self._service_directory = self._run(f"sh -c {shlex.quote(_WHO)}").split("\n")[:2]
+        self._is_root = uid == "0"
+
+    def find(self, name: str) -> Place:
+        """Give the place of `name`: a path, `service` or `parent/child` of the host, or `user/service` or `user/parent/child`.
+
+        A user's name is the one of the account. HostError when there is none of the kind; that the last one of the names has no
+        service directory is not an error but what is to be found out.
+        """
+        if name.startswith("/"):
+            return Place(name, self._owner(name))
+        parts = name.split("/")
+        if not all(part and not part.startswith(".") for part in parts):
+            raise HostError(Problem(f"{name!r} is not a service's name", hint="write user/service, a service of the host, or a path"))
+        if len(parts) > 1 and (home := self._home(parts[0])):
+            account = parts[0] if self._is_root else None
+            return Place(self._nested(f"{home}/service/{parts[1]}", parts[2:], account), account)
+        return Place(self._nested(f"{self._service_directory}/{parts[0]}", parts[1:], None), None)
+
+    def look(self, place: Place, *, lines: int) -> Life:
+        """Look at the service and at the last `lines` lines of its log. HostError when the host cannot be asked."""
+        (command,) = probe.commands([(place.directory, "")], lines=lines)
+        (life,) = probe.parse(self._run(command, account=place.account))
+        return life
+
+    def _home(self, account: str) -> str:
+        answer = self._host.run(f"sh -c {shlex.quote(_HOME)} home %s", account)
+        fields = answer.stdout.split("\n")[0].split(":")
+        return fields[5] if answer.rc == 0 and len(fields) == 7 else ""
+
+    def _nested(self, directory: str, names: list[str], account: str | None) -> str:
+        """Follow `names` down; each is beside its parent's run or in the directory that the parent's runsvdir scans."""
+        if not names:
+            return directory
+        command = f"sh -c {shlex.quote(_NESTED)} nested {shlex.join([directory, *names])}"
+        answer = self._as(command, account)
+        return answer.stdout.rstrip("\n") if answer.rc == 0 else "/".join([directory, *names])
+
+    def _owner(self, path: str) -> str | None:
+        """Give the first account but root that owns something on the way to `path`."""
+        if not self._is_root:
+            return None
+        way = [*[str(parent) for parent in reversed(PurePosixPath(path).parents)][1:], path]
+        owners = self._host.run(f"stat -c %%U {' '.join(['%s'] * len(way))}", *way).stdout.split()
+        return next((owner for owner in owners if owner not in {"root", "UNKNOWN"}), None)
+
+    def _as(self, command: str, account: str | None) -> Answer:
+        if account is None:
+            return self._host.run(command)
+        return self._host.run("su -s /bin/sh %s -c %s", account, command)
+
+    def _run(self, command: str, *, account: str | None = None) -> str:
+        answer = self._as(command, account)
+        if answer.rc != 0:
+            who = f"as {account} " if account else ""
+            problem = f"a shell command {who}failed with {answer.rc}: {answer.stderr.strip() or answer.stdout.strip()}"
+            raise HostError(Problem(problem, hint="the host needs a POSIX shell, od, dd, tail and readlink"))
+        return answer.stdout

@@ -1,0 +1,90 @@
+"""A host of one's own, made of this one: private process ids, accounts, /etc, /home, /run and /var; all of it ends with the test.
+
+Programs and libraries are this machine's, so real daemons run in it without being installed anew. Needs root.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from . import oracle, waiting
+
+_SET_UP = """set -e
+mount --make-rprivate /
+mount --bind "$1/etc" /etc
+for fresh in /home /run /var; do
+  mkdir "$1$fresh"
+  mount --bind "$1$fresh" "$fresh"
+done
+mkdir -p /run/lock /var/lib /var/cache /var/log /var/tmp
+echo ready
+# The first process of a host reaps what nobody waits for; so does a shell's wait.
+while :; do sleep 3600 & wait $!; done
+"""
+FIRST_ID = 61_000
+"""User and group ids that a machine does not give to its own accounts."""
+
+
+class Sandbox:
+    """A context: the host lives inside of it. `work` is an empty directory that everybody may enter."""
+
+    def __init__(self, work: Path) -> None:
+        oracle.root("a host of its own has namespaces")
+        unshare = oracle.program("unshare", package="util-linux")
+        self._nsenter = oracle.program("nsenter", package="util-linux")
+        shutil.copytree("/etc", work / "etc", symlinks=True)
+        (work / "etc/service").unlink(missing_ok=True)
+        (work / "etc/service").mkdir()
+        arguments = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _SET_UP, "sh", str(work)]
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._outside = subprocess.Popen([unshare, *arguments], stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Sandbox:
+        assert self._outside.stdout is not None
+        assert self._outside.stdout.readline() == "ready\n"
+        pid = self._outside.pid
+        (self._init,) = waiting.until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), what="the first process")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._outside.kill()  # and with it, by --kill-child, every process of the namespace
+        self._outside.communicate()
+        for started in self._started:
+            started.wait()
+
+    def command(self, *argv: str) -> list[str]:
+        """Give the command that runs `argv` on the host."""
+        return [self._nsenter, "--target", self._init, "--mount", "--pid", "--", *argv]
+
+    def run(
+        self, *argv: str, check: bool = True, stdin: str = "", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host; AssertionError with its output when `check` and it fails."""
+        done = subprocess.run(self.command(*argv), input=stdin, capture_output=True, text=True, check=False, env=env)
+        assert not check or done.returncode == 0, f"{argv} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done
+
+    def start(self, *argv: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a daemon on the host; it ends with the host at the latest."""
+        null = subprocess.DEVNULL
+        started = subprocess.Popen(self.command(*argv), stdin=null, stdout=null, stderr=null, env=env)
+        self._started.append(started)
+        return started
+
+    def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
+        """Write a file of the host, and the directories on the way to it, as root."""
+        self.run("sh", "-c", 'mkdir -p -- "$(dirname -- "$1")" && cat >"$1" && chmod "$2" -- "$1"', "sh", path, f"{mode:o}", stdin=text)
+
+    def read(self, path: str) -> str:
+        """Read a file of the host."""
+        return self.run("cat", "--", path).stdout
+
+    def add_user(self, name: str, *, number: int) -> None:
+        """Make an account with a home; `number` counts from 0."""
+        identity = str(FIRST_ID + number)
+        self.run("groupadd", "--gid", identity, name)
+        self.run("useradd", "--uid", identity, "--gid", identity, "--create-home", "--shell", "/bin/sh", "--password", "*", name)
