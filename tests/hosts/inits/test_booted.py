@@ -1,0 +1,111 @@
+"""`runit-provision init link | unlink` where a real systemd or sysvinit is pid 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from support import waiting
+from support.booted import booted, prepare, with_systemd, with_sysvinit
+from support.command import runit_provision
+
+SERVICE = "#!/bin/sh\nexec sleep 1111\n"
+SLOW = """\
+#!/bin/sh
+trap 'kill $!; sleep 0.5; echo ended >>/root/ended; exit 0' TERM
+while :; do sleep 2222 & wait; done
+"""
+INITTAB = """\
+id:2:initdefault:
+l0:0:wait:/bin/sh -c "ps -eo args >/root/rc0.new; mv /root/rc0.new /root/rc0"
+l2:2:wait:/bin/sh -c ": >/root/rc2"
+"""
+
+
+@pytest.fixture(params=["systemd", "sysvinit"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    root = prepare(tmp_path / "root", services={"plain": SERVICE})
+    root = with_systemd(root) if request.param == "systemd" else with_sysvinit(root, INITTAB)
+    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    return root
+
+
+@pytest.fixture
+def boot() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def init_of(root: Path) -> str:
+    return "sysvinit" if (root / "etc/inittab").exists() else "systemd"
+
+
+def told(done: CompletedProcess[str]) -> str:
+    print(done.stderr)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def link_image(root: Path) -> None:
+    assert runit_provision("init", "link", "--root", root, "--prefix", "/opt/runit", "--init", init_of(root)).status == 0
+
+
+def test_a_linked_image_starts_its_services_at_boot_and_they_outlive_runsvdir(root: Path, boot: ExitStack) -> None:
+    link_image(root)
+    box = boot.enter_context(booted(root))
+    service = box.pid("sleep", "1111")
+    first = box.pid("runsvdir", "-P", "/etc/service")
+    assert box.run("kill", "-KILL", first).returncode == 0
+    waiting.until(lambda: (now := box.pids("runsvdir", "-P", "/etc/service")) and now != [first], what="the next runsvdir")
+    waiting.until(lambda: box.run("sv", "status", "plain").stdout.startswith("run: plain:"), what="a service that is supervised")
+    assert box.pids("sleep", "1111") == [service]
+
+
+def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_services(root: Path, boot: ExitStack) -> None:
+    box = boot.enter_context(booted(root))
+    link = partial(box.runit_provision, "init", "link", "--prefix", "/opt/runit")
+    said = waiting.until(lambda: told(link()), what="an init that listens")
+    assert said.startswith(f"{init_of(root)}: ")
+    box.pid("sleep", "1111")
+    assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 0
+    assert link().stdout.endswith("nothing to do\n")
+    done = box.runit_provision("init", "unlink", "--prefix", "/opt/runit")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (box.pids("sleep", "1111"), box.pids("runsvdir", "-P")) == ([], [])
+    assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 2
+
+
+def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, boot: ExitStack) -> None:
+    if init_of(root) == "sysvinit":
+        pytest.skip("init runs the new script when runsvdir dies; nothing has to be replaced")
+    link_image(root)
+    box = boot.enter_context(booted(root))
+    service = box.pid("sleep", "1111")
+    first = box.pid("runsvdir", "-P", "/etc/service")
+    unit = root / "etc/systemd/system/runit-provision.service"
+    assert box.runit_provision("runtime", "install", "--prefix", "/opt/other").returncode == 0
+    done = box.runit_provision("init", "link", "--prefix", "/opt/other")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ExecStart=/opt/other/bin/runsvdir" in unit.read_text()
+    waiting.until(lambda: (now := box.pids("/opt/other/bin/runsvdir", "-P")) and first not in now, what="the next runsvdir")
+    assert box.pids("sleep", "1111") == [service]
+
+
+def test_stopping_the_unit_or_the_host_ends_services_in_order(root: Path, boot: ExitStack) -> None:
+    (root / "etc/service/plain/run").write_text(SLOW)
+    link_image(root)
+    box = boot.enter_context(booted(root))
+    box.pid("sleep", "2222")
+    if init_of(root) == "systemd":
+        done = box.run("systemctl", "stop", "runit-provision.service")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (box.pids("runsvdir", "-P"), box.pids("sleep", "2222")) == ([], [])
+        assert box.run("systemctl", "is-failed", "runit-provision.service").stdout == "inactive\n"
+    else:
+        assert box.run("telinit", "0").returncode == 0
+        waiting.until((root / "root/rc0").exists, what="the level's rc script")
+        assert "sleep 2222" not in (root / "root/rc0").read_text()
+    assert (root / "root/ended").read_text() == "ended\n"

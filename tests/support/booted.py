@@ -1,0 +1,144 @@
+"""A real init as pid 1 of a container that shares nothing but /usr with this machine, and, read-only, what runs the tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support import oracle, waiting
+from support.command import PROGRAM
+
+SYSVINIT = Path("/usr/local/lib/sysvinit")
+"""Where the contents of the package sysvinit-core lie: its /sbin/init cannot be installed beside systemd's."""
+
+
+class Booted:
+    """A running container; `root` is its root directory as seen from here."""
+
+    def __init__(self, root: Path, leader: int) -> None:
+        self.root = root
+        self._leader = leader
+
+    def run(self, *command: object) -> subprocess.CompletedProcess[str]:
+        """Run a command inside, to its end."""
+        inside = [
+            "nsenter",
+            f"--target={self._leader}",
+            "--all",
+            "/usr/bin/env",
+            "-",
+            "PATH=/opt/runit/bin:/sbin:/bin:/usr/sbin:/usr/bin",
+        ]
+        return subprocess.run([*inside, *map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+
+    def runit_provision(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run the command that is tested inside."""
+        return self.run(PROGRAM, *arguments)
+
+    def pids(self, *words: str) -> list[int]:
+        """Give the processes inside whose command line has all the words; a program's folder is left out."""
+        table = self.run("ps", "-eo", "pid=,args=").stdout.splitlines()
+        rows = [line.split(None, 1) for line in table]
+        return [int(row[0]) for row in rows if len(row) == 2 and {*words} <= {*row[1].split(), *_program(row[1])}]
+
+    def pid(self, *words: str) -> int:
+        """Wait for exactly one such process."""
+        return waiting.until(lambda: found if len(found := self.pids(*words)) == 1 else [], what=f"one process {words}")[0]
+
+
+def prepare(root: Path, *, services: dict[str, str]) -> Path:
+    """Make a root directory whose /usr is to come from this machine, with scripts `run` in /etc/service."""
+    for folder in ("etc/systemd/system", "tmp", "run", "var", "proc", "sys", "dev", "root", "opt"):
+        (root / folder).mkdir(parents=True)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    for name in ("passwd", "group", "os-release"):
+        shutil.copy(f"/etc/{name}", root / "etc")
+    (root / "etc/hostname").write_text("booted\n")
+    (root / "etc/machine-id").touch()
+    for name, run in services.items():
+        (root / "etc/service" / name).mkdir(parents=True)
+        (root / "etc/service" / name / "run").write_text(run)
+        (root / "etc/service" / name / "run").chmod(0o755)
+    # What /usr will hold, for those who look before it is mounted.
+    (root / "usr/bin").mkdir(parents=True)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (root / "usr/bin" / version).touch(mode=0o755)
+    (root / "usr/bin/python3").symlink_to(version)
+    return root
+
+
+def with_systemd(root: Path) -> Path:
+    """Let systemd be the init of a prepared root."""
+    oracle.program("systemd-nspawn", package="systemd-container")
+    if not Path("/usr/lib/systemd/systemd").exists():
+        oracle.absent("systemd is not installed (package systemd)")
+    return root
+
+
+def with_sysvinit(root: Path, inittab: str) -> Path:
+    """Let sysvinit be the init of a prepared root."""
+    oracle.program("systemd-nspawn", package="systemd-container")
+    if not (SYSVINIT / "sbin/init").exists():
+        oracle.absent(f"sysvinit is not unpacked in {SYSVINIT} (package sysvinit-core)")
+    (root / "sbin").unlink()
+    shutil.copytree(SYSVINIT / "sbin", root / "sbin", symlinks=True)
+    (root / "etc/inittab").write_text(inittab)
+    return root
+
+
+def _program(command: str) -> list[str]:
+    """Give the names of a command line's first words: an interpreter's script comes second or third."""
+    return [Path(word).name for word in command.split()[:3]]
+
+
+@contextmanager
+def booted(root: Path) -> Iterator[Booted]:
+    """Boot `root`, and end the container and all that runs in it afterwards."""
+    oracle.root("boots a container")
+    own = {Path(sys.prefix), Path(sys.base_prefix).resolve()}
+    binds = [f"--bind-ro={path}" for path in own if not path.is_relative_to("/usr")]
+    name = f"booted-{uuid.uuid4().hex[:12]}"
+    command = ["systemd-nspawn", "--quiet", f"--directory={root}", "--bind-ro=/usr", *binds, f"--machine={name}"]
+    init = "/sbin/init" if (root / "sbin/init").exists() and not (root / "sbin").is_symlink() else "/usr/lib/systemd/systemd"
+    log = root.with_name(f"{root.name}.console")
+    with log.open("wb") as console:
+        container = subprocess.Popen(
+            [*command, "--register=no", "--keep-unit", "--private-network", "--console=pipe", init],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+        )
+    try:
+        box = Booted(root, waiting.until(lambda: _leader(container), what="the container's pid 1"))
+        waiting.until(lambda: box.run("true").returncode == 0, what="a container that can be entered")
+        yield box
+    finally:
+        print(log.read_text(errors="replace")[-4000:])
+        container.terminate()  # the container's own power button; what does not end by it, ends with its pid 1
+        try:
+            container.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            for child in _children(container.pid):
+                os.kill(child, 9)
+            container.wait(timeout=waiting.DEADLINE)
+
+
+def _leader(container: subprocess.Popen[bytes]) -> int:
+    """Give the pid of the container's init, or 0 while nspawn prepares it."""
+    assert container.poll() is None, "systemd-nspawn ended"
+    try:
+        found = _children(container.pid)
+        return found[0] if found and "nspawn" not in Path(f"/proc/{found[0]}/comm").read_text() else 0
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
