@@ -43,14 +43,15 @@ class Source:
         return hiera.open_hierarchy(self.hiera_config, facts=facts, node=self.node or _own_name(facts))
 
     def resolve(self) -> Resolved:
-        """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says it."""
+        """Give the data; DataError when anything that is asked for it is wrong, or nothing says what to provision."""
         if self.data is not None:
-            return Resolved(_joined(_read_data(self.data), self.data), ())
+            return Resolved(_saying(_read_data(self.data), self.data), ())
+        assert self.hiera_config is not None
         hierarchy = self.hierarchy()
         found = [(key, hierarchy.find(key, default_merge="deep")) for key in [KEY, *hierarchy.keys(_PREFIX)]]
         pairs = [(key, each.value, each.mark) for key, each in found if each is not None]
         table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
-        return Resolved(_joined(table, self.hiera_config), tuple(hierarchy.warnings))
+        return Resolved(_saying(table, self.hiera_config), tuple(hierarchy.warnings))
 
     def _gather(self) -> Table:
         from runit_provision.hiera import read_facts
@@ -61,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """data: the `runit` hash. warnings: what was odd in the hierarchy, but no error."""
+    """data: `runit`, and `runit::KEY` where there are such. warnings: what was odd in the hierarchy, but no error."""
 
     data: Table
     warnings: tuple[Problem, ...]
@@ -90,25 +91,15 @@ def _read_data(path: Path) -> Table:
     return data
 
 
-def _joined(table: Table, file: Path | None) -> Table:
-    """Join `runit` and the keys of automatic binding's names (`runit::users`) into one hash."""
-    pairs = [(name.removeprefix(_PREFIX), name) for name in table if isinstance(name, str) and name.startswith(_PREFIX)]
-    base = table.get(KEY)
-    if base is None and not pairs:
+def _saying(table: Table, file: Path) -> Table:
+    """Give what belongs to us, which has to be there: a host is not to be emptied because a file was."""
+    ours = [key for key in table if key == KEY or (isinstance(key, str) and key.startswith(_PREFIX))]
+    if all(table[key] is None for key in ours):
         hint = f"the data's top key is `{KEY}:`, or its keys begin with `{_PREFIX}`"
         raise DataError(Problem("nothing says what to provision", Mark(str(file), 1, 1), key=KEY, hint=hint))
-    if base is not None and not isinstance(base, Table):
-        raise DataError(Problem("not a hash", table.marks.get(KEY), key=KEY))
-    joined = Table((base or {}).items(), marks=dict(base.marks) if base else {}, mark=base.mark if base else None)
-    twice = [(name, full) for name, full in pairs if name in joined]
-    if twice:
-        hint = "keep one of both"
-        raise DataError(*(Problem(f"given in `{KEY}` too", table.marks.get(full), key=full, hint=hint) for name, full in twice))
-    for name, full in pairs:
-        joined[name] = table[full]
-        if full in table.marks:
-            joined.marks[name] = table.marks[full]
-    return joined
+    return Table(
+        [(key, table[key]) for key in ours], marks={key: table.marks[key] for key in ours if key in table.marks}, mark=table.mark
+    )
 
 
 def _own_name(facts: Mapping[str, Any]) -> str:

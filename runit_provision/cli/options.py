@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from runit_provision.app.source import Source
+from runit_provision.app.target import Target
 
 _FILE = click.Path(path_type=Path)
 """A file that is read; that it is there is the reader's to say, with exit status 1: it is input, not usage."""
@@ -40,6 +41,25 @@ prefix = click.option(
     metavar="DIR",
     help="Where the runtime lives: its tools in DIR/bin.",
 )
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what is provisioned; it gets `target`."""
+
+    @click.option("--user", metavar="NAME", help="One user's tree alone; that user may do it without root.")
+    @root
+    @wraps(command)
+    def run(*, root: Path, user: str | None, **rest: Any) -> Any:
+        return command(target=Target(root=root, user=user), **rest)
+
+    return run
+
+
+def timeouts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `lock_timeout` and `timeout`, in seconds."""
+    lock = click.option("--lock-timeout", type=float, default=0.0, show_default=True, help="Seconds to wait for another apply.")
+    service = click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for services.")
+    return lock(service(command))
 
 
 class _Fact(click.ParamType[tuple[str, str]]):

@@ -36,6 +36,10 @@ class Output:
         """Print a line on standard error."""
         click.echo(f"warning: {problem}", err=True)
 
+    def complain(self, problem: object) -> None:
+        """Print what went wrong, a line on standard error."""
+        click.echo(str(problem), err=True)
+
     def json(self, value: Any) -> None:
         """Print one JSON value."""
         import json

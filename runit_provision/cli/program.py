@@ -8,6 +8,12 @@ import click
 
 _COMMANDS = {
     "lookup": "Show one resolved value; --explain shows every level that was asked.",
+    "render": "Show the tree that the data means, or write it into a folder.",
+    "plan": "Show what apply would do and why; writes nothing.",
+    "apply": "Make the host as the data says.",
+    "check": "Is the host as the data says? Read-only.",
+    "rollback": "Undo the last apply.",
+    "schema": "Print the JSON Schema of the data.",
     "runtime": "Install or remove the shipped runtime.",
     "init": "Let init start runsvdir at boot, and again when it dies.",
 }

@@ -116,9 +116,16 @@ def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
         return _take_back(manifest)
 
 
-def look_up(path: str) -> dict[str, str | None]:
-    """Tell where each tool is found on `path` (folders, colon-separated), or None."""
-    return {name: shutil.which(name, path=path) for name in TOOLS}
+def is_installed(*, prefix: Path, root: Path = Path("/")) -> bool:
+    """True when the runtime of this very version lies whole under `root`/`prefix`; reads only."""
+    place = folder_on_host(root, prefix)
+    link = place / _CURRENT
+    manifest = Manifest.read(place / _MANIFEST, place=place)
+    return (
+        link.is_symlink()
+        and _is_intact(manifest, os.readlink(link), _sources())
+        and all(manifest.holds(f"bin/{name}") for name in TOOLS)
+    )
 
 
 @contextmanager
@@ -163,17 +170,20 @@ def _choose_version(manifest: Manifest, sources: Mapping[str, bytes], interprete
         folder = f"{LIBRARY}/{version}/"
         if not (manifest.place / folder).exists():
             return version, False
-        ours = [path for path in manifest.digests if path.startswith(folder)]
-        laid = {path.removeprefix(folder) for path in ours if path.endswith(".py")}
-        compiled = any(path.endswith(f".cpython-{interpreter.version[0]}{interpreter.version[1]}.pyc") for path in ours)
-        if (
-            laid == set(sources)
-            and all(files.read(manifest.place / folder / path) == content for path, content in sources.items())
-            and all(manifest.holds(path) for path in ours)
-            and (compiled or not interpreter.compiler)
-        ):
+        bytecode = f".cpython-{interpreter.version[0]}{interpreter.version[1]}.pyc"
+        compiled = any(path.startswith(folder) and path.endswith(bytecode) for path in manifest.digests)
+        if _is_intact(manifest, version, sources) and (compiled or not interpreter.compiler):
             return version, True
     raise AssertionError("count never ends")
+
+
+def _is_intact(manifest: Manifest, version: str, sources: Mapping[str, bytes]) -> bool:
+    """True when the version's folder holds exactly `sources`, and all that was laid in it is as it was laid."""
+    folder = f"{LIBRARY}/{version}/"
+    ours = [path for path in manifest.digests if path.startswith(folder)]
+    laid = {path.removeprefix(folder) for path in ours if path.endswith(".py")}
+    same = all(files.read(manifest.place / folder / path) == content for path, content in sources.items())
+    return laid == set(sources) and same and all(manifest.holds(path) for path in ours)
 
 
 def _is_current(manifest: Manifest, version: str, launchers: Mapping[str, str]) -> bool:

@@ -21,10 +21,14 @@ class RuntimeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """prefix: where the shipped tools lie (PREFIX/bin). package_file: looked for in `filestore`, copied to `workspace`."""
+    """prefix: where the shipped tools lie (PREFIX/bin). package_file: looked for in `filestore`, copied to `workspace`.
+
+    said: the data names it, so that apply lays it; one that is only the default is looked for.
+    """
 
     kind: RuntimeKind
     prefix: str
+    said: bool = False
     package_file: str | None = None
     filestore: str | None = None
     workspace: str | None = None

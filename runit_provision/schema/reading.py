@@ -80,7 +80,7 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems) -
 
 def _runtime(spec: HostSpec) -> Runtime:
     kind = RuntimeKind(spec.runtime) if spec.runtime else RuntimeKind.PACKAGE_FILE if spec.package_file else RuntimeKind.SHIPPED
-    return Runtime(kind, spec.prefix, spec.package_file, spec.filestore, spec.workspace)
+    return Runtime(kind, spec.prefix, bool(spec.runtime), spec.package_file, spec.filestore, spec.workspace)
 
 
 def _user(name: str, spec: UserSpec, host: HostSpec, place: Place) -> tuple[User, Place]:

@@ -1,0 +1,40 @@
+"""What the data means on disk: looked up, read into types, rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from runit_provision.app.source import Source
+from runit_provision.errors import Problem
+from runit_provision.model.account import Account
+from runit_provision.model.host import Host
+from runit_provision.model.tree import RenderedTree
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """host: the data in types. tree: what it means on disk. warnings: what was odd, but no error."""
+
+    host: Host
+    tree: RenderedTree
+    warnings: tuple[Problem, ...]
+
+
+def desire(source: Source, accounts: Mapping[str, Account]) -> Desired:
+    """Go the pure part of the road; DataError with every problem of the data."""
+    from runit_provision.render import render
+    from runit_provision.schema import read_host
+
+    resolved = source.resolve()
+    host = read_host(resolved.data, accounts)
+    return Desired(host, render(host, templates()), resolved.warnings)
+
+
+@cache
+def templates() -> dict[str, str]:
+    """Give the text of every template that the package ships, by its name."""
+    folder = resources.files("runit_provision") / "share/templates"
+    return {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".j2")}

@@ -1,0 +1,113 @@
+"""Plan, check, apply, undo: the data on one side, the host on the other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runit_provision.app.desired import Desired, desire
+from runit_provision.app.source import Source
+from runit_provision.app.target import Target
+from runit_provision.errors import Problem
+from runit_provision.host import Machine
+from runit_provision.host.rooted import folder_on_host
+from runit_provision.model.host import Runtime, RuntimeKind
+from runit_provision.model.plan import Plan
+
+if TYPE_CHECKING:
+    from runit_provision.apply import Report
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+Progress = Callable[[int, int, str], None]
+"""Told how many steps are done, of how many, and which is next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """plan: what apply would do. runtime: the shipped runtime that the data names is to be laid first, under this prefix; or None."""
+
+    plan: Plan
+    runtime: str | None
+    warnings: tuple[Problem, ...]
+
+    @property
+    def empty(self) -> bool:
+        """True when the host is as the data says."""
+        return self.plan.empty and self.runtime is None
+
+
+def plan(source: Source, target: Target) -> Planned:
+    """Decide what apply would do; reads only. DataError and HostError with every problem."""
+    with Machine(target.root) as machine:
+        return _plan(desire(source, machine.accounts), machine, target)
+
+
+def apply(
+    source: Source,
+    target: Target,
+    *,
+    lock_timeout: float,
+    service_timeout: float,
+    announce: Callable[[Planned], None],
+    progress: Progress | None = None,
+) -> Report:
+    """Do what `announce` is told just before, and give what became of it.
+
+    lock_timeout: seconds to wait for another apply (then LockHeldError); service_timeout: seconds to wait for services.
+    """
+    from runit_provision import apply as execution
+    from runit_provision.host import package
+
+    with Machine(target.root) as machine:
+        desired = desire(source, machine.accounts)
+        with machine.lock(timeout=lock_timeout, command="apply"):
+            planned = _plan(desired, machine, target)
+            announce(planned)
+            if planned.runtime is not None:
+                package.install(prefix=Path(planned.runtime), root=target.root)
+            return execution.apply(planned.plan, machine, progress=progress, timeout=service_timeout)
+
+
+def rollback(target: Target, *, lock_timeout: float, service_timeout: float, progress: Progress | None = None) -> Report:
+    """Undo the last apply; HostError when there is none to undo."""
+    from runit_provision import apply as execution
+
+    with Machine(target.root) as machine, machine.lock(timeout=lock_timeout, command="rollback"):
+        return execution.rollback(machine, progress=progress, timeout=service_timeout)
+
+
+def _plan(desired: Desired, machine: Machine, target: Target) -> Planned:
+    from runit_provision.plan import decide
+
+    decided = decide(desired.tree, machine.observe(desired.tree, user=target.user))
+    runtime = desired.host.runtime
+    lays = runtime.kind is RuntimeKind.SHIPPED and runtime.said and target.user is None
+    missing = tuple(_missing_tools(runtime, target.root)) if desired.tree.services and not lays else ()
+    return Planned(decided, runtime.prefix if lays and not _is_laid(runtime, target.root) else None, (*desired.warnings, *missing))
+
+
+def _is_laid(runtime: Runtime, root: Path) -> bool:
+    from runit_provision.host import package
+
+    return package.is_installed(prefix=Path(runtime.prefix), root=root)
+
+
+def _missing_tools(runtime: Runtime, root: Path) -> Iterator[Problem]:
+    """Say which tools the scripts would not find."""
+    from runit_provision.host import package
+
+    match runtime.kind:
+        case RuntimeKind.SHIPPED:
+            folders, hint = f"{runtime.prefix}/bin", f"`runit-provision runtime install --prefix {runtime.prefix}`"
+        case RuntimeKind.PACKAGE | RuntimeKind.PACKAGE_FILE:
+            folders, hint = _SYSTEM_PATH, "install the distribution's runit"
+        case RuntimeKind.NONE:
+            return
+    path = ":".join(str(folder_on_host(root, folder)) for folder in folders.split(":"))
+    shipped_only = {"rsvlog", "nsvlog"} if runtime.kind is not RuntimeKind.SHIPPED else set()
+    missing = [name for name in package.TOOLS if name not in shipped_only and not shutil.which(name, path=path)]
+    if missing:
+        yield Problem(f"{', '.join(missing)} not found, which the services' scripts call", path=folders, hint=hint)

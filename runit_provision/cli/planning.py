@@ -1,0 +1,47 @@
+"""A plan on the screen; shared by `plan`, `check` and `apply`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runit_provision.cli import DONE, FAILED
+from runit_provision.cli.output import Format, Output
+
+if TYPE_CHECKING:
+    from runit_provision.app.provision import Planned
+    from runit_provision.apply import Report
+
+_COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta", "=": "bright_black"}
+
+
+def show_plan(planned: Planned, output: Output, *, diff: bool) -> None:
+    """Print every step with its reason, and the counts; warnings go to standard error."""
+    from runit_provision.plan import describe, to_json
+
+    for warning in planned.warnings:
+        output.warn(warning)
+    if output.form is Format.JSON:
+        value = to_json(planned.plan)
+        return output.json({**value, "empty": planned.empty, "runtime": planned.runtime})
+    if planned.runtime is not None:
+        output.line(f"+ {planned.runtime}/bin: the shipped runtime is to be installed", fg="green")
+    for line in describe(planned.plan, diff=diff):
+        _show_line(line, output)
+    return None
+
+
+def show_report(report: Report, output: Output) -> int:
+    """Print what was done, and on standard error what was not; give the exit status."""
+    if output.form is Format.JSON:
+        output.json(report.to_json())
+    else:
+        for line in report.lines():
+            output.line(line)
+    for problem in report.problems:
+        output.complain(problem)
+    return DONE if report.ok else FAILED
+
+
+def _show_line(line: str, output: Output) -> None:
+    color = _COLORS.get(line.strip()[:1]) if line[:1] in _COLORS or line.startswith("    ") else None
+    output.line(line, **({"fg": color} if color else {}))
