@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.model.data import Table
+from runit_provision.model.data import Sensitive, Table
 
 if TYPE_CHECKING:
     from runit_provision.hiera import Hierarchy
@@ -43,15 +43,15 @@ class Source:
         return hiera.open_hierarchy(self.hiera_config, facts=facts, node=self.node or _own_name(facts))
 
     def resolve(self) -> Resolved:
-        """Give the data; DataError when anything that is asked for it is wrong, or nothing says what to provision."""
+        """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says what to provision."""
         if self.data is not None:
-            return Resolved(_saying(_read_data(self.data), self.data), ())
+            return Resolved(_joined(_read_data(self.data), self.data), ())
         assert self.hiera_config is not None
         hierarchy = self.hierarchy()
         found = [(key, hierarchy.find(key, default_merge="deep")) for key in [KEY, *hierarchy.keys(_PREFIX)]]
         pairs = [(key, each.value, each.mark) for key, each in found if each is not None]
         table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
-        return Resolved(_saying(table, self.hiera_config), tuple(hierarchy.warnings))
+        return Resolved(_joined(table, self.hiera_config), tuple(hierarchy.warnings))
 
     def _gather(self) -> Table:
         from runit_provision.hiera import read_facts
@@ -62,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """data: `runit`, and `runit::KEY` where there are such. warnings: what was odd in the hierarchy, but no error."""
+    """data: the `runit` hash. warnings: what was odd in the hierarchy, but no error."""
 
     data: Table
     warnings: tuple[Problem, ...]
@@ -91,15 +91,29 @@ def _read_data(path: Path) -> Table:
     return data
 
 
-def _saying(table: Table, file: Path) -> Table:
-    """Give what belongs to us, which has to be there: a host is not to be emptied because a file was."""
-    ours = [key for key in table if key == KEY or (isinstance(key, str) and key.startswith(_PREFIX))]
-    if all(table[key] is None for key in ours):
+def _joined(table: Table, file: Path) -> Table:
+    """Join `runit` and the keys of automatic binding's names (`runit::users`) into one hash.
+
+    One of them has to be there: a host is not to be emptied because a file was.
+    """
+    base = table.get(KEY)
+    bound = {name: name.removeprefix(_PREFIX) for name in table if isinstance(name, str) and name.startswith(_PREFIX)}
+    if base is None and not bound:
         hint = f"the data's top key is `{KEY}:`, or its keys begin with `{_PREFIX}`"
         raise DataError(Problem("nothing says what to provision", Mark(str(file), 1, 1), key=KEY, hint=hint))
-    return Table(
-        [(key, table[key]) for key in ours], marks={key: table.marks[key] for key in ours if key in table.marks}, mark=table.mark
-    )
+    if isinstance(base, Sensitive):
+        base = base.unwrap()
+    if base is not None and not isinstance(base, Table):
+        raise DataError(Problem("has to be a hash", table.marks.get(KEY), key=KEY))
+    joined = Table(base.items(), marks=dict(base.marks), mark=base.mark) if base is not None else Table()
+    if twice := [full for full, name in bound.items() if name in joined]:
+        message, hint = f"given below `{KEY}` too", "keep one of both"
+        raise DataError(*(Problem(message, table.marks.get(full), key=full, hint=hint) for full in twice))
+    for full, name in bound.items():
+        joined[name] = table[full]
+        if full in table.marks:
+            joined.marks[name] = table.marks[full]
+    return joined
 
 
 def _own_name(facts: Mapping[str, Any]) -> str:
