@@ -27,6 +27,9 @@ def piece(text: bytes, start: int, *, size: int, maximum: int, limit: int) -> tu
 
 
 def oldest(names: Iterable[str], *, more_than: int) -> str | None:
-    """Give the oldest of the old files among `names` when there are `more_than` that many; what is (.t) or waits (.u) to be processed does not count."""
+    """Give the oldest of the old files among `names` when there are `more_than` that many.
+
+    What is being processed (.t) and what waits for it (.u) does not count.
+    """
     old = [name for name in names if is_old(name) and name[26] not in "tu"]
     return min(old) if len(old) > more_than else None
