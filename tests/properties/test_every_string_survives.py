@@ -28,10 +28,10 @@ odd_names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_chara
 )
 
 
-@pytest.fixture(params=["C runit", "the shipped runtime"])
-def tools(request: pytest.FixtureRequest, runtime: Path) -> str:
+@pytest.fixture
+def tools() -> str:
     """The folder of the chpst that runs in the scripts."""
-    return str(runtime) if request.param != "C runit" else str(Path(oracle.program("chpst", package="runit")).parent)
+    return str(Path(oracle.program("chpst", package="runit")).parent)
 
 
 def answer(arguments: list[str], env: dict[str, str], tools: str) -> tuple[list[bytes], dict[bytes, bytes]]:
@@ -70,7 +70,9 @@ def test_every_argument_arrives_byte_for_byte(tools: str, arguments: list[str]) 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(names, words, max_size=5), st.dictionaries(odd_names, words.map(lambda value: value.rstrip(" \t")), max_size=3))
-@example({"EMPTY": "", "BLANKS": "  ", "TAB": "x\t", "LINES": "one\ntwo\n", "ONLY_A_LINE": "\n", "BOTH": "a\n ", "QUOTES": "'\"$` "}, {})
+@example(
+    {"EMPTY": "", "BLANKS": "  ", "TAB": "x\t", "LINES": "one\ntwo\n", "ONLY_A_LINE": "\n", "BOTH": "a\n ", "QUOTES": "'\"$` "}, {}
+)
 def test_every_variable_arrives_byte_for_byte(tools: str, env: dict[str, str], odd: dict[str, str]) -> None:
     both = {**odd, **env}
     _, environ = answer(["x"], both, tools)
