@@ -1,0 +1,29 @@
+"""runsv DIR; runsv(8)."""
+
+from __future__ import annotations
+
+import os
+
+from ..shell import parents, runsv, state
+from ..wire import errors
+
+
+def main(argv: list[str]) -> int:
+    """Supervise one service; gives the exit status: 0 when it was told to exit, 111 when it cannot begin, 1 for wrong usage."""
+    if len(argv) != 2:
+        os.write(2, f"usage: {argv[0]} dir\n\n".encode())
+        return 1
+    path = argv[1]
+    parents.default_signals()
+    try:
+        name = runsv.enter(path)
+    except OSError as error:
+        reason = errors.text(error.errno or 0)
+        os.write(2, b"runsv %s: fatal: unable to change to directory: %s\n" % (os.fsencode(path), reason))
+        return runsv.EXIT_FATAL
+    try:
+        memory = state.open_state("services", name)
+    except OSError as error:
+        os.write(2, os.fsencode(f"runsv {path}: warning: nothing will outlive this process: {error}\n"))
+        memory = state.without_directory()
+    return runsv.supervise(path, memory)

@@ -1,0 +1,30 @@
+"""runsvdir [-P] DIR [LOG]; runsvdir(8)."""
+
+from __future__ import annotations
+
+import os
+
+from ..shell import parents, runsvdir, state
+
+USAGE = " [-P] dir"
+
+
+def main(argv: list[str]) -> int:
+    """Supervise DIR; gives the exit status: 0 after TERM, 111 after HUP, 100 when it cannot begin, 1 for wrong usage."""
+    arguments = argv[1:]
+    new_session = False
+    if arguments and arguments[0].startswith("-"):
+        new_session = arguments[0].startswith("-P")
+        if arguments[0][1:2] in {"P", "-"}:
+            arguments = arguments[1:]
+    if not arguments:
+        os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
+        return 1
+    parents.default_signals()
+    path = os.path.abspath(arguments[0])
+    try:
+        memory = state.open_state("trees", state.key(path))
+    except OSError as error:
+        os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: nothing will outlive this process: {error}\n"))
+        memory = state.without_directory()
+    return runsvdir.supervise(path, memory, new_session=new_session)

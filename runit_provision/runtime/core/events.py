@@ -1,0 +1,71 @@
+"""What happens to a service."""
+
+from __future__ import annotations
+
+
+class Event:
+    """Something that the shell saw."""
+
+    __slots__: tuple[str, ...] | str = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(repr(getattr(self, name)) for name in self.__slots__)})"
+
+
+class Begin(Event):
+    """The service is supervised from now on; or again, after its supervisor died."""
+
+    __slots__ = ()
+
+
+class Letter(Event):
+    """A character was written to `supervise/control` or `log/supervise/control`."""
+
+    __slots__ = ("letter", "part")
+
+    def __init__(self, part: int, letter: str) -> None:
+        self.part = part
+        self.letter = letter
+
+
+class Started(Event):
+    """What Spawn asked for exists, as process `pid`."""
+
+    __slots__ = ("part", "pid")
+
+    def __init__(self, part: int, pid: int) -> None:
+        self.part = part
+        self.pid = pid
+
+
+class Ended(Event):
+    """A process ended; status: as waitpid gives it, or UNKNOWN; finish: whether `./finish` is there."""
+
+    __slots__ = ("finish", "part", "status")
+
+    def __init__(self, part: int, status: int, *, finish: bool = False) -> None:
+        self.part = part
+        self.status = status
+        self.finish = finish
+
+
+class ScriptEnded(Event):
+    """`control/LETTER` exited; succeeded: with 0. A script that is not there counts as one that failed."""
+
+    __slots__ = ("succeeded",)
+
+    def __init__(self, *, succeeded: bool) -> None:
+        self.succeeded = succeeded
+
+
+class Due(Event):
+    """The time of an Arm has come."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: int) -> None:
+        self.part = part
+
+
+UNKNOWN = -1
+"""A wait status that nobody could learn, since the process had no parent of ours any more."""

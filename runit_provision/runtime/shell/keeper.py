@@ -1,0 +1,295 @@
+"""The keeper: parent of every service of a tree, child of the supervisor, and outliving it.
+
+It spawns, reaps and signals as it is told, writes down what it spawns (children.py), and decides nothing but this: when the supervisor
+goes without a word, a stand-in takes its place at once, forked from here, since the code is loaded; when a runsvdir comes, the stand-in
+yields. A supervisor that is a runsvdir itself is never sent away: the newcomer waits.
+"""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import os
+import time
+
+from ..wire import keeper as wire
+from ..wire import records
+from . import process
+from .channel import Channel
+from .children import Children
+from .loop import Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .state import State
+
+    StandIn = Callable[[State, _socket.socket], int]
+
+SOCKET = "socket"
+_BREATH = 1.0
+"""Seconds before the next stand-in, when one did not live as long."""
+
+
+class _Peer:
+    """A supervisor, or one that wants to be: what it brought along, until it is welcome."""
+
+    def __init__(self, sock: _socket.socket, keeper: _Keeper, *, stands_in: bool) -> None:
+        self.stands_in = stands_in
+        self.pid = 0
+        self.fds: list[int] = []
+        self._keeper = keeper
+        self.channel = Channel(sock, keeper.loop, size=wire.SIZE, received=self._received, closed=lambda: keeper.gone(self))
+
+    def send(self, record: wire.Record) -> None:
+        self.channel.send(wire.pack(record))
+
+    def _received(self, data: bytes, fds: list[int]) -> None:
+        self._keeper.received(self, wire.unpack(data), fds)
+
+
+class _Keeper:
+    def __init__(self, state: State, stand_in: StandIn) -> None:
+        self.loop = Loop(_report)
+        self._state = state
+        self._stand_in = stand_in
+        self._children = Children(state.table)
+        self._supervisor: _Peer | None = None
+        self._waiting: list[_Peer] = []
+        self._stood_in = 0.0
+        self._left = False
+        self._reaps = False
+        self._listener: _socket.socket | None = None
+        self.done = False
+
+    def begin(self, sock: _socket.socket) -> None:
+        for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGIO, _signal.SIGPIPE):
+            self.loop.on_signal(number, _nothing)
+        self.loop.on_signal(_signal.SIGCHLD, self._reap)
+        self._supervisor = _Peer(sock, self, stands_in=False)
+        if self._state.directory >= 0:
+            self._listener = listen(self._state, SOCKET)
+            self.loop.watch(self._listener.fileno(), self._accept)
+
+    def received(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
+        try:
+            self._obey(peer, record, fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def gone(self, peer: _Peer) -> None:
+        """A supervisor ended, or one that waited."""
+        if peer is not self._supervisor:
+            self._waiting = [other for other in self._waiting if other is not peer]
+            return
+        self._supervisor = None
+        if self._waiting:
+            self._welcome(self._waiting.pop(0))
+        elif self._left:
+            self._end_if_empty()
+        else:
+            # One that dies at once must not keep this process busy.
+            delay = max(0.0, self._stood_in + _BREATH - time.monotonic()) if peer.stands_in else 0.0
+            self.loop.after(delay, self._replace)
+
+    def _obey(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
+        match record.op:
+            case wire.HELLO:
+                peer.pid = record.value
+                peer.fds = [os.dup(fd) for fd in fds]
+                self._introduce(peer)
+            case _ if peer is not self._supervisor:
+                pass
+            case wire.SPAWN:
+                self._spawn(peer, record, fds)
+            case wire.SIGNAL:
+                self._children.signal(record.slot, record.key, record.value)
+            case wire.POOL:
+                self._pool(peer, record, fds)
+            case wire.LEAVE:
+                self._left = True
+                self._end_if_empty()
+            case _:
+                raise ValueError(f"no record for a keeper: {record.op}")
+
+    def _spawn(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
+        if record.flags & wire.NEW_SESSION and not self._reaps:
+            self._reaps = process.be_subreaper()
+        try:
+            child = self._children.spawn(record, fds)
+        except OSError as error:
+            number = error.errno or 0
+            peer.send(wire.Record(wire.FAILED, slot=record.slot, key=record.key, role=record.role, value=number))
+            return
+        written = child.process
+        peer.send(
+            wire.Record(wire.STARTED, slot=record.slot, key=record.key, role=written.role, value=written.pid, when=written.started)
+        )
+
+    def _pool(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
+        request = wire.Record(wire.SPAWN, slot=record.slot, key=records.POOL, role=wire.LOGGERS)
+        uid, gid, listener, journal = record.slot, record.value, fds[0], fds[1]
+        living = self._children.get(request.slot, request.key)
+        try:
+            child = living or self._children.fork(request, lambda: _be_pool(uid, gid, listener, journal))
+        except OSError as error:
+            peer.send(wire.Record(wire.FAILED, slot=uid, key=records.POOL, value=error.errno or 0))
+            return
+        peer.send(wire.Record(wire.STARTED, slot=uid, key=records.POOL, value=child.process.pid))
+
+    def _reap(self) -> None:
+        for child in self._children.reap():
+            written = child.process
+            if self._supervisor is not None:
+                self._supervisor.send(
+                    wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
+                )
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if self._left and not len(self._children):
+            self.done = True
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            fd, _address = self._listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            return
+        _Peer(_socket.socket(fileno=fd), self, stands_in=False)
+
+    def _introduce(self, peer: _Peer) -> None:
+        """A runsvdir asks for the tree."""
+        current = self._supervisor
+        if current is None:
+            self._welcome(peer)
+            return
+        self._waiting.append(peer)
+        if current.stands_in:
+            current.send(wire.Record(wire.YIELD))
+        else:
+            peer.send(wire.Record(wire.BUSY, value=current.pid))
+
+    def _welcome(self, peer: _Peer) -> None:
+        self._supervisor = peer
+        self._left = False
+        if len(peer.fds) == 4:
+            for number in range(3):
+                os.dup2(peer.fds[number], number)
+            _take_environment(peer.fds[3])
+        for fd in peer.fds:
+            os.close(fd)
+        peer.fds = []
+        for child in self._children.all():
+            written = child.process
+            peer.send(wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid))
+        peer.send(wire.Record(wire.WELCOME))
+
+    def _replace(self) -> None:
+        if self._supervisor is not None or self.done:
+            return
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        self._stood_in = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._become_stand_in(theirs)
+        theirs.close()
+        peer = _Peer(ours, self, stands_in=True)
+        peer.pid = pid
+        self._welcome(peer)
+
+    def _become_stand_in(self, sock: _socket.socket) -> None:
+        status = 111
+        try:
+            _signal.set_wakeup_fd(-1)
+            state = self._state
+            close_all_but(state.directory, state.lock, state.table, sock.fileno())
+            status = self._stand_in(state, sock)
+        except BaseException as error:
+            _report(f"stand-in: {type(error).__name__}: {error}")
+        finally:
+            os._exit(status)
+
+
+def run(state: State, sock: _socket.socket, stand_in: StandIn) -> None:
+    """Be the keeper of `state`'s tree, with the supervisor at the other end of `sock`, until all is over."""
+    _signal.set_wakeup_fd(-1)
+    for number in (_signal.SIGINT, _signal.SIGQUIT):
+        _signal.signal(number, _signal.SIG_DFL)
+    close_all_but(state.directory, state.lock, state.table, sock.fileno())
+    keeper = _Keeper(state, stand_in)
+    keeper.begin(sock)
+    while not keeper.done:
+        keeper.loop.run_once()
+
+
+def listen(state: State, name: str) -> _socket.socket:
+    """Give a listening socket in the state directory, where no other user can reach it."""
+    try:
+        os.unlink(name, dir_fd=state.directory)
+    except FileNotFoundError:
+        pass
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    sock.bind(address(state, name))
+    sock.listen(64)
+    sock.setblocking(False)
+    return sock
+
+
+def address(state: State, name: str) -> str:
+    """Give a socket's address in the state directory; its path may be longer than the 108 bytes that an address may have."""
+    return f"/proc/self/fd/{state.directory}/{name}"
+
+
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor from 3 on that is not in `kept`."""
+    previous = 2
+    for fd in sorted(fd for fd in kept if fd > 2):
+        os.closerange(previous + 1, fd)
+        previous = fd
+    os.closerange(previous + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _take_environment(memory: int) -> None:
+    """Let what is spawned from now on have the environment of the runsvdir that has come."""
+    size = os.fstat(memory).st_size
+    pairs = [entry.partition(b"=")[::2] for entry in os.pread(memory, size, 0).split(b"\0") if entry]
+    for name in list(os.environb):
+        del os.environb[name]
+    for name, value in pairs:
+        if name:
+            os.environb[name] = value
+
+
+def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
+    """Turn into the pool of loggers that writes as `uid`."""
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    close_all_but(listener, journal)
+    os.chdir("/")
+    if os.geteuid() == 0 and uid != 0:
+        _drop(uid, gid)
+    from . import pool  # type: ignore[attr-defined]
+
+    pool.main(listener, journal)
+
+
+def _drop(uid: int, gid: int) -> None:
+    import pwd
+
+    try:
+        os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+    except KeyError:
+        os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
+def _report(text: str) -> None:
+    os.write(2, f"runsvdir: keeper: {text}\n".encode())
+
+
+def _nothing() -> None:
+    """A signal that is not meant for the keeper."""

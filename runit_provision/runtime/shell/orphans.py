@@ -1,0 +1,84 @@
+"""Processes of ours whose parent died: watched by pidfd, which never means another process, until they end."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from ..wire import records
+from . import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .loop import Loop
+
+
+class Orphans:
+    """Live processes by (slot, key); `ended(slot, key, pid, status)` is called for each when it is over."""
+
+    def __init__(self, loop: Loop, ended: Callable[[int, int, int, int], None]) -> None:
+        self._loop = loop
+        self._ended = ended
+        self._known: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def examine(self, slot: int, key: int, written: records.Process) -> None:
+        """Find out what became of a process that was written down as LIVE and is nobody's child; correct `written`.
+
+        A pid that was given to another process since is told by its start time.
+        """
+        try:
+            pidfd = os.pidfd_open(written.pid)
+        except OSError:
+            written.life, written.status = records.ENDED, process.UNKNOWN
+            return
+        if process.starttime(written.pid) != written.starttime:
+            os.close(pidfd)
+            written.life, written.status = records.ENDED, process.UNKNOWN
+            return
+        # Also one that has ended already: its pidfd is readable at once, and then somebody has reaped it or we will.
+        self._known[slot, key] = (written.pid, pidfd)
+        self._loop.watch(pidfd, lambda: self._readable(slot, key))
+
+    def signal(self, slot: int, key: int, number: int) -> bool:
+        """Send a signal; False when there is no such orphan."""
+        known = self._known.get((slot, key))
+        if known is None:
+            return False
+        try:
+            _signal.pidfd_send_signal(known[1], number)
+        except ProcessLookupError:
+            pass
+        return True
+
+    def reap(self) -> None:
+        """Take leave of children that ended; call it on SIGCHLD. As a subreaper we get strangers' too."""
+        by_pid = {pid: name for name, (pid, _pidfd) in self._known.items()}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in by_pid:
+                self._gone(*by_pid.pop(pid), status)
+
+    def _readable(self, slot: int, key: int) -> None:
+        self.reap()
+        known = self._known.get((slot, key))
+        if known is None:
+            return
+        pid, pidfd = known
+        # Not our child: its reaper may not have come yet, then the zombie tells.
+        status = process.exit_status(pidfd)
+        if status == process.UNKNOWN:
+            status = process.zombie_status(pid)
+        self._gone(slot, key, status)
+
+    def _gone(self, slot: int, key: int, status: int) -> None:
+        pid, pidfd = self._known.pop((slot, key))
+        self._loop.forget(pidfd)
+        os.close(pidfd)
+        self._ended(slot, key, pid, status)

@@ -1,0 +1,191 @@
+"""Who makes a supervisor's processes: a keeper at the other end of a socket, or, in a runsv of its own, the supervisor itself."""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import os
+import time
+
+from ..wire import keeper as wire
+from . import keeper
+from .channel import Channel, received_fds
+from .children import Children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from .keeper import StandIn
+    from .loop import Loop
+    from .state import State
+
+    class Parent(Protocol):
+        """What a supervisor asks of its processes' parent. Answers come back as records, STARTED, FAILED and ENDED."""
+
+        def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
+            """Ask for a process."""
+
+        def signal(self, slot: int, key: int, number: int) -> None:
+            """Ask for a signal to a process."""
+
+        def leave(self) -> None:
+            """Say that every service is gone."""
+
+        def children(self) -> set[tuple[int, int]]:
+            """Give (slot, key) of what is this parent's child, and not an orphan of one before."""
+
+
+_AGAIN_SECONDS = 0.05
+
+
+class Own:
+    """The supervisor is the parent: `runsv DIR` on its own is one process."""
+
+    def __init__(self, state: State, loop: Loop, received: Callable[[wire.Record], None]) -> None:
+        self._children = Children(state.table)
+        self._loop = loop
+        self._received = received
+
+    def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
+        try:
+            written = self._children.spawn(request, list(fds)).process
+        except OSError as error:
+            answer = wire.Record(wire.FAILED, slot=request.slot, key=request.key, role=request.role, value=error.errno or 0)
+        else:
+            answer = wire.Record(
+                wire.STARTED, slot=request.slot, key=request.key, role=written.role, value=written.pid, when=written.started
+            )
+        # Not at once: the service that asked is still being moved.
+        self._loop.soon(lambda: self._received(answer))
+
+    def signal(self, slot: int, key: int, number: int) -> None:
+        self._children.signal(slot, key, number)
+
+    def leave(self) -> None:
+        pass
+
+    def children(self) -> set[tuple[int, int]]:
+        return {(child.slot, child.key) for child in self._children.all()}
+
+    def reap(self) -> None:
+        """Tell of every child that ended; call it on SIGCHLD."""
+        for child in self._children.reap():
+            written = child.process
+            self._received(
+                wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
+            )
+
+
+class Kept:
+    """A keeper is the parent; `lost` is called when it is gone."""
+
+    def __init__(
+        self,
+        sock: _socket.socket,
+        children: set[tuple[int, int]],
+        loop: Loop,
+        *,
+        received: Callable[[wire.Record], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._children = children
+        self._received = received
+        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost)
+
+    def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
+        self._channel.send(wire.pack(request), fds)
+
+    def signal(self, slot: int, key: int, number: int) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
+
+    def leave(self) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
+
+    def children(self) -> set[tuple[int, int]]:
+        return self._children
+
+    def _record(self, data: bytes, fds: list[int]) -> None:
+        for fd in fds:
+            os.close(fd)
+        record = wire.unpack(data)
+        if record.op == wire.STARTED:
+            self._children.add((record.slot, record.key))
+        elif record.op == wire.ENDED:
+            self._children.discard((record.slot, record.key))
+        self._received(record)
+
+
+def fork_keeper(state: State, stand_in: StandIn) -> _socket.socket:
+    """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        try:
+            # Our ends of what this process watches are closed there, by number.
+            keeper.run(state, theirs, stand_in)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours
+
+
+def greet(sock: _socket.socket, busy: Callable[[int], None]) -> set[tuple[int, int]] | None:
+    """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead."""
+    children = set()
+    while True:
+        try:
+            data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 256)
+        except ConnectionResetError:
+            return None
+        for fd in received_fds(ancillary):
+            os.close(fd)
+        if not data:
+            return None
+        record = wire.unpack(data)
+        if record.op == wire.CHILD:
+            children.add((record.slot, record.key))
+        elif record.op == wire.BUSY:
+            busy(record.value)
+        elif record.op == wire.WELCOME:
+            return children
+
+
+def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, set[tuple[int, int]]] | None:
+    """Give the connection to the keeper that the tree has, once it is ours; None when there is none, and the lock is ours instead."""
+    while not state.try_lock():
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        try:
+            sock.connect(keeper.address(state, keeper.SOCKET))
+        except OSError:
+            # Between two keepers: whoever has the lock is about to start one, or to end.
+            sock.close()
+            time.sleep(_AGAIN_SECONDS)
+            continue
+        _say_hello(sock)
+        children = greet(sock, busy)
+        if children is not None:
+            return sock, children
+        sock.close()
+    return None
+
+
+def _say_hello(sock: _socket.socket) -> None:
+    """Bring along what services get: stdin, stdout, stderr and the environment."""
+    import struct
+
+    memory = os.memfd_create("environment", os.MFD_CLOEXEC)
+    os.write(memory, b"\0".join(name + b"=" + value for name, value in os.environb.items()))
+    fds = struct.pack("4i", 0, 1, 2, memory)
+    hello = wire.pack(wire.Record(wire.HELLO, value=os.getpid()))
+    try:
+        sock.sendmsg([hello], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)], _socket.MSG_NOSIGNAL)
+    except OSError:
+        pass
+    os.close(memory)
+
+
+def default_signals() -> None:
+    """Undo what Python does to signals: what nobody catches has its default action, as in any program."""
+    for number in (_signal.SIGINT, _signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)

@@ -1,0 +1,84 @@
+"""What the kernel tells about a process: when it started, how it ended, and a handle that never means another one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+UNKNOWN: Final = -1
+
+# struct pidfd_info, PIDFD_GET_INFO and PIDFD_INFO_EXIT of linux/pidfd.h (Linux 6.15).
+_INFO = struct.Struct("<QQ11Ii")
+_INFO_EXIT = 1 << 3
+_GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
+
+
+def boot_id() -> bytes:
+    """Give this boot's identity, 36 characters; empty where the kernel does not tell."""
+    return _read("/proc/sys/kernel/random/boot_id")[:36]
+
+
+def starttime(pid: int) -> int:
+    """Give when `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when there is no such process."""
+    fields = _stat(pid)
+    return int(fields[19]) if len(fields) > 19 else 0
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether `pid` ended and nobody has asked how."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] in {b"Z", b"X"}
+
+
+def zombie_status(pid: int) -> int:
+    """Give the wait status of a zombie (field 52 of /proc/PID/stat), or UNKNOWN."""
+    fields = _stat(pid)
+    return int(fields[49]) if len(fields) > 49 and fields[0] == b"Z" else UNKNOWN
+
+
+def exit_status(pidfd: int) -> int:
+    """Give the wait status of an ended process by its pidfd, also when another one reaped it; UNKNOWN before Linux 6.15."""
+    buffer = bytearray(_INFO.size)
+    buffer[:8] = _INFO_EXIT.to_bytes(8, "little")
+    try:
+        fcntl.ioctl(pidfd, _GET_INFO, buffer)
+    except OSError:
+        return UNKNOWN
+    values = _INFO.unpack(buffer)
+    return int(values[13]) if values[0] & _INFO_EXIT else UNKNOWN
+
+
+def be_subreaper() -> bool:
+    """Become the one to whom descendants go whose parent died (prctl(2), PR_SET_CHILD_SUBREAPER); whether it worked.
+
+    The only call for which there is no module but ctypes, which takes longer to import than the rest of the start: call it late.
+    """
+    try:
+        import ctypes
+
+        return bool(ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0)
+    except (ImportError, OSError, AttributeError):
+        return False
+
+
+def _stat(pid: int) -> list[bytes]:
+    # The name in parentheses may hold anything, parentheses and blanks too.
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _read(path: str) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 4096)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)

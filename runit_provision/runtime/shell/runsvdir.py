@@ -1,0 +1,280 @@
+"""runsvdir(8): every directory beneath one is a service; and the stand-in that takes its place when it dies.
+
+TERM leaves: the keeper puts a stand-in here, and services stay supervised until the next runsvdir comes. HUP ends: every service is
+told to exit, and when all are gone, or killed after a set time, runsvdir exits 111.
+"""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import os
+import time
+
+from ..core.events import Letter
+from ..core.service import MAIN
+from ..wire import keeper as wire
+from . import parents, process, scan
+from .files import RefusedError
+from .loop import Loop
+from .tree import Tree, report_to_stderr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .state import State
+    from .supervised import Supervised
+
+POLL_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+"""Before a service is taken again that exited, or could not be taken: as long as runsvdir waits."""
+SETTLE_SECONDS = 0.004
+"""Between two looks at a directory that is being filled."""
+HUP_SECONDS = 60.0
+"""For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
+KILL_SECONDS = 5.0
+IDLE_SECONDS = 0.3
+"""After the start, before what is needed only when the keeper dies is loaded."""
+EXIT_HUP = 111
+
+
+class _Supervisor:
+    """What runsvdir and the stand-in share: a tree, a keeper that may die, and the end by HUP."""
+
+    def __init__(self, state: State, *, new_session: bool, report: Callable[[str], None]) -> None:
+        self.loop = Loop(report)
+        self.state = state
+        self.report = report
+        self.status: int | None = None
+        self.ending = False
+        self.tree = Tree(state, self.loop, report, new_session=new_session)
+        self.tree.gone = self.gone
+        self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
+        self.loop.on_signal(_signal.SIGHUP, self.end)
+
+    def connect(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
+        """Work through the keeper at the other end of `sock`."""
+        self.tree.parent = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost)
+
+    def run(self) -> int:
+        """Go on until there is an exit status."""
+        self.loop.run_soon()
+        while self.status is None:
+            self.loop.run_once()
+        return self.status
+
+    def gone(self, _service: Supervised) -> None:
+        """A service has exited."""
+        if self.ending and not len(self.tree):
+            self._finish()
+
+    def end(self) -> None:
+        """Take every service down in order, and exit 111 when all are gone."""
+        if self.ending:
+            return
+        self.ending = True
+        for service in self.tree.services():
+            service.leaving = True
+            service.tell(Letter(MAIN, "x"))
+        if not len(self.tree):
+            self._finish()
+        self.loop.after(_hup_seconds(), self._kill)
+
+    def _kill(self) -> None:
+        names = ", ".join(os.fsdecode(service.identity.name) for service in self.tree.services())
+        if names:
+            self.report(f"warning: still there, sending KILL: {names}")
+        self.tree.kill_all()
+        self.loop.after(KILL_SECONDS, self._finish)
+
+    def _finish(self) -> None:
+        self.tree.parent.leave()
+        self.status = EXIT_HUP
+
+    def _received(self, record: wire.Record) -> None:
+        if record.op == wire.YIELD:
+            self.status = 0
+        else:
+            self.tree.received(record)
+
+    def _keeper_lost(self) -> None:
+        self.report("warning: the keeper is gone, starting another; its services go on")
+        sock = parents.fork_keeper(self.state, stand_in)
+        self.connect(sock, set())
+        self.tree.orphans.reap()
+        self.tree.parent_lost()
+
+
+class Runsvdir(_Supervisor):
+    """The supervisor that init starts."""
+
+    def __init__(self, path: str, state: State, *, new_session: bool, report: Callable[[str], None]) -> None:
+        super().__init__(state, new_session=new_session, report=report)
+        self._path = path
+        self._services: dict[tuple[int, int], Supervised] = {}
+        self._settling: dict[tuple[int, int], int] = {}
+        self._refused: dict[tuple[int, int], str] = {}
+        self._looking = False
+        self._first = True
+        self._watch = scan.Watch(path)
+        self.loop.on_signal(_signal.SIGTERM, self._leave)
+        self.loop.on_signal(_signal.SIGIO, self.changed)
+
+    def begin(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
+        """Take over what lives, then look what else there is."""
+        self.connect(sock, children)
+        self.tree.taken = self._taken
+        self.tree.recover()
+        for service in self.tree.services():
+            self._taken(service)
+        self.loop.soon(self.changed)
+        self.loop.after(IDLE_SECONDS, _prepare_for_orphans)
+
+    def _taken(self, service: Supervised) -> None:
+        self._services[service.identity.dev, service.identity.ino] = service
+        self._look_soon()
+
+    def changed(self) -> None:
+        """Something changed in the directory, or on the way to it."""
+        # Watched before it is looked at: what comes in between is seen twice, not missed.
+        self._watch.renew()
+        self._look()
+        if self._watch.polls:
+            self._look_in(POLL_SECONDS)
+
+    def gone(self, service: Supervised) -> None:
+        identity = (service.identity.dev, service.identity.ino)
+        if self._services.get(identity) is service:
+            del self._services[identity]
+        if not self.ending:
+            if service.leaving:
+                self._look_soon()
+            else:
+                self._look_in(AGAIN_SECONDS)
+        super().gone(service)
+
+    def _leave(self) -> None:
+        if not len(self.tree):
+            self.tree.parent.leave()
+        self.status = 0
+
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self.loop.soon(self._look)
+
+    def _look_in(self, seconds: float) -> None:
+        self.loop.after(seconds, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        if self.ending:
+            return
+        try:
+            found = scan.look(self._path, time.time_ns())
+        except OSError as error:
+            self.report(f"runsvdir {self._path}: warning: unable to open directory: {error.strerror}")
+            self._look_in(AGAIN_SECONDS)
+            return
+        wanted = {entry.identity for entry in found}
+        for identity, service in list(self._services.items()):
+            if identity not in wanted and not service.leaving:
+                service.leaving = True
+                service.tell(Letter(MAIN, "x"))
+        for entry in found:
+            if entry.identity not in self._services and not self.tree.holds(entry.identity):
+                self._consider(entry)
+        self._first = False
+
+    def _consider(self, entry: scan.Found) -> None:
+        """Take a new service, or wait until whoever is making it is done."""
+        if not (self._first or entry.complete or self._is_settled(entry)):
+            self._settling[entry.identity] = entry.changed
+            self._look_in(SETTLE_SECONDS)
+            return
+        self._settling.pop(entry.identity, None)
+        try:
+            service = self.tree.add(f"{self._path}/{entry.name}", entry.name)
+        except (RefusedError, OSError) as refusal:
+            self._refuse(entry, str(refusal))
+        else:
+            self._refused.pop(entry.identity, None)
+            if service.directory >= 0:
+                self._services[entry.identity] = service
+
+    def _is_settled(self, entry: scan.Found) -> bool:
+        same = self._settling.get(entry.identity) == entry.changed
+        return same and os.access(f"{self._path}/{entry.name}/run", os.X_OK)
+
+    def _refuse(self, entry: scan.Found, reason: str) -> None:
+        if self._refused.get(entry.identity) != reason:
+            self._refused[entry.identity] = reason
+            self.report(f"runsv {entry.name}: fatal: {reason}")
+        self._look_in(AGAIN_SECONDS)
+
+
+class StandIn(_Supervisor):
+    """Supervises what is known, and scans nothing, until a runsvdir comes."""
+
+    def __init__(self, state: State, *, report: Callable[[str], None]) -> None:
+        super().__init__(state, new_session=False, report=report)
+        self.loop.on_signal(_signal.SIGTERM, _nothing)
+
+    def begin(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
+        """Go on where the one before was killed."""
+        self.connect(sock, children)
+        self.tree.recover()
+        if not len(self.tree):
+            self._finish()
+
+    def gone(self, service: Supervised) -> None:
+        super().gone(service)
+        if not len(self.tree):
+            self._finish()
+
+
+def stand_in(state: State, sock: _socket.socket) -> int:
+    """Be the stand-in of the tree of `state`; `sock` leads to the keeper, whose fork this process is. Gives the exit status."""
+    greeting = parents.greet(sock, _nobody)
+    if greeting is None:
+        return 1
+    standing = StandIn(state, report=report_to_stderr("runsvdir: stand-in"))
+    standing.begin(sock, greeting)
+    return standing.run()
+
+
+def supervise(path: str, state: State, *, new_session: bool) -> int:
+    """Be runsvdir for the directory `path` (absolute); gives the exit status."""
+    report = report_to_stderr("runsvdir")
+
+    def busy(pid: int) -> None:
+        report(f"runsvdir {path}: warning: already supervised by process {pid}; waiting for it to end")
+
+    found = parents.find_keeper(state, busy)
+    if found is None:
+        state.prepare()
+        found = (parents.fork_keeper(state, stand_in), set())
+    supervisor = Runsvdir(path, state, new_session=new_session, report=report)
+    supervisor.begin(*found)
+    return supervisor.run()
+
+
+def _hup_seconds() -> float:
+    try:
+        return float(os.environ.get("RUNSVDIR_HUP_SECONDS", HUP_SECONDS))
+    except ValueError:
+        return HUP_SECONDS
+
+
+def _prepare_for_orphans() -> None:
+    # Exit statuses stay exact when the keeper dies.
+    process.be_subreaper()
+
+
+def _nobody(_pid: int) -> None:
+    """A stand-in is asked for by the keeper: nobody else is there."""
+
+
+def _nothing() -> None:
+    """TERM asks a runsvdir to leave its services to a stand-in: this is it."""

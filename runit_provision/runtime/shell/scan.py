@@ -1,0 +1,131 @@
+"""Which directories are services: runsvdir's look at its directory, at once when something changes there.
+
+The standard library has no inotify, but dnotify (fcntl(2), F_NOTIFY) tells that a directory changed; which is all that is needed, since
+a look costs little. It says nothing of a link on the way to the directory that is replaced (runsvchdir), so the directory of every such
+link is watched too. Where a filesystem has no events (other hosts change it), a look every five seconds, as runsvdir has it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+
+_EVENTS = fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT
+_SILENT = ("nfs", "cifs", "smb3", "9p", "fuse", "ceph", "afs", "virtiofs", "glusterfs", "lustre", "vboxsf")
+_LINKS_MAX = 40
+BUILDING_NS = 1_000_000_000
+"""A directory that is being filled where it stands is waited for this long, in nanoseconds: as long as runsvdir waits at least."""
+
+
+class Found:
+    """A directory that should be supervised.
+
+    complete: it was moved or linked here, or nothing was added for a while; changed: its mtime in nanoseconds, for who looks twice.
+    """
+
+    __slots__ = ("changed", "complete", "identity", "name")
+
+    def __init__(self, name: str, entry: os.stat_result, *, complete: bool) -> None:
+        self.name = name
+        self.identity = (entry.st_dev, entry.st_ino)
+        self.changed = entry.st_mtime_ns
+        self.complete = complete
+
+
+class Watch:
+    """The directories whose changes bring SIGIO."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fds: list[int] = []
+        self.polls = False
+
+    def renew(self) -> None:
+        """Watch what `path` leads to now; `polls` tells whether somebody must look by the clock all the same."""
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = []
+        self.polls = False
+        for directory in _way(self._path):
+            try:
+                fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                self.polls = True
+                continue
+            self._fds.append(fd)
+            try:
+                fcntl.fcntl(fd, fcntl.F_NOTIFY, _EVENTS)
+            except OSError:
+                self.polls = True
+            if _is_silent(os.fstat(fd).st_dev):
+                self.polls = True
+
+
+def look(path: str, now_ns: int) -> list[Found]:
+    """Give every service in the directory `path`; OSError when it cannot be read. Names that begin with a dot are none."""
+    found = []
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in sorted(os.listdir(directory)):
+            if name.startswith("."):
+                continue
+            try:
+                entry = os.stat(name, dir_fd=directory)
+            except OSError:
+                continue
+            if stat.S_ISDIR(entry.st_mode):
+                found.append(Found(name, entry, complete=_is_complete(directory, name, entry, now_ns)))
+    finally:
+        os.close(directory)
+    return found
+
+
+def _is_complete(directory: int, name: str, entry: os.stat_result, now_ns: int) -> bool:
+    if not 0 <= now_ns - entry.st_mtime_ns < BUILDING_NS:
+        return True
+    # Whoever makes a link or moves a directory has finished it: moving changes ctime and not mtime.
+    if entry.st_ctime_ns != entry.st_mtime_ns:
+        return True
+    return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+
+
+def _way(path: str) -> list[str]:
+    """Give the directory that `path` leads to, and each directory in which a link stands that leads there."""
+    found = []
+    rest = os.path.abspath(path)
+    walked = "/"
+    todo = [piece for piece in rest.split("/") if piece]
+    for _ in range(_LINKS_MAX * 8):
+        if not todo:
+            break
+        piece = todo.pop(0)
+        if piece == "..":
+            walked = os.path.dirname(walked)
+            continue
+        step = os.path.join(walked, piece)
+        try:
+            target = os.readlink(step)
+        except OSError:
+            walked = step
+            continue
+        if walked not in found:
+            found.append(walked)
+        if target.startswith("/"):
+            walked = "/"
+        todo = [part for part in target.split("/") if part not in {"", "."}] + todo
+    return [*found, walked]
+
+
+def _is_silent(dev: int) -> bool:
+    """Whether the filesystem on `dev` is one that others change without our kernel knowing."""
+    number = f"{os.major(dev)}:{os.minor(dev)}"
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            for line in mounts:
+                fields, _, rest = line.partition(" - ")
+                if fields.split()[2] == number:
+                    return rest.split()[0].startswith(_SILENT)
+    except (OSError, IndexError):
+        pass
+    return False

@@ -1,0 +1,105 @@
+"""The private state directory of a tree: records, sockets and locks, where no other user can forge them.
+
+    STATE/trees/KEY/    lock  records  socket  stderr  pool-UID  pool-UID.journal
+
+STATE is $RUNIT_PROVISION_STATE, else /run/runit-provision for root, else $XDG_RUNTIME_DIR/runit-provision or
+~/.local/state/runit-provision. KEY is the directory's name as the supervisor was called with it, made absolute: not its inode, since
+a run level is switched by replacing a link on the way.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from ..wire import records
+from . import process
+
+_NAME_MAX = 200
+
+
+class State:
+    """An open state directory. `path` is empty and `directory` -1 when there is none: then nothing outlives the supervisor."""
+
+    def __init__(self, path: str, *, directory: int, lock: int, table: int) -> None:
+        self.path = path
+        self.directory = directory
+        self.lock = lock
+        self.table = table
+
+    def try_lock(self) -> bool:
+        """Become the one who may start a keeper; the keeper inherits the lock. False while another tree's processes hold it."""
+        if self.lock < 0:
+            return True
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def prepare(self) -> None:
+        """Void the table if it is of another boot or version. Only for who has the lock."""
+        boot = process.boot_id()
+        if not records.is_of_boot(os.pread(self.table, records.SIZE, 0), boot):
+            os.ftruncate(self.table, 0)
+            os.pwrite(self.table, records.pack_header(boot), 0)
+
+    def slots(self) -> list[tuple[int, bytes]]:
+        """Give each used slot's number and bytes."""
+        data = b""
+        while piece := os.pread(self.table, 1 << 20, len(data)):
+            data += piece
+        count = len(data) // records.SIZE
+        found = [(slot, data[slot * records.SIZE : (slot + 1) * records.SIZE]) for slot in range(1, count)]
+        return [(slot, content) for slot, content in found if records.unpack_identity(content) is not None]
+
+
+def base() -> str:
+    """Give STATE for this process's user."""
+    environ = os.environ
+    if environ.get("RUNIT_PROVISION_STATE"):
+        return os.path.abspath(environ["RUNIT_PROVISION_STATE"])
+    if os.geteuid() == 0:
+        return "/run/runit-provision"
+    if environ.get("XDG_RUNTIME_DIR"):
+        return environ["XDG_RUNTIME_DIR"] + "/runit-provision"
+    home = environ.get("HOME")
+    if not home:
+        import pwd
+
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    return home + "/.local/state/runit-provision"
+
+
+def key(path: str) -> str:
+    """Give the name that stands for an absolute `path`; short enough for a file's name, and different for different paths."""
+    name = path.replace("%", "%25").replace("+", "%2B").strip("/").replace("/", "+") or "+"
+    if len(os.fsencode(name)) <= _NAME_MAX:
+        return name
+    import binascii
+
+    whole = os.fsencode(name)
+    return f"{len(whole)}+{binascii.crc32(whole):08x}+{binascii.crc32(whole[::-1]):08x}+{os.fsdecode(whole[-100:])}"
+
+
+def open_state(kind: str, name: str) -> State:
+    """Open, and create if need be, STATE/KIND/NAME; OSError when that is impossible or not private.
+
+    kind: `trees` for runsvdir's, `services` for a runsv of its own.
+    """
+    top = base()
+    os.makedirs(top, mode=0o700, exist_ok=True)
+    found = os.lstat(top)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077 or found.st_mode & 0o170000 != 0o040000:
+        raise PermissionError(1, "is not a private directory of this user", top)
+    path = f"{top}/{kind}/{name}"
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    table = os.open("records", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    return State(path, directory=directory, lock=lock, table=table)
+
+
+def without_directory() -> State:
+    """Give a state that nothing outlives, for a host where no private directory can be had."""
+    return State("", directory=-1, lock=-1, table=os.memfd_create("records", os.MFD_CLOEXEC))

@@ -1,0 +1,298 @@
+"""One service: its life (core.service) joined to its directory, its record and its processes."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..core import recovery
+from ..core.actions import Action, Arm, CloseLog, Exit, Publish, Script, Signal, Spawn
+from ..core.events import Begin, Due, Ended, Event, Letter, ScriptEnded, Started
+from ..core.service import LOG, MAIN, Part, Service, arguments_of, step
+from ..wire import keeper, records
+from ..wire.status import RUN, WANT_DOWN, WANT_UP
+from .files import RefusedError, Supervise
+from .loop import EPOLLIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .tree import Tree
+
+_RETRY_SECONDS = 5.0
+
+
+class Supervised:
+    """A service directory that this process supervises. Errors of its own stay its own."""
+
+    __slots__ = (
+        "_dirty",
+        "_masked",
+        "_saved",
+        "_scripting",
+        "_started",
+        "directory",
+        "files",
+        "identity",
+        "leaving",
+        "log_files",
+        "pooled",
+        "service",
+        "slot",
+        "tree",
+    )
+
+    def __init__(self, tree: Tree, directory: int, identity: records.Identity) -> None:
+        """Take the service whose directory is open; RefusedError when it cannot be. Nothing runs until `begin` or `resume`."""
+        self.tree = tree
+        self.directory = directory
+        self.identity = identity
+        self.slot = 0
+        self.leaving = False
+        self.pooled: int | None = None
+        self._dirty: set[int] = set()
+        self._masked = False
+        self._saved = b""
+        self._started = [0, 0, 0]
+        self._scripting = 0
+        self.files = Supervise(directory, "")
+        self.log_files: Supervise | None = None
+        try:
+            if self._has_log():
+                self.log_files = Supervise(directory, "log/")
+        except BaseException:
+            self.files.close()
+            raise
+        now = time.time_ns()
+        log_want = self._first_want("log/down") if self.log_files is not None else None
+        self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
+
+    def begin(self, slot: int) -> None:
+        """Start a service that was not known before, in a free slot."""
+        self.slot = slot
+        os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(slot))
+        self._open()
+        self.tell(Begin())
+
+    def resume(self, slot: int, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
+        """Go on with a service whose supervisor died; started: of the processes as they were found, scripting: of the script."""
+        self.slot = slot
+        self._scripting = scripting
+        self.service = found.service
+        self._started = started
+        # A log/ that came or went meanwhile counts from the next start on.
+        if found.service.log is None and self.log_files is not None:
+            self.service.log = Part(LOG, now=time.time_ns(), want=self._first_want("log/down"))
+        elif self.log_files is None:
+            self.service.log = None
+        if self.service.closing and self.log_files is not None:
+            self.log_files.close_pipe()
+        self._open()
+        self.tell(Begin())
+        for part, status in found.ended:
+            self.tell(self._ended_event(part, status))
+        if found.script_succeeded is not None:
+            self.tell(ScriptEnded(succeeded=found.script_succeeded))
+
+    def tell(self, event: Event) -> None:
+        """Let `event` move the service, and do what follows from it."""
+        self._perform(step(self.service, event, time.time_ns()))
+
+    def started(self, key: int, pid: int, when: int) -> None:
+        """The keeper made the process that was asked for."""
+        if key == records.SCRIPT:
+            self._scripting = when
+        else:
+            self._started[key] = when
+            self.tell(Started(key, pid))
+
+    def ended(self, key: int, pid: int, status: int) -> None:
+        """A process ended, and nobody but us will act on it."""
+        if key == records.SCRIPT:
+            self._started[key] = self._scripting
+            self.tell(ScriptEnded(succeeded=status == 0))
+        elif pid == self.service.part(key).pid:
+            self.tell(self._ended_event(key, status))
+
+    def failed(self, key: int, reason: bytes) -> None:
+        """No process could be made: as runsv, try again later."""
+        self.warn(f"unable to fork, sleeping: {reason.decode()}")
+        if key == records.SCRIPT:
+            self.tell(ScriptEnded(succeeded=False))
+        else:
+            self.tree.loop.after(_RETRY_SECONDS, lambda: self._again(key))
+
+    def reconcile(self, key: int, found: records.Process) -> None:
+        """Believe what was found out about a process after its parent died, instead of what that has not told."""
+        if key == records.SCRIPT:
+            if self.service.script and (found.life != records.LIVE or found.started == self._started[key]):
+                self.ended(key, found.pid, found.status if found.started != self._started[key] else 1)
+            return
+        if key == LOG and self.service.log is None:
+            return
+        part = self.service.part(key)
+        if part.spawning:
+            if found.started == self._started[key]:
+                self._spawn(key, part.state, arguments_of(part))
+                return
+            self.started(key, found.pid, found.started)
+        if part.pid and found.life == records.ENDED:
+            self.ended(key, part.pid, found.status)
+
+    def known(self) -> list[tuple[int, int]]:
+        """Give (key, pid) of the processes that this service believes to live."""
+        parts = [self.service.main] + ([self.service.log] if self.service.log is not None else [])
+        return [(part.number, part.pid) for part in parts if part.pid]
+
+    def warn(self, text: str) -> None:
+        """Say something about this service as runsv says it."""
+        self.tree.report(f"runsv {os.fsdecode(self.identity.name)}: warning: {text}")
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        for files in (self.files, self.log_files):
+            if files is not None:
+                self.tree.loop.forget(files.control)
+                files.close()
+        if self.directory >= 0:
+            os.close(self.directory)
+            self.directory = -1
+
+    def _open(self) -> None:
+        """Publish first, then let `sv` in: an open `ok` vouches for the status."""
+        self._publish_all()
+        self.files.open_ok()
+        self.tree.loop.watch(self.files.control, lambda: self._letters(MAIN, self.files.control))
+        log = self.log_files
+        if log is not None:
+            log.open_ok()
+            self.tree.loop.watch(log.control, lambda: self._letters(LOG, log.control))
+
+    def _has_log(self) -> bool:
+        try:
+            found = os.stat("log", dir_fd=self.directory)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self.warn(f"unable to stat() ./log: {error.strerror}")
+            return False
+        if found.st_mode & 0o170000 == 0o040000:
+            return True
+        self.warn("./log: not a directory.")
+        return False
+
+    def _first_want(self, path: str) -> int:
+        try:
+            os.stat(path, dir_fd=self.directory)
+        except OSError:
+            return WANT_UP
+        return WANT_DOWN
+
+    def _letters(self, part: int, fd: int) -> None:
+        # One at a time: what a control script keeps waiting stays in the FIFO.
+        while not self._masked and self.directory >= 0:
+            try:
+                letter = os.read(fd, 1)
+            except BlockingIOError:
+                return
+            if not letter:
+                return
+            self.tell(Letter(part, letter.decode("latin-1")))
+
+    def _ended_event(self, part: int, status: int) -> Ended:
+        finish = part == MAIN and self.service.main.state == RUN and self._is_readable("finish")
+        return Ended(part, status, finish=finish)
+
+    def _is_readable(self, path: str) -> bool:
+        return os.access(path, os.R_OK, dir_fd=self.directory, effective_ids=True)
+
+    def _perform(self, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            if self.directory < 0:
+                return
+            match action:
+                case Spawn(part, role, arguments):
+                    self._spawn(part, role, arguments)
+                case Publish(part):
+                    self._dirty.add(part)
+                    self.tree.unpublished(self)
+                case Signal(part, number):
+                    self.tree.signal(self, part, number)
+                case Script(letter):
+                    self._script(letter)
+                case Arm(part, delay):
+                    self.tree.loop.after(delay / 1e9, lambda part=part: self._due(part))  # type: ignore[misc]
+                case CloseLog():
+                    self.tree.close_log(self)
+                case Exit():
+                    self.flush()
+                    self.tree.exited(self)
+                    return
+                case _:
+                    raise ValueError(f"no action of a service: {action!r}")
+        self._mask()
+        self._save()
+
+    def _due(self, part: int) -> None:
+        if self.directory >= 0:
+            self.tell(Due(part))
+
+    def _spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
+        kind = keeper.LOG_RUN if part == LOG else keeper.RUN if role == RUN else keeper.FINISH
+        self.tree.spawn(self, part, kind, arguments)
+
+    def _script(self, letter: str) -> None:
+        path = f"control/{letter}"
+        try:
+            executable = os.stat(path, dir_fd=self.directory).st_mode & 0o100
+        except FileNotFoundError:
+            executable = 0
+        except OSError as error:
+            self.warn(f"unable to stat {path}: {error.strerror}")
+            executable = 0
+        if executable:
+            self.tree.spawn(self, records.SCRIPT, keeper.CONTROL, (letter,))
+        else:
+            self.tell(ScriptEnded(succeeded=False))
+
+    def _again(self, key: int) -> None:
+        part = self.service.part(key)
+        if self.directory >= 0 and part.spawning:
+            self._spawn(key, part.state, arguments_of(part))
+
+    def _mask(self) -> None:
+        busy = bool(self.service.script)
+        if busy != self._masked and self.directory >= 0:
+            self._masked = busy
+            self.tree.loop.mind(self.files.control, 0 if busy else EPOLLIN)
+
+    def _save(self) -> None:
+        if self.slot == 0 or self.directory < 0:
+            return
+        started = (self._started[0], self._started[1], self._started[2])
+        packed = records.pack_intent(recovery.intent_of(self.service, started=started))
+        if packed != self._saved:
+            os.pwrite(self.tree.table, packed, records.offset(self.slot) + records.INTENT_AT)
+            self._saved = packed
+
+    def flush(self) -> None:
+        """Write the status of what changed; what cannot be written is tried again later."""
+        if self.directory < 0:
+            return
+        failed = set()
+        for number in sorted(self._dirty):
+            files = self.files if number == MAIN else self.log_files
+            if files is None:
+                continue
+            try:
+                files.publish(self.service.part(number).status())
+            except RefusedError as refusal:
+                if not self.leaving:
+                    self.warn(str(refusal))
+                    failed.add(number)
+        self._dirty = failed
+        if failed:
+            self.tree.loop.after(_RETRY_SECONDS, self.flush)
+
+    def _publish_all(self) -> None:
+        self._dirty.update((MAIN, LOG) if self.service.log is not None else (MAIN,))
+        self.flush()

@@ -1,0 +1,114 @@
+"""What supervisor and keeper say to each other: one fixed-size record per message, over a SEQPACKET socket.
+
+A supervisor that connects says HELLO and waits for WELCOME; the keeper sends YIELD to the stand-in that it had put in its place, or
+BUSY to the newcomer while a true runsvdir is there. Then CHILD for every process that lives, WELCOME, and events as they happen.
+"""
+
+from __future__ import annotations
+
+import struct
+
+# The supervisor says:
+HELLO = 1
+"""value: its pid; descriptors: stdin, stdout, stderr for what is spawned from now on, and a memory file with its environment."""
+SPAWN = 2
+"""slot, key, role, flags, arguments, name; descriptors: the service directory, and the FIFO to its log where there is one."""
+SIGNAL = 3
+"""slot, key; value: signal number."""
+POOL = 4
+"""slot: uid; value: gid; descriptors: a listening socket, the journal."""
+LEAVE = 5
+"""Every service is gone: exit when no child is left."""
+
+# The keeper says:
+CHILD = 17
+"""slot, key, role; value: pid. In the greeting."""
+WELCOME = 18
+BUSY = 19
+"""value: the pid of the supervisor that is there."""
+YIELD = 20
+"""To a stand-in: end, another takes over."""
+STARTED = 21
+"""slot, key, role; value: pid; when: Unix time in nanoseconds."""
+ENDED = 22
+"""slot, key, role; value: wait status; when: the pid."""
+FAILED = 23
+"""slot, key, role; value: errno: no process could be made; ask again later."""
+
+# What a process runs (`role`).
+RUN = 1
+FINISH = 2
+LOG_RUN = 3
+CONTROL = 4
+LOGGERS = 5
+
+NEW_SESSION = 1
+"""flags: as runsvdir -P has it."""
+
+_RECORD = struct.Struct("<BBBBIiqHH24s256s")
+SIZE = _RECORD.size
+
+
+class Record:
+    """One message; arguments: what follows the program's name, or the letter of a control script; name: the service's, for errors."""
+
+    __slots__ = ("arguments", "flags", "key", "name", "op", "role", "slot", "value", "when")
+
+    def __init__(
+        self,
+        op: int,
+        *,
+        slot: int = 0,
+        key: int = 0,
+        role: int = 0,
+        flags: int = 0,
+        value: int = 0,
+        when: int = 0,
+        arguments: tuple[str, ...] = (),
+        name: bytes = b"",
+    ) -> None:
+        self.op = op
+        self.slot = slot
+        self.key = key
+        self.role = role
+        self.flags = flags
+        self.value = value
+        self.when = when
+        self.arguments = arguments
+        self.name = name
+
+
+def pack(record: Record) -> bytes:
+    """Give the SIZE bytes of `record`."""
+    arguments = " ".join(record.arguments).encode()
+    return _RECORD.pack(
+        record.op,
+        record.key,
+        record.role,
+        record.flags,
+        record.slot,
+        record.value,
+        record.when,
+        len(arguments),
+        len(record.name),
+        arguments,
+        record.name,
+    )
+
+
+def unpack(data: bytes) -> Record:
+    """Read SIZE bytes; ValueError when there are fewer or more."""
+    if len(data) != SIZE:
+        raise ValueError(f"a keeper record has {SIZE} bytes, not {len(data)}")
+    op, key, role, flags, slot, value, when, length, name_length, arguments, name = _RECORD.unpack(data)
+    return Record(
+        op,
+        slot=slot,
+        key=key,
+        role=role,
+        flags=flags,
+        value=value,
+        when=when,
+        arguments=tuple(arguments[:length].decode().split()),
+        name=name[:name_length],
+    )

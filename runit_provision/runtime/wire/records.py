@@ -1,0 +1,203 @@
+"""The supervisor's memory outside of its own: one table of fixed-size slots per tree, in the tree's private state directory.
+
+    slot 0       magic, boot id: after a boot no process is left, and the table is void
+    slot 1...    identity (device, inode, name, path) | intent, written by the supervisor | three processes, written by their parent
+
+Every piece is written by one pwrite, and each has one writer, so a reader after a SIGKILL finds the old or the new one. Who compares
+them can tell what happened since the supervisor's last word: a process whose `started` is not the one that the intent names was
+started, and one that ended while the intent names its pid ended, without the supervisor having acted on it.
+"""
+
+from __future__ import annotations
+
+import struct
+
+SIZE = 1024
+MAGIC = b"rprov-1\n"
+INTENT_AT = 800
+PROCESSES_AT = 912
+PATH_MAX = 512
+
+# The processes of a slot.
+MAIN = 0
+LOG = 1
+SCRIPT = 2
+POOL = 3
+"""Not in a service's slot: a pool is known by its uid, and to its keeper only."""
+
+# A process's `life`.
+NEVER = 0
+LIVE = 1
+ENDED = 2
+
+_HEADER = struct.Struct("<8s36s")
+_IDENTITY = struct.Struct("<B7xQQHH4x256s512s")
+_PART = struct.Struct("<BBBBBBBxqqii")
+_INTENT = struct.Struct("<BBBB4xq")
+_PROCESS = struct.Struct("<iBBxxQqi4x")
+PROCESS_SIZE = _PROCESS.size
+
+
+class Identity:
+    """Which directory a slot is about: its device and inode, its name in the tree, and where it was found."""
+
+    __slots__ = ("dev", "ino", "name", "path")
+
+    def __init__(self, *, dev: int, ino: int, name: bytes, path: bytes) -> None:
+        self.dev = dev
+        self.ino = ino
+        self.name = name
+        self.path = path
+
+
+class PartIntent:
+    """What the supervisor last knew of a part: core.service.Part's fields, and `started` of the process that `pid` names (or named)."""
+
+    __slots__ = ("damped", "ended", "got_term", "owed", "paused", "pid", "since", "spawning", "started", "state", "want")
+
+    def __init__(  # noqa: PLR0913
+        self,
+        *,
+        want: int,
+        state: int,
+        paused: bool,
+        got_term: bool,
+        damped: bool,
+        owed: bool,
+        spawning: bool,
+        since: int,
+        started: int,
+        pid: int,
+        ended: int,
+    ) -> None:
+        self.want = want
+        self.state = state
+        self.paused = paused
+        self.got_term = got_term
+        self.damped = damped
+        self.owed = owed
+        self.spawning = spawning
+        self.since = since
+        self.started = started
+        self.pid = pid
+        self.ended = ended
+
+
+class Intent:
+    """What the supervisor last wanted of a service.
+
+    script: the letter of the control script that runs, or empty; scripted: `started` of the last one that ended.
+    """
+
+    __slots__ = ("closing", "log", "main", "script", "scripted", "then")
+
+    def __init__(self, *, main: PartIntent, log: PartIntent | None, script: str, then: int, scripted: int, closing: bool) -> None:
+        self.main = main
+        self.log = log
+        self.script = script
+        self.then = then
+        self.scripted = scripted
+        self.closing = closing
+
+
+class Process:
+    """The last process of a slot's MAIN, LOG or SCRIPT.
+
+    role: what it runs, as in the spawn request; starttime: in clock ticks, as /proc/PID/stat has it; started: Unix time in nanoseconds,
+    which also tells one process of a slot from the next; status: its wait status once `life` is ENDED.
+    """
+
+    __slots__ = ("life", "pid", "role", "started", "starttime", "status")
+
+    def __init__(
+        self, *, pid: int = 0, role: int = 0, life: int = NEVER, starttime: int = 0, started: int = 0, status: int = 0
+    ) -> None:
+        self.pid = pid
+        self.role = role
+        self.life = life
+        self.starttime = starttime
+        self.started = started
+        self.status = status
+
+
+def offset(slot: int) -> int:
+    """Give where `slot` begins in the table, in bytes."""
+    return slot * SIZE
+
+
+def process_offset(slot: int, key: int) -> int:
+    """Give where the process `key` (MAIN, LOG, SCRIPT) of `slot` stands in the table, in bytes."""
+    return slot * SIZE + PROCESSES_AT + key * PROCESS_SIZE
+
+
+def pack_header(boot_id: bytes) -> bytes:
+    """Give slot 0 for this boot; `boot_id`: the 36 characters of /proc/sys/kernel/random/boot_id."""
+    return _HEADER.pack(MAGIC, boot_id).ljust(SIZE, b"\0")
+
+
+def is_of_boot(header: bytes, boot_id: bytes) -> bool:
+    """Whether `header`, slot 0 of a table, was written by this version since the boot `boot_id`."""
+    return len(header) == SIZE and _HEADER.unpack_from(header) == (MAGIC, boot_id)
+
+
+def pack_slot(identity: Identity) -> bytes:
+    """Give a whole slot for a service whose processes are none yet."""
+    path = identity.path if len(identity.path) <= PATH_MAX else b""
+    packed = _IDENTITY.pack(1, identity.dev, identity.ino, len(identity.name), len(path), identity.name, path)
+    return packed.ljust(SIZE, b"\0")
+
+
+def pack_intent(intent: Intent) -> bytes:
+    """Give what belongs at INTENT_AT of a slot."""
+    script = ord(intent.script) if intent.script else 0
+    head = _INTENT.pack(script, intent.then, intent.closing, intent.log is not None, intent.scripted)
+    return head + _pack_part(intent.main) + (_pack_part(intent.log) if intent.log is not None else b"")
+
+
+def pack_process(process: Process) -> bytes:
+    """Give the PROCESS_SIZE bytes that belong at process_offset."""
+    return _PROCESS.pack(process.pid, process.role, process.life, process.starttime, process.started, process.status)
+
+
+def unpack_identity(slot: bytes) -> Identity | None:
+    """Read who a slot of SIZE bytes is about; None when it is free."""
+    used, dev, ino, name_length, path_length, name, path = _IDENTITY.unpack_from(slot)
+    return Identity(dev=dev, ino=ino, name=name[:name_length], path=path[:path_length]) if used else None
+
+
+def unpack_intent(slot: bytes) -> Intent | None:
+    """Read the supervisor's half of a slot of SIZE bytes; None when it had not got to write any."""
+    script, then, closing, has_log, scripted = _INTENT.unpack_from(slot, INTENT_AT)
+    main = _unpack_part(slot, INTENT_AT + _INTENT.size)
+    log = _unpack_part(slot, INTENT_AT + _INTENT.size + _PART.size) if has_log else None
+    if main.since == 0:
+        return None
+    return Intent(main=main, log=log, script=chr(script) if script else "", then=then, scripted=scripted, closing=bool(closing))
+
+
+def unpack_process(slot: bytes, key: int) -> Process:
+    """Read the process MAIN, LOG or SCRIPT of a slot of SIZE bytes."""
+    pid, role, life, starttime, started, status = _PROCESS.unpack_from(slot, PROCESSES_AT + key * PROCESS_SIZE)
+    return Process(pid=pid, role=role, life=life, starttime=starttime, started=started, status=status)
+
+
+def _pack_part(part: PartIntent) -> bytes:
+    flags = (part.paused, part.got_term, part.damped, part.owed, part.spawning)
+    return _PART.pack(part.want, part.state, *flags, part.since, part.started, part.pid, part.ended)
+
+
+def _unpack_part(slot: bytes, at: int) -> PartIntent:
+    want, state, paused, got_term, damped, owed, spawning, since, started, pid, ended = _PART.unpack_from(slot, at)
+    return PartIntent(
+        want=want,
+        state=state,
+        paused=bool(paused),
+        got_term=bool(got_term),
+        damped=bool(damped),
+        owed=bool(owed),
+        spawning=bool(spawning),
+        since=since,
+        started=started,
+        pid=pid,
+        ended=ended,
+    )

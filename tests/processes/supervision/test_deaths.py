@@ -1,0 +1,124 @@
+"""Supervisor and keeper may be killed at any time: services run on, with their pids, and are adopted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import supervision
+from support.supervision import Tree, pid_of, service, stat, tree
+from support.waiting import until
+
+SLEEPER = "exec sleep 1000"
+RECORDER = 'exec sh -c \'while IFS= read -r line; do printf "%s\\n" "$line" >>../lines; done\''
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Path:
+    folder = tmp_path / "services"
+    folder.mkdir()
+    for name in ("one", "two"):
+        service(folder / name, SLEEPER)
+    service(folder / "logged", "echo begun\nexec sleep 1000", log=RECORDER)
+    return folder
+
+
+def started(running: Tree) -> dict[str, int]:
+    running.start()
+    folders = [running.services / name for name in ("one", "two", "logged", "logged/log")]
+    until(lambda: all(pid_of(folder) for folder in folders), what="all services run")
+    return {str(folder): pid_of(folder) for folder in folders}
+
+
+def is_unchanged(pids: dict[str, int]) -> bool:
+    return all(pid_of(Path(folder)) == pid and supervision.is_alive(pid) for folder, pid in pids.items())
+
+
+def answers(folder: Path, runtime: Path) -> bool:
+    done = subprocess.run(["sv", "status", str(folder)], capture_output=True, check=False)
+    return done.returncode == 0 and done.stdout.startswith(b"run:")
+
+
+def sleepers(running: Tree) -> int:
+    return running.commands().count("sleep 1000")
+
+
+def test_when_the_supervisor_is_killed_a_stand_in_supervises_at_once(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        running.kill()
+        until(lambda: answers(services / "one", runtime), what="sv is answered")
+        assert is_unchanged(pids)
+        supervision.letter(services / "one", "t")
+        until(lambda: pid_of(services / "one") not in {0, pids[str(services / "one")]}, what="it was started again")
+        assert sleepers(running) == 3
+
+
+def test_the_next_runsvdir_takes_over_from_the_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        for _ in range(3):
+            running.kill()
+            running.start()
+        until(lambda: len(running.supervisors()) == 2 and answers(services / "logged", runtime), what="runsvdir and its keeper")
+        assert is_unchanged(pids)
+        assert sleepers(running) == 3
+
+
+def test_when_the_keeper_is_killed_the_supervisor_goes_on_with_another(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        keeper = running.keeper()
+        subprocess.run(["kill", "-KILL", str(keeper)], check=True)
+        until(lambda: len(running.supervisors()) == 2 and running.keeper() != keeper, what="another keeper")
+        assert is_unchanged(pids)
+        subprocess.run(["kill", "-KILL", str(pids[str(services / "two")])], check=True)
+        until(lambda: pid_of(services / "two") not in {0, pids[str(services / "two")]}, what="an orphan's end is noticed")
+        assert sleepers(running) == 3
+
+
+def test_when_both_are_killed_the_next_runsvdir_adopts(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        subprocess.run(["kill", "-KILL", str(running.keeper()), str(running.pid)], check=True)
+        running.kill()
+        running.start()
+        until(lambda: answers(services / "logged", runtime), what="sv is answered")
+        assert is_unchanged(pids)
+        assert sleepers(running) == 3
+
+
+def test_term_leaves_services_to_a_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        assert running.kill(signal.SIGTERM) == 0
+        until(lambda: answers(services / "one", runtime), what="sv is answered")
+        assert is_unchanged(pids)
+        running.start()
+        until(lambda: len(running.supervisors()) == 2 and answers(services / "one", runtime), what="the next runsvdir has them")
+        assert is_unchanged(pids)
+
+
+def test_hup_ends_everything_and_then_exits_111(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        started(running)
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="nothing is left")
+        assert stat(services / "one") == "down"
+
+
+def test_no_log_line_is_lost_when_the_supervisor_is_killed(runtime: Path, tmp_path: Path) -> None:
+    services = tmp_path / "services"
+    counter = 'i=0; while [ $i -lt 3000 ]; do echo "$i"; i=$((i+1)); done; exec sleep 1000'
+    service(services / "counter", counter, log=RECORDER)
+    lines = services / "counter" / "lines"
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        for number in (100, 700, 1500):
+            until(lambda number=number: lines.exists() and len(lines.read_text().split()) > number)  # type: ignore[misc]
+            running.kill()
+            running.start()
+        until(lambda: len(lines.read_text().split()) >= 3000, what="all lines are there")
+        assert lines.read_text().split() == [str(number) for number in range(3000)]

@@ -1,0 +1,203 @@
+"""A supervised tree for a test, ours or C runit's, that surely ends with the test, and everything below it too.
+
+with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+    running.start()
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.waiting import until
+
+MARK = "RUNIT_PROVISION_TEST_TREE"
+
+
+class Tree:
+    """A runsvdir over `services`; every process below it carries a mark in its environment, by which it is found at the end.
+
+    stderr: the file where the supervisor's and the services' stderr goes.
+    """
+
+    def __init__(self, program: Path | str, services: Path, state: Path, arguments: tuple[str, ...] = ()) -> None:
+        self.program = str(program)
+        self.services = services
+        self.state = state
+        self.arguments = arguments
+        self.stderr = state.with_name(f"{state.name}.stderr")
+        self.mark = uuid.uuid4().hex
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's pid."""
+        assert self.process is not None
+        return self.process.pid
+
+    def environment(self) -> dict[str, str]:
+        """What the supervisor is started with."""
+        tools = str(Path(self.program).parent)
+        path = f"{tools}:{os.environ['PATH']}"
+        return {**os.environ, MARK: self.mark, "RUNIT_PROVISION_STATE": str(self.state), "PATH": path}
+
+    def start(self) -> None:
+        """Start the supervisor, or the next one after it was killed."""
+        arguments = [self.program, *self.arguments, str(self.services)]
+        with self.stderr.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                arguments, env=self.environment(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
+            )
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Send the supervisor a signal and wait for its end; give its exit status as subprocess does."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def processes(self) -> list[int]:
+        """Give the pids of all that belong to this tree: supervisor, keeper, services and what they started."""
+        needle = f"{MARK}={self.mark}".encode()
+        return [pid for pid in _pids() if needle in _read(pid, "environ").split(b"\0")]
+
+    def commands(self) -> list[str]:
+        """Give what runs in this tree, as ps would show it, sorted."""
+        return sorted(_read(pid, "cmdline").replace(b"\0", b" ").decode().strip() for pid in self.processes())
+
+    def keeper(self) -> int:
+        """Give the pid of the keeper: the one that looks like its supervisor and is not."""
+        tool = Path(self.program).name
+        alike = [pid for pid in self.processes() if f"/{tool}\0".encode() in _read(pid, "cmdline") and pid != self._supervisor()]
+        parents = [pid for pid in alike if _parent(pid) not in alike]
+        assert len(parents) == 1, f"not one keeper: {parents} of {alike}"
+        return parents[0]
+
+    def _supervisor(self) -> int:
+        return self.process.pid if self.process is not None and self.process.poll() is None else 0
+
+    def supervisors(self) -> list[int]:
+        """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
+        tool = f"/{Path(self.program).name}\0".encode()
+        return [pid for pid in self.processes() if tool in _read(pid, "cmdline")]
+
+    def end(self) -> None:
+        """End all of it. Children are killed after their parents, until there is none left."""
+
+        def none_left() -> bool:
+            left = self.processes()
+            for pid in sorted(left, key=lambda pid: pid not in self.supervisors()):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            if self.process is not None:
+                self.process.poll()
+            return not [pid for pid in self.processes() if not _is_zombie(pid)]
+
+        until(none_left, what="every process of the tree is gone")
+        if self.process is not None:
+            self.process.wait(30)
+
+
+@contextmanager
+def tree(program: Path | str, services: Path, state: Path, *arguments: str) -> Iterator[Tree]:
+    """Give a tree that is not started yet, and end it whatever happens. `state`: a path for its private state; need not exist."""
+    running = Tree(program, services, state, arguments)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+def service(directory: Path, run: str, *, log: str | None = None, **files: str) -> Path:
+    """Write a service directory with executable scripts (`run`, `finish`, `control__t` for control/t, ...); give its path.
+
+    `run` and `log` are shell lines after #!/bin/sh.
+    """
+    directory.mkdir(parents=True)
+    script(directory / "run", run)
+    if log is not None:
+        (directory / "log").mkdir()
+        script(directory / "log" / "run", log)
+    for name, text in files.items():
+        path = directory / name.replace("__", "/")
+        path.parent.mkdir(exist_ok=True)
+        script(path, text)
+    return directory
+
+
+def script(path: Path, text: str) -> None:
+    """Write an executable shell script."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def status(directory: Path) -> bytes:
+    """Give supervise/status of a service (or log) directory; empty when there is none."""
+    try:
+        return (directory / "supervise" / "status").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def stat(directory: Path) -> str:
+    """Give supervise/stat without its newline; empty when there is none."""
+    try:
+        return (directory / "supervise" / "stat").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def pid_of(directory: Path) -> int:
+    """Give the pid in supervise/pid; 0 for none."""
+    try:
+        return int((directory / "supervise" / "pid").read_text() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def letter(directory: Path, letters: str) -> None:
+    """Write to supervise/control as any program may; waits until somebody reads it."""
+
+    def written() -> bool:
+        try:
+            fd = os.open(directory / "supervise" / "control", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            os.write(fd, letters.encode())
+        finally:
+            os.close(fd)
+        return True
+
+    until(written, what=f"somebody reads {directory}/supervise/control")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this pid runs (a zombie does not)."""
+    return bool(_read(pid, "stat")) and not _is_zombie(pid)
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def _parent(pid: int) -> int:
+    return int(_read(pid, "stat").rpartition(b")")[2].split()[1])
+
+
+def _is_zombie(pid: int) -> bool:
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return not fields or fields[0] in {b"Z", b"X"}
