@@ -14,8 +14,9 @@ BARE = """__main__ _abc _codecs _frozen_importlib _frozen_importlib_external _im
 codecs encodings encodings.aliases encodings.utf_8 io marshal posix sys time zipimport __future__"""
 PACKAGES = "runit_provision runit_provision.runtime runit_provision.runtime.cli runit_provision.runtime.core \
 runit_provision.runtime.shell runit_provision.runtime.wire"
-SV = "cli.sv core.options core.sv shell.client wire.status wire.tai"
-WAIT = "shell.client_wait shell.client_check"
+SV = "cli.sv core.options core.sv shell.client shell.console wire.status wire.tai"
+WAIT = "shell.client_wait shell.client_check shell.environment"
+CHPST = "cli.chpst core.chpst core.options shell.chpst shell.console shell.environment"
 
 
 def modules(tool: str) -> set[str]:
@@ -28,7 +29,11 @@ def modules(tool: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("tool", "own", "library"),
-    [("cli.sv", SV, ""), ("shell.client_wait", f"{SV} {WAIT}".replace("cli.sv ", "").replace("core.options ", ""), "fcntl")],
+    [
+        ("cli.sv", SV, ""),
+        ("cli.chpst", CHPST, ""),
+        ("shell.client_wait", f"{SV} {WAIT}".replace("cli.sv ", "").replace("core.options ", ""), "fcntl"),
+    ],
 )
 def test_a_tool_imports_these_modules_and_no_other(tool: str, own: str, library: str) -> None:
     allowed = {*BARE.split(), *PACKAGES.split(), *library.split(), *(f"runit_provision.runtime.{name}" for name in own.split())}

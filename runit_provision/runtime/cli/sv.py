@@ -7,7 +7,8 @@ from time import time_ns
 
 from ..core import sv
 from ..core.options import OptionError, Options, leading_number
-from ..shell.client import Client, encode, end_on_interrupt, write
+from ..shell.client import Client
+from ..shell.console import encode, end_on_interrupt, write
 
 _USAGE = b" [-v] [-w sec] command service ..."
 _USAGE_INIT_SCRIPT = b" [-w sec] command"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import posix
 from _signal import SIGINT, SIGPIPE, SIGXFSZ
 
+from . import environment
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client import Client
@@ -45,7 +47,7 @@ def _run(client: Client, name: bytes, path: bytes) -> None:
         posix.chdir(path)
         _become_owner()
         posix.close(1)
-        posix.execve(b"./check", [b"./check"], posix.environ)
+        posix.execve(b"./check", [b"./check"], environment.inherited())
     except OSError as error:
         client.complain(b"unable to run", name + b"/check", error.errno)
         posix._exit(0)

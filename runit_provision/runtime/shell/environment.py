@@ -1,0 +1,26 @@
+"""The environment that this process was given, before the interpreter added to it."""
+
+from __future__ import annotations
+
+import posix
+
+
+def inherited() -> dict[bytes, bytes]:
+    """Give the variables of execve(2), the first of those that stand there twice.
+
+    posix.environ has an LC_CTYPE more: python sets it when it starts in the C locale (PEP 538). Without /proc that one is given too.
+    """
+    try:
+        descriptor = posix.open(b"/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return dict(posix.environ)
+    content = b""
+    while chunk := posix.read(descriptor, 131072):
+        content += chunk
+    posix.close(descriptor)
+    variables: dict[bytes, bytes] = {}
+    for entry in content.split(b"\0"):
+        name, equals, value = entry.partition(b"=")
+        if name and equals:
+            variables.setdefault(name, value)
+    return variables
