@@ -130,7 +130,9 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
             else:
                 requests.append(("unlink", (step.path,)))
             answers = _do(machine, realm, step, requests, outcome, told)
-            if answers and answers[-1]:
+            if answers and answers[-1] and any(path.startswith(f"{step.path}/") for path in outcome.failed):
+                outcome.fail(step)
+            elif answers and answers[-1]:
                 names = ", ".join(answers[-1][:3])
                 outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
 

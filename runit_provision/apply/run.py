@@ -66,6 +66,9 @@ def _plan_rollback(machine: Machine) -> tuple[Plan, Journal]:
 def rollback(machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
     """Undo the last apply, or the one that was killed, within `machine.lock()`; HostError when there is none."""
     plan, undone = _plan_rollback(machine)
+    if (killed := machine.library.journal()) and killed.id == undone.id:
+        _forget(machine, machine.library.last(), killed)
+        machine.library.promote()
     began = _begin(plan, machine, "rollback", None, manifest=None)
     outcome = _perform(plan, machine, began, progress, timeout, fresh=False)
     _forget(machine, undone, None)

@@ -38,7 +38,8 @@ Sight = tuple[str, int, int, int, int, str, str, bytes | None]
 
 
 def look(ground: Ground, looks: Iterable[Look]) -> list[Sight | str | None]:
-    """Give what each path is: None when there is nothing, or a message when a directory in the way is none."""
+    """Give what each path is: None when there is nothing, or the path of what is in the way and no directory."""
+    ground.directory(ground.base)  # a base that is not there is an error, not an empty realm
     return [_look(ground, *one) for one in looks]
 
 

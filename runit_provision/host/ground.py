@@ -115,7 +115,7 @@ class Ground:
                 name = names.pop()
                 if name == ".." and _same(descriptor, self._root):
                     continue
-                at = os.path.normpath(f"{at}/{name}")
+                at = os.path.normpath(f"{at.rstrip('/')}/{name}")
                 try:
                     below = os.open(name, _PATH, dir_fd=descriptor)
                 except OSError as error:

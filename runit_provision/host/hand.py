@@ -103,8 +103,8 @@ class LentHand:
         self._read, from_child = os.pipe()
         libc = _libc()
         parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
+        self.pid = os.fork()
+        if self.pid == 0:
             status = 1
             try:
                 os.close(self._write)
@@ -152,14 +152,14 @@ class LentHand:
     def kill(self) -> None:
         """End the child, whatever it does."""
         with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         os.close(self._write)
         os.close(self._read)
         # It ends at the closed pipe; one that its account stopped, or that hangs, would not.
         self.kill()
-        os.waitpid(self._pid, 0)
+        os.waitpid(self.pid, 0)
 
     def _send(self, data: bytes, deadline: float) -> None:
         rest = memoryview(data)
@@ -213,6 +213,8 @@ def _serve(ground: Ground, requests: int, answers: int) -> None:
                 answer: dict[str, Any] = {"value": _OPERATIONS[name](ground, *arguments)}
             except OSError as error:
                 answer = {"error": _plain(error)}
+            except Exception as error:  # a fault of ours is told to the parent, who knows which request it was
+                answer = {"error": [errno.EIO, f"{name}: {error!r}", ground.base]}
             data = json.dumps(answer, default=_text).encode()
             writer.write(len(data).to_bytes(4, "little") + data)
             writer.flush()

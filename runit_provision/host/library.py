@@ -99,11 +99,19 @@ class Library:
         """Remember `manifest`, and put the journal where rollback finds it. undone: it was a rollback, which leaves none."""
         self.remember(manifest)
         here = self._here()
-        os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
         if undone:
-            os.unlink("last", dir_fd=here)
+            with suppress(FileNotFoundError):
+                os.unlink("last", dir_fd=here)
+            os.unlink("journal", dir_fd=here)
+        else:
+            os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
         files.sync(self._ground, (self.path,))
         self._end()
+
+    def promote(self) -> None:
+        """Take an apply that was killed for the last one, so that a rollback that is killed as well still knows what it undoes."""
+        here = self._here()
+        os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
 
     def abandon(self) -> None:
         """Forget what was going to be done: nothing was."""

@@ -45,7 +45,7 @@ class Machine:
         return self.root == Path("/")
 
     def hand(self, realm: Realm) -> Hand:
-        """Give the hand that works in `realm`; HostError when its account or its base is not as it has to be."""
+        """Give the hand that works in `realm`; HostError when its account, OSError when the way to its base is not as it has to be."""
         if realm in self._hands:
             self._hands.move_to_end(realm)
             return self._hands[realm]
@@ -65,10 +65,7 @@ class Machine:
             return OwnHand(ground)
         if os.geteuid() != 0:
             raise HostError(Problem(f"belongs to {realm.account}: only root can work there as {realm.account}", path=realm.base))
-        try:
-            return LentHand(ground, uid=account.uid, gid=account.gid, groups=self.accounts.groups(realm.account))
-        except OSError as error:
-            raise HostError(Problem(f"cannot be reached: {error.strerror}", path=str(error.filename or realm.base))) from error
+        return LentHand(ground, uid=account.uid, gid=account.gid, groups=self.accounts.groups(realm.account))
 
     def release(self, realm: Realm) -> None:
         """End the hand of `realm`, if there is one."""

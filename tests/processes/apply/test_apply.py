@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.places import Place
 from support.trees import Unit, grow
 
-from runit_provision import apply, host, plan
-from runit_provision.apply import Report
+from runit_provision import plan
 from runit_provision.errors import HostError, LockHeldError
-from runit_provision.model.plan import Plan
-from runit_provision.model.tree import RenderedTree
-
-
-class Place:
-    """A directory that is provisioned, and the library that remembers what was."""
-
-    def __init__(self, base: Path) -> None:
-        self.base = base
-        self.library = base / "library"
-
-    def machine(self) -> host.Machine:
-        return host.Machine(place=self.library)
-
-    def plan(self, tree: RenderedTree) -> Plan:
-        with self.machine() as machine:
-            return plan.decide(tree, machine.observe(tree))
-
-    def apply(self, tree: RenderedTree, *, timeout: float = 20.0) -> Report:
-        with self.machine() as machine, machine.lock():
-            return apply.apply(plan.decide(tree, machine.observe(tree)), machine, timeout=timeout)
-
-    def rollback(self) -> Report:
-        with self.machine() as machine, machine.lock():
-            return apply.rollback(machine)
-
-    def listing(self) -> dict[str, str]:
-        """Everything there is but the library: path, and mode with content or target."""
-        found = {}
-        for folder, folders, files in os.walk(self.base):
-            for name in (*folders, *files):
-                path = Path(folder, name)
-                if path.is_relative_to(self.library):
-                    continue
-                seen = path.lstat()
-                what = path.readlink() if path.is_symlink() else path.read_text() if path.is_file() else ""
-                found[str(path.relative_to(self.base))] = f"{stat.filemode(seen.st_mode)} {what}"
-        return found
 
 
 @pytest.fixture
@@ -103,7 +64,7 @@ def test_a_hand_edited_file_is_drift_and_is_kept_when_it_is_replaced(place: Plac
     )
     place.apply(tree)
     place.apply(grow(place.base, [Unit("a", run=b"#!/bin/sh\nexec other\n")]))
-    assert "#!/bin/sh\nmy own\n" in [kept.read_text() for kept in (place.library / "kept").iterdir()]
+    assert "#!/bin/sh\nmy own\n" in place.kept()
 
 
 def test_what_a_hand_made_before_is_adopted_when_it_is_the_same(place: Place) -> None:

@@ -1,0 +1,124 @@
+"""An apply that is killed, or whose disk fails, at every single change that it makes; then an apply again."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.faults import UNTOUCHED, interrupted
+from support.places import Place
+from support.trees import Unit, grow
+
+from runit_provision.apply import Report
+from runit_provision.model.tree import Effect, RenderedTree
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a filesystem without a disk, where there is one: thousands of fsync wait for nothing there."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path / "base"
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder, "base")
+
+
+def first(base: Path) -> RenderedTree:
+    return grow(base, [Unit("a", files={"env/ONE": (b"1\n", Effect.RESTART)}), Unit("b"), Unit("c", log=b"#!/bin/sh\nlog\n")])
+
+
+def second(base: Path) -> RenderedTree:
+    changed = Unit("a", run=b"#!/bin/sh\nexec new\n", mode=0o700, files={"env/TWO": (b"2\n", Effect.RESTART)})
+    return grow(base, [changed, Unit("c"), Unit("d", log=b"#!/bin/sh\nlog\n", enabled=False)])
+
+
+def prepared(base: Path) -> Place:
+    """A place where the first tree was applied, and a person then did this and that."""
+    shutil.rmtree(base, ignore_errors=True)
+    base.mkdir()
+    place = Place(base)
+    place.apply(first(base))
+    (base / "sv/b/notes").write_text("a person's own")
+    (base / "sv/a/env/ONE").write_text("edited")
+    return place
+
+
+def every_fault(
+    base: Path,
+    work: Callable[[Place], object],
+    *,
+    begin: Callable[[Place], object] = id,
+    error: int | None = None,
+    late: bool = False,
+) -> Iterator[Place]:
+    """Do `work`, after `begin`, with a fault at its first change, its second and so on to the last; give the place each time."""
+    for at in itertools.count():
+        place = prepared(base)
+        begin(place)
+        status = interrupted(lambda place=place: work(place), at=at, error=error, late=late)  # type: ignore[misc]
+        if status == UNTOUCHED:
+            assert at > 40
+            return
+        yield place
+
+
+def apply_second(place: Place) -> Report:
+    return place.apply(second(place.base))
+
+
+def undisturbed(base: Path) -> dict[str, str]:
+    place = prepared(base)
+    assert apply_second(place).ok
+    return place.listing()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_killed_at_any_change_the_next_apply_ends_as_if_nothing_had_happened(base: Path, late: bool) -> None:
+    wanted = undisturbed(base)
+    for place in every_fault(base, apply_second, late=late):
+        assert apply_second(place).ok
+        assert place.listing() == wanted
+        assert place.plan(second(base)).empty
+        assert "edited" in place.kept()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_killed_at_any_change_a_rollback_gives_back_what_was(base: Path, late: bool) -> None:
+    before = prepared(base).listing()
+    for place in every_fault(base, apply_second, late=late):
+        if place.listing() != before:
+            place.rollback()
+        assert place.listing() == before
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("whole", [False, True], ids=["of a killed apply", "of a whole apply"])
+def test_a_rollback_killed_at_any_change_is_completed_by_the_next(base: Path, late: bool, whole: bool) -> None:
+    before = prepared(base).listing()
+
+    def begin(place: Place) -> None:
+        if whole:
+            apply_second(place)
+        else:
+            interrupted(lambda: apply_second(place), at=50)
+
+    for place in every_fault(base, Place.rollback, begin=begin, late=late):
+        if place.listing() != before:
+            place.rollback()
+        assert place.listing() == before
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE], ids=lambda error: errno.errorcode[error])
+def test_whatever_call_fails_the_next_apply_completes(base: Path, error: int) -> None:
+    wanted = undisturbed(base)
+    for place in every_fault(base, apply_second, error=error):
+        assert apply_second(place).ok
+        assert place.listing() == wanted
+        assert place.plan(second(base)).empty

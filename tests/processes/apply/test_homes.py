@@ -1,0 +1,293 @@
+"""Users' directories, provisioned by root while their owners do what they can."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.places import Place
+from support.trees import Unit, grow, join
+
+from runit_provision.errors import HostError
+from runit_provision.host import hand
+from runit_provision.model.tree import Effect, Owner, Realm, RenderedTree
+
+USER = "nobody"
+SECRET = "what only root may read"
+
+
+class Home(Place):
+    """A user's home, and beside it what is root's: `outside` has to stay as it is."""
+
+    def __init__(self, base: Path) -> None:
+        super().__init__(base)
+        self.user = pwd.getpwnam(USER)
+        self.home = base / "home"
+        self.home.mkdir(mode=0o755)
+        os.chown(self.home, self.user.pw_uid, self.user.pw_gid)
+        self.realm = Realm(USER, str(self.home))
+        self.outside = base / "outside"
+        for folder in ("sv/a", "service", "env"):
+            (self.outside / folder).mkdir(parents=True)
+        (self.outside / "sv/a/run").write_text(SECRET)
+        (self.outside / "shadow").write_text(SECRET)
+        (self.outside / "shadow").chmod(0o600)
+        self.before = self.state()
+
+    def tree(self, *units: Unit) -> RenderedTree:
+        return grow(self.home, units or [Unit("a", files={"env/ONE": (b"1\n", Effect.RESTART)}), Unit("b")], realm=self.realm)
+
+    def state(self) -> list[tuple[str, os.stat_result | str]]:
+        """Everything outside, with its inode, mode, owner, times of change, and links count."""
+        found = []
+        for path in (self.outside, *sorted(self.outside.rglob("*"))):
+            seen = path.lstat()
+            found.append((str(path), f"{seen.st_ino} {seen.st_mode} {seen.st_uid} {seen.st_gid} {seen.st_mtime_ns} {seen.st_ctime_ns}"))
+        return found  # type: ignore[return-value]
+
+    def as_user(self, work: Callable[[], object]) -> int:
+        """Run `work` in a child with the user's credentials; give its pid."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setgroups([])
+                os.setresgid(*[self.user.pw_gid] * 3)
+                os.setresuid(*[self.user.pw_uid] * 3)
+                work()
+            finally:
+                os._exit(0)
+        return pid
+
+    def user_does(self, work: Callable[[], object]) -> None:
+        os.waitpid(self.as_user(work), 0)
+
+    def unharmed(self) -> None:
+        """Nothing outside was touched, and nothing in the home belongs to anybody else."""
+        assert self.state() == self.before
+        owners = {path.lstat().st_uid for path in self.home.rglob("*")}
+        assert owners <= {self.user.pw_uid}
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    oracle.root("other accounts' files")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folder is for its user alone
+        Path(folder).chmod(0o755)
+        yield Home(Path(folder))
+
+
+def test_what_lies_in_a_home_is_made_by_its_owner(home: Home) -> None:
+    assert home.apply(home.tree()).ok
+    assert (home.home / "sv/a/run").read_bytes() == Unit("a").run
+    assert home.plan(home.tree()).empty
+    home.unharmed()
+
+
+def test_rollback_and_removal_work_in_a_home_too(home: Home) -> None:
+    home.apply(home.tree())
+    before = home.listing()
+    home.apply(home.tree(Unit("a", run=b"other"), Unit("c")))
+    assert home.rollback().ok
+    assert {path: what for path, what in home.listing().items() if ".runit-provision" not in path} == before
+    assert home.apply(home.tree(Unit("c"))).ok
+    assert not (home.home / "sv/a").exists()
+    home.unharmed()
+
+
+def test_the_owner_of_a_log_directory_writes_its_config(home: Home) -> None:
+    system = grow(home.base / "system", [Unit("a")])
+    (home.base / "system").mkdir()
+    place = f"{home.base}/system/sv/a/main"
+    directory, run, *rest = (node for node in system.nodes if node.path.endswith(("/a", "/run")))
+    made = [type(directory)(place, directory.entry, directory.realm, Owner(USER), directory.origin, "a")]
+    made.append(type(run)(f"{place}/config", run.entry, Realm(USER, place), None, run.origin, "a"))
+    assert rest
+    nodes = [*(node for node in system.nodes if not node.live), *made, *(node for node in system.nodes if node.live)]
+    tree = RenderedTree(tuple(nodes), system.services, system.scanned)
+    assert home.apply(tree).ok
+    assert Path(place, "config").owner() == USER
+    assert home.plan(tree).empty
+
+
+def link_home(home: Home) -> None:
+    home.home.rmdir()
+    home.home.symlink_to(home.outside)
+
+
+def open_home(home: Home) -> None:
+    home.home.chmod(0o777)
+
+
+def take_home(home: Home) -> None:
+    os.chown(home.home, 0, 0)
+
+
+def lose_home(home: Home) -> None:
+    home.home.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("deed", "message"),
+    [
+        (link_home, "is no directory: a symbolic link is not followed"),
+        (open_home, "can be written by all"),
+        (take_home, "belongs to uid 0, not to"),
+        (lose_home, "the base of nobody's realm does not exist"),
+    ],
+)
+def test_a_home_that_is_not_as_it_has_to_be_is_refused_before_anything_changes(
+    home: Home, deed: Callable[[Home], None], message: str
+) -> None:
+    deed(home)
+    system = home.base / "system"
+    system.mkdir()
+    with pytest.raises(HostError, match=f"{home.home}: .*{message}"):
+        home.apply(join(grow(system, [Unit("x")]), home.tree()))
+    assert list(system.iterdir()) == []
+    assert home.state() == home.before
+
+
+@pytest.mark.parametrize("name", ["sv", "service", "sv/a", "sv/a/env"])
+def test_a_link_in_the_place_of_a_directory_is_not_followed(home: Home, name: str) -> None:
+    path = home.home / name
+
+    def play() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(home.outside / Path(name).name)
+
+    home.user_does(play)
+    with pytest.raises(HostError, match=f"{path}: a symbolic link is in the place of a directory"):
+        home.apply(home.tree())
+    home.unharmed()
+
+
+def fifo(path: Path, home: Home) -> None:
+    os.mkfifo(path)
+
+
+def link_out(path: Path, home: Home) -> None:
+    path.symlink_to(home.outside / "shadow")
+
+
+def loop(path: Path, home: Home) -> None:
+    path.symlink_to(path)
+
+
+def dangling(path: Path, home: Home) -> None:
+    path.symlink_to(home.outside / "new")
+
+
+def huge(path: Path, home: Home) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def hard_link(path: Path, home: Home) -> None:
+    os.link(home.outside / "sv/a/run", path)
+
+
+def unreadable(path: Path, home: Home) -> None:
+    path.write_text("mine")
+    path.chmod(0)
+
+
+@pytest.mark.parametrize("trap", [fifo, link_out, loop, dangling, huge, hard_link, unreadable], ids=lambda trap: trap.__name__)
+@pytest.mark.parametrize("name", ["sv/a/run", "sv/a/env/ONE", ".runit-provision", "sv/a/.runit-provision.run", "sv/.runit-provision.b"])
+def test_a_trap_in_the_place_of_a_file_catches_nobody(home: Home, trap: Callable[[Path, Home], None], name: str) -> None:
+    home.apply(home.tree(Unit("a", files={"env/ONE": (b"0\n", Effect.RESTART)})))
+    path = home.home / name
+
+    def play() -> None:
+        path.unlink(missing_ok=True)
+        trap(path, home)
+
+    home.user_does(play)
+    began = time.monotonic()
+    try:
+        home.apply(home.tree())
+    except HostError as error:
+        assert str(home.home) in str(error)  # refused, and it says where
+    assert time.monotonic() - began < 20
+    home.unharmed()
+
+
+def test_root_escapes_nobody_while_the_user_swaps_directories_for_links(home: Home) -> None:
+    home.apply(home.tree())
+    shelves = {name: home.home / name for name in ("sv", "sv/a", "sv/a/env", "service", "sv/b")}
+
+    def swap() -> None:
+        while True:
+            for name, path in shelves.items():
+                try:
+                    path.rename(home.home / "aside")
+                    path.symlink_to(home.outside / name.removeprefix("sv/a/"))
+                    path.unlink()
+                    (home.home / "aside").rename(path)
+                except OSError:
+                    pass
+
+    player = home.as_user(swap)
+    refused = 0
+    try:
+        for turn in range(150):
+            units = [Unit("a", run=b"%d" % turn, files={"env/ONE": (b"%d\n" % turn, Effect.RESTART)})]
+            if turn % 3:
+                units.append(Unit("b", run=b"%d" % turn))
+            try:
+                refused += not home.apply(home.tree(*units)).ok
+            except HostError:
+                refused += 1
+    finally:
+        os.kill(player, signal.SIGKILL)
+        os.waitpid(player, 0)
+    assert refused, "the player never won, so nothing was shown"
+    home.unharmed()
+
+
+def test_a_hand_that_its_account_stops_is_not_waited_for(home: Home) -> None:
+    with home.machine() as machine:
+        lent = machine.hand(home.realm)
+        assert isinstance(lent, hand.LentHand)
+        assert lent.call("exists", []) == []  # it has become the account
+        home.user_does(lambda: os.kill(lent.pid, signal.SIGSTOP))
+        with pytest.raises(OSError, match=r"nothing moved for 0.5 s"):
+            lent.call("exists", [], patience=0.5)
+
+
+def test_a_hand_can_be_neither_traced_nor_read_by_its_account(home: Home) -> None:
+    with home.machine() as machine:
+        lent = machine.hand(home.realm)
+        assert isinstance(lent, hand.LentHand)
+        assert lent.call("exists", [f"{home.home}/sv"]) == [False]
+        told = home.base / "told"
+        told.touch(mode=0o666)
+        told.chmod(0o666)
+
+        def pry() -> None:
+            found = []
+            for name in ("mem", "environ", "fd"):
+                try:
+                    path = f"/proc/{lent.pid}/{name}"
+                    list(Path(path).iterdir()) if name == "fd" else os.close(os.open(path, os.O_RDONLY))
+                    found.append(name)
+                except PermissionError:
+                    pass
+            told.write_text(json.dumps(found))
+
+        home.user_does(pry)
+        assert json.loads(told.read_text()) == []
+
+
+def test_modes_and_groups_are_those_of_the_account(home: Home) -> None:
+    home.apply(home.tree(Unit("a", mode=0o700, secret=True)))
+    seen = (home.home / "sv/a/run").stat()
+    assert (stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid) == (0o700, home.user.pw_uid, home.user.pw_gid)
