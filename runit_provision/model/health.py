@@ -58,7 +58,14 @@ class Services:
     peers: tuple[Peer, ...]
 
 
-Probe = Tcp | Http | Unix | Exists | Command | Services
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Each of the services found at `directories` is supervised, and as it is wanted: up and of use, or down."""
+
+    directories: tuple[str, ...]
+
+
+Probe = Tcp | Http | Unix | Exists | Command | Services | Settled
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from runit_provision.model.account import Account
 from runit_provision.model.service import Service
 from runit_provision.model.tree import Origin, Realm
 
+TREE_SERVICE = "runsvdir-"
+"""What the name of the host's service that runs a user's tree starts with; the user's name follows."""
+
 
 class RuntimeKind(Enum):
     """Which runit supervises the host."""

@@ -13,12 +13,16 @@ from runit_provision.model.run import Run, Script
 from runit_provision.model.tree import Ensure, OnChange, Origin
 
 
+class HangUp:
+    """HUP in place of TERM: at HUP a runsvdir ends what it supervises, at TERM it leaves all of it running."""
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A script that runs in place of a signal; `letter` is one of t d u x k 1 2 h a i q c p."""
+    """What runs in place of a signal; `letter` is one of t d u x k 1 2 h a i q c p."""
 
     letter: str
-    script: Script
+    action: Script | HangUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from runit_provision.model.ending import Finish, TreeEnd
-from runit_provision.model.health import Command, Exists, Http, Peer, Probe, Probes, Services, Tcp, Unix
+from runit_provision.model.health import Command, Exists, Http, Peer, Probe, Probes, Services, Settled, Tcp, Unix
 from runit_provision.model.service import Service
 from runit_provision.render.pages import Pages
 from runit_provision.render.quoting import join, quote
@@ -39,10 +39,13 @@ def _end_of_tree(tree: TreeEnd) -> str:
 def check(service: Service, probes: Probes, pages: Pages) -> bytes:
     """Give `check`, which sv asks whether a service that runs is of use."""
     lines = [line for probe in probes.all for line in _probe(probe, probes.timeout)]
+    if lines and not lines[-1].startswith("ready "):
+        lines[-1] = f"exec {lines[-1]}"
     return pages.page(
         "check.sh.j2",
         key=service.origin.key,
         account=probes.account,
+        settled=[directory for probe in probes.all if isinstance(probe, Settled) for directory in probe.directories],
         uses_peers=any(isinstance(probe, Services) for probe in probes.all),
         lines=lines,
     )
@@ -62,6 +65,8 @@ def _probe(probe: Probe, timeout: int) -> tuple[str, ...]:
             return (join(("timeout", str(timeout), *words)),)
         case Services(peers):
             return tuple(_ready(peer) for peer in peers)
+        case Settled():
+            return ()
         case _:
             assert_never(probe)
 

@@ -11,7 +11,7 @@ from runit_provision.model.health import Probes
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Script
-from runit_provision.model.service import Service
+from runit_provision.model.service import Control, HangUp, Service
 from runit_provision.model.tree import Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
 from runit_provision.render.commands import command
@@ -126,8 +126,17 @@ class ServiceRenderer:
         if service.control:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:
-            name = f"control.{control.letter}"
-            yield self._script(service, f"control/{control.letter}", control.script.text.encode(), name)
+            content = self._control_text(service, control)
+            yield self._script(service, f"control/{control.letter}", content, f"control.{control.letter}")
+
+    def _control_text(self, service: Service, control: Control) -> bytes:
+        match control.action:
+            case Script(text):
+                return text.encode()
+            case HangUp():
+                return self.pages.page("hang-up.sh.j2", key=service.origin.key)
+            case _:
+                assert_never(control.action)
 
     def _script(self, service: Service, name: str, text: bytes, key: str, effect: Effect = Effect.NOTHING) -> Node:
         return self._node(service, f"{service.directory}/{name}", File(text, 0o755), service.origin_of(key), effect=effect)

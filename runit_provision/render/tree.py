@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 
-from runit_provision.model.host import Host, Tree
+from runit_provision.model.host import TREE_SERVICE, Host, Tree
 from runit_provision.model.tree import Directory, File, Node, Realm, RenderedTree, ServiceTree
 from runit_provision.render.pages import Pages
 from runit_provision.render.services import Rendered, ServiceRenderer
@@ -57,7 +57,11 @@ def _profile(host: Host, pages: Pages) -> Iterator[Node]:
 
 
 def _in_order(services: Iterable[ServiceTree]) -> tuple[ServiceTree, ...]:
-    """Put each service behind those that it requires; otherwise the order stays."""
+    """Put each service behind the tree that it is in and behind those that it requires; otherwise the order stays."""
     known = {service.id: service for service in services}
-    graph: TopologicalSorter[str] = TopologicalSorter({name: service.requires for name, service in known.items()})
-    return tuple(known[name] for name in graph.static_order() if name in known)
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for name, service in known.items():
+        above = name.rpartition("/")[0]
+        tree = above if above in known else f"{TREE_SERVICE}{above}" if f"{TREE_SERVICE}{above}" in known else None
+        graph.add(name, *([tree] if tree else []), *(required for required in service.requires if required in known))
+    return tuple(known[name] for name in graph.static_order())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainValidator, Strict, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from runit_provision.model.data import Sensitive
@@ -149,10 +150,8 @@ def script(value: Any) -> str:
     return content if content.endswith("\n") else content + "\n"
 
 
-def _command(value: Any) -> str | tuple[str, ...]:
-    """Give a command line (a string) or a program's words (a list)."""
-    if isinstance(value, list):
-        return words(value)
+def _line_of_command(value: Any) -> str:
+    """Give a line that the shell can read."""
     line = _filled(text(value)).strip()
     try:
         shlex.split(line, comments=True)
@@ -161,43 +160,35 @@ def _command(value: Any) -> str | tuple[str, ...]:
     return line
 
 
-def words(value: Any) -> tuple[str, ...]:
-    """Give a program and its arguments."""
-    if not isinstance(value, list):
-        raise refuse(f"has to be a list of words, not {kind(value)}")
+def _program(value: list[str]) -> list[str]:
+    """Refuse what names no program."""
     if not value:
         raise refuse("is empty: there is no program to run")
-    found = []
-    for index, word in enumerate(value):
-        try:
-            found.append(text(word))
-        except PydanticCustomError as error:
-            raise refuse(error.message(), hint=str((error.context or {}).get("hint", "")), at=(index,)) from None
-    if not found[0] or found[0].startswith("-"):
-        raise refuse(f"{found[0]!r} is no program's name", hint="give its path", at=(0,))
-    return tuple(found)
+    if not value[0] or value[0].startswith("-"):
+        raise refuse(f"{value[0]!r} is no program's name", hint="give its path", at=(0,))
+    return value
 
 
-def _variables(value: Any) -> tuple[Variable, ...]:
-    if not isinstance(value, dict):
-        raise refuse(f"has to be a hash of variables, not {kind(value)}")
-    return tuple(_variable(name, item) for name, item in sorted(value.items(), key=lambda pair: str(pair[0])))
+def _variable_name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[^=/.\0-\x1f\x7f][^=/\0-\x1f\x7f]*(?<![ ])", value):
+        raise refuse(f"{value!r} cannot be a variable's name", hint="no `=`, no slash, no leading dot, no blank at its end")
+    if len(value.encode(errors="replace")) > 200:
+        raise refuse("the name is longer than 200 bytes, too long for a file of an env directory")
+    return sound(value)
 
 
-def _variable(name: Any, value: Any) -> Variable:
-    if not isinstance(name, str) or not re.fullmatch(r"[^=/.\0-\x1f\x7f][^=/\0-\x1f\x7f]*", name) or name.endswith((" ", "\t")):
-        raise refuse(f"{name!r} cannot be a variable's name", hint="no `=`, no slash, no leading dot, no blank", at=(name,))
-    try:
-        if value is None:
-            return Variable(name, None)
-        content = _maybe_secret(value)
-        if content.text.endswith((" ", "\t")) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise refuse(
-                "ends in a blank, which an env directory cannot hold", hint="the shell could set it if its name were a shell variable's"
-            )
-        return Variable(name, content.text, content.secret)
-    except PydanticCustomError as error:
-        raise refuse(error.message(), hint=str((error.context or {}).get("hint", "")), at=(name,)) from None
+def _held(value: dict[str, MaybeSecret | None]) -> dict[str, MaybeSecret | None]:
+    """Refuse what neither a file of an env directory nor a line of shell can hold."""
+    for name, content in value.items():
+        if content and content.text.endswith((" ", "\t")) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            message = "ends in a blank, which chpst would take off"
+            raise refuse(message, hint="a name of letters, digits and underscores can hold it", at=(name,))
+    return value
+
+
+def variables(env: Mapping[str, MaybeSecret | None]) -> dict[str, Variable]:
+    """Give the variables of an `env`, by name and in its order."""
+    return {name: Variable(name, value.text, value.secret) if value else Variable(name, None) for name, value in sorted(env.items())}
 
 
 def _one_or_more(value: Any) -> Any:
@@ -222,11 +213,17 @@ Span = Annotated[int, BeforeValidator(_span), WithJsonSchema({"anyOf": [_NUMBER,
 Mode = Annotated[int, BeforeValidator(_mode), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^0?[0-7]{3,4}$"}]})]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=0)]
-Words = Annotated[tuple[str, ...], PlainValidator(words), WithJsonSchema(_WORDS)]
-CommandValue = Annotated[str | tuple[str, ...], PlainValidator(_command), WithJsonSchema({"anyOf": [_STRING, _WORDS]})]
+Words = Annotated[list[Annotated[str, BeforeValidator(text)]], AfterValidator(_program), WithJsonSchema(_WORDS)]
+CommandLine = Annotated[str, BeforeValidator(_line_of_command)]
+CommandValue = Annotated[
+    Annotated[Words, Tag("words")] | Annotated[CommandLine, Tag("line")],
+    Discriminator(lambda value: "words" if isinstance(value, list) else "line"),
+    WithJsonSchema({"anyOf": [_STRING, _WORDS]}),
+]
+"""A list is a program and its arguments, a string a line of shell."""
 Variables = Annotated[
-    tuple[Variable, ...],
-    PlainValidator(_variables),
+    dict[Annotated[str, BeforeValidator(_variable_name)], Secret | None],
+    AfterValidator(_held),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "integer", "null"]}}),
 ]
 Lines = Annotated[list[Line], BeforeValidator(_one_or_more)]

@@ -31,7 +31,7 @@ class UserSpec(Spec):
     """The group that the tree runs as; default: the account's primary one."""
     groups: Lines = Field(default_factory=list)
     """Supplementary groups."""
-    env: Variables = ()
+    env: Variables = Field(default_factory=dict)
     """Environment of the whole tree."""
     path: Line | None = None
     """PATH of the whole tree; default: the runtime's tools, `~/bin`, and the system's directories."""

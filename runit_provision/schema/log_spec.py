@@ -87,7 +87,7 @@ class LogSpec(Spec):
     """More characters that are replaced."""
     memory: Size | None = None
     """Bytes that the logger may use."""
-    env: Variables = ()
+    env: Variables = Field(default_factory=dict)
     """The logger's environment; its processor sees it."""
 
 

@@ -6,6 +6,8 @@ from runit_provision.model.account import Account
 from runit_provision.model.logging import Filter, Log, Logger, Policy, Remote, Runner
 from runit_provision.model.run import Script
 from runit_provision.model.tree import Realm
+from runit_provision.runtime.wire import svlogd_config
+from runit_provision.schema.fields import variables
 from runit_provision.schema.log_spec import LogSpec
 from runit_provision.schema.place import Place
 from runit_provision.schema.problems import Path
@@ -57,7 +59,7 @@ def read_logger(log: LogSpec, directory: str, place: Place, path: Path) -> Log |
         replace=log.replace,
         replace_also=log.replace_also,
         memory=log.memory,
-        environment=log.env,
+        environment=tuple(variables(log.env).values()),
     )
 
 
@@ -77,6 +79,12 @@ def _policy(log: LogSpec) -> Policy:
 def _check(log: LogSpec, place: Place, path: Path) -> None:
     """Refuse what svlogd would ignore or misread; svlogd(8), CONFIG."""
     problem = place.problems.add
+
+    def misread(where: Path, line: str) -> None:
+        """Ask svlogd's own grammar about one line of the config."""
+        for found in svlogd_config.parse(line.encode() + b"\n")[1]:
+            problem(where, found.message, hint=found.hint)
+
     if log.keep and log.keep_min >= log.keep:
         at = "keep_min" if "keep_min" in log.model_fields_set else "keep"
         problem((*path, at), f"keep_min ({log.keep_min}) is not less than keep ({log.keep}); svlogd would ignore it")
@@ -85,11 +93,19 @@ def _check(log: LogSpec, place: Place, path: Path) -> None:
         problem((*path, "size"), f"{log.size} is not above the line length ({length}): every file would be cut within a line")
     if log.buffer is not None and log.buffer <= length:
         problem((*path, "buffer"), f"{log.buffer} is not more than the line length ({length})")
+    if log.remote:
+        misread((*path, "remote", "address"), f"u{log.remote.address}")
+    for key, letter in (("prefix", "p"), ("processor", "!")):
+        value = getattr(log, key)
+        if value is not None:
+            misread((*path, key), letter + value)
     for index, item in enumerate(log.filters):
         if item[0] not in "-+eE" or len(item) == 1:
             problem(
                 (*path, "filters", index), f"{item!r} is no filter", hint="start it with - (drop), + (take), e or E (standard error)"
             )
+        else:
+            misread((*path, "filters", index), item)
     if log.replace is not None and len(log.replace) != 1:
         problem((*path, "replace"), f"{log.replace!r} is not one character")
 

@@ -43,8 +43,8 @@ class Place:
 
 
 def find_account(name: str, path: Path, accounts: Mapping[str, Account], problems: Problems) -> Account:
-    """Give the account `name`; when there is none, note that and give a stand-in, so that reading goes on."""
+    """Give the account `name`; when there is none, note that and give a stand-in that may do all, so that nothing follows from it."""
     if name in accounts:
         return accounts[name]
     problems.add(path, f"there is no user {name!r} on this host", hint=nearest(name, accounts) or "create the account first")
-    return Account(name, 4294967294, 4294967294, name, f"/home/{name}")
+    return Account(name, 0, 0, name, f"/home/{name}")

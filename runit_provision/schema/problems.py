@@ -19,6 +19,8 @@ Path = tuple[str | int, ...]
 _MESSAGES = {
     "bool_type": "has to be true or false, not {value}",
     "int_type": "has to be a whole number, not {value}",
+    "int_parsing": "has to be a whole number, not {value}",
+    "int_from_float": "has to be a whole number, not {value}",
     "string_type": "has to be a string, not {kind}",
     "dict_type": "has to be a hash, not {kind}",
     "model_type": "has to be a hash, not {kind}",
@@ -31,6 +33,10 @@ _MESSAGES = {
 }
 
 
+_FEW = 12
+"""Keys that a hint can still list."""
+
+
 class Problems:
     """Collects problems of `data`, each at its path below the key `runit`."""
 
@@ -40,8 +46,12 @@ class Problems:
         self._found: list[Problem] = []
         self._refused: tuple[Path, ...] = ()
 
-    def add(self, path: Path, message: str, *, hint: str = "") -> None:
-        """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it."""
+    def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False) -> None:
+        """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it.
+
+        missing: the last part of the path is not there.
+        """
+        path = self._path(path, missing=missing)
         if any(refused[: len(path)] == path for refused in self._refused):
             return
         self.note(Problem(message, mark=locate(self._data, path), key=self.key(path), hint=hint))
@@ -56,14 +66,15 @@ class Problems:
         refused = []
         for item in error.errors(include_url=False):
             context = item.get("ctx", {})
-            path = self._path((*item["loc"], *context.get("at", ())), missing=item["type"] in ("missing", "extra_forbidden"))
+            missing = item["type"] == "missing"
+            path = self._path((*item["loc"], *context.get("at", ())), missing=missing)
             if item["type"] == "extra_forbidden":
                 self.add(path, "unknown key", hint=_nearest(str(path[-1]), known_keys(model, path[:-1])))
             else:
-                self.add(path, self._message(item, context), hint=str(context.get("hint", "")))
+                self.add(path, self._message(item, context), hint=str(context.get("hint", "")), missing=missing)
             refused.append(path)
-        self._refused = tuple(refused)
-        return self._refused
+        self._refused += tuple(refused)
+        return tuple(refused)
 
     def _message(self, item: Any, context: dict[str, Any]) -> str:
         if item["type"] == "value":
@@ -109,7 +120,9 @@ class Problems:
 
 
 def _quoted(part: str | int) -> str:
-    return f"'{part}'" if isinstance(part, str) and ("." in part or not part) else str(part)
+    if isinstance(part, int):
+        return str(part)
+    return repr(part) if "." in part or not part or not part.isprintable() else part
 
 
 def _shown(value: Any) -> str:
@@ -121,8 +134,9 @@ def _shown(value: Any) -> str:
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(key, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{found[0]}`?" if found else f"known are {', '.join(known)}"
+    known = list(known)
+    few = f"known are {', '.join(known)}" if 0 < len(known) <= _FEW else "`runit-provision schema` lists the known ones"
+    return nearest(key, known) or few
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

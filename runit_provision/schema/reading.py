@@ -39,15 +39,15 @@ def read(data: Any, accounts: Mapping[str, Account]) -> Host:
 
 def _validate(data: Table, problems: Problems) -> HostSpec:
     """Give the data in its types. What is refused is noted and left out, so that what only the whole shows is found in the same go."""
-    try:
-        return HostSpec.model_validate(data)
-    except ValidationError as error:
-        refused = problems.add_all(error, HostSpec)
-    try:
-        return HostSpec.model_validate(shape.without(data, refused))
-    except ValidationError:
-        problems.raise_any()
-        raise
+    left = data
+    while True:
+        try:
+            return HostSpec.model_validate(left)
+        except ValidationError as error:
+            refused = problems.add_all(error, HostSpec)
+            if not any(refused):
+                problems.raise_any()
+            left = shape.without(left, refused)
 
 
 def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems) -> Host:

@@ -204,7 +204,7 @@ class ServiceSpec(Spec):
     """Its group; default: the account's primary one."""
     groups: Lines = Field(default_factory=list)
     """Supplementary groups; all others are dropped."""
-    env: Variables = ()
+    env: Variables = Field(default_factory=dict)
     """Environment; null unsets a variable."""
     env_directories: list[Absolute] = Field(default_factory=list)
     """More directories in the format of chpst -e; `env` wins."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from runit_provision.model.ending import Ending, Finish, Mail, Restarts, TreeEnd
-from runit_provision.model.health import Check, Command, Exists, Http, Peer, Probe, Probes, Tcp, Unix
+from runit_provision.model.health import Check, Command, Exists, Http, Peer, Probe, Probes, Settled, Tcp, Unix
 from runit_provision.model.health import Services as Running
 from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
-from runit_provision.model.service import Control, ExtraFile, Requirements, Service
+from runit_provision.model.service import Control, ExtraFile, HangUp, Requirements, Service
 from runit_provision.model.tree import Ensure, OnChange, Origin
+from runit_provision.schema.fields import variables
 from runit_provision.schema.logs import read_log
 from runit_provision.schema.place import Place
 from runit_provision.schema.problems import Path, nearest
@@ -82,8 +83,7 @@ class _Reader:
         """Give where each key was written, and each item of the hashes that become one file an item."""
         spec = self.spec
         paths: list[Path] = [(key,) for key in spec.model_fields_set]
-        paths += [("env", variable.name) for variable in spec.env]
-        paths += [(key, name) for key in ("files", "control") for name in getattr(spec, key)]
+        paths += [(key, name) for key in ("env", "files", "control") for name in getattr(spec, key)]
         return {".".join(map(str, path)): self.place.problems.origin((*self.path, *path)) for path in paths}
 
     def _children(self) -> tuple[Service, ...]:
@@ -112,7 +112,7 @@ class _Reader:
         if spec.services is not None:
             return Scan("./service", 200)
         command = spec.command if spec.command is not None else ""
-        return Argv(command) if isinstance(command, tuple) else CommandLine(command)
+        return CommandLine(command) if isinstance(command, str) else Argv(tuple(command))
 
     def _unused_beside_run(self) -> None:
         """A script of one's own says all that it does; what would have to be written into it is refused, not ignored."""
@@ -138,12 +138,12 @@ class _Reader:
 
     def _process(self, *, logged: bool) -> Process:
         spec = self.spec
-        variables = {variable.name: variable for variable in spec.env}
+        environment = variables(spec.env)
         if spec.home:
-            variables.setdefault("HOME", Variable("HOME", spec.home))
+            environment.setdefault("HOME", Variable("HOME", spec.home))
         return Process(
             credentials=self._credentials(),
-            environment=tuple(variables[name] for name in sorted(variables)),
+            environment=tuple(environment[name] for name in sorted(environment)),
             environment_directories=tuple(spec.env_directories),
             directory=spec.directory,
             root=self._root(),
@@ -208,7 +208,7 @@ class _Reader:
                 self.problem("is no letter that runsv looks for", "control", letter, hint=f"known are {' '.join(LETTERS)}")
             controls.append(Control(letter, Script(text)))
         if self.spec.services is not None and "t" not in self.spec.control:
-            controls.append(Control("t", Script("#!/bin/sh\nexec sv h .\n")))
+            controls.append(Control("t", HangUp()))
         return tuple(controls)
 
     def _files(self) -> tuple[ExtraFile, ...]:
@@ -232,8 +232,8 @@ class _Reader:
     def _check(self, children: tuple[Service, ...]) -> Check | None:
         check = self.spec.check
         if check is None:
-            expected = tuple(Peer(f"./service/{child.link.rpartition('/')[2]}") for child in children if expected_up(child))
-            return Probes((Running(expected),), CHECK_TIMEOUT) if expected else None
+            inner = tuple(f"./service/{child.link.rpartition('/')[2]}" for child in children if child.ensure is not Ensure.ABSENT)
+            return Probes((Settled(inner),), CHECK_TIMEOUT) if inner else None
         if check.run:
             return Script(check.run)
         probes = tuple(self._probe(probe, index) for index, probe in enumerate(check.all))
@@ -257,7 +257,7 @@ class _Reader:
         if spec.file is not None:
             return Exists(spec.file)
         if spec.command is not None:
-            return Command(spec.command)
+            return Command(tuple(spec.command))
         return Running(self._peers(spec.services or [], "check", index, "services"))
 
     def _peers(self, names: list[str], *at: str | int) -> tuple[Peer, ...]:
@@ -273,8 +273,3 @@ class _Reader:
         peers = self._peers(spec.requires, "requires")
         ids = tuple(self.place.prefix + name for name in spec.requires)
         return Requirements(ids, peers, spec.requires_timeout) if peers else None
-
-
-def expected_up(service: Service) -> bool:
-    """Whether a healthy tree has this service running."""
-    return service.ensure is Ensure.RUNNING and not service.one_shot

@@ -5,29 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runit_provision.model.ending import Finish, TreeEnd
-from runit_provision.model.health import Peer, Probes, Services
-from runit_provision.model.host import Runtime, RuntimeKind, User
+from runit_provision.model.health import Probes, Settled
+from runit_provision.model.host import TREE_SERVICE, Runtime, RuntimeKind, User
 from runit_provision.model.logging import Log, Logger
 from runit_provision.model.process import Credentials, Limits, Process, Variable
-from runit_provision.model.run import Scan, Script
-from runit_provision.model.service import Control, Service
+from runit_provision.model.run import Scan
+from runit_provision.model.service import Control, HangUp, Service
 from runit_provision.model.tree import Ensure
+from runit_provision.schema.fields import variables
 from runit_provision.schema.host_spec import UserSpec
 from runit_provision.schema.log_spec import LogSpec
 from runit_provision.schema.logs import read_logger
 from runit_provision.schema.place import Place
-from runit_provision.schema.services import CHECK_TIMEOUT, PATIENCE, expected_up
+from runit_provision.schema.services import CHECK_TIMEOUT, PATIENCE
 
 
 def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime: Runtime) -> Service:
     """Give the service `runsvdir-USER` of the host's tree."""
-    name = f"runsvdir-{user.name}"
+    name = f"{TREE_SERVICE}{user.name}"
     path = ("users", user.name)
     account = user.tree.account
     other = account.name if account.name != host.account.name else None
     if other and not host.privileged:
         host.problems.add(path, f"only root may run a tree as {other}, and the host's tree belongs to {host.account.name}")
-    expected = tuple(Peer(service.link) for service in user.tree.services if expected_up(service))
+    inner_links = tuple(service.link for service in user.tree.services if service.ensure is not Ensure.ABSENT)
     enabled = spec.enabled and spec.ensure != "stopped"
     return Service(
         name=name,
@@ -44,8 +45,8 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
             merge_stderr=True,
         ),
         ending=Finish(tree=TreeEnd(user.tree.service_directory, other, PATIENCE)),
-        check=Probes((Services(expected),), CHECK_TIMEOUT, other) if expected else None,
-        control=(Control("t", Script("#!/bin/sh\nexec sv h .\n")),),
+        check=Probes((Settled(inner_links),), CHECK_TIMEOUT, other) if inner_links else None,
+        control=(Control("t", HangUp()),),
         log=_log(user, spec, host, inner),
         ensure=Ensure(spec.ensure),
         enabled=enabled,
@@ -64,8 +65,8 @@ def _environment(user: User, spec: UserSpec, runtime: Runtime) -> tuple[Variable
         "SVDIR": user.tree.service_directory,
         "USER": account.name,
     }
-    variables = {name: Variable(name, value) for name, value in values.items()} | {variable.name: variable for variable in spec.env}
-    return tuple(variables[name] for name in sorted(variables))
+    environment = {name: Variable(name, value) for name, value in values.items()} | variables(spec.env)
+    return tuple(environment[name] for name in sorted(environment))
 
 
 def _log(user: User, spec: UserSpec, host: Place, inner: Place) -> Log | None:

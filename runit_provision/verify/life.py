@@ -8,6 +8,8 @@ from enum import Enum
 from runit_provision.runtime.wire import status as wire
 from runit_provision.runtime.wire.status import Status
 
+_LINE = 160
+
 
 class Supervised(Enum):
     """Whether somebody reads supervise/ok; DENIED when whoever asks may not look."""
@@ -73,8 +75,14 @@ def describe(life: Life) -> str:
     if life.log is not None and not life.log.up:
         words.append("its logger is down" if life.log.supervised is Supervised.YES else "its logger is not supervised")
     if life.lines:
-        words.append(f"last log line: {life.lines[-1]}")
+        words.append(f"last log line: {_printable(life.lines[-1])}")
     return ", ".join(words)
+
+
+def _printable(line: str) -> str:
+    """Give a service's own words without what would move a terminal's cursor, and not more than a screen's line or two of them."""
+    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
+    return shown if len(shown) <= _LINE else shown[:_LINE] + "..."
 
 
 def _fares(life: Life) -> str:

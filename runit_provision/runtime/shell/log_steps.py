@@ -1,0 +1,39 @@
+"""Work on a log that may have to wait, as a generator that yields where C's svlogd sleeps or waits.
+
+    Pause(warning)     the disk refused; some seconds, then the same again, for ever
+    Wait(descriptor)   a processor still runs; until the descriptor (a pidfd) is readable
+
+It goes on from there when it is resumed. So whoever drives it decides what waits with it: svlogd everything, the pool only this log.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import TypeVar
+
+    T = TypeVar("T")
+    Steps = Generator["Pause | Wait", None, T]
+
+PAUSE = 3.0
+"""Seconds between two tries, as in C."""
+
+
+class Pause:
+    """Try again after `seconds`; `warning` says why, if there is anything to say."""
+
+    __slots__ = ("seconds", "warning")
+
+    def __init__(self, warning: bytes, *, seconds: float = PAUSE) -> None:
+        self.warning = warning
+        self.seconds = seconds
+
+
+class Wait:
+    """Go on when `descriptor` is readable."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor

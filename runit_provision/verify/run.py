@@ -1,0 +1,87 @@
+"""Verify: look at every service of a tree until all live as the data says, or the time is up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable
+
+from runit_provision.errors import HostError, Problem
+from runit_provision.host.accounts import Accounts
+from runit_provision.model.tree import RenderedTree, ServiceTree
+from runit_provision.verify import expect, probe
+from runit_provision.verify.life import Life
+from runit_provision.verify.report import Report
+
+WITHIN = 30.0
+"""Seconds that services are given to settle."""
+_POLL = 0.5
+_PATIENCE = 60.0
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
+
+def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, within: float = WITHIN) -> Report:
+    """Hold every service of `tree` against how it lives on this host, as the account in whose hands it lies.
+
+    user: only the services of this account. within: seconds until which all have to be as they should; what already is, is not asked
+    for again before the others are too. HostError when the host cannot be asked.
+    """
+    services = [service for service in tree.services if user is None or service.realm.account == user]
+    began = time.monotonic()
+    lives: dict[str, Life] = {}
+    unsettled = services
+    while True:
+        lives |= _look(unsettled, accounts, lines=0)
+        failing = {finding.service for finding in expect.findings(services, lives) if not finding.kept}
+        if not failing and len(unsettled) == len(services):
+            break
+        if time.monotonic() - began >= within:
+            lives |= _look([service for service in services if service.id in failing], accounts, lines=1)
+            break
+        unsettled = [service for service in services if service.id in failing] or services
+        if failing:
+            time.sleep(_POLL)
+    return Report(expect.findings(services, lives), time.monotonic() - began)
+
+
+def _look(services: Iterable[ServiceTree], accounts: Accounts, *, lines: int) -> dict[str, Life]:
+    by_account: dict[str | None, list[ServiceTree]] = {}
+    for service in services:
+        by_account.setdefault(service.realm.account, []).append(service)
+    lives: dict[str, Life] = {}
+    for account, group in by_account.items():
+        answers = (
+            _ask(command, account, accounts)
+            for command in probe.commands(((expect.path(service), service.log_directory or "") for service in group), lines=lines)
+        )
+        looks = [life for answer in answers for life in probe.parse(answer)]
+        lives |= {service.id: life for service, life in zip(group, looks, strict=True)}
+    return lives
+
+
+def _ask(command: str, account: str | None, accounts: Accounts) -> str:
+    """Run a shell as `account`, away from this terminal; a user may stop or kill it, and then it is not waited for for ever."""
+    login = accounts[account] if account and os.geteuid() == 0 else None
+    who = f"as {account}" if account else "as the caller"
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+            cwd="/",
+            start_new_session=True,
+            env=_ENVIRONMENT | {"HOME": login.home if login else os.environ.get("HOME", "/")},
+            user=login.uid if login else None,
+            group=login.gid if login else None,
+            extra_groups=accounts.groups(login.name) if login else None,
+        )
+    except subprocess.TimeoutExpired as error:
+        problem = f"a look at services {who} took more than {_PATIENCE:.0f} s"
+        raise HostError(Problem(problem, hint="a stopped process or a hanging filesystem of that account")) from error
+    if done.returncode != 0:
+        problem = f"a look at services {who} failed with {done.returncode}"
+        raise HostError(Problem(problem, hint=done.stderr.decode(errors="replace").strip()))
+    return done.stdout.decode("ascii", errors="replace")

@@ -1,0 +1,223 @@
+"""What svlogd's manual says, told by both loggers: usage, messages, rotation by signal, recovery, processors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+
+from . import worlds
+
+
+@pytest.fixture
+def both(runtime: Path) -> tuple[str, str]:
+    return oracle.program("svlogd", package="runit"), str(runtime / "svlogd")
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    path = worlds.scratch()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["-x", "log"],
+        ["-l"],
+        ["-r", "ab", "log"],
+        ["-r", "", "log"],
+        ["-l", "2000", "log"],
+        ["-b", "100", "log"],
+        ["missing"],
+        ["missing", "absent"],
+        ["file"],
+    ],
+)
+def test_bad_input_is_told_the_same_way(both: tuple[str, str], scratch: Path, arguments: list[str]) -> None:
+    scratch.joinpath("log").mkdir()
+    scratch.joinpath("file").touch()
+    told = []
+    for program in both:
+        run = subprocess.run([program, *arguments], cwd=scratch, input=b"a line\n", capture_output=True, check=False)
+        told.append((run.returncode, run.stdout, run.stderr.replace(program.encode(), b"svlogd")))
+    assert told[0] == told[1]
+    assert told[0][0] == 111
+
+
+class Session:
+    """A logger that is fed by hand."""
+
+    def __init__(self, program: str, log: Path, *options: str) -> None:
+        self.log = log
+        self.process = subprocess.Popen(
+            [program, *options, log.name], cwd=log.parent, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
+        )
+        assert self.process.stdin
+        self.input = self.process.stdin
+        waiting.until(lambda: (log / "current").exists() and not (log / "current").stat().st_mode & 0o100, what="it is open")
+
+    def feed(self, text: bytes) -> None:
+        """Write and wait until the logger has it, which it has written then at the latest when it reads again."""
+        self.input.write(text)
+        self.input.flush()
+        waiting.until(lambda: not worlds.unread(self.input.fileno()), what="the logger reads")
+
+    def wrote(self, text: bytes) -> None:
+        waiting.until(lambda: (self.log / "current").read_bytes() == text, what="current")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> worlds.Outcome:
+        self.input.close()
+        assert self.process.stderr
+        with self.process.stderr as stream:
+            stderr = stream.read()
+        status = self.process.wait(waiting.DEADLINE)
+        return worlds.Outcome(status, stderr.translate(worlds.STAMP), (worlds.seen(self.log),))
+
+
+@pytest.fixture
+def log(scratch: Path) -> Path:
+    path = scratch / "log"
+    path.mkdir()
+    return path
+
+
+def both_ways(both: tuple[str, str], log: Path, play: Callable[[str], worlds.Outcome]) -> worlds.Outcome:
+    """Play the same with both loggers, each in an empty directory, and give the outcome that both had."""
+    outcomes = []
+    for program in both:
+        shutil.rmtree(log)
+        log.mkdir()
+        outcomes.append(play(program))
+    assert outcomes[1] == outcomes[0]
+    return outcomes[1]
+
+
+def test_alrm_rotates_what_is_not_empty(both: tuple[str, str], log: Path) -> None:
+    def play(program: str) -> worlds.Outcome:
+        session = Session(program, log, "-v")
+        session.feed(b"one\n")
+        session.wrote(b"one\n")
+        session.signal(signal.SIGALRM)
+        session.wrote(b"")
+        session.feed(b"two\n")
+        return session.end()
+
+    outcome = both_ways(both, log, play)
+    assert outcome.directories[0].old == ((".s", 0o744, 4),)
+    assert outcome.directories[0].text == b"one\ntwo\n".translate(worlds.STAMP)
+
+
+def test_hup_reads_the_config_again(both: tuple[str, str], log: Path) -> None:
+    def play(program: str) -> worlds.Outcome:
+        session = Session(program, log, "-v")
+        session.feed(b"one\n")
+        session.wrote(b"one\n")
+        log.joinpath("config").write_bytes(b"pnew: \nbad\nux\n")
+        before = log.joinpath("current").stat().st_ctime_ns
+        session.signal(signal.SIGHUP)
+        waiting.until(lambda: log.joinpath("current").stat().st_ctime_ns != before, what="current closed and opened")
+        waiting.until(lambda: not log.joinpath("current").stat().st_mode & 0o100, what="current open")
+        session.feed(b"two\n")
+        session.wrote(b"one\nnew: two\n")
+        return session.end()
+
+    both_ways(both, log, play)
+
+
+def test_what_a_crash_left_is_set_aside(both: tuple[str, str], log: Path) -> None:
+    def play(program: str) -> worlds.Outcome:
+        log.joinpath("config").write_bytes(b"n1\n")
+        log.joinpath("current").write_bytes(b"crashed\n")
+        log.joinpath("@" + "0" * 24 + ".s").write_bytes(b"old\n")
+        log.joinpath("@" + "0" * 24 + ".t").write_bytes(b"unfinished\n")
+        session = Session(program, log, "-v")
+        session.feed(b"more\n")
+        return session.end()
+
+    outcome = both_ways(both, log, play)
+    assert [suffix for suffix, _, _ in outcome.directories[0].old] == [".s", ".u"]
+
+
+@pytest.mark.parametrize("old", [["0.x", "1.s", "2.s"], ["0.u", "1.s", "2.s"], ["0.s", "1.u"], ["0.t", "1.s"]])
+def test_the_oldest_goes_but_never_what_waits_to_be_processed(both: tuple[str, str], log: Path, old: list[str]) -> None:
+    def play(program: str) -> worlds.Outcome:
+        log.joinpath("config").write_bytes(b"n1\n")
+        for name in old:
+            log.joinpath("@" + "0" * 23 + name).write_bytes(b"kept\n")
+        session = Session(program, log, "-v")
+        session.feed(b"new\n")
+        session.wrote(b"new\n")
+        session.signal(signal.SIGALRM)
+        session.wrote(b"")
+        return session.end()
+
+    both_ways(both, log, play)
+
+
+def test_a_processor_gets_file_and_state(both: tuple[str, str], log: Path) -> None:
+    def play(program: str) -> worlds.Outcome:
+        log.joinpath("config").write_bytes(b"s20\n!tr g-z G-Z; { cat <&4; echo x; } >&5\n")
+        session = Session(program, log, "-l", "5", "-v")
+        for text in (b"one more line\nover\n", b"two more line\nover\n"):
+            old = len(list(log.glob("@*.s")))
+            session.feed(text)
+            waiting.until(lambda old=old: len(list(log.glob("@*.s"))) > old and not list(log.glob("@*.[tu]")), what="processed")  # type: ignore[misc]
+        return session.end()
+
+    outcome = both_ways(both, log, play)
+    assert outcome.directories[0].text.startswith(b"ON# MOR# LIN#\nOV#R\n")
+    assert log.joinpath("state").read_bytes() == b"x\nx\n"
+
+
+def test_lines_go_to_udp_too_or_only_there(both: tuple[str, str], log: Path) -> None:
+    for letter in b"uU":
+        received: list[list[bytes]] = []
+
+        def play(program: str, letter: int = letter, received: list[list[bytes]] = received) -> worlds.Outcome:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+                listener.bind(("127.0.0.1", 0))
+                listener.settimeout(waiting.DEADLINE)
+                log.joinpath("config").write_bytes(b"%c127.0.0.1:%d\np> \n-*nothing*\n" % (letter, listener.getsockname()[1]))
+                session = Session(program, log, "-tt", "-l", "20")
+                session.feed(b"short\nnothing\n" + b"k" * 30 + b"\nlast\n")
+                received.append([listener.recv(1000).translate(worlds.STAMP) for _ in range(3)])
+                outcome = session.end()
+            log.joinpath("config").unlink()
+            return worlds.Outcome(outcome.status, outcome.stderr, (worlds.seen(log),))
+
+        outcome = both_ways(both, log, play)
+        assert received[0] == received[1]
+        assert received[0][1].endswith(b" > " + b"k" * 20 + b"###\n")
+        assert bool(outcome.directories[0].text) is (letter == ord("u"))
+
+
+def test_a_locked_directory_is_left_alone(both: tuple[str, str], log: Path, scratch: Path) -> None:
+    held = Session(both[0], log)
+    told = [subprocess.run([program, "log"], cwd=scratch, input=b"", capture_output=True, check=False) for program in both]
+    assert [(run.returncode, run.stderr) for run in told] == [(told[0].returncode, told[0].stderr)] * 2
+    assert held.end().status == 0
+
+
+def test_term_ends_and_leaves_the_rest_to_the_next(both: tuple[str, str], log: Path) -> None:
+    # C drops the last line that it has read (see README, "Differences from runit"), so only ours is asked.
+    session = Session(both[1], log)
+    session.feed(b"whole\nbeg")
+    session.signal(signal.SIGTERM)
+    os.write(session.input.fileno(), b"un\nnext\n")
+    assert session.process.wait(waiting.DEADLINE) == 0
+    assert log.joinpath("current").read_bytes() == b"whole\nbegun\n"
+    assert worlds.unread(session.input.fileno()) == len(b"next\n")
+    session.end()

@@ -1,0 +1,44 @@
+"""One folder for one idea: data in, the whole tree out. `GOLDEN=write` writes what comes out, to be read before it is committed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from support.listing import listing
+from support.world import examples, tree_of_source
+
+from runit_provision.app.source import Source
+from runit_provision.errors import DataError
+
+HERE = Path(__file__).parent
+CASES = sorted(path.parent for path in HERE.glob("cases/*/data.yaml"))
+REFUSALS = sorted(HERE.glob("refusals/*.yaml"))
+NODES = ["app1", "app2", "demo"]
+
+
+def agree(file: Path, text: str) -> None:
+    """Compare with what is kept, or keep it."""
+    if os.environ.get("GOLDEN") == "write":
+        file.write_text(text)
+        pytest.fail(f"{file} was written; read the difference")
+    assert text == file.read_text()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_data_mean_this_tree(case: Path) -> None:
+    agree(case / "tree.txt", listing(tree_of_source(Source(data=case / "data.yaml"))))
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_examples_mean_this_tree(node: str) -> None:
+    source = Source(hiera_config=examples() / "hiera.yaml", facts_file=examples() / "facts" / f"{node}.yaml")
+    agree(HERE / "examples" / f"{node}.txt", listing(tree_of_source(source)))
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.stem)
+def test_wrong_data_are_refused_with_every_problem_at_once(case: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        tree_of_source(Source(data=case))
+    agree(case.with_suffix(".txt"), str(caught.value).replace(f"{case}:", f"{case.name}:") + "\n")

@@ -1,0 +1,100 @@
+"""What is expected of a service follows from the data alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runit_provision.model.tree import Ensure, OnChange, Origin, Realm, ServiceTree
+from runit_provision.runtime.wire import status as wire
+from runit_provision.runtime.wire.status import Status
+from runit_provision.verify.expect import Finding, findings
+from runit_provision.verify.life import Life, Process, Supervised
+
+NOW = 1_790_000_010
+
+
+def status(state: int, *, want: int = wire.WANT_UP, ago: int = 10) -> Status:
+    return Status(since_ns=(NOW - ago) * 1_000_000_000, pid=4711 if state else 0, state=state, want=want)
+
+
+UP = Process(Supervised.YES, status(wire.RUN))
+UP_JUST_NOW = Process(Supervised.YES, status(wire.RUN, ago=1))
+FAILED = Process(Supervised.YES, status(wire.DOWN, ago=1))
+DOWN = Process(Supervised.YES, status(wire.DOWN, want=wire.WANT_DOWN))
+NOBODY = Process(Supervised.NO)
+
+
+def service(name: str = "apprun1/worker", **changes: Any) -> ServiceTree:
+    tree = ServiceTree(
+        id=name,
+        realm=Realm("apprun1", "/home/apprun1"),
+        directory=f"/home/apprun1/runit/{name}",
+        link=f"/home/apprun1/service/{name}",
+        logged=False,
+        log_directory=None,
+        ensure=Ensure.RUNNING,
+        enabled=True,
+        one_shot=False,
+        on_change=OnChange.RESTART,
+        origin=Origin("runit.users.apprun1.services.worker"),
+    )
+    return replace(tree, **changes)
+
+
+def life(main: Process, **changes: Any) -> Life:
+    return replace(Life(now=NOW, exists=True, enabled=True, main=main), **changes)
+
+
+def broken(tree: ServiceTree, seen: Life) -> list[str]:
+    return [finding.promise for finding in findings([tree], {tree.id: seen}) if not finding.kept]
+
+
+def test_a_service_that_is_as_it_should_be() -> None:
+    tree = service(logged=True)
+    assert findings([tree], {tree.id: life(UP, log=UP)}) == tuple(
+        Finding("apprun1/worker", promise) for promise in ("exists", "enabled", "supervised", "up", "logging")
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "promises"),
+    [
+        ({}, life(FAILED), ["up"]),
+        ({}, life(UP_JUST_NOW), ["up"]),
+        ({}, life(DOWN), ["up"]),
+        ({}, life(NOBODY), ["supervised", "up"]),
+        ({}, life(NOBODY, exists=False), ["exists", "enabled", "supervised", "up"]),
+        ({}, life(UP, enabled=False), ["enabled"]),
+        ({"enabled": False}, life(UP), ["not enabled"]),
+        ({"logged": True}, life(UP), ["logging"]),
+        ({"logged": True}, life(UP, log=DOWN), ["logging"]),
+        ({"ensure": Ensure.STOPPED}, life(DOWN), []),
+        ({"ensure": Ensure.STOPPED}, life(UP), ["down"]),
+        ({"ensure": Ensure.STOPPED}, life(FAILED), ["down"]),
+        ({"ensure": Ensure.ANY, "enabled": False}, life(DOWN, enabled=False), []),
+        ({"ensure": Ensure.ANY, "enabled": False}, life(UP, enabled=False), []),
+        ({"ensure": Ensure.ABSENT, "link": None}, life(NOBODY, exists=False), []),
+        ({"ensure": Ensure.ABSENT, "link": None}, life(UP), ["absent"]),
+        ({"one_shot": True}, life(DOWN), []),
+        ({"one_shot": True}, life(UP_JUST_NOW), []),
+        ({"one_shot": True}, life(FAILED), ["up, or done"]),
+    ],
+)
+def test_what_is_not_so(changes: dict[str, Any], seen: Life, promises: list[str]) -> None:
+    assert broken(service(**changes), seen) == promises
+
+
+def test_nobody_supervises_what_lies_in_a_stopped_tree() -> None:
+    cluster = service("apprun1/cluster", ensure=Ensure.STOPPED)
+    inner = service("apprun1/cluster/a")
+    seen = {cluster.id: life(DOWN), inner.id: life(NOBODY)}
+    assert all(finding.kept for finding in findings([cluster, inner], seen))
+
+
+def test_a_fault_says_how_the_service_fares() -> None:
+    tree = service()
+    (fault,) = (finding for finding in findings([tree], {tree.id: life(FAILED, lines=("out of \x1b[2Jmemory",))}) if not finding.kept)
+    assert fault == Finding("apprun1/worker", "up", r"want up, down for 1 s, last log line: out of \x1b[2Jmemory")
