@@ -12,13 +12,13 @@ from runit_provision.app.desired import Desired, desire
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 from runit_provision.errors import Problem
-from runit_provision.host import Machine
 from runit_provision.host.rooted import folder_on_host
 from runit_provision.model.host import Runtime, RuntimeKind
 from runit_provision.model.plan import Plan
 
 if TYPE_CHECKING:
     from runit_provision.apply import Report
+    from runit_provision.host import Machine
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Progress = Callable[[int, int, str], None]
@@ -41,7 +41,7 @@ class Planned:
 
 def plan(source: Source, target: Target) -> Planned:
     """Decide what apply would do; reads only. DataError and HostError with every problem."""
-    with Machine(target.root) as machine:
+    with target.machine() as machine:
         return _plan(desire(source, machine.accounts), machine, target)
 
 
@@ -61,7 +61,7 @@ def apply(
     from runit_provision import apply as execution
     from runit_provision.host import package
 
-    with Machine(target.root) as machine:
+    with target.machine() as machine:
         desired = desire(source, machine.accounts)
         with machine.lock(timeout=lock_timeout, command="apply"):
             planned = _plan(desired, machine, target)
@@ -75,7 +75,7 @@ def rollback(target: Target, *, lock_timeout: float, service_timeout: float, pro
     """Undo the last apply; HostError when there is none to undo."""
     from runit_provision import apply as execution
 
-    with Machine(target.root) as machine, machine.lock(timeout=lock_timeout, command="rollback"):
+    with target.machine() as machine, machine.lock(timeout=lock_timeout, command="rollback"):
         return execution.rollback(machine, progress=progress, timeout=service_timeout)
 
 

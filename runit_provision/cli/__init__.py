@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProvisionError as error:
         return _report(error)
     except click.Abort:
-        return _end_by(signal.SIGINT)
+        return end_by(signal.SIGINT)
     finally:
         _flush()
 
@@ -52,7 +52,7 @@ def _report(error: ProvisionError) -> int:
     return LOCKED if isinstance(error, LockHeldError) else FAILED
 
 
-def _end_by(number: signal.Signals) -> int:
+def end_by(number: signal.Signals) -> int:
     """End as the signal would have ended it, so that a shell's loop around this ends too."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from enum import Enum
+from functools import wraps
 from typing import Any
 
 import click
@@ -47,23 +48,39 @@ class Output:
         self.line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--format` and `--color`; it gets `output`, an Output."""
-    from functools import wraps
+def color_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that is for people alone `--color`; it gets `output`, an Output."""
 
-    @click.option(
-        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people or for programs."
-    )
-    @click.option(
-        "--color",
-        type=click.Choice(["auto", "always", "never"]),
-        default="auto",
-        show_default=True,
-        help="Colours; auto: on a terminal, unless NO_COLOR is set.",
-    )
+    @_color
     @wraps(command)
-    def run(*arguments: Any, form: str, color: str, **options: Any) -> Any:
-        colored = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-        return command(*arguments, output=Output(form=Format(form), color=colored), **options)
+    def run(*, color: str, **options: Any) -> Any:
+        return command(output=Output(form=Format.TEXT, color=_is_colored(color)), **options)
 
     return run
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--format` and `--color`; it gets `output`, an Output."""
+
+    @click.option(
+        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people or programs."
+    )
+    @_color
+    @wraps(command)
+    def run(*, form: str, color: str, **options: Any) -> Any:
+        return command(output=Output(form=Format(form), color=_is_colored(color)), **options)
+
+    return run
+
+
+_color = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
+)
+
+
+def _is_colored(color: str) -> bool:
+    return color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runit_provision.cli import DONE, FAILED
@@ -25,9 +26,14 @@ def show_plan(planned: Planned, output: Output, *, diff: bool) -> None:
         return output.json({**value, "empty": planned.empty, "runtime": planned.runtime})
     if planned.runtime is not None:
         output.line(f"+ {planned.runtime}/bin: the shipped runtime is to be installed", fg="green")
-    for line in describe(planned.plan, diff=diff):
-        _show_line(line, output)
-    return None
+    return show_steps(describe(planned.plan, diff=diff), output)
+
+
+def show_steps(lines: Sequence[str], output: Output, *, indent: str = "") -> None:
+    """Print lines that begin with a sign, each in the sign's colour; a diff's lines stand further in."""
+    for line in lines:
+        color = _COLORS.get(line.strip()[:1]) if line[:1] in _COLORS or line.startswith("    ") else None
+        output.line(f"{indent}{line}", **({"fg": color} if color else {}))
 
 
 def show_report(report: Report, output: Output) -> int:
@@ -40,8 +46,3 @@ def show_report(report: Report, output: Output) -> int:
     for problem in report.problems:
         output.complain(problem)
     return DONE if report.ok else FAILED
-
-
-def _show_line(line: str, output: Output) -> None:
-    color = _COLORS.get(line.strip()[:1]) if line[:1] in _COLORS or line.startswith("    ") else None
-    output.line(line, **({"fg": color} if color else {}))
