@@ -1,0 +1,162 @@
+"""Plans carried out beneath a runsvdir that runs: what is started, restarted, signalled, taken down, and what is not."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+from support.faults import UNTOUCHED, interrupted
+from support.places import Place
+from support.trees import Unit, grow
+
+from runit_provision.apply import calls
+from runit_provision.model.plan import Verb
+from runit_provision.model.tree import Effect, Ensure, OnChange
+
+
+def script(text: str = "") -> bytes:
+    """A run script that tells each of its starts, and each HUP, in the file `told` of its directory."""
+    return f"""#!/bin/sh
+# {text}
+trap 'echo hup >>told' HUP
+trap 'kill $!; exit' TERM
+echo start >>told
+while :; do sleep 1000 & wait $!; done
+""".encode()
+
+
+class Running(Place):
+    """A place whose `service` directory a runsvdir looks after."""
+
+    def told(self, name: str) -> list[str]:
+        path = self.base / "sv" / name / "told"
+        return path.read_text().split() if path.exists() else []
+
+    def pid(self, name: str) -> int:
+        try:
+            return int((self.base / "sv" / name / "supervise/pid").read_text() or 0)
+        except OSError:
+            return 0
+
+
+@pytest.fixture(params=["C runit", "the shipped runtime"])
+def running(request: pytest.FixtureRequest, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setattr(calls, "SETTLE", 0.0)
+    program = oracle.program("runsvdir", package="runit") if request.param == "C runit" else str(runtime / "runsvdir")
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder, "base")
+        (base / "service").mkdir(parents=True)
+        monkeypatch.setenv("RUNIT_PROVISION_STATE", f"{folder}/state")
+        path = f"{Path(program).parent}:{os.environ['PATH']}"
+        supervisor = subprocess.Popen([program, "-P", str(base / "service")], env={**os.environ, "PATH": path})
+        try:
+            yield Running(base)
+        finally:
+            supervisors = list(base.glob("sv/*/supervise/pid"))
+            pids = [int(path.read_text() or 0) for path in supervisors]
+            supervisor.send_signal(signal.SIGHUP)
+            supervisor.wait(30)
+            for pid in filter(None, pids):
+                waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
+
+
+def test_a_new_service_is_up_when_apply_returns(running: Running) -> None:
+    report = running.apply(grow(running.base, [Unit("a", run=script())]))
+    assert report.ok, report.problems
+    assert [call.verb for call in report.calls] == [Verb.START]
+    assert running.pid("a")
+
+
+def test_only_the_service_whose_run_changed_is_restarted(running: Running) -> None:
+    files = {"finish": (b"#!/bin/sh\n", Effect.NOTHING)}
+    running.apply(grow(running.base, [Unit("a", run=script()), Unit("b", run=script(), files=files)]))
+    pids = running.pid("a"), running.pid("b")
+    files = {"finish": (b"#!/bin/sh\n:\n", Effect.NOTHING)}
+    report = running.apply(grow(running.base, [Unit("a", run=script("new")), Unit("b", run=script(), files=files)]))
+    assert report.ok, report.problems
+    assert [(call.service.id, call.verb, call.reason) for call in report.calls] == [("a", Verb.RESTART, "run changed")]
+    assert running.pid("a") not in (0, pids[0])
+    assert running.pid("b") == pids[1]
+
+
+@pytest.mark.parametrize(("on_change", "told"), [(OnChange.HUP, ["start", "hup"]), (OnChange.WAIT, ["start"])])
+def test_on_change_says_what_a_running_service_gets(running: Running, on_change: OnChange, told: list[str]) -> None:
+    running.apply(grow(running.base, [Unit("a", run=script(), on_change=on_change)]))
+    waiting.until(lambda: running.told("a") == ["start"])
+    report = running.apply(grow(running.base, [Unit("a", run=script("new"), on_change=on_change)]))
+    assert report.ok
+    waiting.until(lambda: running.told("a") == told, what=f"{told}")
+
+
+def test_a_service_that_goes_is_down_before_its_directory_goes(running: Running) -> None:
+    running.apply(grow(running.base, [Unit("a", run=script()), Unit("b", run=script(), log=b"#!/bin/sh\nexec cat\n")]))
+    pid = running.pid("b")
+    waiting.until(lambda: running.told("b"))
+    (running.base / "sv/b/told").unlink()
+    report = running.apply(grow(running.base, [Unit("a", run=script())]))
+    assert report.ok, report.problems
+    assert not Path(f"/proc/{pid}").exists()
+    assert not (running.base / "sv/b").exists(), report.notes
+    assert running.plan(grow(running.base, [Unit("a", run=script())])).empty
+
+
+def test_a_service_that_is_to_be_stopped_is_stopped_and_started_again(running: Running) -> None:
+    up, down = Unit("a", run=script()), Unit("a", run=script(), ensure=Ensure.STOPPED, enabled=False)
+    running.apply(grow(running.base, [up]))
+    pid = running.pid("a")
+    assert running.apply(grow(running.base, [down])).ok
+    assert not Path(f"/proc/{pid}").exists()
+    assert running.plan(grow(running.base, [down])).empty
+    assert running.apply(grow(running.base, [up])).ok
+    assert running.pid("a")
+
+
+def test_rollback_restores_what_ran(running: Running) -> None:
+    running.apply(grow(running.base, [Unit("a", run=script()), Unit("b", run=script())]))
+    running.apply(grow(running.base, [Unit("a", run=script("new")), Unit("c", run=script())]))
+    pids = running.pid("a"), running.pid("c")
+    report = running.rollback()
+    assert report.ok, report.problems
+    assert running.pid("a") not in (0, pids[0])
+    assert running.pid("b")
+    assert not Path(f"/proc/{pids[1]}").exists()
+
+
+def test_a_service_that_does_not_come_up_is_reported_and_the_rest_is_done(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "SETTLE", 0.5)
+    broken = Unit("broken", run=b"#!/bin/sh\nexit 1\n")
+    report = running.apply(grow(running.base, [broken, Unit("b", run=script())]), timeout=8)
+    assert [str(problem).split("; ")[0] for problem in report.problems] in (
+        [f"data.yaml:3:1: runit.services: {running.base}/sv/broken: broken: came up, but ended again at once"],
+        [f"data.yaml:3:1: runit.services: {running.base}/sv/broken: broken: did not come up within 8 s"],
+    )
+    assert running.pid("b")
+
+
+def test_killed_at_many_changes_no_service_is_lost_and_none_restarted_twice(running: Running) -> None:
+    one = grow(running.base, [Unit("a", run=script("one")), Unit("b", run=script())])
+    two = grow(running.base, [Unit("a", run=script("two")), Unit("b", run=script()), Unit("c", run=script())])
+    running.apply(one)
+    waiting.until(lambda: running.told("a") and running.told("b"))
+    steady = running.pid("b")
+    for at in itertools.count(1, 5):
+        (running.base / "sv/a/told").write_text("")
+        status = interrupted(lambda: running.apply(two), at=at)
+        report = running.apply(two)
+        assert report.ok, (at, report.problems)
+        waiting.until(lambda: running.told("a"), what=f"a restart after a kill at {at}")
+        assert running.told("a") == ["start"], at
+        assert running.pid("c")
+        assert running.pid("b") == steady
+        (running.base / "sv/c/told").unlink(missing_ok=True)
+        assert running.apply(one).ok
+        waiting.until(lambda: len(running.told("a")) == 2)
+        if status == UNTOUCHED:
+            break
