@@ -11,7 +11,19 @@ from runit_provision.hiera.json_document import parse_json
 from runit_provision.hiera.yaml_document import parse_yaml
 
 Opener = Callable[[str], str]
-"""Gives the plain text of a string that a file holds; DataError when it cannot."""
+"""Gives the plain text of a string that a file holds; DataError when it cannot be decrypted."""
+
+
+def _hocon(text: str, file: str) -> Any:
+    from runit_provision.hiera.hocon_document import parse_hocon
+
+    return parse_hocon(text, file)
+
+
+def _eyaml(options: Mapping[str, Any]) -> Opener:
+    from runit_provision.hiera.eyaml import opener
+
+    return opener(options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +39,7 @@ class Backend:
 BACKENDS: dict[tuple[str, str], Backend] = {
     ("data_hash", "yaml_data"): Backend("yaml_data", parse_yaml),
     ("data_hash", "json_data"): Backend("json_data", parse_json, mapping_required=True),
+    ("data_hash", "hocon_data"): Backend("hocon_data", _hocon),
+    ("lookup_key", "eyaml_lookup_key"): Backend("eyaml_lookup_key", parse_yaml, _eyaml),
 }
 """By the kind of function and its name."""

@@ -1,17 +1,200 @@
-"""convert_to: what lookup_options turn a found value into."""
+"""convert_to: what lookup_options turn a found value into, by the rules of Puppet's `new` function.
+
+Known are the types that data can have (see `types`) and Sensitive; String takes no format.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.model.data import Sensitive
+from runit_provision.hiera.keys import kind
+from runit_provision.hiera.puppet_text import puppet_text
+from runit_provision.hiera.types import Type, parse_type
+from runit_provision.model.data import Array, Sensitive, Table
+
+_BLANKS = r"[ \t\r\n\f\v]*"
+_INTEGER = re.compile(rf"([+-]?){_BLANKS}(\d+|0[xX][0-9A-Fa-f]+|0[bB][01]+)", re.ASCII)
+_FLOAT = re.compile(rf"([+-]?){_BLANKS}((?:0|[1-9]\d*)(?:\.\d+)?(?:[eE]-?\d+)?|0[xX][0-9A-Fa-f]+|0[0-7]+|0[bB][01]+)", re.ASCII)
+_PREFIXES = {"0x": 16, "0b": 2}
+_RADIXES = (2, 8, 10, 16)
+_TRUE = ("true", "yes", "y")
+_FALSE = ("false", "no", "n")
+
+
+class _CannotError(Exception):
+    """The value cannot be converted; the text says why, without the value."""
 
 
 def convert(value: Any, to: list[Any], mark: Mark | None, key: str) -> Any:
     """Give `value` as the type `to[0]`, with the further items as arguments. Raises DataError when it cannot be."""
-    match to[0]:
+    name, *arguments = to or [None]
+    if not isinstance(name, str):
+        raise DataError(Problem(f"convert_to names a type, not {kind(name)}", mark, key=key, hint="as `convert_to: Sensitive`"))
+    wanted = parse_type(name, mark, key)
+    if not arguments and wanted.holds(value):
+        return value
+    try:
+        result = _new(wanted, value, arguments)
+        if not wanted.holds(result):
+            raise _CannotError(f"it became {kind(result)}, which is no {wanted.text}")
+    except _CannotError as error:
+        raise DataError(Problem(f"convert_to {wanted.text} failed: {error}", mark, key=key)) from None
+    return result
+
+
+def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
+    match wanted.name:
         case "Sensitive":
+            _given(arguments, 0)
             return value if isinstance(value, Sensitive) else Sensitive(value)
-        case name:
-            raise DataError(Problem(f"convert_to `{name}` is not known", mark, key=key))
+        case "String":
+            if arguments:
+                raise _CannotError("a format for String is not known here")
+            return puppet_text(value)
+        case "Integer":
+            return _integer(value, *_given(arguments, 2))
+        case "Float" | "Numeric":
+            return _number(value, wanted.name, *_given(arguments, 1))
+        case "Boolean":
+            _given(arguments, 0)
+            return _boolean(value)
+        case "Array" | "Tuple":
+            return _array(value, *_given(arguments, 1))
+        case "Hash" | "Struct":
+            return _hash(value, *_given(arguments, 1))
+        case "Optional" | "NotUndef" if wanted.inner:
+            return _new(wanted.inner, value, arguments)
+        case _:
+            raise _CannotError(f"nothing can be converted to {wanted.name}")
+
+
+def _given(arguments: list[Any], most: int) -> list[Any]:
+    if len(arguments) > most:
+        raise _CannotError("too many arguments")
+    return arguments
+
+
+def _integer(value: Any, radix: Any = None, absolute: Any = False) -> int:
+    if isinstance(value, dict) and radix is None and "from" in value:
+        return _integer(value["from"], value.get("radix"), value.get("abs", False))
+    if (radix is not None and (isinstance(radix, bool) or radix not in _RADIXES)) or not isinstance(absolute, bool):
+        raise _CannotError("the arguments are a radix of 2, 8, 10 or 16, and true for the absolute value")
+    match value:
+        case bool() | int() | float():
+            result = _truncated(value)
+        case str() if found := _INTEGER.fullmatch(value):
+            result = _digits(found[1], found[2], radix)
+        case _:
+            raise _CannotError(f"{kind(value)} is no number" if not isinstance(value, str) else "the string is no number")
+    return abs(result) if absolute else result
+
+
+def _truncated(value: float) -> int:
+    try:
+        return int(value)
+    except (OverflowError, ValueError):
+        raise _CannotError("the number is not finite") from None
+
+
+def _digits(sign: str, digits: str, radix: Any) -> int:
+    base = _PREFIXES.get(digits[:2].lower())
+    if base:
+        digits = digits[2:]
+    elif radix is None and len(digits) > 1 and digits[0] == "0":
+        base = 8
+    if radix is not None and base and base != radix:
+        raise _CannotError("the string's prefix and the radix do not fit")
+    try:
+        return int(sign + digits, base or radix or 10)
+    except ValueError:
+        raise _CannotError("the string is no number of this radix") from None
+
+
+def _number(value: Any, name: str, absolute: Any = False) -> float:
+    """Give a Float; for Numeric an Integer where the text has no fraction and no exponent."""
+    if not isinstance(absolute, bool):
+        raise _CannotError("the argument is true for the absolute value")
+    if isinstance(value, dict) and set(value) <= {"from", "abs"} and "from" in value:
+        return _number(value["from"], name, value.get("abs", False))
+    result = _as_number(value, name)
+    return abs(result) if absolute else result
+
+
+def _as_number(value: Any, name: str) -> float:
+    whole = name == "Numeric"
+    match value:
+        case bool() | int():
+            return int(value) if whole else float(value)
+        case float():
+            return value
+        case str() if found := _FLOAT.fullmatch(value):
+            text = found[2]
+            if base := _PREFIXES.get(text[:2].lower()):
+                number: float = int(text[2:], base)
+            elif re.search(r"[.eE]", text):
+                number = float(text)
+            else:
+                number = int(text, 8) if whole and len(text) > 1 and text[0] == "0" else int(text)
+            number = -number if found[1] == "-" else number
+            return number if whole else float(number)
+        case _:
+            raise _CannotError(f"{kind(value)} is no number" if not isinstance(value, str) else "the string is no number")
+
+
+def _boolean(value: Any) -> bool:
+    match value:
+        case int() | float():
+            return value != 0
+        case str() if value.lower() in _TRUE:
+            return True
+        case str() if value.lower() in _FALSE:
+            return False
+        case str():
+            raise _CannotError("the string is none of true, yes, y, false, no, n")
+        case _:
+            raise _CannotError(f"{kind(value)} is no Boolean")
+
+
+def _array(value: Any, wrap: Any = False) -> Array:
+    if not isinstance(wrap, bool):
+        raise _CannotError("the argument is true to wrap a value that is no list")
+    match value:
+        case Array():
+            return value
+        case _ if wrap:
+            return Array([value])
+        case Table():
+            return Array(([key, item] for key, item in value.items()), marks=[value.marks.get(key) for key in value], mark=value.mark)
+        case str():
+            return Array(value)
+        case int() if not isinstance(value, bool) and value >= 0:
+            return Array(range(value))
+        case _:
+            raise _CannotError(f"{kind(value)} is no list")
+
+
+def _hash(value: Any, build: Any = None) -> Table:
+    if build is not None:
+        raise _CannotError("a way to build a Hash is not known here")
+    match value:
+        case Table():
+            return value
+        case Array() if value and all(isinstance(item, list) and len(item) == 2 for item in value):
+            return _paired([(item[0], item[1]) for item in value], value)
+        case Array() if len(value) % 2 == 0:
+            return _paired(list(zip(value[::2], value[1::2], strict=True)), value)
+        case Array():
+            raise _CannotError("a list of an odd number of items is no Hash")
+        case str() | int() if not isinstance(value, bool):
+            return _hash(_array(value))
+        case _:
+            raise _CannotError(f"{kind(value)} is no Hash")
+
+
+def _paired(pairs: list[tuple[Any, Any]], source: Array) -> Table:
+    for key, _ in pairs:
+        if isinstance(key, list | dict):
+            raise _CannotError(f"{kind(key)} cannot be a key")
+    return Table(pairs, marks={key: source.mark for key, _ in pairs if source.mark}, mark=source.mark)

@@ -9,7 +9,7 @@ import json
 from types import TracebackType
 from typing import Any
 
-from runit_provision.model.data import Sensitive
+from runit_provision.hiera.secret import SecretText, revealed, sealed
 
 
 class Trace:
@@ -17,14 +17,14 @@ class Trace:
 
     __slots__ = ()
 
-    def step(self, _kind: str, _subject: object = "") -> Trace:
-        """Begin a part of the outline: what is asked now."""
+    def step(self, _kind: str, _subject: object = "", *, secret: bool = False) -> Trace:  # noqa: ARG002
+        """Begin a part of the outline, to be ended by `with`: what is asked now. Values in a secret part are not shown."""
         return self
 
     def note(self, _kind: str, _subject: object = "") -> None:
         """Say something about the present part."""
 
-    def found(self, _key: object, _value: Any) -> None:
+    def found(self, _what: object, _value: Any) -> None:
         """Say that the present part gave a value."""
 
     def missing(self, _key: object) -> None:
@@ -41,56 +41,40 @@ SILENT = Trace()
 
 
 class Outline(Trace):
-    """A trace that remembers; `text()` is the outline. Values are redacted while `redacted` is true."""
+    """A trace that remembers; `text()` is the outline."""
 
-    __slots__ = ("_depth", "_lines", "_show_secrets", "redacted")
+    __slots__ = ("_lines", "_parts", "_show_secrets")
 
     def __init__(self, *, show_secrets: bool = False) -> None:
         self._lines: list[str] = []
-        self._depth = 0
+        self._parts: list[bool] = []
+        """For each part that is open, whether it is secret."""
         self._show_secrets = show_secrets
-        self.redacted = False
 
-    def step(self, kind: str, subject: object = "") -> Trace:
+    def step(self, kind: str, subject: object = "", *, secret: bool = False) -> Trace:
         self.note(kind, subject)
+        self._parts.append(secret)
         return self
 
     def note(self, kind: str, subject: object = "") -> None:
-        self._lines.append("  " * self._depth + (f"{kind} {subject}" if str(subject) else kind))
+        if isinstance(subject, SecretText) and not self._show_secrets:
+            subject = sealed(subject)
+        self._lines.append("  " * len(self._parts) + (f"{kind} {subject}" if str(subject) else kind))
 
-    def found(self, key: object, value: Any) -> None:
-        self.note(f"Found {key}:", self._shown(value))
+    def found(self, what: object, value: Any) -> None:
+        self.note(f"Found {what}:", self._shown(value))
 
     def missing(self, key: object) -> None:
         self.note("No such key:", key)
 
-    def __enter__(self) -> Trace:
-        self._depth += 1
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._depth -= 1
+        self._parts.pop()
 
     def text(self) -> str:
         """Give the outline, a line for each step."""
         return "".join(line + "\n" for line in self._lines)
 
     def _shown(self, value: Any) -> str:
-        if self._show_secrets:
-            return json.dumps(reveal(value), ensure_ascii=False, default=str)
-        if self.redacted:
+        if any(self._parts) and not self._show_secrets:
             return "[value redacted]"
-        return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def reveal(value: Any) -> Any:
-    """Give the value with every Sensitive unwrapped."""
-    match value:
-        case Sensitive():
-            return reveal(value.unwrap())
-        case dict():
-            return {key: reveal(item) for key, item in value.items()}
-        case list():
-            return [reveal(item) for item in value]
-        case _:
-            return value
+        return json.dumps(revealed(value) if self._show_secrets else sealed(value), ensure_ascii=False, default=str)

@@ -16,13 +16,13 @@ from runit_provision.hiera.config import read_config
 from runit_provision.hiera.convert import convert
 from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.explain import Outline, Trace
-from runit_provision.hiera.interpolation import Interpolation, SecretText
+from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
-from runit_provision.model.data import Array, Sensitive, Table
+from runit_provision.hiera.secret import sealed
 
 _NOTHING = object()
 _OPTIONS_KEY = Key(LOOKUP_OPTIONS, LOOKUP_OPTIONS, ())
@@ -68,7 +68,7 @@ class Hierarchy:
     def find(self, key: str, *, merge: object = None, default_merge: object = None) -> Found | None:
         """Give what was found for `key` and where it was written, or None; otherwise as `lookup`."""
         found = self._find(key, Interpolation(self._scope, self._looked_up), merge=merge, default_merge=default_merge)
-        return found and Found(_sealed(found.value) if self._encrypted() else found.value, found.mark)
+        return found and Found(sealed(found.value) if self._encrypted() else found.value, found.mark)
 
     def explain(self, key: str, *, merge: object = None, show_secrets: bool = False) -> str:
         """Give an outline of the whole search for `key`: levels, files, merges, conversions, and the error if it ends in one."""
@@ -79,7 +79,7 @@ class Hierarchy:
             if found is None:
                 outline.note("Result: nothing was found for", key)
             else:
-                outline.found("the result", _sealed(found.value))
+                outline.found("the result", sealed(found.value))
         except DataError as error:
             for problem in error.problems:
                 outline.note("Error:", problem)
@@ -118,7 +118,7 @@ class Hierarchy:
         if isinstance(key.root, int):
             raise DataError(Problem("a key begins with a name, not with an index", key=text, hint="quote it: \"'1'.a\""))
         entry = self._entry(key, interpolation)
-        with trace.step("Searching for", f'"{text}"'):
+        with trace.step("Searching for", f'"{text}"', secret=entry.secret):
             if merge is None and entry.merge is not None:
                 trace.note("Using the merge strategy of lookup_options")
             chosen = next((said for said in (merge, entry.merge, default_merge) if said is not None), None)
@@ -184,16 +184,3 @@ class Hierarchy:
         assert entry.convert_to is not None
         trace.note("Converting to", entry.convert_to[0])
         return Found(convert(found.value, entry.convert_to, found.mark or entry.mark, key), found.mark)
-
-
-def _sealed(value: Any) -> Any:
-    """Give the value with every decrypted text inside of a Sensitive."""
-    match value:
-        case SecretText():
-            return Sensitive(str(value))
-        case Table():
-            return Table([(key, _sealed(item)) for key, item in value.items()], marks=value.marks, mark=value.mark)
-        case Array():
-            return Array(map(_sealed, value), marks=value.marks, mark=value.mark)
-        case _:
-            return value

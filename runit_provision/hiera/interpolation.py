@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.explain import SILENT, Trace
 from runit_provision.hiera.keys import Found, dig, split
+from runit_provision.hiera.secret import SecretText
 from runit_provision.model.data import Array, Sensitive, Table
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ _METHODS = ("lookup", "hiera", "alias", "literal", "scope")
 
 Lookup = Callable[[str, "Interpolation"], Found | None]
 """Looks up a key within an interpolation; None when it is not found."""
-
-
-class SecretText(str):
-    """Text that came out of an encrypted value; what is interpolated from it is secret too."""
-
-    __slots__ = ()
 
 
 class Interpolation:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from json import JSONDecodeError
-from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
@@ -13,6 +11,10 @@ from runit_provision.model.data import Array, Table
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+_STRING = re.compile(r'"([^"\\\x00-\x1f]*(?:\\(?:u[0-9a-fA-F]{4}|[^u\x00-\x1f])[^"\\\x00-\x1f]*)*)"')
+_ESCAPE = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -83,11 +85,13 @@ class _Reader:
         return float(found[0]) if found[2] or found[3] else int(found[0])
 
     def _string(self) -> str:
-        try:
-            value: str
-            value, self._at = scanstring(self._text, self._at + 1)
-        except JSONDecodeError as error:
-            self._fail(error.msg, error.pos)
+        found = _STRING.match(self._text, self._at)
+        if not found:
+            self._fail("a string that does not end, or has a control character or a broken \\u escape in it")
+        value = found[1] if "\\" not in found[1] else _ESCAPE.sub(_unescaped, found[1])
+        if _SURROGATE.search(value):
+            self._fail("half of a surrogate pair, which is no character", hint="write the character itself")
+        self._at = found.end()
         return value
 
     def _array(self) -> Array:
@@ -124,3 +128,11 @@ class _Reader:
                 return result
             if not self._take(","):
                 self._fail("`,` or `}` is missing")
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """The character of one escape; of an unknown one, as Ruby has it, the character after the backslash."""
+    high, low, single, letter = escape.groups()
+    if high:
+        return chr(0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF))
+    return chr(int(single, 16)) if single else _LETTERS.get(letter, letter)

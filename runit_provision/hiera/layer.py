@@ -9,11 +9,12 @@ from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.backends import Opener
 from runit_provision.hiera.config import Config, Level
 from runit_provision.hiera.documents import Document, Documents
-from runit_provision.hiera.interpolation import Interpolation, SecretText
+from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
 from runit_provision.hiera.locations import Location, locate_files
 from runit_provision.hiera.merging import Strategy
 from runit_provision.hiera.scope import Scope
+from runit_provision.hiera.secret import SecretText
 from runit_provision.model.data import Array, Table
 
 
@@ -100,8 +101,10 @@ class _LevelFiles:
 
 def _opened(value: Any, opener: Opener, mark: Mark | None, key: str) -> Any:
     """Give `value` with its encrypted strings opened; what comes out is SecretText."""
+    from runit_provision.hiera.eyaml import is_encrypted
+
     match value:
-        case str() if "ENC[" in value:
+        case str() if "ENC[" in value and is_encrypted(value):
             try:
                 return SecretText(opener(value))
             except DataError as error:

@@ -6,7 +6,6 @@ An exact key stands before a pattern (`^...`); of patterns the first that matche
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,27 +23,49 @@ class Entry:
     convert_to: list[Any] | None = None
     mark: Mark | None = None
 
+    @property
+    def secret(self) -> bool:
+        """Whether the value becomes Sensitive."""
+        return bool(self.convert_to) and str(self.convert_to[0]).startswith("Sensitive")  # type: ignore[index]
+
 
 NO_ENTRY = Entry()
 
 
 @dataclass(frozen=True, slots=True)
 class LookupOptions:
-    """Compiled options: by exact key, and by pattern in the order in which they are tried."""
+    """The options of one module's keys, or of those without a module: by exact key, and by pattern in the order they are tried.
 
-    exact: Mapping[str, Entry | None]
-    patterns: tuple[tuple[re.Pattern[str], Entry], ...]
+    An entry is checked when it is used; what is wrong with that of another key stops nothing.
+    """
+
+    exact: Table
+    patterns: tuple[tuple[re.Pattern[str], str], ...]
     warnings: tuple[Problem, ...] = ()
 
     def of(self, key: Key) -> Entry:
-        """Give what applies to `key`."""
-        entry = self.exact.get(str(key.root))
-        if entry is not None:
-            return entry
-        return next((entry for pattern, entry in self.patterns if pattern.search(str(key.root))), NO_ENTRY)
+        """Give what applies to `key`; DataError when that is no hash."""
+        root = str(key.root)
+        if self.exact.get(root) not in (None, False) and not root.startswith("^"):
+            return self._entry(root)
+        return next((self._entry(name) for pattern, name in self.patterns if pattern.search(root)), NO_ENTRY)
+
+    def _entry(self, name: str) -> Entry:
+        value, mark = self.exact[name], self.exact.marks.get(name)
+        match value:
+            case Table():
+                convert = value.get("convert_to")
+                convert_to = None if convert is None else list(convert) if isinstance(convert, Array) else [convert]
+                return Entry(value.get("merge"), convert_to, mark)
+            case None | str() | False:
+                return NO_ENTRY
+            case _:
+                raise DataError(
+                    Problem(f"options are a hash, not {kind(value)}", mark, key=f"{LOOKUP_OPTIONS}.{name}", hint="as {merge: deep}")
+                )
 
 
-NO_OPTIONS = LookupOptions({}, ())
+NO_OPTIONS = LookupOptions(Table(), ())
 
 
 def checked(found: Found | None, module: str | None = None) -> Table | None:
@@ -69,36 +90,18 @@ def checked(found: Found | None, module: str | None = None) -> Table | None:
 
 
 def compiled(options: Table | None) -> LookupOptions:
-    """Make a checked hash ready for use; DataError for a pattern that is none or an entry of a wrong type."""
+    """Make a checked hash ready for use; DataError for a pattern that is none."""
     if options is None:
         return NO_OPTIONS
-    exact: dict[str, Entry | None] = {}
-    patterns: list[tuple[re.Pattern[str], Entry]] = []
-    warnings: list[Problem] = []
-    for key, value in options.items():
-        mark = options.marks.get(key)
-        if isinstance(value, str):
-            hint = f"write `{key}: {{merge: {value}}}`"
-            warnings.append(Problem("ignored: options are a hash", mark, key=f"{LOOKUP_OPTIONS}.{key}", hint=hint))
-        entry = _entry(value, mark, key)
-        if key.startswith("^"):
-            patterns.append((ruby_pattern(key, mark), entry or NO_ENTRY))
-        else:
-            exact[key] = entry
-    return LookupOptions(exact, tuple(patterns), tuple(warnings))
-
-
-def _entry(value: Any, mark: Mark | None, key: str) -> Entry | None:
-    match value:
-        case None | False:
-            return None
-        case Table():
-            convert = value.get("convert_to")
-            convert_to = None if convert is None else list(convert) if isinstance(convert, Array) else [convert]
-            return Entry(value.get("merge"), convert_to, value.marks.get("convert_to") or mark)
-        case str():
-            return Entry(mark=mark)
-        case _:
-            raise DataError(
-                Problem(f"options are a hash, not {kind(value)}", mark, key=f"{LOOKUP_OPTIONS}.{key}", hint="as {merge: deep}")
-            )
+    patterns = [(ruby_pattern(key, options.marks.get(key)), key) for key in options if key.startswith("^")]
+    warnings = [
+        Problem(
+            "ignored: options are a hash",
+            options.marks.get(key),
+            key=f"{LOOKUP_OPTIONS}.{key}",
+            hint=f"write `{key}: {{merge: {value}}}`",
+        )
+        for key, value in options.items()
+        if isinstance(value, str)
+    ]
+    return LookupOptions(options, tuple(patterns), tuple(warnings))

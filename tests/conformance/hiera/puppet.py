@@ -11,6 +11,7 @@ from support import oracle
 
 from runit_provision.errors import DataError
 from runit_provision.hiera import Hierarchy, open_hierarchy
+from runit_provision.hiera.secret import revealed
 from runit_provision.model.data import Sensitive
 
 Answer = list[Any]
@@ -44,8 +45,8 @@ class Puppet:
         assert self._process.returncode == 0
 
 
-def ask_ours(question: dict[str, Any]) -> list[Answer]:
-    """Give our answers, one for each query."""
+def ask_ours(question: dict[str, Any], *, secrets: bool = True) -> list[Answer]:
+    """Give our answers, one for each query; without `secrets` a Sensitive counts as what it holds, since we wrap what was encrypted."""
     try:
         hierarchy = open_hierarchy(
             Path(question["config"]),
@@ -57,15 +58,15 @@ def ask_ours(question: dict[str, Any]) -> list[Answer]:
         )
     except DataError as error:
         return [["error", str(error)] for _ in question["queries"]]
-    return [_answer(hierarchy, query) for query in question["queries"]]
+    return [_answer(hierarchy, query, secrets) for query in question["queries"]]
 
 
-def _answer(hierarchy: Hierarchy, query: dict[str, Any]) -> Answer:
+def _answer(hierarchy: Hierarchy, query: dict[str, Any], secrets: bool) -> Answer:
     try:
         found = hierarchy.find(query["key"], merge=query.get("merge"))
     except DataError as error:
         return ["error", str(error)]
-    return ["missing"] if found is None else ["found", encoded(found.value)]
+    return ["missing"] if found is None else ["found", encoded(found.value if secrets else revealed(found.value))]
 
 
 def encoded(value: Any) -> list[Any]:

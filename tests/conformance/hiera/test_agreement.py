@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,13 @@ _SEED = datetime.date.today().toordinal() if _ALL else 5
 _EXAMPLES = 20_000 if _ALL else 2_000
 _AREAS: dict[str, tuple[st.SearchStrategy[cases.Case], float]] = {
     "hierarchies": (cases.hierarchies(), 0.35),
-    "merges": (cases.merges(), 0.25),
+    "merges": (cases.merges(), 0.2),
     "layers": (cases.layers(), 0.2),
+    "conversions": (cases.conversions(), 0.1),
     "yaml scalars": (cases.yaml_scalars(), 0.1),
-    "json files": (cases.json_files(), 0.1),
+    "json files": (cases.json_files(), 0.05),
 }
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def puppet() -> Iterator[Puppet]:
-    """One process of Puppet for all cases."""
-    process = Puppet()
-    yield process
-    process.close()
 
 
 @pytest.mark.parametrize("area", _AREAS)

@@ -1,0 +1,87 @@
+"""Encrypted values as hiera-eyaml writes them, `ENC[PKCS7,...]`; the library `cryptography` does the work.
+
+Options of the level: pkcs7_private_key and pkcs7_public_key, paths, or pkcs7_private_key_env_var and pkcs7_public_key_env_var,
+names of environment variables that hold the keys, as hiera-eyaml has them. Keys are read when the first value is to be opened.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runit_provision.errors import DataError, Mark, Problem
+
+_ENCRYPTED = re.compile(r"ENC\[.*?\]")
+_TOKEN = re.compile(r"ENC\[(?:(\w+),)?([a-zA-Z0-9+/ =\n]+?)\]", re.ASCII)
+_SCHEME = "PKCS7"
+_KEYS_HINT = "give pkcs7_private_key and pkcs7_public_key in the level's options"
+
+
+def is_encrypted(text: str) -> bool:
+    """Whether something in `text` is encrypted."""
+    return _ENCRYPTED.search(text) is not None
+
+
+def opener(options: Mapping[str, Any]) -> Callable[[str], str]:
+    """Give what opens a string with encrypted parts; it raises DataError, without anything secret, when it cannot."""
+
+    @cache
+    def decrypt() -> Callable[[bytes], bytes]:
+        return _decrypter(_key(options, "private"), _key(options, "public"))
+
+    @cache
+    def open_token(scheme: str | None, cipher: str) -> str:
+        if scheme not in (None, _SCHEME):
+            raise _problem(f"encrypted with {scheme}", "only PKCS7 is known; encrypt it again with `eyaml recrypt`")
+        try:
+            return decrypt()(base64.b64decode(re.sub(r"\s", "", cipher))).decode()
+        except ValueError:
+            raise _problem("cannot be decrypted", "was it encrypted for another key?") from None
+
+    def open_text(text: str) -> str:
+        opened = _TOKEN.sub(lambda token: open_token(token[1], token[2]), text)
+        return opened.removesuffix("\n").removesuffix("\r")
+
+    return open_text
+
+
+def _problem(message: str, hint: str, path: str = "") -> DataError:
+    return DataError(Problem(message, Mark(path, 1, 1) if path else None, hint=hint))
+
+
+def _key(options: Mapping[str, Any], kind: str) -> tuple[bytes, str]:
+    """Give a key's PEM text and where it is from."""
+    variable, path = options.get(f"pkcs7_{kind}_key_env_var"), options.get(f"pkcs7_{kind}_key")
+    if variable and str(variable) in os.environ:
+        return os.environ[str(variable)].encode(), f"${variable}"
+    if not path:
+        raise _problem(f"an encrypted value, but no {kind} key", _KEYS_HINT)
+    try:
+        return Path(str(path)).read_bytes(), str(path)
+    except OSError as error:
+        raise _problem(f"cannot read the {kind} key: {error.strerror}", _KEYS_HINT, str(path)) from None
+
+
+def _decrypter(private: tuple[bytes, str], public: tuple[bytes, str]) -> Callable[[bytes], bytes]:
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs7
+    except ImportError:
+        raise _problem("encrypted values need the library `cryptography`", "pip install 'runit-provision[eyaml]'") from None
+    try:
+        key = load_pem_private_key(private[0], None)
+    except (ValueError, TypeError):
+        raise _problem("not a private key without a passphrase", "it is a PEM file that `eyaml createkeys` wrote", private[1]) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise _problem("the private key is no RSA key", "it is a PEM file that `eyaml createkeys` wrote", private[1])
+    try:
+        certificate = x509.load_pem_x509_certificate(public[0])
+    except ValueError:
+        raise _problem("not a certificate", "it is a PEM file that `eyaml createkeys` wrote", public[1]) from None
+    return lambda cipher: pkcs7.pkcs7_decrypt_der(cipher, certificate, key, [])

@@ -1,0 +1,101 @@
+"""Encrypted values and HOCON: the same from Puppet and from ours."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance.hiera.cases import Case
+from conformance.hiera.puppet import Puppet, ask_ours, same
+from support import oracle
+
+from runit_provision.errors import DataError
+from runit_provision.hiera import open_hierarchy
+from runit_provision.model.data import Sensitive
+
+_KEYS = "pkcs7_private_key: {0}/private_key.pkcs7.pem, pkcs7_public_key: {0}/public_key.pkcs7.pem"
+
+
+@pytest.fixture(scope="session")
+def eyaml_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a pair of keys that hiera-eyaml made."""
+    oracle.program("eyaml", package="hiera-eyaml")
+    folder = tmp_path_factory.mktemp("eyaml")
+    _eyaml("createkeys", folder)
+    return folder
+
+
+def _eyaml(command: str, folder: Path, *arguments: str) -> str:
+    keys = [f"--pkcs7-{kind}-key={folder}/{kind}_key.pkcs7.pem" for kind in ("private", "public")]
+    ran = subprocess.run(["eyaml", command, *keys, *arguments], capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+def _encrypted(folder: Path, text: str) -> str:
+    return _eyaml("encrypt", folder, "-o", "string", "-q", "-s", text)
+
+
+def _case(keys: Path, data: str) -> Case:
+    options = _KEYS.format(keys)
+    config = f"version: 5\nhierarchy: [{{name: x, lookup_key: eyaml_lookup_key, path: x.eyaml, options: {{{options}}}}}]\n"
+    asked = tuple({"key": key} for key in ("a", "b", "c", "d", "e", "e.x", "f"))
+    return Case({"hiera.yaml": config, "data/x.eyaml": data}, asked, strict=True)
+
+
+def _compared(case: Case, puppet: Puppet, folder: Path) -> list[list[Any]]:
+    question = case.lay(folder)
+    theirs, ours = puppet.ask(question), ask_ours(question, secrets=False)
+    assert [(mine, theirs_) for mine, theirs_ in zip(ours, theirs, strict=True) if not same(theirs_, mine)] == []
+    return ours
+
+
+def test_encrypted_values_open_as_hiera_eyaml_opens_them(eyaml_keys: Path, puppet: Puppet, tmp_path: Path) -> None:
+    first, second = _encrypted(eyaml_keys, "s3cret %{role}\n"), _encrypted(eyaml_keys, "ü")
+    folded = first.replace(",", ",\n  ", 1)
+    data = (
+        f"a: {first}\nb: 'x {first} y {second}'\nc: >\n  {folded}\nd: ['{second}', plain]\ne: {{x: '{second}', 'k%{{role}}': 1}}\n"
+        f"f: '<%{{lookup(\"a\")}}>'\n"
+    )
+    ours = _compared(_case(eyaml_keys, data), puppet, tmp_path)
+    assert ours[0] == ["found", ["str", "s3cret web"]]
+
+
+def test_what_came_out_of_an_encrypted_value_is_sensitive_also_within_other_text(eyaml_keys: Path, tmp_path: Path) -> None:
+    data = f"a: {_encrypted(eyaml_keys, 's3cret')}\nb: plain\nf: '<%{{lookup(\"a\")}}>'\n"
+    _case(eyaml_keys, data).lay(tmp_path)
+    hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1")
+    assert hierarchy.lookup("a") == Sensitive("s3cret")
+    assert hierarchy.lookup("b") == "plain"
+    assert hierarchy.lookup("f") == Sensitive("<s3cret>")
+    assert "s3cret" not in hierarchy.explain("f")
+    assert "s3cret" in hierarchy.explain("f", show_secrets=True)
+
+
+def test_a_wrong_private_key_is_an_error_at_the_value(eyaml_keys: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    _eyaml("createkeys", other)
+    (tmp_path / "hierarchy").mkdir()
+    _case(other, f"a:\n  x: {_encrypted(eyaml_keys, 's3cret')}\n").lay(tmp_path / "hierarchy")
+    with pytest.raises(DataError) as caught:
+        open_hierarchy(tmp_path / "hierarchy/hiera.yaml", facts={}, node="n1").lookup("a")
+    expected = f"{tmp_path}/hierarchy/data/x.eyaml:2:3: a: cannot be decrypted; was it encrypted for another key?"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a = 1\n"m::a" = {x = [1, 2], y : ${a}, z = null, t = true, f = 1.5, "p.q" = 2}\nb { e = "%{role}" }\n',
+        "c = hello world\nd.x.y = 5\ne = [a, b]\ne = ${e} [c]\n",
+        "a = [1, {x = 2}]\nb = ${a}\n",
+        "a = {x = 1}\na = [2]\n# c\n// d\n",
+        "a = [1\n",
+    ],
+)
+def test_hocon_has_the_values_that_puppet_gives_it(text: str, puppet: Puppet, tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n"
+    asked = tuple({"key": key} for key in ("a", "b", "c", "d", "e", "m::a", "a.x"))
+    _compared(Case({"hiera.yaml": config, "data/x.conf": text}, asked, strict=True), puppet, tmp_path)
