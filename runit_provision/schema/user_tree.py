@@ -39,7 +39,7 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
         origin=host.problems.origin(path),
         process=Process(
             credentials=Credentials(account, spec.group, tuple(spec.groups)) if other or spec.group or spec.groups else None,
-            environment=_environment(user, spec, runtime),
+            environment=_environment(user, spec, runtime, changes_account=other is not None),
             limits=Limits(**spec.limits.model_dump()),
             nice=spec.nice,
             merge_stderr=True,
@@ -53,7 +53,11 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
     )
 
 
-def _environment(user: User, spec: UserSpec, runtime: Runtime) -> tuple[Variable, ...]:
+_PRIVATE = ("RUNIT_PROVISION_STATE", "XDG_RUNTIME_DIR")
+"""Directories of the account that the supervisor runs as, of no use to another."""
+
+
+def _environment(user: User, spec: UserSpec, runtime: Runtime, *, changes_account: bool) -> tuple[Variable, ...]:
     account = user.tree.account
     tools = [f"{runtime.prefix}/bin"] if runtime.kind is RuntimeKind.SHIPPED else []
     path = dict.fromkeys([*tools, f"{account.home}/bin", "/usr/local/bin", "/usr/bin", "/bin"])
@@ -65,7 +69,8 @@ def _environment(user: User, spec: UserSpec, runtime: Runtime) -> tuple[Variable
         "SVDIR": user.tree.service_directory,
         "USER": account.name,
     }
-    environment = {name: Variable(name, value) for name, value in values.items()} | variables(spec.env)
+    unset = {name: Variable(name, None) for name in _PRIVATE} if changes_account else {}
+    environment = unset | {name: Variable(name, value) for name, value in values.items()} | variables(spec.env)
     return tuple(environment[name] for name in sorted(environment))
 
 

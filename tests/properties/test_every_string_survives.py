@@ -28,10 +28,12 @@ odd_names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_chara
 )
 
 
-@pytest.fixture
-def tools() -> str:
+@pytest.fixture(params=["C runit", "the shipped runtime"])
+def tools(request: pytest.FixtureRequest) -> str:
     """The folder of the chpst that runs in the scripts."""
-    return str(Path(oracle.program("chpst", package="runit")).parent)
+    if request.param == "C runit":
+        return str(Path(oracle.program("chpst", package="runit")).parent)
+    return str(request.getfixturevalue("runtime"))
 
 
 def answer(arguments: list[str], env: dict[str, str], tools: str) -> tuple[list[bytes], dict[bytes, bytes]]:

@@ -36,7 +36,7 @@ def examples() -> Path:
 
 def host_of(data: dict[str, Any]) -> Host:
     """Read data that was written as Python."""
-    return schema.read_host(_table(data), ACCOUNTS)
+    return schema.read_host(table_of(data), ACCOUNTS)
 
 
 def tree_of(data: dict[str, Any]) -> RenderedTree:
@@ -57,7 +57,8 @@ def content(tree: RenderedTree, path: str) -> str:
     return text.decode()
 
 
-def _table(value: Any) -> Any:
+def table_of(value: Any) -> Any:
+    """Give data that were written as Python as hiera would, without marks."""
     if isinstance(value, dict):
-        return Table((key, _table(item)) for key, item in value.items())
-    return Array(_table(item) for item in value) if isinstance(value, list) else value
+        return Table((key, table_of(item)) for key, item in value.items())
+    return Array(table_of(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,144 @@
+"""What the data intend, seen happening: each under C runit and under the shipped runtime."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+from support import oracle, waiting
+from support.tour import Tour, account
+
+SLEEP = ["sleep", "1000"]
+
+
+def test_a_service_that_ends_too_often_stays_down_and_says_why(tour: Tour) -> None:
+    tour.start({"services": {"flaky": {"command": ["sh", "-c", "echo once; exit 3"], "restart": {"at_most": 1}}}})
+    waiting.until(lambda: tour.is_down("sv/flaky"))
+    said = "flaky ended 2 times, each within 30 s of the last, and stays down; sv up starts it"
+    assert waiting.until(lambda: len(lines := tour.log("log/flaky")) == 3 and lines) == ["once", "once", said]
+
+
+def test_a_service_that_is_never_restarted_runs_once_and_again_when_told(tour: Tour) -> None:
+    tour.start({"services": {"batch": {"command": ["echo", "done"], "restart": "never"}}})
+    waiting.until(lambda: tour.is_down("sv/batch") and tour.log("log/batch").count("done") == 1)
+    tour.sv("up", "sv/batch")
+    waiting.until(lambda: tour.is_down("sv/batch") and tour.log("log/batch").count("done") == 2)
+
+
+def test_a_stop_is_mailed_as_a_stop_and_a_crash_as_a_failure(tour: Tour) -> None:
+    mail = {"on_failure": "admins@example.com", "on_stop": "auditing@example.com"}
+    tour.start({"services": {"daemon": {"command": SLEEP, "finish": {"mail": mail}}}})
+    waiting.until(lambda: tour.runs("sv/daemon"))
+    tour.sv("kill", "sv/daemon")
+    waiting.until(lambda: tour.sink.exists() and tour.sink.read_text().count("\n") == 2)
+    waiting.until(lambda: tour.runs("sv/daemon"))
+    tour.sv("-w", "20", "stop", "sv/daemon")
+    waiting.until(lambda: tour.sink.read_text().count("\n") == 4)
+    name = os.uname().nodename
+    assert tour.sink.read_text().splitlines() == [
+        "daemon failed to admins@example.com:",
+        f"daemon failed on {name}: exit code -1, status 9",
+        "daemon was stopped to auditing@example.com:",
+        f"daemon was stopped on {name}: exit code -1, status 15",
+    ]
+
+
+def test_a_one_shot_runs_once_and_once_more_when_started_while_it_runs(tour: Tour) -> None:
+    gate = tour.base / "gate"
+    script = f"echo configured; until [ -e {gate} ]; do sleep 0.05; done"
+    tour.start({"services": {"fw": {"command": script, "one_shot": True}}})
+    waiting.until(lambda: tour.log("log/fw") == ["configured"])
+    waiting.until(lambda: (status := tour.status("sv/fw")) and status.want == 1)
+    tour.sv("up", "sv/fw")
+    gate.touch()
+    waiting.until(lambda: tour.is_down("sv/fw") and tour.log("log/fw") == ["configured"] * 2)
+
+
+def test_stopping_a_nested_tree_ends_all_of_it_and_it_can_start_at_once(tour: Tour) -> None:
+    tour.start({"services": {"cluster": {"services": {"back": {"command": SLEEP}, "front": {"command": SLEEP, "requires": ["back"]}}}}})
+    inner = [f"sv/cluster/service/{name}" for name in ("back", "front")]
+    for _ in range(2):
+        waiting.until(lambda: all(tour.runs(name) for name in inner))
+        pids = [status.pid for name in inner if (status := tour.status(name))]
+        assert tour.sv("-w", "30", "stop", "sv/cluster").returncode == 0
+        assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+        assert tour.sv("-w", "30", "start", "sv/cluster").returncode == 0
+        assert all(tour.runs(name) for name in inner)
+
+
+def test_what_requires_another_starts_when_that_is_of_use(tour: Tour) -> None:
+    ready = tour.base / "ready"
+    services = {
+        "db": {"command": SLEEP, "check": {"file": str(ready)}},
+        "web": {"command": ["sh", "-c", f"[ -e {ready} ] && echo in time; exec sleep 1000"], "requires": ["db"]},
+    }
+    tour.start({"services": services})
+    waiting.until(lambda: tour.runs("sv/db") and tour.runs("sv/web"))
+    assert tour.log("log/web") == []
+    ready.touch()
+    waiting.until(lambda: tour.log("log/web") == ["in time"])
+
+
+def test_what_is_not_ready_in_time_fails_the_start(tour: Tour) -> None:
+    services = {
+        "db": {"command": SLEEP, "check": {"file": "/nonexistent"}},
+        "web": {"command": SLEEP, "requires": ["db"], "requires_timeout": 0},
+    }
+    tour.start({"services": services})
+    assert waiting.until(lambda: tour.log("log/web"))[0] == f"not ready: {tour.base}/service/db"
+
+
+def test_a_check_passes_when_something_listens(tour: Tour) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        local = socket.socket(socket.AF_UNIX)
+        local.bind(str(tour.base / "socket"))
+        local.listen()
+        all_of_it = [{"tcp": port}, {"unix": str(tour.base / "socket")}, {"file": "run"}, {"command": ["test", "-x", "run"]}]
+        tour.start({"services": {"web": {"command": SLEEP, "check": all_of_it}}})
+        waiting.until(lambda: tour.runs("sv/web"))
+        assert tour.sv("-w", "10", "check", "sv/web").returncode == 0
+        local.close()
+        assert tour.sv("-w", "1", "check", "sv/web").returncode == 1
+
+
+def test_a_check_by_http_wants_an_answer_below_400(tour: Tour) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answers = iter([b"HTTP/1.0 500 No\r\n\r\n", b"HTTP/1.0 200 Yes\r\n\r\n"])
+
+        def serve() -> None:
+            for answer in answers:
+                peer, _ = server.accept()
+                with peer:
+                    peer.recv(4096)
+                    peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        tour.start({"services": {"web": {"command": SLEEP, "check": {"http": f"http://127.0.0.1:{server.getsockname()[1]}/"}}}})
+        waiting.until(lambda: tour.runs("sv/web"))
+        assert tour.sv("-w", "10", "check", "sv/web").returncode == 0
+        thread.join(waiting.DEADLINE)
+        assert next(answers, None) is None
+
+
+def test_a_users_tree_runs_as_the_user_in_the_users_environment(tour: Tour) -> None:
+    oracle.root("services of another user")
+    home = tour.base / "home" / "nobody"
+    home.mkdir(parents=True)
+    command = 'echo "$(id -un) $(id -G) $HOME $USER $SVDIR"; exec sleep 1000'
+    user = {
+        "title": 0,
+        "services": {"who": {"command": command}, "quiet": {"command": "echo from inside; exec sleep 1000", "log": False}},
+    }
+    tour.start({"users": {"nobody": user}}, others={"nobody": account("nobody", str(home))})
+    group = home.stat().st_gid
+    expected = f"nobody {group} {home} nobody {home}/service"
+    assert waiting.until(lambda: tour.log("home/nobody/logs/who")) == [expected]
+    assert waiting.until(lambda: tour.log("home/nobody/logs/runsvdir")) == ["from inside"]
+    assert (home / "logs/runsvdir/current").stat().st_uid == home.stat().st_uid
+    pid = waiting.until(lambda: (status := tour.status("home/nobody/runit/who")) and status.pid)
+    assert tour.sv("-w", "30", "stop", "sv/runsvdir-nobody").returncode == 0
+    assert not Path(f"/proc/{pid}").exists()
