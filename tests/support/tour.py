@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from runit_provision import render, schema
+from runit_provision.app.desired import templates
 from runit_provision.model.account import Account
 from runit_provision.model.host import RuntimeKind
 from runit_provision.runtime.wire import status as wire
 
 from . import waiting
 from .laid import lay
-from .world import table_of, templates
+from .world import table_of
 
 
 def account(name: str, home: str) -> Account:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runit_provision import render, schema
+from runit_provision.app.desired import templates
 from runit_provision.app.source import Source
 from runit_provision.model.account import Account
 from runit_provision.model.data import Array, Table
@@ -21,12 +22,6 @@ ACCOUNTS = {
     "logger": Account("logger", 998, 998, "adm", "/nonexistent", "/usr/sbin/nologin"),
     "nobody": Account("nobody", 65534, 65534, "nogroup", "/nonexistent", "/usr/sbin/nologin"),
 }
-
-
-def templates() -> dict[str, str]:
-    """Give the shipped templates, as the wheel has them."""
-    folder = resources.files("runit_provision") / "share" / "templates"
-    return {item.name: item.read_text() for item in folder.iterdir()}
 
 
 def examples() -> Path:
