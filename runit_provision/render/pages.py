@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.render.quoting import quote
@@ -18,7 +18,7 @@ class Pages:
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._environment = Environment(
-            loader=DictLoader(templates),
+            loader=FunctionLoader(lambda name: (templates[name], name, lambda: True) if name in templates else None),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -41,6 +41,8 @@ def _problem(name: str, error: TemplateError) -> Problem:
     """Say where in which template, and what."""
     if isinstance(error, TemplateSyntaxError):
         return Problem(f"the template cannot be read: {error.message}", mark=Mark(error.name or name, error.lineno, 1))
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name in ("top-level template code", "template")]
-    mark = Mark(name, frames[-1].lineno or 1, 1) if frames else Mark(name, 1, 1)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == "top-level template code"]
+    mark = Mark(frames[-1].filename, frames[-1].lineno or 1, 1) if frames else Mark(name, 1, 1)
+    if isinstance(error, TemplateNotFound):
+        return Problem(f"there is no template {error.name!r}", mark=mark if frames else None)
     return Problem(f"the template does not render: {error}", mark=mark)

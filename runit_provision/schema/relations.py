@@ -20,8 +20,9 @@ def check_relations(host: Host, problems: Problems) -> None:
     logs = ((service.log.directory, service) for service in services if isinstance(service.log, Logger))
     _claims(logs, "log directory", problems)
     _circles({service.id: service for service in services if service.requirements}, problems)
+    absent = {service.id for service in services if service.ensure is Ensure.ABSENT}
     for service in services:
-        _absent({known.id for known in services if known.ensure is Ensure.ABSENT}, service, problems)
+        _absent(absent, service, problems)
 
 
 def _all(services: Iterable[Service]) -> Iterator[Service]:
