@@ -22,7 +22,7 @@ MARK = "RUNIT_PROVISION_TEST_TREE"
 class Tree:
     """A runsvdir over `services`; every process below it carries a mark in its environment, by which it is found at the end.
 
-    stderr: the file where the supervisor's and the services' stderr goes.
+    arguments, after: what stands before and after the directory; stderr: the file where the supervisor's and the services' stderr goes.
     """
 
     def __init__(self, program: Path | str, services: Path, state: Path, arguments: tuple[str, ...] = ()) -> None:
@@ -30,6 +30,7 @@ class Tree:
         self.services = services
         self.state = state
         self.arguments = arguments
+        self.after: tuple[str, ...] = ()
         self.stderr = state.with_name(f"{state.name}.stderr")
         self.mark = uuid.uuid4().hex
         self.process: subprocess.Popen[bytes] | None = None
@@ -48,7 +49,7 @@ class Tree:
 
     def start(self) -> None:
         """Start the supervisor, or the next one after it was killed."""
-        arguments = [self.program, *self.arguments, str(self.services)]
+        arguments = [self.program, *self.arguments, str(self.services), *self.after]
         with self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
                 arguments, env=self.environment(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
@@ -70,20 +71,17 @@ class Tree:
         return sorted(_read(pid, "cmdline").replace(b"\0", b" ").decode().strip() for pid in self.processes())
 
     def keeper(self) -> int:
-        """Give the pid of the keeper: the one that looks like its supervisor and is not."""
-        tool = Path(self.program).name
-        alike = [pid for pid in self.processes() if f"/{tool}\0".encode() in _read(pid, "cmdline") and pid != self._supervisor()]
-        parents = [pid for pid in alike if _parent(pid) not in alike]
-        assert len(parents) == 1, f"not one keeper: {parents} of {alike}"
-        return parents[0]
+        """Give the pid of the keeper; a child of its looks the same until it becomes a service."""
 
-    def _supervisor(self) -> int:
-        return self.process.pid if self.process is not None and self.process.poll() is None else 0
+        def found() -> list[int]:
+            alike = [pid for pid in self.processes() if _read(pid, "cmdline").startswith(b"runsvdir-keeper\0")]
+            return alike if len(alike) == 1 else []
+
+        return until(found, what="one keeper")[0]
 
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
-        tool = f"/{Path(self.program).name}\0".encode()
-        return [pid for pid in self.processes() if tool in _read(pid, "cmdline")]
+        return [pid for pid in self.processes() if _read(pid, "comm").startswith(b"runsvdir")]
 
     def end(self) -> None:
         """End all of it. Children are killed after their parents, until there is none left."""
@@ -192,10 +190,6 @@ def _read(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
-
-
-def _parent(pid: int) -> int:
-    return int(_read(pid, "stat").rpartition(b")")[2].split()[1])
 
 
 def _is_zombie(pid: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shell import parents, runsv, state
+from ..shell import parents, runsv, state, title
 from ..wire import errors
 
 
@@ -26,4 +26,5 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         os.write(2, os.fsencode(f"runsv {path}: warning: nothing will outlive this process: {error}\n"))
         memory = state.without_directory()
+    title.Title().show([b"runsv", os.fsencode(path)])
     return runsv.supervise(path, memory)

@@ -27,4 +27,5 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: nothing will outlive this process: {error}\n"))
         memory = state.without_directory()
-    return runsvdir.supervise(path, memory, new_session=new_session)
+    log = arguments[1] if len(arguments) > 1 else ""
+    return runsvdir.supervise(runsvdir.Call(path, shown=arguments[0], new_session=new_session, log=log), memory)

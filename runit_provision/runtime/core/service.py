@@ -139,7 +139,6 @@ def _begin(service: Service, actions: list[Action]) -> None:
             continue
         if part.damped:
             actions.append(Arm(part.number, SECOND))
-        _publish(part, actions)
 
 
 def _publish(part: Part, actions: list[Action]) -> None:
@@ -164,6 +163,8 @@ def _ended(part: Part, event: Ended, now: int, actions: list[Action]) -> None:
     if part.state == RUN and event.finish and part.number == MAIN:
         part.state = FINISH
         part.ended = event.status
+        # Before ./finish can ask supervise/stat what was meant.
+        actions.append(Publish(part.number))
         return
     part.state = DOWN
     part.damped = now - part.since < SECOND
@@ -251,18 +252,21 @@ def _terminate(service: Service, part: Part, handled: bool, now: int, actions: l
 
 def _settle(service: Service, now: int, actions: list[Action]) -> None:
     """Bring what is nearer to what is wanted, as far as nothing has to be waited for."""
+    main, log = service.main, service.log
+    if log is not None and _may_start(log) and not _is_over(main):
+        _spawn_run(log, now, actions)
     if service.script:
         return
-    main, log = service.main, service.log
-    if main.want == WANT_EXIT and main.state == DOWN and not main.alive:
+    if _is_over(main):
         _leave(service, actions)
-        return
-    if log is not None and _may_start(log):
-        _spawn_run(log, now, actions)
-    if main.state == FINISH and not main.alive:
+    elif main.state == FINISH and not main.alive:
         _spawn(main, FINISH, actions)
     elif _may_start(main):
         _ask(service, main, "u", THEN_START, now, actions)
+
+
+def _is_over(main: Part) -> bool:
+    return main.want == WANT_EXIT and main.state == DOWN and not main.alive
 
 
 def _may_start(part: Part) -> bool:

@@ -11,6 +11,7 @@ from ..wire import keeper as wire
 from . import keeper
 from .channel import Channel, received_fds
 from .children import Children
+from .title import Title, name_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,12 +118,16 @@ class Kept:
         self._received(record)
 
 
-def fork_keeper(state: State, stand_in: StandIn) -> _socket.socket:
-    """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock."""
+def fork_keeper(state: State, stand_in: StandIn, path: str) -> _socket.socket:
+    """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock.
+
+    path: the tree's directory, which the keeper shows in its title.
+    """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         try:
-            # Our ends of what this process watches are closed there, by number.
+            name_process(b"runsvdir-keeper")
+            Title().show([b"runsvdir-keeper", os.fsencode(path)])
             keeper.run(state, theirs, stand_in)
         finally:
             os._exit(0)

@@ -14,15 +14,17 @@ import time
 from ..core.events import Letter
 from ..core.service import MAIN
 from ..wire import keeper as wire
-from . import parents, process, scan
+from . import parents, process, scan, stderr
 from .files import RefusedError
 from .loop import Loop
+from .title import Title, name_process
 from .tree import Tree, report_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .keeper import StandIn as StandInMain
     from .state import State
     from .supervised import Supervised
 
@@ -39,16 +41,60 @@ IDLE_SECONDS = 0.3
 EXIT_HUP = 111
 
 
+class Call:
+    """How runsvdir was called; path: the directory, absolute; log: the argument that holds the rolling log, or empty."""
+
+    def __init__(self, path: str, *, shown: str, new_session: bool, log: str) -> None:
+        self.path = path
+        self.new_session = new_session
+        self._log = log
+        options = ["-P"] if new_session else []
+        self._arguments = [os.fsencode(argument) for argument in ("runsvdir", *options, shown)]
+        self._title: Title | None = None
+
+    def take_title(self, state: State, report: Callable[[str], None]) -> int:
+        """Show the call, and lead stderr to the log in it; give what to read it from, or -1."""
+        self._title = Title()
+        if self._log and self._title.show_with_log([*self._arguments, os.fsencode(self._log)]):
+            return stderr.redirect(state)
+        if self._log:
+            report("warning: log must have at least seven characters.")
+            report("warning: log service disabled.")
+            self._log = ""
+        self._title.show(self._arguments)
+        return stderr.open_reader(state)
+
+    def take_over_title(self, state: State) -> int:
+        """Show the call in a fork of the keeper, and the log if it has one."""
+        self._title = Title()
+        name_process(b"runsvdir")
+        if self._log and stderr.leads_to_log(state):
+            self._title.show_with_log([*self._arguments, os.fsencode(self._log)])
+        else:
+            self._log = ""
+            self._title.show(self._arguments)
+        return stderr.open_reader(state)
+
+    def follow(self, reader: int, loop: Loop) -> None:
+        """Show what comes from `reader`: in the title, or, when this call has no log in it, on stderr."""
+        if self._log and self._title is not None:
+            stderr.follow(reader, loop, self._title.roll, dots=True)
+        else:
+            stderr.follow(reader, loop, stderr.pass_on, dots=False)
+
+
 class _Supervisor:
     """What runsvdir and the stand-in share: a tree, a keeper that may die, and the end by HUP."""
 
-    def __init__(self, state: State, *, new_session: bool, report: Callable[[str], None]) -> None:
+    def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
+        self.call = call
+        self._stand_in = stand_in
         self.loop = Loop(report)
         self.state = state
         self.report = report
         self.status: int | None = None
         self.ending = False
-        self.tree = Tree(state, self.loop, report, new_session=new_session)
+        self.tree = Tree(state, self.loop, report, new_session=call.new_session)
         self.tree.gone = self.gone
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
         self.loop.on_signal(_signal.SIGHUP, self.end)
@@ -100,7 +146,7 @@ class _Supervisor:
 
     def _keeper_lost(self) -> None:
         self.report("warning: the keeper is gone, starting another; its services go on")
-        sock = parents.fork_keeper(self.state, stand_in)
+        sock = parents.fork_keeper(self.state, self._stand_in, self.call.path)
         self.connect(sock, set())
         self.tree.orphans.reap()
         self.tree.parent_lost()
@@ -109,15 +155,15 @@ class _Supervisor:
 class Runsvdir(_Supervisor):
     """The supervisor that init starts."""
 
-    def __init__(self, path: str, state: State, *, new_session: bool, report: Callable[[str], None]) -> None:
-        super().__init__(state, new_session=new_session, report=report)
-        self._path = path
+    def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
+        super().__init__(call, state, stand_in, report=report)
+        self._path = call.path
         self._services: dict[tuple[int, int], Supervised] = {}
         self._settling: dict[tuple[int, int], int] = {}
         self._refused: dict[tuple[int, int], str] = {}
         self._looking = False
         self._first = True
-        self._watch = scan.Watch(path)
+        self._watch = scan.Watch(call.path)
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
 
@@ -217,8 +263,8 @@ class Runsvdir(_Supervisor):
 class StandIn(_Supervisor):
     """Supervises what is known, and scans nothing, until a runsvdir comes."""
 
-    def __init__(self, state: State, *, report: Callable[[str], None]) -> None:
-        super().__init__(state, new_session=False, report=report)
+    def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
+        super().__init__(call, state, stand_in, report=report)
         self.loop.on_signal(_signal.SIGTERM, _nothing)
 
     def begin(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
@@ -234,19 +280,14 @@ class StandIn(_Supervisor):
             self._finish()
 
 
-def stand_in(state: State, sock: _socket.socket) -> int:
-    """Be the stand-in of the tree of `state`; `sock` leads to the keeper, whose fork this process is. Gives the exit status."""
-    greeting = parents.greet(sock, _nobody)
-    if greeting is None:
-        return 1
-    standing = StandIn(state, report=report_to_stderr("runsvdir: stand-in"))
-    standing.begin(sock, greeting)
-    return standing.run()
-
-
-def supervise(path: str, state: State, *, new_session: bool) -> int:
-    """Be runsvdir for the directory `path` (absolute); gives the exit status."""
+def supervise(call: Call, state: State) -> int:
+    """Be runsvdir as `call` says; gives the exit status."""
     report = report_to_stderr("runsvdir")
+    reader = call.take_title(state, report)
+    path = call.path
+
+    def stand_in(state: State, sock: _socket.socket) -> int:
+        return _stand_in(call, state, sock)
 
     def busy(pid: int) -> None:
         report(f"runsvdir {path}: warning: already supervised by process {pid}; waiting for it to end")
@@ -254,10 +295,29 @@ def supervise(path: str, state: State, *, new_session: bool) -> int:
     found = parents.find_keeper(state, busy)
     if found is None:
         state.prepare()
-        found = (parents.fork_keeper(state, stand_in), set())
-    supervisor = Runsvdir(path, state, new_session=new_session, report=report)
+        found = (parents.fork_keeper(state, stand_in, call.path), set())
+    supervisor = Runsvdir(call, state, stand_in, report=report)
+    if reader >= 0:
+        call.follow(reader, supervisor.loop)
     supervisor.begin(*found)
     return supervisor.run()
+
+
+def _stand_in(call: Call, state: State, sock: _socket.socket) -> int:
+    """Be the stand-in of the tree of `state`; `sock` leads to the keeper, whose fork this process is. Gives the exit status."""
+    greeting = parents.greet(sock, _nobody)
+    if greeting is None:
+        return 1
+    reader = call.take_over_title(state)
+
+    def stand_in(state: State, sock: _socket.socket) -> int:
+        return _stand_in(call, state, sock)
+
+    standing = StandIn(call, state, stand_in, report=report_to_stderr("runsvdir"))
+    if reader >= 0:
+        call.follow(reader, standing.loop)
+    standing.begin(sock, greeting)
+    return standing.run()
 
 
 def _hup_seconds() -> float:

@@ -237,6 +237,7 @@ class Supervised:
             self.tell(Due(part))
 
     def _spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
+        self.flush()
         kind = keeper.LOG_RUN if part == LOG else keeper.RUN if role == RUN else keeper.FINISH
         self.tree.spawn(self, part, kind, arguments)
 

@@ -1,0 +1,171 @@
+"""runsvdir(8), sentence by sentence, in C's and in ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.supervision import Tree, is_alive, pid_of, service, stat, tree
+from support.waiting import until
+
+SLEEPER = "exec sleep 1000"
+
+
+@pytest.fixture(params=["C", "ours"])
+def program(request: pytest.FixtureRequest, runtime: Path) -> str:
+    return oracle.program("runsvdir", package="runit") if request.param == "C" else str(runtime / "runsvdir")
+
+
+@pytest.fixture
+def definitions(tmp_path: Path) -> Path:
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Path:
+    folder = tmp_path / "services"
+    folder.mkdir()
+    return folder
+
+
+Start = Callable[..., Tree]
+
+
+@pytest.fixture
+def start(program: str, services: Path, tmp_path: Path) -> Iterator[Start]:
+    contexts = []
+
+    def started(*arguments: str) -> Tree:
+        context = tree(program, services, tmp_path / "state", *arguments)
+        contexts.append(context)
+        running = context.__enter__()
+        running.start()
+        return running
+
+    yield started
+    for context in contexts:
+        context.__exit__(None, None, None)
+
+
+def runs(folder: Path) -> bool:
+    return stat(folder) == "run" and is_alive(pid_of(folder))
+
+
+def test_directories_and_links_are_services_and_dot_names_and_files_are_not(start: Start, services: Path, definitions: Path) -> None:
+    service(services / "directory", SLEEPER)
+    service(services / ".hidden", SLEEPER)
+    (services / "file").write_text("no service\n")
+    (services / "dangling").symlink_to("nowhere")
+    (services / "link").symlink_to(service(definitions / "linked", SLEEPER))
+    running = start()
+    until(lambda: runs(services / "directory") and runs(services / "link"), what="both run")
+    assert running.commands().count("sleep 1000") == 2
+    assert not (services / ".hidden/supervise").exists()
+
+
+def test_a_new_link_starts_and_a_removed_one_ends(start: Start, services: Path, definitions: Path) -> None:
+    service(services / "first", SLEEPER)
+    second = service(definitions / "second", SLEEPER, finish='echo "$1 $2 $(cat supervise/stat)" >finished')
+    start()
+    until(lambda: runs(services / "first"), what="the first runs")
+    first = pid_of(services / "first")
+    (services / "second").symlink_to(second)
+    until(lambda: runs(second), what="the second runs")
+    (services / "second").unlink()
+    until(lambda: stat(second) == "down" and (second / "finished").exists(), what="the second is down")
+    assert (second / "finished").read_text() == "-1 15 finish, want exit\n"
+    assert pid_of(services / "first") == first
+
+
+def test_a_directory_that_is_replaced_is_another_service(start: Start, services: Path, definitions: Path) -> None:
+    old = service(definitions / "old", SLEEPER)
+    new = service(definitions / "new", SLEEPER)
+    (services / "it").symlink_to(old)
+    running = start()
+    until(lambda: runs(old), what="the old one runs")
+    (services / "it.new").symlink_to(new)
+    (services / "it.new").replace(services / "it")
+    until(lambda: runs(new) and stat(old) == "down", what="the new one runs, the old one does not")
+    assert running.commands().count("sleep 1000") == 1
+
+
+def test_term_exits_0_and_services_run_on_and_can_be_controlled(start: Start, services: Path) -> None:
+    service(services / "it", SLEEPER)
+    running = start()
+    until(lambda: runs(services / "it"), what="it runs")
+    pid = pid_of(services / "it")
+    assert running.kill(signal.SIGTERM) == 0
+    assert is_alive(pid)
+    until(lambda: subprocess.run(["sv", "restart", str(services / "it")], capture_output=True, check=False).returncode == 0)
+    until(lambda: runs(services / "it") and pid_of(services / "it") != pid, what="it was restarted")
+
+
+def test_hup_exits_111_and_every_service_ends(start: Start, services: Path) -> None:
+    service(services / "it", SLEEPER, finish="echo finished >finished")
+    running = start()
+    until(lambda: runs(services / "it"), what="it runs")
+    assert running.kill(signal.SIGHUP) == 111
+    until(lambda: (services / "it/finished").exists() and not running.processes(), what="all have ended")
+
+
+def test_p_gives_each_service_a_session_that_is_not_runsvdirs(start: Start, services: Path) -> None:
+    service(services / "a", SLEEPER)
+    service(services / "b", SLEEPER)
+    running = start("-P")
+    until(lambda: runs(services / "a") and runs(services / "b"), what="both run")
+    sessions = [os.getsid(pid) for pid in (running.pid, pid_of(services / "a"), pid_of(services / "b"))]
+    assert len(set(sessions)) == 3
+    assert not {pid_of(services / "a"), pid_of(services / "b")} & set(sessions)
+
+
+def test_without_p_services_are_in_runsvdirs_session_and_group(start: Start, services: Path) -> None:
+    service(services / "a", SLEEPER)
+    running = start()
+    until(lambda: runs(services / "a"), what="it runs")
+    assert (os.getsid(pid_of(services / "a")), os.getpgid(pid_of(services / "a"))) == (os.getsid(running.pid), os.getpgid(running.pid))
+
+
+def test_a_service_that_was_told_to_exit_comes_back(start: Start, services: Path) -> None:
+    service(services / "it", SLEEPER)
+    start()
+    until(lambda: runs(services / "it"), what="it runs")
+    pid = pid_of(services / "it")
+    subprocess.run(["sv", "exit", str(services / "it")], capture_output=True, check=False)
+    until(lambda: runs(services / "it") and pid_of(services / "it") != pid, what="it runs again")
+
+
+def test_what_is_said_of_a_fault_stands_in_the_title(program: str, services: Path, tmp_path: Path) -> None:
+    service(services / "it", "echo 'the last words' >&2\nexec sleep 1000")
+    with tree(program, services, tmp_path / "state") as running:
+        running.after = ("log: " + "." * 60,)
+        running.start()
+        title = Path(f"/proc/{running.pid}/cmdline")
+        until(lambda: b"the last words" in title.read_bytes(), what="it is in the title")
+        shown = title.read_bytes().rstrip(b"\0\n").split(b"\0")[-1]
+        assert shown.startswith(b"log: ")
+        assert len(shown) in {64, 65}
+        assert running.stderr.read_bytes() == b""
+
+
+def test_a_log_argument_that_is_too_short_is_refused_with_a_warning(program: str, services: Path, tmp_path: Path) -> None:
+    service(services / "it", SLEEPER)
+    with tree(program, services, tmp_path / "state") as running:
+        running.after = ("short",)
+        running.start()
+        until(lambda: runs(services / "it"), what="it runs")
+        text = running.stderr.read_text()
+    assert "log must have at least seven characters." in text
+    assert "log service disabled." in text
+
+
+@pytest.mark.parametrize("arguments", [(), ("-P",), ("--",)])
+def test_usage(program: str, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run([program, *arguments], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.replace(program.encode(), b"X")) == (1, b"", b"usage: X [-P] dir\n\n")

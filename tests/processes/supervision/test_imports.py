@@ -1,0 +1,36 @@
+"""A supervisor starts within a few bare pythons: these are all the modules that it imports for that."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runit_provision.host import package
+
+OS = "os os.path stat _stat posixpath genericpath _collections_abc"
+LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl select"
+CORE = "core core.actions core.events core.recovery core.service"
+WIRE = "wire wire.errors wire.keeper wire.records wire.status wire.tai"
+SHELL = """shell shell.channel shell.children shell.files shell.keeper shell.loop shell.orphans shell.parents shell.process
+shell.state shell.supervised shell.title shell.tree"""
+SHARED = f"{CORE} {WIRE} {SHELL} cli"
+
+
+@pytest.mark.parametrize(
+    ("tool", "own"), [("runsv", "cli.runsv shell.runsv"), ("runsvdir", "cli.runsvdir shell.runsvdir shell.scan shell.stderr")]
+)
+def test_a_supervisor_imports_these_modules_and_no_other(tool: str, own: str) -> None:
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+    bare = _modules(python, "pass")
+    mine = {f"runit_provision.runtime.{name}" for name in f"{SHARED} {own}".split()}
+    library_path = str(Path(package.__file__).parents[2])
+    loaded = _modules(python, f"sys.path.insert(0, {library_path!r}); import runit_provision.runtime.cli.{tool}")
+    assert loaded - bare <= mine | set(LIBRARY.split()) | {"runit_provision", "runit_provision.runtime", "__future__"}
+
+
+def _modules(python: str, text: str) -> set[str]:
+    program = f"import sys; {text}; print(*sys.modules)"
+    return set(subprocess.run([python, "-I", "-S", "-c", program], capture_output=True, check=True, text=True).stdout.split())

@@ -1,0 +1,95 @@
+"""What is believed after a supervisor's death: the processes first, then the last intent."""
+
+from __future__ import annotations
+
+from runit_provision.runtime.core import recovery
+from runit_provision.runtime.core.events import Begin, Letter, Started
+from runit_provision.runtime.core.service import MAIN, SECOND, Service, step
+from runit_provision.runtime.wire import keeper, records
+from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN
+
+START = 1_000 * SECOND
+NONE = records.Process()
+
+
+def intent(*letters: str, pid: int = 71, started: int = 5) -> records.Intent:
+    service = Service(now=START)
+    step(service, Begin(), START)
+    service.script = ""
+    service.main.state = RUN
+    service.main.pid = pid
+    for letter in letters:
+        step(service, Letter(MAIN, letter), START)
+        service.script = ""
+    return through_bytes(recovery.intent_of(service, started=(started, 0, 0)))
+
+
+def through_bytes(intended: records.Intent) -> records.Intent:
+    slot = bytearray(records.SIZE)
+    packed = records.pack_intent(intended)
+    slot[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
+    read = records.unpack_intent(bytes(slot))
+    assert read is not None
+    return read
+
+
+def live(pid: int = 71, *, started: int = 5, role: int = keeper.RUN) -> records.Process:
+    return records.Process(pid=pid, role=role, life=records.LIVE, started=started)
+
+
+def ended(pid: int = 71, *, started: int = 5, role: int = keeper.RUN, status: int = 9) -> records.Process:
+    return records.Process(pid=pid, role=role, life=records.ENDED, started=started, status=status)
+
+
+def recovered(intended: records.Intent, main: records.Process) -> recovery.Recovery:
+    return recovery.recover(intended, (main, NONE, NONE))
+
+
+def test_a_process_that_lives_goes_on() -> None:
+    found = recovered(intent("o"), live())
+    assert (found.service.main.pid, found.service.main.state, found.service.main.want, found.ended) == (71, RUN, WANT_DOWN, [])
+    assert found.service.main.since == START
+
+
+def test_a_process_that_ended_without_anybody_acting_on_it_is_still_to_be_told() -> None:
+    assert recovered(intent(), ended()).ended == [(MAIN, 9)]
+
+
+def test_an_end_that_was_acted_upon_is_not_told_again() -> None:
+    found = recovered(intent(pid=0), ended())
+    assert found.ended == []
+    assert found.service.main.pid == 0
+
+
+def test_a_process_that_was_started_after_the_last_word_is_taken_with_its_own_start() -> None:
+    found = recovered(intent(pid=0), live(80, started=START + SECOND))
+    assert (found.service.main.pid, found.service.main.since) == (80, START + SECOND)
+
+
+def test_a_finish_that_was_started_after_the_last_word_is_finish() -> None:
+    found = recovered(intent(), live(80, started=6, role=keeper.FINISH))
+    assert (found.service.main.state, found.service.main.pid, found.service.main.since) == (FINISH, 80, START)
+
+
+def test_what_was_ordered_and_never_happened_is_ordered_again() -> None:
+    intended = intent(pid=0, started=5)
+    assert intended.main.state == RUN
+    found = recovered(intended, ended())
+    assert (found.service.main.state, found.service.main.owed) == (DOWN, True)
+
+
+def test_a_control_script_that_runs_is_waited_for() -> None:
+    intended = intent()
+    intended.script, intended.then, intended.scripted = "h", 3, 7
+    running = recovery.recover(through_bytes(intended), (live(), NONE, live(90, started=8)))
+    done = recovery.recover(through_bytes(intended), (live(), NONE, ended(90, started=8, status=0)))
+    never = recovery.recover(through_bytes(intended), (live(), NONE, ended(90, started=7, status=0)))
+    assert (running.service.script, running.script_succeeded) == ("h", None)
+    assert done.script_succeeded is True
+    assert never.script_succeeded is False
+
+
+def test_started_is_believed_once() -> None:
+    service = Service(now=START)
+    step(service, Begin(), START)
+    assert step(service, Started(MAIN, 3), START) == ()

@@ -1,0 +1,215 @@
+"""The life of a service, as sentences of runsv(8); no process, no clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from runit_provision.runtime.core.actions import Action, Arm, CloseLog, Exit, Publish, Script, Signal, Spawn
+from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, ScriptEnded, Started
+from runit_provision.runtime.core.service import LOG, MAIN, SECOND, Service, step
+from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
+
+START = 1_000 * SECOND
+CONT, KILL, STOP, TERM = 18, 9, 19, 15
+
+
+def play(service: Service, *events: object, now: int = START) -> list[Action]:
+    """Give all actions; a control script that is asked for is not there."""
+    done: list[Action] = []
+    queue = list(events)
+    while queue:
+        actions = step(service, queue.pop(0), now)  # type: ignore[arg-type]
+        done += [action for action in actions if not isinstance(action, Script)]
+        if actions and isinstance(actions[-1], Script):
+            queue.insert(0, ScriptEnded(succeeded=False))
+    return done
+
+
+def running(*, log: bool = False, since: int = START) -> Service:
+    service = Service(now=since, log_want=WANT_UP if log else None)
+    play(service, Begin(), *([Started(LOG, 70)] if log else []), Started(MAIN, 71), now=since)
+    return service
+
+
+def down() -> Service:
+    service = Service(now=START, want=WANT_DOWN)
+    play(service, Begin())
+    return service
+
+
+def test_a_service_that_is_wanted_up_is_started_and_its_log_before_it() -> None:
+    service = Service(now=START, log_want=WANT_UP)
+    assert play(service, Begin()) == [Spawn(LOG, RUN), Spawn(MAIN, RUN)]
+    assert play(service, Started(LOG, 70), Started(MAIN, 71)) == [Publish(LOG), Publish(MAIN)]
+    assert (service.main.pid, service.main.since) == (71, START)
+
+
+def test_a_service_with_down_is_not_started() -> None:
+    assert play(Service(now=START, want=WANT_DOWN), Begin()) == []
+
+
+def test_control_u_runs_before_every_start() -> None:
+    service = Service(now=START)
+    assert step(service, Begin(), START) == (Script("u"),)
+    assert step(service, ScriptEnded(succeeded=True), START) == (Spawn(MAIN, RUN),)
+
+
+def test_after_a_run_shorter_than_a_second_one_second_passes_before_the_next() -> None:
+    service = running()
+    soon = START + SECOND // 2
+    assert play(service, Ended(MAIN, 0), now=soon) == [Publish(MAIN), Arm(MAIN, SECOND)]
+    assert play(service, Due(MAIN), now=soon + SECOND) == [Spawn(MAIN, RUN)]
+    assert service.main.since == soon + SECOND
+
+
+def test_after_a_longer_run_the_next_follows_at_once() -> None:
+    service = running()
+    assert play(service, Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN), Spawn(MAIN, RUN)]
+
+
+def test_run_ends_and_finish_gets_exit_code_and_status() -> None:
+    for status, arguments in ((3 << 8, ("3", "0")), (9, ("-1", "9")), (11 | 128, ("-1", "139")), (UNKNOWN, ("-1", "0"))):
+        service = running()
+        assert play(service, Ended(MAIN, status, finish=True)) == [Publish(MAIN), Spawn(MAIN, FINISH, arguments)]
+
+
+def test_finish_ends_and_run_follows_after_the_pause_that_run_had_earned() -> None:
+    service = running()
+    play(service, Ended(MAIN, 0, finish=True), Started(MAIN, 72))
+    assert service.main.since == START
+    assert play(service, Ended(MAIN, 0), now=START + SECOND // 2) == [Publish(MAIN), Arm(MAIN, SECOND)]
+
+
+def test_finish_is_not_followed_by_another_finish() -> None:
+    service = running()
+    play(service, Ended(MAIN, 0, finish=True), Started(MAIN, 72))
+    assert play(service, Ended(MAIN, 0, finish=True), now=START + SECOND) == [Publish(MAIN), Spawn(MAIN, RUN)]
+
+
+def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
+    service = running()
+    assert play(service, Letter(MAIN, "d")) == [Publish(MAIN), Signal(MAIN, TERM), Publish(MAIN), Signal(MAIN, CONT)]
+    assert service.main.got_term
+    assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN)]
+    assert (service.main.state, service.main.want, service.main.got_term) == (DOWN, WANT_DOWN, False)
+
+
+def test_term_restarts() -> None:
+    service = running()
+    assert play(service, Letter(MAIN, "t")) == [Signal(MAIN, TERM), Publish(MAIN)]
+    assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN), Spawn(MAIN, RUN)]
+
+
+@pytest.mark.parametrize(("letter", "number"), [("h", 1), ("a", 14), ("i", 2), ("q", 3), ("1", 10), ("2", 12), ("k", 9)])
+def test_a_letter_sends_its_signal_to_a_running_service_only(letter: str, number: int) -> None:
+    assert play(running(), Letter(MAIN, letter)) == [Signal(MAIN, number)]
+    assert play(down(), Letter(MAIN, letter)) == []
+
+
+def test_a_control_script_that_exits_0_keeps_the_signal_back() -> None:
+    service = running()
+    assert step(service, Letter(MAIN, "h"), START) == (Script("h"),)
+    assert step(service, ScriptEnded(succeeded=True), START) == ()
+    assert step(service, Letter(MAIN, "h"), START) == (Script("h"),)
+    assert step(service, ScriptEnded(succeeded=False), START) == (Signal(MAIN, 1),)
+
+
+def test_down_asks_control_t_then_continues_then_runs_control_d() -> None:
+    service = running()
+    assert step(service, Letter(MAIN, "d"), START) == (Publish(MAIN), Script("t"))
+    assert step(service, ScriptEnded(succeeded=True), START) == (Signal(MAIN, CONT), Script("d"))
+    assert step(service, ScriptEnded(succeeded=False), START) == ()
+
+
+def test_what_happens_while_a_control_script_runs_waits_for_it_and_the_log_goes_on() -> None:
+    service = running(log=True)
+    assert step(service, Letter(MAIN, "t"), START) == (Script("t"),)
+    assert step(service, Ended(MAIN, 0), START + SECOND) == ()
+    assert step(service, Ended(LOG, 0), START + SECOND) == (Publish(LOG), Spawn(LOG, RUN))
+    after = step(service, ScriptEnded(succeeded=True), START + 2 * SECOND)
+    assert after == (Publish(MAIN), Script("u"))
+
+
+def test_k_with_a_control_script_starts_no_second_copy() -> None:
+    service = running()
+    step(service, Letter(MAIN, "k"), START)
+    step(service, ScriptEnded(succeeded=True), START)
+    assert play(service, Letter(MAIN, "u")) == [Publish(MAIN)]
+    assert service.main.state == RUN
+
+
+def test_pause_and_continue_change_the_paused_byte_also_when_nothing_runs() -> None:
+    service = running()
+    assert play(service, Letter(MAIN, "p")) == [Signal(MAIN, STOP), Publish(MAIN)]
+    assert service.main.paused
+    assert play(service, Letter(MAIN, "c")) == [Signal(MAIN, CONT), Publish(MAIN)]
+    stopped = down()
+    assert play(stopped, Letter(MAIN, "p")) == [Publish(MAIN)]
+    assert stopped.main.paused
+
+
+def test_once_starts_and_does_not_start_again() -> None:
+    service = down()
+    assert play(service, Letter(MAIN, "o")) == [Publish(MAIN), Spawn(MAIN, RUN)]
+    assert play(service, Started(MAIN, 9), Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN), Publish(MAIN)]
+    assert service.main.state == DOWN
+
+
+def test_once_during_the_pause_is_not_forgotten() -> None:
+    service = running()
+    play(service, Ended(MAIN, 0), Letter(MAIN, "o"))
+    assert play(service, Due(MAIN)) == [Spawn(MAIN, RUN)]
+
+
+def test_up_during_the_pause_waits_for_its_end() -> None:
+    service = running()
+    play(service, Ended(MAIN, 0))
+    assert play(service, Letter(MAIN, "u")) == [Publish(MAIN)]
+    assert play(service, Due(MAIN)) == [Spawn(MAIN, RUN)]
+
+
+def test_exit_of_a_service_without_log() -> None:
+    service = running()
+    play(service, Letter(MAIN, "x"))
+    assert service.main.want == WANT_EXIT
+    assert play(service, Ended(MAIN, 15)) == [Publish(MAIN), Arm(MAIN, SECOND), Exit()]
+
+
+def test_exit_waits_for_finish_and_then_for_the_log_to_read_to_its_end() -> None:
+    service = running(log=True)
+    play(service, Letter(MAIN, "x"))
+    assert play(service, Ended(MAIN, 15, finish=True), Started(MAIN, 72))[-1] == Publish(MAIN)
+    assert play(service, Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN), Publish(LOG), CloseLog()]
+    assert play(service, Letter(MAIN, "u")) == []
+    assert play(service, Ended(LOG, 0), now=START + SECOND) == [Publish(LOG), Exit()]
+
+
+def test_exit_is_ignored_by_the_log() -> None:
+    assert play(running(log=True), Letter(LOG, "x")) == []
+
+
+def test_the_log_has_no_control_scripts_and_no_finish() -> None:
+    service = running(log=True)
+    assert step(service, Letter(LOG, "d"), START) == (Publish(LOG), Signal(LOG, TERM), Publish(LOG), Signal(LOG, CONT))
+    assert step(service, Ended(LOG, 15, finish=True), START + SECOND) == (Publish(LOG),)
+
+
+@pytest.mark.parametrize("letter", ["z", "\n", "\xff", "0", ""])
+def test_other_letters_mean_nothing(letter: str) -> None:
+    assert play(running(), Letter(MAIN, letter)) == []
+
+
+def test_an_end_that_was_told_twice_counts_once() -> None:
+    service = running()
+    play(service, Ended(MAIN, 0))
+    assert play(service, Ended(MAIN, 0)) == []
+
+
+def test_an_event_that_is_none_raises() -> None:
+    with pytest.raises(ValueError, match="no event"):
+        step(running(), object(), START)  # type: ignore[arg-type]
+
+
+def test_a_log_that_is_not_there_has_no_letters() -> None:
+    with pytest.raises(ValueError, match="no part 1"):
+        step(running(), Letter(LOG, "d"), START)

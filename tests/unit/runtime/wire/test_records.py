@@ -1,0 +1,75 @@
+"""Records survive the way through bytes, and a table of another boot is void."""
+
+from __future__ import annotations
+
+import pytest
+
+from runit_provision.runtime.wire import keeper, pool, records
+
+BOOT = b"01234567-89ab-cdef-0123-456789abcdef"
+
+
+def test_a_header_belongs_to_one_boot() -> None:
+    header = records.pack_header(BOOT)
+    assert records.is_of_boot(header, BOOT)
+    assert not records.is_of_boot(header, BOOT[::-1])
+    assert not records.is_of_boot(header[:100], BOOT)
+    assert not records.is_of_boot(b"\0" * records.SIZE, BOOT)
+
+
+def test_an_identity_keeps_any_name() -> None:
+    name = b"a\nb\xff" + b"x" * 251
+    slot = records.pack_slot(records.Identity(dev=2**63, ino=2**40, name=name, path=b"/etc/sv/a\nb\xff"))
+    read = records.unpack_identity(slot)
+    assert read is not None
+    assert (read.dev, read.ino, read.name, read.path) == (2**63, 2**40, name, b"/etc/sv/a\nb\xff")
+    assert len(slot) == records.SIZE
+    assert records.unpack_identity(b"\0" + slot[1:]) is None
+
+
+def test_a_path_that_is_too_long_is_left_out_and_not_cut() -> None:
+    read = records.unpack_identity(records.pack_slot(records.Identity(dev=1, ino=1, name=b"n", path=b"/" + b"p" * 600)))
+    assert read is not None
+    assert read.path == b""
+
+
+def test_a_fresh_slot_has_no_intent_and_no_process() -> None:
+    slot = records.pack_slot(records.Identity(dev=1, ino=1, name=b"n", path=b"/n"))
+    assert records.unpack_intent(slot) is None
+    assert records.unpack_process(slot, records.SCRIPT).life == records.NEVER
+
+
+def test_the_parts_of_a_slot_do_not_overlap() -> None:
+    process = records.Process(pid=2**22, role=5, life=records.LIVE, starttime=2**63, started=2**62, status=-1)
+    assert len(records.pack_process(process)) == records.PROCESS_SIZE
+    assert records.process_offset(3, records.SCRIPT) + records.PROCESS_SIZE <= records.offset(4)
+    part = records.PartIntent(
+        want=2,
+        state=2,
+        paused=True,
+        got_term=True,
+        damped=True,
+        owed=True,
+        spawning=True,
+        since=2**62,
+        started=2**62,
+        pid=2**30,
+        ended=-1,
+    )
+    packed = records.pack_intent(records.Intent(main=part, log=part, script="x", then=3, scripted=2**62, closing=True))
+    assert records.INTENT_AT + len(packed) <= records.PROCESSES_AT
+
+
+def test_keeper_and_pool_records_survive() -> None:
+    sent = keeper.Record(
+        keeper.SPAWN, slot=7, key=1, role=2, flags=1, value=-1, when=2**62, arguments=("-1", "143"), name=b"\xff" * 255
+    )
+    read = keeper.unpack(keeper.pack(sent))
+    assert keeper.pack(read) == keeper.pack(sent)
+    assert read.arguments == ("-1", "143")
+    with pytest.raises(ValueError, match="keeper record"):
+        keeper.unpack(b"x")
+    added = pool.Record(pool.ADD, slot=3, value=-5, name=b"n" * 300)
+    assert pool.unpack(pool.pack(added)) == added
+    with pytest.raises(ValueError, match="pool record"):
+        pool.unpack(b"")
