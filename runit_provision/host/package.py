@@ -39,6 +39,9 @@ TOOLS = {
     "chpst": "chpst",
     "rsvlog": "rsvlog",
     "nsvlog": "rsvlog",
+    "runsvchdir": "runsvchdir",
+    "utmpset": "utmpset",
+    "runit-init": "runit_init",
 }
 """Each tool's name and the module of runtime.cli that is its main program."""
 
@@ -53,7 +56,7 @@ import sys
 sys.path.insert(0, {library!r} + posix.readlink({current!r}))
 from runit_provision.runtime.cli.{module} import main
 
-sys.exit(main(sys.argv))
+posix._exit(main(sys.argv))
 """
 _COMPILE = """
 import compileall, py_compile, sys

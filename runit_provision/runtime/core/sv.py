@@ -122,7 +122,9 @@ def _reached(letter: str, status: Status, started_ns: int) -> int:
                 return REACHED
             return NOT_YET if started_ns > status.since_ns or not pid or status.got_term else REACHED_IF_CHECKED
         case "o":
-            return NOT_YET if (pid and up) or (not pid and started_ns > status.since_ns) else REACHED
+            if pid:
+                return NOT_YET if up else REACHED
+            return NOT_YET if started_ns > status.since_ns or status.state != wire.DOWN else REACHED
         case "p":
             return NOT_YET if pid and not status.paused else REACHED
         case "c":

@@ -34,9 +34,13 @@ def play(sv: Path, world: Supervised, lines: list[str]) -> list[tuple[str, Said]
     return heard
 
 
+DEAF = "#!/bin/sh\ntrap '' HUP ALRM USR1\nexec sleep 1000\n"
+SPECIAL = {"stubborn": {"run": STUBBORN}, "deaf": {"run": DEAF}, "unready": {"check": "#!/bin/sh\nexit 1\n"}}
+
 SCENES = {
     "up and down": ["-v down a", "status a", "-v down a", "-v up a", "status a", "-v up a", "start a", "stop a", "stop a"],
-    "restart": ["restart a", "force-restart a", "try-restart a", "force-reload a", "-v term a", "-v kill a", "reload a", "-v hup a"],
+    "restart": ["restart a", "force-restart a", "try-restart a", "force-reload a", "-v term a", "-v kill a"],
+    "reload": ["reload deaf", "-v hup deaf", "-v alarm deaf", "-v 1 deaf", "hup deaf", "status deaf"],
     "restart when down": ["stop a", "try-restart a", "status a", "restart a", "status a"],
     "pause": ["-v pause a", "status a", "-v cont a", "status a", "-v pause a", "-v down a"],
     "once": ["-v once a", "status a", "-v kill a", "status a", "-v once a", "-v down a", "status a"],
@@ -67,9 +71,8 @@ def test_a_scene_plays_the_same(tools: Tools, worlds: Worlds, runsv: Path, scene
     heard = []
     for implementation in ("C", "ours"):
         world = worlds(implementation, runsv)
-        for name in names & {"a", "stubborn", "logged", "unready", "idle"}:
-            scripts = {"run": STUBBORN} if name == "stubborn" else {"check": "#!/bin/sh\nexit 1\n"} if name == "unready" else {}
-            world.add(name, log=name == "logged", down=name == "idle", **scripts)
+        for name in sorted(names & {"a", "logged", "idle", *SPECIAL}):
+            world.add(name, log=name == "logged", down=name == "idle", **SPECIAL.get(name, {}))
         heard.append(play(tools(implementation, "sv"), world, lines))
     assert heard[1] == heard[0]
 

@@ -1,0 +1,61 @@
+"""The short-lived tools beside a bare python and C's: `python tests/benchmarks/clients.py [services]`. Prints ratios, judges nothing.
+
+Each figure is the least of many runs, taken in turn, since whatever else the machine does only ever adds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from support.supervised import FakeSupervisor
+
+from runit_provision.host import package
+from runit_provision.host.interpreter import PYTHON
+from runit_provision.runtime.wire import status as wire
+
+RUNS = 60
+
+
+def least(*commands: list[str], env: dict[str, str]) -> list[float]:
+    """Give the shortest time of each of `commands`, in milliseconds."""
+    best = [float("inf")] * len(commands)
+    with Path(os.devnull).open("wb") as nowhere:
+        for _ in range(RUNS):
+            for index, command in enumerate(commands):
+                begin = time.perf_counter()
+                subprocess.run(command, stdout=nowhere, env=env, check=True)
+                best[index] = min(best[index], time.perf_counter() - begin)
+    return [each * 1e3 for each in best]
+
+
+def main(services: int) -> None:
+    """Measure over `services` logged services, which are files and fifos only."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder) / "service"
+        up = wire.pack(wire.Status(since_ns=time.time_ns(), pid=7, state=wire.RUN, want=wire.WANT_UP))
+        names = [f"s{number:04}" for number in range(services)]
+        made = [FakeSupervisor(directory / name / log, up) for name in names for log in ("", "log")]
+        package.install(prefix=Path(folder) / "prefix")
+        tools = Path(folder) / "prefix/bin"
+        env = {"SVDIR": str(directory), "PATH": "/usr/bin:/bin"}
+        bare = [PYTHON, "-I", "-S", "-c", "pass"]
+        print(f"{'':24}{'ours':>9}{'C':>9}{'bare python':>13}   ours/bare  ours/C")
+        for title, tool, words in (
+            ("sv status of one", "sv", ["status", names[0]]),
+            (f"sv status of {services}", "sv", ["status", *names]),
+            ("chpst -c 0 true", "chpst", ["-c", "0", "/bin/true"]),
+            ("chpst -u nobody true", "chpst", ["-u", "nobody", "/bin/true"]),
+        ):
+            ours, oracle, python = least([str(tools / tool), *words], [f"/usr/bin/{tool}", *words], bare, env=env)
+            print(f"{title:24}{ours:7.2f}ms{oracle:7.2f}ms{python:11.2f}ms{ours / python:12.2f}{ours / oracle:8.2f}")
+        for each in made:
+            each.stop()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 900)
