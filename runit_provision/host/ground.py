@@ -67,13 +67,25 @@ class Ground:
         for name in _names(path[len(at) :]):
             at = f"{at.rstrip('/')}/{name}"
             try:
-                if self._account is None:
-                    descriptor = self._walk(os.dup(descriptor), [name], at=os.path.dirname(at))
-                else:
-                    descriptor = os.open(name, _PATH, dir_fd=descriptor)
+                descriptor = self._enter(descriptor, name, at)
             except OSError as error:
                 raise _named(error, at) from None
             chain.append((at, descriptor))
+        return descriptor
+
+    def _enter(self, above: int, name: str, at: str) -> int:
+        try:
+            descriptor = os.open(name, _PATH, dir_fd=above)
+        except NotADirectoryError:
+            if self._account is not None:
+                raise
+            return self._walk(os.dup(above), [name], at=os.path.dirname(at))
+        if self._account is None:
+            try:
+                self._trust(descriptor, at)
+            except NotTrustedError:
+                os.close(descriptor)
+                raise
         return descriptor
 
     def forget(self, path: str) -> None:

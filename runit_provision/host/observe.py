@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from runit_provision.errors import HostError, Problem, ProvisionError
-from runit_provision.host import files, letters
+from runit_provision.host import files
 from runit_provision.host.hand import Hand
 from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen
 from runit_provision.model.tree import File, Node, Owner, Realm, RenderedTree, ServiceTree
@@ -167,8 +167,10 @@ def _look(realm: Realm, work: _Work, hand: Callable[[Realm], Hand], sights: _Sig
 
 def _look_at_services(here: Hand, services: list[ServiceTree], sights: _Sights) -> None:
     services.sort(key=lambda service: service.directory)
-    asked = [place for service in services for place in (service.directory, f"{service.directory}/log")]
+    asked = []
+    for service in services:
+        asked += [service.directory, f"{service.directory}/log"] if service.logged else [service.directory]
     found = iter(here.call("lives", asked))
     for service in services:
-        life, log = Life(*next(found)), Life(*next(found))
-        sights.lives[service.id] = (life, log if service.logged else Life(*letters.GONE))
+        life = Life(*next(found))
+        sights.lives[service.id] = (life, Life(*next(found)) if service.logged else Life())

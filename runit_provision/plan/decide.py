@@ -17,6 +17,9 @@ from runit_provision.model.plan import Change, Found, PathStep, Plan
 from runit_provision.model.tree import Directory, File, Link, Node, Origin, RenderedTree, ServiceTree
 from runit_provision.plan.services import calls, stops
 
+_FOR_ALL = 0o004
+"""What not everybody may read is shown in no diff: it may have been a secret before."""
+
 
 def decide(tree: RenderedTree, observed: Observed) -> Plan:
     """Give every step from what was `observed` to `tree`, with its reason; HostError when something else is in the way."""
@@ -127,7 +130,7 @@ def _wanted(node: Node, before: Seen | None, after: Seen, found: Found, old: byt
         service=node.service,
         effect=node.effect,
         live=node.live,
-        old=old if isinstance(node.entry, File) and not node.entry.secret else None,
+        old=old if isinstance(node.entry, File) and not node.entry.secret and before and before.mode & _FOR_ALL else None,
     )
 
 

@@ -1,0 +1,97 @@
+"""Any history of applies, kills, rollbacks and a person's own work ends as the data says, and takes nothing that is the person's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.faults import interrupted
+from support.places import Place
+from support.trees import Unit, grow
+
+from runit_provision.model.tree import Effect, RenderedTree
+
+NAMES = st.sampled_from(["a", "b", "c"])
+CONTENTS = st.sampled_from([b"", b"one\n", b"two\n", b"\x00\xff"])
+FILES = st.dictionaries(st.sampled_from(["check", "env/ONE", "env/TWO", "deep/er/file"]), st.tuples(CONTENTS, st.just(Effect.RESTART)))
+UNITS = st.builds(
+    Unit, NAMES, run=CONTENTS, files=FILES, mode=st.sampled_from([0o755, 0o700]), log=st.none() | CONTENTS, enabled=st.booleans()
+)
+TREES = st.lists(UNITS, unique_by=lambda unit: unit.name, max_size=3)
+
+
+class Histories(RuleBasedStateMachine):
+    """One place, everything that can happen to it, and what must be true whenever an apply was completed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = Path(tempfile.mkdtemp(dir=memory))
+        self.place = Place(self.folder)
+        self.own: dict[Path, str] = {}
+        self.applied: RenderedTree | None = None
+
+    def tree(self, units: list[Unit]) -> RenderedTree:
+        return grow(self.folder, units)
+
+    @rule(units=TREES)
+    def apply(self, units: list[Unit]) -> None:
+        report = self.place.apply(self.tree(units))
+        assert report.ok, report.problems
+        self.applied = self.tree(units)
+
+    @rule(units=TREES, at=st.integers(0, 120), late=st.booleans())
+    def apply_and_be_killed(self, units: list[Unit], at: int, late: bool) -> None:
+        interrupted(lambda: self.place.apply(self.tree(units)), at=at, late=late)
+        self.applied = None
+
+    @rule()
+    def roll_back(self) -> None:
+        if (self.place.library / "last").exists() or (self.place.library / "journal").exists():
+            try:
+                assert self.place.rollback().ok
+            except Exception as error:
+                assert "no apply to roll back" in str(error)
+            self.applied = None
+
+    @rule(name=NAMES)
+    def a_person_keeps_a_file_there(self, name: str) -> None:
+        path = self.folder / "sv" / name / "notes"
+        if path.parent.is_dir():
+            path.write_text("mine")
+            self.own[path] = "mine"
+
+    @rule(name=NAMES, what=st.sampled_from(["edited", "gone"]))
+    def a_person_changes_a_run(self, name: str, what: str) -> None:
+        path = self.folder / "sv" / name / "run"
+        if path.exists():
+            path.unlink()
+            if what == "edited":
+                path.write_text("edited")
+            self.applied = None
+
+    @invariant()
+    def what_was_applied_is_what_there_is(self) -> None:
+        if self.applied is None:
+            return
+        assert self.place.plan(self.applied).empty
+        made = {node.path for node in self.applied.nodes}
+        there = {str(self.folder / path) for path in self.place.listing()}
+        kept = {str(path) for path in self.own} | {str(path.parent) for path in self.own}
+        assert made <= there <= made | kept
+
+    @invariant()
+    def what_is_a_persons_own_stays(self) -> None:
+        assert {path: path.read_text() for path in self.own} == self.own
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TestHistories = Histories.TestCase

@@ -1,0 +1,216 @@
+"""What is to be done, from what is wanted, what is there, and what was made before."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from support.trees import ORIGIN, SYSTEM, Unit, grow
+
+from runit_provision.errors import HostError
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Observed, Record, Seen
+from runit_provision.model.plan import Change, Found, Plan, ServiceStep, Verb
+from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, RenderedTree
+from runit_provision.plan import decide
+
+UP = Life(supervised=True, running=True, want_up=True, pid=7, since=1)
+DOWN = Life(supervised=True)
+FOREIGN = Seen(Kind.FILE, 0o755, 0, 0, 3, hashlib.sha256(b"old").hexdigest())
+
+
+def seen(node: Node) -> Seen:
+    match node.entry:
+        case Directory(mode):
+            return Seen(Kind.DIRECTORY, mode, 0, 0)
+        case Link(target):
+            return Seen(Kind.LINK, target=target)
+        case File(content, mode):
+            return Seen(Kind.FILE, mode, 0, 0, len(content), hashlib.sha256(content).hexdigest())
+
+
+def host(tree: RenderedTree, *, wanted: RenderedTree | None = None, life: Life = UP, log: Life = UP) -> Observed:
+    """A host on which `tree` was applied and runs."""
+    paths = {node.path: seen(node) for node in tree.nodes}
+    records = {node.path: Record(seen(node), node.realm, node.service, node.effect, node.live) for node in tree.nodes}
+    lives = {service.id: (life, log if service.logged else Life()) for service in tree.services}
+    manifest = Manifest(records, {service.id: service for service in tree.services})
+    owners = {(node.realm, node.owner): (0, 0) for node in (*tree.nodes, *(wanted.nodes if wanted else ()))}
+    return Observed(paths=paths, owners=owners, lives=lives, manifest=manifest)
+
+
+def bare(tree: RenderedTree) -> Observed:
+    """A host on which nothing was ever done."""
+    return Observed(paths={}, owners={(node.realm, node.owner): (0, 0) for node in tree.nodes}, lives={}, manifest=Manifest())
+
+
+def steps(plan: Plan) -> list[tuple[str, str, str]]:
+    return [(step.change.value, step.path, step.reason) for step in plan.steps]
+
+
+def calls(plan: Plan) -> list[tuple[str, Verb, str]]:
+    return [(call.service.id, call.verb, call.reason) for call in plan.calls]
+
+
+def test_on_a_bare_host_all_is_made_the_live_link_last_and_the_service_started() -> None:
+    plan = decide(grow("/b", [Unit("a")]), bare(grow("/b", [Unit("a")])))
+    assert steps(plan) == [
+        ("+", "/b/sv", "new"),
+        ("+", "/b/service", "new"),
+        ("+", "/b/sv/a", "new"),
+        ("+", "/b/sv/a/run", "new"),
+        ("+", "/b/service/a", "new"),
+    ]
+    assert [step.path for step in plan.links] == ["/b/service/a"]
+    assert calls(plan) == [("a", Verb.START, "new")]
+
+
+def test_where_all_is_as_it_should_be_nothing_is_to_be_done() -> None:
+    tree = grow("/b", [Unit("a"), Unit("b")])
+    plan = decide(tree, host(tree))
+    assert (plan.empty, plan.unchanged, plan.manifest == plan.remembered) == (True, 8, True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "verb", "reason"),
+    [
+        ({"run": b"new"}, Verb.RESTART, "run changed"),
+        ({"run": b"new", "on_change": OnChange.HUP}, Verb.HUP, "run changed"),
+        ({"run": b"new", "on_change": OnChange.TERM}, Verb.TERM, "run changed"),
+        ({"run": b"new", "on_change": OnChange.WAIT}, Verb.LEAVE, "run changed; takes effect when it starts next (on_change is wait)"),
+        ({"files": {"env/A": (b"1\n", Effect.RESTART)}}, Verb.RESTART, "env/A changed"),
+        ({"files": {"log/config": (b"", Effect.LOG_HUP)}}, Verb.LOG_HUP, "log/config changed"),
+        ({"log": b"new"}, Verb.LOG_RESTART, "log/run changed"),
+    ],
+)
+def test_what_changed_says_what_the_service_gets(changed: dict[str, object], verb: Verb, reason: str) -> None:
+    before = Unit("a", log=b"log")
+    wanted = grow("/b", [replace(before, **changed)])  # type: ignore[arg-type]
+    assert calls(decide(wanted, host(grow("/b", [before]), wanted=wanted))) == [("a", verb, reason)]
+
+
+@pytest.mark.parametrize("name", ["finish", "check", "down"])
+def test_a_changed_finish_check_or_down_restarts_nothing(name: str) -> None:
+    wanted = grow("/b", [Unit("a", files={name: (b"new", Effect.NOTHING)})])
+    plan = decide(wanted, host(grow("/b", [Unit("a")])))
+    assert (steps(plan), calls(plan)) == ([("+", f"/b/sv/a/{name}", "new")], [])
+
+
+def test_a_lost_variable_restarts_what_ran_with_it() -> None:
+    wanted = grow("/b", [Unit("a", files={"env/A": (b"1\n", Effect.RESTART)})])
+    there = grow("/b", [Unit("a", files={"env/A": (b"1\n", Effect.RESTART), "env/B": (b"2\n", Effect.RESTART)})])
+    plan = decide(wanted, host(there))
+    assert steps(plan) == [("-", "/b/sv/a/env/B", "no longer in the data")]
+    assert calls(plan) == [("a", Verb.RESTART, "env/B changed")]
+
+
+def test_what_does_not_run_is_not_restarted() -> None:
+    wanted = grow("/b", [Unit("a", run=b"new", ensure=Ensure.ANY)])
+    assert calls(decide(wanted, host(grow("/b", [Unit("a")]), life=DOWN))) == []
+
+
+@pytest.mark.parametrize(
+    ("ensure", "life", "wanted"),
+    [
+        (Ensure.RUNNING, DOWN, [("a", Verb.START, "is down")]),
+        (Ensure.RUNNING, Life(), []),
+        (Ensure.ANY, DOWN, []),
+        (Ensure.STOPPED, UP, [("a", Verb.STOP, "is to be stopped")]),
+        (Ensure.STOPPED, DOWN, []),
+    ],
+)
+def test_a_service_is_brought_to_the_state_that_is_asked_for(ensure: Ensure, life: Life, wanted: list[tuple[str, Verb, str]]) -> None:
+    tree = grow("/b", [Unit("a", ensure=ensure)])
+    assert calls(decide(tree, host(tree, life=life))) == wanted
+
+
+def test_a_service_that_left_the_data_is_stopped_unlinked_and_removed_children_first() -> None:
+    there = grow("/b", [Unit("a"), Unit("b")])
+    plan = decide(grow("/b", [Unit("a")]), host(there))
+    assert plan.stops == (ServiceStep(Verb.STOP, there.service("b"), "no longer in the data"),)
+    assert [step.path for step in plan.unlinks] == ["/b/service/b"]
+    assert [step.path for step in plan.removals] == ["/b/sv/b/run", "/b/sv/b"]
+
+
+def test_what_was_not_made_here_is_none_of_our_business() -> None:
+    tree = grow("/b", [Unit("a")])
+    there = host(tree)
+    stranger = {"/b/sv/a/notes": FOREIGN, "/b/service/other": FOREIGN}
+    assert decide(tree, replace(there, paths={**there.paths, **stranger})).empty
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_that_differs_is_drift_when_it_was_made_here_and_foreign_when_not(known: bool) -> None:
+    tree = grow("/b", [Unit("a")])
+    there = host(tree)
+    there = replace(there, paths={**there.paths, "/b/sv/a/run": FOREIGN}, manifest=there.manifest if known else Manifest())
+    (step,) = decide(tree, there).steps
+    assert (step.change, step.found) == (Change.REPLACE, Found.EDITED if known else Found.FOREIGN)
+
+
+def test_a_difference_in_mode_and_owner_is_told() -> None:
+    tree = grow("/b", [Unit("a")])
+    there = host(tree)
+    run = there.paths["/b/sv/a/run"]._replace(mode=0o777, uid=5)
+    (step,) = decide(tree, replace(there, paths={**there.paths, "/b/sv/a/run": run})).steps
+    assert step.reason == "mode 0777 -> 0755, owner 5:0 -> 0:0"
+
+
+@pytest.mark.parametrize(("mode", "shown"), [(0o755, b"old"), (0o700, None)])
+def test_a_diff_never_shows_what_not_everybody_may_read(mode: int, shown: bytes | None) -> None:
+    tree = grow("/b", [Unit("a")])
+    there = host(tree)
+    paths = {**there.paths, "/b/sv/a/run": FOREIGN._replace(mode=mode)}
+    (step,) = decide(tree, replace(there, paths=paths, contents={"/b/sv/a/run": b"old"})).steps
+    assert step.old == shown
+
+
+def test_everything_in_the_way_is_told_at_once() -> None:
+    tree = grow("/b", [Unit("a"), Unit("b")])
+    paths = {"/b/sv/a/run": Seen(Kind.DIRECTORY, 0o755, 0, 0), "/b/sv/b": Seen(Kind.LINK, target="/etc")}
+    with pytest.raises(HostError) as caught:
+        decide(tree, replace(bare(tree), paths=paths))
+    assert [problem.message for problem in caught.value.problems] == [
+        "a directory is in the place of a file",
+        "a symbolic link is in the place of a directory",
+    ]
+
+
+def test_in_an_image_nothing_is_started() -> None:
+    tree = grow("/b", [Unit("a")])
+    plan = decide(tree, replace(bare(tree), alive=False))
+    assert (len(plan.steps), plan.calls) == (5, ())
+
+
+def test_one_users_plan_leaves_what_is_remembered_of_others_alone() -> None:
+    tree = grow("/b", [Unit("a")])
+    plan = decide(RenderedTree((), (), ()), replace(host(tree), user="joe"))
+    assert (plan.empty, plan.manifest) == (True, host(tree).manifest)
+
+
+def killed(*, lives: dict[str, tuple[Life, Life]] | None, done: frozenset[int] = frozenset()) -> Journal:
+    old, new = (grow("/b", [Unit("a", run=run)]) for run in (b"old", b"new"))
+    before, after = (next(seen(node) for node in tree.nodes if node.path.endswith("/run")) for tree in (old, new))
+    intent = Intent("/b/sv/a/run", SYSTEM, before, after, "k", "", "a", Effect.RESTART, False, ORIGIN, False)
+    return Journal("j", "apply", (intent,), (Call("restart", new.services[0], UP, Life()),), lives, done)
+
+
+@pytest.mark.parametrize(
+    ("journal", "owed"),
+    [
+        (killed(lives=None), True),
+        (killed(lives={"a": (UP, Life())}), True),
+        (killed(lives={"a": (UP._replace(pid=6, since=0), Life())}), False),
+        (killed(lives={"a": (UP, Life())}, done=frozenset([0])), False),
+    ],
+    ids=["killed before all files were new", "killed before the restart", "restarted meanwhile", "restart was answered"],
+)
+def test_what_a_killed_apply_owes_a_service_is_done_once(journal: Journal, owed: bool) -> None:
+    tree = grow("/b", [Unit("a", run=b"new")])
+    plan = decide(tree, replace(host(grow("/b", [Unit("a", run=b"new")])), journal=journal))
+    assert calls(plan) == ([("a", Verb.RESTART, "an earlier apply was killed before it did this")] if owed else [])
+
+
+def test_what_a_killed_apply_did_not_begin_it_does_not_owe() -> None:
+    tree = grow("/b", [Unit("a", run=b"old")])
+    assert decide(tree, replace(host(tree), journal=killed(lives=None))).empty

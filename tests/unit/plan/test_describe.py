@@ -1,0 +1,89 @@
+"""A plan as people and machines read it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.trees import Unit, grow
+
+from runit_provision.model.observed import Kind, Seen
+from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.tree import RenderedTree
+from runit_provision.plan import describe, to_json
+
+TREE = grow("/b", [Unit("a", run=b"#!/bin/sh\nexec new\n")])
+OLD = Seen(Kind.FILE, 0o755, 0, 0, 3, "0" * 64)
+NEW = Seen(Kind.FILE, 0o755, 0, 0, 4, "1" * 64)
+
+
+def replaced(tree: RenderedTree = TREE, *, old: bytes | None = b"#!/bin/sh\nexec old\n") -> PathStep:
+    node = next(node for node in tree.nodes if node.path.endswith("/run"))
+    return PathStep(
+        Change.REPLACE, node.path, node.realm, OLD, NEW, "content changed", node.origin, Found.OURS, node, service="a", old=old
+    )
+
+
+def test_each_step_is_a_line_with_its_sign_and_reason_and_the_last_line_counts() -> None:
+    plan = Plan(writes=(replaced(),), calls=(ServiceStep(Verb.RESTART, TREE.services[0], "run changed"),), unchanged=4)
+    assert describe(plan) == [
+        "~ /b/sv/a/run  content changed: runit.services (data.yaml:3)",
+        "! a            restart: run changed",
+        "1 file to replace, 1 service to restart, 4 unchanged",
+    ]
+
+
+def test_a_diff_shows_what_changes() -> None:
+    assert describe(Plan(writes=(replaced(),)), diff=True)[1:-1] == [
+        "    --- now",
+        "    +++ then",
+        "    @@ -1,3 +1,3 @@",
+        "     #!/bin/sh",
+        "    -exec old",
+        "    +exec new",
+        "     ",
+    ]
+
+
+def test_of_a_secret_nothing_is_shown_but_that_it_differs() -> None:
+    tree = grow("/b", [Unit("a", run=b"token=hush", secret=True)])
+    plan = Plan(writes=(replaced(tree, old=None),))
+    assert describe(plan, diff=True)[1] == "    (the content is secret)"
+    said = repr(describe(plan, diff=True)) + repr(to_json(plan)) + repr(plan)
+    assert "hush" not in said
+    assert to_json(plan)["paths"][0]["after"]["digest"] is None
+
+
+def test_a_name_cannot_move_the_cursor() -> None:
+    step = replace(replaced(), path="/b/sv/a\x1b[2J/run")
+    assert describe(Plan(writes=(step,)))[0].startswith("~ /b/sv/a\\x1b[2J/run  ")
+
+
+def test_an_empty_plan_is_one_line() -> None:
+    assert describe(Plan(unchanged=3)) == ["nothing to do; 3 unchanged"]
+
+
+def test_json_has_a_stable_shape() -> None:
+    plan = Plan(writes=(replaced(),), calls=(ServiceStep(Verb.RESTART, TREE.services[0], "run changed"),), unchanged=4)
+    assert to_json(plan) == {
+        "version": 1,
+        "empty": False,
+        "resumes": False,
+        "paths": [
+            {
+                "change": "replace",
+                "path": "/b/sv/a/run",
+                "reason": "content changed",
+                "key": "runit.services",
+                "file": "data.yaml",
+                "line": 3,
+                "found": "ours",
+                "account": None,
+                "service": "a",
+                "before": {"kind": "file", "mode": "0755", "uid": 0, "gid": 0, "size": 3, "digest": "0" * 64},
+                "after": {"kind": "file", "mode": "0755", "uid": 0, "gid": 0, "size": 4, "digest": "1" * 64},
+            }
+        ],
+        "services": [{"service": "a", "verb": "restart", "reason": "run changed"}],
+        "leftovers": [],
+        "summary": {"text": "1 file to replace, 1 service to restart, 4 unchanged", "unchanged": 4},
+    }
