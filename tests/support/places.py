@@ -52,11 +52,13 @@ class Place:
             for name in (*folders, *files):
                 path = Path(folder, name)
                 seen = path.lstat()
-                what = str(path.readlink()) if path.is_symlink() else path.read_text() if path.is_file() else ""
+                what = (
+                    str(path.readlink()) if path.is_symlink() else path.read_bytes().decode(errors="replace") if path.is_file() else ""
+                )
                 found[str(path.relative_to(self.base))] = f"{stat.filemode(seen.st_mode)} {what}"
         return found
 
     def kept(self) -> set[str]:
         """The contents that are kept in the library."""
         store = self.library / "kept"
-        return {kept.read_text() for kept in store.iterdir() if kept.is_file()} if store.is_dir() else set()
+        return {kept.read_bytes().decode(errors="replace") for kept in store.iterdir() if kept.is_file()} if store.is_dir() else set()

@@ -60,10 +60,13 @@ def grow(base: Path | str, units: Iterable[Unit], *, realm: Realm = SYSTEM, owne
             nodes.append(node("/down", File(b"", 0o644)))
         if unit.log is not None:
             nodes += [node("/log", Directory(0o755)), node("/log/run", File(unit.log, 0o755), Effect.LOG_RESTART)]
+        made = {f"{directory}/log"} if unit.log is not None else set()
         for path, (content, effect) in unit.files.items():
-            folder = path.rpartition("/")[0]
-            if folder and all(one.path != f"{directory}/{folder}" for one in nodes):
-                nodes.append(node(f"/{folder}", Directory(0o755)))
+            parts = path.split("/")
+            for folder in ("/".join(parts[:end]) for end in range(1, len(parts))):
+                if f"{directory}/{folder}" not in made:
+                    made.add(f"{directory}/{folder}")
+                    nodes.append(node(f"/{folder}", Directory(0o755)))
             nodes.append(node(f"/{path}", File(content, 0o644), effect))
         services.append(
             ServiceTree(

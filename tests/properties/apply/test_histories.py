@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.faults import interrupted
@@ -93,5 +93,5 @@ class Histories(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 TestHistories = Histories.TestCase
