@@ -23,13 +23,23 @@ from .log_steps import Pause
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Protocol, TypeVar
 
     from ..core.svlogd_lines import Batch
     from .log_place import Place
     from .log_steps import Steps
 
     T = TypeVar("T")
+
+    class Witness(Protocol):
+        """Who writes down what a rotation does, so that it is known after a crash."""
+
+        def renaming(self, name: str) -> None:
+            """`current`, which holds everything up to `written`, will be `name`."""
+
+        def renamed(self) -> None:
+            """`current` is new."""
+
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 APPEND = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC
@@ -53,12 +63,14 @@ class Log:
         self.selection = Selection(self.config)
         self.processor = Processor(self)
         self.due = 0.0
+        self.witness: Witness | None = None
+        self.written = 0
         self._guard = 0
 
     @property
     def is_open(self) -> bool:
         """Whether lines can be written."""
-        return self.current >= 0
+        return self.lock >= 0
 
     def warn(self, what: bytes, error: OSError | None = None, *, name: bytes | None = None) -> None:
         """Print a warning about this log."""
@@ -115,10 +127,17 @@ class Log:
         if self.directory < 0:
             return
         self.inform(b"close: " + self.name)
-        if self.current >= 0:
+        if self.lock >= 0:
+            yield from self._need_current()
             yield from self.insist(b"fsync current logfile", posix.fsync, self.current)
             yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o744)
         self.close_now()
+
+    def release_current(self) -> None:
+        """Let go of the descriptor of `current`, which is opened again when it is needed."""
+        if self.current >= 0:
+            posix.close(self.current)
+            self.current = -1
 
     def close_now(self) -> None:
         """Let go of every descriptor, and leave the files as they are."""
@@ -189,13 +208,18 @@ class Log:
         self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
         yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o644)
 
+    def _need_current(self) -> Steps[None]:
+        if self.current < 0:
+            self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
+
     # ---- write
 
-    def write(self, text: bytes) -> Steps[None]:
-        """Append `text`, rotating where it is due."""
-        start = 0
+    def write(self, text: bytes, start: int = 0) -> Steps[None]:
+        """Append `text` from `start` on, rotating where it is due; `written` tells how far it has come."""
         view = memoryview(text)
         maximum = self.config.size
+        self.written = start
+        yield from self._need_current()
         while start < len(text):
             if maximum and self.size >= maximum:
                 yield from self.rotate()
@@ -209,6 +233,7 @@ class Log:
                     continue
                 start += written
                 self.size += written
+                self.written = start
             if full:
                 yield from self.rotate()
 
@@ -224,13 +249,18 @@ class Log:
             return
         yield from self.processor.finish()
         name = self._fresh_name("u" if self.config.processor else "s")
+        yield from self._need_current()
         yield from self.insist(b"fsync current logfile", posix.fsync, self.current)
         yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o744)
-        posix.close(self.current)
+        self.release_current()
+        if self.witness is not None:
+            self.witness.renaming(name)
         self.inform(b"rename: %s/current %s %d" % (self.name, name.encode(), self.size))
         yield from self.insist(b"rename current", self.rename_file, "current", name)
         self.size = 0
         yield from self._open_current()
+        if self.witness is not None:
+            self.witness.renamed()
         self._remove_oldest()
         if self.config.processor:
             self.processor.backlog.append(name)

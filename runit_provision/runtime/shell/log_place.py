@@ -81,6 +81,11 @@ class MadePlace(Place):
         """Make the directory. Raises OSError, its filename being the path so far."""
         posix.close(self.open())
 
+    def refuse_other_owner(self) -> None:
+        """Raise ValueError when the log is to be written by someone whom we are not."""
+        if self._owner is not None and self._owner.uid != posix.geteuid():
+            raise ValueError(f"RSVLOG_USER: this pool writes as uid {posix.geteuid()}, not {self._owner.uid}")
+
     def become_owner(self) -> None:
         """Drop to the owner, for good. Raises OSError."""
         if self._owner is not None:

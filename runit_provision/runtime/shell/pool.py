@@ -1,0 +1,421 @@
+"""The pool of loggers: one process for all logs that are written as one uid; what it says is in wire.pool.
+
+    this thread     the supervisor's records, signals; no disk is ever touched here
+    openers         read `log/env`, make and look at the log directory, which tells the filesystem; may hang on a dead one
+    writers         one for each filesystem: pool_writer
+
+The pool outlives the supervisor: it goes on with every log, and the next one that connects is told what there is.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _thread
+import posix
+import select
+import time
+
+from ..wire import pool as wire
+from . import log_place, log_settings
+from .log_loop import name_process
+from .pool_journal import Journal
+from .pool_logger import LIMIT_MAX, Logger
+from .pool_writer import PAUSED_BY_SIGNAL, Task, Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+
+    from .log_steps import Steps
+else:
+    import _signal
+
+STACK = 256 * 1024
+"""Bytes of a thread's stack; nothing here recurses."""
+OPENER_PATIENCE = 2.0
+"""Seconds after which an opener that does not come back gets company."""
+_FD = 4
+_FDS_MAX = 4
+
+
+class Member:
+    """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED."""
+
+    __slots__ = ("closing", "fifo", "paused", "slot", "status", "task", "waiting", "writer")
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self.task: Task | None = None
+        self.writer: Writer | None = None
+        self.waiting: list[Callable[[Member], None]] = []
+        self.status: int | None = None
+        self.closing = False
+        self.paused = False
+        self.fifo = (0, 0)
+
+
+class Pool:
+    """listener, journal: descriptors; see `main`."""
+
+    def __init__(self, listener: int, journal: int) -> None:
+        self._journal = Journal(journal)
+        self._journal.tidy()
+        self._listener = _socket.socket(fileno=listener)
+        self._listener.setblocking(False)
+        self._client: _socket.socket | None = None
+        self._backlog: list[bytes] = []
+        self._members: dict[int, Member] = {}
+        self._writers: dict[int, Writer] = {}
+        self._jobs: list[Callable[[], None]] = []
+        self._job_lock = _thread.allocate_lock()
+        self._openers = 0
+        self._busy_since = 0.0
+        self._inbox: list[Callable[[], None]] = []
+        self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
+        self._epoll = select.epoll()
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._ending = False
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGTERM, self._on_term)
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        _thread.stack_size(STACK)
+
+    def run(self) -> None:
+        """Work until TERM, or QUIT."""
+        while not self._ending:
+            for descriptor, _ in self._epoll.poll():
+                if descriptor == self._wake:
+                    posix.eventfd_read(self._wake)
+                elif descriptor == self._listener.fileno():
+                    self._accept()
+                elif self._client is not None and descriptor == self._client.fileno():
+                    self._receive()
+            while self._inbox:
+                self._inbox.pop(0)()
+        self._leave_all()
+
+    def _on_term(self, _number: int, _frame: object) -> None:
+        self._call(self._end)
+
+    def _end(self) -> None:
+        self._ending = True
+
+    def _call(self, function: Callable[[], None]) -> None:
+        """Let the main thread call `function`; from any thread."""
+        self._inbox.append(function)
+        posix.eventfd_write(self._wake, 1)
+
+    # ---- the supervisor
+
+    def _accept(self) -> None:
+        try:
+            descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            return
+        self._drop_client()
+        self._client = _socket.socket(fileno=descriptor)
+        self._client.setblocking(False)
+        self._epoll.register(descriptor, select.EPOLLIN)
+        for member in list(self._members.values()):
+            if member.status is None:
+                self._tell(wire.HAVE, member.slot, value=member.closing * wire.CLOSING | member.paused * wire.PAUSED)
+        for member in list(self._members.values()):
+            if member.status is not None:
+                self._tell(wire.ENDED, member.slot, value=member.status)
+        self._tell(wire.END)
+
+    def _drop_client(self) -> None:
+        if self._client is not None:
+            self._epoll.unregister(self._client.fileno())
+            self._client.close()
+            self._client = None
+        self._backlog.clear()
+
+    def _tell(self, op: int, slot: int = 0, *, value: int = 0, name: bytes = b"") -> None:
+        if self._client is None:
+            return
+        self._backlog.append(wire.pack(wire.Record(op, slot=slot, value=value, name=name)))
+        self._flush()
+
+    def _flush(self) -> None:
+        client = self._client
+        if client is None:
+            return
+        events = select.EPOLLIN
+        try:
+            while self._backlog:
+                client.send(self._backlog[0], _socket.MSG_NOSIGNAL)
+                self._backlog.pop(0)
+        except BlockingIOError:
+            events |= select.EPOLLOUT
+        except OSError:
+            self._backlog.clear()  # its end is about to be read
+        self._epoll.modify(client.fileno(), events)
+
+    def _receive(self) -> None:
+        self._flush()
+        for _ in range(64):
+            client = self._client
+            if client is None:
+                return
+            try:
+                data, ancillary, _, _ = client.recvmsg(wire.SIZE, _socket.CMSG_SPACE(_FDS_MAX * _FD), _socket.MSG_CMSG_CLOEXEC)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, ancillary = b"", []
+            fds = [
+                int.from_bytes(item[at : at + _FD], "little")
+                for level, kind, item in ancillary
+                if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS)
+                for at in range(0, len(item) - len(item) % _FD, _FD)
+            ]
+            if not data:
+                self._drop_client()
+                return
+            self._obey(wire.unpack(data), fds)
+
+    def _obey(self, record: wire.Record, fds: list[int]) -> None:
+        member = self._members.get(record.slot)
+        match record.op:
+            case wire.ADD if len(fds) == 2:
+                self._add(record, fds[0], fds[1])
+                fds = []
+            case wire.SIGNAL if member is not None:
+                self._when_open(member, lambda member: self._signal(member, record.value))
+            case wire.CLOSE if member is not None and len(fds) == 1:
+                fifo = fds.pop()
+                member.closing = True
+                self._when_open(member, lambda member: self._drain(member, fifo))
+            case wire.ACK:
+                if member is not None and member.status is not None:
+                    del self._members[record.slot]
+            case wire.PING:
+                self._tell(wire.PONG)
+            case wire.QUIT:
+                self._ending = True
+            case _:
+                pass  # for a logger that has just ended
+        for descriptor in fds:
+            posix.close(descriptor)
+
+    # ---- add
+
+    def _add(self, record: wire.Record, fifo: int, directory: int) -> None:
+        member = self._members.get(record.slot)
+        status = posix.fstat(fifo)
+        if member is not None and member.status is None:
+            posix.close(directory)
+            if member.fifo == (status.st_dev, status.st_ino):
+                posix.close(fifo)
+            else:
+                self._when_open(member, lambda member: self._new_fifo(member, fifo))
+            if member.task is not None:
+                self._tell(wire.ADDED, record.slot)
+            return
+        member = self._members[record.slot] = Member(record.slot)
+        member.fifo = (status.st_dev, status.st_ino)
+        self._open_soon(lambda: self._open(member, fifo, directory))
+
+    def _new_fifo(self, member: Member, fifo: int) -> None:
+        writer, task = _running(member)
+        status = posix.fstat(fifo)
+        member.fifo = (status.st_dev, status.st_ino)
+        writer.call(lambda: writer.replace_fifo(task, fifo))
+
+    def _open_soon(self, job: Callable[[], None]) -> None:
+        """Let an opener do it; one that has not come back for a while is not waited for."""
+        with self._job_lock:
+            self._jobs.append(job)
+            if self._openers and time.monotonic() - self._busy_since < OPENER_PATIENCE:
+                return
+            self._openers += 1
+            self._busy_since = time.monotonic()
+        _thread.start_new_thread(self._opener, ())
+
+    def _opener(self) -> None:
+        while True:
+            with self._job_lock:
+                if not self._jobs:
+                    self._openers -= 1
+                    return
+                job = self._jobs.pop(0)
+                self._busy_since = time.monotonic()
+            job()
+
+    def _open(self, member: Member, fifo: int, directory: int) -> None:
+        """In an opener: find out where the log is, and give it to that filesystem's writer."""
+        try:
+            settings = log_settings.read(directory, posix.environ)
+            if settings.options.limit > LIMIT_MAX:
+                raise ValueError(f"RSVLOG_OPTIONS: -l is at most {LIMIT_MAX}")
+            place = log_place.Place.of(settings)
+            place.refuse_other_owner()
+            opened = place.open()
+            status = posix.fstat(opened)
+            posix.close(opened)
+        except Exception as error:
+            number = error.errno or 0 if isinstance(error, OSError) else 22
+            text = log_settings.explain(error)
+            self._call(lambda: self._failed(member, number, text))
+            posix.close(fifo)
+        else:
+            logger = Logger(place, settings.options, fifo, journal=self._journal, say=self._say)
+            self._call(lambda: self._give(member, logger, (status.st_dev, status.st_ino)))
+        finally:
+            posix.close(directory)
+
+    def _give(self, member: Member, logger: Logger, directory: tuple[int, int]) -> None:
+        writer = self._writers.get(directory[0])
+        if writer is None:
+            writer = self._writers[directory[0]] = Writer()
+            _thread.start_new_thread(writer.run, ())
+        task = Task(logger, lambda status: self._ended(member, status))
+        member.writer = writer
+        writer.call(lambda: writer.begin(task, lambda: self._opening(member, task, writer, directory)))
+
+    def _opening(self, member: Member, task: Task, writer: Writer, directory: tuple[int, int]) -> Steps[None]:
+        """In a writer: open the log and begin to read."""
+        if not (yield from task.logger.open(directory)):
+            task.logger.abandon()
+            self._call(lambda: self._failed(member, 11, b"unable to open log directory"))
+            writer.call(lambda: writer.remove(task))
+            return
+        writer.age(task)
+        writer.listen(task, PAUSED_BY_SIGNAL)
+        self._call(lambda: self._added(member, task))
+
+    def _added(self, member: Member, task: Task) -> None:
+        member.task = task
+        self._tell(wire.ADDED, member.slot)
+        waiting, member.waiting = member.waiting, []
+        for action in waiting:
+            action(member)
+
+    def _failed(self, member: Member, number: int, text: bytes) -> None:
+        self._members.pop(member.slot, None)
+        self._tell(wire.FAILED, member.slot, value=number, name=text)
+
+    def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
+        if member.task is None:
+            member.waiting.append(action)
+        elif member.status is None:
+            action(member)
+
+    # ---- signals and ends
+
+    def _signal(self, member: Member, number: int) -> None:
+        writer, task = _running(member)
+        logger = task.logger
+        match number:
+            case _signal.SIGHUP:
+                writer.call(lambda: writer.do(task, lambda: self._reopen(writer, task)))
+            case _signal.SIGALRM:
+                writer.call(lambda: writer.do(task, logger.log.rotate))
+            case _signal.SIGTERM:
+                writer.call(lambda: writer.do(task, lambda: self._leave(writer, task)))
+            case _signal.SIGSTOP:
+                member.paused = True
+                writer.call(lambda: writer.mute(task, PAUSED_BY_SIGNAL))
+            case _signal.SIGCONT:
+                if member.paused:
+                    member.paused = False
+                    writer.call(lambda: writer.listen(task, PAUSED_BY_SIGNAL))
+            case _signal.SIGKILL | _signal.SIGINT | _signal.SIGQUIT | _signal.SIGUSR1 | _signal.SIGUSR2:
+                writer.call(lambda: self._kill(writer, task, number))
+
+    def _reopen(self, writer: Writer, task: Task) -> Steps[None]:
+        if (yield from task.logger.reopen()):
+            writer.age(task)
+            return
+        self._say(b"fatal: no functional log directories.")
+        task.logger.abandon()
+        task.ended(111 << 8)
+        writer.call(lambda: writer.remove(task))
+
+    def _leave(self, writer: Writer, task: Task) -> Steps[None]:
+        yield from task.logger.log.processor.finish()
+        yield from task.logger.leave()
+        task.ended(0)
+        writer.call(lambda: writer.remove(task))
+
+    def _kill(self, writer: Writer, task: Task, number: int) -> None:
+        task.logger.abandon()
+        writer.remove(task)
+        task.ended(number)
+
+    def _drain(self, member: Member, fifo: int) -> None:
+        writer, task = _running(member)
+
+        def drain() -> None:
+            task.draining = True
+            writer.replace_fifo(task, fifo)
+
+        writer.call(drain)
+
+    def _ended(self, member: Member, status: int) -> None:
+        """From a writer: a logger is no more."""
+
+        def end() -> None:
+            member.status = status
+            self._tell(wire.ENDED, member.slot, value=status)
+
+        self._call(end)
+
+    def _say(self, text: bytes) -> None:
+        """From any thread: one of svlogd's messages."""
+        self._call(lambda: self._tell(wire.SAYS, name=b"svlogd: " + text))
+
+    def _leave_all(self) -> None:
+        """Close what can be closed at once, so that even C's svlogd finds whole logs; the journal has the rest."""
+        left = []
+        for member in self._members.values():
+            writer, task = member.writer, member.task
+            if writer is not None and task is not None and member.status is None:
+                left.append(member)
+                writer.call(lambda writer=writer, task=task: writer.do(task, lambda: self._leave_quietly(writer, task)))  # type: ignore[misc]
+        deadline = time.monotonic() + 5
+        while any(member.status is None for member in left) and time.monotonic() < deadline:
+            self._epoll.poll(max(0.0, deadline - time.monotonic()))
+            try:
+                posix.eventfd_read(self._wake)
+            except BlockingIOError:
+                pass
+            while self._inbox:
+                self._inbox.pop(0)()
+
+    def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
+        yield from task.logger.leave()
+        task.ended(0)
+        writer.call(lambda: writer.remove(task))
+
+
+def _running(member: Member) -> tuple[Writer, Task]:
+    assert member.writer is not None and member.task is not None
+    return member.writer, member.task
+
+
+def main(listener: int, journal: int) -> int:
+    """Be the pool of the uid that we are.
+
+    listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
+    """
+    name_process(b"log-pool")
+    _raise_limit()
+    Pool(listener, journal).run()
+    # Threads that hang on a dead disk are not waited for.
+    posix._exit(0)
+
+
+def _raise_limit() -> None:
+    """Three descriptors for each log are more than most limits allow; nothing is spawned from here that would inherit them."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,354 @@
+"""The pool's journal: what it has read from the services and not yet written to their logs.
+
+A file, mapped, so that SIGKILL leaves it as it was at that instant; of this boot only, since after a crash of the machine neither
+FIFOs nor processes are what they were. It holds extents of two kinds, which never move:
+
+    Entry   one log: which directory and FIFO it is, and its state between two chunks: the carry, its stamp, long or not
+    Slot    one chunk on its way: the bytes that were read, the text made of them, how far that is written
+
+An entry's `phase` is one byte and its change the only thing that commits. It also tells which of the two copies of the
+state is valid; the other one is free to be written meanwhile.
+
+    IDLE     nothing is on its way
+    READING  exactly n bytes are being read into the slot, whose n bytes were zero before: if they still are, nothing was read
+    READ     they are in the slot
+    STAGED   the text is in the slot, and the other copy of the state is what will be valid; `current` is being written
+"""
+
+from __future__ import annotations
+
+import _thread
+import fcntl
+import mmap
+import posix
+import struct
+
+IDLE = 0
+READING = 1
+READ = 2
+STAGED = 3
+_COPY = 0x80
+"""In the phase: the second copy of the state is valid."""
+
+CHUNK = 65536
+"""Bytes of one read: a FIFO holds no more."""
+STAGE = 2 * CHUNK
+"""Bytes of text; what comes of a chunk may be more, and is then staged in parts."""
+ARENA = 4 << 20
+"""Bytes that are mapped at a time; an extent lies in one arena."""
+
+FREE = 1
+ENTRY = 2
+SLOT = 3
+_MAGIC = b"runit-provision pool journal 1\n\0"
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_HEADER = 4096
+_EXTENT = struct.Struct("<II8x")
+_ALIGN = 64
+
+_IDENTITY = struct.Struct("<QQQQ")
+_STATE = struct.Struct("<II??xB26s")
+_CHUNK = struct.Struct("<IxxxxQ")
+_PROGRESS = struct.Struct("<IxxxxQ")
+_RENAME = struct.Struct("<I27s")
+
+
+class State:
+    """A log between two chunks, or between two parts of one: `consumed` bytes of the chunk, and what core.svlogd_lines keeps."""
+
+    __slots__ = ("carry", "consumed", "long", "selected", "stamp")
+
+    def __init__(
+        self, *, consumed: int = 0, carry: bytes = b"", stamp: bytes = b"", long: bool = False, selected: bool = False
+    ) -> None:
+        self.consumed = consumed
+        self.carry = carry
+        self.stamp = stamp
+        self.long = long
+        self.selected = selected
+
+
+class Extent:
+    """Some bytes of the journal; `place`: where they are in the file."""
+
+    __slots__ = ("_mark", "place", "size", "view")
+
+    def __init__(self, mark: memoryview, view: memoryview, place: int) -> None:
+        self._mark = mark
+        self.view = view
+        self.place = place
+        self.size = len(view)
+
+    def mark(self, kind: int) -> None:
+        """Say what it is, or FREE."""
+        self._mark[0] = kind
+
+
+class Slot:
+    """One chunk on its way."""
+
+    __slots__ = ("_view", "extent")
+
+    SIZE = 4096 + CHUNK + STAGE
+    _RAW = 4096
+    _TEXT = 4096 + CHUNK
+
+    def __init__(self, extent: Extent) -> None:
+        self.extent = extent
+        self._view = extent.view
+
+    def begin(self, length: int, epoch_ns: int) -> memoryview:
+        """Make ready for `length` bytes, read at `epoch_ns`; give where to read them to, all zero."""
+        _CHUNK.pack_into(self._view, 0, length, epoch_ns)
+        raw = self._view[self._RAW : self._RAW + length]
+        raw[:] = _ZEROS[:length]
+        return raw
+
+    @property
+    def chunk(self) -> tuple[bytes, int]:
+        """The bytes that were read, and when."""
+        length, epoch_ns = _CHUNK.unpack_from(self._view, 0)
+        return bytes(self._view[self._RAW : self._RAW + length]), epoch_ns
+
+    def stage(self, text: bytes, size: int) -> None:
+        """Keep `text`, which is to be appended to a `current` of `size` bytes."""
+        self._view[32] = self._view[65] = 0
+        _PROGRESS.pack_into(self._view, 33, 0, size)
+        struct.pack_into("<I", self._view, 24, len(text))
+        self._view[self._TEXT : self._TEXT + len(text)] = text
+
+    @property
+    def text(self) -> bytes:
+        """The text that was staged."""
+        (length,) = struct.unpack_from("<I", self._view, 24)
+        return bytes(self._view[self._TEXT : self._TEXT + length])
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Which byte of the text follows on the first `size` bytes of `current`, and `size`."""
+        start, size = _PROGRESS.unpack_from(self._view, 33 if not self._view[32] else 49)
+        return int(start), int(size)
+
+    @progress.setter
+    def progress(self, value: tuple[int, int]) -> None:
+        other = 0 if self._view[32] else 1
+        _PROGRESS.pack_into(self._view, 49 if other else 33, *value)
+        self._view[32] = other
+
+    @property
+    def rename(self) -> tuple[int, str] | None:
+        """A rotation under way: which byte of the text comes after it, and the name that `current` gets."""
+        if not self._view[65]:
+            return None
+        end, name = _RENAME.unpack_from(self._view, 66)
+        return end, name.decode()
+
+    @rename.setter
+    def rename(self, value: tuple[int, str] | None) -> None:
+        self._view[65] = 0
+        if value is not None:
+            _RENAME.pack_into(self._view, 66, value[0], value[1].encode())
+            self._view[65] = 1
+
+
+class Entry:
+    """One log. capacity: bytes of the longest carry."""
+
+    __slots__ = ("_view", "extent")
+
+    _FIXED = 160
+
+    def __init__(self, extent: Extent) -> None:
+        self.extent = extent
+        self._view = extent.view
+
+    @classmethod
+    def size(cls, capacity: int) -> int:
+        """Bytes of an entry whose carries may be that long."""
+        return cls._FIXED + 2 * capacity
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of the longest carry."""
+        return (self.extent.size - self._FIXED) // 2
+
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """Device and inode of the log directory, and of the FIFO."""
+        return _IDENTITY.unpack_from(self._view, 8)
+
+    @identity.setter
+    def identity(self, value: tuple[int, ...]) -> None:
+        _IDENTITY.pack_into(self._view, 8, *value)
+
+    @property
+    def phase(self) -> int:
+        """IDLE, READING, READ or STAGED."""
+        return self._view[0] & ~_COPY
+
+    @phase.setter
+    def phase(self, value: int) -> None:
+        self._view[0] = self._view[0] & _COPY | value
+
+    def commit(self, phase: int) -> None:
+        """Let the other copy of the state be valid from now on."""
+        self._view[0] = self._view[0] & _COPY ^ _COPY | phase
+
+    @property
+    def slot(self) -> int:
+        """The place of the slot with the chunk that is on its way."""
+        return int.from_bytes(self._view[40:48], "little")
+
+    @slot.setter
+    def slot(self, place: int) -> None:
+        self._view[40:48] = place.to_bytes(8, "little")
+
+    def state(self, *, other: bool = False) -> State:
+        """Give the valid copy of the state, or the other one."""
+        copy = bool(self._view[0] & _COPY) is not other
+        consumed, length, long, selected, stamp_length, stamp = _STATE.unpack_from(self._view, 112 if copy else 64)
+        start = self._FIXED + self.capacity * copy
+        return State(
+            consumed=consumed, carry=bytes(self._view[start : start + length]), stamp=stamp[:stamp_length], long=long, selected=selected
+        )
+
+    def prepare(self, state: State) -> None:
+        """Write the other copy, which `commit` makes valid."""
+        copy = not self._view[0] & _COPY
+        length = len(state.carry)
+        values = (state.consumed, length, state.long, state.selected, len(state.stamp), state.stamp)
+        _STATE.pack_into(self._view, 112 if copy else 64, *values)
+        if length:
+            start = self._FIXED + self.capacity * copy
+            self._view[start : start + length] = state.carry
+
+
+_ZEROS = bytes(CHUNK)
+
+
+class Journal:
+    """The whole file; takes its lock, and waits for a predecessor that has it. Used by all threads."""
+
+    def __init__(self, descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self._descriptor = descriptor
+        self._lock = _thread.allocate_lock()
+        self._arenas: list[memoryview] = []
+        self._free: dict[int, list[Extent]] = {}
+        self._end = 0
+        self._entries: list[Entry] = []
+        self._slots: dict[int, Slot] = {}
+        header = _MAGIC + _boot_id()
+        if posix.pread(descriptor, len(header), 0) != header:
+            posix.ftruncate(descriptor, 0)
+            posix.pwrite(descriptor, header, 0)
+        for arena in range((posix.fstat(descriptor).st_size - _HEADER) // ARENA):
+            self._map()
+            self._read(arena)
+
+    def knows(self, directory: tuple[int, ...]) -> bool:
+        """Tell whether something is left of the log in `directory` (device, inode)."""
+        with self._lock:
+            return any(entry.identity[:2] == directory for entry in self._entries)
+
+    def take(self, directory: tuple[int, ...]) -> tuple[Entry, Slot | None] | None:
+        """Give what is left of the log in `directory`, once; None when nothing is. Only for who has the directory's lock."""
+        with self._lock:
+            for entry in self._entries:
+                if entry.identity[:2] == directory:
+                    self._entries.remove(entry)
+                    return entry, self._slots.pop(entry.slot, None) if entry.phase != IDLE else None
+        return None
+
+    def give_back(self, entry: Entry, slot: Slot | None) -> None:
+        """Keep a log that is left as it is, for who takes it up again."""
+        with self._lock:
+            self._entries.append(entry)
+            if slot is not None:
+                self._slots[slot.extent.place] = slot
+
+    def new_entry(self, identity: tuple[int, ...], capacity: int) -> Entry:
+        """Give a fresh entry."""
+        extent = self._allocate(Entry.size(capacity))
+        extent.view[:64] = _ZEROS[:64]
+        entry = Entry(extent)
+        entry.identity = identity
+        entry.prepare(State())
+        entry.commit(IDLE)
+        extent.mark(ENTRY)
+        return entry
+
+    def new_slot(self) -> Slot:
+        """Give a slot."""
+        extent = self._allocate(Slot.SIZE)
+        extent.mark(SLOT)
+        return Slot(extent)
+
+    def free(self, extent: Extent) -> None:
+        """Take an extent back."""
+        extent.mark(FREE)
+        with self._lock:
+            self._free.setdefault(extent.size, []).append(extent)
+
+    def tidy(self) -> None:
+        """Take back every slot that no entry was waiting for."""
+        with self._lock:
+            wanted = {entry.slot for entry in self._entries if entry.phase != IDLE}
+            lost = [slot for place, slot in self._slots.items() if place not in wanted]
+            self._slots = {place: slot for place, slot in self._slots.items() if place in wanted}
+        for slot in lost:
+            self.free(slot.extent)
+
+    def _allocate(self, size: int) -> Extent:
+        size = -(-size // _ALIGN) * _ALIGN
+        with self._lock:
+            if free := self._free.get(size):
+                return free.pop()
+            if self._end + _EXTENT.size + size > len(self._arenas) * ARENA or (
+                self._end % ARENA + _EXTENT.size + size > ARENA  # an extent lies in one arena
+            ):
+                posix.ftruncate(self._descriptor, _HEADER + (len(self._arenas) + 1) * ARENA)
+                self._end = len(self._arenas) * ARENA
+                self._map()
+            place = self._end
+            self._end += _EXTENT.size + size
+            arena = self._arenas[place // ARENA]
+            _EXTENT.pack_into(arena, place % ARENA, 0, size)
+            extent = self._extent(place, size)
+            extent.mark(FREE)  # so that whoever reads the journal finds what is behind it
+            return extent
+
+    def _extent(self, place: int, size: int) -> Extent:
+        arena, start = self._arenas[place // ARENA], place % ARENA
+        return Extent(arena[start : start + 4], arena[start + _EXTENT.size : start + _EXTENT.size + size], place)
+
+    def _map(self) -> None:
+        self._arenas.append(memoryview(mmap.mmap(self._descriptor, ARENA, offset=_HEADER + len(self._arenas) * ARENA)))
+
+    def _read(self, arena: int) -> None:
+        """Find the extents of an arena; the first one without a kind was being made, and is the end."""
+        place = arena * ARENA
+        while place % ARENA + _EXTENT.size <= ARENA and place // ARENA == arena:
+            kind, size = _EXTENT.unpack_from(self._arenas[arena], place % ARENA)
+            if not kind:
+                break
+            extent = self._extent(place, size)
+            if kind == ENTRY:
+                self._entries.append(Entry(extent))
+            elif kind == SLOT:
+                self._slots[place] = Slot(extent)
+            else:
+                self._free.setdefault(size, []).append(extent)
+            place += _EXTENT.size + size
+        self._end = place
+
+
+def _boot_id() -> bytes:
+    try:
+        descriptor = posix.open(_BOOT_ID, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return posix.read(descriptor, 64)
+    finally:
+        posix.close(descriptor)

@@ -1,0 +1,234 @@
+"""The pool of loggers: many logs in one process that may be killed at any instant."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+
+from runit_provision.runtime.wire import pool as wire
+
+from .pools import Pool, Service
+
+STORM = 2000 if os.environ.get("HARNESS") == "all" else 50
+"""SIGKILLs of the pool under load."""
+
+_WRITER = """
+import os, sys, time
+out = os.open(sys.argv[1], os.O_WRONLY)
+name, until, text = sys.argv[2].encode(), sys.argv[3], b""
+number = 0
+while not os.path.exists(until):
+    lines = [b"%s %d %s\\n" % (name, number + i, b"x" * (((number + i) * 7919) % 300)) for i in range(number % 40 + 1)]
+    number += len(lines)
+    text = b"".join(lines)
+    # In pieces that end anywhere, so that the pool is killed inside a line.
+    cut = number * 31 % len(text)
+    for piece in (text[:cut], text[cut:]):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(out, view):]
+print(number)
+"""
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def pool(scratch: Path, runtime: Path) -> Iterator[Pool]:
+    pool = Pool(scratch, runtime)
+    yield pool
+    pool.close()
+
+
+def write(service: Service, text: bytes) -> None:
+    out = os.open(service.pipe, os.O_WRONLY)
+    os.write(out, text)
+    os.close(out)
+
+
+def test_lines_go_from_the_fifo_to_the_log(pool: Pool, scratch: Path) -> None:
+    first, second = Service(scratch, 1), Service(scratch, 2, options="-tt")
+    pool.added(first, second)
+    write(first, b"one\ntwo\nthr")
+    write(second, b"a line\n")
+    waiting.until(lambda: first.text() == b"one\ntwo\n")
+    waiting.until(lambda: re.fullmatch(rb"\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d\.\d{5} a line\n", second.text()))
+    write(first, b"ee\n")
+    waiting.until(lambda: first.text() == b"one\ntwo\nthree\n")
+
+
+def test_a_drained_log_is_read_to_its_end(pool: Pool, scratch: Path) -> None:
+    service = Service(scratch, 7)
+    pool.added(service)
+    out = os.open(service.pipe, os.O_WRONLY)
+    os.write(out, b"one\n")
+    pool.drain(service)
+    os.write(out, b"two\nnever")
+    os.close(out)
+    assert pool.expect(wire.ENDED, service).value == 0
+    assert service.text() == b"one\ntwo\n"
+    assert service.main.joinpath("current").stat().st_mode & 0o777 == 0o744
+
+
+def test_signals_do_what_they_do_to_svlogd(pool: Pool, scratch: Path) -> None:
+    service = Service(scratch, 3)
+    pool.added(service)
+    write(service, b"one\n")
+    waiting.until(lambda: service.text() == b"one\n")
+    pool.send(service, signal.SIGALRM)
+    waiting.until(lambda: len(list(service.main.glob("@*.s"))) == 1)
+    service.main.joinpath("config").write_bytes(b"pnew: \n")
+    pool.send(service, signal.SIGHUP)
+    pool.send(service, signal.SIGALRM)  # empty: nothing; in order behind HUP
+
+    def written_with_the_new_config() -> bool:
+        write(service, b"line\n")
+        return b"new: line\n" in service.text()
+
+    waiting.until(written_with_the_new_config)
+    pool.send(service, signal.SIGSTOP)
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, service).value == 0
+    write(service, b"kept\n")
+    pool.acknowledge(service)
+    pool.added(service)
+    waiting.until(lambda: service.text().endswith(b"new: kept\n"))
+    pool.send(service, signal.SIGKILL)
+    assert pool.expect(wire.ENDED, service).value == signal.SIGKILL
+
+
+def test_a_line_that_has_begun_outlives_term_and_kill(pool: Pool, scratch: Path) -> None:
+    service = Service(scratch, 3)
+    pool.added(service)
+    write(service, b"whole\nbeg")
+    waiting.until(lambda: service.text() == b"whole\n")
+    pool.send(service, signal.SIGTERM)
+    pool.expect(wire.ENDED, service)
+    pool.added(service)
+    write(service, b"un, ")
+    assert pool.end() == 0
+    pool.start()
+    pool.added(service)
+    write(service, b"went on ")
+    pool.kill()
+    pool.start()
+    pool.added(service)
+    write(service, b"and ended\n")
+    waiting.until(lambda: service.text() == b"whole\nbegun, went on and ended\n")
+
+
+def test_the_next_supervisor_is_told_what_there_is(pool: Pool, scratch: Path) -> None:
+    first, second = Service(scratch, 1), Service(scratch, 2)
+    pool.added(first, second)
+    pool.send(second, signal.SIGTERM)
+    pool.expect(wire.ENDED, second)
+    old = pool.client
+    pool.connect()
+    pool.expect(wire.HAVE, first)
+    assert pool.expect(wire.ENDED, second).value == 0
+    pool.expect(wire.END)
+    assert old.recv(1) == b""
+    old.close()
+    pool.added(first)
+    write(first, b"a line\n")
+    waiting.until(lambda: first.text() == b"a line\n")
+
+
+def test_a_log_that_cannot_be_opened_fails_and_the_others_go_on(pool: Pool, scratch: Path) -> None:
+    good, bad, locked = Service(scratch, 1), Service(scratch, 2), Service(scratch, 3)
+    (bad.log / "env" / "RSVLOG_OPTIONS").write_text("-x")
+    (locked.log / "env" / "RSVLOG_DIR").write_text(str(good.main))
+    pool.added(good)
+    pool.add(bad)
+    assert b"illegal option -- x" in pool.expect(wire.FAILED, bad).name
+    pool.add(locked)
+    pool.expect(wire.FAILED, locked)
+    assert b"unable to lock directory" in pool.expect(wire.SAYS).name
+    write(good, b"a line\n")
+    waiting.until(lambda: good.text() == b"a line\n")
+
+
+def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, scratch: Path) -> None:
+    oracle.root("mounts a small filesystem")
+    small = scratch / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
+    try:
+        good, full = Service(scratch, 1), Service(scratch, 2, logs=small, config=b"s0\n")
+        pool.added(good, full)
+        ballast = small / "ballast"
+        ballast.write_bytes(b"x" * 40000)
+        sent = b"".join(b"line %d\n" % number for number in range(6000))
+        write(full, sent[:60000])
+        assert b"out of disk space" in pool.expect(wire.SAYS).name
+        write(good, b"a line\n")
+        waiting.until(lambda: good.text() == b"a line\n")
+        pool.kill()
+        pool.start()
+        pool.added(good)
+        pool.add(full)
+        ballast.unlink()
+        subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
+        pool.expect(wire.ADDED, full)
+        waiting.until(lambda: full.text() == sent[:60000][: sent[:60000].rindex(b"\n") + 1])
+        pool.end()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Path) -> None:
+    """Services flood their logs, which rotate all the time, and the pool is killed again and again."""
+    services = [
+        Service(scratch, 1, config=b"s0\nn0\n"),
+        Service(scratch, 2, config=b"s20000\nn0\n", options="-tt"),
+        Service(scratch, 3, config=b"s3000\nn0\n-*nothing*\npp: \n", options="-l 100"),
+        Service(scratch, 4, config=b"s5000\nn0\n!cat\n"),
+    ]
+    until = scratch / "until"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, str(service.pipe), f"s{service.slot}", str(until)], stdout=subprocess.PIPE)
+        for service in services
+    ]
+    chance = random.Random(STORM)
+    try:
+        for _ in range(STORM):
+            pool.added(*services)
+            time.sleep(chance.random() * 0.05)  # not for anything to happen: any instant is right
+            pool.kill()
+            pool.start()
+        pool.added(*services)
+        until.touch()
+        counts = [int(writer.communicate(timeout=waiting.DEADLINE)[0]) for writer in writers]
+        for service in services:
+            pool.drain(service)
+        for service in services:
+            assert pool.expect(wire.ENDED, service).value == 0
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+    for service, count in zip(services, counts, strict=True):
+        lines = [re.sub(rb"^(\S{10}_\S+ |p: )", b"", line) for line in service.text().splitlines()]
+        expected = [b"s%d %d %s" % (service.slot, number, b"x" * (number * 7919 % 300)) for number in range(count)]
+        assert count > 0
+        assert lines == expected, _first_difference(lines, expected)
+
+
+def _first_difference(lines: list[bytes], expected: list[bytes]) -> str:
+    for number, (line, other) in enumerate(zip(lines, expected, strict=False)):
+        if line != other:
+            return f"line {number}: {line!r}, not {other!r}"
+    return f"{len(lines)} lines, not {len(expected)}"
