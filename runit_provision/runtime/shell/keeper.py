@@ -271,7 +271,7 @@ def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
     os.chdir("/")
     if os.geteuid() == 0 and uid != 0:
         _drop(uid, gid)
-    from . import pool  # type: ignore[attr-defined]
+    from . import pool
 
     pool.main(listener, journal)
 
