@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runit_provision.errors import DataError
 from runit_provision.hiera.files import read_facts, read_yaml
 from runit_provision.hiera.hierarchy import Hierarchy
 from runit_provision.hiera.scope import Scope
 
-__all__ = ["Hierarchy", "open_hierarchy", "read_facts", "read_yaml"]
+__all__ = ["DataError", "Hierarchy", "open_hierarchy", "read_facts", "read_yaml"]
 
 
 def open_hierarchy(

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.backends import BACKENDS, Backend
 from runit_provision.hiera.config_v3 import as_version_5
 from runit_provision.hiera.files import read_yaml
+from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.keys import kind
 from runit_provision.model.data import Array, Table
 
@@ -116,10 +116,7 @@ class _Reader:
     def _unknown_keys(self, table: Table, known: tuple[str, ...], where: str) -> None:
         for key in table:
             if key not in known:
-                near = get_close_matches(str(key), known, 1)
-                self._problem(
-                    f"unknown key{where}", table, key, f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
-                )
+                self._problem(f"unknown key{where}", table, key, nearest(key, known, f"known are {', '.join(known)}"))
 
     def _string(self, table: Table, key: str) -> str:
         value = table.get(key)

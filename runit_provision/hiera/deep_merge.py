@@ -95,7 +95,7 @@ class _Merge:
             return high
         prefix = self._options.knockout_prefix
         if prefix and prefix in high:
-            low = type(low)() if isinstance(low, Table | Array) else "" if isinstance(low, str) else None
+            low = _cleared(low)
             _delete(high, prefix)
         if not isinstance(low, Array):
             return self._overwritten(high)
@@ -105,13 +105,25 @@ class _Merge:
         joined = self._by_position(high, low) if self._options.merge_hash_arrays and both_hashes else _union(low, high)
         return self._sorted(joined) if self._options.sort_merged_arrays else joined
 
-    def _knock_out(self, high: Array, low: Any) -> None:
+    def _knock_out(self, high: Array, low: Array) -> None:
+        """Take the items of `high` that carry the prefix out of both lists.
+
+        Below what was overwritten both are one list. The library then deletes from the list that it walks over, as Ruby's
+        Array#delete_if does it: with one index that reads and one that writes.
+        """
         assert self._prefix
-        for item in list(high):
+        read = write = 0
+        while read < len(high):
+            item = high[read]
+            read += 1
             if isinstance(item, str) and (bare := self._prefix.sub("", item)) != item:
                 _delete(low, bare)
                 _delete(low, item)
-                _delete(high, item)
+            else:
+                high[write], high.marks[write : write + 1] = item, [_mark_at(high, read - 1)]
+                write += 1
+        del high[write:read]
+        del high.marks[write:read]
 
     def _by_position(self, high: Array, low: Array) -> Array:
         result = Array(mark=high.mark)
@@ -187,6 +199,15 @@ def _copy(value: Any) -> Any:
             return Array(map(_copy, value), marks=list(getattr(value, "marks", [])), mark=getattr(value, "mark", None))
         case _:
             return value
+
+
+def _cleared(value: Any) -> Any:
+    """Empty a list, a hash or a string; lists and hashes in place, since the list that empties it may be the same."""
+    if isinstance(value, Table | Array):
+        value.clear()
+        value.marks.clear()
+        return value
+    return "" if isinstance(value, str) else None
 
 
 def _delete(array: Any, item: str) -> None:

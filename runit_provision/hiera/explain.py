@@ -27,6 +27,9 @@ class Trace:
     def found(self, _what: object, _value: Any) -> None:
         """Say that the present part gave a value."""
 
+    def merged(self, _count: int, _value: Any) -> None:
+        """Say what became of several values."""
+
     def missing(self, _key: object) -> None:
         """Say that the present part knows no such key."""
 
@@ -62,7 +65,10 @@ class Outline(Trace):
         self._lines.append("  " * len(self._parts) + (f"{kind} {subject}" if str(subject) else kind))
 
     def found(self, what: object, value: Any) -> None:
-        self.note(f"Found {what}:", self._shown(value))
+        self.note(f"Found {what}:", self.shown(value))
+
+    def merged(self, count: int, value: Any) -> None:
+        self.note(f"Merged from {count} values:", self.shown(value))
 
     def missing(self, key: object) -> None:
         self.note("No such key:", key)
@@ -74,7 +80,8 @@ class Outline(Trace):
         """Give the outline, a line for each step."""
         return "".join(line + "\n" for line in self._lines)
 
-    def _shown(self, value: Any) -> str:
+    def shown(self, value: Any) -> str:
+        """Give `value` as JSON, or without what is secret."""
         if any(self._parts) and not self._show_secrets:
             return "[value redacted]"
         return json.dumps(revealed(value) if self._show_secrets else sealed(value), ensure_ascii=False, default=str)

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Problem
 from runit_provision.hiera.config import read_config
-from runit_provision.hiera.convert import convert
 from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.explain import Outline, Trace
 from runit_provision.hiera.interpolation import Interpolation
-from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
+from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, kind, parse_key
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.secret import sealed
+
+if TYPE_CHECKING:
+    from runit_provision.hiera.types import Type
 
 _NOTHING = object()
 _OPTIONS_KEY = Key(LOOKUP_OPTIONS, LOOKUP_OPTIONS, ())
@@ -51,35 +53,46 @@ class Hierarchy:
         self._modules: dict[str, Layer | None] = {}
         self._options: dict[str | None, LookupOptions] = {}
 
-    def lookup(self, key: str, *, merge: object = None, default_merge: object = None, default: Any = _NOTHING) -> Any:
-        """Give the value of `key`, with Sensitive around what is secret.
+    def lookup(
+        self, *keys: str, merge: object = None, default_merge: object = None, value_type: str | None = None, default: Any = _NOTHING
+    ) -> Any:
+        """Give the value of the first of `keys` that is found, with Sensitive around what is secret.
 
         merge: a strategy's name or a hash with its options, before what lookup_options say; default_merge: if they say nothing.
-        default: what is given when nothing is found. Raises DataError when something is wrong, or nothing found and no default.
+        value_type: the Puppet type that the value must have. default: what is given when nothing is found.
+        Raises DataError when something is wrong, or nothing is found and there is no default.
         """
-        found = self.find(key, merge=merge, default_merge=default_merge)
-        if found is not None:
-            return found.value
-        if default is not _NOTHING:
-            return default
-        hint = "`lookup --explain` shows every level that was asked"
-        raise DataError(Problem("not found in any level", path=str(self._config), key=key, hint=hint))
+        found = self.find(*keys, merge=merge, default_merge=default_merge)
+        if found is None and default is _NOTHING:
+            hint = "`lookup --explain` shows every level that was asked"
+            raise DataError(Problem("not found in any level", path=str(self._config), key=", ".join(keys), hint=hint))
+        value, mark = (default, None) if found is None else found
+        if value_type is not None and not (wanted := _type(value_type)).holds(value):
+            raise DataError(Problem(f"it is {kind(value)}, and no {wanted.text}", mark, key=", ".join(keys)))
+        return value
 
-    def find(self, key: str, *, merge: object = None, default_merge: object = None) -> Found | None:
-        """Give what was found for `key` and where it was written, or None; otherwise as `lookup`."""
-        found = self._find(key, Interpolation(self._scope, self._looked_up), merge=merge, default_merge=default_merge)
-        return found and Found(sealed(found.value) if self._encrypted() else found.value, found.mark)
+    def find(self, *keys: str, merge: object = None, default_merge: object = None) -> Found | None:
+        """Give what was found for the first of `keys` that is found, and where it was written, or None; otherwise as `lookup`."""
+        interpolation = Interpolation(self._scope, self._looked_up)
+        for key in keys:
+            found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
+            if found is not None:
+                return Found(sealed(found.value) if self._encrypted() else found.value, found.mark)
+        return None
 
-    def explain(self, key: str, *, merge: object = None, show_secrets: bool = False) -> str:
-        """Give an outline of the whole search for `key`: levels, files, merges, conversions, and the error if it ends in one."""
+    def explain(self, *keys: str, merge: object = None, default_merge: object = None, show_secrets: bool = False) -> str:
+        """Give an outline of the whole search for `keys`: levels, files, merges, conversions, and the error if it ends in one."""
         outline = Outline(show_secrets=show_secrets)
         interpolation = Interpolation(self._scope, self._looked_up, outline)
+        self._options.clear()  # so that the search for lookup_options is shown
         try:
-            found = self._find(key, interpolation, merge=merge)
-            if found is None:
-                outline.note("Result: nothing was found for", key)
+            for key in keys:
+                found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
+                if found is not None:
+                    outline.note("Result:", outline.shown(found.value))
+                    break
             else:
-                outline.found("the result", sealed(found.value))
+                outline.note("Result: nothing was found for", ", ".join(keys))
         except DataError as error:
             for problem in error.problems:
                 outline.note("Error:", problem)
@@ -181,6 +194,14 @@ class Hierarchy:
         return compiled(merged.value if merged else None)
 
     def _converted(self, found: Found, entry: Entry, key: str, trace: Trace) -> Found:
+        from runit_provision.hiera.convert import convert
+
         assert entry.convert_to is not None
         trace.note("Converting to", entry.convert_to[0])
         return Found(convert(found.value, entry.convert_to, found.mark or entry.mark, key), found.mark)
+
+
+def _type(text: str) -> Type:
+    from runit_provision.hiera.types import parse_type
+
+    return parse_type(text)

@@ -7,12 +7,12 @@ Source: Puppet's documentation, "Merging data from multiple sources", and `puppe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.deep_merge import DeepOptions, deep_merge, identity
 from runit_provision.hiera.explain import Trace
+from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.keys import Found, kind
 from runit_provision.model.data import Array, Table
 
@@ -42,17 +42,23 @@ class Merging(First):
             return found and Found(self.alone(found.value), found.mark)
         with trace.step("Merge strategy", self.name):
             result: Found | None = None
+            count = 0
             for source in sources:
                 found = ask(source)
                 if found is None:
                     continue
+                count += 1
                 if result is None:
                     result = Found(self.begun(found.value), found.mark)
                 else:
                     result = Found(self.merged(result.value, found.value, found.mark or result.mark), result.mark)
-            if result is not None:
-                trace.found("merged", result.value)
+            if result is not None and count > 1:
+                self.remark(count, trace)
+                trace.merged(count, result.value)
             return result
+
+    def remark(self, count: int, trace: Trace) -> None:
+        """Say what is odd about a merge of `count` values."""
 
     def alone(self, value: Any) -> Any:
         """What the only source's value becomes."""
@@ -118,6 +124,10 @@ class Deep(Merging):
     def __init__(self, options: DeepOptions | None = None) -> None:
         self._options = options or DeepOptions()
 
+    def remark(self, count: int, trace: Trace) -> None:
+        if count > 2 and self._options.knockout_prefix:
+            trace.note("A knockout takes out of the next lower value only, as in Puppet; what it names comes back with a third one")
+
     def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
         return deep_merge(high, low, self._options, mark)
 
@@ -168,8 +178,7 @@ def strategy(merge: object, mark: Mark | None = None, key: str = "") -> Strategy
 def _named(name: object, mark: Mark | None, key: str) -> Strategy:
     known = _PLAIN.get(name) if isinstance(name, str) else None
     if known is None:
-        near = get_close_matches(str(name), _PLAIN, 1)
-        hint = f"did you mean `{near[0]}`?" if near else "known are first, unique, hash and deep"
+        hint = nearest(name, _PLAIN, "known are first, unique, hash and deep")
         raise DataError(Problem(f"unknown merge strategy `{name}`", mark, key=key, hint=hint))
     return known
 
@@ -187,9 +196,8 @@ def _with_options(merge: Mapping[str, Any], mark: Mark | None, key: str) -> Stra
     for name, value in options.items():
         place = merge.marks.get(name, mark) if isinstance(merge, Table) else mark
         if name not in known:
-            near = get_close_matches(str(name), known, 1)
-            hint = f"did you mean `{near[0]}`?" if near else ""
-            raise DataError(Problem(f"the merge strategy `{merge['strategy']}` has no option `{name}`", place, key=key, hint=hint))
+            what = f"the merge strategy `{merge['strategy']}` has no option `{name}`"
+            raise DataError(Problem(what, place, key=key, hint=nearest(name, known)))
         if value is not None and not isinstance(value, known[name]):
             raise DataError(Problem(f"`{name}` cannot be {kind(value)}", place, key=key))
     options.pop("merge_debug", None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.hints import nearest
 
 _ALWAYS_THERE = frozenset({"module_name", "caller_module_name"})
 _MATCH_VARIABLE = re.compile(r"0|[1-9]\d*", re.ASCII)
@@ -50,8 +50,7 @@ class Scope:
             return self._variables[bare]
         if bare in _ALWAYS_THERE or _MATCH_VARIABLE.fullmatch(bare):
             return None
-        near = get_close_matches(bare, self._variables, 1)
-        hint = f"did you mean `{near[0]}`?" if near else "give it as a fact, or be lenient as Puppet 7 is"
+        hint = nearest(bare, self._variables, "give it as a fact, or be lenient as Puppet 7 is")
         problem = Problem(f"undefined variable `{name}`", mark, hint=hint)
         if self.strict:
             raise DataError(problem)

@@ -1,0 +1,271 @@
+"""What a user of our hierarchy sees beyond the values: places, reasons, and errors that say where and what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import oracle
+
+from runit_provision.errors import DataError, Mark
+from runit_provision.hiera import Hierarchy, open_hierarchy, read_facts, read_yaml
+from runit_provision.model.data import Sensitive, locate
+
+_CONFIG = "version: 5\nhierarchy:\n  - name: node\n    path: nodes/%{trusted.certname}.yaml\n  - name: common\n    path: common.yaml\n"
+
+
+def _open(folder: Path, *, node: str = "n1", strict: bool = True, **files: str) -> Hierarchy:
+    """Lay hiera.yaml and data files (`nodes__n1` is nodes/n1.yaml) below `folder`; open the hierarchy."""
+    (folder / "hiera.yaml").write_text(files.pop("config", _CONFIG))
+    for name, text in files.items():
+        path = folder / "data" / (name.replace("__", "/") + ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return open_hierarchy(folder / "hiera.yaml", facts={"role": "web"}, node=node, strict=strict)
+
+
+def _problems(action: Callable[[], Any]) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        action()
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_after_a_deep_merge_every_item_knows_the_file_it_came_from(tmp_path: Path) -> None:
+    hierarchy = _open(
+        tmp_path,
+        nodes__n1="runit:\n  users:\n    app1: {home: /srv}\n    app2: {list: [n]}\n",
+        common="lookup_options: {runit: {merge: deep}}\nrunit:\n  users:\n    app1:\n      account: a1\n    app2: {list: [c]}\n",
+    )
+    node, common = f"{tmp_path}/data/nodes/n1.yaml", f"{tmp_path}/data/common.yaml"
+    data = hierarchy.lookup("runit")
+    assert data == {"users": {"app1": {"account": "a1", "home": "/srv"}, "app2": {"list": ["c", "n"]}}}
+    assert locate(data, ["users", "app1", "account"]) == Mark(common, 5, 7)
+    assert locate(data, ["users", "app1", "home"]) == Mark(node, 3, 12)
+    assert locate(data, ["users", "app2", "list", 0]) == Mark(common, 6, 19)
+    assert locate(data, ["users", "app2", "list", 1]) == Mark(node, 4, 19)
+
+
+def test_a_hash_merge_and_an_alias_keep_places_too(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, nodes__n1="a: {x: 1}\nb: \"%{alias('a')}\"\n", common="a: {y: 2}\n")
+    data = hierarchy.lookup("a", merge="hash")
+    assert data.marks == {"y": Mark(f"{tmp_path}/data/common.yaml", 1, 5), "x": Mark(f"{tmp_path}/data/nodes/n1.yaml", 1, 5)}
+    found = hierarchy.find("b")
+    assert found
+    assert found.mark == Mark(f"{tmp_path}/data/nodes/n1.yaml", 2, 1)
+    assert locate(found.value, ["x"]) == Mark(f"{tmp_path}/data/nodes/n1.yaml", 1, 5)
+
+
+def test_explain_tells_each_level_and_file_and_what_a_merge_took_from_where(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, nodes__n1="a: [n]\n", common="a: [c]\nlookup_options: {a: {merge: unique}}\n")
+    assert hierarchy.explain("a").partition('Searching for "a"')[2] == (
+        "\n"
+        "  Using the merge strategy of lookup_options\n"
+        "  Merge strategy unique\n"
+        f"    Global layer {tmp_path}/hiera.yaml\n"
+        "      Merge strategy unique\n"
+        '        Level "node"\n'
+        f"          File {tmp_path}/data/nodes/n1.yaml (from nodes/%{{trusted.certname}}.yaml)\n"
+        '            Found a: ["n"]\n'
+        '        Level "common"\n'
+        f"          File {tmp_path}/data/common.yaml (from common.yaml)\n"
+        '            Found a: ["c"]\n'
+        '        Merged from 2 values: ["n", "c"]\n'
+        'Result: ["n", "c"]\n'
+    )
+
+
+def test_a_value_that_becomes_sensitive_is_shown_nowhere_unless_asked(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="a: s3cret\nlookup_options: {a: {convert_to: Sensitive}}\nb: \"<%{lookup('a')}>\"\n")
+    assert hierarchy.lookup("a") == Sensitive("s3cret")
+    assert hierarchy.lookup("b") == "<Sensitive [value redacted]>"
+    assert "s3cret" not in hierarchy.explain("a") + hierarchy.explain("b")
+    assert "s3cret" in hierarchy.explain("a", show_secrets=True)
+
+
+def test_a_file_is_parsed_once_for_all_keys_and_nodes(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, nodes__n1="a: 1\n", nodes__n2="a: 2\n", common="b: 3\n")
+    assert [hierarchy.lookup("a"), hierarchy.lookup("b")] == [1, 3]
+    (tmp_path / "data/common.yaml").write_text("b: 4\n")
+    assert [hierarchy.for_node("n2", {}).lookup(key) for key in ("a", "b")] == [2, 3]
+
+
+def test_the_first_key_that_is_found_wins_and_a_default_is_last(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="b: 3\nc: ~\n")
+    assert hierarchy.lookup("a", "b") == 3
+    assert hierarchy.lookup("a", "c", default=1) is None
+    assert hierarchy.lookup("a", default=1) == 1
+
+
+def test_a_value_of_another_type_than_wanted_is_an_error_at_its_place(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="a: [x, 1]\n")
+    assert hierarchy.lookup("a", value_type="Array[Variant[String, Integer]]") == ["x", 1]
+    assert _problems(lambda: hierarchy.lookup("a", value_type="Array[String]")) == [
+        f"{tmp_path}/data/common.yaml:1:1: a: it is an Array, and no Array[String]"
+    ]
+
+
+def test_keys_lists_what_any_file_has(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, nodes__n1="runit::users: [a]\nx: 1\n", common="runit::package_file: p\nlookup_options: {}\n")
+    assert hierarchy.keys("runit::") == ["runit::users", "runit::package_file"]
+    assert hierarchy.keys() == ["runit::users", "x", "runit::package_file"]
+
+
+def test_an_undefined_variable_is_an_error_or_when_lenient_a_warning(tmp_path: Path) -> None:
+    place = f"{tmp_path}/data/common.yaml:1:1: undefined variable `rolle`; did you mean `role`?"
+    hierarchy = _open(tmp_path, common="a: 'x%{rolle}'\n")
+    assert _problems(lambda: hierarchy.lookup("a")) == [place]
+    lenient = _open(tmp_path, strict=False, common="a: 'x%{rolle}'\n")
+    assert lenient.lookup("a") == "x"
+    assert [str(warning) for warning in lenient.warnings] == [place]
+
+
+def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="a: 1\nlookup_options: {a: deep}\n")
+    assert hierarchy.lookup("a") == 1
+    assert [str(warning) for warning in hierarchy.warnings] == [
+        f"{tmp_path}/data/common.yaml:2:18: lookup_options.a: ignored: options are a hash; write `a: {{merge: deep}}`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("common", "expected"),
+    [
+        ("a: &x {b: *x}\n", "1:11: the alias *x stands inside of what it names; data cannot contain itself"),
+        (
+            "a: 1\n\tb: 2\n",
+            "2:1: not YAML: while scanning a plain scalar, found a tab character that violates indentation; indent with",
+        ),
+        ("a: :b\n", "1:1: a: `:b` is a symbol, which Puppet refuses in data; quote it to have a string"),
+        ("a: {x: 1, yes: 1}\n", "1:11: a: a Boolean as a key; quote it"),
+        ("a: \"%{lookup('a')}\"\n", "1:1: recursive lookup: a -> a; break the circle"),
+        ("a: \"%{nosuch('a')}\"\n", "1:1: unknown interpolation method `nosuch`; known are lookup, hiera, alias, literal, scope"),
+        ("a: \"x%{alias('b')}\"\n", "1:1: %{alias(...)} must be the whole string; use %{lookup(...)} inside of text"),
+        (
+            "a:\n  - x\n  - y: '%{facts.role.z}'\n",
+            "3:5: facts.role.z: cannot look up `z` in a String; only hashes and lists have subkeys",
+        ),
+        ("a: 1\nlookup_options: {a: {merge: deap}}\n", "2:18: a: unknown merge strategy `deap`; did you mean `deep`?"),
+        ("a: 1\nlookup_options: {a: {merge: {strategy: deep, knockout: x}}}\n", "2:46: a: the merge strategy `deep` has no option"),
+        ("a: x\nlookup_options: {a: {convert_to: Integer}}\n", "1:1: a: convert_to Integer failed: the string is no number"),
+        ("a: x\nlookup_options: {a: {convert_to: Integr}}\n", "1:1: a: `Integr` is not a type: unknown type `Integr`; as String"),
+        ("lookup_options: []\na: 1\n", "1:1: lookup_options: a hash is wanted, not an Array"),
+        ("[1]\n", "1:1: no data: it holds an Array, not a hash; write `key: value` lines, or `{}` for none"),
+    ],
+)
+def test_bad_data_is_an_error_with_its_place_and_a_hint(common: str, expected: str, tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common=common)
+    (problem,) = _problems(lambda: hierarchy.lookup("a"))
+    assert problem.startswith(f"{tmp_path}/data/common.yaml:{expected}")
+
+
+def test_text_that_is_not_utf8_is_an_error_at_its_line(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="")
+    (tmp_path / "data/common.yaml").write_bytes(b"a: 1\nb: \xc3\xa9\xff\n")
+    assert _problems(lambda: hierarchy.lookup("a")) == [f"{tmp_path}/data/common.yaml:2:5: not UTF-8; save the file as UTF-8"]
+
+
+def test_a_directory_in_the_place_of_a_data_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "data/common.yaml").mkdir(parents=True)
+    hierarchy = _open(tmp_path)
+    assert _problems(lambda: hierarchy.lookup("a")) == [
+        f"{tmp_path}/data/common.yaml:1:1: cannot read it: Is a directory; a data file is wanted here, not a directory"
+    ]
+
+
+def test_a_level_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    oracle.root("another user is needed who may not read the file")
+    _open(tmp_path, common="a: 1\n")
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "data/common.yaml").chmod(0)
+    code = (
+        "import os, pathlib, sys; from runit_provision import hiera; os.setuid(65534)\n"
+        "try: hiera.open_hierarchy(pathlib.Path(sys.argv[1]), facts={}, node='n1').lookup('a')\n"
+        "except hiera.DataError as error: print(error)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, tmp_path / "hiera.yaml"], capture_output=True, text=True, check=True)
+    hint = "run as a user who may read it, or change its mode"
+    assert ran.stdout == f"{tmp_path}/data/common.yaml:1:1: cannot read it: Permission denied; {hint}\n"
+
+
+def test_a_missing_hiera_yaml_is_an_error(tmp_path: Path) -> None:
+    hint = "check the name; a relative one starts from the current directory"
+    assert _problems(lambda: open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1")) == [
+        f"{tmp_path}/hiera.yaml:1:1: cannot read it: No such file or directory; {hint}"
+    ]
+
+
+def test_every_fault_of_hiera_yaml_is_told_at_once(tmp_path: Path) -> None:
+    config = (
+        "version: 5\nhierachy: []\ndefaults: {data_hash: yaml_data, bogus: 1}\nhierarchy:\n"
+        "  - name: a\n    path: x\n    glob: y\n  - name: a\n    data_hash: yml_data\n    path: x\n  - path: [x]\n"
+    )
+    where = f"{tmp_path}/hiera.yaml"
+    assert _problems(lambda: _open(tmp_path, config=config)) == [
+        f"{where}:2:1: hierachy: unknown key; did you mean `hierarchy`?",
+        f"{where}:3:34: bogus: unknown key in defaults; known are data_hash, lookup_key, data_dig, datadir, options",
+        f"{where}:7:5: glob: the level `a` has more than one of path, glob; keep one, or make two levels",
+        f"{where}:8:5: name: a second level `a`; the first is in line 5; names are unique",
+        f"{where}:9:5: data_hash: unknown backend `yml_data`; known are "
+        "data_hash yaml_data, data_hash json_data, data_hash hocon_data, lookup_key eyaml_lookup_key",
+        f"{where}:11:5: name: a string is wanted, not undef",
+        f"{where}:11:5: path: a string is wanted, not an Array",
+    ]
+
+
+def test_version_3_is_refused_with_the_text_of_version_5(tmp_path: Path) -> None:
+    config = (
+        ":backends: [yaml, eyaml]\n:hierarchy: ['nodes/%{::fqdn}', common]\n:yaml:\n  :datadir: /etc/data\n"
+        ":eyaml:\n  :pkcs7_private_key: /k\n"
+    )
+    assert _problems(lambda: _open(tmp_path, config=config)) == [
+        f"{tmp_path}/hiera.yaml:1:1: hiera.yaml of version 3; replace it with this:\n"
+        "version: 5\n"
+        "hierarchy:\n"
+        '  - name: "yaml data"\n'
+        "    data_hash: yaml_data\n"
+        '    datadir: "/etc/data"\n'
+        "    paths:\n"
+        '      - "nodes/%{::fqdn}.yaml"\n'
+        '      - "common.yaml"\n'
+        '  - name: "eyaml data"\n'
+        "    lookup_key: eyaml_lookup_key\n"
+        "    paths:\n"
+        '      - "nodes/%{::fqdn}.eyaml"\n'
+        '      - "common.eyaml"\n'
+        "    options:\n"
+        '      pkcs7_private_key: "/k"'
+    ]
+
+
+def test_facts_are_read_as_facter_and_as_puppet_facts_print_them(tmp_path: Path) -> None:
+    plain, wrapped, wrong = tmp_path / "a.json", tmp_path / "b.yaml", tmp_path / "c.yaml"
+    plain.write_text('{"os": {"family": "Debian"}}')
+    wrapped.write_text("name: n1\nvalues:\n  os: {family: Debian}\n")
+    wrong.write_text("- os\n")
+    assert read_facts(plain) == read_facts(wrapped) == {"os": {"family": "Debian"}}
+    assert _problems(lambda: read_facts(wrong)) == [
+        f"{wrong}:1:1: facts are a hash of names and values; as `facter --yaml` prints them"
+    ]
+
+
+def test_read_yaml_reads_json_by_its_name_with_places(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text('{"a": [1,\n  {"b": 2}]}')
+    assert locate(read_yaml(path), ["a", 1, "b"]) == Mark(str(path), 2, 4)
+
+
+def test_looking_up_imports_nothing_heavy(tmp_path: Path) -> None:
+    _open(tmp_path, common="a: 1\n")
+    code = (
+        "import pathlib, sys; from runit_provision import hiera\n"
+        "assert hiera.open_hierarchy(pathlib.Path(sys.argv[1]), facts={}, node='n1').lookup('a') == 1\n"
+        "heavy = {'pydantic', 'jinja2', 'rich', 'ruamel', 'click', 'cryptography', 'pyhocon', 'difflib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, tmp_path / "hiera.yaml"], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
