@@ -51,6 +51,18 @@ class Booted:
         """Wait for exactly one such process."""
         return waiting.until(lambda: found if len(found := self.pids(*words)) == 1 else [], what=f"one process {words}")[0]
 
+    def runsvdir(self, *, but: int = 0) -> int:
+        """Wait for the runsvdir that init itself has started, another one than `but`: init's child, and the leader of a session."""
+
+        def found() -> int:
+            for line in self.run("ps", "-eo", "pid=,ppid=,sid=,args=").stdout.splitlines():
+                pid, parent, session, command = line.split(None, 3)
+                if parent == "1" and session == pid != str(but) and {"-P", "/etc/service"} <= {*command.split()}:
+                    return int(pid)
+            return 0
+
+        return waiting.until(found, what="a runsvdir of init's")
+
 
 def prepare(root: Path, *, services: dict[str, str]) -> Path:
     """Make a root directory whose /usr is to come from this machine, with scripts `run` in /etc/service."""

@@ -76,7 +76,7 @@ def _say_how_to_look_around(stage: Stage, supervision: Supervision, narrator: Na
         narrator.command(f"export {name}={stage.environment[name]}")
     for line in (
         f"cd {stage.directory}",
-        "sv status service/* home/apprun1/service/*",
+        "sv status ./service/* ./home/apprun1/service/*",
         "tail -f home/apprun1/logs/ticker/current",
         f"$EDITOR {stage.examples}/data/nodes/*.yaml",
         f"runit-provision apply --hiera-config {stage.examples}/hiera.yaml --facts {stage.facts}",

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from runit_provision.host.rooted import on_host
 INITTAB = "/etc/inittab"
 _SCRIPTS = "/etc/runit-provision"
 _STOP_SECONDS = 60
+_TERM_SECONDS = 15
 _DOTS = "." * 395
 _START = """\
 #!/bin/sh
@@ -38,6 +40,12 @@ export PATH SVDIR
 cd "$SVDIR" || exit 0
 set -- *
 [ -e "$1" ] || exit 0
+# init has just ended runsvdir; it takes a moment until somebody supervises in its place.
+tries=0
+until sv status "$@" >/dev/null 2>&1 || [ "$tries" -ge 30 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+done
 exec sv -w {seconds} force-shutdown "$@" </dev/null
 """
 _ENTRIES = {"rp": "rp:2345:respawn:{scripts}/runsvdir-start\n", "rq": "rq:016:wait:{scripts}/runsvdir-stop\n"}
@@ -86,15 +94,19 @@ class Sysvinit:
     def after_unlink(self, boot: Boot) -> list[str]:
         """Let init end runsvdir, which leaves services supervised, and take those down in order."""
         told = self.started(boot, fresh=False)
+        deadline = time.monotonic() + _TERM_SECONDS
+        while self.active(boot) and time.monotonic() < deadline:
+            time.sleep(0.05)  # init sends TERM when it comes to it, and KILL five seconds later
         script = _STOP.format(path=shlex.quote(boot.path), services=shlex.quote(boot.services), seconds=_STOP_SECONDS)
         subprocess.run(["/bin/sh", "-c", script], check=False, stdout=subprocess.DEVNULL)
         return [*told, f"stopped the services of {boot.services}"]
 
     def active(self, boot: Boot) -> bool:
-        """True when a runsvdir scans the directory: init tells nobody what it has started."""
+        """True when a child of init's is a runsvdir that scans the directory: init tells nobody what it has started."""
         for process in Path("/proc").glob("[0-9]*/cmdline"):
             words = (read(process) or b"").decode(errors="surrogateescape").split("\0")
-            if boot.services in words and any(os.path.basename(word) == "runsvdir" for word in words[:3]):
+            parent = (read(process.with_name("stat")) or b"").rpartition(b")")[2].split()[1:2]
+            if parent == [b"1"] and boot.services in words and any(os.path.basename(word) == "runsvdir" for word in words[:3]):
                 return True
         return False
 

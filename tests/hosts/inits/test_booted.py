@@ -57,9 +57,9 @@ def test_a_linked_image_starts_its_services_at_boot_and_they_outlive_runsvdir(ro
     link_image(root)
     box = boot.enter_context(booted(root))
     service = box.pid("sleep", "1111")
-    first = box.pid("runsvdir", "-P", "/etc/service")
+    first = box.runsvdir()
     assert box.run("kill", "-KILL", first).returncode == 0
-    waiting.until(lambda: (now := box.pids("runsvdir", "-P", "/etc/service")) and now != [first], what="the next runsvdir")
+    box.runsvdir(but=first)
     waiting.until(lambda: box.run("sv", "status", "plain").stdout.startswith("run: plain:"), what="a service that is supervised")
     assert box.pids("sleep", "1111") == [service]
 
@@ -74,23 +74,22 @@ def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_servi
     assert link().stdout.endswith("nothing to do\n")
     done = box.runit_provision("init", "unlink", "--prefix", "/opt/runit")
     assert (done.returncode, done.stderr) == (0, "")
-    assert (box.pids("sleep", "1111"), box.pids("runsvdir", "-P")) == ([], [])
+    assert (box.pids("sleep", "1111"), box.pids("-P", "/etc/service")) == ([], [])
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 2
 
 
+@pytest.mark.parametrize("root", ["systemd"], indirect=True)  # sysvinit runs what the script has become when runsvdir dies
 def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, boot: ExitStack) -> None:
-    if init_of(root) == "sysvinit":
-        pytest.skip("init runs the new script when runsvdir dies; nothing has to be replaced")
     link_image(root)
     box = boot.enter_context(booted(root))
     service = box.pid("sleep", "1111")
-    first = box.pid("runsvdir", "-P", "/etc/service")
+    first = box.runsvdir()
     unit = root / "etc/systemd/system/runit-provision.service"
     assert box.runit_provision("runtime", "install", "--prefix", "/opt/other").returncode == 0
     done = box.runit_provision("init", "link", "--prefix", "/opt/other")
     assert (done.returncode, done.stderr) == (0, "")
     assert "ExecStart=/opt/other/bin/runsvdir" in unit.read_text()
-    waiting.until(lambda: (now := box.pids("/opt/other/bin/runsvdir", "-P")) and first not in now, what="the next runsvdir")
+    box.runsvdir(but=first)
     assert box.pids("sleep", "1111") == [service]
 
 
@@ -102,7 +101,7 @@ def test_stopping_the_unit_or_the_host_ends_services_in_order(root: Path, boot: 
     if init_of(root) == "systemd":
         done = box.run("systemctl", "stop", "runit-provision.service")
         assert (done.returncode, done.stderr) == (0, "")
-        assert (box.pids("runsvdir", "-P"), box.pids("sleep", "2222")) == ([], [])
+        assert (box.pids("-P", "/etc/service"), box.pids("sleep", "2222")) == ([], [])
         assert box.run("systemctl", "is-failed", "runit-provision.service").stdout == "inactive\n"
     else:
         assert box.run("telinit", "0").returncode == 0
