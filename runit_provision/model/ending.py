@@ -13,11 +13,13 @@ class Restarts:
 
     An end within `interval` seconds of the one before counts; more than `count` that count in a row, and the service stays down;
     `forget` seconds without an end forget all of them. A count of 0 restarts never.
+    back_off: most seconds that each that counts doubles the wait to, from 1 on; 0 does not wait.
     """
 
     count: int
     interval: int
     forget: int
+    back_off: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable of the environment; a value of None unsets it."""
+    """One variable of the environment; a value of None unsets it. in_script: the lines of the script see it too."""
 
     name: str
     value: str | None = field(repr=False)
     secret: bool = False
+    in_script: bool = False
 
 
 class Stream(Enum):

@@ -26,6 +26,14 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegate:
+    """Who else may control a service: an account, a group, or both."""
+
+    user: str | None
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExtraFile:
     """Any other file of the service directory; `path` is relative to it; restarts: a change of it asks for a restart."""
 
@@ -66,6 +74,7 @@ class Service:
     ending: Ending | None = None
     check: Check | None = None
     control: tuple[Control, ...] = ()
+    delegate: Delegate | None = None
     log: Log | None = None
     requirements: Requirements | None = None
     files: tuple[ExtraFile, ...] = ()

@@ -6,8 +6,8 @@ from runit_provision.model.process import Variable
 
 
 def carried(variable: Variable) -> bool:
-    """Whether a file can hold it: chpst takes blanks off the end."""
-    return variable.value is None or not variable.value.endswith((" ", "\t"))
+    """Whether a file holds it: chpst takes blanks off the end, and sets it only behind the script."""
+    return variable.value is None or not (variable.in_script or variable.value.endswith((" ", "\t")))
 
 
 def content(variable: Variable) -> bytes:

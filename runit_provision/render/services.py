@@ -92,6 +92,8 @@ class ServiceRenderer:
             "run.sh.j2",
             key=service.origin.key,
             merge_stderr=process.merge_stderr,
+            delegate=service.delegate,
+            logged=service.log is not None,
             one_shot=service.one_shot,
             peers=required.peers if required else (),
             patience=required.patience if required else 0,

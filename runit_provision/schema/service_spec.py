@@ -82,6 +82,17 @@ class RestartSpec(Spec):
     """An end counts when it comes within so many seconds of the one before."""
     forget: Span = 300
     """So many seconds without an end forget those that were counted."""
+    back_off: Span = 0
+    """Most seconds to wait before a start: 1, 2, 4 and so on with each end that counts; 0 waits no longer than runit does."""
+
+
+class DelegateSpec(Spec):
+    """Who else may control a service."""
+
+    user: Line | None = None
+    """An account."""
+    group: Line | None = None
+    """A group."""
 
 
 class FinishSpec(Spec):
@@ -190,6 +201,8 @@ class ServiceSpec(Spec):
     """Shell lines that `run` does before the command."""
     one_shot: Flag = False
     """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first)."""
+    instances: list[Name] = Field(default_factory=list)
+    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`."""
     services: dict[Name, ServiceSpec] | None = None
     """A nested tree: this service is a runsvdir over these."""
     requires: Lines = Field(default_factory=list)
@@ -244,6 +257,8 @@ class ServiceSpec(Spec):
     """Like `restart.forget`."""
     check: Annotated[CheckSpec, BeforeValidator(_check)] | None = None
     """When it is of use; a text is the whole script."""
+    delegate: DelegateSpec | None = None
+    """Who else may control it, and its log."""
     control: ControlScripts = Field(default_factory=dict)
     """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p."""
 

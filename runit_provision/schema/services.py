@@ -10,20 +10,21 @@ from runit_provision.model.health import Check, Command, Exists, Http, Peer, Pro
 from runit_provision.model.health import Services as Running
 from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
-from runit_provision.model.service import Control, ExtraFile, HangUp, Requirements, Service
+from runit_provision.model.service import Control, Delegate, ExtraFile, HangUp, Requirements, Service
 from runit_provision.model.tree import Ensure, OnChange, Origin
 from runit_provision.schema.fields import variables
 from runit_provision.schema.logs import read_log
 from runit_provision.schema.place import Place
 from runit_provision.schema.problems import Path, nearest
-from runit_provision.schema.service_spec import LETTERS, ProbeSpec, ServiceSpec
+from runit_provision.schema.service_spec import LETTERS, ProbeSpec, RestartSpec, ServiceSpec
 
 PATIENCE = 60
 """Seconds that a tree may take to end before what is left of it is killed."""
 CHECK_TIMEOUT = 5
 """Seconds that one probe may take."""
-_IN_THE_SCRIPT = frozenset(
-    "before requires user group groups env env_directories directory chroot umask nice lock session close argv0 home limits".split()  # noqa: SIM905
+_IN_THE_SCRIPT = (
+    *("before", "requires", "delegate", "instances", "user", "group", "groups", "env", "env_directories", "directory"),
+    *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
 )
 _OURS = frozenset(
     "run finish check down env control log supervise service sv restart_count last_finish".split()  # noqa: SIM905 -- a list of words
@@ -33,19 +34,31 @@ _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERR
 
 def read_services(specs: Mapping[str, ServiceSpec], place: Place) -> tuple[Service, ...]:
     """Give the services of one tree, by name."""
-    peers = {name: Peer(f"{place.service_directory}/{spec.link or name}", spec.one_shot) for name, spec in specs.items()}
-    place = replace(place, peers=peers)
-    return tuple(_Reader(name, specs[name], place).service() for name in sorted(specs))
+    readers = [reader for key in sorted(specs) for reader in _readers(key, specs[key], place)]
+    place = replace(place, peers={reader.name: Peer(reader.link, reader.spec.one_shot) for reader in readers})
+    for reader in readers:
+        reader.place = place
+    return tuple(reader.service() for reader in readers)
+
+
+def _readers(key: str, spec: ServiceSpec, place: Place) -> list[_Reader]:
+    """Give the service, or one for each of its instances."""
+    if not spec.instances:
+        return [_Reader(key, key, spec, place)]
+    return [_Reader(f"{key}_{instance}", key, spec, place, instance) for instance in spec.instances]
 
 
 class _Reader:
-    """Reads one service."""
+    """Reads one service, which stands in the data under `key`."""
 
-    def __init__(self, name: str, spec: ServiceSpec, place: Place) -> None:
+    def __init__(self, name: str, key: str, spec: ServiceSpec, place: Place, instance: str | None = None) -> None:
         self.name = name
         self.spec = spec
         self.place = place
-        self.path: Path = (*place.path, name)
+        self.instance = instance
+        self.path: Path = (*place.path, key)
+        link = spec.link if spec.link is None or instance is None else f"{spec.link}_{instance}"
+        self.link = f"{place.service_directory}/{link or name}"
         self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
 
     def problem(self, message: str, *at: str | int, hint: str = "") -> None:
@@ -60,7 +73,7 @@ class _Reader:
             name=self.name,
             id=place.prefix + self.name,
             directory=self.directory,
-            link=f"{place.service_directory}/{spec.link or self.name}",
+            link=self.link,
             run=self._run(),
             origin=place.problems.origin(self.path),
             before=spec.before,
@@ -69,6 +82,7 @@ class _Reader:
             ending=self._ending(),
             check=self._check(children),
             control=self._control(),
+            delegate=self._delegate(),
             log=log,
             requirements=self._requirements(),
             files=self._files(),
@@ -117,7 +131,7 @@ class _Reader:
     def _unused_beside_run(self) -> None:
         """A script of one's own says all that it does; what would have to be written into it is refused, not ignored."""
         spec = self.spec
-        for key in sorted(_IN_THE_SCRIPT & spec.model_fields_set):
+        for key in sorted(spec.model_fields_set.intersection(_IN_THE_SCRIPT)):
             if getattr(spec, key) != type(spec).model_fields[key].get_default(call_default_factory=True):
                 self.problem(
                     "has no effect beside `run`, which is the whole script", key, hint="use `command`, or say it in the script"
@@ -139,6 +153,8 @@ class _Reader:
     def _process(self, *, logged: bool) -> Process:
         spec = self.spec
         environment = variables(spec.env)
+        if self.instance is not None:
+            environment["INSTANCE"] = Variable("INSTANCE", self.instance, in_script=True)
         if spec.home:
             environment.setdefault("HOME", Variable("HOME", spec.home))
         return Process(
@@ -194,12 +210,12 @@ class _Reader:
         given = [key for key in names if getattr(spec, key) is not None]
         if spec.restart is None and not given:
             return None
-        values = spec.restart.model_dump() if spec.restart else {"at_most": 3, "within": 30, "forget": 300}
+        values = (spec.restart or RestartSpec()).model_dump()
         for key in given:
             if spec.restart and names[key] in spec.restart.model_fields_set:
                 self.problem(f"says the same as `restart.{names[key]}`", key, hint="keep one")
             values[names[key]] = getattr(spec, key)
-        return Restarts(values["at_most"], values["within"], values["forget"])
+        return Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
 
     def _control(self) -> tuple[Control, ...]:
         controls = []
@@ -210,6 +226,18 @@ class _Reader:
         if self.spec.services is not None and "t" not in self.spec.control:
             controls.append(Control("t", HangUp()))
         return tuple(controls)
+
+    def _delegate(self) -> Delegate | None:
+        spec = self.spec.delegate
+        if spec is None:
+            return None
+        if not (spec.user or spec.group):
+            self.problem("names nobody", "delegate", hint="give `user` or `group`")
+        if spec.user:
+            self.place.find_account(spec.user, (*self.path, "delegate", "user"))
+        if not self.place.privileged:
+            self.problem(f"only root may give control away, and this tree belongs to {self.place.account.name}", "delegate")
+        return Delegate(spec.user, spec.group)
 
     def _files(self) -> tuple[ExtraFile, ...]:
         """Give the other files; the one that the service runs restarts it, unless the data says otherwise."""

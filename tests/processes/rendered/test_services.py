@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -122,6 +123,32 @@ def test_a_check_by_http_wants_an_answer_below_400(tour: Tour) -> None:
         assert tour.sv("-w", "10", "check", "sv/web").returncode == 0
         thread.join(waiting.DEADLINE)
         assert next(answers, None) is None
+
+
+def test_a_service_that_backs_off_can_be_stopped_while_it_waits(tour: Tour) -> None:
+    tour.start({"services": {"flaky": {"command": "echo once; exit 3", "restart": {"at_most": 99, "back_off": "1h"}}}})
+    waiting.until(lambda: len(tour.log("log/flaky")) >= 3)
+    assert tour.sv("-w", "20", "stop", "sv/flaky").returncode == 0
+    assert tour.is_down("sv/flaky")
+
+
+def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -> None:
+    oracle.root("services of root, controlled by others")
+    home = tour.base / "home"
+    home.mkdir()
+    data = {"services": {"given": {"command": SLEEP, "delegate": {"user": "nobody"}}, "kept": {"command": SLEEP}}}
+    tour.start(data, others={"nobody": account("nobody", str(home))})
+    pid = waiting.until(lambda: tour.runs("sv/given") and tour.runs("sv/kept") and (status := tour.status("sv/given")) and status.pid)
+    waiting.until(lambda: (tour.base / "sv/given/supervise/control").owner() == "nobody")
+    as_nobody = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "20"]
+
+    def sv(word: str, service: str) -> int:
+        return subprocess.run([*as_nobody, word, f"{tour.base}/sv/{service}"], env=tour.environment(), check=False).returncode
+
+    assert sv("restart", "given") == 0
+    waiting.until(lambda: tour.runs("sv/given") and (status := tour.status("sv/given")) and status.pid != pid)
+    assert sv("restart", "kept") == 1
+    assert (tour.base / "sv/given/supervise").owner() == "root"
 
 
 def test_a_users_tree_runs_as_the_user_in_the_users_environment(tour: Tour) -> None:
