@@ -178,11 +178,11 @@ class Library:
 
     def _read(self, name: str) -> bytes | None:
         try:
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NOATIME | os.O_CLOEXEC, dir_fd=self._here())
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno == errno.EACCES and os.geteuid() != 0:
+            if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
                 return None  # root's library, looked at by an ordinary user: what it remembers is not for him
             raise HostError(Problem(f"cannot be read: {error.strerror}", path=f"{self.path}/{name}")) from error
         with os.fdopen(descriptor, "rb") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -57,7 +58,7 @@ def observe(
     """
     sights = _Sights()
     owners = _owners(tree, number, user, sights.problems)
-    desired = {node.path for node in tree.nodes}
+    desired = {node.path: node for node in tree.nodes}
     for realm, work in _works(tree, manifest, journal, user).items():
         try:
             _look(realm, work, hand, sights, desired, alive=alive)
@@ -141,7 +142,9 @@ def _desire(node: Node, was_size: int) -> files.Look:
     return (node.path, len(entry.content), hashlib.sha256(entry.content).hexdigest(), was_size, not entry.secret)
 
 
-def _look(realm: Realm, work: _Work, hand: Callable[[Realm], Hand], sights: _Sights, desired: set[str], *, alive: bool) -> None:
+def _look(
+    realm: Realm, work: _Work, hand: Callable[[Realm], Hand], sights: _Sights, desired: Mapping[str, Node], *, alive: bool
+) -> None:
     here = hand(realm)
     looks = [work.looks[path] for path in sorted(work.looks)]
     blocked: dict[str, None] = {}
@@ -158,11 +161,23 @@ def _look(realm: Realm, work: _Work, hand: Callable[[Realm], Hand], sights: _Sig
         if content is not None:
             sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
     sights.problems += [Problem("has to be a directory, and is none; a link is not followed here", path=path) for path in blocked]
+    absent = {os.path.dirname(path): path for path in work.looks if path in desired and path not in sights.paths}
+    above = sorted(path for path in absent if path not in desired and path not in blocked and path != realm.base)
+    for path, found in zip(above, here.call("exists", above), strict=True):
+        if not found:
+            sights.problems.append(_missing(path, desired[absent[path]]))
     if work.staged:
         there = here.call("exists", work.staged)
         sights.leftovers += [(path, realm) for path, found in zip(work.staged, there, strict=True) if found]
     if alive:
         _look_at_services(here, list(work.services.values()), sights)
+
+
+def _missing(path: str, node: Node) -> Problem:
+    hint = "make it first, or choose a place that is there"
+    return Problem(
+        f"no such directory, and {node.path} is to lie in it", mark=node.origin.mark, key=node.origin.key, path=path, hint=hint
+    )
 
 
 def _look_at_services(here: Hand, services: list[ServiceTree], sights: _Sights) -> None:

@@ -97,9 +97,11 @@ def _text(content: bytes) -> list[str] | None:
     if b"\0" in content:
         return None
     try:
-        return content.decode().split("\n")
+        text = content.decode()
     except UnicodeDecodeError:
         return None
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return lines if not text or text.endswith("\n") else [*lines, "\\ no newline at the end"]
 
 
 def summary(plan: Plan) -> str:

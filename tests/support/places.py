@@ -58,6 +58,15 @@ class Place:
                 found[str(path.relative_to(self.base))] = f"{stat.filemode(seen.st_mode)} {what}"
         return found
 
+    def everything(self) -> dict[str, tuple[int, ...]]:
+        """Everything there is, the library included, with inode, mode and the times of access (but a directory's) and change."""
+        every = (self.base, *self.base.rglob("*"))
+        seen = {str(path): path.lstat() for path in every}
+        return {
+            path: (at.st_ino, at.st_mode, 0 if stat.S_ISDIR(at.st_mode) else at.st_atime_ns, at.st_mtime_ns, at.st_ctime_ns)
+            for path, at in seen.items()
+        }
+
     def kept(self) -> set[str]:
         """The contents that are kept in the library."""
         store = self.library / "kept"

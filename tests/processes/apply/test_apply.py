@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import oracle
 from support.places import Place
 from support.trees import Unit, grow
 
 from runit_provision import plan
 from runit_provision.errors import HostError, LockHeldError
+from runit_provision.model.tree import Effect
 
 
 @pytest.fixture
@@ -123,6 +126,41 @@ def test_a_read_only_place_is_an_error_that_names_the_path(place: Place) -> None
     target = Path("/proc/self/task")  # nobody, not even root, makes anything there
     with pytest.raises(HostError, match="/proc/self/task"):
         place.apply(grow(target, [Unit("a")]))
+
+
+def test_a_place_that_is_not_there_is_told_with_the_key_that_asks_for_it(place: Place) -> None:
+    with pytest.raises(HostError) as caught:
+        place.plan(grow(place.base / "nowhere", [Unit("a")]))
+    assert str(caught.value).startswith(
+        f"data.yaml:3:1: runit.services: {place.base}/nowhere: no such directory, and {place.base}/nowhere/service is to lie in it; "
+    )
+
+
+def test_check_changes_nothing_that_the_kernel_knows_of(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every system call of a look at a host that is as it should be, and of one that is not."""
+    strace = oracle.program("strace", package="strace")
+    tree = [Unit("a", files={"env/ONE": (b"1\n", Effect.RESTART)})]
+    place.apply(grow(place.base, tree))
+    before = place.everything()
+    code = f"""
+from pathlib import Path
+from support import oracle
+from support.places import Place
+from support.trees import Unit, grow
+place = Place(Path({str(place.base)!r}))
+assert not place.plan(grow(place.base, [Unit("a"), Unit("b")])).empty
+"""
+    trace = tmp_path_factory.mktemp("trace") / "trace"
+    tracing = [strace, "-f", "-qq", "-e", "trace=%file,%desc", "-o", str(trace)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([*tracing, sys.executable, "-c", code], check=True, env=environment)
+    calls = trace.read_text().splitlines()
+    changing = re.compile(
+        r"^\d+ +(mkdir|rename|unlink|rmdir|symlink|link|f?truncate|f?chmod|f?l?chown|utime|mknod|p?write|fallocate)|O_CREAT|O_TRUNC"
+    )
+    assert len(calls) > 100
+    assert [call for call in calls if changing.search(call)] == []
+    assert place.everything() == before
 
 
 def test_what_decides_and_applies_imports_no_library_beside_the_standard_one() -> None:

@@ -36,11 +36,10 @@ def test_a_diff_shows_what_changes() -> None:
     assert describe(Plan(writes=(replaced(),)), diff=True)[1:-1] == [
         "    --- now",
         "    +++ then",
-        "    @@ -1,3 +1,3 @@",
+        "    @@ -1,2 +1,2 @@",
         "     #!/bin/sh",
         "    -exec old",
         "    +exec new",
-        "     ",
     ]
 
 
