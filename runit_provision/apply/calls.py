@@ -40,6 +40,8 @@ def dismiss(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *,
     """End the supervisors of services whose links are gone."""
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     for call in stops:
+        if call.service.link in outcome.failed:
+            outcome.held.add(call.service.id)  # runsvdir would start another supervisor at once
         if call.service.id in outcome.held:
             continue
         _tell(machine, call.service.realm, call.service.directory, "x", outcome)

@@ -13,9 +13,10 @@ from runit_provision.apply.journal import staging
 from runit_provision.apply.report import Outcome
 from runit_provision.errors import HostError, Problem, ProvisionError
 from runit_provision.host import Machine
+from runit_provision.host.files import STORE
 from runit_provision.host.hand import Request
 from runit_provision.model.observed import Kind
-from runit_provision.model.plan import PathStep
+from runit_provision.model.plan import Found, PathStep
 from runit_provision.model.tree import Directory, File, Link, Realm
 
 _FEW = 32
@@ -181,6 +182,9 @@ def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request],
         outcome.report.problems += problems(error)
         return []
     outcome.report.paths.append(step)
+    if step.found in (Found.EDITED, Found.FOREIGN) and (kept := outcome.intents[step.path].kept):
+        store = f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}"
+        outcome.report.notes.append(f"what {step.path} was is kept as {store}/{kept}")
     told(step.path)
     return answers
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from runit_provision.errors import HostError, Problem
 from runit_provision.model.observed import Intent, Kind, Manifest, Observed, Record, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan
-from runit_provision.model.tree import Directory, File, Link, Node, Origin, RenderedTree, ServiceTree
+from runit_provision.model.tree import Directory, Ensure, File, Link, Node, Origin, RenderedTree, ServiceTree
 from runit_provision.plan.services import calls, stops
 
 _FOR_ALL = 0o004
@@ -56,7 +56,9 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
         links=tuple(step for step in steps if step.live),
         leftovers=observed.leftovers,
         unchanged=unchanged,
-        manifest=_remembered(observed, Manifest(records, {service.id: service for service in services})),
+        manifest=_remembered(
+            observed, Manifest(records, {service.id: service for service in services if service.ensure is not Ensure.ABSENT})
+        ),
         remembered=observed.manifest,
         resumes=observed.journal is not None,
         user=observed.user,
@@ -192,5 +194,6 @@ def _unwanted(
 
 
 def _gone(observed: Observed, services: Iterable[ServiceTree]) -> list[ServiceTree]:
-    there = {service.id for service in services}
+    """Give the services that were made here and are to be no more, as they were made: only so their links are known."""
+    there = {service.id for service in services if service.ensure is not Ensure.ABSENT}
     return [service for service in _within(observed.manifest, observed.user).services.values() if service.id not in there]

@@ -13,7 +13,7 @@ _NEVER = (Life(), Life())
 
 
 def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
-    """Take down what goes, those that require others first."""
+    """Take down what goes, those that require others and those that lie in others first."""
     return tuple(
         ServiceStep(Verb.STOP, service, "no longer in the data")
         for service in reversed(outer_first(gone))
@@ -56,8 +56,6 @@ def level(service: ServiceTree, places: Collection[str]) -> tuple[bool, int]:
 def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life) -> Iterator[tuple[Verb, str]]:
     """Give each verb that `service` needs, with its reason."""
     if service.ensure is Ensure.ABSENT:
-        if life.supervised:
-            yield Verb.STOP, "absent in the data"
         return
     new = any(step.change is Change.CREATE and step.path == (service.link or service.directory) for step in steps)
     if service.ensure is Ensure.STOPPED:

@@ -59,11 +59,11 @@ class Place:
         return found
 
     def everything(self) -> dict[str, tuple[int, ...]]:
-        """Everything there is, the library included, with inode, mode and the times of access (but a directory's) and change."""
+        """Everything there is, the library included, with inode, mode and times; that of access for files only."""
         every = (self.base, *self.base.rglob("*"))
         seen = {str(path): path.lstat() for path in every}
         return {
-            path: (at.st_ino, at.st_mode, 0 if stat.S_ISDIR(at.st_mode) else at.st_atime_ns, at.st_mtime_ns, at.st_ctime_ns)
+            path: (at.st_ino, at.st_mode, at.st_atime_ns if stat.S_ISREG(at.st_mode) else 0, at.st_mtime_ns, at.st_ctime_ns)
             for path, at in seen.items()
         }
 

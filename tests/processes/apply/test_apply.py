@@ -144,7 +144,6 @@ def test_check_changes_nothing_that_the_kernel_knows_of(place: Place, tmp_path_f
     before = place.everything()
     code = f"""
 from pathlib import Path
-from support import oracle
 from support.places import Place
 from support.trees import Unit, grow
 place = Place(Path({str(place.base)!r}))

@@ -7,13 +7,14 @@ import os
 import pwd
 import signal
 import stat
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, waiting
 from support.places import Place
 from support.trees import Unit, grow, join
 
@@ -116,6 +117,32 @@ def test_the_owner_of_a_log_directory_writes_its_config(home: Home) -> None:
     assert home.apply(tree).ok
     assert Path(place, "config").owner() == USER
     assert home.plan(tree).empty
+
+
+def test_a_users_service_is_started_restarted_and_taken_down_with_the_users_credentials(home: Home) -> None:
+    program = oracle.program("runsvdir", package="runit")
+    tree = home.tree(Unit("a"))
+    report = home.apply(tree)
+    assert report.notes == [f"no runsvdir looks after {home.home}/service yet: what is there starts when one does"]
+    supervisor = subprocess.Popen([program, f"{home.home}/service"], user=USER, group=home.user.pw_gid, extra_groups=[])
+    try:
+        pid = home.home / "sv/a/supervise/pid"
+        waiting.until(lambda: pid.exists() and pid.read_text())
+        before = pid.read_text()
+        assert Path(f"/proc/{before.strip()}").stat().st_uid == home.user.pw_uid
+        report = home.apply(home.tree(Unit("a", run=b"#!/bin/sh\nexec sleep 2000\n"), Unit("b")))
+        assert report.ok, report.problems
+        assert [(call.service.id, call.verb.value) for call in report.calls] == [(f"{USER}/a", "restart"), (f"{USER}/b", "start")]
+        assert pid.read_text() not in ("", before)
+        report = home.apply(home.tree(Unit("b")))
+        assert report.ok, report.problems
+        assert not (home.home / "sv/a").exists()
+        home.unharmed()
+    finally:
+        last = (home.home / "sv/b/supervise/pid").read_text().strip()
+        supervisor.send_signal(signal.SIGHUP)
+        supervisor.wait(30)
+        waiting.until(lambda: not Path(f"/proc/{last}").exists())
 
 
 def link_home(home: Home) -> None:

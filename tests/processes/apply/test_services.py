@@ -140,6 +140,17 @@ def test_a_service_that_does_not_come_up_is_reported_and_the_rest_is_done(runnin
     assert running.pid("b")
 
 
+def test_no_service_is_ever_seen_half_made(running: Running) -> None:
+    """Each run script looks for the last of its files, as soon as anything can start it."""
+    text = b"#!/bin/sh\n[ -s z ] && [ -s env/Z ] || echo half >>../../half\nexec sleep 1000\n"
+    files = {name: (b"%d" % size * 5000, Effect.NOTHING) for size, name in enumerate(("a", "env/A", "env/Z", "z"))}
+    units = [Unit(f"s{number}", run=text, files=files) for number in range(120)]
+    report = running.apply(grow(running.base, units), timeout=60)
+    assert report.ok, report.problems
+    assert all(running.pid(unit.name) for unit in units)
+    assert not (running.base / "half").exists()
+
+
 def test_killed_at_many_changes_no_service_is_lost_and_none_restarted_twice(running: Running) -> None:
     one = grow(running.base, [Unit("a", run=script("one")), Unit("b", run=script())])
     two = grow(running.base, [Unit("a", run=script("two")), Unit("b", run=script()), Unit("c", run=script())])

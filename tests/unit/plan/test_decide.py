@@ -132,6 +132,16 @@ def test_a_service_that_left_the_data_is_stopped_unlinked_and_removed_children_f
     assert [step.path for step in plan.removals] == ["/b/sv/b/run", "/b/sv/b"]
 
 
+def test_a_service_that_is_to_be_absent_goes_like_one_that_left_the_data() -> None:
+    there = grow("/b", [Unit("a"), Unit("b")])
+    kept = grow("/b", [Unit("a")])
+    absent = replace(there.service("b"), ensure=Ensure.ABSENT, link=None)
+    plan = decide(replace(kept, services=(*kept.services, absent)), host(there))
+    assert plan.stops == (ServiceStep(Verb.STOP, there.service("b"), "no longer in the data"),)
+    assert [step.path for step in (*plan.unlinks, *plan.removals)] == ["/b/service/b", "/b/sv/b/run", "/b/sv/b"]
+    assert (plan.calls, list(plan.manifest.services)) == ((), ["a"])
+
+
 def test_what_was_not_made_here_is_none_of_our_business() -> None:
     tree = grow("/b", [Unit("a")])
     there = host(tree)
