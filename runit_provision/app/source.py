@@ -83,9 +83,10 @@ def set_facts(facts: Table, single: Mapping[str, str]) -> Table:
 
 
 def _read_data(path: Path) -> Table:
+    from runit_provision.app.rich_data import with_secrets
     from runit_provision.hiera import read_yaml
 
-    data = read_yaml(path)
+    data = with_secrets(read_yaml(path))
     if not isinstance(data, Table):
         raise DataError(Problem("not a hash", Mark(str(path), 1, 1), hint=f"its top is the key `{KEY}:`"))
     return data
