@@ -1,0 +1,113 @@
+# frozen_string_literal: true
+
+require 'json'
+
+module PuppetX; end unless defined?(PuppetX)
+module PuppetX::Runit; end unless defined?(PuppetX::Runit)
+
+# The data file of one host: the class's hash, with what `runit::user` and `runit::service` add to it.
+#
+# The same data always gives the same bytes, whatever order it was declared in, so that nothing but a change of the data changes the
+# file. A secret keeps its mark, in Puppet's own representation of rich data: {"__ptype": "Sensitive", "__pvalue": ...}.
+class PuppetX::Runit::Document
+  # Two resources say different things of the same key.
+  class Conflict < StandardError; end
+
+  def initialize(data, origin)
+    @root = {}
+    @origins = {}
+    add([], data, origin)
+  end
+
+  # Add `value` below the keys `path`; `origin` names the resource that says so.
+  def add(path, value, origin)
+    wrapped = path.reverse.inject(value) { |inner, key| { key => inner } }
+    merge(@root, by_name(plain(wrapped)), [], origin)
+  end
+
+  # The accounts that the data speaks of: the users, and those that services run as.
+  def accounts
+    users = @root.fetch('users', {})
+    names = users.map { |name, user| (user || {})['account'] || name }
+    [@root['owner'], *names, *owners(@root), *users.values.compact.flat_map { |user| owners(user) }].compact.uniq
+  end
+
+  # True when something in it is a secret.
+  def sensitive?
+    secret?(@root)
+  end
+
+  # The file's text.
+  def to_s
+    "#{JSON.pretty_generate(sorted('runit' => @root))}\n"
+  end
+
+  private
+
+  # What YAML and JSON can say; a secret as a hash that says so.
+  def plain(value)
+    case value
+    when Hash then value.to_h { |key, item| [key.to_s, plain(item)] }
+    when Array then value.map { |item| plain(item) }
+    when Puppet::Pops::Types::PSensitiveType::Sensitive then { '__ptype' => 'Sensitive', '__pvalue' => plain(value.unwrap) }
+    when :undef then nil
+    else value
+    end
+  end
+
+  # A list of users is a hash of users of whom nothing more is said.
+  def by_name(data)
+    users = data['users']
+    return data unless users.is_a?(Array)
+
+    data.merge('users' => users.to_h { |name| [name, {}] })
+  end
+
+  def merge(into, from, path, origin)
+    from.each do |key, value|
+      here = path + [key]
+      if mergeable?(into[key]) && mergeable?(value)
+        merge(into[key], value, here, origin)
+      elsif into[key].nil? || into[key] == value
+        note(here, value, origin)
+        into[key] = value.is_a?(Hash) ? copy(value) : value
+      elsif !value.nil?
+        raise Conflict, "#{here.join('.')} is declared by #{@origins[here] || 'the class'} and, differently, by #{origin}"
+      end
+    end
+  end
+
+  def mergeable?(value)
+    value.is_a?(Hash) && !value.key?('__ptype')
+  end
+
+  def copy(value)
+    mergeable?(value) ? value.transform_values { |item| copy(item) } : value
+  end
+
+  def note(path, value, origin)
+    @origins[path] = origin
+    value.each { |key, item| note(path + [key], item, origin) } if mergeable?(value)
+  end
+
+  def owners(tree)
+    services = (tree['services'] || {}).values.compact
+    services.flat_map { |service| [service['user'], *owners(service)] }
+  end
+
+  def secret?(value)
+    case value
+    when Hash then value['__ptype'] == 'Sensitive' || value.values.any? { |item| secret?(item) }
+    when Array then value.any? { |item| secret?(item) }
+    else false
+    end
+  end
+
+  def sorted(value)
+    case value
+    when Hash then value.sort.to_h { |key, item| [key, sorted(item)] }
+    when Array then value.map { |item| sorted(item) }
+    else value
+    end
+  end
+end

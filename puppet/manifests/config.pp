@@ -1,0 +1,18 @@
+# @summary Lays all of the data in one file, which the tool judges before it takes the place of the old one.
+#
+# @api private
+#
+class runit::config {
+  file { $runit::config_directory:
+    ensure => directory,
+    owner  => 'root',
+    group  => 0,
+    mode   => '0700',
+  }
+
+  runit_data { $runit::data_file:
+    data         => $runit::data,
+    owner        => 'root',
+    validate_cmd => "${runit::command.join(' ')} render --data %",
+  }
+}

@@ -1,0 +1,161 @@
+# @summary Runit services for a host and for its users, from data.
+#
+# The data is the hash `runit` in hiera, or this class's parameters (`runit::users`), and what `runit::user`, `runit::service` and
+# `runit::user::service` add. All of it is laid in one file, which one run of `runit-provision apply` makes true; whether there is
+# anything to do is asked with `runit-provision check`, which changes nothing, so that noop tells of drift.
+#
+# @example In a manifest
+#   include runit
+#
+# @example In hiera
+#   runit:
+#     users: [apprun1, apprun2]
+#     services:
+#       web:
+#         command: [/usr/sbin/web, --port, '80']
+#         log: true
+#
+# @param command
+#   The tool: its absolute path, and arguments that come first if there are any.
+#
+# @param config_directory
+#   The directory that the data's file `data.json` lies in. It is root's alone.
+#
+# @param apply_options
+#   More options of `runit-provision apply`.
+#
+# @param hiera_merge
+#   How the levels of the hash `runit` are merged; undef leaves it to the `lookup_options` of your hiera.
+#
+# @param manage_package
+#   Whether `runtime: package` and `package_file` have the package installed.
+#
+# @param package_name
+#   The name of the distribution's package.
+#
+# @param package_ensure
+#   The version of the package, or `present`, or `latest`.
+#
+# @param package_provider
+#   What installs it; a `package_file` is installed by the provider for its suffix otherwise.
+#
+# @param manage_init
+#   Whether init starts runsvdir at boot, and again when it dies. Only for the shipped runtime: packages have means of their own.
+#
+# @param init
+#   Which init; it is detected otherwise.
+#
+# @param runtime
+#   Which runit supervises: the `shipped` runtime (default), the distribution's `package`, a `package_file`, or `none` of ours.
+#
+# @param prefix
+#   Where the shipped runtime lies; its tools are in PREFIX/bin.
+#
+# @param package_file
+#   File name of the distribution's runit, instead of the shipped runtime.
+#
+# @param filestore
+#   Directory that `package_file` is found in.
+#
+# @param workspace
+#   Directory that it is copied to and installed from.
+#
+# @param owner
+#   The account that the host's tree belongs to.
+#
+# @param service_directory
+#   Directory that the host's runsvdir scans.
+#
+# @param definitions
+#   Directory of the service directories.
+#
+# @param log_directory
+#   Directory of the log directories.
+#
+# @param home
+#   Directory that holds the users' homes, each by the user's name; default: as the accounts say.
+#
+# @param basedir
+#   Directory that holds a `basedir` for each user, by the user's name.
+#
+# @param logdir
+#   Directory that holds a `logdir` for each user, by the user's name.
+#
+# @param profile
+#   The file in which login shells find SVDIR for the users; `false` writes none.
+#
+# @param defaults
+#   What all services have unless they, or their user's `defaults`, say otherwise.
+#
+# @param services
+#   The host's services.
+#
+# @param users
+#   Users with services of their own: a list of names, or a hash.
+#
+#
+class runit (
+  Array[String[1], 1]                             $command,
+  Runit::Absolutepath                             $config_directory,
+  Array[String[1]]                                $apply_options,
+  Boolean                                         $manage_package,
+  String[1]                                       $package_name,
+  String[1]                                       $package_ensure,
+  Boolean                                         $manage_init,
+  Optional[Variant[String[1], Hash]]              $hiera_merge       = 'deep',
+  Optional[String[1]]                             $package_provider  = undef,
+  Optional[Enum['systemd', 'sysvinit']]           $init              = undef,
+  Optional[Runit::Runtime]                        $runtime           = undef,
+  Optional[Runit::Absolutepath]                   $prefix            = undef,
+  Optional[Runit::Line]                           $package_file      = undef,
+  Optional[Runit::Line]                           $filestore         = undef,
+  Optional[Runit::Absolutepath]                   $workspace         = undef,
+  Optional[Runit::Line]                           $owner             = undef,
+  Optional[Runit::Absolutepath]                   $service_directory = undef,
+  Optional[Runit::Absolutepath]                   $definitions       = undef,
+  Optional[Runit::Absolutepath]                   $log_directory     = undef,
+  Optional[Runit::Absolutepath]                   $home              = undef,
+  Optional[Runit::Absolutepath]                   $basedir           = undef,
+  Optional[Runit::Absolutepath]                   $logdir            = undef,
+  Optional[Variant[Boolean, Runit::Absolutepath]] $profile           = undef,
+  Optional[Runit::Data::Service]                  $defaults          = undef,
+  Optional[Runit::Services]                       $services          = undef,
+  Optional[Runit::Users]                          $users             = undef,
+) {
+  $parameters = runit::given({
+      'runtime'           => $runtime,
+      'prefix'            => $prefix,
+      'package_file'      => $package_file,
+      'filestore'         => $filestore,
+      'workspace'         => $workspace,
+      'owner'             => $owner,
+      'service_directory' => $service_directory,
+      'definitions'       => $definitions,
+      'log_directory'     => $log_directory,
+      'home'              => $home,
+      'basedir'           => $basedir,
+      'logdir'            => $logdir,
+      'profile'           => $profile,
+      'defaults'          => $defaults,
+      'services'          => $services,
+      'users'             => $users,
+  })
+  $hash = lookup('runit', Hash, $hiera_merge, {})
+  $twice = $parameters.keys.filter |$key| { $key in $hash }
+  unless $twice.empty {
+    fail("runit: given below the hash `runit` in hiera and as parameters of the class: ${twice.join(', ')}; keep one of both")
+  }
+  $given = assert_type(Runit::Data, $hash + $parameters)
+  $source = $given['runtime'] ? {
+    undef   => $given['package_file'] ? { undef => 'shipped', default => 'package_file' },
+    default => $given['runtime'],
+  }
+  $data = $given + { 'runtime' => $source }
+  $data_file = "${config_directory}/data.json"
+
+  contain runit::install
+  contain runit::config
+  contain runit::apply
+
+  Class['runit::install'] -> Class['runit::config'] ~> Class['runit::apply']
+}

@@ -1,0 +1,245 @@
+# @summary A service of a user, supervised by that user's own runsvdir.
+#
+# The title is `USER/SERVICE`, and `USER/PARENT/SERVICE` for one in the tree of another. The user need not be declared besides.
+#
+# @example
+#   runit::user::service { 'apprun1/worker':
+#     command => ['/opt/app/bin/worker', '--queue', 'a b'],
+#     env     => { 'PASSWORD' => Sensitive('secret') },
+#   }
+#
+# @param user
+#   The user's name; default: the title up to the first slash.
+#
+# @param service
+#   The service's name; default: the rest of the title.
+#
+# @param command
+#   What runs: a list is a program and its arguments, a string a line that the shell reads.
+#
+# @param run
+#   The whole text of `run`, shebang included, instead of `command`.
+#
+# @param before_lines
+#   Shell lines that `run` does before the command. In the data this is `before`, a name that Puppet takes itself.
+#
+# @param one_shot
+#   It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first).
+#
+# @param services
+#   A nested tree: this service is a runsvdir over these.
+#
+# @param requires
+#   Services that have to run, and to pass their check, before this one starts.
+#
+# @param requires_timeout
+#   Seconds that it waits for them; then its start fails, and is tried again.
+#
+# @param group
+#   Its group; default: the account's primary one.
+#
+# @param groups
+#   Supplementary groups; all others are dropped.
+#
+# @param env
+#   Environment; null unsets a variable.
+#
+# @param env_directories
+#   More directories in the format of chpst -e; `env` wins.
+#
+# @param directory
+#   Working directory; default: the service directory.
+#
+# @param chroot
+#   Root directory.
+#
+# @param umask
+#   File mode creation mask, octal.
+#
+# @param nice
+#   Niceness that is added.
+#
+# @param limits
+#   Soft limits.
+#
+# @param lock
+#   A file that is locked while it runs.
+#
+# @param session
+#   It gets a session and process group of its own.
+#
+# @param close
+#   Standard streams that are closed.
+#
+# @param argv0
+#   The name that it is called by.
+#
+# @param stderr
+#   Where standard error goes: to the `log` (the default where there is one) or to the `supervisor`'s own.
+#
+# @param home
+#   HOME.
+#
+# @param finish
+#   What happens when it has ended; a text is the whole script.
+#
+# @param restart
+#   How often it may end by itself before it stays down; `always` (the default), `never`, or a hash.
+#
+# @param restart_interval
+#   Like `restart.within`.
+#
+# @param restart_count
+#   Like `restart.at_most`.
+#
+# @param clear_interval
+#   Like `restart.forget`.
+#
+# @param check
+#   When it is of use; a text is the whole script.
+#
+# @param control
+#   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.
+#
+# @param log
+#   Its log; `false` for none.
+#
+# @param log_size
+#   Like `log.size`.
+#
+# @param log_max_files
+#   Like `log.keep`.
+#
+# @param log_min_files
+#   Like `log.keep_min`.
+#
+# @param log_rotate_time
+#   Like `log.age`.
+#
+# @param timestamp
+#   Like `log.timestamp`.
+#
+# @param files
+#   Other files of the service directory, by relative path; a text is the content.
+#
+# @param basedir
+#   Directory that holds `runit/NAME`, the definition, and `logs/NAME`; default: the tree's own places.
+#
+# @param logdir
+#   Directory that holds the log directory.
+#
+# @param link
+#   The name under which runsvdir finds it; default: its own.
+#
+# @param ensure
+#   `running` (the default), `stopped`, `absent`, or `any`: as people left it (the default with `down`).
+#
+# @param enabled
+#   It starts at boot.
+#
+# @param down
+#   The opposite of `enabled`: a file `down` keeps it from starting by itself.
+#
+# @param on_change
+#   What a running service gets when what it runs was changed.
+#
+#
+define runit::user::service (
+  Runit::Name                                                   $user             = $title.split('/')[0],
+  String[1]                                                     $service          = $title.regsubst('\A[^/]*/', ''),
+  Optional[Runit::Command]                                      $command          = undef,
+  Optional[Runit::Script]                                       $run              = undef,
+  Optional[Runit::Text]                                         $before_lines     = undef,
+  Optional[Boolean]                                             $one_shot         = undef,
+  Optional[Runit::Tree]                                         $services         = undef,
+  Optional[Runit::Lines]                                        $requires         = undef,
+  Optional[Runit::Span]                                         $requires_timeout = undef,
+  Optional[Runit::Line]                                         $group            = undef,
+  Optional[Runit::Lines]                                        $groups           = undef,
+  Optional[Runit::Env]                                          $env              = undef,
+  Optional[Array[Runit::Absolutepath]]                          $env_directories  = undef,
+  Optional[Runit::Absolutepath]                                 $directory        = undef,
+  Optional[Runit::Absolutepath]                                 $chroot           = undef,
+  Optional[Variant[Integer[0, 511], Pattern[/\A[0-7]{1,4}\z/]]] $umask            = undef,
+  Optional[Integer[-40, 40]]                                    $nice             = undef,
+  Optional[Runit::Limits]                                       $limits           = undef,
+  Optional[Runit::Lock]                                         $lock             = undef,
+  Optional[Boolean]                                             $session          = undef,
+  Optional[Array[Enum['stdin', 'stdout', 'stderr']]]            $close            = undef,
+  Optional[Runit::Line]                                         $argv0            = undef,
+  Optional[Enum['log', 'supervisor']]                           $stderr           = undef,
+  Optional[Runit::Absolutepath]                                 $home             = undef,
+  Optional[Runit::Finish]                                       $finish           = undef,
+  Optional[Runit::Restart]                                      $restart          = undef,
+  Optional[Runit::Span]                                         $restart_interval = undef,
+  Optional[Integer[0]]                                          $restart_count    = undef,
+  Optional[Runit::Span]                                         $clear_interval   = undef,
+  Optional[Runit::Check]                                        $check            = undef,
+  Optional[Runit::Control]                                      $control          = undef,
+  Optional[Runit::Log]                                          $log              = undef,
+  Optional[Runit::Size]                                         $log_size         = undef,
+  Optional[Integer[0]]                                          $log_max_files    = undef,
+  Optional[Integer[0]]                                          $log_min_files    = undef,
+  Optional[Runit::Span]                                         $log_rotate_time  = undef,
+  Optional[Runit::Timestamp]                                    $timestamp        = undef,
+  Optional[Hash[Runit::Relativepath, Runit::File]]              $files            = undef,
+  Optional[Runit::Absolutepath]                                 $basedir          = undef,
+  Optional[Runit::Absolutepath]                                 $logdir           = undef,
+  Optional[Runit::Name]                                         $link             = undef,
+  Optional[Runit::Ensure]                                       $ensure           = undef,
+  Optional[Boolean]                                             $enabled          = undef,
+  Optional[Boolean]                                             $down             = undef,
+  Optional[Enum['restart', 'hup', 'term', 'wait', 'nothing']]   $on_change        = undef,
+) {
+  include runit
+
+  runit_fragment { "Runit::User::Service[${title}]":
+    target => $runit::data_file,
+    keys   => ['users', $user] + runit::keys($service),
+    value  => runit::given({
+      'command'          => $command,
+      'run'              => $run,
+      'before'           => $before_lines,
+      'one_shot'         => $one_shot,
+      'services'         => $services,
+      'requires'         => $requires,
+      'requires_timeout' => $requires_timeout,
+      'group'            => $group,
+      'groups'           => $groups,
+      'env'              => $env,
+      'env_directories'  => $env_directories,
+      'directory'        => $directory,
+      'chroot'           => $chroot,
+      'umask'            => $umask,
+      'nice'             => $nice,
+      'limits'           => $limits,
+      'lock'             => $lock,
+      'session'          => $session,
+      'close'            => $close,
+      'argv0'            => $argv0,
+      'stderr'           => $stderr,
+      'home'             => $home,
+      'finish'           => $finish,
+      'restart'          => $restart,
+      'restart_interval' => $restart_interval,
+      'restart_count'    => $restart_count,
+      'clear_interval'   => $clear_interval,
+      'check'            => $check,
+      'control'          => $control,
+      'log'              => $log,
+      'log_size'         => $log_size,
+      'log_max_files'    => $log_max_files,
+      'log_min_files'    => $log_min_files,
+      'log_rotate_time'  => $log_rotate_time,
+      'timestamp'        => $timestamp,
+      'files'            => $files,
+      'basedir'          => $basedir,
+      'logdir'           => $logdir,
+      'link'             => $link,
+      'ensure'           => $ensure,
+      'enabled'          => $enabled,
+      'down'             => $down,
+      'on_change'        => $on_change,
+    }),
+  }
+}

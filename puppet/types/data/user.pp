@@ -1,0 +1,22 @@
+# @summary A user whose services the host supervises; `runit::user` describes the keys.
+type Runit::Data::User = Struct[{
+  Optional['account'] => Runit::Line,
+  Optional['home'] => Runit::Absolutepath,
+  Optional['basedir'] => Runit::Absolutepath,
+  Optional['service_directory'] => Runit::Absolutepath,
+  Optional['definitions'] => Runit::Absolutepath,
+  Optional['logdir'] => Runit::Absolutepath,
+  Optional['group'] => Runit::Line,
+  Optional['groups'] => Runit::Lines,
+  Optional['env'] => Runit::Env,
+  Optional['path'] => Runit::Line,
+  Optional['limits'] => Runit::Limits,
+  Optional['nice'] => Integer[-40, 40],
+  Optional['log'] => Runit::Log,
+  Optional['title'] => Integer[0, 4000],
+  Optional['profile'] => Boolean,
+  Optional['ensure'] => Runit::Ensure,
+  Optional['enabled'] => Boolean,
+  Optional['defaults'] => Runit::Data::Service,
+  Optional['services'] => Runit::Services,
+}]

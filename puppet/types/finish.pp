@@ -1,0 +1,9 @@
+# @summary What happens when a service has ended: a whole script, or its parts.
+type Runit::Finish = Variant[
+  Runit::Script,
+  Struct[{
+    Optional['run'] => Runit::Script,
+    Optional['lines'] => Runit::Text,
+    Optional['mail'] => Runit::Mail,
+  }],
+]

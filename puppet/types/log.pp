@@ -1,0 +1,27 @@
+# @summary The log of a service: a hash, `false` for none, or only its type.
+type Runit::Log = Variant[
+  Boolean,
+  Runit::Log::Type,
+  Struct[{
+    Optional['type'] => Runit::Log::Type,
+    Optional['run'] => Runit::Script,
+    Optional['directory'] => Runit::Absolutepath,
+    Optional['user'] => Runit::Line,
+    Optional['mode'] => Runit::Mode,
+    Optional['timestamp'] => Runit::Timestamp,
+    Optional['size'] => Runit::Size,
+    Optional['keep'] => Integer[0],
+    Optional['keep_min'] => Integer[0],
+    Optional['age'] => Runit::Span,
+    Optional['processor'] => Runit::Line,
+    Optional['remote'] => Runit::Remote,
+    Optional['prefix'] => Runit::Text,
+    Optional['filters'] => Array[Pattern[/\A[-+eE]/]],
+    Optional['line_length'] => Integer[1],
+    Optional['buffer'] => Integer[1],
+    Optional['replace'] => Runit::Text,
+    Optional['replace_also'] => Runit::Text,
+    Optional['memory'] => Runit::Size,
+    Optional['env'] => Runit::Env,
+  }],
+]

@@ -1,0 +1,85 @@
+"""A host that Puppet has in hand, with nothing of this machine's to lose."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.sandbox import Sandbox
+
+from runit_provision.verify.service import Services
+from runit_provision.verify.target import Answer, Target
+
+MODULE = Path(__file__).parents[3] / "puppet"
+TOOL = str(Path(sys.executable).parent / "runit-provision")
+
+UNCHANGED = 0
+CHANGED = 2
+FAILED = (1, 4, 6)
+"""Exit codes of `puppet apply --detailed-exitcodes`."""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The host as testinfra's `host` shows one."""
+
+    host: Sandbox
+
+    def run(self, command: str, *args: str) -> Answer:
+        """Run a shell command on the host."""
+        done = self.host.run("sh", "-c", command % tuple(map(shlex.quote, args)) if args else command, check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+class Puppet:
+    """`puppet apply` on a host, with a configuration of its own."""
+
+    def __init__(self, host: Sandbox) -> None:
+        self.host = host
+        self._program = oracle.program("puppet", package="puppet-agent")
+        host.run("mkdir", "-p", "/etc/puppet-test/modules", "/etc/puppet-test/data", "/var/lib/puppet", "/var/cache/puppet")
+        host.run("ln", "-s", str(MODULE), "/etc/puppet-test/modules/runit")
+        host.write(
+            "/etc/puppet-test/hiera.yaml",
+            "version: 5\ndefaults: {datadir: data, data_hash: yaml_data}\nhierarchy: [{name: all, path: common.yaml}]\n",
+        )
+
+    @property
+    def services(self) -> Services:
+        """The host's services, by name."""
+        return Services(Target(Inside(self.host)))
+
+    def apply(self, data: str, *options: str, manifest: str = "include runit") -> subprocess.CompletedProcess[str]:
+        """Apply `manifest` with `data` (YAML) in hiera; give what became of it, its exit code among it."""
+        own = f"runit::command: ['{TOOL}']\nrunit::manage_init: false\n"
+        self.host.write("/etc/puppet-test/data/common.yaml", own + data, mode=0o600)
+        common = ["--confdir", "/etc/puppet-test", "--vardir", "/var/lib/puppet-test", "--hiera_config", "/etc/puppet-test/hiera.yaml"]
+        more = ["--modulepath", "/etc/puppet-test/modules", "--detailed-exitcodes", "--color", "false"]
+        return self.host.run(self._program, "apply", *common, *more, *options, "--execute", manifest, check=False)
+
+
+@pytest.fixture
+def puppet(tmp_path: Path) -> Iterator[Puppet]:
+    """Puppet on a fresh host with the accounts apprun1 and apprun2."""
+    tmp_path.chmod(0o755)
+    tmp_path.parent.chmod(0o755)
+    tmp_path.parent.parent.chmod(0o755)
+    with Sandbox(tmp_path) as host:
+        for number, user in enumerate(("apprun1", "apprun2")):
+            host.add_user(user, number=number)
+        yield Puppet(host)

@@ -1,0 +1,148 @@
+"""The module under a real `puppet apply`, as root, on a host of its own."""
+
+from __future__ import annotations
+
+import json
+
+from .conftest import CHANGED, FAILED, UNCHANGED, Puppet
+
+SEED = """
+runit:
+  prefix: /var/runit
+  users: [apprun1, apprun2]
+"""
+WEB = """
+runit:
+  prefix: /var/runit
+  services:
+    web: {command: [sleep, '1000'], env: {GREETING: "grüß 'dich'"}}
+"""
+DATA = "/etc/runit-provision/data.json"
+
+
+def test_the_first_run_changes_and_the_second_does_nothing(puppet: Puppet) -> None:
+    first = puppet.apply(SEED)
+    assert first.returncode == CHANGED, first.stdout + first.stderr
+    assert puppet.host.run("readlink", "/etc/service/runsvdir-apprun1").stdout == "/etc/sv/runsvdir-apprun1\n"
+    assert puppet.host.run("stat", "-c", "%U", "/home/apprun2/service").stdout == "apprun2\n"
+    second = puppet.apply(SEED)
+    assert (second.returncode, second.stderr) == (UNCHANGED, "")
+
+
+def test_the_shipped_runtime_is_laid_and_runs_the_tree_of_each_user(puppet: Puppet) -> None:
+    assert puppet.apply(SEED).returncode == CHANGED
+    puppet.host.start("env", "PATH=/var/runit/bin:/usr/bin:/bin", "/var/runit/bin/runsvdir", "-P", "/etc/service")
+    tree = puppet.services("runsvdir-apprun1")
+    assert tree.comes_up(within=30), repr(tree)
+    assert tree.is_logging
+    assert puppet.apply(SEED).returncode == UNCHANGED
+
+
+def test_users_in_all_their_forms(puppet: Puppet) -> None:
+    assert puppet.apply(SEED).returncode == CHANGED
+    assert puppet.apply("runit: {prefix: /var/runit, users: {apprun1: ~, apprun2: {}}}").returncode in (CHANGED, UNCHANGED)
+    assert puppet.apply("runit::prefix: /var/runit\nrunit::users: [apprun1, apprun2]").returncode in (CHANGED, UNCHANGED)
+    declared = puppet.apply("runit::prefix: /var/runit", manifest="runit::user { ['apprun1', 'apprun2']: }")
+    assert declared.returncode == UNCHANGED, declared.stdout + declared.stderr
+
+
+def test_noop_writes_nothing_and_tells_of_new_data(puppet: Puppet) -> None:
+    done = puppet.apply(WEB, "--noop")
+    assert done.returncode == UNCHANGED
+    assert "Exec[runit-provision apply]" in done.stdout
+    assert "Would have triggered 'refresh'" in done.stdout
+    made = puppet.host.run("ls", "-d", "/etc/runit-provision", "/etc/sv/web", "/var/runit", "/etc/service/web", check=False)
+    assert made.stdout == ""
+
+
+def test_noop_tells_of_drift_and_leaves_it(puppet: Puppet) -> None:
+    assert puppet.apply(WEB).returncode == CHANGED
+    puppet.host.write("/etc/sv/web/run", "#!/bin/sh\nexec sleep 1\n", mode=0o755)
+    done = puppet.apply(WEB, "--noop")
+    assert "Exec[runit-provision apply]/returns: current_value 'notrun', should be ['0'] (noop)" in done.stdout
+    assert puppet.host.read("/etc/sv/web/run") == "#!/bin/sh\nexec sleep 1\n"
+    assert puppet.apply(WEB).returncode == CHANGED
+    assert "exec sleep 1\n" not in puppet.host.read("/etc/sv/web/run")
+    assert puppet.apply(WEB).returncode == UNCHANGED
+
+
+def test_data_that_the_tool_refuses_changes_nothing(puppet: Puppet) -> None:
+    assert puppet.apply(WEB).returncode == CHANGED
+    before = puppet.host.read(DATA)
+    done = puppet.apply(WEB.replace("env:", "user: nosuch, check: {tcp: web}, env:"))
+    assert done.returncode in FAILED
+    assert "runit.services.web.user: there is no user 'nosuch' on this host" in done.stdout + done.stderr
+    assert "runit.services.web.check" in done.stdout + done.stderr
+    assert puppet.host.read(DATA) == before
+    assert "Exec[runit-provision apply]/returns: executed" not in done.stdout
+
+
+def test_data_of_a_wrong_shape_does_not_even_compile(puppet: Puppet) -> None:
+    done = puppet.apply(WEB.replace("env:", "memroy: 1m, env:"))
+    assert done.returncode == 1
+    assert "memroy" in done.stderr
+    assert puppet.host.run("test", "-e", DATA, check=False).returncode == 1
+
+
+def test_keys_that_are_given_twice_are_refused(puppet: Puppet) -> None:
+    done = puppet.apply(SEED + "runit::users: [apprun1]\n")
+    assert done.returncode == 1
+    assert "given below the hash `runit` in hiera and as parameters of the class: users" in done.stderr
+
+
+DECLARED = (
+    "runit::user { 'apprun1': limits => { 'files' => 500 }, services => { 'worker' => { 'command' => 'exec sleep 1000' } } }",
+    "runit::user::service { 'apprun1/other': command => ['sleep', 1000] }",
+    "runit::user::service { 'apprun2/cluster/node': command => 'exec sleep 1000' }",
+    "runit::service { 'web': command => ['sleep', '1000'], before_lines => 'umask 077' }",
+)
+
+
+def test_what_is_declared_one_by_one_comes_into_the_one_file(puppet: Puppet) -> None:
+    done = puppet.apply("runit: {prefix: /var/runit, users: [apprun1]}", manifest="\n".join(DECLARED))
+    assert done.returncode == CHANGED, done.stdout + done.stderr
+    assert json.loads(puppet.host.read(DATA)) == {
+        "runit": {
+            "prefix": "/var/runit",
+            "runtime": "shipped",
+            "services": {"web": {"before": "umask 077", "command": ["sleep", "1000"]}},
+            "users": {
+                "apprun1": {
+                    "limits": {"files": 500},
+                    "services": {"other": {"command": ["sleep", 1000]}, "worker": {"command": "exec sleep 1000"}},
+                },
+                "apprun2": {"services": {"cluster": {"services": {"node": {"command": "exec sleep 1000"}}}}},
+            },
+        }
+    }
+    in_another_order = "\n".join(reversed(DECLARED))
+    assert puppet.apply("runit: {prefix: /var/runit, users: [apprun1]}", manifest=in_another_order).returncode == UNCHANGED
+
+
+def test_two_that_contradict_each_other_stop_the_run(puppet: Puppet) -> None:
+    done = puppet.apply(WEB, manifest="runit::service { 'web': command => ['other'] }")
+    assert done.returncode == 1
+    assert "services.web.command is declared by Class[Runit] and, differently, by Runit::Service[web]" in done.stderr
+    assert puppet.host.run("test", "-e", DATA, check=False).returncode == 1
+
+
+def test_a_secret_is_in_no_report_and_in_no_file_that_others_may_read(puppet: Puppet) -> None:
+    manifest = "runit::service { 'web': command => ['sleep', '1000'], env => { 'PASSWORD' => Sensitive('hunter2') } }"
+    done = puppet.apply("runit: {prefix: /var/runit}", "--debug", "--show_diff", manifest=manifest)
+    assert done.returncode == CHANGED, done.stdout + done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+    changed = puppet.apply("runit: {prefix: /var/runit}", "--show_diff", manifest=manifest.replace("hunter2", "hunter3"))
+    assert changed.returncode == CHANGED
+    assert "hunter" not in changed.stdout + changed.stderr
+    assert puppet.host.run("sh", "-c", "cat /etc/sv/web/env/PASSWORD").stdout.rstrip() == "hunter3"
+    holders = puppet.host.run("grep", "-rl", "hunter", "/etc", "/var", "/run", check=False).stdout.split()
+    assert "/etc/sv/web/env/PASSWORD" in holders
+    others = puppet.host.run("chpst", "-u", "apprun1", "grep", "-rl", "hunter", "/etc", "/var", "/run", check=False)
+    assert others.stdout == ""
+
+
+def test_an_account_of_the_same_catalogue_comes_first(puppet: Puppet) -> None:
+    manifest = "include runit  user { 'apprun3': ensure => present, managehome => true, home => '/home/apprun3' }"
+    done = puppet.apply("runit: {prefix: /var/runit, users: [apprun3]}", manifest=manifest)
+    assert done.returncode == CHANGED, done.stdout + done.stderr
+    assert puppet.host.run("stat", "-c", "%U", "/home/apprun3/service").stdout == "apprun3\n"
