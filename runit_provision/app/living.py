@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from runit_provision.app.target import Target
+from runit_provision.errors import HostError, Problem
 from runit_provision.host import Machine
 from runit_provision.model.observed import Life
 from runit_provision.model.tree import Realm, ServiceTree
@@ -16,6 +18,42 @@ class Living(NamedTuple):
     service: ServiceTree
     life: Life
     log: Life
+
+    @property
+    def state(self) -> str:
+        """One word: up, finish, down, or not supervised."""
+        if not self.life.supervised:
+            return "not supervised"
+        return "up" if self.life.running else "finish" if self.life.pid else "down"
+
+    @property
+    def note(self) -> str:
+        """Why it is not simply up; or nothing."""
+        if self.service.one_shot:
+            return "one-shot"
+        if not self.service.enabled:
+            return "down at boot"
+        if self.state == "down" and not self.life.want_up:
+            return "wanted down"
+        return "wanted up" if self.state == "down" else ""
+
+    def seconds(self, now: float) -> int:
+        """Give for how long it has been so; `now` is Unix time."""
+        return max(0, int(now - self.life.since / 1e9)) if self.life.supervised else 0
+
+
+def applied(target: Target) -> list[Living]:
+    """Look at every service that apply has made here. HostError when there is none, or the host cannot be looked at."""
+    with target.machine() as machine:
+        services = [
+            service
+            for service in machine.library.manifest().services.values()
+            if target.user is None or service.realm.account == target.user
+        ]
+        try:
+            return look(machine, sorted(services, key=lambda service: service.id))
+        except OSError as error:
+            raise HostError(Problem(error.strerror or str(error), path=str(error.filename or ""))) from error
 
 
 def look(machine: Machine, services: Iterable[ServiceTree]) -> list[Living]:

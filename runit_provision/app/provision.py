@@ -42,7 +42,7 @@ class Planned:
 def plan(source: Source, target: Target) -> Planned:
     """Decide what apply would do; reads only. DataError and HostError with every problem."""
     with target.machine() as machine:
-        return _plan(desire(source, machine.accounts), machine, target)
+        return decide(desire(source, machine.accounts), machine, target)
 
 
 def apply(
@@ -64,7 +64,7 @@ def apply(
     with target.machine() as machine:
         desired = desire(source, machine.accounts)
         with machine.lock(timeout=lock_timeout, command="apply"):
-            planned = _plan(desired, machine, target)
+            planned = decide(desired, machine, target)
             announce(planned)
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
@@ -79,10 +79,11 @@ def rollback(target: Target, *, lock_timeout: float, service_timeout: float, pro
         return execution.rollback(machine, progress=progress, timeout=service_timeout)
 
 
-def _plan(desired: Desired, machine: Machine, target: Target) -> Planned:
-    from runit_provision.plan import decide
+def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
+    """Compare what is desired with what is; reads only."""
+    from runit_provision import plan
 
-    decided = decide(desired.tree, machine.observe(desired.tree, user=target.user))
+    decided = plan.decide(desired.tree, machine.observe(desired.tree, user=target.user))
     runtime = desired.host.runtime
     lays = runtime.kind is RuntimeKind.SHIPPED and runtime.said and target.user is None
     missing = tuple(_missing_tools(runtime, target.root)) if desired.tree.services and not lays else ()

@@ -13,6 +13,8 @@ _COMMANDS = {
     "plan": "Show what apply would do and why; writes nothing.",
     "apply": "Make the host as the data says.",
     "check": "Is the host as the data says? Read-only.",
+    "verify": "Check, and whether services are supervised, up and logging.",
+    "status": "Show how the services fare.",
     "rollback": "Undo the last apply.",
     "schema": "Print the JSON Schema of the data.",
     "runtime": "Install or remove the shipped runtime.",

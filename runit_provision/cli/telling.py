@@ -1,4 +1,4 @@
-"""How the demo is shown: with colours and a table of rich's on a terminal, plain lines anywhere else."""
+"""How the demo is shown: with colours on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from runit_provision.cli.output import Output
 from runit_provision.cli.planning import show_steps
+from runit_provision.cli.tables import show_table
 
 if TYPE_CHECKING:
-    from runit_provision.app.demo.narrator import Row
+    from runit_provision.app.living import Living
 
-_HEADS = ("service", "state", "pid", "for", "log", "")
 _DIFF = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -46,30 +46,5 @@ class Teller:
     def plan(self, lines: Sequence[str]) -> None:
         show_steps(lines, self._output, indent="    ")
 
-    def table(self, rows: Sequence[Row]) -> None:
-        cells = [_cells(row) for row in rows]
-        if self._output.color:
-            return self._rich_table(cells)
-        widths = [max(len(cell) for cell in column) for column in zip(_HEADS, *cells, strict=True)]
-        for row in (_HEADS, *cells):
-            self._output.line("    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        return None
-
-    def _rich_table(self, cells: list[tuple[str, ...]]) -> None:
-        from io import StringIO
-
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*_HEADS, box=None, pad_edge=False, header_style="dim")
-        styles = {"up": "green", "down": "yellow", "finish": "yellow"}
-        for service, state, *rest in cells:
-            table.add_row(service, f"[{styles.get(state, 'red')}]{state}[/]", *rest)
-        text = StringIO()
-        Console(file=text, force_terminal=True, width=100).print(table)
-        for line in text.getvalue().splitlines():
-            self._output.line(f"    {line}")
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    return (row.service, row.state, str(row.pid or "-"), f"{row.seconds} s", "yes" if row.logged else "no", row.note)
+    def table(self, services: Sequence[Living]) -> None:
+        show_table(services, self._output, indent="    ")

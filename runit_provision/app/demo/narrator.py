@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-
-class Row(NamedTuple):
-    """A service in the status table; pid is None and seconds the time since it went down when it does not run."""
-
-    service: str
-    state: str
-    pid: int | None
-    seconds: int
-    logged: bool
-    note: str
+from runit_provision.app.living import Living
 
 
 class Narrator(Protocol):
@@ -38,5 +29,5 @@ class Narrator(Protocol):
     def plan(self, lines: Sequence[str]) -> None:
         """Steps, each with its sign, and their counts."""
 
-    def table(self, rows: Sequence[Row]) -> None:
+    def table(self, services: Sequence[Living]) -> None:
         """How the services fare."""

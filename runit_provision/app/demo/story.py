@@ -12,7 +12,7 @@ from typing import TypeVar
 from runit_provision.app import living, provision
 from runit_provision.app.demo.editing import change
 from runit_provision.app.demo.interruption import Interruptions
-from runit_provision.app.demo.narrator import Narrator, Row
+from runit_provision.app.demo.narrator import Narrator
 from runit_provision.app.demo.stage import NODE, Stage
 from runit_provision.app.demo.supervision import Supervision
 from runit_provision.app.desired import desire
@@ -163,8 +163,7 @@ class Story:
         return [self._short(line) for line in describe(planned.plan, diff=False)]
 
     def _show_table(self, services: list[ServiceTree]) -> None:
-        now = time.time()
-        self._narrator.table([_row(each, now) for each in self._look(services)])
+        self._narrator.table(self._look(services))
 
     def _look(self, services: list[ServiceTree]) -> list[Living]:
         return living.look(self._machine, services)
@@ -197,16 +196,6 @@ class Story:
 def _starts(service: ServiceTree) -> bool:
     """True for what is up once runsvdir has it; a one-shot may have ended before anybody looked."""
     return service.ensure is Ensure.RUNNING and service.enabled and not service.one_shot
-
-
-def _row(each: Living, now: float) -> Row:
-    life = each.life
-    seconds = max(0, int(now - life.since / 1e9)) if life.supervised else 0
-    state = "up" if life.running else "finish" if life.pid else "down" if life.supervised else "not supervised"
-    note = "one-shot" if each.service.one_shot else "" if each.service.enabled else "down at boot"
-    if not note and life.supervised and not life.running and not life.want_up:
-        note = "gave up"
-    return Row(each.service.id, state, life.pid or None, seconds, each.log.running, note)
 
 
 def _last_lines(file: Path, number: int) -> list[str]:
