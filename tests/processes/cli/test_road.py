@@ -1,0 +1,288 @@
+"""From data to a host's files by the command line: exit statuses, what is printed, and that bad input changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.command import PROGRAM, Result, runit_provision
+from support.image import snapshot
+
+from runit_provision.host import Machine
+
+Road = Callable[..., Result]
+ME = pwd.getpwuid(os.geteuid()).pw_name
+DATA = f"""\
+runit:
+  owner: {ME}
+  prefix: PLACE/runtime
+  runtime: none
+  service_directory: PLACE/service
+  definitions: PLACE/sv
+  log_directory: PLACE/log
+  services:
+    web:
+      command: [sleep, "1000"]
+      env: {{GREETING: good day}}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "host").mkdir(mode=0o755)
+    return tmp_path / "host"
+
+
+@pytest.fixture
+def data(tmp_path: Path, place: Path) -> Path:
+    file = tmp_path / "data.yaml"
+    file.write_text(DATA.replace("PLACE", str(place)))
+    return file
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Road:
+    """The command, with a library of its own."""
+    return lambda *arguments: runit_provision(*arguments, env={"RUNIT_PROVISION_LIB": str(tmp_path / "lib")}, cwd=tmp_path)
+
+
+def test_check_finds_the_difference_apply_does_it_and_the_second_apply_does_nothing(road: Road, place: Path, data: Path) -> None:
+    before = snapshot(place)
+    assert road("check", "--data", data).status == 2
+    assert snapshot(place) == before
+    applied = road("apply", "--data", data)
+    assert (applied.status, applied.err) == (0, "")
+    assert (place / "sv/web/run").read_text().startswith("#!/bin/sh\n")
+    after = snapshot(place)
+    assert road("check", "--data", data).status == 0
+    again = road("apply", "--data", data)
+    assert again.status == 0
+    assert again.out.startswith("nothing to do; ")
+    assert snapshot(place) == after
+
+
+def test_plan_tells_each_step_with_its_reason_and_place(road: Road, data: Path, place: Path) -> None:
+    road("apply", "--data", data)
+    data.write_text(data.read_text().replace("good day", "good evening"))
+    plan = road("plan", "--data", data)
+    assert plan.status == 2
+    line = next(line for line in plan.out.splitlines() if line.startswith("~ "))
+    assert line.split() == [
+        "~",
+        f"{place}/sv/web/env/GREETING",
+        *["content", "changed:", "runit.services.web.env.GREETING"],
+        f"({data}:11)",
+    ]
+    assert "    +good evening" in plan.out.splitlines()
+
+
+def test_plan_as_json_is_one_value(road: Road, data: Path) -> None:
+    value = json.loads(road("plan", "--data", data, "--format", "json").out)
+    assert (value["version"], value["empty"], value["runtime"]) == (1, False, None)
+
+
+def test_rollback_undoes_the_last_apply(road: Road, data: Path, place: Path) -> None:
+    road("apply", "--data", data)
+    first = snapshot(place)
+    data.write_text(data.read_text().replace("good day", "good evening"))
+    road("apply", "--data", data)
+    assert snapshot(place) != first
+    assert road("rollback").status == 0
+    assert snapshot(place) == first
+
+
+def test_render_lists_what_apply_would_make_or_writes_it(road: Road, data: Path, place: Path, tmp_path: Path) -> None:
+    listed = json.loads(road("render", "--data", data, "--format", "json").out)
+    assert road("render", "--data", data, "--out", tmp_path / "out").status == 0
+    road("apply", "--data", data)
+    written = snapshot(tmp_path / "out" / str(place).lstrip("/"))
+    assert written == snapshot(place)
+    assert {row["path"] for row in listed} == {f"{place}/{name}" for name in written}
+    assert road("render", "--data", data, "--out", tmp_path / "out").status == 1
+
+
+def test_a_shipped_runtime_that_the_data_names_is_laid_by_apply(road: Road, data: Path, place: Path) -> None:
+    from runit_provision.host.interpreter import PYTHON
+
+    oracle.program(PYTHON, package="python3")
+    data.write_text(data.read_text().replace("runtime: none", "runtime: shipped"))
+    assert f"+ {place}/runtime/bin: the shipped runtime is to be installed" in road("plan", "--data", data).out
+    assert road("apply", "--data", data).status == 0
+    assert (place / "runtime/bin/runsvdir").exists()
+    assert road("check", "--data", data).status == 0
+
+
+def test_tools_that_the_scripts_would_not_find_are_said(road: Road, data: Path, place: Path) -> None:
+    data.write_text(data.read_text().replace("  runtime: none\n", ""))
+    said = road("plan", "--data", data).err
+    assert said.startswith(f"warning: {place}/runtime/bin: runsvdir, ")
+    assert said.endswith(f"not found, which the services' scripts call; `runit-provision runtime install --prefix {place}/runtime`\n")
+
+
+# Bad input: where, what, what to do; status 1, and nothing is changed.
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "apply", "render"])
+def test_every_problem_is_a_line_and_nothing_is_changed(road: Road, data: Path, place: Path, command: str) -> None:
+    data.write_text(
+        data.read_text().replace("command:", "comand:").replace("services:\n", 'services:\n    "../x": {command: [x]}\n', 1)
+        + "      user: nobody-of-that-name\n"
+    )
+    before = snapshot(place)
+    result = road(command, "--data", data)
+    assert (result.status, result.out) == (1, "")
+    lines = result.err.splitlines()
+    assert [line.split(":")[0:2] for line in lines[:-1]] == [[str(data), line.split(":")[1]] for line in lines[:-1]]
+    text = result.err
+    assert "runit.services.web.comand: unknown key; did you mean `command`?" in text
+    assert "../x" in text
+    assert "nobody-of-that-name" in text
+    assert lines[-1] == f"{len(lines) - 1} problems; nothing was changed"
+    assert snapshot(place) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--data", "absent.yaml"), "absent.yaml:1:1: "),
+        (("--hiera-config", "absent.yaml"), "absent.yaml:1:1: "),
+        (("--hiera-config", "hiera.yaml", "--facts", "absent.yaml"), "absent.yaml:1:1: "),
+        (("--data", "broken.yaml"), "broken.yaml:3:1: not YAML: "),
+        (("--data", "empty.yaml"), "empty.yaml:1:1: "),
+        (("--data", "list.yaml"), "list.yaml:1:1: "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_file_that_is_missing_or_malformed_is_said_with_its_place(
+    road: Road, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "hiera.yaml").write_text("version: 5\n")
+    (tmp_path / "broken.yaml").write_text("runit:\n  services: [a,\n")
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "list.yaml").write_text("[1]\n")
+    result = road("apply", *arguments)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith(said)
+    assert result.err.endswith("1 problem; nothing was changed\n")
+
+
+def test_a_target_that_cannot_be_written_is_said_and_nothing_is_changed(road: Road, data: Path, place: Path, tmp_path: Path) -> None:
+    before = snapshot(place)
+    if os.geteuid() == 0:
+        mount = f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && exec {PROGRAM} apply --data {data}"
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", mount],
+            env={**os.environ, "RUNIT_PROVISION_LIB": str(tmp_path / "lib")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        result = Result(done.returncode, done.stdout, done.stderr)
+    else:
+        place.chmod(0o555)
+        result = road("apply", "--data", data)
+        place.chmod(0o755)
+    assert result.status == 1
+    assert str(place) in result.err
+    assert "Traceback" not in result.err
+    assert snapshot(place) == before
+
+
+def test_another_apply_holds_the_lock(road: Road, data: Path, tmp_path: Path) -> None:
+    with Machine(place=tmp_path / "lib") as machine, machine.lock():
+        result = road("apply", "--data", data)
+    assert result.status == 3
+    assert str(os.getpid()) in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check",), "Give either --hiera-config FILE or --data FILE."),
+        (("check", "--data", "a", "--hiera-config", "b"), "Give either --hiera-config FILE or --data FILE."),
+        (("check", "--hiera-config", "hiera.yaml", "--fact", "role"), "'role' is not NAME=VALUE"),
+        (("check", "--hiera-config", "hiera.yaml", "--fact", "=x"), "'=x' is not NAME=VALUE"),
+        (("check", "--hiera-config", "hiera.yaml", "--fact", "a..b=x"), "'a..b=x' is not NAME=VALUE"),
+        (("check", "--data", "a", "--root", "/nowhere"), "'/nowhere' does not exist"),
+        (("chekc",), "No such command 'chekc'"),
+        (("check", "--dta", "x"), "No such option '--dta'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_wrong_usage_is_status_64(road: Road, arguments: tuple[str, ...], said: str) -> None:
+    result = road(*arguments)
+    assert (result.status, result.out) == (64, "")
+    assert said in result.err
+
+
+def test_single_facts_choose_levels(road: Road, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "hiera.yaml").write_text(
+        'version: 5\nhierarchy:\n  - {name: os, path: "%{facts.os.family}.yaml"}\n  - {name: node, path: "%{trusted.certname}.yaml"}\n'
+    )
+    (tmp_path / "data/Debian.yaml").write_text("a: from the family\n")
+    (tmp_path / "data/web1.yaml").write_text("a: from the node\nb: from the node too\n")
+    options = ("--hiera-config", "hiera.yaml", "--fact", "os.family=Debian", "--node", "web1")
+    assert road("lookup", "a", *options).out == "from the family\n"
+    assert road("lookup", "b", *options).out == "from the node too\n"
+    assert road("lookup", "c", *options).status == 1
+
+
+# How it behaves in a shell.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (("--help",), {"rich", "pydantic", "jinja2", "yaml", "ruamel", "pytest", "importlib.metadata", "runit_provision.host"}),
+        (("check", "--help"), {"rich", "pydantic", "jinja2", "yaml", "ruamel", "pytest", "runit_provision.host"}),
+        (
+            ("check", "--data", "data.yaml"),
+            {"rich", "ruamel", "pytest", "testinfra", "runit_provision.apply", "runit_provision.verify"},
+        ),
+    ],
+    ids=["--help", "check --help", "check"],
+)
+def test_nothing_is_imported_that_is_not_needed(
+    road: Road, data: Path, tmp_path: Path, arguments: tuple[str, ...], unwanted: set[str]
+) -> None:
+    done = subprocess.run(
+        [PROGRAM, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False, env=with_import_time(tmp_path)
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "click" in imported
+    assert {name for name in imported if any(name == root or name.startswith(f"{root}.") for root in unwanted)} == set()
+
+
+def with_import_time(place: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPROFILEIMPORTTIME": "1", "RUNIT_PROVISION_LIB": str(place / "lib")}
+
+
+def test_a_reader_that_goes_away_is_no_error(road: Road, data: Path, tmp_path: Path) -> None:
+    for _ in range(10):
+        pipe = f"{PROGRAM} plan --data {data} | true; {PROGRAM} --help | true; {PROGRAM} plan --data {data} --format json | head -n 1"
+        done = subprocess.run(
+            ["sh", "-c", pipe], capture_output=True, text=True, env={**os.environ, "RUNIT_PROVISION_LIB": str(tmp_path)}, check=False
+        )
+        assert done.stderr == ""
+
+
+def test_colours_only_where_they_are_wanted(road: Road, data: Path) -> None:
+    assert "\x1b[" not in road("plan", "--data", data).out
+    assert "\x1b[32m" in road("plan", "--data", data, "--color", "always").out
+
+
+def test_the_schema_is_json(road: Road) -> None:
+    assert json.loads(road("schema").out)["properties"].keys() >= {"runit"}
+
+
+def test_status_tells_of_what_was_applied(road: Road, data: Path) -> None:
+    assert road("status").out == "no services; `apply` has made none here\n"
+    road("apply", "--data", data)
+    assert [line.split() for line in road("status").out.splitlines()[1:]] == [["web", "not", "supervised", "-", "0", "s", "down"]]
