@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from runit_provision.runtime.wire import status as wire
@@ -47,11 +48,11 @@ class Supervised:
         self._runsv = runsv
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def add(self, name: str, *, run: str = SLEEPER, log: bool = False, down: bool = False, **scripts: str) -> Path:
-        """Lay the service `name` and supervise it; give its directory when its supervisor has written a status."""
+    def add(self, name: str, *, log: bool = False, down: bool = False, scripts: Mapping[str, str] | None = None) -> Path:
+        """Lay the service `name`, with `scripts` by file name, and supervise it; give its directory when it has a status."""
         folder = self.directory / name
         folder.mkdir(parents=True)
-        for script, text in {"run": run, **scripts, **({"log/run": LOGGER} if log else {})}.items():
+        for script, text in {"run": SLEEPER, **(scripts or {}), **({"log/run": LOGGER} if log else {})}.items():
             path = folder / script
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
@@ -80,7 +81,7 @@ class Supervised:
         C's sv compares whole seconds, and runsv lets a second pass after a run that was shorter.
         """
         newest = max(status.since_ns for name in self._processes if (status := self.status(name)))
-        waiting.until(lambda: time.time_ns() > newest + 1_050_000_000)
+        waiting.until(lambda: time.time_ns() > newest + 1_200_000_000)
 
     def stop(self) -> None:
         """End every supervisor and its service, whatever state they are in."""

@@ -26,6 +26,16 @@ UNKNOWN = -1
 """What stands in for a status: no supervisor runs, or nobody can tell."""
 
 
+def _read(path: bytes) -> Status:
+    """Give the status under `path`; OSError or ValueError when there is none, or nobody that keeps it up to date."""
+    posix.close(posix.open(path + b"supervise/ok", _WRITE))
+    descriptor = posix.open(path + b"supervise/status", _READ)
+    try:
+        return wire.unpack(posix.read(descriptor, wire.SIZE))
+    finally:
+        posix.close(descriptor)
+
+
 class Client:
     """What one call of sv knows: where services are, what was said and not yet written, how many services failed.
 
@@ -123,30 +133,44 @@ class Client:
 
     def report(self, name: bytes) -> int:
         """Print the service's line and that of its logger; give what an init script's `status` exits with: 0, 1, 3 or 4."""
-        path = self.enter(name)
-        if path is None:
-            return 1
-        status = self.status(name, path)
+        # A status that can be read tells that its directory is there: only where it cannot, the directory is asked for.
+        try:
+            path = self.path(name)
+            status: Status | int = _read(path)
+        except (OSError, ValueError):
+            entered = self.enter(name)
+            if entered is None:
+                return 1
+            path = entered
+            status = self.status(name, path)
         if isinstance(status, int):
             return 1 if status == GONE else 4
         line = self.line(name, path, status)
         self.out.append(line)
-        log = path + b"log/"
-        try:
-            posix.stat(log + b".")
-        except FileNotFoundError:
-            self.out.append(b"\n")
-        except OSError as error:
-            self.out.append(b"; ")
-            self.fail(b"warning: ", name + b"/log", b"unable to change directory", error.errno)
-        else:
-            self.out.append(b"; ")
-            logger = self.status(name + b"/log", log)
-            if not isinstance(logger, int):
-                self.out.append(self.line(name, log, logger, shown=b"log") + b"\n")
+        self._report_log(name, path + b"log/")
         if not line:
             return 4
         return 0 if status.pid else 3
+
+    def _report_log(self, name: bytes, path: bytes) -> None:
+        """Print the rest of the line: nothing where there is no log/, else the logger's status or what is wrong with it."""
+        status: Status | int = UNKNOWN
+        try:
+            status = _read(path)
+            self.out.append(b"; ")
+        except (OSError, ValueError):
+            try:
+                posix.stat(path + b".")
+            except FileNotFoundError:
+                self.out.append(b"\n")
+            except OSError as error:
+                self.out.append(b"; ")
+                self.fail(b"warning: ", name + b"/log", b"unable to change directory", error.errno)
+            else:
+                self.out.append(b"; ")
+                status = self.status(name + b"/log", path)
+        if not isinstance(status, int):
+            self.out.append(self.line(name, path, status, shown=b"log") + b"\n")
 
     def control(self, name: bytes, path: bytes, letters: bytes) -> bool:
         """Write `letters` to the service's supervisor, unless it wants that already; False, after saying why, when it cannot be."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import waiting
+from support import oracle, waiting
 from support.programs import Said, run
 from support.supervised import Supervised
 
@@ -72,7 +72,7 @@ def test_a_scene_plays_the_same(tools: Tools, worlds: Worlds, runsv: Path, scene
     for implementation in ("C", "ours"):
         world = worlds(implementation, runsv)
         for name in sorted(names & {"a", "logged", "idle", *SPECIAL}):
-            world.add(name, log=name == "logged", down=name == "idle", **SPECIAL.get(name, {}))
+            world.add(name, log=name == "logged", down=name == "idle", scripts=SPECIAL.get(name))
         heard.append(play(tools(implementation, "sv"), world, lines))
     assert heard[1] == heard[0]
 
@@ -82,7 +82,7 @@ def test_a_check_script_runs_in_the_service_directory_without_standard_output(to
     seen = []
     for implementation in ("C", "ours"):
         world = worlds(implementation, runsv)
-        folder = world.add("a", check=script)
+        folder = world.add("a", scripts={"check": script})
         said = run(tools(implementation, "sv"), ["check", "./a"], cwd=world.directory)
         assert (folder / "closed").exists()
         seen.append(plain(said))
@@ -95,34 +95,44 @@ def test_a_check_script_that_cannot_run_is_complained_of_and_passes(tools: Tools
     said = []
     for implementation in ("C", "ours"):
         world = worlds(implementation, runsv)
-        script = world.add("a", check="exit 1\n") / "check"
+        script = world.add("a", scripts={"check": "exit 1\n"}) / "check"
         script.chmod(mode)
         said.append(plain(run(tools(implementation, "sv"), ["check", "a"], env={"SVDIR": str(world.directory)})))
     assert said[1] == said[0]
     assert said[1].code == 0
 
 
-def test_a_wait_ends_when_the_state_is_reached_not_a_tick_later(runtime: Path, worlds: Worlds, runsv: Path) -> None:
+def test_a_wait_is_for_events_not_for_the_clock(runtime: Path, worlds: Worlds, runsv: Path) -> None:
+    strace = oracle.program("strace", package="strace")
     world = worlds("ours", runsv)
     world.add("a")
-    world.age()
-    for words in (["restart", "a"], ["stop", "a"], ["start", "a"]):
-        begin = time.monotonic()
-        assert run(runtime / "sv", words, env={"SVDIR": str(world.directory)}).code == 0
-        print(words, f"{time.monotonic() - begin:.3f} s")
-    trace = subprocess.run(
-        ["strace", "-f", "-e", "trace=poll,select,nanosleep,clock_nanosleep", runtime / "sv", "restart", "a"],
-        env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    assert "sleep" not in trace.stderr
+    for word in ("restart", "stop", "start"):
+        world.age()
+        said = run(
+            strace,
+            ["-f", "-e", "trace=poll,select,nanosleep,clock_nanosleep,rt_sigtimedwait", str(runtime / "sv"), word, "a"],
+            env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"},
+        )
+        assert said.code == 0
+        assert b"sleep" not in said.err
+        assert b"EAGAIN" not in said.err.replace(b"tv_sec=0, tv_nsec=0}, 8) = -1 EAGAIN", b""), "a wait that only time ended"
+
+
+@pytest.mark.parametrize("owner", [0, 65534])
+def test_root_runs_the_check_of_a_users_service_as_that_user(runtime: Path, worlds: Worlds, runsv: Path, owner: int) -> None:
+    oracle.root("services of other users")
+    world = worlds("ours", runsv)
+    folder = world.add("a", scripts={"check": "#!/bin/sh\nid -u >&2; id -G >&2\n"})
+    for parent in (folder, *folder.parents[:4]):
+        parent.chmod(0o755)
+    os.chown(folder, owner, owner)
+    said = run(runtime / "sv", ["check", "a"], env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"})
+    assert (said.code, said.err) == (0, b"%d\n%d\n" % (owner, owner))
 
 
 def test_a_restart_within_the_second_of_the_last_start_is_waited_for(runtime: Path, worlds: Worlds, runsv: Path) -> None:
     world = worlds("ours", runsv)
-    world.add("a", run="#!/bin/sh\ntrap 'sleep .3; exit' TERM\nsleep 1000 & wait\n")
+    world.add("a", scripts={"run": "#!/bin/sh\ntrap 'sleep .3; exit' TERM\nsleep 1000 & wait\n"})
     for _ in range(3):
         before = world.pid("a")
         assert run(runtime / "sv", ["restart", "a"], env={"SVDIR": str(world.directory)}).code == 0
@@ -131,7 +141,7 @@ def test_a_restart_within_the_second_of_the_last_start_is_waited_for(runtime: Pa
 
 def test_a_directory_that_vanishes_while_waited_for_fails(runtime: Path, worlds: Worlds, runsv: Path) -> None:
     world = worlds("ours", runsv)
-    folder = world.add("stubborn", run=STUBBORN)
+    folder = world.add("stubborn", scripts={"run": STUBBORN})
     waiter = subprocess.Popen([runtime / "sv", "stop", "stubborn"], env={"SVDIR": str(world.directory)}, stdout=subprocess.PIPE)
     waiting.until(lambda: (status := world.status("stubborn")) and status.got_term)
     moved = folder.rename(folder.with_name("moved"))
@@ -143,7 +153,7 @@ def test_a_directory_that_vanishes_while_waited_for_fails(runtime: Path, worlds:
 
 def test_ctrl_c_ends_a_wait_as_it_ends_a_c_program(runtime: Path, worlds: Worlds, runsv: Path) -> None:
     world = worlds("ours", runsv)
-    world.add("stubborn", run=STUBBORN)
+    world.add("stubborn", scripts={"run": STUBBORN})
     env = {"SVDIR": str(world.directory)}
     waiter = subprocess.Popen([runtime / "sv", "stop", "stubborn"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     waiting.until(lambda: (status := world.status("stubborn")) and status.got_term)
