@@ -56,7 +56,7 @@ def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
         case "Integer":
             return _integer(value, *_given(arguments, 2))
         case "Float" | "Numeric":
-            return _number(value, wanted.name, *_given(arguments, 1))
+            return _number(wanted.name, value, *_given(arguments, 1))
         case "Boolean":
             _given(arguments, 0)
             return _boolean(value)
@@ -77,7 +77,7 @@ def _given(arguments: list[Any], most: int) -> list[Any]:
 
 
 def _integer(value: Any, radix: Any = None, absolute: Any = False) -> int:
-    if isinstance(value, dict) and radix is None and "from" in value:
+    if isinstance(value, dict) and radix is None and "from" in value and set(value) <= {"from", "radix", "abs"}:
         return _integer(value["from"], value.get("radix"), value.get("abs", False))
     if (radix is not None and (isinstance(radix, bool) or radix not in _RADIXES)) or not isinstance(absolute, bool):
         raise _CannotError("the arguments are a radix of 2, 8, 10 or 16, and true for the absolute value")
@@ -112,14 +112,14 @@ def _digits(sign: str, digits: str, radix: Any) -> int:
         raise _CannotError("the string is no number of this radix") from None
 
 
-def _number(value: Any, name: str, absolute: Any = False) -> float:
+def _number(name: str, value: Any, *absolute: Any) -> float:
     """Give a Float; for Numeric an Integer where the text has no fraction and no exponent."""
-    if not isinstance(absolute, bool):
+    if isinstance(value, dict) and not absolute and "from" in value and set(value) <= {"from", "abs"}:
+        return _number(name, value["from"], value.get("abs", False))
+    if not all(isinstance(argument, bool) for argument in absolute):
         raise _CannotError("the argument is true for the absolute value")
-    if isinstance(value, dict) and set(value) <= {"from", "abs"} and "from" in value:
-        return _number(value["from"], name, value.get("abs", False))
     result = _as_number(value, name)
-    return abs(result) if absolute else result
+    return abs(result) if any(absolute) else result
 
 
 def _as_number(value: Any, name: str) -> float:

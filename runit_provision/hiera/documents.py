@@ -9,7 +9,7 @@ from typing import Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.files import Parser, read_text
 from runit_provision.hiera.keys import Segment, kind
-from runit_provision.hiera.scalars import Symbol
+from runit_provision.hiera.scalars import OddKey, Symbol
 from runit_provision.model.data import Table
 
 
@@ -83,9 +83,10 @@ def _refused_or_interpolated(value: Any, mark: Mark | None, key: str) -> bool:
             found = False
             for name, item in value.items():
                 place = value.marks.get(name, mark)
-                if name is None or isinstance(name, bool):
-                    hint = "quote it; unquoted yes, no, on, off, true, false, null and ~ are no strings"
-                    raise DataError(Problem(f"{kind(name)} as a key", place, key=key, hint=hint))
+                if name is None or isinstance(name, bool | OddKey):
+                    what = "a list or a hash" if isinstance(name, OddKey) else kind(name)
+                    hint = "quote it; unquoted yes, no, on, off, true, false, null and ~ are no strings, and no more is [x] or {x: y}"
+                    raise DataError(Problem(f"{what} as a key", place, key=key, hint=hint))
                 found |= isinstance(name, str) and "%{" in name
                 found |= _refused_or_interpolated(item, place, f"{key}.{name}")
             return found

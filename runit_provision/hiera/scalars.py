@@ -44,6 +44,12 @@ class Symbol(str):
     __slots__ = ()
 
 
+class OddKey:
+    """A list or a hash in the place of a key: nobody can ask for it, and inside of a value Puppet refuses it."""
+
+    __slots__ = ()
+
+
 def scalar(text: str) -> Any:
     """Give the value of the plain scalar `text`: None, bool, int, float, str or Symbol.
 

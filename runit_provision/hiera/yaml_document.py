@@ -16,7 +16,7 @@ from yaml._yaml import CParser
 from yaml.events import AliasEvent, Event, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.scalars import Symbol, UnreadableError, scalar
+from runit_provision.hiera.scalars import OddKey, Symbol, UnreadableError, scalar
 from runit_provision.model.data import Array, Table
 
 _CORE = "tag:yaml.org,2002:"
@@ -86,7 +86,9 @@ class _Builder:
         self._next()  # the stream's start
         if not isinstance(self._next(), yaml.DocumentStartEvent):
             return None
-        return self._value(self._next())
+        value = self._value(self._next())
+        self._next()  # the document's end, or what should not stand there
+        return value
 
     def _value(self, event: Any) -> Any:
         self._count += 1
@@ -115,7 +117,9 @@ class _Builder:
 
     def _collection(self, event: Any, build: Callable[[Mark], Any]) -> Any:
         mark = self._mark(event)
-        if event.tag and _CLASS_TAG.match(event.tag):
+        if isinstance(event, SequenceStartEvent) and event.tag in ("!omap", _CORE + "omap"):
+            build = self._ordered
+        elif event.tag and _CLASS_TAG.match(event.tag):
             _refuse(f"the tag {event.tag} names a class, which Puppet refuses", mark, "remove the tag")
         before = self._count - 1
         anchor = event.anchor
@@ -145,26 +149,37 @@ class _Builder:
             result.marks.append(self._mark(event))
         return result
 
+    def _ordered(self, mark: Mark) -> Table:
+        """An ordered map: a list of hashes with one pair each."""
+        pairs = self._array(mark)
+        if not all(isinstance(pair, Table) and pair for pair in pairs):
+            _refuse("!!omap holds something else than pairs", mark, "write a plain hash; its order is kept")
+        keys = [next(iter(pair)) for pair in pairs]
+        items = zip(keys, (pair[key] for key, pair in zip(keys, pairs, strict=True)), strict=True)
+        return Table(items, marks={key: pair.marks[key] for key, pair in zip(keys, pairs, strict=True)}, mark=mark)
+
     def _table(self, mark: Mark) -> Table:
         result = Table(mark=mark)
         while not isinstance(event := self._next(), MappingEndEvent):
             assert event is not None
             place = self._mark(event)
-            key = self._key(event, place)
+            key = self._key(event)
             value_event = self._next()
             value = self._value(value_event)
             if key == "<<" and getattr(event, "tag", None) != _CORE + "str" and self._merged(result, value_event, value):
                 continue
+            if not isinstance(key, str) and key in result and not any(known is key or type(known) is type(key) for known in result):
+                _refuse(f"the key {key} stands here as another kind of number before", place, "quote one of the two")
             result[key] = value
             result.marks[key] = place
         return result
 
-    def _key(self, event: Any, place: Mark) -> Any:
+    def _key(self, event: Any) -> Any:
         key = self._value(event)
         if isinstance(key, Symbol):
             return str(key)
         if isinstance(key, dict | list):
-            _refuse("a list or a hash as a key", place, "Puppet's keys are strings and numbers")
+            return OddKey()
         return key
 
     @staticmethod

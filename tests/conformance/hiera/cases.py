@@ -58,6 +58,162 @@ _MERGES = (
     "{strategy: deep, knockout_prefix: '--', merge_hash_arrays: true, sort_merged_arrays: true}",
     *("{strategy: deep, knockout_prefix: '.'}", "{strategy: deep, bogus: 1}", "{strategy: hash, bogus: 1}", "bogus", "{}", "~", "5"),
 )
+_STRATEGIES: tuple[Any, ...] = (
+    *(
+        "first",
+        "unique",
+        "hash",
+        "deep",
+        "reverse_deep",
+        "unconstrained_deep",
+        "bogus",
+        "",
+        {},
+        {"strategy": "deep"},
+        {"strategy": None},
+        ["deep"],
+    ),
+    *(
+        {"strategy": "deep", option: value}
+        for option in ("sort_merged_arrays", "merge_hash_arrays", "merge_debug")
+        for value in (False, None, "x")
+    ),
+    *({"strategy": "deep", "knockout_prefix": prefix} for prefix in ("--", "-", "(", "", None, 5, "f|b", "--", "[a-f]")),
+    *({"strategy": "unconstrained_deep", "overwrite_arrays": True}, {"strategy": "unconstrained_deep", "extend_existing_arrays": True}),
+    {"strategy": "deep", "knockout_prefix": "--", "sort_merged_arrays": True, "merge_hash_arrays": True},
+    {"strategy": "reverse_deep", "knockout_prefix": "--"},
+)
+_LINES = (
+    *(
+        "a: &x {x: 1, y: 2}",
+        "a: &x [{x: 1}, {y: 2}]",
+        "a: &x 5",
+        "a: &y {x: 3, z: *x}",
+        "b: *x",
+        "b: {<<: *x, y: 5}",
+        "b: {y: 5, <<: *x}",
+        "b: &x *x",
+    ),
+    *(
+        "b: {<<: [*x, {x: 9, w: 1}]}",
+        "b: {'<<': *x}",
+        "b: {!!str <<: *x}",
+        "b: {<<: 5}",
+        "b: {<<: ~, <<: [5]}",
+        "<<: {c: 1, d: 2}",
+        "<<: *x",
+    ),
+    *(
+        "c: |\n  text\n   more\n",
+        "c: >\n  folded\n  text\n\n  more",
+        "c: |-\n  text",
+        "c: |+\n  text\n\n",
+        "c: >-\n    a\n     b\n    c",
+        "c: |2\n    x",
+    ),
+    *(
+        "c:\n  - 1\n  -\n    - 2\n  - x: 1\n    y: 2",
+        "c:\n- a\n- b",
+        "c:\n  x:\n    y: 1\n  ? z\n  : 2",
+        "c: ? x",
+        'c: "a\\x41\\u00e9\\n\\tb"',
+        "c: 'it''s'",
+    ),
+    *(
+        "d: !!str 5",
+        "d: !!float 5",
+        "d: !!float x",
+        "d: !float '1.5'",
+        "d: !!int '0x1F'",
+        "d: !!bool 'yes'",
+        "d: !!null x",
+        "d: !!binary aGFsbG8=",
+        "d: !!binary /w==",
+    ),
+    *(
+        "d: !str 5",
+        "d: !x {a: 1}",
+        "d: !x [1]",
+        "d: !!omap [{a: 1}]",
+        "d: !!set {a}",
+        "d: !ruby/sym x",
+        "d: !ruby/object:X {}",
+        "d: !!seq [1]",
+        "d: !!map {a: 1}",
+    ),
+    *(
+        "d: !!timestamp x",
+        "d: !!python/none x",
+        "d: !ruby/regexp /x/",
+        "d: !ruby/range 1..2",
+        "d: !str:X y",
+        "d: ! 5",
+        "d: !<tag:yaml.org,2002:str> 5",
+    ),
+    *(
+        "a: 1 # comment",
+        "# comment",
+        "---",
+        "...",
+        "%YAML 1.1",
+        "%YAML 1.2",
+        "%TAG ! x",
+        "--- {a: 1}",
+        "a : 1",
+        "a:1",
+        "? [q]\n: 1",
+        "? {q: 1}\n: 1",
+        "1: x",
+    ),
+    *(
+        "a: {x: 1,}",
+        "a: [1,]",
+        "a: [1,,2]",
+        "a: {x}",
+        "a: {x: , y: 1}",
+        "a: [x: 1, y: 2]",
+        "a: @x",
+        "a: `x",
+        "a: %x",
+        "a: x: y",
+        "a: - x",
+        "a: 'x",
+        "- x",
+        "a: &z",
+        "b: *z",
+    ),
+    *(
+        "  a: 1",
+        "a:\n\t- 1",
+        "a:\t1",
+        "a: 1\t",
+        'a: "\\q"',
+        "a: x\u00a0y",
+        "\u00e9: 1",
+        "a: \U0001f600",
+        'a: "\\ud83d\\ude00"',
+        ":a: 1",
+        ":b: {:x: 1}",
+        "b: [:x]",
+    ),
+    *(
+        "a: '1'",
+        'a: "~"',
+        "a: ~",
+        "a:",
+        "a: ''",
+        "a: |",
+        "a: >",
+        "a: {? x}",
+        "a: &x",
+        "true: 1",
+        "~: 1",
+        "a: {true: 1}",
+        "a: {1.5: x}",
+        "a: {1: x, 1.0: y}",
+        "a: {2020-01-01: x}",
+    ),
+)
 _PATTERNS = ("'^a$'", "'^[abm]'", "'^m::'", "'^other::a'", "'^(?<n>c|d)'", "'^['")
 _FACTS = {
     "role": "web",
@@ -70,6 +226,7 @@ _FACTS = {
     "nul": None,
     "again": "<%{role}>",
     "map": {"k1": "one", "k2": "two"},
+    "quoted": 'it\'s "#{x}" \\ \t\u00e9',
 }
 _GLOBBED = ("g/10.yaml", "g/9.yaml", "g/b.yaml", "nodes/x.yaml", "nodes/.hidden.yaml")
 _LOCATIONS: dict[str, tuple[str, ...]] = {
@@ -213,6 +370,16 @@ def configs(draw: st.DrawFn, *, locations: tuple[str, ...] = tuple(_LOCATIONS), 
     return f"version: 5\ndefaults: {{datadir: {datadir}, data_hash: yaml_data}}\nhierarchy:\n{levels}"
 
 
+def facts() -> st.SearchStrategy[dict[str, Any]]:
+    """The usual facts, one of which is odd."""
+    leaves = st.sampled_from([None, True, 0, -1, 2.5, 1e20, 1e-5, "", "x", "%{role}", "%{odd}", "%{nope}", "a\nb", "\u00e9'\"#{x}"])
+    odd = st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy0"), inner, max_size=2), max_leaves=4
+    )
+    roles = st.sampled_from(["web", "web", "web", "one", "common", "", "g/9", "../data/web"])
+    return st.tuples(odd, roles).map(lambda drawn: {**_FACTS, "odd": drawn[0], "role": drawn[1]})
+
+
 def keys_asked(keys: tuple[str, ...] = KEYS) -> st.SearchStrategy[str]:
     """A key, mostly one that is there, often dotted."""
     subkeys = st.sampled_from(
@@ -248,7 +415,24 @@ def hierarchies(draw: st.DrawFn) -> Case:
         files[f"data/{name}"] = draw(data_files())
         if _rarely(draw, 2):
             files[f"data/{name}"] += draw(lookup_options()) + "\n"
-    return Case(files, draw(_asked()), draw(st.booleans()))
+    return Case(files, draw(_asked()), draw(st.booleans()), facts=draw(facts()))
+
+
+@st.composite
+def interpolations(draw: st.DrawFn) -> Case:
+    """One file of strings to be interpolated, with odd facts."""
+    data = "".join(f"{key}: {draw(st.sampled_from(_TEXTS) | st.sampled_from(_LOOKUPS))}\n" for key in ("a", "b", "d"))
+    data += f"c: {{x: {draw(st.sampled_from(_TEXTS) | st.sampled_from(_LOOKUPS))}, {draw(st.sampled_from(_TEXTS))}: 1}}\n"
+    files = {"hiera.yaml": "version: 5\n", "data/common.yaml": data}
+    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "c.x", "d")), draw(st.booleans()), facts=draw(facts()))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Case:
+    """One file in YAML's block style: anchors, aliases, merge keys, blocks of text, tags, comments, several documents."""
+    lines = draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=6))
+    files = {"hiera.yaml": "version: 5\n", "data/common.yaml": "".join(line + "\n" for line in lines)}
+    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "a.x")), draw(st.booleans()))
 
 
 @st.composite
@@ -262,7 +446,8 @@ def merges(draw: st.DrawFn) -> Case:
     else:
         places = "[" + ", ".join(f"{{name: {name}, path: {name}}}" for name in names) + "]"
     files["hiera.yaml"] = f"version: 5\nhierarchy: {places}\n"
-    return Case(files, ({"key": "a"}, {"key": "a.x"}, {"key": "a.0"}), draw(st.booleans()))
+    asked = draw(st.sampled_from(_STRATEGIES))
+    return Case(files, ({"key": "a"}, {"key": "a.x"}, {"key": "a.0"}, {"key": "a", "merge": asked}), draw(st.booleans()))
 
 
 @st.composite

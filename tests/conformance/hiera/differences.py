@@ -29,6 +29,22 @@ DIFFERENCES = (
         lambda _query, _theirs, ours: "unknown backend" in str(ours),
     ),
     Difference(
+        "binary data that is no UTF-8 text refuses the file: no string can hold it; to Puppet it is a string of bytes",
+        lambda _query, _theirs, ours: "binary data" in str(ours),
+    ),
+    Difference(
+        "a hash with the keys 1 and 1.0 is refused, since they are one key in Python",
+        lambda _query, _theirs, ours: "another kind of number" in str(ours),
+    ),
+    Difference(
+        "an entry of lookup_options that is no hash is an error for its key, also when the key is nowhere and the strategy given",
+        lambda query, theirs, ours: theirs == ["missing"] and "merge" in query and "options are a hash" in str(ours),
+    ),
+    Difference(
+        "a knockout_prefix that is no regular expression is an error in every merge; to Puppet only where lists or strings meet",
+        lambda _query, _theirs, ours: "is not a regular expression" in str(ours),
+    ),
+    Difference(
         "half of a surrogate pair in JSON refuses the file; to Puppet it is a string of broken UTF-8",
         lambda _query, _theirs, ours: "surrogate" in str(ours),
     ),

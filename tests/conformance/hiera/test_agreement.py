@@ -22,11 +22,13 @@ _ALL = os.environ.get("HARNESS") == "all"
 _SEED = datetime.date.today().toordinal() if _ALL else 5
 _EXAMPLES = 20_000 if _ALL else 2_000
 _AREAS: dict[str, tuple[st.SearchStrategy[cases.Case], float]] = {
-    "hierarchies": (cases.hierarchies(), 0.35),
+    "hierarchies": (cases.hierarchies(), 0.3),
     "merges": (cases.merges(), 0.2),
-    "layers": (cases.layers(), 0.2),
-    "conversions": (cases.conversions(), 0.1),
-    "yaml scalars": (cases.yaml_scalars(), 0.1),
+    "layers": (cases.layers(), 0.15),
+    "interpolations": (cases.interpolations(), 0.1),
+    "conversions": (cases.conversions(), 0.08),
+    "documents": (cases.documents(), 0.07),
+    "yaml scalars": (cases.yaml_scalars(), 0.05),
     "json files": (cases.json_files(), 0.05),
 }
 _numbers = itertools.count()
