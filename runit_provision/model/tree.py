@@ -55,9 +55,10 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory of mode `mode`."""
+    """A directory of mode `mode`; a `shared` one that is there already stays as it is, and stays when what was made in it goes."""
 
     mode: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

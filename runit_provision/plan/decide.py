@@ -32,6 +32,9 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
     problems: list[Problem] = []
     unchanged = 0
     for node in nodes:
+        if _is_anothers(node, observed.paths.get(node.path), manifest, intents):
+            unchanged += 1
+            continue
         after = _after(node, observed)
         records[node.path] = Record(after, node.realm, node.service, node.effect, node.live)
         before = observed.paths.get(node.path)
@@ -106,6 +109,13 @@ def _found(before: Seen | None, record: Record | None, intent: Intent | None) ->
     if intent and before == intent.after:
         return Found.OURS
     return Found.EDITED if record or (intent and intent.before is None) else Found.FOREIGN
+
+
+def _is_anothers(node: Node, before: Seen | None, manifest: Manifest, intents: Mapping[str, Intent]) -> bool:
+    """Whether `node` is a shared directory that was there before: its mode and owner are for others to say."""
+    if not isinstance(node.entry, Directory) or not node.entry.shared or before is None or before.kind is not Kind.DIRECTORY:
+        return False
+    return node.path not in manifest.records and node.path not in intents
 
 
 def _in_the_way(node: Node, before: Seen | None) -> Problem | None:

@@ -37,7 +37,7 @@ def _directories(tree: Tree) -> Iterator[Node]:
     """Give the directories that a tree's services lie in, with those above them as far as the tree's own hands reach."""
     for path in (tree.service_directory, tree.definitions, tree.logs):
         for above in (*_between(tree.realm, path), path):
-            yield Node(above, Directory(0o755), tree.realm, None, tree.origin)
+            yield Node(above, Directory(0o755, shared=True), tree.realm, None, tree.origin)
 
 
 def _between(realm: Realm, path: str) -> Iterator[str]:

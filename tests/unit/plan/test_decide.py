@@ -224,3 +224,22 @@ def test_what_a_killed_apply_owes_a_service_is_done_once(journal: Journal, owed:
 def test_what_a_killed_apply_did_not_begin_it_does_not_owe() -> None:
     tree = grow("/b", [Unit("a", run=b"old")])
     assert decide(tree, replace(host(tree), journal=killed(lives=None))).empty
+
+
+def test_a_shared_directory_that_was_there_stays_as_it_is_and_is_never_called_ours() -> None:
+    tree = grow("/b", [Unit("a")])
+    shared = tuple(
+        replace(node, entry=replace(node.entry, shared=True))
+        if isinstance(node.entry, Directory) and node.path == "/b/service"
+        else node
+        for node in tree.nodes
+    )
+    tree = replace(tree, nodes=shared)
+    others = replace(bare(tree), paths={"/b/service": Seen(Kind.DIRECTORY, 0o700, 5, 5)})
+    plan = decide(tree, others)
+    assert "/b/service" not in [step.path for step in plan.steps]
+    assert "/b/service" not in plan.manifest.records
+    assert plan.unchanged == 1
+    made = decide(tree, bare(tree))
+    assert ("+", "/b/service", "new") in steps(made)
+    assert "/b/service" in made.manifest.records
