@@ -22,6 +22,7 @@ def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
         "finish.sh.j2",
         key=service.origin.key,
         name=service.id,
+        exports=[variable for variable in service.process.environment if variable.in_script and ending.lines],
         lines=ending.lines.rstrip("\n"),
         tree=ending.tree,
         mail=ending.mail,

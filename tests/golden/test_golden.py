@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.listing import listing
-from support.world import examples, tree_of_source
+from support.world import example, examples, tree_of_source
 
 from runit_provision.app.source import Source
 from runit_provision.errors import DataError
@@ -15,7 +15,7 @@ from runit_provision.errors import DataError
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("cases/*/data.yaml"))
 REFUSALS = sorted(HERE.glob("refusals/*.yaml"))
-NODES = ["app1", "app2", "demo"]
+NODES = sorted(file.stem for file in (examples() / "facts").iterdir())
 
 
 def agree(file: Path, text: str) -> None:
@@ -33,8 +33,7 @@ def test_data_mean_this_tree(case: Path) -> None:
 
 @pytest.mark.parametrize("node", NODES)
 def test_the_examples_mean_this_tree(node: str) -> None:
-    source = Source(hiera_config=examples() / "hiera.yaml", facts_file=examples() / "facts" / f"{node}.yaml")
-    agree(HERE / "examples" / f"{node}.txt", listing(tree_of_source(source)))
+    agree(HERE / "examples" / f"{node}.txt", listing(tree_of_source(example(node))))
 
 
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.stem)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
-from support.world import examples, tree_of_source
+from support.world import example, examples, tree_of_source
 
 from runit_provision.app.source import Source
 from runit_provision.model.tree import File, RenderedTree
@@ -17,9 +17,9 @@ CASES = sorted(path.parent for path in Path(__file__).parent.glob("cases/*/data.
 
 def trees() -> list[tuple[str, RenderedTree]]:
     """Give each tree with the name of its case."""
-    facts = examples() / "facts" / "app1.yaml"
-    example = tree_of_source(Source(hiera_config=examples() / "hiera.yaml", facts_file=facts))
-    return [*((case.name, tree_of_source(Source(data=case / "data.yaml"))) for case in CASES), ("examples", example)]
+    nodes = [file.stem for file in (examples() / "facts").iterdir()]
+    cases = [(case.name, tree_of_source(Source(data=case / "data.yaml"))) for case in CASES]
+    return [*cases, *((node, tree_of_source(example(node))) for node in nodes)]
 
 
 def scripts(folder: Path) -> list[Path]:

@@ -20,6 +20,10 @@ ACCOUNTS = {
     "apprun2": Account("apprun2", 1002, 1002, "apprun2", "/home/apprun2"),
     "app": Account("app", 999, 999, "app", "/srv/app", "/usr/sbin/nologin"),
     "logger": Account("logger", 998, 998, "adm", "/nonexistent", "/usr/sbin/nologin"),
+    "joeuser": Account("joeuser", 1003, 1003, "joeuser", "/home/joeuser", "/bin/bash"),
+    "kburdis": Account("kburdis", 1004, 1004, "kburdis", "/home/kburdis", "/bin/bash"),
+    "peter": Account("peter", 1005, 1005, "peter", "/home/peter", "/bin/bash"),
+    "postgres": Account("postgres", 997, 997, "postgres", "/var/lib/postgresql", "/bin/bash"),
     "nobody": Account("nobody", 65534, 65534, "nogroup", "/nonexistent", "/usr/sbin/nologin"),
 }
 
@@ -27,6 +31,11 @@ ACCOUNTS = {
 def examples() -> Path:
     """Give the folder of the shipped examples."""
     return Path(str(resources.files("runit_provision") / "share" / "hiera-examples"))
+
+
+def example(facts: str) -> Source:
+    """Give the examples as the node of `facts` sees them."""
+    return Source(hiera_config=examples() / "hiera.yaml", facts_file=examples() / "facts" / f"{facts}.yaml")
 
 
 def host_of(data: dict[str, Any]) -> Host:
