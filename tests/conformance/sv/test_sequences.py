@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import waiting
 from support.programs import Said, run
 from support.supervised import SLEEPER, Supervised
 
@@ -34,24 +35,17 @@ def plain(said: Said) -> Said:
     return said._replace(out=re.sub(rb"^(ok: run: .*), want down$", rb"\1", out, flags=re.MULTILINE))
 
 
-def play(sv: Path, runsv: Path, temper: str, log: bool, lines: list[tuple[tuple[str, ...], str]]) -> list[tuple[object, ...]]:
-    """Give, line by line, what `sv` says and what the service is then."""
-    with tempfile.TemporaryDirectory() as folder:
-        world = Supervised(Path(folder), runsv)
-        world.add("s", log=log, scripts=TEMPERS[temper])
-        heard: list[tuple[object, ...]] = []
-        try:
-            for options, word in lines:
-                world.age()
-                said = run(sv, [*options, word, "s"], env={"SVDIR": folder, "PATH": "/usr/bin:/bin", "SVWAIT": "2"})
-                status = world.status("s")
-                assert status is not None
-                heard.append((word, plain(said), bool(status.pid), status.want, status.paused))
-                if word in ("exit", "shutdown"):
-                    break
-        finally:
-            world.stop()
-        return heard
+def say(sv: Path, world: Supervised, words: list[str]) -> Said:
+    """Give what `sv` says in `world`, when the service has not changed for a second."""
+    world.age()
+    return plain(run(sv, words, env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin", "SVWAIT": "2"}))
+
+
+def state(world: Supervised) -> tuple[bool, int, bool, bool]:
+    """Give what the service is, times and pids apart."""
+    status = world.status("s")
+    assert status is not None
+    return bool(status.pid), status.want, status.paused, status.got_term
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -59,6 +53,18 @@ def play(sv: Path, runsv: Path, temper: str, log: bool, lines: list[tuple[tuple[
 def test_any_sequence_plays_the_same(
     tools: Tools, runsv: Path, temper: str, log: bool, lines: list[tuple[tuple[str, ...], str]]
 ) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        theirs, ours = pool.map(lambda name: play(tools(name, "sv"), runsv, temper, log, lines), ("C", "ours"))
-    assert ours == theirs
+    svs = [tools(name, "sv") for name in ("C", "ours")]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        worlds = [Supervised(Path(folder) / str(number), runsv) for number in range(2)]
+        try:
+            for world in worlds:
+                world.add("s", log=log, scripts=TEMPERS[temper])
+            for options, word in lines:
+                theirs, ours = pool.map(say, svs, worlds, [[*options, word, "s"]] * 2)
+                assert ours == theirs
+                if word in ("exit", "shutdown"):
+                    break
+                waiting.until(lambda: state(worlds[0]) == state(worlds[1]), what=f"the same after {word}")
+        finally:
+            for world in worlds:
+                world.stop()
