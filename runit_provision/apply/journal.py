@@ -13,18 +13,15 @@ from runit_provision.model.tree import Realm
 _NEVER = (Life(), Life())
 
 
-def describe(plan: Plan, *, command: str, earlier: Journal | None, lives: dict[str, tuple[Life, Life]]) -> Journal:
-    """Give the journal of `plan`; what an `earlier`, killed apply had begun stays in it, so that a rollback undoes both.
-
-    lives: the services before anything is done.
-    """
+def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
+    """Give the journal of `plan`; what an `earlier`, killed apply had begun stays in it, so that a rollback undoes both."""
     name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.{os.getpid()}"
     before = {intent.path: intent for intent in earlier.intents} if earlier else {}
     tops = staging(plan)
     intents = {intent.path: intent for intent in before.values()}
     for number, step in enumerate(plan.steps):
         intents[step.path] = _intent(step, f"{name}.{number}", before.get(step.path), tops)
-    calls = [Call(call.verb.value, call.service, *lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
+    calls = [Call(call.verb.value, call.service, *plan.lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
     return Journal(id=name, command=command, intents=tuple(intents.values()), calls=tuple(calls))
 
 
@@ -37,7 +34,7 @@ def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, s
         before=before,
         after=step.after,
         kept=(earlier.kept if earlier and earlier.kept else kept) if keeps else "",
-        staged=tops[step.path] if tops.get(step.path) == staged(step.path) else "",
+        staged=staged(step.path) if step.path in tops and (step.live or tops[step.path] == staged(step.path)) else "",
         service=step.service,
         effect=step.effect,
         live=step.live,
@@ -47,14 +44,17 @@ def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, s
 
 
 def staging(plan: Plan) -> dict[str, str]:
-    """Give for each path that is made the name under which it is made first: in the topmost new directory's staging, or its own."""
+    """Give for each path that is made the name under which it is made first: in the topmost new directory's staging, or its own.
+
+    A live link has a staging name even there: it gets its own name last of all.
+    """
     places: dict[str, str] = {}
     new: dict[str, tuple[str, Realm]] = {}
     for step in (*plan.writes, *plan.links):
         above, _, name = step.path.rpartition("/")
         directory = step.after is not None and step.after.kind is Kind.DIRECTORY
-        if above in new and not step.live and new[above][1] == step.realm:
-            places[step.path] = f"{new[above][0]}/{name}"
+        if above in new and new[above][1] == step.realm:
+            places[step.path] = f"{new[above][0]}/{os.path.basename(staged(step.path)) if step.live else name}"
         elif directory and step.change is not Change.CREATE:
             continue
         else:

@@ -153,7 +153,7 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
             if place is None and step.after is not None:
                 after = step.after
                 _do(machine, realm, step, [("dress_directory", (step.path, after.mode, after.uid, after.gid))], outcome, told)
-            elif place is not None and os.path.dirname(place) != above:
+            elif place is not None and not step.live and os.path.dirname(place) != above:
                 outcome.report.paths.append(step)  # it came with the directory that it lies in
                 told(step.path)
             elif place is not None:

@@ -20,7 +20,7 @@ from runit_provision.apply.report import Outcome, Report
 from runit_provision.errors import HostError, Problem
 from runit_provision.host import Machine
 from runit_provision.model.observed import Journal, Manifest, Record
-from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.plan import Plan, ServiceStep, Verb
 from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
 from runit_provision.plan import undo
 
@@ -78,8 +78,7 @@ def rollback(machine: Machine, *, progress: Progress | None = None, timeout: flo
 
 
 def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None, manifest: Manifest | None = None) -> Journal:
-    services = [call.service for call in (*plan.stops, *plan.calls)]
-    began = journal.describe(plan, command=command, earlier=earlier, lives=calls.lives(machine, services))
+    began = journal.describe(plan, command=command, earlier=earlier)
     fresh = command == "apply" and earlier is None
     machine.library.begin(began, plan.remembered if fresh else manifest)
     return began
@@ -89,9 +88,9 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
     outcome = Outcome(plan, Report(), {intent.path: intent for intent in began.intents})
     tell = _Teller(progress, len(plan.steps) + len(plan.calls))
     paths.sweep(machine, plan.leftovers, outcome)
-    first, *others = list(paths.waves(plan.writes)) or [[]]
+    first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
     try:
-        paths.prepare(machine, [*first, *_ready(plan)], outcome)
+        paths.prepare(machine, first, outcome)
     except HostError:
         if fresh:
             machine.library.abandon()
@@ -100,21 +99,14 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
     paths.remove(machine, plan.unlinks, outcome, tell.path)
     calls.dismiss(machine, plan.stops, outcome, timeout=timeout)
     paths.remove(machine, plan.removals, outcome, tell.path)
-    paths.put(machine, first, outcome, tell.path)
+    paths.put(machine, [step for step in first if step.realm.account is None and not step.live], outcome, tell.path)
     for wave in others:
         paths.prepare(machine, wave, outcome)
         paths.put(machine, wave, outcome, tell.path)
-    links = [step for step in plan.links if step.path not in outcome.failed]
-    paths.prepare(machine, [step for step in links if step not in _ready(plan)], outcome)
-    paths.put(machine, links, outcome, tell.path)
+    paths.put(machine, [step for step in first if step.realm.account is not None], outcome, tell.path)
+    paths.put(machine, [step for step in first if step.realm.account is None and step.live], outcome, tell.path)
     _call(plan, machine, began, outcome, tell, timeout)
     return outcome
-
-
-def _ready(plan: Plan) -> list[PathStep]:
-    """Give the links whose directory is there already, so that they can be made with everything else."""
-    new = {step.path for step in plan.writes}
-    return [step for step in plan.links if step.path.rpartition("/")[0] not in new]
 
 
 def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: _Teller, timeout: float) -> None:

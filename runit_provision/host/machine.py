@@ -17,7 +17,7 @@ from runit_provision.host.observe import observe
 from runit_provision.model.observed import Journal, Observed
 from runit_provision.model.tree import Realm, RenderedTree
 
-_HANDS = 16
+_HANDS = 32
 """How many children with other credentials may wait for work at a time."""
 
 
@@ -99,19 +99,12 @@ class Machine:
 
         user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished.
         """
-        try:
-            return observe(
-                tree,
-                hand=self.hand,
-                number=lambda realm, owner: accounts.number(self.accounts, realm, owner),
-                manifest=self.library.manifest(),
-                journal=journal or self.library.journal(),
-                user=user,
-                alive=self.alive,
-            )
-        finally:
-            self._rest()
-
-    def _rest(self) -> None:
-        for realm in [realm for realm in self._hands if realm.account is not None]:
-            self.release(realm)
+        return observe(
+            tree,
+            hand=self.hand,
+            number=lambda realm, owner: accounts.number(self.accounts, realm, owner),
+            manifest=self.library.manifest(),
+            journal=journal or self.library.journal(),
+            user=user,
+            alive=self.alive,
+        )

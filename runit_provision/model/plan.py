@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from runit_provision.model.observed import Manifest, Seen
+from runit_provision.model.observed import Life, Manifest, Seen
 from runit_provision.model.tree import Effect, Node, Origin, Realm, ServiceTree
 
 
@@ -80,10 +81,11 @@ class ServiceStep:
 class Plan:
     """Every step, in the order in which they are done.
 
-    stops: services that go for good or are to be down, first. unlinks: live links that go. removals: children before parents.
-    writes: parents before children. links: live links that come. calls: what happens to services then, required ones first.
-    leftovers: half-made paths of an apply that was killed. unchanged: how many paths are as they should be. manifest: what is
-    remembered when all is done. resumes: an earlier apply was killed, and this completes it. user: see Observed.
+    stops: services that go for good, first. unlinks: live links that go. removals: children before parents. writes: parents before
+    children. links: live links that come. calls: what happens to services then, required ones first. leftovers: half-made paths of an
+    apply that was killed. unchanged: how many paths are as they should be. manifest: what is remembered when all is done, remembered:
+    what is now. lives: the services as they were observed. resumes: an earlier apply was killed, and this completes it. user: see
+    Observed.
     """
 
     stops: tuple[ServiceStep, ...] = ()
@@ -96,6 +98,7 @@ class Plan:
     unchanged: int = 0
     manifest: Manifest = field(default_factory=Manifest, repr=False)
     remembered: Manifest = field(default_factory=Manifest, repr=False)
+    lives: Mapping[str, tuple[Life, Life]] = field(default_factory=dict, repr=False)
     resumes: bool = False
     user: str | None = None
 

@@ -63,6 +63,7 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
             observed, Manifest(records, {service.id: service for service in services if service.ensure is not Ensure.ABSENT})
         ),
         remembered=observed.manifest,
+        lives=observed.lives,
         resumes=observed.journal is not None,
         user=observed.user,
     )

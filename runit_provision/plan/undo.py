@@ -28,6 +28,7 @@ def undo(journal: Journal, before: Manifest, observed: Observed) -> Plan:
         unchanged=len(journal.intents) - len(steps),
         manifest=before,
         remembered=observed.manifest,
+        lives=observed.lives,
         resumes=True,
     )
 
