@@ -7,6 +7,7 @@ from bisect import bisect_right
 from typing import Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.yaml_document import DEEPEST
 from runit_provision.model.data import Array, Table
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -20,11 +21,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 def parse_json(text: str, file: str) -> Any:
     """Give the value of `text`; `file` names it in marks. Raises DataError with the place of the first fault."""
-    reader = _Reader(text, file)
-    try:
-        return reader.document()
-    except RecursionError:
-        raise DataError(Problem("nested too deeply", Mark(file, 1, 1))) from None
+    return _Reader(text, file).document()
 
 
 class _Reader:
@@ -34,6 +31,7 @@ class _Reader:
         self._text = text
         self._file = file
         self._at = 0
+        self._depth = 0
         self._lines = [0, *(newline.end() for newline in re.finditer("\n", text))]
 
     def document(self) -> Any:
@@ -65,17 +63,23 @@ class _Reader:
         return False
 
     def _value(self) -> Any:
-        match self._text[self._at : self._at + 1]:
-            case "{":
-                return self._table()
-            case "[":
-                return self._array()
-            case '"':
-                return self._string()
+        sign = self._text[self._at : self._at + 1]
+        if sign == '"':
+            return self._string()
+        if sign and sign in "[{":
+            return self._container(sign)
         for word, value in _WORDS.items():
             if self._take(word):
                 return value
         return self._number()
+
+    def _container(self, sign: str) -> Table | Array:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            self._fail(f"nested more than {DEEPEST} deep", hint="")
+        value = self._table() if sign == "{" else self._array()
+        self._depth -= 1
+        return value
 
     def _number(self) -> int | float:
         found = _NUMBER.match(self._text, self._at)

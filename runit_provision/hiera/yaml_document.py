@@ -21,6 +21,8 @@ from runit_provision.model.data import Array, Table
 
 _CORE = "tag:yaml.org,2002:"
 _CLASS_TAG = re.compile(r"!(?:ruby/|str:|seq:|map:)|!(?:set|omap)$|tag:yaml\.org,2002:(?:set|omap)$|tag:ruby\.yaml\.org")
+DEEPEST = 100
+"""Levels of hashes and lists in each other; the same in JSON, where it is Ruby's limit."""
 _MOST_VALUES = 2_000_000
 """Aliases repeat what they name; a file whose values, so counted, are more than this is an attack or a mistake."""
 
@@ -43,8 +45,6 @@ def parse_yaml(text: str, file: str) -> Any:
         before = text.encode()[: error.position].decode(errors="ignore")  # libyaml counts bytes
         mark = place_of(text, file, len(before))
         raise DataError(Problem(f"not YAML: {error.reason}", mark, hint="remove the character or write it as an escape")) from None
-    except RecursionError:
-        _refuse("nested too deeply", Mark(file, 1, 1), "")
 
 
 def place_of(text: str, file: str, position: int) -> Mark:
@@ -81,6 +81,7 @@ class _Builder:
         self._sizes: dict[str, int] = {}
         self._open: set[str] = set()
         self._count = 0
+        self._depth = 0
 
     def document(self) -> Any:
         self._next()  # the stream's start
@@ -126,7 +127,11 @@ class _Builder:
         if anchor:
             self._open.add(anchor)
             self._anchors.pop(anchor, None)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            _refuse(f"nested more than {DEEPEST} deep", mark, "")
         value = build(mark)
+        self._depth -= 1
         self._open.discard(anchor)
         return self._remember(anchor, value, before)
 

@@ -269,3 +269,13 @@ def test_looking_up_imports_nothing_heavy(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code, tmp_path / "hiera.yaml"], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+def test_what_is_nested_as_deep_as_may_be_is_merged_interpolated_and_explained(tmp_path: Path) -> None:
+    deep = "{x: " * 99 + "'%{role}'" + "}" * 99
+    hierarchy = _open(tmp_path, nodes__n1=f"a: {deep}\n", common=f"a: {deep}\n")
+    value = hierarchy.lookup("a", merge="deep")
+    for _ in range(99):
+        value = value["x"]
+    assert value == "web"
+    assert "web" in hierarchy.explain("a", merge="deep")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from runit_provision.errors import DataError, Mark
+from runit_provision.hiera.json_document import parse_json
 from runit_provision.hiera.yaml_document import parse_yaml
 from runit_provision.model.data import locate
 
@@ -68,3 +70,10 @@ def test_aliases_that_would_explode_are_refused() -> None:
     )
     with pytest.raises(DataError, match="repeat more than"):
         parse_yaml(bomb, "f")
+
+
+@pytest.mark.parametrize("parse", [parse_yaml, parse_json])
+def test_what_is_nested_more_than_a_hundred_deep_is_refused(parse: Callable[[str, str], Any]) -> None:
+    assert parse("[" * 100 + "]" * 100, "f")
+    with pytest.raises(DataError, match=r"f:1:101: .*nested more than 100 deep"):
+        parse("[" * 101 + "]" * 101, "f")
