@@ -15,7 +15,7 @@ from runit_provision.hiera.backends import BACKENDS, Backend
 from runit_provision.hiera.config_v3 import as_version_5
 from runit_provision.hiera.files import read_yaml
 from runit_provision.hiera.hints import nearest
-from runit_provision.hiera.keys import kind
+from runit_provision.hiera.kinds import kind
 from runit_provision.model.data import Array, Table
 
 LOCATIONS = ("path", "paths", "glob", "globs", "uri", "uris", "mapped_paths")

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.keys import kind
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.puppet_text import puppet_text
 from runit_provision.hiera.types import Type, parse_type
 from runit_provision.model.data import Array, Sensitive, Table

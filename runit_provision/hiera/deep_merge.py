@@ -11,7 +11,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.keys import kind
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.patterns import ruby_pattern
 from runit_provision.model.data import Array, Table
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.files import Parser, read_text
-from runit_provision.hiera.keys import Segment, kind
+from runit_provision.hiera.keys import Segment
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.scalars import OddKey, Symbol
 from runit_provision.model.data import Table
 

@@ -16,7 +16,8 @@ from runit_provision.hiera.config import read_config
 from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.explain import Outline, Trace
 from runit_provision.hiera.interpolation import Interpolation
-from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, kind, parse_key
+from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import Entry, LookupOptions, checked, compiled

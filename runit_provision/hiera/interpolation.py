@@ -8,7 +8,6 @@ Source: Puppet's documentation, "Interpolation", and `puppet lookup` where that 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.explain import SILENT, Trace
 from runit_provision.hiera.keys import Found, dig, split
+from runit_provision.hiera.ruby_text import as_text
 from runit_provision.hiera.secret import SecretText
-from runit_provision.model.data import Array, Sensitive, Table
+from runit_provision.model.data import Array, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,82 +157,3 @@ class Interpolation:
 def _placed(problem: Problem, mark: Mark | None) -> Problem:
     """The problem at `mark`, unless it knows a place."""
     return problem if problem.mark else Problem(problem.message, mark, problem.key, problem.path, problem.hint)
-
-
-def as_text(value: Any) -> str:
-    """Give the text that Ruby makes of a value within a string."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case Sensitive():
-            return str(value)
-        case _:
-            return inspect(value)
-
-
-def inspect(value: Any) -> str:
-    """Give the text of Ruby's `inspect` for plain data."""
-    match value:
-        case None:
-            return "nil"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return ruby_float(value)
-        case str():
-            return _quoted(value)
-        case list():
-            return "[" + ", ".join(map(inspect, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{inspect(key)}=>{inspect(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
-
-
-_ESCAPES = {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\n": "\\n",
-    "\t": "\\t",
-    "\r": "\\r",
-    "\x1b": "\\e",
-    "\x07": "\\a",
-    "\x08": "\\b",
-    "\x0b": "\\v",
-    "\x0c": "\\f",
-}
-
-
-def _quoted(text: str) -> str:
-    escaped = "".join(_ESCAPES.get(sign) or (sign if sign.isprintable() else _numbered(sign)) for sign in text)
-    return '"' + re.sub(r"#(?=[{$@])", r"\\#", escaped) + '"'
-
-
-def _numbered(sign: str) -> str:
-    code = ord(sign)
-    if code <= 0x7F:
-        return f"\\x{code:02X}"
-    return f"\\u{code:04X}" if code <= 0xFFFF else f"\\u{{{code:X}}}"
-
-
-def ruby_float(value: float) -> str:
-    """Give the text that Ruby's Float#to_s gives: exponents from 1e16 on and below 1e-4, always with a fraction."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent and (value == 0 or 1e-4 <= abs(value) < 1e16):
-        return mantissa
-    if not exponent:
-        mantissa, _, exponent = f"{value:.16e}".partition("e")
-        mantissa = mantissa.rstrip("0")
-    if "." not in mantissa:
-        mantissa += ".0"
-    elif mantissa.endswith("."):
-        mantissa += "0"
-    return f"{mantissa}e{int(exponent):+03d}"

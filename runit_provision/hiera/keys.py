@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.explain import SILENT, Trace
+from runit_provision.hiera.kinds import kind
 
 Segment = str | int
 LOOKUP_OPTIONS = "lookup_options"
@@ -90,24 +91,3 @@ def dig(found: Found, segments: Sequence[Segment], key: str, trace: Trace = SILE
         value = value[segment]
         trace.found(segment, value)
     return Found(value, mark)
-
-
-def kind(value: Any) -> str:
-    """Name the type of a value for a message, in Puppet's words and without the value, which may be a secret."""
-    match value:
-        case None:
-            return "undef"
-        case bool():
-            return "a Boolean"
-        case int():
-            return "an Integer"
-        case float():
-            return "a Float"
-        case str():
-            return "a String"
-        case list():
-            return "an Array"
-        case dict():
-            return "a Hash"
-        case _:
-            return f"a {type(value).__name__}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from runit_provision.errors import DataError, Problem
 from runit_provision.hiera.config import Config, Level
 from runit_provision.hiera.interpolation import Interpolation
-from runit_provision.hiera.keys import kind
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.scope import Scope
 
 _MAGIC = re.compile(r"[*?\[\\]")

@@ -13,7 +13,8 @@ from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.deep_merge import DeepOptions, deep_merge, identity
 from runit_provision.hiera.explain import Trace
 from runit_provision.hiera.hints import nearest
-from runit_provision.hiera.keys import Found, kind
+from runit_provision.hiera.keys import Found
+from runit_provision.hiera.kinds import is_data, kind
 from runit_provision.model.data import Array, Table
 
 Source = TypeVar("Source")
@@ -80,7 +81,7 @@ class Hash(Merging):
 
     def merged(self, high: Any, low: Any, mark: Mark | None) -> Table:
         for value in (high, low):
-            if not (isinstance(value, Mapping) and _is_data(value)):
+            if not (isinstance(value, Mapping) and is_data(value)):
                 what = kind(value) if not isinstance(value, Mapping) else "a Hash with keys that are no strings"
                 raise DataError(
                     Problem(f"the merge strategy `hash` cannot merge {what}", mark, hint="it merges hashes whose keys are strings")
@@ -105,7 +106,7 @@ class Unique(Merging):
 
     def merged(self, high: Any, low: Any, mark: Mark | None) -> Array:
         for value in (high, low):
-            fits = _is_data(value) if isinstance(value, list) else isinstance(value, str | int | float)
+            fits = is_data(value) if isinstance(value, list) else isinstance(value, str | int | float)
             if not fits:
                 raise DataError(
                     Problem(f"the merge strategy `unique` cannot merge {kind(value)}", mark, hint="it merges scalars and lists")
@@ -212,19 +213,6 @@ def _known_options(name: str) -> dict[str, type]:
             return _UNCHECKED_OPTIONS
         case _:
             return {}
-
-
-def _is_data(value: Any) -> bool:
-    """Whether it is what Puppet calls Data: scalars, null, lists, and hashes whose keys are strings."""
-    match value:
-        case Mapping():
-            return all(isinstance(key, str) and _is_data(item) for key, item in value.items())
-        case list():
-            return all(map(_is_data, value))
-        case None | str() | int() | float():
-            return True
-        case _:
-            return False
 
 
 def _marks(array: list[Any]) -> list[Mark | None]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, kind
+from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.patterns import ruby_pattern
 from runit_provision.model.data import Array, Table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runit_provision.hiera.interpolation import ruby_float
+from runit_provision.hiera.ruby_text import ruby_float
 from runit_provision.model.data import Sensitive
 
 _DOUBLE = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "$": "\\$", "\\": "\\\\"}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.kinds import is_data
 from runit_provision.hiera.patterns import ruby_pattern
 from runit_provision.model.data import Sensitive
 
@@ -308,16 +309,6 @@ def _none(_value: Any) -> bool:
     return False
 
 
-def _is_data(value: Any) -> bool:
-    match value:
-        case dict():
-            return all(isinstance(key, str) and _is_data(item) for key, item in value.items())
-        case list():
-            return all(map(_is_data, value))
-        case _:
-            return value is None or isinstance(value, _SCALARS)
-
-
 def _is_rich_data(value: Any) -> bool:
     match value:
         case dict():
@@ -335,7 +326,7 @@ _BUILDERS: dict[str, Callable[[list[Any], _Parser], Holds]] = {
     "Undef": _of(lambda value: value is None),
     "Scalar": _of(lambda value: isinstance(value, _SCALARS)),
     "ScalarData": _of(lambda value: isinstance(value, _SCALARS)),
-    "Data": _of(_is_data),
+    "Data": _of(is_data),
     "RichData": _of(_is_rich_data),
     "Numeric": _of(_is_number),
     "Integer": _integer,

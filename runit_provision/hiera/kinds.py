@@ -1,0 +1,37 @@
+"""What kind of thing a value is, in Puppet's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def kind(value: Any) -> str:
+    """Name the type of a value for a message, in Puppet's words and without the value, which may be a secret."""
+    match value:
+        case None:
+            return "undef"
+        case bool():
+            return "a Boolean"
+        case int():
+            return "an Integer"
+        case float():
+            return "a Float"
+        case str():
+            return "a String"
+        case list():
+            return "an Array"
+        case dict():
+            return "a Hash"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def is_data(value: Any) -> bool:
+    """Whether it is what Puppet calls Data: scalars, undef, lists, and hashes whose keys are strings, all the way down."""
+    match value:
+        case dict():
+            return all(isinstance(key, str) and is_data(item) for key, item in value.items())
+        case list():
+            return all(map(is_data, value))
+        case _:
+            return value is None or isinstance(value, str | int | float)
