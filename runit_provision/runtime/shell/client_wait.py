@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _EVENTS = fcntl.DN_MODIFY | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DELETE | fcntl.DN_MULTISHOT
 _NEVER = 1e6
 """Seconds, and the longest that sigtimedwait is asked for at once."""
+_SPARE = 4
+"""Descriptors that listening leaves for looking; services for which none is left to listen are looked at by the clock."""
 _FIRST_CHECK = 0.02
 """Seconds until a ./check that failed is run again; twice as long each time, up to a tick."""
 
@@ -61,9 +63,12 @@ class Waiting:
         """Wait for `services`: index on the command line, name, path. Their lines come in the command line's order, tick by tick."""
         client = self._client
         pthread_sigmask(SIG_BLOCK, (SIGRTMIN, SIGIO))
+        spare = [posix.open(b"/", posix.O_PATH | posix.O_CLOEXEC) for _ in range(_SPARE)]
         for index, name, path in services:
             self._waits[index] = wait = _Wait(index, name, path)
             self._listen(wait)
+        for descriptor in spare:
+            posix.close(descriptor)
         self._look(list(self._waits.values()))
         tick = sv.TICK
         while self._waits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from support.state import PROGRAM, become
 
 Called = Callable[[str], list[Path]]
 ENV = {b"PATH": b"/usr/bin:/bin", b"KEEP": b"1", b"GONE": b"2", b"LANG": b"C", b"\xff": b"\xfe"}
+EXAMPLES = 500 if os.environ.get("HARNESS") == "all" else 60
 CHILD: list[str | bytes | Path] = [PROGRAM, "1000"]
 
 
@@ -158,7 +160,11 @@ OPTION = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=500 if os.environ.get("HARNESS") == "all" else 60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(options=st.lists(OPTION, max_size=6))
 def test_any_combination_changes_the_same(called: Called, cwd: Path, jail: Path, options: list[tuple[str, ...]]) -> None:
     oracle.root("identities, roots and nice levels change")

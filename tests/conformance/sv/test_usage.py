@@ -87,6 +87,18 @@ def test_a_control_that_is_a_file_is_not_written_to(both: Both, tmp_path: Path) 
     supervisor.stop()
 
 
+def test_more_services_than_descriptors_are_waited_for(runtime: Path, tmp_path: Path) -> None:
+    made = [FakeSupervisor(tmp_path / f"s{number}", RUN) for number in range(40)]
+    names = [path.name for path in sorted(tmp_path.iterdir())]
+    script = f"ulimit -n 24; exec {runtime}/sv -w 0 down {' '.join(names)}"
+    said = run("/bin/sh", ["-c", script], env={"SVDIR": str(tmp_path)})
+    lines = said.out.splitlines()
+    assert (said.code, said.err) == (40, b"")
+    assert [line.split(b":")[:3] for line in lines] == [[b"timeout", b" run", b" " + name.encode()] for name in names]
+    for each in made:
+        each.stop()
+
+
 USAGE = [
     [],
     ["-z"],
