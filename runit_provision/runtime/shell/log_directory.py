@@ -19,6 +19,7 @@ from ..core.svlogd_stamp import is_old, old_name
 from ..wire import errors, svlogd_config
 from .log_processor import Processor
 from .log_steps import Pause
+from .log_sync import Sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 class Log:
     """A log directory, open or closed. say: takes what svlogd prints to stderr, without its name; verbose: -v."""
 
-    def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None]) -> None:
+    def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None], sync: Sync | None = None) -> None:
         self.place = place
         self.name = place.name
         self.limit = limit
@@ -66,6 +67,7 @@ class Log:
         self.witness: Witness | None = None
         self.written = 0
         self._guard = 0
+        self._sync = sync or Sync(say)
 
     @property
     def is_open(self) -> bool:
@@ -115,12 +117,26 @@ class Log:
             self._remove_oldest()
             status = None
             self.size = 0
+        if resumed and not self.config.processor:
+            yield from self._finish_unsafe()
         yield from self._open_current()
         self.inform((b"append: " if status else b"new: ") + self.name + b"/current")
         if self.config.processor:
             self.processor.recover()
             yield from self.processor.start_next()
         return True
+
+    def _finish_unsafe(self) -> Steps[None]:
+        """Rotated files that a process that died was making safe; the system did not, so they are whole."""
+        try:
+            names = [name for name in self.names() if name[26] == "u"]
+        except OSError as error:
+            self.warn(b"unable to read directory", error)
+            return
+        for name in sorted(names):
+            flags = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+            descriptor = yield from self.insist(b"open", self.open_file, name, flags)
+            self._make_safe(descriptor, name)
 
     def close(self) -> Steps[None]:
         """Close the log so that the next one who opens it knows that it is whole. A processor goes on."""
@@ -141,6 +157,7 @@ class Log:
 
     def close_now(self) -> None:
         """Let go of every descriptor, and leave the files as they are."""
+        self._sync.wait()
         for descriptor in (self.current, self.lock, self.directory):
             if descriptor >= 0:
                 posix.close(descriptor)
@@ -248,23 +265,28 @@ class Log:
         if self.size == 0:
             return
         yield from self.processor.finish()
-        name = self._fresh_name("u" if self.config.processor else "s")
         yield from self._need_current()
-        yield from self.insist(b"fsync current logfile", posix.fsync, self.current)
-        yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o744)
-        self.release_current()
+        name = self._fresh_name("u" if self.config.processor else "s")
+        unsafe = name[:26] + "u"
         if self.witness is not None:
-            self.witness.renaming(name)
+            self.witness.renaming(unsafe)
         self.inform(b"rename: %s/current %s %d" % (self.name, name.encode(), self.size))
-        yield from self.insist(b"rename current", self.rename_file, "current", name)
+        yield from self.insist(b"rename current", self.rename_file, "current", unsafe)
         self.size = 0
+        full, self.current = self.current, -1
+        self._make_safe(full, unsafe)
         yield from self._open_current()
         if self.witness is not None:
             self.witness.renamed()
-        self._remove_oldest()
+        self._remove_oldest(name)
         if self.config.processor:
             self.processor.backlog.append(name)
             yield from self.processor.start_next()
+
+    def _make_safe(self, descriptor: int, name: str) -> None:
+        """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor."""
+        safe = None if self.config.processor else name[:26] + "s"
+        self._sync.finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
 
     def text_of(self, batch: Batch) -> bytes:
         """Give what of `batch` is to be written, having sent what is to be sent by UDP."""
@@ -306,7 +328,8 @@ class Log:
         """Give the names of the old files, and of nothing else."""
         return [name for name in posix.listdir(self.directory) if is_old(name)]
 
-    def _remove_oldest(self) -> None:
+    def _remove_oldest(self, newest: str | None = None) -> None:
+        """Remove the oldest file if there are too many; `newest` is about to be there under this name."""
         try:
             names = self.names()
         except OSError as error:
@@ -316,6 +339,8 @@ class Log:
         for name in names:
             if name[26] == "t" and name != busy:
                 self._unlink(name, b"unable to unlink processor leftover")
+        if newest is not None and newest not in names:
+            names.append(newest)
         oldest = svlogd_rotation.oldest(names, more_than=self.config.keep) if self.config.keep else None
         if oldest:
             self.inform(b"delete: " + self.name + b"/" + oldest.encode())

@@ -239,15 +239,18 @@ class Logger:
         start, size = slot.progress
         rename = slot.rename
         if rename is not None:
-            try:
-                posix.stat(rename[1], dir_fd=self.log.directory, follow_symlinks=False)
-            except OSError:
-                pass
-            else:
+            if self._exists(rename[1]) or self._exists(rename[1][:26] + "s"):
                 start, size = rename[0], 0
                 slot.progress = (start, size)
             slot.rename = None
         return start + min(max(0, self.log.size - size), len(slot.text) - start)
+
+    def _exists(self, name: str) -> bool:
+        try:
+            posix.stat(name, dir_fd=self.log.directory, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
     def _drop_slot(self, spare: list[Slot] | None) -> None:
         if self._slot is not None:
