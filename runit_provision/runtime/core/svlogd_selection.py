@@ -22,6 +22,10 @@ CUT = b"..."
 """Behind a line, on stderr and by UDP, that was cut to the limit."""
 
 
+DENSE = 8
+"""Lines for each that has a needle, from which on the lines are asked one by one."""
+
+
 class Selection:
     """A log's `config`, made ready for bulk. `selected` is kept from a long line's head to its rest."""
 
@@ -85,13 +89,19 @@ class Selection:
 
 
 class _Sieve:
-    """Which lines the instructions `yes` and `no` leave over, when `initially` all or none are."""
+    """Which lines the instructions `yes` and `no` leave over, when `initially` all or none are.
 
-    __slots__ = ("_all", "_runs", "_whole_line")
+    A line that has no pattern's needle (the text without which the pattern cannot match) is decided by those that are `*` alone. So a
+    batch without any needle is decided at once, and one with few of them only where they are.
+    """
+
+    __slots__ = ("_all", "_needles", "_runs", "_whole_line")
 
     def __init__(self, instructions: Iterable[Instruction], *, yes: int, no: int, initially: bool) -> None:
-        decision = _decision(instructions, yes=yes, no=no, initially=initially)
-        self._all = decision == b""
+        own = [instruction for instruction in instructions if instruction.action in (yes, no)]
+        decision = _decision(own, yes=yes, no=no, initially=initially)
+        self._all = _decision([each for each in own if each.pattern == b"*"], yes=yes, no=no, initially=initially) == b""
+        self._needles = [patterns.needle(each.pattern) for each in own if each.pattern != b"*"]
         self._runs = self._whole_line = None
         if decision:
             import re
@@ -105,14 +115,43 @@ class _Sieve:
         return self._all or self._runs is not None
 
     def lines(self, data: bytes) -> bytes:
-        if self._runs is not None:
-            return b"".join(self._runs.findall(data))
-        return data if self._all else b""
+        """Give the lines of `data` that are left over."""
+        if self._runs is None:
+            return data if self._all else b""
+        if all(self._needles):
+            hits = sum(map(data.count, self._needles))
+            if not hits:
+                return data if self._all else b""
+            if hits * DENSE < data.count(b"\n"):
+                return b"".join(self._sparse(data))
+        return b"".join(self._runs.findall(data))
 
     def has(self, head: bytes) -> bool:
+        """Tell whether a long line with this head is left over."""
         if self._whole_line is not None:
             return self._whole_line.match(head + b"\n") is not None
         return self._all
+
+    def _sparse(self, data: bytes) -> list[bytes]:
+        """Ask only the lines that have a needle."""
+        assert self._whole_line is not None
+        starts = set()
+        for needle in self._needles:
+            at = data.find(needle)
+            while at >= 0:
+                starts.add(data.rfind(b"\n", 0, at) + 1)
+                at = data.find(needle, data.index(b"\n", at))
+        parts = []
+        done = 0
+        for start in sorted(starts):
+            if (self._whole_line.match(data, start) is not None) is self._all:
+                continue
+            end = data.index(b"\n", start) + 1
+            parts.append(data[done:start] if self._all else data[start:end])
+            done = end
+        if self._all:
+            parts.append(data[done:])
+        return parts
 
 
 def _decision(instructions: Iterable[Instruction], *, yes: int, no: int, initially: bool) -> bytes | None:

@@ -54,6 +54,30 @@ def ends_in_plus(pattern: bytes) -> bool:
     return _NOTHING in expression(pattern)
 
 
+def needle(pattern: bytes) -> bytes:
+    """Give the longest text that every line has that matches `pattern`; nothing when there is no such text.
+
+    What follows a plus and its byte is not needed, since the line may end with that byte.
+    """
+    texts = [b""]
+    position = 0
+    while position < len(pattern):
+        byte = pattern[position : position + 1]
+        if byte == b"+":
+            texts[-1] += pattern[position + 1 : position + 2]
+            break
+        if byte == b"*":
+            texts.append(b"")
+            # The byte behind it is looked for as it stands, and is read again as what it means.
+            if pattern[position + 1 : position + 2] in (b"*", b"+"):
+                texts.append(pattern[position + 1 : position + 2])
+                texts.append(b"")
+        else:
+            texts[-1] += byte
+        position += 1
+    return max(texts, key=len)
+
+
 def expression(pattern: bytes) -> bytes:
     r"""Give the same question as a regular expression (for `re`), to be asked at the first byte of a line that ends in \n.
 

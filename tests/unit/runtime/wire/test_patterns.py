@@ -53,3 +53,15 @@ def test_the_expression_asks_what_match_asks(pattern: bytes, line: bytes) -> Non
     found = re.match(patterns.expression(pattern), line + b"\nab*+\n")
     assert bool(found) is patterns.match(pattern, line)
     assert found is None or b"\n" not in found[0]
+
+
+@given(pattern=bytes_of_patterns, line=bytes_of_patterns)
+def test_what_matches_has_the_needle(pattern: bytes, line: bytes) -> None:
+    if patterns.match(pattern, line):
+        assert patterns.needle(pattern) in line
+
+
+def test_the_needle_is_the_longest_text_that_must_be_there() -> None:
+    assert patterns.needle(b"*: *: pid *") == b": pid "
+    assert patterns.needle(b"a+bcdef") == b"ab"
+    assert patterns.needle(b"*") == b""
