@@ -35,6 +35,9 @@
 # @param requires_timeout
 #   Seconds that it waits for them; then its start fails, and is tried again.
 #
+# @param instances
+#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`.
+#
 # @param user
 #   The account that it runs as; default: the tree's owner.
 #
@@ -104,6 +107,9 @@
 # @param control
 #   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.
 #
+# @param delegate
+#   Who else may control it, and its log.
+#
 # @param log
 #   Its log; `false` for none.
 #
@@ -155,6 +161,7 @@ define runit::service (
   Optional[Runit::Tree]                                         $services         = undef,
   Optional[Runit::Lines]                                        $requires         = undef,
   Optional[Runit::Span]                                         $requires_timeout = undef,
+  Optional[Array[Runit::Name]]                                  $instances        = undef,
   Optional[Runit::Line]                                         $user             = undef,
   Optional[Runit::Line]                                         $group            = undef,
   Optional[Runit::Lines]                                        $groups           = undef,
@@ -178,6 +185,7 @@ define runit::service (
   Optional[Runit::Span]                                         $clear_interval   = undef,
   Optional[Runit::Check]                                        $check            = undef,
   Optional[Runit::Control]                                      $control          = undef,
+  Optional[Runit::Delegate]                                     $delegate         = undef,
   Optional[Runit::Log]                                          $log              = undef,
   Optional[Runit::Size]                                         $log_size         = undef,
   Optional[Integer[0]]                                          $log_max_files    = undef,
@@ -206,6 +214,7 @@ define runit::service (
       'services'         => $services,
       'requires'         => $requires,
       'requires_timeout' => $requires_timeout,
+      'instances'        => $instances,
       'user'             => $user,
       'group'            => $group,
       'groups'           => $groups,
@@ -229,6 +238,7 @@ define runit::service (
       'clear_interval'   => $clear_interval,
       'check'            => $check,
       'control'          => $control,
+      'delegate'         => $delegate,
       'log'              => $log,
       'log_size'         => $log_size,
       'log_max_files'    => $log_max_files,

@@ -5,5 +5,6 @@ type Runit::Restart = Variant[
     Optional['at_most'] => Integer[0],
     Optional['within'] => Runit::Span,
     Optional['forget'] => Runit::Span,
+    Optional['back_off'] => Runit::Span,
   }],
 ]

@@ -35,6 +35,9 @@
 # @param requires_timeout
 #   Seconds that it waits for them; then its start fails, and is tried again.
 #
+# @param instances
+#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`.
+#
 # @param group
 #   Its group; default: the account's primary one.
 #
@@ -101,6 +104,9 @@
 # @param control
 #   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.
 #
+# @param delegate
+#   Who else may control it, and its log.
+#
 # @param log
 #   Its log; `false` for none.
 #
@@ -154,6 +160,7 @@ define runit::user::service (
   Optional[Runit::Tree]                                         $services         = undef,
   Optional[Runit::Lines]                                        $requires         = undef,
   Optional[Runit::Span]                                         $requires_timeout = undef,
+  Optional[Array[Runit::Name]]                                  $instances        = undef,
   Optional[Runit::Line]                                         $group            = undef,
   Optional[Runit::Lines]                                        $groups           = undef,
   Optional[Runit::Env]                                          $env              = undef,
@@ -176,6 +183,7 @@ define runit::user::service (
   Optional[Runit::Span]                                         $clear_interval   = undef,
   Optional[Runit::Check]                                        $check            = undef,
   Optional[Runit::Control]                                      $control          = undef,
+  Optional[Runit::Delegate]                                     $delegate         = undef,
   Optional[Runit::Log]                                          $log              = undef,
   Optional[Runit::Size]                                         $log_size         = undef,
   Optional[Integer[0]]                                          $log_max_files    = undef,
@@ -204,6 +212,7 @@ define runit::user::service (
       'services'         => $services,
       'requires'         => $requires,
       'requires_timeout' => $requires_timeout,
+      'instances'        => $instances,
       'group'            => $group,
       'groups'           => $groups,
       'env'              => $env,
@@ -226,6 +235,7 @@ define runit::user::service (
       'clear_interval'   => $clear_interval,
       'check'            => $check,
       'control'          => $control,
+      'delegate'         => $delegate,
       'log'              => $log,
       'log_size'         => $log_size,
       'log_max_files'    => $log_max_files,

@@ -52,8 +52,12 @@ def test_every_key_of_the_data_is_a_parameter(manifest: str, definition: str, wi
 
 @pytest.mark.parametrize(
     ("alias", "definition"),
-    [("data.pp", "HostSpec"), ("data/user.pp", "UserSpec"), ("data/service.pp", "ServiceSpec"), ("log.pp", "LogSpec"),
-     ("limits.pp", "LimitsSpec"), ("mail.pp", "MailSpec"), ("remote.pp", "RemoteSpec")],
+    [
+        ("data.pp", "HostSpec"), ("data/user.pp", "UserSpec"), ("data/service.pp", "ServiceSpec"), ("check.pp", "CheckSpec"),
+        ("delegate.pp", "DelegateSpec"), ("file.pp", "FileSpec"), ("finish.pp", "FinishSpec"), ("limits.pp", "LimitsSpec"),
+        ("lock.pp", "LockSpec"), ("log.pp", "LogSpec"), ("mail.pp", "MailSpec"), ("probe.pp", "ProbeSpec"),
+        ("remote.pp", "RemoteSpec"), ("restart.pp", "RestartSpec"),
+    ],
 )  # fmt: skip
 def test_every_key_of_the_data_is_in_its_type_alias(alias: str, definition: str) -> None:
     text = (MODULE / "types" / alias).read_text()
