@@ -32,10 +32,17 @@ def service(host: Sandbox, directory: str, run: str, *, log: str = "", down: boo
     host.write(f"{directory}/run", run, mode=0o755)
 
 
+@pytest.fixture(scope="module", params=["C", "shipped"])
+def supervisor(request: pytest.FixtureRequest) -> str:
+    """Whose runit supervises: the folder of its tools."""
+    if request.param == "C":
+        return str(Path(oracle.program("runsvdir", package="runit")).parent)
+    return str(request.getfixturevalue("runtime"))
+
+
 @pytest.fixture(scope="module")
-def host_tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A host where C runit runs `sshd` and, as themselves, the trees of apprun1 and apprun2."""
-    runsvdir = oracle.program("runsvdir", package="runit")
+def host_tree(supervisor: str, runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A host where runit runs `sshd` and, as themselves, the trees of apprun1 and apprun2."""
     work = tmp_path_factory.mktemp("host")
     work.chmod(0o755)
     work.parent.chmod(0o755)
@@ -50,10 +57,13 @@ def host_tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         service(host, "/home/apprun1/service/broken", FAILS, log=LOGS)
         service(host, "/home/apprun1/service/spare", SLEEPS, down=True)
         service(host, "/home/apprun2/service/mine", SLEEPS)
+        service(host, "/home/apprun2/service/pooled", SLEEPS)
+        host.run("mkdir", "-p", "/home/apprun2/service/pooled/log")
+        host.run("ln", "-s", str(runtime / "rsvlog"), "/home/apprun2/service/pooled/log/run")
         host.run("chown", "-R", "apprun1:apprun1", "/home/apprun1/service")
         host.run("chown", "-R", "apprun2:apprun2", "/home/apprun2/service")
         lay_sshd(host)
-        host.start(runsvdir, "-P", "/etc/service")
+        host.start("env", f"PATH={supervisor}:/usr/sbin:/usr/bin:/sbin:/bin", f"{supervisor}/runsvdir", "-P", "/etc/service")
         yield host
 
 

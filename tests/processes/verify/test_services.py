@@ -50,6 +50,14 @@ def test_a_service_that_fails_again_and_again_never_counts_as_up(by_ssh: Service
     assert "last log line: out of memory" in repr(broken)
 
 
+def test_a_log_that_the_shipped_rsvlog_writes_where_it_likes(by_ssh: Services) -> None:
+    pooled = by_ssh("apprun2/pooled")
+    assert pooled.comes_up(within=30)
+    assert pooled.is_logging
+    waiting.until(lambda: pooled.log, what="a line")
+    assert pooled.log[-1].endswith(" started")
+
+
 def test_a_service_with_a_down_file(by_ssh: Services) -> None:
     spare = by_ssh("apprun1/spare")
     waiting.until(lambda: spare.is_supervised, what="runsv to supervise it")
