@@ -148,7 +148,7 @@ def _publish(part: Part, actions: list[Action]) -> None:
 
 
 def _started(part: Part, pid: int, actions: list[Action]) -> None:
-    if part.spawning:
+    if part.spawning or part.pid not in {0, pid}:
         part.spawning = False
         part.pid = pid
         actions.append(Publish(part.number))

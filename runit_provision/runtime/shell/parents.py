@@ -31,11 +31,14 @@ if TYPE_CHECKING:
         def signal(self, slot: int, key: int, number: int) -> None:
             """Ask for a signal to a process."""
 
+        def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+            """Ask for a pool of loggers; fds: its listening socket and its journal."""
+
         def leave(self) -> None:
             """Say that every service is gone."""
 
-        def children(self) -> set[tuple[int, int]]:
-            """Give (slot, key) of what is this parent's child, and not an orphan of one before."""
+        def children(self) -> dict[tuple[int, int], int]:
+            """Give (slot, key) and pid of what is this parent's child, and not an orphan of one before."""
 
 
 _AGAIN_SECONDS = 0.05
@@ -64,11 +67,14 @@ class Own:
     def signal(self, slot: int, key: int, number: int) -> None:
         self._children.signal(slot, key, number)
 
-    def leave(self) -> None:
-        pass
+    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+        raise NotImplementedError("one process keeps no pool")
 
-    def children(self) -> set[tuple[int, int]]:
-        return {(child.slot, child.key) for child in self._children.all()}
+    def leave(self) -> None:
+        """Nobody else is to be told."""
+
+    def children(self) -> dict[tuple[int, int], int]:
+        return {(child.slot, child.key): child.process.pid for child in self._children.all()}
 
     def reap(self) -> None:
         """Tell of every child that ended; call it on SIGCHLD."""
@@ -85,7 +91,7 @@ class Kept:
     def __init__(
         self,
         sock: _socket.socket,
-        children: set[tuple[int, int]],
+        children: dict[tuple[int, int], int],
         loop: Loop,
         *,
         received: Callable[[wire.Record], None],
@@ -101,10 +107,13 @@ class Kept:
     def signal(self, slot: int, key: int, number: int) -> None:
         self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
 
+    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
+
     def leave(self) -> None:
         self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
 
-    def children(self) -> set[tuple[int, int]]:
+    def children(self) -> dict[tuple[int, int], int]:
         return self._children
 
     def _record(self, data: bytes, fds: list[int]) -> None:
@@ -112,9 +121,9 @@ class Kept:
             os.close(fd)
         record = wire.unpack(data)
         if record.op == wire.STARTED:
-            self._children.add((record.slot, record.key))
+            self._children[record.slot, record.key] = record.value
         elif record.op == wire.ENDED:
-            self._children.discard((record.slot, record.key))
+            self._children.pop((record.slot, record.key), None)
         self._received(record)
 
 
@@ -135,9 +144,9 @@ def fork_keeper(state: State, stand_in: StandIn, path: str) -> _socket.socket:
     return ours
 
 
-def greet(sock: _socket.socket, busy: Callable[[int], None]) -> set[tuple[int, int]] | None:
+def greet(sock: _socket.socket, busy: Callable[[int], None]) -> dict[tuple[int, int], int] | None:
     """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead."""
-    children = set()
+    children = {}
     while True:
         try:
             data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 256)
@@ -149,14 +158,14 @@ def greet(sock: _socket.socket, busy: Callable[[int], None]) -> set[tuple[int, i
             return None
         record = wire.unpack(data)
         if record.op == wire.CHILD:
-            children.add((record.slot, record.key))
+            children[record.slot, record.key] = record.value
         elif record.op == wire.BUSY:
             busy(record.value)
         elif record.op == wire.WELCOME:
             return children
 
 
-def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, set[tuple[int, int]]] | None:
+def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int]] | None:
     """Give the connection to the keeper that the tree has, once it is ours; None when there is none, and the lock is ours instead."""
     while not state.try_lock():
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)

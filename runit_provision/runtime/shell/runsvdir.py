@@ -94,12 +94,12 @@ class _Supervisor:
         self.report = report
         self.status: int | None = None
         self.ending = False
-        self.tree = Tree(state, self.loop, report, new_session=call.new_session)
+        self.tree = Tree(state, self.loop, report, new_session=call.new_session, pools=True)
         self.tree.gone = self.gone
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
         self.loop.on_signal(_signal.SIGHUP, self.end)
 
-    def connect(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
+    def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Work through the keeper at the other end of `sock`."""
         self.tree.parent = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost)
 
@@ -135,7 +135,7 @@ class _Supervisor:
         self.loop.after(KILL_SECONDS, self._finish)
 
     def _finish(self) -> None:
-        self.tree.parent.leave()
+        self.tree.leave()
         self.status = EXIT_HUP
 
     def _received(self, record: wire.Record) -> None:
@@ -147,7 +147,7 @@ class _Supervisor:
     def _keeper_lost(self) -> None:
         self.report("warning: the keeper is gone, starting another; its services go on")
         sock = parents.fork_keeper(self.state, self._stand_in, self.call.path)
-        self.connect(sock, set())
+        self.connect(sock, {})
         self.tree.orphans.reap()
         self.tree.parent_lost()
 
@@ -167,7 +167,7 @@ class Runsvdir(_Supervisor):
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
 
-    def begin(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
+    def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over what lives, then look what else there is."""
         self.connect(sock, children)
         self.tree.taken = self._taken
@@ -202,7 +202,7 @@ class Runsvdir(_Supervisor):
 
     def _leave(self) -> None:
         if not len(self.tree):
-            self.tree.parent.leave()
+            self.tree.leave()
         self.status = 0
 
     def _look_soon(self) -> None:
@@ -267,7 +267,7 @@ class StandIn(_Supervisor):
         super().__init__(call, state, stand_in, report=report)
         self.loop.on_signal(_signal.SIGTERM, _nothing)
 
-    def begin(self, sock: _socket.socket, children: set[tuple[int, int]]) -> None:
+    def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Go on where the one before was killed."""
         self.connect(sock, children)
         self.tree.recover()
@@ -295,7 +295,7 @@ def supervise(call: Call, state: State) -> int:
     found = parents.find_keeper(state, busy)
     if found is None:
         state.prepare()
-        found = (parents.fork_keeper(state, stand_in, call.path), set())
+        found = (parents.fork_keeper(state, stand_in, call.path), {})
     supervisor = Runsvdir(call, state, stand_in, report=report)
     if reader >= 0:
         call.follow(reader, supervisor.loop)

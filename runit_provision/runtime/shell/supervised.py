@@ -16,6 +16,7 @@ from .loop import EPOLLIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .loggers import Pool
     from .tree import Tree
 
 _RETRY_SECONDS = 5.0
@@ -35,7 +36,8 @@ class Supervised:
         "identity",
         "leaving",
         "log_files",
-        "pooled",
+        "must_prepare",
+        "pool",
         "service",
         "slot",
         "tree",
@@ -48,7 +50,8 @@ class Supervised:
         self.identity = identity
         self.slot = 0
         self.leaving = False
-        self.pooled: int | None = None
+        self.pool: Pool | None = None
+        self.must_prepare = False
         self._dirty: set[int] = set()
         self._masked = False
         self._saved = b""
@@ -84,7 +87,7 @@ class Supervised:
             self.service.log = Part(LOG, now=time.time_ns(), want=self._first_want("log/down"))
         elif self.log_files is None:
             self.service.log = None
-        if self.service.closing and self.log_files is not None:
+        if self.service.closing and self.log_files is not None and self.pool is None:
             self.log_files.close_pipe()
         self._open()
         self.tell(Begin())
@@ -113,6 +116,16 @@ class Supervised:
         elif pid == self.service.part(key).pid:
             self.tell(self._ended_event(key, status))
 
+    def log_started(self, pid: int) -> None:
+        """A pool keeps the log."""
+        if self.directory >= 0:
+            self.tell(Started(LOG, pid))
+
+    def log_ended(self, status: int) -> None:
+        """The log's logger ended in its pool, or with it."""
+        if self.directory >= 0:
+            self.tell(Ended(LOG, status))
+
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
         self.warn(f"unable to fork, sleeping: {reason.decode()}")
@@ -127,7 +140,7 @@ class Supervised:
             if self.service.script and (found.life != records.LIVE or found.started == self._started[key]):
                 self.ended(key, found.pid, found.status if found.started != self._started[key] else 1)
             return
-        if key == LOG and self.service.log is None:
+        if key == LOG and (self.service.log is None or self.pool is not None):
             return
         part = self.service.part(key)
         if part.spawning:

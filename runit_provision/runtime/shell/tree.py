@@ -12,6 +12,7 @@ from ..core import recovery
 from ..wire import errors, records
 from ..wire import keeper as wire
 from .files import RefusedError
+from .loggers import Loggers
 from .loop import Loop
 from .orphans import Orphans
 from .supervised import Supervised
@@ -38,7 +39,9 @@ class Tree:
     gone: called with each that has exited, after it let go of its directory; taken: with each that could be taken up only later.
     """
 
-    def __init__(self, state: State, loop: Loop, report: Callable[[str], None], *, new_session: bool = False) -> None:
+    def __init__(
+        self, state: State, loop: Loop, report: Callable[[str], None], *, new_session: bool = False, pools: bool = False
+    ) -> None:
         self.loop = loop
         self.table = state.table
         self.report = report
@@ -46,6 +49,7 @@ class Tree:
         self._state = state
         self._flags = wire.NEW_SESSION if new_session else 0
         self._parent: Parent | None = None
+        self._loggers = Loggers(self, state) if pools else None
         self.taken: Callable[[Supervised], None] = lambda _service: None
         self._held: dict[int, tuple[tuple[int, int], str, str]] = {}
         self._slots: dict[int, Supervised] = {}
@@ -79,6 +83,14 @@ class Tree:
 
     def spawn(self, service: Supervised, key: int, role: int, arguments: tuple[str, ...]) -> None:
         """Ask for a process of `service`."""
+        pool = self._loggers.pool_for(service) if key == records.LOG and self._loggers is not None else None
+        if key == records.LOG:
+            service.pool = pool
+        if pool is not None and not service.must_prepare:
+            pool.add(service)
+            return
+        if pool is not None:
+            arguments = ("-p",)
         fds: tuple[int, ...] = (service.directory,)
         if service.log_files is not None and service.log_files.pipe >= 0:
             fds += (service.log_files.pipe,)
@@ -89,12 +101,17 @@ class Tree:
 
     def signal(self, service: Supervised, key: int, number: int) -> None:
         """Send a signal to a process of `service`."""
-        if not self.orphans.signal(service.slot, key, number):
+        if key == records.LOG and service.pool is not None:
+            service.pool.signal(service, number)
+        elif not self.orphans.signal(service.slot, key, number):
             self.parent.signal(service.slot, key, number)
 
     def close_log(self, service: Supervised) -> None:
         """Let the log of `service` read to its end."""
-        if service.log_files is not None:
+        if service.pool is not None:
+            # Its FIFO stays open until it has ended: should the pool die meanwhile, another goes on.
+            service.pool.close(service)
+        elif service.log_files is not None:
             service.log_files.close_pipe()
 
     def unpublished(self, service: Supervised) -> None:
@@ -124,8 +141,16 @@ class Tree:
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""
+        if record.key == records.POOL:
+            self._received_of_pool(record)
+            return
         service = self._slots.get(record.slot)
-        if service is None or record.key > records.SCRIPT:
+        if service is None:
+            return
+        if record.key == records.LOG and service.pool is not None:
+            # `rsvlog -p` made the log's directory, which the pool's uid could not.
+            if record.op == wire.ENDED:
+                service.pool.add(service)
             return
         if record.op == wire.STARTED:
             service.started(record.key, record.value, record.when)
@@ -134,8 +159,17 @@ class Tree:
         elif record.op == wire.FAILED:
             service.failed(record.key, errors.text(record.value))
 
+    def _received_of_pool(self, record: wire.Record) -> None:
+        if self._loggers is not None and record.op == wire.STARTED:
+            self._loggers.started(record.slot, record.value)
+        elif self._loggers is not None and record.op == wire.FAILED:
+            self._loggers.failed(record.slot)
+
     def recover(self) -> None:
         """Take up every service that the table knows: adopt what lives, act on what ended meanwhile."""
+        if self._loggers is not None:
+            children = self.parent.children()
+            self._loggers.rejoin({slot: pid for (slot, key), pid in children.items() if key == records.POOL})
         for slot, content in self._state.slots():
             self._last = max(self._last, slot)
             self._take_up(slot, content)
@@ -146,6 +180,8 @@ class Tree:
 
     def parent_lost(self) -> None:
         """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
+        if self._loggers is not None:
+            self._loggers.keeper_lost()
         for service in self.services():
             if service.directory < 0:
                 continue
@@ -155,6 +191,12 @@ class Tree:
                     service.reconcile(key, self._found(service.slot, key, content))
             except Exception as error:
                 self.report(f"runsv {os.fsdecode(service.identity.name)}: internal error: {error}")
+
+    def leave(self) -> None:
+        """Every service is gone: so may pools and keeper."""
+        if self._loggers is not None:
+            self._loggers.leave()
+        self.parent.leave()
 
     def kill_all(self) -> None:
         """Send KILL to every process that is known."""
@@ -221,11 +263,24 @@ class Tree:
             os.pwrite(self.table, b"\0", records.offset(slot))
             return
         service = self._reopen(identity, content)
-        found = [self._found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT)]
         self._slots[slot] = service
-        main, log, script = found
+        service.slot = slot
+        main, log, script = (self._found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
+        if intent.log is not None and intent.log.pid and log.life != records.LIVE:
+            log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
         service.resume(slot, recovery.recover(intent, (main, log, script)), started, scripting=script.started)
+        if service.pool is not None:
+            service.pool.keep(service)
+
+    def _kept_log(self, service: Supervised, intent: records.PartIntent, log: records.Process) -> records.Process:
+        """Give the log's process if a pool keeps it, or will: for the service it never ended."""
+        if self._loggers is None or service.log_files is None:
+            return log
+        service.pool = self._loggers.pool_for(service)
+        if service.pool is None:
+            return log
+        return records.Process(pid=service.pool.pid or intent.pid, role=wire.LOG_RUN, life=records.LIVE, started=intent.started)
 
     def _found(self, slot: int, key: int, content: bytes) -> records.Process:
         """Give the process as it is now: its parent's child, an orphan that is watched from now on, or ended."""

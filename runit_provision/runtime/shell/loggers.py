@@ -1,0 +1,292 @@
+"""Logs whose `log/run` is the shipped rsvlog: kept by pools, one process for each uid that logs are written as.
+
+A pool is the keeper's child and outlives the supervisor, who talks to it over a socket (wire/pool.py). To a service it looks as if its
+logger were a process whose pid is the pool's. Where no pool can be had, the logger is executed as any other.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from ..wire import pool as wire
+from . import keeper
+from .channel import Channel, received_fds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .state import State
+    from .supervised import Supervised
+    from .tree import Tree
+
+_PROGRAMS = ("rsvlog", "nsvlog")
+_AGAIN_SECONDS = 0.05
+_BREATH_SECONDS = 1.0
+_GREETING_SECONDS = 2.0
+_FAILED = 111 << 8
+
+
+class Pool:
+    """The pool of `uid`: its pid, 0 until it is there, and which services' logs it keeps or is asked to keep."""
+
+    def __init__(self, loggers: Loggers, uid: int, gid: int) -> None:
+        self.uid = uid
+        self.gid = gid
+        self.pid = 0
+        self.has: dict[int, int] = {}
+        self.wanted: dict[int, Supervised] = {}
+        self._loggers = loggers
+        self._channel: Channel | None = None
+        self._starting = False
+
+    def add(self, service: Supervised) -> None:
+        """Keep the log of `service`; the answer is that it started, or that it ended."""
+        self.wanted[service.slot] = service
+        if self._channel is not None:
+            self._send_add(service)
+        elif not self._starting:
+            self.start()
+
+    def keep(self, service: Supervised) -> None:
+        """Go on with a log that was kept when the supervisor before died."""
+        closing = service.service.closing
+        if service.slot in self.has and closing == bool(self.has[service.slot] & wire.CLOSING):
+            self.wanted[service.slot] = service
+        else:
+            self.add(service)
+
+    def signal(self, service: Supervised, number: int) -> None:
+        """Treat the log of `service` as a svlogd that gets the signal `number`."""
+        self.send(wire.Record(wire.SIGNAL, slot=service.slot, value=number))
+
+    def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
+        """Tell the pool something; nothing when it is not there."""
+        if self._channel is not None:
+            self._channel.send(wire.pack(record), fds)
+
+    def close(self, service: Supervised) -> None:
+        """Let the log of `service` read to the end of its FIFO."""
+        files = service.log_files
+        if files is not None and files.pipe >= 0:
+            end = files.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
+            self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
+            os.close(end)
+
+    def start(self) -> None:
+        """Ask the keeper for the process."""
+        self._starting = True
+        state = self._loggers.state
+        listener = keeper.listen(state, f"pool-{self.uid}")
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        journal = os.open(f"pool-{self.uid}.journal", flags, 0o600, dir_fd=state.directory)
+        self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
+        os.close(journal)
+        listener.close()
+
+    def start_again(self) -> None:
+        """Ask another keeper for what was asked of one that died."""
+        if self._starting:
+            self.start()
+
+    def started(self, pid: int) -> None:
+        """The keeper made it, or has it still."""
+        self.pid = pid
+        self._starting = False
+        sock = self._connect()
+        if sock is None:
+            # The one before is dying and not reaped yet, or it died at once.
+            self._starting = True
+            self._loggers.tree.loop.after(_AGAIN_SECONDS, self.start)
+            return
+        self._converse(sock)
+        for service in list(self.wanted.values()):
+            self._send_add(service)
+
+    def rejoin(self) -> bool:
+        """Connect to a pool that outlived a supervisor, and learn what it has; False when that cannot be."""
+        sock = self._connect()
+        if sock is None:
+            return False
+        # It answers at once or it is stopped; then its logs are asked for again once it talks.
+        sock.settimeout(_GREETING_SECONDS)
+        try:
+            while True:
+                data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64)
+                for fd in received_fds(ancillary):
+                    os.close(fd)
+                if not data:
+                    sock.close()
+                    return False
+                record = wire.unpack(data)
+                if record.op == wire.END:
+                    break
+                if record.op == wire.HAVE:
+                    self.has[record.slot] = record.value
+                else:
+                    self._loggers.tree.loop.soon(lambda record=record: self._received(record))  # type: ignore[misc]
+        except TimeoutError:
+            pass
+        self._converse(sock)
+        return True
+
+    def _converse(self, sock: _socket.socket) -> None:
+        self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
+
+    def _connect(self) -> _socket.socket | None:
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        try:
+            sock.connect(keeper.address(self._loggers.state, f"pool-{self.uid}"))
+        except OSError:
+            sock.close()
+            return None
+        return sock
+
+    def _send_add(self, service: Supervised) -> None:
+        files = service.log_files
+        if files is None or files.pipe < 0 or service.directory < 0:
+            return
+        pipe = files.open_pipe(os.O_RDWR | os.O_NONBLOCK)
+        log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.directory)
+        self.send(wire.Record(wire.ADD, slot=service.slot, name=service.identity.name), (pipe, log))
+        os.close(pipe)
+        os.close(log)
+        if service.service.closing:
+            self.close(service)
+
+    def _on_record(self, data: bytes, fds: list[int]) -> None:
+        for fd in fds:
+            os.close(fd)
+        self._received(wire.unpack(data))
+
+    def _received(self, record: wire.Record) -> None:
+        service = self.wanted.get(record.slot)
+        match record.op:
+            case wire.ADDED:
+                if service is not None:
+                    service.log_started(self.pid)
+            case wire.FAILED | wire.ENDED:
+                if record.op == wire.ENDED:
+                    self.send(wire.Record(wire.ACK, slot=record.slot))
+                self.wanted.pop(record.slot, None)
+                self.has.pop(record.slot, None)
+                if service is not None:
+                    if record.op == wire.FAILED:
+                        service.warn(f"log: {os.fsdecode(record.name)}")
+                    service.log_ended(record.value if record.op == wire.ENDED else _FAILED)
+            case wire.SAYS:
+                self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
+            case _:
+                pass
+
+    def _gone(self) -> None:
+        """The pool died: its logs wait in their FIFOs, which we hold too."""
+        self._channel = None
+        self.pid = 0
+        closing = False
+        for service in list(self.wanted.values()):
+            if service.service.closing:
+                closing = True
+            else:
+                del self.wanted[service.slot]
+                service.log_ended(9)
+        # Those that are reading to their end do not know of it: another pool goes on.
+        if closing and not self._starting:
+            self._starting = True
+            self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
+
+
+class Loggers:
+    """The pools of a tree."""
+
+    def __init__(self, tree: Tree, state: State) -> None:
+        self.tree = tree
+        self.state = state
+        self._pools: dict[int, Pool] = {}
+
+    def pool_for(self, service: Supervised) -> Pool | None:
+        """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
+        if self.state.directory < 0 or not _is_shipped(service.directory):
+            return None
+        try:
+            uid, gid, service.must_prepare = _account(service.directory)
+        except (OSError, ValueError, KeyError):
+            # rsvlog itself says what is wrong.
+            return None
+        if uid not in self._pools:
+            self._pools[uid] = Pool(self, uid, gid)
+        return self._pools[uid]
+
+    def started(self, uid: int, pid: int) -> None:
+        """The keeper made a pool."""
+        if uid in self._pools:
+            self._pools[uid].started(pid)
+
+    def rejoin(self, pools: dict[int, int]) -> None:
+        """Connect to the pools, pids by uid, that outlived the supervisor before."""
+        for uid, pid in pools.items():
+            pool = Pool(self, uid, _gid(uid))
+            pool.pid = pid
+            if pool.rejoin():
+                self._pools[uid] = pool
+
+    def failed(self, uid: int) -> None:
+        """The keeper could not make a pool: later."""
+        if uid in self._pools:
+            self.tree.loop.after(_BREATH_SECONDS, self._pools[uid].start)
+
+    def keeper_lost(self) -> None:
+        """What was asked of the keeper before may not have happened."""
+        for pool in self._pools.values():
+            pool.start_again()
+
+    def leave(self) -> None:
+        """Every service is gone: so may the pools."""
+        for pool in self._pools.values():
+            pool.send(wire.Record(wire.QUIT))
+
+
+def _is_shipped(directory: int) -> bool:
+    """Whether log/run is a link to the rsvlog of this very installation, PREFIX/lib/runit-provision/VERSION being where we are."""
+    try:
+        target = os.readlink("log/run", dir_fd=directory)
+    except OSError:
+        return False
+    if os.path.basename(target) not in _PROGRAMS:
+        return False
+    library = __file__
+    for _ in range(6):
+        library = os.path.dirname(library)
+    tool = os.path.join(os.path.dirname(library), "bin", os.path.basename(target))
+    try:
+        return os.path.samestat(os.stat("log/run", dir_fd=directory), os.stat(tool))
+    except OSError:
+        return False
+
+
+def _account(directory: int) -> tuple[int, int, bool]:
+    """Give uid and gid that the log of the service directory is written as, and whether only we can make its directory."""
+    from ..core import svlogd_options
+    from . import log_settings
+
+    log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        settings = log_settings.read(log, os.environb)
+    except svlogd_options.UsageError as error:
+        raise ValueError(error) from None
+    finally:
+        os.close(log)
+    if not settings.user or os.geteuid() != 0:
+        return os.geteuid(), os.getegid(), False
+    import pwd
+
+    account = pwd.getpwnam(os.fsdecode(settings.user))
+    return account.pw_uid, account.pw_gid, not os.path.isdir(settings.directory)
+
+
+def _gid(uid: int) -> int:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return uid
