@@ -81,7 +81,7 @@ class Tree:
 
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
-        return [pid for pid in self.processes() if _read(pid, "comm").startswith(b"runsvdir")]
+        return [pid for pid in self.processes() if _read(pid, "comm").strip() in {b"runsvdir", b"runsvdir-keeper"}]
 
     def end(self) -> None:
         """End all of it. Children are killed after their parents, until there is none left."""

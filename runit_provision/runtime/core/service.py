@@ -117,7 +117,7 @@ def _waits(event: Event) -> bool:
 def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> None:
     match event:
         case Begin():
-            _begin(service, actions)
+            _begin(service, now, actions)
         case Letter():
             _letter(service, service.part(event.part), event.letter, now, actions)
         case Started():
@@ -133,12 +133,12 @@ def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> 
     _settle(service, now, actions)
 
 
-def _begin(service: Service, actions: list[Action]) -> None:
+def _begin(service: Service, now: int, actions: list[Action]) -> None:
     for part in (service.main, service.log):
         if part is None:
             continue
         if part.damped:
-            actions.append(Arm(part.number, SECOND))
+            actions.append(Arm(part.number, min(SECOND, max(0, part.since + SECOND - now))))
 
 
 def _publish(part: Part, actions: list[Action]) -> None:

@@ -67,6 +67,12 @@ class Supervise:
             os.close(self.pipe)
             self.pipe = -1
 
+    def stop_writing(self) -> None:
+        """Keep what the log's FIFO holds, but be no writer: its reader reaches the end."""
+        reader = self.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
+        os.close(self.pipe)
+        self.pipe = reader
+
     def open_pipe(self, flags: int) -> int:
         """Give another open file description of the log's FIFO."""
         return os.open(f"/proc/self/fd/{self.pipe}", flags | os.O_CLOEXEC)

@@ -14,7 +14,7 @@ import time
 
 from ..wire import keeper as wire
 from ..wire import records
-from . import process
+from . import holder, process
 from .channel import Channel
 from .children import Children
 from .loop import Loop
@@ -60,6 +60,7 @@ class _Keeper:
         self._stood_in = 0.0
         self._left = False
         self._reaps = False
+        self._holder: Channel | None = None
         self._listener: _socket.socket | None = None
         self.done = False
 
@@ -108,6 +109,8 @@ class _Keeper:
                 self._children.signal(record.slot, record.key, record.value)
             case wire.POOL:
                 self._pool(peer, record, fds)
+            case wire.HOLD | wire.RELEASE:
+                self._hold(record, fds)
             case wire.LEAVE:
                 self._left = True
                 self._end_if_empty()
@@ -138,6 +141,17 @@ class _Keeper:
             peer.send(wire.Record(wire.FAILED, slot=uid, key=records.POOL, value=error.errno or 0))
             return
         peer.send(wire.Record(wire.STARTED, slot=uid, key=records.POOL, value=child.process.pid))
+
+    def _hold(self, record: wire.Record, fds: list[int]) -> None:
+        if self._holder is None:
+            sock = holder.fork_holder(close_all_but)
+            self._holder = Channel(sock, self.loop, size=wire.SIZE, received=_ignore, closed=self._holder_gone)
+        self._holder.send(wire.pack(record), tuple(fds))
+
+    def _holder_gone(self) -> None:
+        self._holder = None
+        if self._supervisor is not None:
+            self._supervisor.send(wire.Record(wire.NOTHING_HELD))
 
     def _reap(self) -> None:
         for child in self._children.reap():
@@ -285,6 +299,10 @@ def _drop(uid: int, gid: int) -> None:
         os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
+
+
+def _ignore(_data: bytes, _fds: list[int]) -> None:
+    """A holder says nothing."""
 
 
 def _report(text: str) -> None:

@@ -71,6 +71,7 @@ class Pool:
             end = files.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
             self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
             os.close(end)
+            files.stop_writing()
 
     def start(self) -> None:
         """Ask the keeper for the process."""
@@ -126,6 +127,9 @@ class Pool:
                     self._loggers.tree.loop.soon(lambda record=record: self._received(record))  # type: ignore[misc]
         except TimeoutError:
             pass
+        except ConnectionError:
+            sock.close()
+            return False
         self._converse(sock)
         return True
 

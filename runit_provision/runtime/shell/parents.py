@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
             """Ask for a pool of loggers; fds: its listening socket and its journal."""
 
+        def hold(self, slot: int, fds: tuple[int, ...]) -> None:
+            """Let the FIFO of `slot` be held open, or, without one, no more."""
+
         def leave(self) -> None:
             """Say that every service is gone."""
 
@@ -69,6 +72,9 @@ class Own:
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         raise NotImplementedError("one process keeps no pool")
+
+    def hold(self, slot: int, fds: tuple[int, ...]) -> None:
+        """Nobody else is there who could."""
 
     def leave(self) -> None:
         """Nobody else is to be told."""
@@ -109,6 +115,9 @@ class Kept:
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
+
+    def hold(self, slot: int, fds: tuple[int, ...]) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.HOLD if fds else wire.RELEASE, slot=slot)), fds)
 
     def leave(self) -> None:
         self._channel.send(wire.pack(wire.Record(wire.LEAVE)))

@@ -122,6 +122,8 @@ class Tree:
 
     def exited(self, service: Supervised) -> None:
         """Forget `service`."""
+        if service.log_files is not None:
+            self.parent.hold(service.slot, ())
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
@@ -136,11 +138,17 @@ class Tree:
         service = self._open(path, name, None)
         slot = self._free.pop() if self._free else self._next_slot()
         self._slots[slot] = service
+        service.slot = slot
+        self._hold(service)
         service.begin(slot)
         return service
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""
+        if record.op == wire.NOTHING_HELD:
+            for known in self.services():
+                self._hold(known)
+            return
         if record.key == records.POOL:
             self._received_of_pool(record)
             return
@@ -185,6 +193,7 @@ class Tree:
         for service in self.services():
             if service.directory < 0:
                 continue
+            self._hold(service)
             content = os.pread(self.table, records.SIZE, records.offset(service.slot))
             try:
                 for key in (records.MAIN, records.LOG, records.SCRIPT):
@@ -230,6 +239,10 @@ class Tree:
 
         self.loop.after(delay, retry)
 
+    def _hold(self, service: Supervised) -> None:
+        if service.log_files is not None and service.log_files.pipe >= 0:
+            self.parent.hold(service.slot, (service.log_files.pipe,))
+
     def _next_slot(self) -> int:
         self._last += 1
         return self._last
@@ -269,6 +282,7 @@ class Tree:
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
+        self._hold(service)
         service.resume(slot, recovery.recover(intent, (main, log, script)), started, scripting=script.started)
         if service.pool is not None:
             service.pool.keep(service)

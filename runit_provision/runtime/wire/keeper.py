@@ -19,6 +19,10 @@ POOL = 4
 """slot: uid; value: gid; descriptors: a listening socket, the journal."""
 LEAVE = 5
 """Every service is gone: exit when no child is left."""
+HOLD = 6
+"""slot; descriptor: the FIFO to its log, which is to be held open whoever else dies."""
+RELEASE = 7
+"""slot: its FIFO is not needed any more."""
 
 # The keeper says:
 CHILD = 17
@@ -32,6 +36,8 @@ STARTED = 21
 """slot, key, role; value: pid; when: Unix time in nanoseconds."""
 ENDED = 22
 """slot, key, role; value: wait status; when: the pid."""
+NOTHING_HELD = 24
+"""The one who held the FIFOs died: HOLD each again."""
 FAILED = 23
 """slot, key, role; value: errno: no process could be made; ask again later."""
 

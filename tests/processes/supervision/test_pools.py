@@ -1,0 +1,94 @@
+"""Logs of the shipped rsvlog are kept by a pool, which may die too, as may everybody at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from support import supervision
+from support.supervision import Tree, pid_of, service, stat, tree
+from support.waiting import until
+
+COUNTER = "i=0; while [ $i -lt {count} ]; do echo $i; i=$((i+1)); done; echo done >>../told; exec sleep 1000"
+
+
+@pytest.fixture
+def services(runtime: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "services"
+    for name in ("one", "two"):
+        home = service(folder / name, f"cd log && {COUNTER.format(count=4000)}")
+        (home / "log" / "env").mkdir(parents=True)
+        (home / "log" / "run").symlink_to(runtime / "rsvlog")
+        (home / "log" / "env" / "RSVLOG_DIR").write_text("main\n")
+        (home / "log" / "env" / "RSVLOG_OPTIONS").write_text("-b 1024\n")
+    return folder
+
+
+def lines(folder: Path) -> list[str]:
+    current = folder / "log/main/current"
+    return current.read_text().split() if current.exists() else []
+
+
+def pools(running: Tree) -> list[int]:
+    return [pid for pid in running.processes() if Path(f"/proc/{pid}/comm").read_text() == "log-pool\n"]
+
+
+def all_lines(services: Path) -> bool:
+    return all(len(lines(services / name)) >= 4000 for name in ("one", "two"))
+
+
+def test_a_pool_keeps_the_logs_and_their_status_bears_its_pid(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services), what="all lines are logged")
+        assert {pid_of(services / name / "log") for name in ("one", "two")} == set(pools(running))
+        assert lines(services / "one") == [str(number) for number in range(4000)]
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="the pool has ended too")
+
+
+def test_no_line_is_lost_or_doubled_whoever_is_killed(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: pid_of(services / "one/log"), what="a pool")
+        until(lambda: len(lines(services / "one")) > 100, what="lines come")
+        for pid in pools(running):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(lines(services / "one")) > 1000, what="lines come again")
+        running.kill()
+        running.start()
+        os.kill(running.keeper(), signal.SIGKILL)
+        until(lambda: all_lines(services), what="all lines are logged")
+        for name in ("one", "two"):
+            assert lines(services / name) == [str(number) for number in range(4000)]
+            assert len(list((services / name / "log/told").parent.glob("told"))) <= 1
+        until(lambda: stat(services / "one/log") == "run" and supervision.is_alive(pid_of(services / "one/log")))
+
+
+def test_exit_drains_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) -> None:
+    last = service(tmp_path / "definitions/last", "trap 'echo last words; exit' TERM; echo ready >ready; while :; do sleep 0.02; done")
+    (last / "log/env").mkdir(parents=True)
+    (last / "log/run").symlink_to(runtime / "rsvlog")
+    (last / "log/env/RSVLOG_DIR").write_text("main\n")
+    (last / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
+    (services / "last").symlink_to(last)
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (last / "ready").exists() and pid_of(last / "log"), what="it runs and is logged")
+        (services / "last").unlink()
+        until(lambda: stat(last / "log") == "down", what="its log is down")
+        assert (last / "log/main/current").read_text() == "last words\n"
+
+
+def test_letters_to_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services), what="all lines are logged")
+        other = pid_of(services / "two/log")
+        supervision.letter(services / "one/log", "d")
+        until(lambda: stat(services / "one/log") == "down", what="one log is down")
+        assert pid_of(services / "two/log") == other
+        supervision.letter(services / "one/log", "u")
+        until(lambda: stat(services / "one/log") == "run", what="it is up again")

@@ -1,0 +1,112 @@
+"""A storm of SIGKILLs: supervisor, keeper and pool, alone and in pairs, at random instants, under load. Nothing twice, nothing lost.
+
+50 kills by default, 2,000 with HARNESS=all; the counts are printed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from support import supervision
+from support.supervision import Tree, pid_of, service, tree
+from support.waiting import until
+
+KILLS = 2000 if os.environ.get("HARNESS") == "all" else 50
+STEADY = 4
+ALONE = 'mkdir running || echo "$$" >>doubles\n'
+"""A service that finds `running` is there twice: it removes it before it ends, and nobody kills services here."""
+
+
+def world(folder: Path, runtime: Path) -> None:
+    for number in range(STEADY):
+        service(folder / f"steady{number}", 'echo "$$" >>starts\nexec sleep 1000')
+    service(folder / "ends", f'{ALONE}echo "$$" >>starts\nsleep 0.05\nrmdir running\nexit 1', finish="echo finished >>finishes")
+    service(folder / "lasts", f'{ALONE}echo "$$" >>starts\nsleep 1.05\nrmdir running')
+    service(folder / "ignores", "trap '' TERM\necho $$ >>starts\nwhile :; do sleep 0.5; done")
+    service(folder / "forks", 'echo "$$" >>starts\nwhile :; do (:) ; sleep 0.02; done')
+    for name, log in (("floods", "exec sh -c 'while IFS= read -r l; do echo \"$l\"; done >>../lines'"), ("pooled", "")):
+        counter = 'echo "$$" >>starts\ni=0; while [ ! -e stop ]; do echo "$i"; i=$((i+1)); [ $((i % 50)) -ne 0 ] || sleep 0.01; done\n'
+        home = service(folder / name, counter + 'echo "$i" >last; exec sleep 1000', log=log or "exit 1", finish='echo "$1 $2" >>ended')
+        if name == "pooled":
+            (home / "log/run").unlink()
+            (home / "log/run").symlink_to(runtime / "rsvlog")
+            (home / "log/env").mkdir()
+            (home / "log/env/RSVLOG_DIR").write_text("main\n")
+            (home / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
+            (home / "log/main").mkdir()
+            (home / "log/main/config").write_text("s99999999\n")
+
+
+def victims(running: Tree) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {"supervisor": [], "keeper": [], "pool": []}
+    for pid in running.processes():
+        try:
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+        except OSError:
+            continue
+        role = {"runsvdir": "supervisor", "runsvdir-keeper": "keeper", "log-pool": "pool"}.get(name)
+        if role is not None:
+            found[role].append(pid)
+    return found
+
+
+def strike(running: Tree, random_: random.Random) -> str:
+    """Kill one or two of the three at once; start the next runsvdir when it was killed, as init does, some time later."""
+    roles = random_.sample(["supervisor", "keeper", "pool"], random_.choice([1, 1, 2]))
+    found = victims(running)
+    for role in roles:
+        for pid in found[role]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+    assert running.process is not None
+    if "supervisor" in roles:
+        running.process.wait(30)
+        time.sleep(random_.choice([0, 0.01, 0.05]))
+    if running.process.poll() is not None:
+        running.start()
+    return "+".join(sorted(roles))
+
+
+def numbers(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+def test_a_storm_of_kills_starts_nothing_twice_and_loses_nothing(runtime: Path, tmp_path: Path, capfd: object) -> None:
+    folder = tmp_path / "services"
+    world(folder, runtime)
+    seed = int(os.environ.get("STORM_SEED", time.time_ns() % 1_000_000))
+    random_ = random.Random(seed)
+    struck: dict[str, int] = {}
+    with tree(runtime / "runsvdir", folder, tmp_path / "state") as running:
+        running.start()
+        homes = sorted(folder.iterdir())
+        until(lambda: all(numbers(home / "starts") for home in homes), what="all have begun")
+        began = {home.name: numbers(home / "starts") for home in homes}
+        for _ in range(KILLS):
+            what = strike(running, random_)
+            struck[what] = struck.get(what, 0) + 1
+            # When it is struck is the point; nothing waits for this.
+            time.sleep(random_.choice([0, 0.002, 0.01, 0.03, 0.1, 0.2]))
+        for name in ("floods", "pooled"):
+            (folder / name / "stop").touch()
+            until(lambda name=name: numbers(folder / name / "last"), what=f"{name} stops")  # type: ignore[misc]
+        constant = [home for home in homes if home.name not in {"ends", "lasts"}]
+        print(f"seed {seed}: {KILLS} strikes {struck}")
+        until(lambda: all(numbers(home / "starts")[-1] == str(pid_of(home)) for home in constant), what="every status is right")
+        restarted = {home.name: numbers(home / "starts") for home in constant if numbers(home / "starts") != began[home.name]}
+        assert restarted == {}, "started twice, or lost and started again"
+        assert [home.name for home in homes if (home / "doubles").exists()] == []
+        lively = {home.name: len(numbers(home / "starts")) for home in homes if home.name in {"ends", "lasts"}}
+        until(lambda: all(len(numbers(folder / name / "starts")) > count for name, count in lively.items()), what="they still start")
+        assert supervision.is_alive(pid_of(folder / "ignores"))
+        for name, where in (("floods", "lines"), ("pooled", "log/main/current")):
+            count = int(numbers(folder / name / "last")[0])
+            logged = folder / name / where
+            until(lambda: len(numbers(logged)) >= count, what=f"{name}: every line is logged")  # noqa: B023
+            assert numbers(logged) == [str(number) for number in range(count)], name
