@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 from collections.abc import Callable
@@ -17,15 +18,15 @@ UNTOUCHED = 0
 """The exit status of a child that made fewer changes."""
 
 
-def interrupted(work: Callable[[], object], *, at: int, error: int | None = None, late: bool = False) -> int:
+def interrupted(work: Callable[[], object], *, at: int, error: int | None = None, late: bool = False, below: bool = False) -> int:
     """Run `work` in a child; give its exit status: UNTOUCHED, 1, or negative for a signal.
 
     The child is killed before its change number `at` (from 0), or after it when `late`; or that change fails with `error` (an errno).
-    An exception that the error leads to is as good as an end.
+    An exception that the error leads to is as good as an end. below: the fault strikes not the child, but those that it forks.
     """
     pid = os.fork()
     if pid == 0:
-        struck = _arm(at, error, late=late)
+        struck = _arm(at, error, late=late, below=below)
         try:
             with suppress(Exception):  # what the fault leads to is seen in what it leaves
                 work()
@@ -34,15 +35,17 @@ def interrupted(work: Callable[[], object], *, at: int, error: int | None = None
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _arm(at: int, error: int | None, *, late: bool) -> Callable[[], bool]:
+def _arm(at: int, error: int | None, *, late: bool, below: bool) -> Callable[[], bool]:
     """Put the fault in place; the answer tells whether it struck."""
-    count = 0
+    shared = mmap.mmap(-1, 8)  # seen by those that are forked, too
     armed = os.getpid()
 
     def struck(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        nonlocal count
-        number, count = count, count + 1
-        if number != at or os.getpid() != armed:
+        if (os.getpid() != armed) is not below:
+            return function(*arguments, **named)
+        number = int.from_bytes(shared[:], "little")
+        shared[:] = (number + 1).to_bytes(8, "little")
+        if number != at:
             return function(*arguments, **named)
         if error is not None:
             raise OSError(error, os.strerror(error), arguments[0] if isinstance(arguments[0], str) else None)
@@ -65,4 +68,4 @@ def _arm(at: int, error: int | None, *, late: bool) -> Callable[[], bool]:
         return plain(path, flags, *arguments, **named)
 
     os.open = opened
-    return lambda: count > at
+    return lambda: int.from_bytes(shared[:], "little") > at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pwd
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, waiting
+from support.faults import UNTOUCHED, interrupted
 from support.places import Place
 from support.trees import Unit, grow, join
 
@@ -312,6 +314,28 @@ def test_a_hand_can_be_neither_traced_nor_read_by_its_account(home: Home) -> Non
 
         home.user_does(pry)
         assert json.loads(told.read_text()) == []
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_whatever_change_its_hand_is_killed_at_the_next_apply_completes(home: Home, late: bool) -> None:
+    def tree(text: bytes) -> RenderedTree:
+        files = {"env/ONE": (text, Effect.RESTART)}
+        return join(grow(home.base / "system", [Unit("x", run=text)]), home.tree(Unit("a", run=text, files=files), Unit("c")))
+
+    (home.base / "system").mkdir()
+    home.apply(tree(b"0"))
+    for at in itertools.count():
+        wanted = tree(b"%d" % (at + 1))
+        status = interrupted(lambda wanted=wanted: home.apply(wanted), at=at, late=late, below=True)  # type: ignore[misc]
+        assert (home.base / "system/sv/x/run").read_bytes() == b"%d" % (at + 1), "the system's part is done all the same"
+        assert home.apply(wanted).ok
+        assert home.plan(wanted).empty
+        assert (home.home / "sv/a/run").read_bytes() == b"%d" % (at + 1)
+        assert not [path for path in home.home.rglob(".runit-provision.*") if path.parent.name != ".runit-provision"]
+        home.unharmed()
+        if status == UNTOUCHED:
+            break
+    assert at > 8
 
 
 def test_modes_and_groups_are_those_of_the_account(home: Home) -> None:
