@@ -1,0 +1,31 @@
+"""What a service is waited for to be."""
+
+from __future__ import annotations
+
+import pytest
+
+from runit_provision.host.letters import Life, reached
+
+UP: Life = (True, True, True, 7, 100)
+DOWN: Life = (True, False, False, 0, 200)
+ENDED: Life = (True, False, True, 0, 200)
+GONE: Life = (False, False, False, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("condition", "reached_by"),
+    [
+        ("supervised", [True, True, True, False]),
+        ("running", [True, False, False, False]),
+        ("renewed", [False, False, False, False]),
+        ("ended", [False, True, True, True]),
+        ("down", [False, True, False, True]),
+        ("unsupervised", [False, False, False, True]),
+    ],
+)
+def test_a_condition_is_reached_by_these_lives(condition: str, reached_by: list[bool]) -> None:
+    assert [reached(("/a", condition, 7, 100), life) for life in (UP, DOWN, ENDED, GONE)] == reached_by
+
+
+def test_a_process_started_later_is_a_new_one_even_with_the_same_pid() -> None:
+    assert reached(("/a", "renewed", 7, 99), UP)
