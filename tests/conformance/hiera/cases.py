@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -308,6 +309,7 @@ def _rarely(draw: st.DrawFn, times: int) -> bool:
     return draw(st.integers(0, times)) == times // 2 + 1
 
 
+@cache
 def scalars(*, lookups: bool = True, odd: bool = True) -> st.SearchStrategy[str]:
     """A scalar as YAML's flow style writes it."""
     choices = [st.sampled_from(_TEXTS), st.sampled_from([text for text in _PLAIN if "," not in text])]
@@ -318,6 +320,7 @@ def scalars(*, lookups: bool = True, odd: bool = True) -> st.SearchStrategy[str]
     return st.one_of(choices)
 
 
+@cache
 def values(**kind: bool) -> st.SearchStrategy[str]:
     """A value as YAML's flow style writes it."""
     return st.recursive(scalars(**kind), _containers, max_leaves=6)
@@ -329,6 +332,7 @@ def _containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(lists, pairs.map(lambda items: "{" + ", ".join(f"{name}: {item}" for name, item in items) + "}"))
 
 
+@cache
 @st.composite
 def data_files(draw: st.DrawFn, *, keys: tuple[str, ...] = KEYS) -> str:
     """The text of one data file."""
@@ -340,6 +344,7 @@ def data_files(draw: st.DrawFn, *, keys: tuple[str, ...] = KEYS) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 @st.composite
 def lookup_options(draw: st.DrawFn, *, keys: tuple[str, ...] = KEYS, patterns: tuple[str, ...] = _PATTERNS) -> str:
     """The line of a data file that says how keys are merged."""
@@ -370,6 +375,7 @@ def configs(draw: st.DrawFn, *, locations: tuple[str, ...] = tuple(_LOCATIONS), 
     return f"version: 5\ndefaults: {{datadir: {datadir}, data_hash: yaml_data}}\nhierarchy:\n{levels}"
 
 
+@cache
 def facts() -> st.SearchStrategy[dict[str, Any]]:
     """The usual facts, one of which is odd."""
     leaves = st.sampled_from([None, True, 0, -1, 2.5, 1e20, 1e-5, "", "x", "%{role}", "%{odd}", "%{nope}", "a\nb", "\u00e9'\"#{x}"])
@@ -380,6 +386,7 @@ def facts() -> st.SearchStrategy[dict[str, Any]]:
     return st.tuples(odd, roles).map(lambda drawn: {**_FACTS, "odd": drawn[0], "role": drawn[1]})
 
 
+@cache
 def keys_asked(keys: tuple[str, ...] = KEYS) -> st.SearchStrategy[str]:
     """A key, mostly one that is there, often dotted."""
     subkeys = st.sampled_from(
@@ -391,6 +398,7 @@ def keys_asked(keys: tuple[str, ...] = KEYS) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 @st.composite
 def queries(draw: st.DrawFn, keys: tuple[str, ...] = KEYS) -> dict[str, Any]:
     """A key, sometimes with a merge strategy of its own."""
@@ -401,6 +409,7 @@ def queries(draw: st.DrawFn, keys: tuple[str, ...] = KEYS) -> dict[str, Any]:
     return query
 
 
+@cache
 def _asked(keys: tuple[str, ...] = KEYS) -> st.SearchStrategy[tuple[dict[str, Any], ...]]:
     return st.lists(queries(keys), min_size=2, max_size=5).map(tuple)
 
