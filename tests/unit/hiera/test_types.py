@@ -1,0 +1,72 @@
+"""Puppet's types: what is one of them, and what becomes one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runit_provision.errors import DataError
+from runit_provision.hiera.convert import convert
+from runit_provision.hiera.types import parse_type
+from runit_provision.model.data import Array, Sensitive, Table
+
+
+@pytest.mark.parametrize(
+    ("text", "holds", "refuses"),
+    [
+        ("Integer[1, 10]", [1, 10], [0, 11, 1.0, True, "1"]),
+        ("Integer[default, 5]", [-100, 5], [6]),
+        ("String[1, 3]", ["a", "abc"], ["", "abcd", 1, None]),
+        ("Boolean[true]", [True], [False, 1]),
+        ("Array[String, 1]", [["a"]], [[], [1], "a"]),
+        ("Hash[String, Integer]", [{}, {"a": 1}], [{"a": "b"}, {1: 1}]),
+        ("Struct[{port => Integer, Optional[host] => String}]", [{"port": 1}, {"port": 1, "host": "h"}], [{}, {"port": 1, "x": 2}]),
+        ("Tuple[Integer, String]", [[1, "a"]], [[1], [1, "a", "b"]]),
+        ("Enum['a', 'b']", ["a"], ["A", "c"]),
+        ("Pattern[/\\A[a-z]+\\z/]", ["abc"], ["abc1", "abc\n"]),
+        ("Optional[Variant[Integer, Enum[auto]]]", [None, 1, "auto"], ["x"]),
+        ("Sensitive[String]", [Sensitive("x")], [Sensitive(1), "x"]),
+        ("Data", [{"a": [1, None]}], [{1: 2}]),
+    ],
+)
+def test_a_type_holds_its_values_and_no_others(text: str, holds: list[Any], refuses: list[Any]) -> None:
+    wanted = parse_type(text)
+    assert [value for value in holds if not wanted.holds(value)] == []
+    assert [value for value in refuses if wanted.holds(value)] == []
+
+
+@pytest.mark.parametrize("text", ["", "Strin", "Array[", "Integer[1, 2, 3]", "String]", "Hash[String]", "Enum[1]", "Stdlib::Port"])
+def test_what_is_no_type_is_an_error(text: str) -> None:
+    with pytest.raises(DataError, match="is not a type"):
+        parse_type(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "to", "result"),
+    [
+        ("0x1F", ["Integer"], 31),
+        ("- 5", ["Integer"], -5),
+        ("11", ["Integer", 2], 3),
+        (2.9, ["Integer"], 2),
+        ("1e3", ["Numeric"], 1000.0),
+        ("017", ["Numeric"], 15),
+        ("Yes", ["Boolean"], True),
+        (0, ["Boolean"], False),
+        ("ab", ["Array"], ["a", "b"]),
+        ("ab", ["Array", True], ["ab"]),
+        (Array(["a", 1]), ["Hash"], {"a": 1}),
+        (Table([("x", Array([1, 2.5, "it's"]))]), ["String"], "{'x' => [1, 2.5, 'it\\'s']}"),
+        (1.5, ["String"], "1.500000"),
+        ("s3cret", ["Sensitive"], Sensitive("s3cret")),
+    ],
+)
+def test_a_value_becomes_what_puppets_new_makes_of_it(value: Any, to: list[Any], result: Any) -> None:
+    converted = convert(value, to, None, "k")
+    assert (type(converted) is type(result) or isinstance(result, list | dict), converted) == (True, result)
+
+
+def test_an_error_of_a_conversion_does_not_show_the_value() -> None:
+    with pytest.raises(DataError) as caught:
+        convert("s3cret", ["Integer"], None, "k")
+    assert str(caught.value) == "k: convert_to Integer failed: the string is no number"
