@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,8 @@ _STYLES = {"up": "green", "down": "yellow", "finish": "yellow", "not supervised"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
-def show_table(services: Sequence[Living], output: Output, *, indent: str = "") -> None:
-    """Print a row for each service."""
-    now = time.time()
+def show_table(services: Sequence[Living], output: Output, *, now: float, indent: str = "") -> None:
+    """Print a row for each service as it was seen at `now`, Unix time in seconds."""
     rows = [_cells(each, now) for each in services]
     for line in _colored(rows) if output.color else _plain(rows):
         output.line(f"{indent}{line}")

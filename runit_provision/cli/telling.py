@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class Teller:
             self._output.line(f"    {line}", **({"fg": color} if color else {}))
 
     def plan(self, lines: Sequence[str]) -> None:
-        show_steps(lines, self._output, indent="    ")
+        show_steps(lines, self._output, now=time.time(), indent="    ")
 
     def table(self, services: Sequence[Living]) -> None:
-        show_table(services, self._output, indent="    ")
+        show_table(services, self._output, now=time.time(), indent="    ")

@@ -28,7 +28,7 @@ def command(*, target: Target, output: Output) -> None:
         return output.json([_row(each, time.time()) for each in services])
     if not services:
         return output.line("no services; `apply` has made none here")
-    return show_table(services, output)
+    return show_table(services, output, now=time.time())
 
 
 def _row(each: living.Living, now: float) -> dict[str, object]:

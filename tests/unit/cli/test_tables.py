@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -12,6 +11,8 @@ from runit_provision.cli.output import Format, Output
 from runit_provision.cli.tables import show_table
 from runit_provision.model.observed import Life
 from runit_provision.model.tree import Ensure, OnChange, Origin, Realm, ServiceTree
+
+NOW = 1_800_000_000.0
 
 
 def service(name: str, **changes: object) -> ServiceTree:
@@ -32,7 +33,7 @@ def service(name: str, **changes: object) -> ServiceTree:
 
 
 def life(ago: float, **changes: object) -> Life:
-    values = {"supervised": True, "running": True, "want_up": True, "pid": 7, "since": int((time.time() - ago) * 1e9)}
+    values = {"supervised": True, "running": True, "want_up": True, "pid": 7, "since": int((NOW - ago) * 1e9)}
     return Life(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -43,7 +44,7 @@ ONCE = Living(service("prepare", one_shot=True), life(90000 * 2, running=False, 
 
 
 def test_a_row_tells_state_pid_age_log_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    show_table([UP, GAVE_UP, GONE, ONCE], Output(form=Format.TEXT, color=False))
+    show_table([UP, GAVE_UP, GONE, ONCE], Output(form=Format.TEXT, color=False), now=NOW)
     assert capsys.readouterr().out.splitlines() == [
         "service  state           pid  for    log",
         "web      up              7    0 s    up",
@@ -54,9 +55,9 @@ def test_a_row_tells_state_pid_age_log_and_why(capsys: pytest.CaptureFixture[str
 
 
 def test_with_colours_it_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    show_table([UP, GAVE_UP, GONE, ONCE], Output(form=Format.TEXT, color=False))
+    show_table([UP, GAVE_UP, GONE, ONCE], Output(form=Format.TEXT, color=False), now=NOW)
     plain = capsys.readouterr().out.split()
-    show_table([UP, GAVE_UP, GONE, ONCE], Output(form=Format.TEXT, color=True))
+    show_table([UP, GAVE_UP, GONE, ONCE], Output(form=Format.TEXT, color=True), now=NOW)
     colored = capsys.readouterr().out
     assert "\x1b[32m" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored).split() == plain
