@@ -45,7 +45,7 @@ class Teller:
             self._output.line(f"    {line}", **({"fg": color} if color else {}))
 
     def plan(self, lines: Sequence[str]) -> None:
-        show_steps(lines, self._output, now=time.time(), indent="    ")
+        show_steps(lines, self._output, indent="    ")
 
     def table(self, services: Sequence[Living]) -> None:
         show_table(services, self._output, now=time.time(), indent="    ")

@@ -60,7 +60,7 @@ def test_it_shows_the_plan_before_it_is_done(told: tuple[Result, Path]) -> None:
 
 def test_it_shows_every_kind_of_service(told: tuple[Result, Path]) -> None:
     rows = {
-        row[0]: row[1] for row in re.findall(r"^    ([\w/-]+) +(up|down|finish) +[\d-]+ +\d+ s  yes *(.*)$", told[0].out, re.MULTILINE)
+        row[0]: row[1] for row in re.findall(r"^    ([\w/-]+) +(up|down|finish) +[\d-]+ +\d+ s +up *(.*)$", told[0].out, re.MULTILINE)
     }
     assert rows.keys() >= {"heartbeat", "runsvdir-apprun1", "runsvdir-apprun2", "apprun1/flaky", "apprun1/cluster/front"}
     assert (rows["apprun1/ticker"], rows["apprun1/vpn"], rows["apprun1/prepare"]) == ("up", "down", "down")
@@ -85,7 +85,7 @@ def test_a_changed_value_keeps_comments_and_restarts_that_service_alone(told: tu
     assert re.search(r"^  Only apprun1/ticker was restarted: its pid was \d+ and is \d+\.$", out, re.MULTILINE)
     kept = re.search(r"^  The other \d+ services kept theirs: (.*)\.$", out, re.MULTILINE)
     assert kept and {"heartbeat", "apprun1/cluster/back", "runsvdir-apprun1"} <= {*kept[1].split(", ")}
-    assert "ticker good evening, for the" in out
+    assert "ticker good evening" in out
 
 
 def test_nothing_is_left(told: tuple[Result, Path]) -> None:
@@ -103,14 +103,14 @@ def test_on_a_terminal_it_has_colours(place: Path) -> None:
         shown += chunk
     os.close(ours)
     assert demo.wait(waiting.DEADLINE) == 0
-    assert b"\x1b[32mup\x1b[0m" in shown
+    assert b"\x1b[32mup" in shown
     assert list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 @pytest.mark.parametrize("chapter", CHAPTERS[:-1])
 def test_a_signal_in_any_chapter_leaves_nothing(place: Path, chapter: str, number: signal.Signals) -> None:
-    demo = subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(place))
+    demo = start(place)
     assert demo.stdout
     while chapter.encode() not in (line := demo.stdout.readline()):
         assert line, "the demo ended before that chapter"
@@ -121,7 +121,7 @@ def test_a_signal_in_any_chapter_leaves_nothing(place: Path, chapter: str, numbe
 
 
 def test_signals_while_it_cleans_up_leave_nothing(place: Path) -> None:
-    demo = subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(place))
+    demo = start(place)
     assert demo.stdout
     while b"A service dies" not in demo.stdout.readline():
         assert demo.poll() is None
@@ -136,11 +136,11 @@ def test_signals_while_it_cleans_up_leave_nothing(place: Path) -> None:
 
 
 def test_a_reader_that_goes_away_changes_nothing(place: Path) -> None:
-    demo = subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(place))
+    demo = start(place)
     assert demo.stdout and demo.stderr
     demo.stdout.readline()
     demo.stdout.close()
-    assert (demo.wait(timeout=60), demo.stderr.read()) == (0, b"")
+    assert (demo.stderr.read(), demo.wait(timeout=60)) == (b"", 0)
     demo.stderr.close()
     assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
 
@@ -182,6 +182,10 @@ def test_an_ordinary_user_can_do_it_too(place: Path) -> None:
     assert "in the hands of nobody" in demo.stdout
     assert leftovers.processes(str(place)) == {}
     assert [path.name for path in place.iterdir()] == ["packages"]
+
+
+def start(place: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(place))
 
 
 def environment(place: Path) -> dict[str, str]:
