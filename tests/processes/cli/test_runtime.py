@@ -32,6 +32,11 @@ def install(prefix: Path, python: str, *more: object) -> None:
     assert (result.status, result.err) == (0, "")
 
 
+def identities(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Give inode and time of change of everything below."""
+    return {path: (path.lstat().st_ino, path.lstat().st_ctime_ns) for path in folder.rglob("*")}
+
+
 def test_what_install_laid_remove_takes_back(prefix: Path, python: str) -> None:
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin/other").write_text("somebody's\n")
@@ -51,10 +56,10 @@ def test_a_prefix_that_was_made_goes_again(prefix: Path, python: str) -> None:
 
 def test_installing_again_changes_nothing(prefix: Path, python: str) -> None:
     install(prefix, python)
-    before = {path: os.lstat(path) for path in prefix.rglob("*")}
+    before = identities(prefix)
     result = runit_provision("runtime", "install", "--prefix", prefix, "--python", python)
     assert (result.status, "nothing to do" in result.out) == (0, True)
-    assert {path: os.lstat(path) for path in prefix.rglob("*")} == before
+    assert identities(prefix) == before
 
 
 def test_sha256sum_checks_the_manifest(prefix: Path, python: str) -> None:
