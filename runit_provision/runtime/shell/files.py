@@ -42,8 +42,9 @@ class Supervise:
             raise
 
     def open_ok(self) -> None:
-        """Say that somebody is there: from now on `sv` believes the status."""
-        self._ok = self._open_fifo("ok")
+        """Say that somebody is there: from now on `sv` believes the status. Once is enough."""
+        if self._ok < 0:
+            self._ok = self._open_fifo("ok")
 
     def publish(self, status: wire.Status) -> None:
         """Write pid (when it changed), stat and status, each by rename; RefusedError tells what could not be written."""

@@ -75,6 +75,11 @@ class Supervised:
         os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(slot))
         self._open()
         self.tell(Begin())
+        # What is being started is published once it runs.
+        for part in self._parts():
+            if not part.alive and not self.service.script:
+                self._dirty.add(part.number)
+        self.flush()
 
     def resume(self, slot: int, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
         """Go on with a service whose supervisor died; started: of the processes as they were found, scripting: of the script."""
@@ -90,6 +95,7 @@ class Supervised:
         if self.service.closing and self.log_files is not None and self.pool is None:
             self.log_files.close_pipe()
         self._open()
+        self._publish_all()
         self.tell(Begin())
         for part, status in found.ended:
             self.tell(self._ended_event(part, status))
@@ -129,6 +135,7 @@ class Supervised:
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
         self.warn(f"unable to fork, sleeping: {reason.decode()}")
+        self._publish_all()
         if key == records.SCRIPT:
             self.tell(ScriptEnded(succeeded=False))
         else:
@@ -153,8 +160,10 @@ class Supervised:
 
     def known(self) -> list[tuple[int, int]]:
         """Give (key, pid) of the processes that this service believes to live."""
-        parts = [self.service.main] + ([self.service.log] if self.service.log is not None else [])
-        return [(part.number, part.pid) for part in parts if part.pid]
+        return [(part.number, part.pid) for part in self._parts() if part.pid]
+
+    def _parts(self) -> list[Part]:
+        return [self.service.main] if self.service.log is None else [self.service.main, self.service.log]
 
     def warn(self, text: str) -> None:
         """Say something about this service as runsv says it."""
@@ -171,13 +180,10 @@ class Supervised:
             self.directory = -1
 
     def _open(self) -> None:
-        """Publish first, then let `sv` in: an open `ok` vouches for the status."""
-        self._publish_all()
-        self.files.open_ok()
+        """Listen to letters. An open `ok` vouches for the status, so the first one published opens it (see flush)."""
         self.tree.loop.watch(self.files.control, lambda: self._letters(MAIN, self.files.control))
         log = self.log_files
         if log is not None:
-            log.open_ok()
             self.tree.loop.watch(log.control, lambda: self._letters(LOG, log.control))
 
     def _has_log(self) -> bool:
@@ -299,6 +305,7 @@ class Supervised:
                 continue
             try:
                 files.publish(self.service.part(number).status())
+                files.open_ok()
             except RefusedError as refusal:
                 if not self.leaving:
                     self.warn(str(refusal))

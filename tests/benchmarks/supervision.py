@@ -1,0 +1,168 @@
+"""runsvdir side by side: C runit's and ours on the same service sets. Prints a table; nothing passes or fails.
+
+    .venv-test/bin/python tests/benchmarks/supervision.py [--services 900] [--plain]     (as root or not; --plain: without logs)
+
+Services are `sleep`s; C's logs are svlogds, ours the shipped rsvlog in a pool. Memory is PSS and page tables of all but the services.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.supervision import Tree, is_alive, pid_of, script, stat, tree
+
+from runit_provision.host import package
+
+Figures = dict[str, float]
+
+
+def lay(folder: Path, count: int, rsvlog: Path | None, *, logged: bool) -> list[Path]:
+    """Write the services; give their directories."""
+    homes = []
+    for number in range(count):
+        home = folder.parent / "definitions" / f"s{number:04}"
+        home.mkdir(parents=True)
+        script(home / "run", "exec sleep 100000")
+        if logged:
+            (home / "log").mkdir()
+            (home / "log/main").mkdir()
+            if rsvlog is None:
+                script(home / "log/run", "exec svlogd -tt ./main")
+            else:
+                (home / "log/run").symlink_to(rsvlog)
+                (home / "log/env").mkdir()
+                (home / "log/env/RSVLOG_DIR").write_text("main\n")
+        (folder / home.name).symlink_to(home)
+        homes.append(home)
+    return homes
+
+
+def waited(seen: Callable[[], bool], patience: float = 120.0) -> float:
+    """Give the seconds until `seen`, looked at as often as possible."""
+    start = time.perf_counter()
+    while not seen():
+        assert time.perf_counter() - start < patience
+    return time.perf_counter() - start
+
+
+def memory(running: Tree) -> float:
+    """Give MB of PSS and page tables of everything but the services."""
+    total = 0
+    for pid in running.processes():
+        try:
+            if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
+                continue
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        total += int(rollup.split("\nPss:")[1].split()[0]) + int(status.split("VmPTE:")[1].split()[0])
+    return total / 1024
+
+
+def cpu(running: Tree) -> float:
+    """Give the CPU seconds of everything but the services."""
+    ticks = 0
+    for pid in running.processes():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            continue
+        if "(sleep)" not in fields:
+            ticks += sum(map(int, fields.rpartition(")")[2].split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(program: str, rsvlog: Path | None, count: int, *, logged: bool) -> Figures:
+    """Boot a tree of `count` services, and take every figure from it."""
+    place = Path(tempfile.mkdtemp(prefix="supervision-"))
+    services = place / "services"
+    services.mkdir()
+    homes = lay(services, count, rsvlog, logged=logged)
+    figures: Figures = {}
+    try:
+        with tree(program, services, place / "state") as running:
+            start = time.perf_counter()
+            running.start()
+            logs = [home / "log" for home in homes] if logged else []
+            for folder in (*homes, *logs):
+                while stat(folder) != "run":
+                    time.sleep(0.001)
+            figures["boot until all run, s"] = time.perf_counter() - start
+            time.sleep(2)
+            figures["memory, MB"] = memory(running)
+            figures["killed -> new pid, ms"] = statistics.median(killed(home) for home in homes[:25]) * 1000
+            figures["sv status of one, ms"] = timed(["sv", "status", str(homes[0])], 20)
+            figures["sv status of all, ms"] = timed(["sv", "status", *map(str, homes)], 5)
+            restarts = [timed(["sv", "restart", str(home)], 1) for home in homes[-5:]]
+            figures["sv restart of one, ms"] = statistics.median(restarts)
+            figures["new directory -> runs, ms"] = statistics.median(appears(services, place, n) for n in range(5)) * 1000
+            before = cpu(running)
+            time.sleep(10)
+            figures["idle CPU, ms per 10 s"] = (cpu(running) - before) * 1000
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return figures
+
+
+def killed(home: Path) -> float:
+    """Kill a service that runs longer than a second; give the seconds until its next pid stands in supervise/pid."""
+    pid = pid_of(home)
+    os.kill(pid, signal.SIGKILL)
+    return waited(lambda: pid_of(home) not in {0, pid})
+
+
+def appears(services: Path, place: Path, number: int) -> float:
+    """Link a new service; give the seconds until it runs."""
+    home = place / "new" / f"n{number}"
+    home.mkdir(parents=True)
+    script(home / "run", "exec sleep 100000")
+    (services / home.name).symlink_to(home)
+    return waited(lambda: stat(home) == "run" and is_alive(pid_of(home)))
+
+
+def timed(command: list[str], times: int) -> float:
+    """Give the median milliseconds of a command."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken) * 1000
+
+
+def main() -> None:
+    """Measure both, and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--services", type=int, default=900)
+    parser.add_argument("--plain", action="store_true")
+    options = parser.parse_args()
+    prefix = Path(tempfile.mkdtemp(prefix="runtime-"))
+    package.install(prefix=prefix)
+    programs = [("C runit", shutil.which("runsvdir"), None), ("ours", str(prefix / "bin/runsvdir"), prefix / "bin/rsvlog")]
+    taken = {
+        name: measure(program, rsvlog, options.services, logged=not options.plain) for name, program, rsvlog in programs if program
+    }
+    kind = "plain" if options.plain else "logged"
+    print(f"{options.services} {kind} services{'':<20}{''.join(f'{name:>12}' for name in taken)}{'ratio':>10}")
+    for row in next(iter(taken.values())):
+        values = [figures[row] for figures in taken.values()]
+        ratio = f"{values[-1] / values[0]:>10.3f}" if len(values) > 1 and values[0] else f"{'-':>10}"
+        print(f"{row:<40}{''.join(f'{value:>12.2f}' for value in values)}{ratio}")
+    shutil.rmtree(prefix, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
