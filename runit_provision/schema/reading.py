@@ -39,15 +39,19 @@ def read(data: Any, accounts: Mapping[str, Account]) -> Host:
 
 def _validate(data: Table, problems: Problems) -> HostSpec:
     """Give the data in its types. What is refused is noted and left out, so that what only the whole shows is found in the same go."""
-    left = data
+    left: Any = data
     while True:
         try:
             return HostSpec.model_validate(left)
         except ValidationError as error:
             refused = problems.add_all(error, HostSpec)
+        rest = left
+        while rest == left:
             if not any(refused):
                 problems.raise_any()
-            left = shape.without(left, refused)
+            rest = shape.without(left, refused)
+            refused = tuple(path[:-1] for path in refused)  # what is wrong cannot be named alone: leave out what it stands in
+        left = rest
 
 
 def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems) -> Host:

@@ -38,16 +38,16 @@ def beneath(upper: Any, lower: Any) -> Any:
 
 
 def without(data: Any, paths: Iterable[tuple[str | int, ...]]) -> Any:
-    """Give a copy of `data` that lacks what stands at each of `paths`."""
+    """Give a copy of `data` that lacks what stands at each of `paths`; of a list nothing, for what follows would move up."""
     heads: dict[Any, list[tuple[str | int, ...]]] = {}
     for path in paths:
-        heads.setdefault(path[0] if path else None, []).append(path[1:])
-    if isinstance(data, dict):
-        kept = ((key, value) for key, value in data.items() if () not in heads.get(key, ()))
-        return _table(((key, without(value, heads.get(key, ()))) for key, value in kept), marks=getattr(data, "marks", {}))
-    if isinstance(data, list):
-        return Array(without(value, heads.get(index, ())) for index, value in enumerate(data) if () not in heads.get(index, ()))
-    return data
+        if path:
+            heads.setdefault(path[0], []).append(path[1:])
+    if not isinstance(data, dict):
+        return data
+    gone = {key for key, tails in heads.items() if () in tails or isinstance(data.get(key), list)}
+    kept = ((key, value) for key, value in data.items() if key not in gone)
+    return _table(((key, without(value, heads.get(key, ()))) for key, value in kept), marks=getattr(data, "marks", {}))
 
 
 def _with_defaults(tree: Any, more: Any) -> Any:
