@@ -29,9 +29,9 @@ class Place:
         with self.machine() as machine:
             return plan.decide(tree, machine.observe(tree))
 
-    def apply(self, tree: RenderedTree, *, timeout: float = 20.0) -> Report:
+    def apply(self, tree: RenderedTree, *, timeout: float = 20.0, lock_timeout: float = 0.0) -> Report:
         """Apply `tree`."""
-        with self.machine() as machine, machine.lock():
+        with self.machine() as machine, machine.lock(timeout=lock_timeout):
             return apply.apply(plan.decide(tree, machine.observe(tree)), machine, timeout=timeout)
 
     def rollback(self) -> Report:

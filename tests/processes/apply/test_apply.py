@@ -151,7 +151,11 @@ assert not place.plan(grow(place.base, [Unit("a"), Unit("b")])).empty
 """
     trace = tmp_path_factory.mktemp("trace") / "trace"
     tracing = [strace, "-f", "-qq", "-e", "trace=%file,%desc", "-o", str(trace)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     subprocess.run([*tracing, sys.executable, "-c", code], check=True, env=environment)
     calls = trace.read_text().splitlines()
     changing = re.compile(
