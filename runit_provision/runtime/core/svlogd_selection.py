@@ -22,6 +22,8 @@ CUT = b"..."
 """Behind a line, on stderr and by UDP, that was cut to the limit."""
 
 
+QUESTIONS_MAX = 64
+"""Compiled sets of instructions that are kept for the next batch."""
 DENSE = 8
 """Lines for each that has a needle, from which on the lines are asked one by one."""
 
@@ -91,52 +93,55 @@ class Selection:
 class _Sieve:
     """Which lines the instructions `yes` and `no` leave over, when `initially` all or none are.
 
-    A line that has no pattern's needle (the text without which the pattern cannot match) is decided by those that are `*` alone. So a
-    batch without any needle is decided at once, and one with few of them only where they are.
+    A pattern whose needle (the text without which it cannot match) is not in a batch is left out of the question; and when
+    few lines have any needle, only those are asked.
     """
 
-    __slots__ = ("_all", "_needles", "_runs", "_whole_line")
+    __slots__ = ("_all", "_instructions", "_needles", "_no", "_questions", "_yes", "lets_through")
 
     def __init__(self, instructions: Iterable[Instruction], *, yes: int, no: int, initially: bool) -> None:
         own = [instruction for instruction in instructions if instruction.action in (yes, no)]
-        decision = _decision(own, yes=yes, no=no, initially=initially)
-        self._all = _decision([each for each in own if each.pattern == b"*"], yes=yes, no=no, initially=initially) == b""
-        self._needles = [patterns.needle(each.pattern) for each in own if each.pattern != b"*"]
-        self._runs = self._whole_line = None
-        if decision:
-            import re
-
-            # The groups are greedy, not possessive: Python before 3.11.5 gives back a byte of what a possessive group took.
-            self._runs = re.compile(rb"(?:(?!%b).*+\n)*((?:%b.*+\n)*)" % (decision, decision))
-            self._whole_line = re.compile(decision)
-
-    @property
-    def lets_through(self) -> bool:
-        return self._all or self._runs is not None
+        # A `*` decides every line: what stands before it has no say.
+        last = max((number for number, each in enumerate(own) if each.pattern == b"*"), default=-1)
+        self._all = own[last].action == yes if last >= 0 else initially
+        self._instructions = own[last + 1 :]
+        self._needles = [patterns.needle(each.pattern) for each in self._instructions]
+        self._yes, self._no = yes, no
+        self._questions: dict[tuple[bool, ...], _Question] = {}
+        self.lets_through = self._all or any(each.action == yes for each in self._instructions)
 
     def lines(self, data: bytes) -> bytes:
         """Give the lines of `data` that are left over."""
-        if self._runs is None:
+        if not self._instructions:
             return data if self._all else b""
-        if all(self._needles):
-            hits = sum(map(data.count, self._needles))
-            if not hits:
-                return data if self._all else b""
-            if hits * DENSE < data.count(b"\n"):
-                return b"".join(self._sparse(data))
-        return b"".join(self._runs.findall(data))
+        asked = tuple([needle in data for needle in self._needles])
+        question = self._question(asked)
+        if question.runs is None:
+            return data if question.all else b""
+        needles = [needle for needle, is_there in zip(self._needles, asked, strict=True) if is_there]
+        if all(needles) and sum(map(data.count, needles)) * DENSE < data.count(b"\n"):
+            return b"".join(self._sparse(data, needles, question))
+        return b"".join(question.runs.findall(data))
 
     def has(self, head: bytes) -> bool:
         """Tell whether a long line with this head is left over."""
-        if self._whole_line is not None:
-            return self._whole_line.match(head + b"\n") is not None
-        return self._all
+        question = self._question((True,) * len(self._instructions))
+        return question.all if question.kept is None else question.kept.match(head + b"\n") is not None
 
-    def _sparse(self, data: bytes) -> list[bytes]:
+    def _question(self, asked: tuple[bool, ...]) -> _Question:
+        """Give what is asked when only these instructions can match anything."""
+        if asked not in self._questions:
+            if len(self._questions) >= QUESTIONS_MAX:
+                self._questions.clear()
+            instructions = [each for each, is_asked in zip(self._instructions, asked, strict=True) if is_asked]
+            self._questions[asked] = _Question(instructions, yes=self._yes, no=self._no, initially=self._all)
+        return self._questions[asked]
+
+    def _sparse(self, data: bytes, needles: list[bytes], question: _Question) -> list[bytes]:
         """Ask only the lines that have a needle."""
-        assert self._whole_line is not None
+        assert question.kept is not None
         starts = set()
-        for needle in self._needles:
+        for needle in needles:
             at = data.find(needle)
             while at >= 0:
                 starts.add(data.rfind(b"\n", 0, at) + 1)
@@ -144,7 +149,7 @@ class _Sieve:
         parts = []
         done = 0
         for start in sorted(starts):
-            if (self._whole_line.match(data, start) is not None) is self._all:
+            if (question.kept.match(data, start) is not None) is self._all:
                 continue
             end = data.index(b"\n", start) + 1
             parts.append(data[done:start] if self._all else data[start:end])
@@ -154,15 +159,28 @@ class _Sieve:
         return parts
 
 
-def _decision(instructions: Iterable[Instruction], *, yes: int, no: int, initially: bool) -> bytes | None:
+class _Question:
+    """Some instructions as regular expressions. all: what becomes of every line when `runs` and `kept` are None."""
+
+    __slots__ = ("all", "kept", "runs")
+
+    def __init__(self, instructions: list[Instruction], *, yes: int, no: int, initially: bool) -> None:
+        keep = _decision(instructions, yes=yes, initially=initially)
+        drop = _decision(instructions, yes=no, initially=not initially)
+        self.all = keep == b""
+        self.runs = self.kept = None
+        if keep and drop:
+            import re
+
+            # The groups are greedy, not possessive: Python before 3.11.5 gives back a byte of what a possessive group took.
+            self.runs = re.compile(rb"(?:%b.*+\n)*((?:%b.*+\n)*)" % (drop, keep))
+            self.kept = re.compile(keep)
+
+
+def _decision(instructions: Iterable[Instruction], *, yes: int, initially: bool) -> bytes | None:
     """Give the expression of the lines that are decided `yes`: nothing for every line, None for no line."""
     decision = b"" if initially else None
     for instruction in instructions:
-        if instruction.action not in (yes, no):
-            continue
-        if instruction.pattern == b"*":
-            decision = b"" if instruction.action == yes else None
-            continue
         expression = patterns.expression(instruction.pattern)
         if instruction.action == yes:
             decision = b"(?:%b)" % expression if decision is None else b"(?:%b|%b)" % (expression, decision) if decision else b""

@@ -1,0 +1,174 @@
+"""What svlogd does that C's does not, or that needs a disk of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+
+from runit_provision.runtime.wire import patterns
+
+
+class Svlogd:
+    """A logger fed by hand."""
+
+    def __init__(self, program: str | Path, log: Path, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [program, *options, log], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
+        )
+        assert self.process.stdin is not None
+        self.input = self.process.stdin
+
+    def feed(self, text: bytes) -> None:
+        self.input.write(text)
+        self.input.flush()
+
+    def end(self) -> bytes:
+        """End the input; give stderr."""
+        _, stderr = self.process.communicate(timeout=waiting.DEADLINE)
+        assert self.process.returncode == 0
+        return stderr
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    log = tmp_path / "log"
+    log.mkdir()
+    return log
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A filesystem of 64 KiB."""
+    oracle.root("mounts a small filesystem")
+    path = tmp_path / "small"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=200", "tmpfs", str(path)], check=True)
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def old(log: Path, suffix: str) -> list[Path]:
+    return sorted(log.glob(f"@*.{suffix}"))
+
+
+def test_a_processor_takes_up_what_a_crash_left(runtime: Path, log: Path) -> None:
+    log.joinpath("config").write_bytes(b"!tr a-z A-Z\n")
+    names = [f"@{number:024x}" for number in range(4)]
+    log.joinpath(names[0] + ".u").write_bytes(b"first\n")
+    log.joinpath(names[1] + ".u").write_bytes(b"second\n")
+    log.joinpath(names[1] + ".t").write_bytes(b"SEC")
+    log.joinpath(names[2] + ".u").write_bytes(b"done\n")  # killed between the last steps: .s is whole
+    log.joinpath(names[2] + ".s").write_bytes(b"DONE\n")
+    log.joinpath(names[2] + ".s").chmod(0o744)
+    log.joinpath("newstate").write_bytes(b"its state")
+    svlogd = Svlogd(runtime / "svlogd", log)
+    waiting.until(lambda: not old(log, "u") and not old(log, "t"))
+    assert svlogd.end() == b""
+    assert [path.read_bytes() for path in old(log, "s")] == [b"FIRST\n", b"SECOND\n", b"DONE\n"]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o744 for path in old(log, "s"))
+
+
+def test_a_processor_that_was_killed_is_run_again(runtime: Path, log: Path) -> None:
+    log.joinpath("config").write_bytes(b"!if test -e ../once; then cat; else touch ../once; printf cut; kill -9 $$; fi\n")
+    svlogd = Svlogd(runtime / "svlogd", log)
+    svlogd.feed(b"whole\n")
+    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == b"whole\n")
+    svlogd.process.send_signal(signal.SIGALRM)
+    waiting.until(lambda: old(log, "s"))
+    assert svlogd.end() == b"svlogd: warning: processor failed, restart: " + bytes(log) + b"\n"
+    assert [path.read_bytes() for path in old(log, "s")] == [b"whole\n"]
+    assert not old(log, "u") and not old(log, "t")
+
+
+def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
+    gate = log.parent / "gate"
+    os.mkfifo(gate)
+    log.joinpath("config").write_bytes(b"!cat ../gate -\n")
+    svlogd = Svlogd(runtime / "svlogd", log, "-v")
+    svlogd.feed(b"line\n")
+    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == b"line\n")
+    svlogd.process.send_signal(signal.SIGALRM)
+    waiting.until(lambda: old(log, "t"))
+    svlogd.process.send_signal(signal.SIGHUP)
+    svlogd.feed(b"more\n")
+    waiting.until(lambda: log.joinpath("current").read_bytes() == b"more\n")
+    gate.write_bytes(b"gate\n")
+    waiting.until(lambda: old(log, "s"))
+    assert b"close: " in svlogd.end()
+    assert [path.read_bytes() for path in old(log, "s")] == [b"gate\nline\n"]
+
+
+@pytest.mark.parametrize("world", ["C", "ours"])
+def test_on_a_full_disk_it_waits_and_loses_nothing(runtime: Path, small: Path, world: str) -> None:
+    program = oracle.program("svlogd", package="runit") if world == "C" else runtime / "svlogd"
+    log = small / "log"
+    log.mkdir()
+    log.joinpath("config").write_bytes(b"s0\n")
+    ballast = small / "ballast"
+    ballast.write_bytes(b"x" * 40000)
+    text = b"".join(b"line %d\n" % number for number in range(4000))
+    svlogd = Svlogd(program, log)
+    assert svlogd.process.stderr is not None
+    svlogd.feed(text)
+    line = svlogd.process.stderr.readline()
+    assert line == b"svlogd: pausing: unable to write to current: " + bytes(log) + b": out of disk space\n"
+    ballast.unlink()
+    svlogd.end()
+    assert log.joinpath("current").read_bytes() == text
+
+
+@pytest.mark.parametrize("world", ["C", "ours"])
+def test_on_a_full_disk_the_oldest_go_down_to_the_least_number(runtime: Path, small: Path, world: str) -> None:
+    program = oracle.program("svlogd", package="runit") if world == "C" else runtime / "svlogd"
+    log = small / "log"
+    log.mkdir()
+    log.joinpath("config").write_bytes(b"s8192\nn100\nN2\n")
+    text = b"".join(b"line %d\n" % number for number in range(20000))
+    svlogd = Svlogd(program, log)
+    svlogd.feed(text)
+    stderr = svlogd.end()
+    assert b"svlogd: warning: out of disk space, delete: " + bytes(log) + b"/@" in stderr
+    assert b"pausing" not in stderr
+    kept = b"".join(path.read_bytes() for path in [*old(log, "s"), log / "current"])
+    assert text.endswith(kept)
+    assert len(old(log, "s")) >= 2
+
+
+def test_several_directories_get_the_same_lines(runtime: Path, tmp_path: Path) -> None:
+    logs = [tmp_path / name for name in ("one", "two", "three")]
+    for log in logs[:2]:
+        log.mkdir()
+    logs[1].joinpath("config").write_bytes(b"-*b*\n")
+    done = subprocess.run([runtime / "svlogd", *logs], input=b"a\nb\n", capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        0,
+        b"svlogd: warning: unable to open log directory: %b: file does not exist\n" % bytes(logs[2]),
+    )
+    assert [log.joinpath("current").read_bytes() for log in logs[:2]] == [b"a\nb\n", b"a\n"]
+
+
+def test_an_old_current_is_rotated_though_nothing_comes(runtime: Path, log: Path) -> None:
+    log.joinpath("config").write_bytes(b"t1\n")
+    svlogd = Svlogd(runtime / "svlogd", log)
+    svlogd.feed(b"line\n")
+    waiting.until(lambda: old(log, "s"))
+    assert svlogd.end() == b""
+    assert [path.read_bytes() for path in old(log, "s")] == [b"line\n"]
+
+
+def test_it_runs_within_twenty_megabytes(runtime: Path, log: Path) -> None:
+    log.joinpath("config").write_bytes(b"-*77*\n")
+    text = b"".join(b"%d\n" % number for number in range(100000))
+    limit = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_AS, (20000000,) * 2); os.execv(sys.argv[1], sys.argv[1:])"
+    words = ["/usr/bin/python3", "-c", limit, runtime / "svlogd", "-tt", log]
+    done = subprocess.run(words, input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = sum(path.read_bytes().count(b"\n") for path in [*old(log, "s"), log / "current"])
+    assert lines == sum(not patterns.match(b"*77*", line) for line in text.splitlines())
