@@ -20,7 +20,7 @@ class Svlogd:
 
     def __init__(self, program: str | Path, log: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [program, *options, log], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
+            [str(program), *options, str(log)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
         )
         assert self.process.stdin is not None
         self.input = self.process.stdin
@@ -167,7 +167,7 @@ def test_it_runs_within_twenty_megabytes(runtime: Path, log: Path) -> None:
     log.joinpath("config").write_bytes(b"-*77*\n")
     text = b"".join(b"%d\n" % number for number in range(100000))
     limit = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_AS, (20000000,) * 2); os.execv(sys.argv[1], sys.argv[1:])"
-    words = ["/usr/bin/python3", "-c", limit, runtime / "svlogd", "-tt", log]
+    words = ["/usr/bin/python3", "-c", limit, str(runtime / "svlogd"), "-tt", str(log)]
     done = subprocess.run(words, input=text, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     lines = sum(path.read_bytes().count(b"\n") for path in [*old(log, "s"), log / "current"])
