@@ -169,7 +169,11 @@ def _kept(machine: Machine, step: PathStep, outcome: Outcome) -> list[Request]:
     intent = outcome.intents[step.path]
     if not intent.kept or step.before is None:
         return []
-    return [("keep", (step.path, _store(machine, step.realm), intent.kept))]
+    store = _store(machine, step.realm)
+    kept: list[Request] = [("keep", (step.path, store, intent.kept))]
+    if step.found is Found.EDITED and intent.before != step.before:  # edited after a killed apply had kept what was before
+        kept.append(("keep", (step.path, store, f"{intent.kept}.edited")))
+    return kept
 
 
 def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome, told: Told) -> list[Any]:

@@ -89,6 +89,17 @@ def test_killed_at_any_change_the_next_apply_ends_as_if_nothing_had_happened(bas
         assert "edited" in place.kept()
 
 
+def test_what_a_hand_edits_after_a_kill_is_kept_as_well(base: Path) -> None:
+    third = grow(base, [Unit("a", run=b"third"), Unit("c")])
+    for place in every_fault(base, apply_second):
+        (base / "sv/a/run").write_text("by hand")
+        assert place.apply(third).ok
+        assert (base / "sv/a/run").read_text() == "third"
+        assert {"by hand", "edited"} <= place.kept()
+        place.rollback()
+        assert (base / "sv/a/run").read_bytes() in (Unit("a").run, b"by hand")
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 def test_killed_at_any_change_a_rollback_gives_back_what_was(base: Path, late: bool) -> None:
     before = prepared(base).listing()
