@@ -42,7 +42,6 @@ class Tree:
     """The services of one runsvdir: those of the host or of one user.
 
     account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories.
-    directories: what is made for it, in order, each with its mode.
     """
 
     account: Account

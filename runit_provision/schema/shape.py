@@ -38,7 +38,7 @@ def beneath(upper: Any, lower: Any) -> Any:
 
 
 def without(data: Any, paths: Iterable[tuple[str | int, ...]]) -> Any:
-    """Give a copy of `data` that lacks what stands at each of `paths`; of a list nothing, for what follows would move up."""
+    """Give a copy of `data` that lacks what stands at each of `paths`; a list goes whole, or what follows in it would move up."""
     heads: dict[Any, list[tuple[str | int, ...]]] = {}
     for path in paths:
         if path:

@@ -17,7 +17,8 @@ from support.world import tree_of
 MIRROR = """#!/usr/bin/python3 -IS
 import sys
 with open("/proc/self/cmdline", "rb") as words, open("/proc/self/environ", "rb") as variables:
-    sys.stdout.buffer.write(words.read() + b"\\0\\n\\0" + variables.read())
+    called = words.read()
+    sys.stdout.buffer.write(b"%d:" % len(called) + called + variables.read())
 """
 """Answers with its own arguments and environment as the kernel holds them."""
 
@@ -56,13 +57,15 @@ def answer(arguments: list[str], env: dict[str, str], tools: str) -> tuple[list[
             capture_output=True,
             check=True,
         )
-    called, _, environ = done.stdout.partition(b"\0\n\0")
+    length, _, rest = done.stdout.partition(b":")
+    called, environ = rest[: int(length)], rest[int(length) :]
     pairs = (item.partition(b"=") for item in environ.rstrip(b"\0").split(b"\0"))
     return called.removesuffix(b"\0").split(b"\0")[3:], {name: value for name, _, value in pairs}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(words, min_size=1, max_size=8))
+@example(["\n"])
 @example(["", " ", "'", '"', "\\", "\\\n", "`id`", "$(id)", "${HOME}", "%", "!", "~", "-x", "*", "a\nb", "\t", "#", "\r"])
 @example(["\u2019\u201c", "$'", "\"'$`\\", "=", "\x01\x80\x81\x88\x7f", "\u00a0", "it's $5", "x\\", "'\\''"])
 def test_every_argument_arrives_byte_for_byte(tools: str, arguments: list[str]) -> None:
