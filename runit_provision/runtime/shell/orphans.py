@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from .loop import Loop
 
+_AGAIN_SECONDS = 1.0
+
 
 class Orphans:
     """Live processes by (slot, key); `ended(slot, key, pid, status)` is called for each when it is over."""
@@ -28,18 +30,34 @@ class Orphans:
 
         A pid that was given to another process since is told by its start time.
         """
-        try:
-            pidfd = os.pidfd_open(written.pid)
-        except OSError:
-            written.life, written.status = records.ENDED, process.UNKNOWN
+        if self._known.get((slot, key), (0, 0))[0] == written.pid:
             return
         if process.starttime(written.pid) != written.starttime:
-            os.close(pidfd)
             written.life, written.status = records.ENDED, process.UNKNOWN
-            return
+        elif not self._watch(slot, key, written):
+            self._loop.after(_AGAIN_SECONDS, lambda: self._again(slot, key, written))
+
+    def _watch(self, slot: int, key: int, written: records.Process) -> bool:
+        """Watch a process that lived just now; False when that cannot be, for want of descriptors for one."""
+        try:
+            pidfd = os.pidfd_open(written.pid)
+        except ProcessLookupError:
+            pidfd = -1
+        except OSError:
+            return False
+        if pidfd < 0 or process.starttime(written.pid) != written.starttime:
+            if pidfd >= 0:
+                os.close(pidfd)
+            self._loop.soon(lambda: self._ended(slot, key, written.pid, process.UNKNOWN))
+            return True
         # Also one that has ended already: its pidfd is readable at once, and then somebody has reaped it or we will.
         self._known[slot, key] = (written.pid, pidfd)
         self._loop.watch(pidfd, lambda: self._readable(slot, key))
+        return True
+
+    def _again(self, slot: int, key: int, written: records.Process) -> None:
+        if not self._watch(slot, key, written):
+            self._loop.after(_AGAIN_SECONDS, lambda: self._again(slot, key, written))
 
     def signal(self, slot: int, key: int, number: int) -> bool:
         """Send a signal; False when there is no such orphan."""

@@ -74,6 +74,8 @@ class Supervised:
         self.slot = slot
         os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(slot))
         self._open()
+        # Before anything can be spawned for it: who finds no intent believes that nothing was.
+        self._save()
         self.tell(Begin())
         # What is being started is published once it runs.
         for part in self._parts():

@@ -43,7 +43,7 @@ def test_a_pool_keeps_the_logs_and_their_status_bears_its_pid(runtime: Path, ser
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()
         until(lambda: all_lines(services), what="all lines are logged")
-        assert {pid_of(services / name / "log") for name in ("one", "two")} == set(pools(running))
+        until(lambda: {pid_of(services / name / "log") for name in ("one", "two")} == set(pools(running)), what="the pool's pid")
         assert lines(services / "one") == [str(number) for number in range(4000)]
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="the pool has ended too")
