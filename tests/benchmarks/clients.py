@@ -1,6 +1,6 @@
-"""The short-lived tools beside a bare python and C's: `python tests/benchmarks/clients.py [services]`. Prints ratios, judges nothing.
+"""The short-lived tools beside a bare python and C's: `PYTHONPATH=tests python tests/benchmarks/clients.py [services]`.
 
-Each figure is the least of many runs, taken in turn, since whatever else the machine does only ever adds.
+Prints ratios, judges nothing. Each figure is the least of many runs, taken in turn: whatever else the machine does only adds.
 """
 
 from __future__ import annotations
