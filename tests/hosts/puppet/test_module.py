@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +80,32 @@ def test_puppet_lint_has_nothing_to_say() -> None:
     arguments = ["--fail-on-warnings", "--relative", "--no-140chars-check", "--no-puppet_url_without_modules-check"]
     done = subprocess.run([lint, *arguments, *folders], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The module where tools may write."""
+    return Path(shutil.copytree(MODULE, tmp_path / "runit", ignore=shutil.ignore_patterns(".yardoc", "fixtures")))
+
+
+def test_the_modules_own_specs_pass(copy: Path) -> None:
+    rspec = oracle.program("rspec", package="ruby-rspec-puppet")
+    done = subprocess.run([rspec, "--no-color"], cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+    assert " 0 failures" in done.stdout
+
+
+def test_every_type_alias_has_a_spec() -> None:
+    aliases = {path.relative_to(MODULE / "types").with_suffix("").as_posix().replace("/", "_") for path in MODULE.glob("types/**/*.pp")}
+    assert aliases == {path.name.removesuffix("_spec.rb") for path in MODULE.glob("spec/type_aliases/*_spec.rb")}
+
+
+def test_the_reference_is_the_one_that_puppet_strings_writes(copy: Path) -> None:
+    """`puppet strings generate --format markdown --out REFERENCE.md` brings it up to date."""
+    oracle.program("puppet", package="puppet-agent")
+    if subprocess.run(["puppet", "strings", "--version"], capture_output=True, check=False).returncode != 0:
+        oracle.absent("puppet strings is not installed (package puppet-strings)")
+    out = copy / "REFERENCE.md"
+    command = ["puppet", "strings", "generate", "--format", "markdown", "--out", str(out)]
+    subprocess.run(command, cwd=copy, capture_output=True, check=True)
+    assert out.read_text() == (MODULE / "REFERENCE.md").read_text()

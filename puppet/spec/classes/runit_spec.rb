@@ -1,0 +1,109 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'runit' do
+  let(:data) { '/etc/runit-provision/data.json' }
+  let(:tool) { '/usr/local/bin/runit-provision' }
+
+  context 'with nothing said' do
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_class('runit::install').that_comes_before('Class[runit::config]') }
+    it { is_expected.to contain_class('runit::config').that_notifies('Class[runit::apply]') }
+    it { is_expected.to contain_file('/etc/runit-provision').with(ensure: 'directory', owner: 'root', mode: '0700') }
+    it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped').with_validate_cmd("#{tool} render --data %") }
+
+    it 'asks check before it applies, and lets neither be killed' do
+      is_expected.to contain_exec('runit-provision apply').with(
+        command: [tool, 'apply', '--data', data, '--lock-timeout', '300'],
+        unless: [[tool, 'check', '--data', data]],
+        timeout: 0
+      )
+    end
+
+    it 'links runsvdir to init' do
+      link = ['--service-directory', '/etc/service', '--prefix', '/usr/local']
+      is_expected.to contain_exec('runit-provision init link')
+        .with(command: [tool, 'init', 'link', *link], unless: [[tool, 'init', 'status', *link]])
+        .that_requires('Exec[runit-provision apply]')
+    end
+  end
+
+  context 'with the data of the original module in hiera' do
+    let(:facts) { { 'role' => 'seed' } }
+    let(:file) { '/var/cache/runit-provision/runit-2.1.1-6.el6.x86_64.rpm' }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_file(file).with_source('puppet:///files/runit-2.1.1-6.el6.x86_64.rpm') }
+    it { is_expected.to contain_package('runit').with(provider: 'rpm', source: file).that_requires("File[#{file}]") }
+    it { is_expected.not_to contain_exec('runit-provision init link') }
+
+    it 'hands everything to the tool' do
+      is_expected.to contain_runit_data(data).with_data(
+        'package_file' => 'runit-2.1.1-6.el6.x86_64.rpm',
+        'runtime' => 'package_file',
+        'users' => %w[apprun1 apprun2]
+      )
+    end
+  end
+
+  context 'with automatic binding' do
+    let(:facts) { { 'role' => 'bound' } }
+
+    it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped', 'users' => ['apprun1']) }
+  end
+
+  context 'with the same key in the hash and as a parameter' do
+    let(:facts) { { 'role' => 'seed' } }
+    let(:params) { { 'users' => ['kburdis'] } }
+
+    it { is_expected.to compile.and_raise_error(/given below the hash `runit` in hiera and as parameters of the class: users/) }
+  end
+
+  context 'with an unknown key in the hash' do
+    let(:facts) { { 'role' => 'wrong' } }
+
+    it { is_expected.to compile.and_raise_error(/unrecognized key 'usres'/) }
+  end
+
+  context 'with the package of the distribution' do
+    let(:params) { { 'runtime' => 'package' } }
+
+    it { is_expected.to contain_package('runit').with_ensure('present') }
+
+    {
+      'Gentoo' => 'sys-process/runit',
+      'RedHat' => 'runit',
+      'Alpine' => 'runit',
+      'Archlinux' => 'runit',
+      'Void' => 'runit'
+    }.each do |family, name|
+      context "of #{family}" do
+        let(:facts) { { 'os' => { 'name' => family, 'family' => family } } }
+
+        it { is_expected.to contain_package(name) }
+      end
+    end
+  end
+
+  context 'with packages left to somebody else' do
+    let(:params) { { 'runtime' => 'package', 'manage_package' => false } }
+
+    it { is_expected.not_to contain_package('runit') }
+  end
+
+  context 'with init left alone' do
+    let(:params) { { 'manage_init' => false } }
+
+    it { is_expected.not_to contain_exec('runit-provision init link') }
+  end
+
+  context 'with an init that is named' do
+    let(:params) { { 'init' => 'sysvinit', 'service_directory' => '/service', 'prefix' => '/opt/runit' } }
+
+    it 'tells the tool' do
+      words = ['--service-directory', '/service', '--prefix', '/opt/runit', '--init', 'sysvinit']
+      is_expected.to contain_exec('runit-provision init link').with_command([tool, 'init', 'link', *words])
+    end
+  end
+end

@@ -1,0 +1,27 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'runit::user::service' do
+  let(:title) { 'apprun1/worker' }
+  let(:params) { { 'command' => 'exec worker' } }
+
+  it { is_expected.to compile.with_all_deps }
+
+  it 'belongs to the user in its title' do
+    is_expected.to contain_runit_fragment('Runit::User::Service[apprun1/worker]').with(
+      keys: %w[users apprun1 services worker],
+      value: { 'command' => 'exec worker' }
+    )
+  end
+
+  context 'with a title of its own' do
+    let(:title) { 'the worker' }
+    let(:params) { { 'user' => 'apprun2', 'service' => 'cluster/worker' } }
+
+    it 'belongs to the user that is named' do
+      is_expected.to contain_runit_fragment('Runit::User::Service[the worker]')
+        .with_keys(%w[users apprun2 services cluster services worker])
+    end
+  end
+end

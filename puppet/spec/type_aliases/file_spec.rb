@@ -1,0 +1,8 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'Runit::File' do
+  it { is_expected.to allow_values('text', sensitive('text'), { 'content' => 'text', 'mode' => '0644' }) }
+  it { is_expected.not_to allow_values({ 'mode' => '0644' }, ['text']) }
+end

@@ -1,0 +1,8 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'Runit::Mode' do
+  it { is_expected.to allow_values('0755', '640', 493) }
+  it { is_expected.not_to allow_values('755 ', '0999', 4096, 'rwx') }
+end

@@ -1,0 +1,60 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+require 'puppet_x/runit/document'
+
+describe PuppetX::Runit::Document do
+  def document(data = {})
+    described_class.new(data, 'Class[Runit]')
+  end
+
+  def secret(value)
+    Puppet::Pops::Types::PSensitiveType::Sensitive.new(value)
+  end
+
+  def read(document)
+    JSON.parse(document.to_s).fetch('runit')
+  end
+
+  it 'gives the same bytes whatever order things were declared in' do
+    one = document('b' => 1, 'a' => { 'd' => 2, 'c' => 3 })
+    other = document('a' => { 'c' => 3 })
+    other.add(['a'], { 'd' => 2 }, 'X')
+    other.add([], { 'b' => 1 }, 'Y')
+    expect(one.to_s).to eq(other.to_s)
+  end
+
+  it 'makes a list of users a hash that others add to' do
+    all = document('users' => %w[apprun1 apprun2])
+    all.add(%w[users apprun1 services web], { 'down' => true }, 'X')
+    expect(read(all)).to eq('users' => { 'apprun1' => { 'services' => { 'web' => { 'down' => true } } }, 'apprun2' => {} })
+  end
+
+  it 'takes the same word twice' do
+    all = document('services' => { 'web' => { 'down' => true } })
+    all.add(%w[services web], { 'down' => true }, 'X')
+    expect(read(all)).to eq('services' => { 'web' => { 'down' => true } })
+  end
+
+  it 'refuses two words, and names who said them' do
+    all = document
+    all.add(%w[services web], { 'down' => true }, 'Runit::Service[web]')
+    expect { all.add(%w[services web], { 'down' => false }, 'X') }
+      .to raise_error(described_class::Conflict, 'services.web.down is declared by Runit::Service[web] and, differently, by X')
+  end
+
+  it 'marks secrets, and neither merges nor splits them' do
+    all = document('services' => { 'web' => { 'env' => { 'PASSWORD' => secret('hunter2') } } })
+    expect(read(all).dig('services', 'web', 'env')).to eq('PASSWORD' => { '__ptype' => 'Sensitive', '__pvalue' => 'hunter2' })
+    expect(all).to be_sensitive
+    expect { all.add(%w[services web env], { 'PASSWORD' => secret('other') }, 'X') }.to raise_error(described_class::Conflict) { |error|
+      expect(error.message).not_to match(/hunter2|other/)
+    }
+  end
+
+  it 'knows the accounts that are spoken of' do
+    all = document('owner' => 'root', 'users' => { 'a' => { 'account' => 'login', 'services' => { 's' => nil } }, 'b' => nil },
+                   'services' => { 'web' => { 'user' => 'www', 'services' => { 'inner' => { 'user' => 'deep' } } } })
+    expect(all.accounts).to contain_exactly('root', 'login', 'b', 'www', 'deep')
+  end
+end
