@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .conftest import CHANGED, FAILED, UNCHANGED, Puppet
+from .conftest import CHANGED, FAILED, TOOL, UNCHANGED, Puppet
 
 SEED = """
 runit:
@@ -36,6 +36,8 @@ def test_the_shipped_runtime_is_laid_and_runs_the_tree_of_each_user(puppet: Pupp
     assert tree.comes_up(within=30), repr(tree)
     assert tree.is_logging
     assert puppet.apply(SEED).returncode == UNCHANGED
+    verified = puppet.host.run(TOOL, "verify", "--data", DATA, check=False)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 def test_users_in_all_their_forms(puppet: Puppet) -> None:
