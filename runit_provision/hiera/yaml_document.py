@@ -21,6 +21,7 @@ from runit_provision.model.data import Array, Table
 
 _CORE = "tag:yaml.org,2002:"
 _CLASS_TAG = re.compile(r"!(?:ruby/|str:|seq:|map:)|!(?:set|omap)$|tag:yaml\.org,2002:(?:set|omap)$|tag:ruby\.yaml\.org")
+_SYMBOL = object()
 DEEPEST = 100
 """Levels of hashes and lists in each other; the same in JSON, where it is Ruby's limit."""
 _MOST_VALUES = 2_000_000
@@ -177,15 +178,14 @@ class _Builder:
                 _refuse(f"the key {key} stands here as another kind of number before", place, "quote one of the two")
             result[key] = value
             result.marks[key] = place
-        return result
+        return result if not any(isinstance(key, tuple) for key in result) else _with_strings_for_symbols(result)
 
     def _key(self, event: Any) -> Any:
+        """Give a key; a symbol's stands apart from the same string until the hash is complete, as in Puppet."""
         key = self._value(event)
         if isinstance(key, Symbol):
-            return str(key)
-        if isinstance(key, dict | list):
-            return OddKey()
-        return key
+            return _SYMBOL, str(key)
+        return OddKey() if isinstance(key, dict | list) else key
 
     @staticmethod
     def _merged(table: Table, event: Any, value: Any) -> bool:
@@ -227,6 +227,14 @@ class _Builder:
         if _CLASS_TAG.match(tag):
             _refuse(f"the tag {tag} names a class, which Puppet refuses", mark, "remove the tag")
         return scalar(text)
+
+
+def _with_strings_for_symbols(table: Table) -> Table:
+    def name(key: Any) -> Any:
+        return key[1] if isinstance(key, tuple) else key
+
+    items = [(name(key), value) for key, value in table.items()]
+    return Table(items, marks={name(key): mark for key, mark in table.marks.items()}, mark=table.mark)
 
 
 def _float(text: str) -> float:
