@@ -85,7 +85,7 @@ def test_exit_drains_a_pooled_log(runtime: Path, services: Path, tmp_path: Path)
 def test_letters_to_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()
-        until(lambda: all_lines(services), what="all lines are logged")
+        until(lambda: all_lines(services) and pid_of(services / "one/log") and pid_of(services / "two/log"), what="both are logged")
         other = pid_of(services / "two/log")
         supervision.letter(services / "one/log", "d")
         until(lambda: stat(services / "one/log") == "down", what="one log is down")
