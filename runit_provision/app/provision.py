@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runit_provision.host import Machine
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CALLED = ("runsvdir", "runsv", "sv", "svlogd", "chpst")
+"""The tools that rendered scripts call, or that must be there for them to be called."""
 Progress = Callable[[int, int, str], None]
 """Told how many steps are done, of how many, and which is next."""
 
@@ -98,8 +100,6 @@ def _is_laid(runtime: Runtime, root: Path) -> bool:
 
 def _missing_tools(runtime: Runtime, root: Path) -> Iterator[Problem]:
     """Say which tools the scripts would not find."""
-    from runit_provision.host import package
-
     match runtime.kind:
         case RuntimeKind.SHIPPED:
             folders, hint = f"{runtime.prefix}/bin", f"`runit-provision runtime install --prefix {runtime.prefix}`"
@@ -108,7 +108,7 @@ def _missing_tools(runtime: Runtime, root: Path) -> Iterator[Problem]:
         case RuntimeKind.NONE:
             return
     path = ":".join(str(folder_on_host(root, folder)) for folder in folders.split(":"))
-    shipped_only = {"rsvlog", "nsvlog"} if runtime.kind is not RuntimeKind.SHIPPED else set()
-    missing = [name for name in package.TOOLS if name not in shipped_only and not shutil.which(name, path=path)]
+    called = [*_CALLED, "rsvlog"] if runtime.kind is RuntimeKind.SHIPPED else _CALLED
+    missing = [name for name in called if not shutil.which(name, path=path)]
     if missing:
         yield Problem(f"{', '.join(missing)} not found, which the services' scripts call", path=folders, hint=hint)

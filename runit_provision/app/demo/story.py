@@ -57,6 +57,7 @@ class Story:
         self._start(services)
         self._show_log()
         self._kill()
+        self._kill_supervisor(services)
         self._change(services)
 
     def _lay(self) -> None:
@@ -96,12 +97,8 @@ class Story:
 
     def _start(self, services: list[ServiceTree]) -> None:
         self._narrator.chapter("Supervised by the shipped runtime")
-        program = self._stage.runtime / "bin/runsvdir"
         began = time.monotonic()
-        with self._interruptions.held():
-            log = self._stage.directory / "runsvdir.log"
-            self._supervision.start(program, self._stage.services, environment=self._stage.environment, log=log)
-        self._narrator.command(f"runsvdir -P {self._stage.services}")
+        self._start_runsvdir()
         up: set[str] = set()
 
         def all_up() -> bool:
@@ -129,22 +126,30 @@ class Story:
         new = self._until(lambda: self._renewed(service, old), "the service is back")
         self._narrator.say(f"{_SHOWN} is back after {(time.monotonic() - began) * 1000:.0f} ms: its pid was {old} and is {new}.")
 
+    def _kill_supervisor(self, services: list[ServiceTree]) -> None:
+        self._narrator.chapter("The supervisor dies")
+        before = self._steady_pids(services)
+        self._narrator.command(f"kill -KILL {self._supervision.pid}")
+        self._supervision.kill()
+        self._start_runsvdir()
+        self._until(lambda: all(each.life.supervised for each in self._look(services)), "every service is supervised again")
+        self._refuse_other_pids(before, services)
+        self._narrator.say(f"runsvdir was killed, and started again as init does. All {len(before)} services run on with their pids.")
+
     def _change(self, services: list[ServiceTree]) -> None:
         self._narrator.chapter("One value changes")
         file = self._stage.examples / f"data/nodes/{NODE}.yaml"
         self._narrator.diff(change(file, _VALUE, _NEW_VALUE))
         self._narrator.command(f"runit-provision plan {self._options()}")
         self._narrator.plan(self._steps(provision.plan(self._stage.source, self._stage.target)))
-        before = {each.service.id: each.life.pid for each in self._look(services) if each.life.running}
+        before = self._steady_pids(services)
+        old = before.pop(_SHOWN)
         self._apply()
         shown = self._service(_SHOWN)
-        new = self._until(lambda: self._renewed(shown, before[_SHOWN]), "the changed service is back")
-        steady = {name: pid for name, pid in before.items() if name != _SHOWN and name not in self._ending}
-        after = {each.service.id: each.life.pid for each in self._look(services)}
-        if disturbed := [name for name, pid in steady.items() if after[name] != pid]:
-            raise HostError(*(Problem("was restarted though nothing of it changed", path=name) for name in disturbed))
-        self._narrator.say(f"Only {_SHOWN} was restarted: its pid was {before[_SHOWN]} and is {new}.")
-        self._narrator.say(f"The other {len(steady)} services kept theirs: {', '.join(steady)}.")
+        new = self._until(lambda: self._renewed(shown, old), "the changed service is back")
+        self._refuse_other_pids(before, services)
+        self._narrator.say(f"Only {_SHOWN} was restarted: its pid was {old} and is {new}.")
+        self._narrator.say(f"The other {len(before)} services kept theirs: {', '.join(before)}.")
         self._narrator.say(
             f"Not counted: {', '.join(sorted(self._ending))} ends by itself every few seconds, and its finish counts that."
         )
@@ -154,6 +159,22 @@ class Story:
         again = provision.plan(self._stage.source, self._stage.target)
         self._narrator.plan(self._steps(again))
         self._show_table(services)
+
+    def _start_runsvdir(self) -> None:
+        with self._interruptions.held():
+            program, log = self._stage.runtime / "bin/runsvdir", self._stage.directory / "runsvdir.log"
+            self._supervision.start(program, self._stage.services, environment=self._stage.environment, log=log)
+        self._narrator.command(f"runsvdir -P {self._stage.services}")
+
+    def _steady_pids(self, services: list[ServiceTree]) -> dict[str, int]:
+        """Give the pids of the services that run, and do not end by themselves."""
+        lives = self._look(services)
+        return {each.service.id: each.life.pid for each in lives if each.life.running and each.service.id not in self._ending}
+
+    def _refuse_other_pids(self, before: dict[str, int], services: list[ServiceTree]) -> None:
+        after = {each.service.id: each.life.pid for each in self._look(services)}
+        if disturbed := [name for name, pid in before.items() if after[name] != pid]:
+            raise HostError(*(Problem("was restarted without need", path=name) for name in disturbed))
 
     def _apply(self) -> None:
         self._narrator.command(f"runit-provision apply {self._options()}")

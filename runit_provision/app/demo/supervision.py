@@ -32,7 +32,7 @@ class Supervision:
 
     def start(self, program: Path, services: Path, *, environment: Mapping[str, str], log: Path) -> None:
         """Start runsvdir in a session of its own, so that a Ctrl-C at the terminal does not reach it."""
-        with log.open("wb") as said:
+        with log.open("ab") as said:
             self._runsvdir = subprocess.Popen(
                 [program, "-P", services],
                 env=dict(environment),
@@ -50,6 +50,12 @@ class Supervision:
     def died(self) -> bool:
         """True when runsvdir has ended by itself."""
         return self._runsvdir is not None and self._runsvdir.poll() is not None
+
+    def kill(self) -> None:
+        """Kill runsvdir, and nothing else."""
+        if self._runsvdir is not None:
+            self._runsvdir.kill()
+            self._runsvdir.wait()
 
     def stop(self, *, patience: float) -> int | None:
         """Send HUP, upon which runsvdir ends all services in order; give its exit status, or None when it is not gone in time."""

@@ -23,6 +23,7 @@ CHAPTERS = (
     "Supervised by the shipped runtime",
     "Logs",
     "A service dies",
+    "The supervisor dies",
     "One value changes",
     "The end",
 )
@@ -75,9 +76,13 @@ def test_a_killed_service_is_back_with_another_pid(told: tuple[Result, Path]) ->
     assert old != new
 
 
+def test_a_killed_supervisor_costs_no_service_its_pid(told: tuple[Result, Path]) -> None:
+    assert re.search(r"^  runsvdir was killed, .* All [7-9] services run on with their pids\.$", told[0].out, re.MULTILINE)
+
+
 def test_a_changed_value_keeps_comments_and_restarts_that_service_alone(told: tuple[Result, Path]) -> None:
     out = told[0].out
-    change = re.findall(r"^    ([-+] .*)$", out.partition("7. One value changes")[2].partition("plan")[0], re.MULTILINE)
+    change = re.findall(r"^    ([-+] .*)$", out.partition("8. One value changes")[2].partition("plan")[0], re.MULTILINE)
     assert change == ["-            GREETING: good day", "+            GREETING: good evening"]
     assert "             PAUSE: 1                     # seconds" in out
     assert re.search(r"^    ! apprun1/ticker +restart: env/GREETING changed$", out, re.MULTILINE)
