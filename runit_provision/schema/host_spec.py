@@ -41,8 +41,8 @@ class UserSpec(Spec):
     """Niceness that is added."""
     log: LogValue | None = None
     """The log of the user's runsvdir, in `~/logs/runsvdir`."""
-    title: Annotated[int, Field(ge=0, le=4000)] = 200
-    """Bytes of the rolling process title that shows what was last written to standard error; 0 for none."""
+    title: Annotated[int, Field(ge=0, le=4000)] = 0
+    """Bytes of the rolling process title that shows what was last written to standard error, and which no log then gets; 0 for none."""
     profile: Flag = True
     """Login shells of the user get SVDIR."""
     ensure: Literal["running", "stopped", "absent", "any"] = "running"

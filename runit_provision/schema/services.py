@@ -124,7 +124,7 @@ class _Reader:
             self._unused_beside_run()
             return Script(spec.run)
         if spec.services is not None:
-            return Scan("./service", 200)
+            return Scan("./service", 0)
         command = spec.command if spec.command is not None else ""
         return CommandLine(command) if isinstance(command, str) else Argv(tuple(command))
 
