@@ -73,11 +73,14 @@ class Tree:
     def keeper(self) -> int:
         """Give the pid of the keeper; a child of its looks the same until it becomes a service."""
 
-        def found() -> list[int]:
-            alike = [pid for pid in self.processes() if _read(pid, "cmdline").startswith(b"runsvdir-keeper\0")]
-            return alike if len(alike) == 1 else []
+        alike: list[int] = []
 
-        return until(found, what="one keeper")[0]
+        def is_one() -> bool:
+            alike[:] = [pid for pid in self.processes() if _read(pid, "comm") == b"runsvdir-keeper\n"]
+            return len(alike) == 1
+
+        until(is_one, what="one keeper")
+        return alike[0]
 
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""

@@ -18,6 +18,7 @@ from . import holder, process
 from .channel import Channel
 from .children import Children
 from .loop import Loop
+from .title import Title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -285,6 +286,7 @@ def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
     os.chdir("/")
     if os.geteuid() == 0 and uid != 0:
         _drop(uid, gid)
+    Title().show([b"log-pool", b"%d" % uid])
     from . import pool
 
     pool.main(listener, journal)
