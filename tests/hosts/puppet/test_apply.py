@@ -40,6 +40,22 @@ def test_the_shipped_runtime_is_laid_and_runs_the_tree_of_each_user(puppet: Pupp
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+def test_a_change_of_one_service_restarts_that_one_alone(puppet: Puppet) -> None:
+    two = WEB + "    other: {command: [sleep, '1000']}\n"
+    assert puppet.apply(two).returncode == CHANGED
+    puppet.host.start("env", "PATH=/var/runit/bin:/usr/bin:/bin", "/var/runit/bin/runsvdir", "-P", "/etc/service")
+    web, other = puppet.services("web"), puppet.services("other")
+    assert web.comes_up(within=30)
+    assert other.comes_up(within=30)
+    before = web.pid, other.pid
+    done = puppet.apply(two.replace("GREETING:", "FAREWELL:"))
+    assert done.returncode == CHANGED, done.stdout + done.stderr
+    assert web.comes_up(within=30)
+    assert web.pid != before[0]
+    assert other.pid == before[1]
+    assert "FAREWELL=grüß 'dich'" in puppet.host.read(f"/proc/{web.pid}/environ").split("\0")
+
+
 def test_users_in_all_their_forms(puppet: Puppet) -> None:
     assert puppet.apply(SEED).returncode == CHANGED
     assert puppet.apply("runit: {prefix: /var/runit, users: {apprun1: ~, apprun2: {}}}").returncode in (CHANGED, UNCHANGED)

@@ -57,6 +57,8 @@ def host_tree(supervisor: str, runtime: Path, tmp_path_factory: pytest.TempPathF
         service(host, "/home/apprun1/service/broken", FAILS, log=LOGS)
         service(host, "/home/apprun1/service/spare", SLEEPS, down=True)
         service(host, "/home/apprun2/service/mine", SLEEPS)
+        service(host, "/home/apprun2/service/cluster", "#!/bin/sh\nexec runsvdir ./service\n")
+        service(host, "/home/apprun2/service/cluster/service/node", SLEEPS)
         service(host, "/home/apprun2/service/pooled", SLEEPS)
         host.run("mkdir", "-p", "/home/apprun2/service/pooled/log")
         host.run("ln", "-s", str(runtime / "rsvlog"), "/home/apprun2/service/pooled/log/run")

@@ -58,6 +58,12 @@ def test_a_log_that_the_shipped_rsvlog_writes_where_it_likes(by_ssh: Services) -
     assert pooled.log[-1].endswith(" started")
 
 
+def test_a_service_in_the_tree_of_another(by_ssh: Services) -> None:
+    node = by_ssh("apprun2/cluster/node")
+    assert node.comes_up(within=30)
+    assert node.directory == "/home/apprun2/service/cluster/service/node"
+
+
 def test_a_service_with_a_down_file(by_ssh: Services) -> None:
     spare = by_ssh("apprun1/spare")
     waiting.until(lambda: spare.is_supervised, what="runsv to supervise it")
