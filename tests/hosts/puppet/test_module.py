@@ -109,3 +109,9 @@ def test_the_reference_is_the_one_that_puppet_strings_writes(copy: Path) -> None
     command = ["puppet", "strings", "generate", "--format", "markdown", "--out", str(out)]
     subprocess.run(command, cwd=copy, capture_output=True, check=True)
     assert out.read_text() == (MODULE / "REFERENCE.md").read_text()
+
+
+def test_shellcheck_has_nothing_to_say_of_the_tasks() -> None:
+    shellcheck = oracle.program("shellcheck", package="shellcheck")
+    done = subprocess.run([shellcheck, *map(str, MODULE.glob("tasks/*.sh"))], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")

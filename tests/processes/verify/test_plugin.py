@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support import oracle
+
+from runit_provision.verify import probe
+
 EXAMPLE = """
 import pytest
 
@@ -48,3 +52,11 @@ def test_modules():
 """
     done = run_pytest(tmp_path, test)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_shellcheck_has_nothing_to_say_of_the_probe(tmp_path: Path) -> None:
+    shellcheck = oracle.program("shellcheck", package="shellcheck")
+    script = tmp_path / "probe.sh"
+    script.write_text(probe.script())
+    done = subprocess.run([shellcheck, str(script)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
