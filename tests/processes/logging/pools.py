@@ -67,10 +67,10 @@ class Pool:
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
-    def start(self) -> None:
-        """Start it (again) and connect."""
+    def start(self, *under: str) -> None:
+        """Start it (again), `under` a tracer if need be, and connect."""
         fds = (self._listener.fileno(), self._journal)
-        arguments = [self._python, "-IS", "-c", _START, str(self._library), *map(str, fds)]
+        arguments = [*under, self._python, "-IS", "-c", _START, str(self._library), *map(str, fds)]
         self.process = subprocess.Popen(arguments, pass_fds=fds, env={"PATH": "/usr/bin:/bin"})
         self.connect()
 

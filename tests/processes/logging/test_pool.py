@@ -227,6 +227,36 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Pa
         assert lines == expected, _first_difference(lines, expected)
 
 
+# Every kind of system call on a chunk's way, and how many of each are tried.
+STEPS = {"readv": 1, "ioctl": 2, "write": 6, "renameat": 4, "fsync": 1, "fchmod": 4}
+
+
+@pytest.mark.parametrize("call", STEPS)
+def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Path, call: str) -> None:
+    strace = oracle.program("strace", package="strace")
+    pool.kill()
+    lines = [b"line %d of many that are written" % line for line in range(60)]
+    died = 0
+    for number in range(1, STEPS[call] + 1):
+        service = Service(scratch, number, config=b"s300\nn0\n", options="-l 50")
+        write(service, b"".join(line + b"\n" for line in lines))  # which the FIFO holds until somebody reads
+        pool.start(strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
+        tracer = pool.process
+        assert tracer is not None
+        pool.add(service)
+        waiting.until(lambda tracer=tracer: tracer.poll() is not None)  # type: ignore[misc]
+        died += 1
+        pool.client.close()
+        pool.records.clear()
+        pool.start()
+        pool.added(service)
+        pool.drain(service)
+        assert pool.expect(wire.ENDED, service).value == 0
+        assert service.text().splitlines() == lines, number
+        pool.kill()
+    assert died == STEPS[call]
+
+
 def _first_difference(lines: list[bytes], expected: list[bytes]) -> str:
     for number, (line, other) in enumerate(zip(lines, expected, strict=False)):
         if line != other:
