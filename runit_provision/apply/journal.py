@@ -15,7 +15,8 @@ _NEVER = (Life(), Life())
 
 def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
     """Give the journal of `plan`; what an `earlier`, killed apply had begun stays in it, so that a rollback undoes both."""
-    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.{os.getpid()}"
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{nanoseconds:09}.{os.getpid()}"
     before = {intent.path: intent for intent in earlier.intents} if earlier else {}
     tops = staging(plan)
     intents = {intent.path: intent for intent in before.values()}

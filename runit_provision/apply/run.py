@@ -55,12 +55,13 @@ def plan_rollback(machine: Machine) -> Plan:
 
 def _plan_rollback(machine: Machine) -> tuple[Plan, Journal]:
     found = machine.library.journal()
-    if found is None or found.command == "rollback":
+    whole = found is None or found.command == "rollback"
+    if whole:
         found = machine.library.last()
     if found is None:
         raise HostError(Problem("there is no apply to roll back", path=machine.library.path))
     observed = machine.observe(RenderedTree((), (), ()), journal=found)
-    return undo(found, machine.library.before(), observed), found
+    return undo(found, machine.library.before(found), observed, whole=whole), found
 
 
 def rollback(machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
@@ -69,7 +70,7 @@ def rollback(machine: Machine, *, progress: Progress | None = None, timeout: flo
     if (killed := machine.library.journal()) and killed.id == undone.id:
         _forget(machine, machine.library.last(), killed)
         machine.library.promote()
-    began = _begin(plan, machine, "rollback", None, manifest=None)
+    began = _begin(plan, machine, "rollback", None)
     outcome = _perform(plan, machine, began, progress, timeout, fresh=False)
     _forget(machine, undone, None)
     _forget(machine, began, None)
@@ -77,10 +78,9 @@ def rollback(machine: Machine, *, progress: Progress | None = None, timeout: flo
     return outcome.report
 
 
-def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None, manifest: Manifest | None = None) -> Journal:
+def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None) -> Journal:
     began = journal.describe(plan, command=command, earlier=earlier)
-    fresh = command == "apply" and earlier is None
-    machine.library.begin(began, plan.remembered if fresh else manifest)
+    machine.library.begin(began, plan.remembered if earlier is None else machine.library.before(earlier))
     return began
 
 

@@ -1,7 +1,7 @@
-"""Where apply remembers: LIBRARY/{manifest.json,before.json,journal,last,kept/,lock}, all of it the caller's alone.
+"""Where apply remembers: LIBRARY/{manifest.json,before.ID.json,journal,last,kept/,lock}, all of it the caller's alone.
 
 manifest.json   what was made here, as of the last apply that was completed
-before.json     the manifest that the last apply began with, for rollback
+before.ID.json  the manifest that the apply ID began with, for rollback
 journal         an apply that is under way, or was killed: what it was about to do, then what it had done
 last            the journal of the last apply that was completed
 kept/           what was replaced or removed in the system's realm
@@ -36,6 +36,10 @@ def default(root: Path) -> tuple[Path, str]:
     return Path("/"), str(home if root == Path("/") else home / str(root).strip("/").replace("/", "-"))
 
 
+def _before(journal: Journal) -> str:
+    return f"before.{journal.id}.json"
+
+
 class Library:
     """The folder itself. Nothing is created before something is to be remembered."""
 
@@ -64,9 +68,9 @@ class Library:
         """Give what is remembered; an empty manifest when nothing is. HostError when it is damaged."""
         return self._manifest("manifest.json")
 
-    def before(self) -> Manifest:
-        """Give the manifest that the last apply, or the one under way, began with."""
-        return self._manifest("before.json")
+    def before(self, journal: Journal) -> Manifest:
+        """Give the manifest that the apply of `journal` began with."""
+        return self._manifest(_before(journal))
 
     def journal(self) -> Journal | None:
         """Give the journal of an apply that was killed, or None."""
@@ -76,14 +80,13 @@ class Library:
         """Give the journal of the last apply that was completed, or None."""
         return self._load("last")
 
-    def begin(self, journal: Journal, manifest: Manifest | None) -> None:
+    def begin(self, journal: Journal, manifest: Manifest) -> None:
         """Write down what is going to be done, and make it last, before anything is.
 
-        manifest: what is remembered now, or None when a killed apply is resumed, which wrote that down already.
+        manifest: what was remembered before, and before any killed apply that this one completes.
         """
         self._folder("kept")
-        if manifest is not None:
-            self._write("before.json", records.dump_manifest(manifest))
+        self._write(_before(journal), records.dump_manifest(manifest))
         self._write("journal", records.dump_journal(journal))
         self._journal = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
 
@@ -105,6 +108,7 @@ class Library:
             os.unlink("journal", dir_fd=here)
         else:
             os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
+        self._tidy()
         files.sync(self._ground, (self.path,))
         self._end()
 
@@ -112,6 +116,14 @@ class Library:
         """Take an apply that was killed for the last one, so that a rollback that is killed as well still knows what it undoes."""
         here = self._here()
         os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
+
+    def _tidy(self) -> None:
+        """Take away the manifests that no journal speaks of any more."""
+        here = self._here()
+        last = self.last()
+        for name in os.listdir(f"/proc/self/fd/{here}"):
+            if name.startswith("before.") and (last is None or name != _before(last)):
+                os.unlink(name, dir_fd=here)
 
     def abandon(self) -> None:
         """Forget what was going to be done: nothing was."""

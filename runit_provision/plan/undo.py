@@ -8,12 +8,13 @@ from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceSte
 _AGAIN = (Verb.RESTART, Verb.HUP, Verb.TERM, Verb.LOG_HUP, Verb.LOG_RESTART)
 
 
-def undo(journal: Journal, before: Manifest, observed: Observed) -> Plan:
+def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool = True) -> Plan:
     """Give the plan that undoes `journal`: contents, modes, owners, links, and whether services ran.
 
-    before: what was remembered when that apply began. What a hand has changed since is kept, and told, as in an apply.
+    before: what was remembered when that apply began. whole: it was completed; what a hand has changed since is replaced, kept and
+    told, as in an apply. Of one that was killed nobody knows whether it had come to what a hand has changed since: that stays.
     """
-    steps = [step for intent in journal.intents if (step := _back(intent, observed.paths.get(intent.path)))]
+    steps = [step for intent in journal.intents if (step := _back(intent, observed.paths.get(intent.path), whole=whole))]
     goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
     comes = sorted((step for step in steps if step.change is not Change.REMOVE), key=lambda step: step.path)
     stops, calls = _services(journal, {step.path for step in goes}, {step.service for step in steps}, observed)
@@ -33,8 +34,8 @@ def undo(journal: Journal, before: Manifest, observed: Observed) -> Plan:
     )
 
 
-def _back(intent: Intent, now: Seen | None) -> PathStep | None:
-    if now == intent.before:
+def _back(intent: Intent, now: Seen | None, *, whole: bool) -> PathStep | None:
+    if now == intent.before or not (whole or now == intent.after):
         return None
     change = Change.REMOVE if intent.before is None else Change.REPLACE if now else Change.CREATE
     ours = now is None or now == intent.after or now.kind is Kind.DIRECTORY
