@@ -236,7 +236,6 @@ def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: P
     strace = oracle.program("strace", package="strace")
     pool.kill()
     lines = [b"line %d of many that are written" % line for line in range(60)]
-    died = 0
     for number in range(1, STEPS[call] + 1):
         service = Service(scratch, number, config=b"s300\nn0\n", options="-l 50")
         write(service, b"".join(line + b"\n" for line in lines))  # which the FIFO holds until somebody reads
@@ -245,7 +244,6 @@ def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: P
         assert tracer is not None
         pool.add(service)
         waiting.until(lambda tracer=tracer: tracer.poll() is not None)  # type: ignore[misc]
-        died += 1
         pool.client.close()
         pool.records.clear()
         pool.start()
@@ -254,7 +252,6 @@ def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: P
         assert pool.expect(wire.ENDED, service).value == 0
         assert service.text().splitlines() == lines, number
         pool.kill()
-    assert died == STEPS[call]
 
 
 def _first_difference(lines: list[bytes], expected: list[bytes]) -> str:
