@@ -218,7 +218,10 @@ def keep(ground: Ground, path: str, store: str | None, kept: str) -> None:
 
 
 def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
-    """Make `path` (a staging name) of what was kept as `kept`."""
+    """Make `path` (a staging name) of what was kept as `kept`; nothing when a hand took it away before it could be kept.
+
+    `place` then tells that this one path cannot be restored, and all others are.
+    """
     directory, name = ground.parent(path)
     held = os.dup(directory)
     try:
@@ -227,6 +230,8 @@ def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
                 os.unlink(name, dir_fd=held)
             try:
                 os.link(kept, name, src_dir_fd=keeper, dst_dir_fd=held, follow_symlinks=False)
+            except FileNotFoundError:
+                return
             except OSError as error:
                 if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
                     raise
