@@ -14,6 +14,8 @@ from runit_provision.errors import HostError, Problem
 
 _PATIENCE = 15.0
 """Seconds that all services together may take to end in order, and again for what then has to be killed."""
+_MOMENT = 2.0
+"""Seconds in which what supervised has to follow runsvdir."""
 _ALL_GONE = 111
 """What runsvdir exits with after HUP."""
 
@@ -54,7 +56,7 @@ def _clean(stage: Stage, supervision: Supervision, narrator: Narrator, *, told: 
     narrator.chapter("The end" if told else "Cleaning up")
     try:
         status = supervision.stop(patience=_PATIENCE)
-        in_order = status == _ALL_GONE and not supervision.left()
+        in_order = status == _ALL_GONE and supervision.all_gone(patience=_MOMENT)
         killed = supervision.end(patience=_PATIENCE)
     finally:
         stage.remove()

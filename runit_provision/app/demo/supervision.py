@@ -73,6 +73,15 @@ class Supervision:
         self._reap()
         return _descendants(os.getpid())
 
+    def all_gone(self, *, patience: float) -> bool:
+        """True when nothing is left within `patience` seconds: the keeper ends a moment after runsvdir."""
+        deadline = time.monotonic() + patience
+        while self.left():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PACE)
+        return True
+
     def end(self, *, patience: float) -> list[str]:
         """Kill what is left, until nothing is; give the command lines of what was killed. HostError for what will not go."""
         killed: dict[int, str] = {}
