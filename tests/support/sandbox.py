@@ -1,4 +1,4 @@
-"""A host of one's own, made of this one: private process ids, accounts, /etc, /home, /run and /var; all of it ends with the test.
+"""A host of one's own, made of this one: private process ids, network, accounts, /etc, /home, /run and /var; it ends with the test.
 
 Programs and libraries are this machine's, so real daemons run in it without being installed anew. Needs root.
 """
@@ -21,6 +21,7 @@ for fresh in /home /run /var; do
   mount --bind "$1$fresh" "$fresh"
 done
 mkdir -p /run/lock /var/lib /var/cache /var/log /var/tmp
+ip link set lo up
 echo ready
 # The first process of a host reaps what nobody waits for; so does a shell's wait.
 while :; do sleep 3600 & wait $!; done
@@ -35,11 +36,12 @@ class Sandbox:
     def __init__(self, work: Path) -> None:
         oracle.root("a host of its own has namespaces")
         unshare = oracle.program("unshare", package="util-linux")
+        oracle.program("ip", package="iproute2")
         self._nsenter = oracle.program("nsenter", package="util-linux")
         shutil.copytree("/etc", work / "etc", symlinks=True)
         (work / "etc/service").unlink(missing_ok=True)
         (work / "etc/service").mkdir()
-        arguments = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _SET_UP, "sh", str(work)]
+        arguments = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _SET_UP, "sh", str(work)]
         self._started: list[subprocess.Popen[bytes]] = []
         self._outside = subprocess.Popen([unshare, *arguments], stdout=subprocess.PIPE, text=True)
 
@@ -58,7 +60,7 @@ class Sandbox:
 
     def command(self, *argv: str) -> list[str]:
         """Give the command that runs `argv` on the host."""
-        return [self._nsenter, "--target", self._init, "--mount", "--pid", "--", *argv]
+        return [self._nsenter, "--target", self._init, "--mount", "--pid", "--net", "--", *argv]
 
     def run(
         self, *argv: str, check: bool = True, stdin: str = "", env: Mapping[str, str] | None = None

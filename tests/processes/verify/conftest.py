@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,6 @@ from support.sandbox import Sandbox
 
 from runit_provision.verify.service import Services
 from runit_provision.verify.target import Target
-
-PORT = 40022  # in the sandbox's /etc only; the loopback interface is shared
 
 SLEEPS = "#!/bin/sh\nexec 2>&1\necho started\nexec sleep 1000\n"
 FAILS = "#!/bin/sh\nexec 2>&1\necho 'out of memory'\nexit 1\n"
@@ -32,21 +32,23 @@ def service(host: Sandbox, directory: str, run: str, *, log: str = "", down: boo
     host.write(f"{directory}/run", run, mode=0o755)
 
 
-@pytest.fixture(scope="module", params=["C", "shipped"])
-def supervisor(request: pytest.FixtureRequest) -> str:
-    """Whose runit supervises: the folder of its tools."""
-    if request.param == "C":
-        return str(Path(oracle.program("runsvdir", package="runit")).parent)
-    return str(request.getfixturevalue("runtime"))
+@dataclass(frozen=True)
+class Reached:
+    """A host, and what lets ssh in as any of its users."""
+
+    host: Sandbox
+    ssh_config: Path
+
+    def services(self, user: str) -> Services:
+        """Give the services as `user` is told of them through testinfra's ssh backend."""
+        return named(testinfra.get_host(f"ssh://{user}@127.0.0.1", ssh_config=str(self.ssh_config), controlpersist=0))
 
 
-@pytest.fixture(scope="module")
-def host_tree(supervisor: str, runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A host where runit runs `sshd` and, as themselves, the trees of apprun1 and apprun2."""
-    work = tmp_path_factory.mktemp("host")
-    work.chmod(0o755)
-    work.parent.chmod(0o755)
-    work.parent.parent.chmod(0o755)
+@contextlib.contextmanager
+def populated(work: Path, keys: Path, tools: Path, rsvlog: Path) -> Iterator[Reached]:
+    """A host where the runit in `tools` runs `sshd` and, as themselves, the trees of apprun1 and apprun2."""
+    for folder in (work, work.parent, work.parent.parent):
+        folder.chmod(0o755)
     with Sandbox(work) as host:
         for number, user in enumerate(("apprun1", "apprun2")):
             host.add_user(user, number=number)
@@ -61,55 +63,82 @@ def host_tree(supervisor: str, runtime: Path, tmp_path_factory: pytest.TempPathF
         service(host, "/home/apprun2/service/cluster/service/node", SLEEPS)
         service(host, "/home/apprun2/service/pooled", SLEEPS)
         host.run("mkdir", "-p", "/home/apprun2/service/pooled/log")
-        host.run("ln", "-s", str(runtime / "rsvlog"), "/home/apprun2/service/pooled/log/run")
+        host.run("ln", "-s", str(rsvlog), "/home/apprun2/service/pooled/log/run")
         host.run("chown", "-R", "apprun1:apprun1", "/home/apprun1/service")
         host.run("chown", "-R", "apprun2:apprun2", "/home/apprun2/service")
         lay_sshd(host)
-        host.start("env", f"PATH={supervisor}:/usr/sbin:/usr/bin:/sbin:/bin", f"{supervisor}/runsvdir", "-P", "/etc/service")
-        yield host
+        host.start("env", f"PATH={tools}:/usr/sbin:/usr/bin:/sbin:/bin", f"{tools}/runsvdir", "-P", "/etc/service")
+        yield Reached(host, ssh_config(host, keys))
+
+
+@pytest.fixture(scope="session")
+def host_under_c(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
+    """The host under C runit."""
+    tools = Path(oracle.program("runsvdir", package="runit")).parent
+    with populated(tmp_path_factory.mktemp("host"), tmp_path_factory.mktemp("ssh"), tools, runtime / "rsvlog") as reached:
+        yield reached
+
+
+@pytest.fixture(scope="session")
+def host_under_ours(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
+    """The host under the shipped runtime."""
+    with populated(tmp_path_factory.mktemp("host"), tmp_path_factory.mktemp("ssh"), runtime, runtime / "rsvlog") as reached:
+        yield reached
+
+
+@pytest.fixture(params=["c", "ours"])
+def reached(request: pytest.FixtureRequest) -> Reached:
+    """Each of both hosts; they live as long as the session does, in whatever order tests come."""
+    found: Reached = request.getfixturevalue(f"host_under_{request.param}")
+    return found
+
+
+@pytest.fixture
+def host_tree(reached: Reached) -> Sandbox:
+    """The host itself."""
+    return reached.host
+
+
+@pytest.fixture
+def by_ssh(reached: Reached) -> Services:
+    """Services of the host as root is told of them."""
+    return reached.services("root")
+
+
+@pytest.fixture
+def by_ssh_as_apprun2(reached: Reached) -> Services:
+    """Services of the host as an ordinary user is told of them."""
+    return reached.services("apprun2")
 
 
 def lay_sshd(host: Sandbox) -> None:
-    """A real sshd for root, with keys of its own, on a loopback port."""
+    """A real sshd with keys of its own."""
     sshd = oracle.program("sshd", package="openssh-server")
     host.run("mkdir", "/run/sshd")
     for key in ("/etc/ssh/host_key", "/etc/ssh/user_key"):
         host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
     host.write(
         "/etc/ssh/only_config",
-        f"Port {PORT}\nListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/user_key.pub\n"
+        "ListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/user_key.pub\n"
         "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\n",
     )
     service(host, "/etc/service/sshd", f"#!/bin/sh\nexec 2>&1\nexec {sshd} -D -e -f /etc/ssh/only_config\n", log=LOGS)
 
 
-@pytest.fixture(scope="module")
-def ssh_config(host_tree: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What lets testinfra's ssh backend in, as any of the host's users."""
-    folder = tmp_path_factory.mktemp("ssh")
+def ssh_config(host: Sandbox, folder: Path) -> Path:
+    """Write what lets ssh in, into the host's own network, as any of its users; give it when sshd answers."""
+    busybox = oracle.program("busybox", package="busybox")
     key = folder / "key"
-    key.write_text(host_tree.read("/etc/ssh/user_key"))
+    key.write_text(host.read("/etc/ssh/user_key"))
     key.chmod(0o600)
     config = folder / "config"
     config.write_text(
-        f"Host 127.0.0.1\n  Port {PORT}\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
-        "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
+        f"Host 127.0.0.1\n  ProxyCommand {shlex.join(host.command(busybox, 'nc', '127.0.0.1', '22'))}\n  IdentityFile {key}\n"
+        "  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
     )
     answers = ["ssh", "-F", str(config), "root@127.0.0.1", "true"]
     waiting.until(lambda: subprocess.run(answers, capture_output=True, check=False).returncode == 0, what="sshd to answer")
     return config
-
-
-@pytest.fixture(scope="module")
-def by_ssh(ssh_config: Path) -> Services:
-    """Services of the host as root is told of them."""
-    return named(testinfra.get_host("ssh://root@127.0.0.1", ssh_config=str(ssh_config), controlpersist=0))
-
-
-@pytest.fixture
-def by_ssh_as_apprun2(ssh_config: Path) -> Services:
-    """Services of the host as an ordinary user is told of them."""
-    return named(testinfra.get_host("ssh://apprun2@127.0.0.1", ssh_config=str(ssh_config), controlpersist=0))
 
 
 def named(host: testinfra.host.Host) -> Services:
