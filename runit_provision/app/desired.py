@@ -25,11 +25,12 @@ class Desired:
 
 def desire(source: Source, accounts: Mapping[str, Account]) -> Desired:
     """Go the pure part of the road; DataError with every problem of the data."""
+    from runit_provision.host import shell
     from runit_provision.render import render
     from runit_provision.schema import read_host
 
     resolved = source.resolve()
-    host = read_host(resolved.data, accounts)
+    host = read_host(resolved.data, accounts, shell=shell.complaint)
     return Desired(host, render(host, templates()), resolved.warnings)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runit_provision.app.ceilings import too_high
 from runit_provision.app.desired import Desired, desire
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
@@ -85,11 +86,15 @@ def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     """Compare what is desired with what is; reads only."""
     from runit_provision import plan
 
-    decided = plan.decide(desired.tree, machine.observe(desired.tree, user=target.user))
+    observed = machine.observe(desired.tree, user=target.user)
+    decided = plan.decide(desired.tree, observed)
+    high = tuple(too_high(desired.host, observed.lives)) if observed.alive else ()
     runtime = desired.host.runtime
     lays = runtime.kind is RuntimeKind.SHIPPED and runtime.said and target.user is None
     missing = tuple(_missing_tools(runtime, target.root)) if desired.tree.services and not lays else ()
-    return Planned(decided, runtime.prefix if lays and not _is_laid(runtime, target.root) else None, (*desired.warnings, *missing))
+    return Planned(
+        decided, runtime.prefix if lays and not _is_laid(runtime, target.root) else None, (*desired.warnings, *missing, *high)
+    )
 
 
 def _is_laid(runtime: Runtime, root: Path) -> bool:

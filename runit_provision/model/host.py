@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,3 +72,14 @@ class Host:
     users: tuple[User, ...]
     profile: str | None
     origin: Origin
+
+    def services(self) -> Iterator[Service]:
+        """Give every service: the host's, then each user's, parents before what is nested in them."""
+        for tree in (self.tree, *(user.tree for user in self.users)):
+            yield from _all(tree.services)
+
+
+def _all(services: Iterable[Service]) -> Iterator[Service]:
+    for service in services:
+        yield service
+        yield from _all(service.children)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from runit_provision.model.host import Host
 
 
-def read_host(data: Any, accounts: Mapping[str, Account]) -> Host:
+def read_host(data: Any, accounts: Mapping[str, Account], *, shell: Callable[[str], str] | None = None) -> Host:
     """Give the desired state that the `runit` hash `data` means on a host that has `accounts` (by login name).
 
-    data: a Table as hiera gives it. Raises DataError with every problem.
+    data: a Table as hiera gives it. shell: says what is wrong with the syntax of a script, "" for nothing; None asks nobody. Raises
+    DataError with every problem.
     """
     from runit_provision.schema.reading import read
 
-    return read(data, accounts)
+    return read(data, accounts, shell)
 
 
 def json_schema() -> dict[str, Any]:

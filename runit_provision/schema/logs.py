@@ -35,6 +35,7 @@ def read_logger(log: LogSpec, directory: str, place: Place, path: Path) -> Log |
     if log.type == "script" or log.run:
         if not log.run:
             place.problems.add(path, "`type: script` needs the script", hint="give `run`")
+        place.check_syntax(log.run or "", (*path, "run"))
         return Script(log.run or "")
     _check(log, place, path)
     runner = Runner(log.type) if log.type else Runner.RSVLOG if place.pooled and log.memory is None else Runner.SVLOGD
@@ -106,6 +107,7 @@ def _check(log: LogSpec, place: Place, path: Path) -> None:
             )
         else:
             misread((*path, "filters", index), item)
+    place.check_syntax(log.processor or "", (*path, "processor"))
     if log.replace is not None and len(log.replace) != 1:
         problem((*path, "replace"), f"{log.replace!r} is not one character")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from runit_provision.model.account import Account
@@ -16,7 +16,7 @@ class Place:
     """One tree.
 
     account: its owner. realm: in whose hands its paths lie. pooled: the shipped rsvlog is there. path: of its services in the
-    data. prefix, log_prefix: of their ids, and of their log directories. peers: its services, by name.
+    data. prefix, log_prefix: of their ids, and of their log directories. peers: its services, by name. shell: see `read_host`.
     """
 
     account: Account
@@ -31,11 +31,18 @@ class Place:
     prefix: str = ""
     log_prefix: str = ""
     peers: Mapping[str, Peer] = field(default_factory=dict)
+    shell: Callable[[str], str] | None = None
 
     @property
     def privileged(self) -> bool:
         """Whether its owner may become anyone."""
         return self.account.uid == 0
+
+    def check_syntax(self, text: str, path: Path) -> None:
+        """Note what the shell has to say against the script, or the lines, that stand at `path` of the data."""
+        said = self.shell(text) if self.shell and text else ""
+        if said:
+            self.problems.add(path, f"the shell could not read it: {said}")
 
     def find_account(self, name: str, path: Path) -> Account:
         """Give the account `name`, which `path` of the data asks for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from runit_provision.schema.services import read_services
 from runit_provision.schema.user_tree import tree_service
 
 
-def read(data: Any, accounts: Mapping[str, Account]) -> Host:
+def read(data: Any, accounts: Mapping[str, Account], shell: Callable[[str], str] | None) -> Host:
     """Give the desired state; DataError with every problem of the data."""
     data = data.unwrap() if isinstance(data, Sensitive) else data
     if not isinstance(data, dict):
@@ -31,7 +31,7 @@ def read(data: Any, accounts: Mapping[str, Account]) -> Host:
     data = shape.unify(data if isinstance(data, Table) else Table(data.items()))
     problems = Problems(data, root=shape.PREFIX)
     spec = _validate(data, problems)
-    host = _host(spec, accounts, problems)
+    host = _host(spec, accounts, problems, shell)
     check_relations(host, problems)
     problems.raise_any()
     return host
@@ -54,7 +54,7 @@ def _validate(data: Table, problems: Problems) -> HostSpec:
         left = rest
 
 
-def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems) -> Host:
+def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, shell: Callable[[str], str] | None) -> Host:
     runtime = _runtime(spec)
     owner = find_account(spec.owner, ("owner",), accounts, problems)
     realm = Realm(None, "/")
@@ -62,6 +62,7 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems) -
         account=owner,
         accounts=accounts,
         problems=problems,
+        shell=shell,
         realm=realm,
         pooled=runtime.kind is RuntimeKind.SHIPPED,
         service_directory=spec.service_directory,

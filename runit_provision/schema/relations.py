@@ -14,7 +14,7 @@ from runit_provision.schema.problems import Problems
 
 def check_relations(host: Host, problems: Problems) -> None:
     """Note every place that two services claim, and every circle."""
-    services = [*_all(host.tree.services), *(service for user in host.users for service in _all(user.tree.services))]
+    services = list(host.services())
     _claims(((service.directory, service) for service in services), "service directory", problems)
     _claims(((service.link, service) for service in services), "link", problems)
     logs = ((service.log.directory, service) for service in services if isinstance(service.log, Logger))
@@ -23,12 +23,6 @@ def check_relations(host: Host, problems: Problems) -> None:
     absent = {service.id for service in services if service.ensure is Ensure.ABSENT}
     for service in services:
         _absent(absent, service, problems)
-
-
-def _all(services: Iterable[Service]) -> Iterator[Service]:
-    for service in services:
-        yield service
-        yield from _all(service.children)
 
 
 def _claims(claims: Iterable[tuple[str, Service]], what: str, problems: Problems) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,6 +30,8 @@ _IN_THE_SCRIPT = (
 _OURS = frozenset(
     "run finish check down env control log supervise service sv restart_count last_finish".split()  # noqa: SIM905 -- a list of words
 )
+_FOR_THE_SHELL = re.compile(r"[\n;&|<>()$`{}#!]")
+"""What a command has in it when more than words and quotes can be wrong with it."""
 _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
 
 
@@ -69,6 +72,7 @@ class _Reader:
         children = self._children()
         log = read_log(self.name, spec, place, self.path)
         enabled, ensure = self._state()
+        self._check_syntax()
         return Service(
             name=self.name,
             id=place.prefix + self.name,
@@ -93,11 +97,28 @@ class _Reader:
             origins=self._origins(),
         )
 
+    def _check_syntax(self) -> None:
+        """Have the shell read whatever people wrote for it."""
+        spec = self.spec
+        texts: dict[Path, str | None] = {("run",): spec.run, ("before",): spec.before}
+        if isinstance(spec.command, str) and _FOR_THE_SHELL.search(spec.command):
+            texts["command",] = spec.command
+        if spec.finish:
+            texts |= {("finish", "run"): spec.finish.run, ("finish", "lines"): spec.finish.lines}
+        if spec.check:
+            texts["check", "run"] = spec.check.run
+        texts |= {("control", letter): text for letter, text in spec.control.items()}
+        shown = {path: item.content.text for path, item in spec.files.items() if not item.content.secret}
+        texts |= {("files", path, "content"): text for path, text in shown.items() if text.startswith("#!")}
+        for path, text in texts.items():
+            self.place.check_syntax(text or "", (*self.path, *path))
+
     def _origins(self) -> dict[str, Origin]:
         """Give where each key was written, and each item of the hashes that become one file an item."""
         spec = self.spec
         paths: list[Path] = [(key,) for key in spec.model_fields_set]
         paths += [(key, name) for key in ("env", "files", "control") for name in getattr(spec, key)]
+        paths += [("limits", name) for name in spec.limits.model_fields_set]
         return {".".join(map(str, path)): self.place.problems.origin((*self.path, *path)) for path in paths}
 
     def _children(self) -> tuple[Service, ...]:

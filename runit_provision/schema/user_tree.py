@@ -49,6 +49,7 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
         control=(Control("t", HangUp()),),
         log=_log(user, spec, host, inner),
         ensure=Ensure(spec.ensure),
+        origins={f"limits.{name}": host.problems.origin((*path, "limits", name)) for name in spec.limits.model_fields_set},
         enabled=enabled,
     )
 

@@ -1,0 +1,69 @@
+"""What only a real shell, and a real process, can tell about the data."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+from pathlib import Path
+
+import pytest
+from support.tour import account
+
+from runit_provision.app.ceilings import too_high
+from runit_provision.app.desired import desire
+from runit_provision.app.source import Source
+from runit_provision.errors import DataError
+from runit_provision.host import shell
+from runit_provision.model.observed import Life
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+
+
+def source(folder: Path, text: str) -> Source:
+    file = folder / "data.yaml"
+    file.write_text(text)
+    return Source(data=file)
+
+
+def test_a_script_that_the_shell_cannot_read_is_refused_with_file_line_key_and_the_shells_line(tmp_path: Path) -> None:
+    text = f"runit:\n  owner: {ME}\n  services:\n    a:\n      run: |\n        #!/bin/sh\n        if true; then\n          prog\n"
+    with pytest.raises(DataError) as caught:
+        desire(source(tmp_path, text + "    b: {command: 'prog && '}\n"), {ME: account(ME, str(tmp_path))})
+    first, second = map(str, caught.value.problems)
+    assert first.startswith(f"{tmp_path}/data.yaml:5:7: runit.services.a.run: the shell could not read it: line 4: ")
+    assert second.startswith(f"{tmp_path}/data.yaml:9:9: runit.services.b.command: the shell could not read it: line 1: ")
+
+
+@pytest.mark.parametrize("text", ["#!/usr/bin/python3\nif\n", "#!/opt/own/fish\nif\n", "#!/bin/sh\ncase $1 in a) ;; esac\n", "prog"])
+def test_what_is_right_or_for_another_interpreter_is_left_alone(text: str) -> None:
+    assert shell.complaint(text) == ""
+
+
+def test_reading_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = tmp_path / "trap"
+    trap.write_text(f"touch {tmp_path}/sprung\n")
+    monkeypatch.setenv("BASH_ENV", str(trap))
+    monkeypatch.setenv("ENV", str(trap))
+    assert shell.complaint(f"#!/bin/bash\ntouch {tmp_path}/run\n") == ""
+    assert shell.complaint(f"#!/bin/sh\n: $(touch {tmp_path}/run)\n") == ""
+    assert list(tmp_path.iterdir()) == [trap]
+
+
+def test_a_limit_above_the_hard_one_of_the_running_service_is_warned_of(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard != resource.RLIM_INFINITY
+    services = f"    a: {{command: [a], limits: {{files: {hard + 1}}}}}\n    b: {{command: [b], limits: {{files: {hard}}}}}\n"
+    text = f"runit:\n  owner: {ME}\n  services:\n{services}"
+    host = desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))}).host
+    running = (Life(supervised=True, running=True, want_up=True, pid=os.getpid()), Life())
+    (warning,) = too_high(host, {"a": running, "b": running})
+    assert str(warning).startswith(
+        f"{tmp_path}/data.yaml:4:32: runit.services.a.limits.files: {hard + 1} is above the hard limit of {hard}, which"
+    )
+
+
+def test_more_files_than_the_kernel_allows_are_warned_of_before_anything_runs(tmp_path: Path) -> None:
+    text = f"runit:\n  owner: {ME}\n  services:\n    a: {{command: [a], limits: {{files: 99999999999}}}}\n"
+    host = desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))}).host
+    assert [problem.key for problem in too_high(host, {})] == ["runit.services.a.limits.files"]
