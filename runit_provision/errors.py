@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -51,7 +53,22 @@ class DataError(ProvisionError):
 
 
 class HostError(ProvisionError):
-    """The host refused an operation, or is not as it has to be."""
+    """The host refused an operation, or is not as it has to be.
+
+    untouched: it is known that nothing was changed.
+    """
+
+    untouched = False
+
+
+@contextmanager
+def before_any_change() -> Iterator[None]:
+    """Let a HostError from here know that nothing was changed."""
+    try:
+        yield
+    except HostError as error:
+        error.untouched = True
+        raise
 
 
 class LockHeldError(ProvisionError):

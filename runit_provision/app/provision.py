@@ -12,7 +12,7 @@ from runit_provision.app.ceilings import too_high
 from runit_provision.app.desired import Desired, desire
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
-from runit_provision.errors import Problem
+from runit_provision.errors import HostError, Problem, before_any_change
 from runit_provision.host.rooted import folder_on_host
 from runit_provision.model.host import Runtime, RuntimeKind
 from runit_provision.model.plan import Plan
@@ -71,7 +71,11 @@ def apply(
             announce(planned)
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
-            return execution.apply(planned.plan, machine, progress=progress, timeout=service_timeout)
+            try:
+                return execution.apply(planned.plan, machine, progress=progress, timeout=service_timeout)
+            except HostError as error:
+                error.untouched &= planned.runtime is None
+                raise
 
 
 def rollback(target: Target, *, lock_timeout: float, service_timeout: float, progress: Progress | None = None) -> Report:
@@ -82,6 +86,7 @@ def rollback(target: Target, *, lock_timeout: float, service_timeout: float, pro
         return execution.rollback(machine, progress=progress, timeout=service_timeout)
 
 
+@before_any_change()
 def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     """Compare what is desired with what is; reads only."""
     from runit_provision import plan

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runit_provision.errors import before_any_change
+
 if TYPE_CHECKING:
     from runit_provision.host import Machine
 
@@ -21,6 +23,7 @@ class Target:
     user: str | None = None
     library: Path | None = None
 
+    @before_any_change()
     def machine(self) -> Machine:
         """Open it; to be closed, or used with `with`. HostError when it cannot be used."""
         from runit_provision.host import Machine

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.report import Outcome, Report
-from runit_provision.errors import HostError, Problem
+from runit_provision.errors import HostError, Problem, before_any_change
 from runit_provision.host import Machine
 from runit_provision.model.observed import Journal, Manifest, Record
 from runit_provision.model.plan import Plan, ServiceStep, Verb
@@ -53,6 +53,7 @@ def plan_rollback(machine: Machine) -> Plan:
     return _plan_rollback(machine)[0]
 
 
+@before_any_change()
 def _plan_rollback(machine: Machine) -> tuple[Plan, Journal]:
     found = machine.library.journal()
     whole = found is None or found.command == "rollback"
@@ -78,6 +79,7 @@ def rollback(machine: Machine, *, progress: Progress | None = None, timeout: flo
     return outcome.report
 
 
+@before_any_change()
 def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None) -> Journal:
     began = journal.describe(plan, command=command, earlier=earlier)
     machine.library.begin(began, plan.remembered if earlier is None else machine.library.before(earlier))
@@ -90,7 +92,8 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
     paths.sweep(machine, plan.leftovers, outcome)
     first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
     try:
-        paths.prepare(machine, first, outcome)
+        with before_any_change():
+            paths.prepare(machine, first, outcome)
     except HostError:
         if fresh:
             machine.library.abandon()

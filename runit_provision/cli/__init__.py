@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from runit_provision.errors import DataError, LockHeldError, ProvisionError
+from runit_provision.errors import DataError, HostError, LockHeldError, ProvisionError
 
 DONE = 0
 FAILED = 1
@@ -47,7 +47,8 @@ def _report(error: ProvisionError) -> int:
     for problem in error.problems:
         print(problem, file=sys.stderr)
     number = len(error.problems)
-    outcome = "; nothing was changed" if isinstance(error, DataError | LockHeldError) else ""
+    untouched = error.untouched if isinstance(error, HostError) else isinstance(error, DataError | LockHeldError)
+    outcome = "; nothing was changed" if untouched else ""
     print(f"{number} problem{'s' * (number != 1)}{outcome}", file=sys.stderr)
     return LOCKED if isinstance(error, LockHeldError) else FAILED
 

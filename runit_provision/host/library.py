@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runit_provision.errors import HostError, LockHeldError, Problem
+from runit_provision.errors import HostError, LockHeldError, Problem, before_any_change
 from runit_provision.host import files, records
 from runit_provision.host.ground import Ground
 from runit_provision.model.observed import Journal, Life, Manifest
@@ -138,7 +138,8 @@ class Library:
     @contextmanager
     def lock(self, *, timeout: float, command: str) -> Iterator[None]:
         """Hold the library's lock; LockHeldError, with who holds it, when it is not free within `timeout` seconds."""
-        self._folder("")
+        with before_any_change():
+            self._folder("")
         descriptor = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._here())
         try:
             end = time.monotonic() + timeout

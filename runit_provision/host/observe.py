@@ -174,7 +174,7 @@ def _look(
 
 
 def _missing(path: str, node: Node) -> Problem:
-    hint = "make it first, or choose a place that is there"
+    hint = "make it first (a disk that is not mounted?), or choose another place"
     return Problem(
         f"no such directory, and {node.path} is to lie in it", mark=node.origin.mark, key=node.origin.key, path=path, hint=hint
     )

@@ -113,8 +113,13 @@ def _found(before: Seen | None, record: Record | None, intent: Intent | None) ->
 
 
 def _is_anothers(node: Node, before: Seen | None, manifest: Manifest, intents: Mapping[str, Intent]) -> bool:
-    """Whether `node` is a shared directory that was there before: its mode and owner are for others to say."""
-    if not isinstance(node.entry, Directory) or not node.entry.shared or before is None or before.kind is not Kind.DIRECTORY:
+    """Whether `node` is a shared directory that was there before: its mode and owner are for others to say.
+
+    In the system's realm it may be a link, as /etc/service is on some hosts: what lies in it shows whether that one can be followed.
+    """
+    if not isinstance(node.entry, Directory) or not node.entry.shared or before is None:
+        return False
+    if before.kind is not Kind.DIRECTORY and (before.kind is not Kind.LINK or node.realm.account is not None):
         return False
     return node.path not in manifest.records and node.path not in intents
 
@@ -124,7 +129,7 @@ def _in_the_way(node: Node, before: Seen | None) -> Problem | None:
     if before is None or wanted == (before.kind is Kind.DIRECTORY):
         return None
     there = {Kind.LINK: "a symbolic link", Kind.OTHER: "a fifo, socket or device"}.get(before.kind, f"a {before.kind.value}")
-    hint = "move it away, then apply again; nothing was changed"
+    hint = "move it away, then apply again"
     kind = "directory" if wanted else "file" if isinstance(node.entry, File) else "link"
     return Problem(f"{there} is in the place of a {kind}", mark=node.origin.mark, key=node.origin.key, path=node.path, hint=hint)
 

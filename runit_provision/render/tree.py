@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 
 from runit_provision.model.host import TREE_SERVICE, Host, Tree
-from runit_provision.model.tree import Directory, File, Node, Realm, RenderedTree, ServiceTree
+from runit_provision.model.tree import Directory, File, Node, Origin, Realm, RenderedTree, ServiceTree
 from runit_provision.render.pages import Pages
 from runit_provision.render.services import Rendered, ServiceRenderer
+
+_EVERYWHERE = ("/etc/profile.d", "/var", "/var/log")
+"""Directories of the system that minimal images lack: they are made. Any other that is missing is a typo, or a disk not mounted."""
 
 
 def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
@@ -19,10 +22,13 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     rendered = [(tree, [ServiceRenderer(pages, tree.realm, tools).render(service) for service in tree.services]) for tree in trees]
     nodes: dict[str, Node] = {}
     for tree, services in rendered:
-        for node in (*_directories(tree), *(node for service in services for node in service.nodes)):
+        for node in (
+            *_directories(tree, logs="log_directory" if tree is host.tree else "logdir"),
+            *(node for service in services for node in service.nodes),
+        ):
             nodes.setdefault(node.path, node)
     for node in _profile(host, pages):
-        nodes[node.path] = node
+        nodes.setdefault(node.path, node)
     every: list[Rendered] = [service for _, services in rendered for service in services]
     links = [node for service in every for node in service.links]
     scanned = [(tree.service_directory, tree.realm) for tree in reversed(trees)]
@@ -33,16 +39,25 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     )
 
 
-def _directories(tree: Tree) -> Iterator[Node]:
-    """Give the directories that a tree's services lie in, with those above them as far as the tree's own hands reach."""
-    for path in (tree.service_directory, tree.definitions, tree.logs):
+def _directories(tree: Tree, *, logs: str) -> Iterator[Node]:
+    """Give the directories that a tree's services lie in, with those above them as far as the tree's own hands reach.
+
+    logs: what the data call the directory of the logs.
+    """
+    places = (("service_directory", tree.service_directory), ("definitions", tree.definitions), (logs, tree.logs))
+    for name, path in places:
         for above in (*_between(tree.realm, path), path):
-            yield Node(above, Directory(0o755, shared=True), tree.realm, None, tree.origin)
+            yield Node(above, Directory(0o755, shared=True), tree.realm, None, _said(tree.origin, name))
+
+
+def _said(origin: Origin, name: str) -> Origin:
+    return Origin(f"{origin.key}.{name}", origin.mark)
 
 
 def _between(realm: Realm, path: str) -> Iterator[str]:
-    """Give the directories above `path` that lie below a user's base; above a host's directories nothing is made."""
+    """Give the directories above `path` that lie below a user's base; above a host's only what every system has, or ought to."""
     if realm.account is None:
+        yield from (above for above in _EVERYWHERE if path.startswith(f"{above}/"))
         return
     parts = path.removeprefix(realm.base.rstrip("/") + "/").split("/")
     for depth in range(1, len(parts)):
@@ -53,7 +68,11 @@ def _profile(host: Host, pages: Pages) -> Iterator[Node]:
     users = [(user.tree.account.name, user.tree.service_directory) for user in host.users if user.in_profile]
     if host.profile and users:
         text = pages.page("profile.sh.j2", key=f"{host.origin.key}.users", users=users)
-        yield Node(host.profile, File(text, 0o644), host.tree.realm, None, host.origin)
+        origin = _said(host.origin, "profile")
+        if host.tree.realm.account is None:
+            for above in _between(host.tree.realm, host.profile):
+                yield Node(above, Directory(0o755, shared=True), host.tree.realm, None, origin)
+        yield Node(host.profile, File(text, 0o644), host.tree.realm, None, origin)
 
 
 def _in_order(services: Iterable[ServiceTree]) -> tuple[ServiceTree, ...]:

@@ -172,6 +172,81 @@ def test_a_file_that_is_missing_or_malformed_is_said_with_its_place(
     assert result.err.endswith("1 problem; nothing was changed\n")
 
 
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A minimal one: two accounts, and nothing else that a distribution brings."""
+    oracle.root("an image with accounts of its own")
+    root = tmp_path / "image"
+    for name in ("etc", "home/joe"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\njoe:x:4711:4711:Joe:/home/joe:/bin/sh\n")
+    (root / "etc/group").write_text("root:x:0:\njoe:x:4711:\n")
+    os.chown(root / "home/joe", 4711, 4711)
+    return root
+
+
+WHOLE = """\
+runit:
+  runtime: none
+  services:
+    web: {command: [sleep, "1000"]}
+  users:
+    joe:
+      services:
+        own: {command: [sleep, "1000"]}
+"""
+
+
+def test_an_image_without_profile_d_and_var_log_gets_them_and_a_rollback_takes_them_back(tmp_path: Path, image: Path) -> None:
+    file = tmp_path / "data.yaml"
+    file.write_text(WHOLE)
+    applied = runit_provision("apply", "--root", image, "--data", file)
+    assert (applied.status, applied.err) == (0, "")
+    assert "/home/joe/service" in (image / "etc/profile.d/runit-provision.sh").read_text()
+    assert [oct((image / name).stat().st_mode & 0o7777) for name in ("etc/profile.d", "var", "var/log")] == ["0o755"] * 3
+    assert runit_provision("check", "--root", image, "--data", file).status == 0
+    assert runit_provision("rollback", "--root", image).status == 0
+    assert not (image / "etc/profile.d").exists()
+    assert not (image / "var/log").exists()
+
+
+def test_places_of_the_system_that_are_links_are_used_where_they_lead(tmp_path: Path, image: Path) -> None:
+    file = tmp_path / "data.yaml"
+    file.write_text(WHOLE)
+    for name, target in (("var/log", "../srv/logs"), ("etc/service", "/srv/service")):
+        (image / name).parent.mkdir(exist_ok=True)
+        (image / name).symlink_to(target)
+        (image / "srv" / Path(target).name).mkdir(parents=True)
+    applied = runit_provision("apply", "--root", image, "--data", file)
+    assert (applied.status, applied.err) == (0, "")
+    assert (image / "srv/service/web").is_symlink()
+    assert (image / "srv/logs/runit").is_dir()
+    assert runit_provision("check", "--root", image, "--data", file).status == 0
+
+
+@pytest.mark.parametrize("command", ["plan", "check", "apply"])
+def test_every_directory_that_is_missing_is_said_at_once_with_its_key(tmp_path: Path, image: Path, command: str) -> None:
+    file = tmp_path / "data.yaml"
+    file.write_text(
+        WHOLE
+        + "  service_directory: /srv/service\n  definitions: /usr/share/sv\n  log_directory: /mnt/logs/runit\n  profile: /opt/x.sh\n"
+    )
+    before = snapshot(image)
+    result = runit_provision(command, "--root", image, "--data", file)
+    assert (result.status, result.out) == (1, "")
+    *lines, last = result.err.splitlines()
+    hint = "make it first (a disk that is not mounted?), or choose another place"
+    assert sorted(line.split(": ", 2)[1:] for line in lines if line.endswith(f"; {hint}")) == [
+        ["runit.definitions", f"/usr/share: no such directory, and /usr/share/sv is to lie in it; {hint}"],
+        ["runit.log_directory", f"/mnt/logs: no such directory, and /mnt/logs/runit is to lie in it; {hint}"],
+        ["runit.profile", f"/opt: no such directory, and /opt/x.sh is to lie in it; {hint}"],
+        ["runit.service_directory", f"/srv: no such directory, and /srv/service is to lie in it; {hint}"],
+    ]
+    assert last == "4 problems; nothing was changed"
+    left = {path: content for path, content in snapshot(image).items() if "var" not in path}
+    assert left == before
+
+
 def test_a_target_that_cannot_be_written_is_said_and_nothing_is_changed(road: Road, data: Path, place: Path, tmp_path: Path) -> None:
     before = snapshot(place)
     if os.geteuid() == 0:

@@ -11,7 +11,7 @@ from support.trees import ORIGIN, SYSTEM, Unit, grow
 from runit_provision.errors import HostError
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Observed, Record, Seen
 from runit_provision.model.plan import Change, Found, Plan, ServiceStep, Verb
-from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, RenderedTree
+from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, Realm, RenderedTree
 from runit_provision.plan import decide
 
 UP = Life(supervised=True, running=True, want_up=True, pid=7, since=1)
@@ -243,3 +243,15 @@ def test_a_shared_directory_that_was_there_stays_as_it_is_and_is_never_called_ou
     made = decide(tree, bare(tree))
     assert ("+", "/b/service", "new") in steps(made)
     assert "/b/service" in made.manifest.records
+
+
+@pytest.mark.parametrize("account", [None, "joe"])
+def test_a_shared_directory_may_be_a_link_of_the_systems_but_never_a_users(account: str | None) -> None:
+    node = Node("/b/log", Directory(0o755, shared=True), Realm(account, "/b"), None, ORIGIN)
+    tree = RenderedTree((node,), (), ())
+    there = replace(bare(tree), paths={"/b/log": Seen(Kind.LINK, target="/srv/log")})
+    if account is None:
+        assert decide(tree, there).empty
+    else:
+        with pytest.raises(HostError, match="a symbolic link is in the place of a directory"):
+            decide(tree, there)
