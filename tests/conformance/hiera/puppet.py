@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ class Puppet:
         self._process = subprocess.Popen(
             [ruby, Path(__file__).with_name("oracle.rb")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
+        self._waiting = ThreadPoolExecutor(1, "puppet")
+
+    def ask_meanwhile(self, question: dict[str, Any]) -> Future[list[Answer]]:
+        """Ask, and wait for the answers elsewhere: Puppet thinks while the next case is drawn."""
+        return self._waiting.submit(self.ask, question)
 
     def ask(self, question: dict[str, Any]) -> list[Answer]:
         """Give the answers, one for each query."""
@@ -41,6 +47,7 @@ class Puppet:
 
     def close(self) -> None:
         """End the process."""
+        self._waiting.shutdown()
         self._process.communicate()
         assert self._process.returncode == 0
 
