@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,20 @@ def pytest_sessionstart() -> None:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def passage(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let other users through to what the tests make: pytest closes its folders to them."""
+    base = tmp_path_factory.getbasetemp()
+    for folder in (base, *base.parents):
+        if folder == Path(tempfile.gettempdir()):
+            break
+        folder.chmod(0o755)
+
+
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The runtime as a host has it: the folder of its tools, installed once under a temporary prefix."""
     prefix = tmp_path_factory.mktemp("runtime")
-    prefix.parent.chmod(0o755)  # tools run as other users too
-    prefix.parent.parent.chmod(0o755)
-    prefix.chmod(0o755)
+    prefix.chmod(0o755)  # tools run as other users too
     package.install(prefix=prefix, python=interpreter.default())
     return prefix / "bin"

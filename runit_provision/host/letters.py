@@ -12,7 +12,9 @@ import fcntl
 import os
 import signal
 import stat
+import struct
 import time
+from _thread import get_native_id
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -33,6 +35,8 @@ Conditions: supervised; running; renewed (a process, and not that of before); en
 _FIFO = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHANGES = fcntl.DN_MULTISHOT | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DELETE | fcntl.DN_MODIFY
+_F_SETOWN_EX, _F_OWNER_TID = 15, 0
+"""Of fcntl(2); the standard library does not name them."""
 _LONGEST_NAP = 0.5
 """Seconds; only where the filesystem tells of no change (dnotify) is a nap slept to its end."""
 
@@ -172,6 +176,8 @@ def _watch(ground: Ground, directory: str, watched: dict[str, int]) -> None:
 def _notify(directory: int) -> int:
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     try:
+        # Told to this thread, not to the process: another thread, which does not block SIGIO, would die of it.
+        fcntl.fcntl(descriptor, _F_SETOWN_EX, struct.pack("ii", _F_OWNER_TID, get_native_id()))
         fcntl.fcntl(descriptor, fcntl.F_NOTIFY, _CHANGES)
     except OSError:
         os.close(descriptor)
