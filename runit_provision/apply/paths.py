@@ -82,7 +82,7 @@ def _made(machine: Machine, step: PathStep, places: dict[str, str], *, durable: 
     if after is None:
         return
     if step.kept:
-        yield "restore", (_store(machine, step.realm), step.kept, place)
+        yield "restore", (machine.store(step.realm), step.kept, place)
         return
     match step.node.entry if step.node else None:
         case Directory():
@@ -169,7 +169,7 @@ def _kept(machine: Machine, step: PathStep, outcome: Outcome) -> list[Request]:
     intent = outcome.intents[step.path]
     if not intent.kept or step.before is None:
         return []
-    store = _store(machine, step.realm)
+    store = machine.store(step.realm)
     kept: list[Request] = [("keep", (step.path, store, intent.kept))]
     if step.found is Found.EDITED and intent.before != step.before:  # edited after a killed apply had kept what was before
         kept.append(("keep", (step.path, store, f"{intent.kept}.edited")))
@@ -197,13 +197,9 @@ def discard(machine: Machine, kept: dict[Realm, list[str]]) -> None:
     """Throw away what was kept for a rollback that can no longer come."""
     for realm, names in kept.items():
         try:
-            machine.hand(realm).call("discard", _store(machine, realm), names)
+            machine.hand(realm).call("discard", machine.store(realm), names)
         except (OSError, ProvisionError):
             continue  # the realm is gone, or refuses: what lies there is its own
-
-
-def _store(machine: Machine, realm: Realm) -> str | None:
-    return machine.library.store if realm.account is None else None
 
 
 def problems(error: OSError | ProvisionError) -> tuple[Problem, ...]:

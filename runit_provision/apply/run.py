@@ -73,6 +73,7 @@ def rollback(machine: Machine, *, progress: Progress | None = None, timeout: flo
         machine.library.promote()
     began = _begin(plan, machine, "rollback", None)
     outcome = _perform(plan, machine, began, progress, timeout, fresh=False)
+    outcome.report.notes += [f"{path} cannot come back: a hand took it away before it was kept" for path in plan.lost]
     _forget(machine, undone, None)
     _forget(machine, began, None)
     machine.library.finish(_remembered(plan, outcome), undone=True)

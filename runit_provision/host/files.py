@@ -218,10 +218,7 @@ def keep(ground: Ground, path: str, store: str | None, kept: str) -> None:
 
 
 def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
-    """Make `path` (a staging name) of what was kept as `kept`; nothing when a hand took it away before it could be kept.
-
-    `place` then tells that this one path cannot be restored, and all others are.
-    """
+    """Make `path` (a staging name) of what was kept as `kept`."""
     directory, name = ground.parent(path)
     held = os.dup(directory)
     try:
@@ -230,14 +227,19 @@ def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
                 os.unlink(name, dir_fd=held)
             try:
                 os.link(kept, name, src_dir_fd=keeper, dst_dir_fd=held, follow_symlinks=False)
-            except FileNotFoundError:
-                return
             except OSError as error:
                 if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
                     raise
                 _copy(keeper, kept, held, name)
     finally:
         os.close(held)
+
+
+def stored(ground: Ground, store: str | None, names: Sequence[str]) -> list[bool]:
+    """Tell for each name whether something is kept under it; makes no store where there is none."""
+    if store is None:
+        return exists(ground, [f"{ground.base.rstrip('/')}/{STORE}/{name}" for name in names])
+    return [os.path.lexists(f"{store}/{name}") for name in names]
 
 
 def discard(ground: Ground, store: str | None, names: Sequence[str]) -> None:
@@ -444,7 +446,7 @@ def _about(path: str) -> Iterator[None]:
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     *(look, exists, make_directory, new_directory, dress_directory, write, link, place),
-    *(keep, restore, discard, unlink, remove_directory, sweep, devices, sync, sync_filesystem),
+    *(keep, restore, stored, discard, unlink, remove_directory, sweep, devices, sync, sync_filesystem),
 )
 OPERATIONS = {function.__name__: function for function in _FUNCTIONS}
 """What a hand can be asked to do, by name."""

@@ -88,6 +88,10 @@ class Machine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def store(self, realm: Realm) -> str | None:
+        """Give where what is replaced in `realm` is kept: the library's folder, or None for the realm's own."""
+        return self.library.store if realm.account is None else None
+
     @contextmanager
     def lock(self, *, timeout: float = 0.0, command: str = "apply") -> Iterator[None]:
         """Keep every other apply away; LockHeldError (who, since when) when that takes longer than `timeout` seconds."""
@@ -107,4 +111,5 @@ class Machine:
             journal=journal or self.library.journal(),
             user=user,
             alive=self.alive,
+            store=self.store if journal else None,
         )

@@ -28,6 +28,7 @@ class _Work:
     looks: dict[str, files.Look] = field(default_factory=dict)
     services: dict[str, ServiceTree] = field(default_factory=dict)
     staged: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class _Sights:
     contents: dict[str, bytes] = field(default_factory=dict)
     lives: dict[str, tuple[Life, Life]] = field(default_factory=dict)
     leftovers: list[tuple[str, Realm]] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -50,11 +52,12 @@ def observe(
     journal: Journal | None,
     user: str | None,
     alive: bool,
+    store: Callable[[Realm], str | None] | None = None,
 ) -> Observed:
     """Look; HostError with every problem of every realm.
 
     hand: what works in a realm. number: uid and gid of an owner in a realm. user: only this account's realms. alive: there are
-    running services to look at.
+    running services to look at. store: see Machine.store, when `journal` is to be undone.
     """
     sights = _Sights()
     owners = _owners(tree, number, user, sights.problems)
@@ -62,6 +65,9 @@ def observe(
     for realm, work in _works(tree, manifest, journal, user).items():
         try:
             _look(realm, work, hand, sights, desired, alive=alive)
+            if store and work.kept:
+                found = hand(realm).call("stored", store(realm), work.kept)
+                sights.kept |= {name for name, there in zip(work.kept, found, strict=True) if there}
         except ProvisionError as error:
             sights.problems += error.problems
         except OSError as error:
@@ -81,6 +87,7 @@ def observe(
         leftovers=tuple(sights.leftovers),
         user=user,
         alive=alive,
+        kept=frozenset(sights.kept),
     )
 
 
@@ -126,6 +133,8 @@ def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user
         work(intent.realm).looks.setdefault(intent.path, (intent.path, size, "", intent.before.size if intent.before else -1, False))
         if intent.staged:
             work(intent.realm).staged.append(intent.staged)
+        if intent.kept:
+            work(intent.realm).kept.append(intent.kept)
     for service in (*manifest.services.values(), *tree.services):
         work(service.realm).services[service.id] = service
     return {realm: works[realm] for realm in sorted(works, key=_depth) if user is None or realm.account == user}

@@ -117,7 +117,8 @@ class Observed:
 
     paths: those asked for that exist. owners: uid and gid of each owner named in a tree. lives: per service id the service and its
     log service. contents: of small files that differ, for a diff. leftovers: half-made paths of an apply that was killed.
-    user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs.
+    user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs. kept: the names
+    under which something is kept, of those that a journal to be undone speaks of.
     """
 
     paths: Mapping[str, Seen]
@@ -129,3 +130,4 @@ class Observed:
     leftovers: tuple[tuple[str, Realm], ...] = ()
     user: str | None = None
     alive: bool = True
+    kept: frozenset[str] = frozenset()

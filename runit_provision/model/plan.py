@@ -85,7 +85,7 @@ class Plan:
     children. links: live links that come. calls: what happens to services then, required ones first. leftovers: half-made paths of an
     apply that was killed. unchanged: how many paths are as they should be. manifest: what is remembered when all is done, remembered:
     what is now. lives: the services as they were observed. resumes: an earlier apply was killed, and this completes it. user: see
-    Observed.
+    Observed. lost: what a rollback cannot bring back, since a hand took it away before it was kept.
     """
 
     stops: tuple[ServiceStep, ...] = ()
@@ -101,6 +101,7 @@ class Plan:
     lives: Mapping[str, tuple[Life, Life]] = field(default_factory=dict, repr=False)
     resumes: bool = False
     user: str | None = None
+    lost: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[PathStep, ...]:

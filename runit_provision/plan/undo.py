@@ -14,7 +14,9 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
     before: what was remembered when that apply began. whole: it was completed; what a hand has changed since is replaced, kept and
     told, as in an apply. Of one that was killed nobody knows whether it had come to what a hand has changed since: that stays.
     """
-    steps = [step for intent in journal.intents if (step := _back(intent, observed.paths.get(intent.path), whole=whole))]
+    lost = {intent.path for intent in journal.intents if _is_lost(intent, observed)}
+    intents = [(_without_before(intent), False) if intent.path in lost else (intent, whole) for intent in journal.intents]
+    steps = [step for intent, all_of_it in intents if (step := _back(intent, observed.paths.get(intent.path), whole=all_of_it))]
     goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
     comes = sorted((step for step in steps if step.change is not Change.REMOVE), key=lambda step: step.path)
     stops, calls = _services(journal, {step.path for step in goes}, {step.service for step in steps}, observed)
@@ -31,7 +33,18 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
         remembered=observed.manifest,
         lives=observed.lives,
         resumes=True,
+        lost=tuple(sorted(lost)),
     )
+
+
+def _is_lost(intent: Intent, observed: Observed) -> bool:
+    """Whether what was there before is nowhere: a hand took it away before it was kept."""
+    return bool(intent.kept) and intent.kept not in observed.kept and observed.paths.get(intent.path) != intent.before
+
+
+def _without_before(intent: Intent) -> Intent:
+    """Give the intent with what a hand had left when it was acted upon: nothing."""
+    return intent._replace(before=None, kept="")
 
 
 def _back(intent: Intent, now: Seen | None, *, whole: bool) -> PathStep | None:

@@ -100,6 +100,26 @@ def test_what_a_hand_edits_after_a_kill_is_kept_as_well(base: Path) -> None:
         assert (base / "sv/a/run").read_bytes() in (Unit("a").run, b"by hand")
 
 
+@pytest.mark.parametrize("resumed", [True, False], ids=["another apply", "rollback at once"])
+def test_what_a_hand_takes_away_after_a_kill_comes_back_or_is_told(base: Path, resumed: bool) -> None:
+    third = grow(base, [Unit("a", run=b"third"), Unit("c")])
+    run = base / "sv/a/run"
+    seen = set()
+    for place in every_fault(base, apply_second):
+        if not (place.library / "journal").exists():
+            continue
+        run.unlink(missing_ok=True)
+        if resumed:
+            assert place.apply(third).ok
+        report = place.rollback()
+        assert report.ok, report.problems
+        told = f"{run} cannot come back: a hand took it away before it was kept" in report.notes
+        assert (run.exists(), told) in ((True, False), (False, True)) if resumed else not (run.exists() and told)
+        assert not run.exists() or run.read_bytes() == Unit("a").run
+        seen.add(told)
+    assert seen == {True, False}
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 def test_killed_at_any_change_a_rollback_gives_back_what_was(base: Path, late: bool) -> None:
     before = prepared(base).listing()
