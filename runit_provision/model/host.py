@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from runit_provision.model.account import Account
+from runit_provision.model.levels import Levels
 from runit_provision.model.service import Service
 from runit_provision.model.tree import Origin, Realm
 
@@ -65,13 +66,15 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a host is to be. profile: the file that login shells read, or None to write none."""
+    """What a host is to be. profile: the file that login shells read, or None to write none. levels: None when all services are always
+    to be supervised."""
 
     runtime: Runtime
     tree: Tree
     users: tuple[User, ...]
     profile: str | None
     origin: Origin
+    levels: Levels | None = None
 
     def services(self) -> Iterator[Service]:
         """Give every service: the host's, then each user's, parents before what is nested in them."""

@@ -72,9 +72,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A symbolic link to `target`, which is stored as it stands here."""
+    """A symbolic link to `target`, which is stored as it stands here; a `shared` one stays when it is no longer asked for."""
 
     target: str
+    shared: bool = False
 
 
 Entry = Directory | File | Link
@@ -124,7 +125,7 @@ class ServiceTree:
     """One service as it stands on disk.
 
     id: `name` for a service of the host, `user/name` for a user's, `user/parent/name` for a nested one; unique.
-    directory: the definition (holds run); link: where runsvdir finds it, or None when only its parent's runsvdir does or it is absent.
+    directory: the definition (holds run); link: where runsvdir finds it, or None when it does not: absent, or not in the current level.
     logged: it has a log service. log_directory: where svlogd writes, or None. enabled: without `down`. one_shot: it ends by itself
     and is not expected to stay up. requires: ids of services that start before it.
     """

@@ -27,6 +27,7 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
     nodes = [node for node in tree.nodes if observed.user is None or node.realm.account == observed.user]
     services = [service for service in tree.services if observed.user is None or service.realm.account == observed.user]
     intents = {intent.path: intent for intent in observed.journal.intents} if observed.journal else {}
+    shared = {node.path for node in nodes if isinstance(node.entry, Link) and node.entry.shared}
     records: dict[str, Record] = {}
     steps: list[PathStep] = []
     problems: list[Problem] = []
@@ -36,7 +37,8 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
             unchanged += 1
             continue
         after = _after(node, observed)
-        records[node.path] = Record(after, node.realm, node.service, node.effect, node.live)
+        if node.path not in shared:
+            records[node.path] = Record(after, node.realm, node.service, node.effect, node.live)
         before = observed.paths.get(node.path)
         if before == after:
             unchanged += 1
@@ -49,7 +51,8 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
             steps.append(_wanted(node, before, after, found, observed.contents.get(node.path)))
     if problems:
         raise HostError(*problems)
-    goes = _unwanted({**_journalled(intents, observed), **manifest.records}, records, intents, observed)
+    made = {path: record for path, record in {**_journalled(intents, observed), **manifest.records}.items() if path not in shared}
+    goes = _unwanted(made, records, intents, observed)
     removals = sorted((step for step in goes if not step.live), key=lambda step: step.path, reverse=True)
     gone = _gone(observed, services)
     plan = Plan(

@@ -57,7 +57,7 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
     """Give each verb that `service` needs, with its reason."""
     if service.ensure is Ensure.ABSENT:
         return
-    new = any(step.change is Change.CREATE and step.path == (service.link or service.directory) for step in steps)
+    new = service.link is not None and any(step.change is Change.CREATE and step.live for step in steps)
     if service.ensure is Ensure.STOPPED:
         if life.supervised and (life.want_up or life.pid):
             yield Verb.STOP, "is to be stopped"

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from runit_provision.model.ending import Finish
 from runit_provision.model.health import Probes
+from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Script
@@ -30,29 +31,52 @@ class Rendered:
 
 
 class ServiceRenderer:
-    """Renders the services of one tree, which lies in `realm`; rsvlog is found in `tools`."""
+    """Renders the services of one tree, which lies in `realm`; rsvlog is found in `tools`, links in the directories of `levels`."""
 
-    def __init__(self, pages: Pages, realm: Realm, tools: str) -> None:
+    def __init__(self, pages: Pages, realm: Realm, tools: str, levels: Levels | None = None) -> None:
         self.pages = pages
         self.realm = realm
         self.tools = tools
+        self.levels = levels
 
     def render(self, service: Service) -> Rendered:
         """Give all of `service`, its children included; of one that is to be absent only its name."""
         if service.ensure is Ensure.ABSENT:
-            return Rendered((), (), (self._summary(service),), ())
-        inner = [self.render(child) for child in service.children]
+            return Rendered((), (), (self._summary(service, scanned=False),), ())
+        return self._whole(service, self._links(service), scanned=self._in_current(service))
+
+    def _whole(self, service: Service, links: tuple[Node, ...], *, scanned: bool) -> Rendered:
+        inner = [self._inner(child, scanned=scanned) for child in service.children]
         nested = self._nested(service) if service.children else ()
-        link = self._node(service, service.link, Link(service.directory), service.origin, live=True)
         return Rendered(
             nodes=(*self._definition(service), *nested, *(node for child in inner for node in child.nodes)),
-            links=(*(node for child in inner for node in child.links), link),
-            services=(*(tree for child in inner for tree in child.services), self._summary(service)),
+            links=(*(node for child in inner for node in child.links), *links),
+            services=(*(tree for child in inner for tree in child.services), self._summary(service, scanned=scanned)),
             scanned=(
                 *(((f"{service.directory}/service", self.realm),) if service.children else ()),
                 *(directory for child in inner for directory in child.scanned),
             ),
         )
+
+    def _inner(self, child: Service, *, scanned: bool) -> Rendered:
+        """Give all of a service of a nested tree, which is in no level but its parent's."""
+        if child.ensure is Ensure.ABSENT:
+            return Rendered((), (), (self._summary(child, scanned=False),), ())
+        return self._whole(child, (self._live(child, child.link, child.origin),), scanned=scanned)
+
+    def _links(self, service: Service) -> tuple[Node, ...]:
+        """Give what makes the service live: a link where runsvdir looks, or one in each level that has it."""
+        if self.levels is None:
+            return (self._live(service, service.link, service.origin),)
+        name = service.link.rpartition("/")[2]
+        levels = (level for level in self.levels.all if level.name in self.levels.of(service.name))
+        return tuple(self._live(service, f"{self.levels.directory}/{level.name}/{name}", level.origin) for level in levels)
+
+    def _live(self, service: Service, path: str, origin: Origin) -> Node:
+        return self._node(service, path, Link(service.directory), origin, live=True)
+
+    def _in_current(self, service: Service) -> bool:
+        return self.levels is None or self.levels.current in self.levels.of(service.name)
 
     def _node(
         self, service: Service, path: str, entry: Entry, origin: Origin, *, effect: Effect = Effect.NOTHING, live: bool = False
@@ -200,15 +224,17 @@ class ServiceRenderer:
                 effect=Effect.RESTART if file.restarts else Effect.NOTHING,
             )
 
-    def _summary(self, service: Service) -> ServiceTree:
+    def _summary(self, service: Service, *, scanned: bool) -> ServiceTree:
+        """Give what apply has to know; scanned: a runsvdir finds it. What none does may be as it is."""
+        absent = service.ensure is Ensure.ABSENT
         return ServiceTree(
             id=service.id,
             realm=self.realm,
             directory=service.directory,
-            link=None if service.ensure is Ensure.ABSENT else service.link,
+            link=service.link if scanned else None,
             logged=service.log is not None,
             log_directory=service.log.directory if isinstance(service.log, Logger) else None,
-            ensure=service.ensure,
+            ensure=service.ensure if scanned or absent else Ensure.ANY,
             enabled=service.enabled,
             one_shot=service.one_shot,
             on_change=service.on_change,

@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 
 from runit_provision.model.host import TREE_SERVICE, Host, Tree
 from runit_provision.model.tree import Directory, File, Node, Origin, Realm, RenderedTree, ServiceTree
+from runit_provision.render import levels
 from runit_provision.render.pages import Pages
 from runit_provision.render.services import Rendered, ServiceRenderer
 
@@ -19,11 +20,12 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     pages = Pages(templates)
     tools = f"{host.runtime.prefix}/bin"
     trees = [*(user.tree for user in host.users), host.tree]
-    rendered = [(tree, [ServiceRenderer(pages, tree.realm, tools).render(service) for service in tree.services]) for tree in trees]
+    renderers = [ServiceRenderer(pages, tree.realm, tools, host.levels if tree is host.tree else None) for tree in trees]
+    rendered = [(tree, [each.render(service) for service in tree.services]) for tree, each in zip(trees, renderers, strict=True)]
     nodes: dict[str, Node] = {}
     for tree, services in rendered:
         for node in (
-            *_directories(tree, logs="log_directory" if tree is host.tree else "logdir"),
+            *_directories(tree, host),
             *(node for service in services for node in service.nodes),
         ):
             nodes.setdefault(node.path, node)
@@ -33,19 +35,23 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     links = [node for service in every for node in service.links]
     scanned = [(tree.service_directory, tree.realm) for tree in reversed(trees)]
     return RenderedTree(
-        nodes=(*nodes.values(), *links),
+        nodes=(*nodes.values(), *links, *(levels.switch(host.levels, host.tree) if host.levels else ())),
         services=_in_order(service for one in every for service in one.services),
         scanned=(*scanned, *(directory for service in every for directory in service.scanned)),
     )
 
 
-def _directories(tree: Tree, *, logs: str) -> Iterator[Node]:
-    """Give the directories that a tree's services lie in, with those above them as far as the tree's own hands reach.
-
-    logs: what the data call the directory of the logs.
-    """
-    places = (("service_directory", tree.service_directory), ("definitions", tree.definitions), (logs, tree.logs))
-    for name, path in places:
+def _directories(tree: Tree, host: Host) -> Iterator[Node]:
+    """Give the directories that a tree's services lie in, with those above them as far as the tree's own hands reach."""
+    places = {
+        "service_directory": tree.service_directory,
+        "definitions": tree.definitions,
+        "log_directory" if tree is host.tree else "logdir": tree.logs,
+    }
+    if tree is host.tree and host.levels is not None:
+        del places["service_directory"]
+        yield from levels.directories(host.levels, tree)
+    for name, path in places.items():
         for above in (*_between(tree.realm, path), path):
             yield Node(above, Directory(0o755, shared=True), tree.realm, None, _said(tree.origin, name))
 

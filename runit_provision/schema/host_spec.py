@@ -78,6 +78,12 @@ class HostSpec(Spec):
     """Directory that the host's runsvdir scans."""
     definitions: Absolute = "/etc/sv"
     """Directory of the service directories."""
+    levels: dict[Name, list[Name]] = Field(default_factory=dict)
+    """Run levels: for each the host's services that it has; a service that none names is in all of them."""
+    level: Name | None = None
+    """The current run level; default: `default`."""
+    levels_directory: Absolute = "/etc/runit/runsvdir"
+    """Directory of the run levels, each a directory of links; `service_directory` leads to its `current`."""
     log_directory: Absolute = "/var/log/runit"
     """Directory of the log directories."""
     home: Absolute | None = None

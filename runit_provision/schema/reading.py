@@ -16,6 +16,7 @@ from runit_provision.model.service import Service
 from runit_provision.model.tree import Ensure, Realm
 from runit_provision.schema import shape
 from runit_provision.schema.host_spec import HostSpec, UserSpec
+from runit_provision.schema.levels import read_levels
 from runit_provision.schema.place import Place, find_account
 from runit_provision.schema.problems import Path, Problems
 from runit_provision.schema.relations import check_relations
@@ -78,9 +79,10 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, s
         user, inner = _user(name, user_spec, spec, place)
         users.append(user)
         trees.append(tree_service(user, user_spec, place, inner, runtime))
+    levels = read_levels(spec, {service.name for service in (*services, *trees)}, problems)
     tree = Tree(owner, realm, spec.service_directory, spec.definitions, spec.log_directory, (*services, *trees), problems.origin(()))
     profile = spec.profile if any(user.in_profile for user in users) else None
-    return Host(runtime, tree, tuple(users), profile, problems.origin(()))
+    return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels)
 
 
 def _runtime(spec: HostSpec) -> Runtime:

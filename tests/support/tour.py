@@ -10,12 +10,15 @@ from typing import Any
 
 from runit_provision import render, schema
 from runit_provision.app.desired import templates
+from runit_provision.apply import Report
 from runit_provision.model.account import Account
 from runit_provision.model.host import RuntimeKind
+from runit_provision.model.tree import RenderedTree
 from runit_provision.runtime.wire import status as wire
 
 from . import waiting
 from .laid import lay
+from .places import Place
 from .world import table_of
 
 
@@ -38,14 +41,30 @@ class Tour:
 
     def start(self, data: dict[str, Any], *, others: dict[str, Account] | None = None) -> None:
         """Render `data` for this host, write it, and supervise it."""
+        lay(self.tree(data, others=others))
+        for other in (others or {}).values():
+            for path in (Path(other.home), *Path(other.home).rglob("*")):
+                os.chown(path, other.uid, other.gid, follow_symlinks=False)
+        self.supervise()
+
+    def tree(self, data: dict[str, Any], *, others: dict[str, Account] | None = None) -> RenderedTree:
+        """Render `data` for this host."""
         places = {"service_directory": "service", "definitions": "sv", "log_directory": "log", "home": "home"}
         whole: dict[str, Any] = {key: f"{self.base}/{folder}" for key, folder in places.items()}
         whole |= {"owner": self.me, "profile": False, "prefix": str(self.tools.parent), "runtime": self._kind.value, **data}
         accounts = {self.me: account(self.me, f"{self.base}/home/{self.me}"), **(others or {})}
-        lay(render.render(schema.read_host(table_of(whole), accounts), templates()))
-        for other in (others or {}).values():
-            for path in (Path(other.home), *Path(other.home).rglob("*")):
-                os.chown(path, other.uid, other.gid, follow_symlinks=False)
+        return render.render(schema.read_host(table_of(whole), accounts), templates())
+
+    def apply(self, data: dict[str, Any]) -> Report:
+        """Do what apply does to make this host what `data` say."""
+        return Place(self.base).apply(self.tree(data))
+
+    def is_settled(self, data: dict[str, Any]) -> bool:
+        """Whether an apply of `data` would do nothing."""
+        return Place(self.base).plan(self.tree(data)).empty
+
+    def supervise(self) -> None:
+        """Start the runsvdir."""
         self._mailer()
         self._process = subprocess.Popen(
             [self.tools / "runsvdir", "-P", self.base / "service"], env=self.environment(), stdin=subprocess.DEVNULL
