@@ -55,10 +55,12 @@ def apply(
     lock_timeout: float,
     service_timeout: float,
     announce: Callable[[Planned], None],
+    undo_failure: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Do what `announce` is told just before, and give what became of it.
 
+    undo_failure: when any of it fails, take all of it back (but for the runtime, which harms nobody).
     lock_timeout: seconds to wait for another apply (then LockHeldError); service_timeout: seconds to wait for services.
     """
     from runit_provision import apply as execution
@@ -72,7 +74,8 @@ def apply(
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
             try:
-                return execution.apply(planned.plan, machine, progress=progress, timeout=service_timeout)
+                work = execution.apply_or_undo if undo_failure else execution.apply
+                return work(planned.plan, machine, progress=progress, timeout=service_timeout)
             except HostError as error:
                 error.untouched &= planned.runtime is None
                 raise

@@ -12,12 +12,16 @@ from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
 
 @dataclass(slots=True)
 class Report:
-    """paths, calls: what was done. problems: what was not, each with its reason; all else was. notes: what a person should know."""
+    """paths, calls: what was done. problems: what was not, each with its reason; all else was. notes: what a person should know.
+
+    undone: the rollback, when what could not be done whole was taken back.
+    """
 
     paths: list[PathStep] = field(default_factory=list)
     calls: list[ServiceStep] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    undone: Report | None = None
 
     @property
     def ok(self) -> bool:
@@ -34,10 +38,10 @@ class Report:
         counts += [f"{number} service{'s' * (number != 1)}: {verb}" for verb, number in verbs.items()]
         if not self.paths and not verbs:
             counts = ["nothing was to be done" if self.ok else "nothing was done"]
-        return [*self.notes, ", ".join(counts)]
+        return [*self.notes, ", ".join(counts), *(f"rolled back: {line}" for line in (self.undone.lines() if self.undone else ()))]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values: ok, paths, services, problems, notes."""
+        """Give it as plain values: ok, paths, services, problems, notes, and rolled_back, another such or None."""
         return {
             "version": 1,
             "ok": self.ok,
@@ -45,6 +49,7 @@ class Report:
             "services": [{"service": call.service.id, "verb": call.verb.value} for call in self.calls],
             "problems": [str(problem) for problem in self.problems],
             "notes": self.notes,
+            "rolled_back": self.undone.to_json() if self.undone else None,
         }
 
 

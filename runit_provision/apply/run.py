@@ -48,6 +48,22 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
     return outcome.report
 
 
+def apply_or_undo(plan: Plan, machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
+    """Do `plan` as `apply` does, and take all of it back when any of it fails; the report then has `undone`."""
+    try:
+        report = apply(plan, machine, progress=progress, timeout=timeout)
+    except HostError as error:
+        if error.untouched:
+            raise
+        report = Report(problems=list(error.problems))
+    if not report.ok:
+        try:
+            report.undone = rollback(machine, progress=progress, timeout=timeout)
+        except HostError as error:
+            report.undone = Report(problems=list(error.problems))
+    return report
+
+
 def plan_rollback(machine: Machine) -> Plan:
     """Give what a rollback would do; reads only. HostError when there is nothing to roll back."""
     return _plan_rollback(machine)[0]

@@ -45,4 +45,10 @@ def show_report(report: Report, output: Output) -> int:
             output.line(line)
     for problem in report.problems:
         output.complain(problem)
+    if report.undone:
+        for problem in report.undone.problems:
+            output.complain(f"rollback: {problem}")
+        number = len(report.problems)
+        outcome = "all was put back as it was" if report.undone.ok else "not all could be put back"
+        output.complain(f"{number} problem{'s' * (number != 1)}; {outcome}")
     return DONE if report.ok else FAILED

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--diff/--no-diff", default=False, show_default=True, help="Show what changes inside of files.")
+@click.option("--rollback-on-failure", is_flag=True, help="When anything fails, put all back as it was before.")
 @options.timeouts
 @options.target_options
 @options.source_options()
 @output_options
-def command(*, diff: bool, lock_timeout: float, timeout: float, target: Target, source: Source, output: Output) -> int:
+def command(
+    *, diff: bool, rollback_on_failure: bool, lock_timeout: float, timeout: float, target: Target, source: Source, output: Output
+) -> int:
     """Make the host as the data says. `plan` is the dry run; nothing is asked here."""
     from runit_provision.app import provision
     from runit_provision.cli.planning import show_plan, show_report
@@ -31,5 +34,13 @@ def command(*, diff: bool, lock_timeout: float, timeout: float, target: Target, 
             show_plan(planned, output, diff=diff)
 
     with progress() as tell:
-        report = provision.apply(source, target, lock_timeout=lock_timeout, service_timeout=timeout, announce=announce, progress=tell)
+        report = provision.apply(
+            source,
+            target,
+            lock_timeout=lock_timeout,
+            service_timeout=timeout,
+            announce=announce,
+            undo_failure=rollback_on_failure,
+            progress=tell,
+        )
     return show_report(report, output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pwd
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, waiting
+from support.command import Result, runit_provision
 from support.faults import UNTOUCHED, interrupted
 from support.places import Place
 from support.trees import Unit, grow
@@ -138,6 +140,40 @@ def test_a_service_that_does_not_come_up_is_reported_and_the_rest_is_done(runnin
         [f"data.yaml:3:1: runit.services: {running.base}/sv/broken: broken: did not come up within 8 s"],
     )
     assert running.pid("b")
+
+
+DATA = """\
+runit:
+  owner: {me}
+  runtime: none
+  service_directory: {base}/service
+  definitions: {base}/sv
+  log_directory: {base}/log
+  services:
+    good: {{command: [sleep, "{seconds}"], log: false}}
+    other: {{command: "{other}", log: false}}
+"""
+
+
+def test_with_rollback_on_failure_a_service_that_does_not_come_up_takes_the_whole_apply_back(running: Running, tmp_path: Path) -> None:
+    def road(*arguments: str, seconds: int, other: str) -> Result:
+        file = tmp_path / "data.yaml"
+        file.write_text(DATA.format(me=pwd.getpwuid(os.geteuid()).pw_name, base=running.base, seconds=seconds, other=other))
+        return runit_provision(*arguments, "--data", file, env={"RUNIT_PROVISION_LIB": str(tmp_path / "lib")})
+
+    first = road("apply", seconds=1000, other="sleep 1000")
+    assert (first.status, first.err) == (0, "")
+    before, pid = running.listing(), running.pid("good")
+    failed = road("apply", "--rollback-on-failure", "--timeout", "8", seconds=2000, other="false")
+    assert failed.status == 1
+    *problems, last = failed.err.splitlines()
+    assert [problem.startswith(f"{tmp_path}/data.yaml:") for problem in problems] == [True]
+    assert last == "1 problem; all was put back as it was"
+    assert failed.out.splitlines()[-1].startswith("rolled back: 2 paths changed, ")
+    assert running.listing() == before
+    assert running.pid("good") not in (0, pid)
+    assert running.pid("other")
+    assert road("check", seconds=1000, other="sleep 1000").status == 0
 
 
 def test_no_service_is_ever_seen_half_made(running: Running) -> None:
