@@ -86,6 +86,10 @@ class Tree:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
         return [pid for pid in self.processes() if _read(pid, "comm").strip() in {b"runsvdir", b"runsvdir-keeper"}]
 
+    def describe(self) -> str:
+        """Give for people what every process does, which FIFOs and journals it has open, who holds locks, and what stderr says last."""
+        return "\n".join([*_processes(self.processes()), *_locks(self.state), *_logs(self.services), _tail(self.stderr)])
+
     def end(self) -> None:
         """End all of it. Children are killed after their parents, until there is none left."""
 
@@ -111,6 +115,10 @@ def tree(program: Path | str, services: Path, state: Path, *arguments: str) -> I
     running = Tree(program, services, state, arguments)
     try:
         yield running
+    except BaseException:
+        # What pytest shows beside the failure: who waits for what.
+        print(running.describe())
+        raise
     finally:
         running.end()
 
@@ -179,9 +187,47 @@ def letter(directory: Path, letters: str) -> None:
     until(written, what=f"somebody reads {directory}/supervise/control")
 
 
+def name(pid: int) -> str:
+    """Give a process's name as ps -o comm shows it; empty when it is gone."""
+    return _read(pid, "comm").decode("utf-8", "replace").strip()
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process with this pid runs (a zombie does not)."""
     return bool(_read(pid, "stat")) and not _is_zombie(pid)
+
+
+def _processes(pids: list[int]) -> list[str]:
+    lines = []
+    for pid in sorted(pids):
+        fields = _read(pid, "stat").decode("utf-8", "replace").rpartition(")")[2].split()
+        if len(fields) < 2:
+            continue
+        waits = _read(pid, "wchan").decode()
+        lines.append(f"{pid} parent {fields[1]} {fields[0]} {name(pid)} {waits} {' '.join(_opened(pid))}")
+    return lines
+
+
+def _opened(pid: int) -> list[str]:
+    try:
+        found = {fd.name: str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return []
+    return [f"{fd}={'/'.join(at.split('/')[-4:])}" for fd, at in found.items() if at.endswith(("/pipe", ".journal"))]
+
+
+def _locks(state: Path) -> list[str]:
+    inodes = {path.stat().st_ino: path.name for path in state.glob("trees/*/*") if path.is_file()}
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return [f"lock {inodes[int(line[-3].split(':')[-1])]}: {line}" for line in locks if int(line[-3].split(":")[-1]) in inodes]
+
+
+def _logs(services: Path) -> list[str]:
+    return [f"{path.parent.parent.parent.name}/log: {path.read_text().strip()}" for path in services.glob("*/log/supervise/stat")]
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-40:]) if path.exists() else ""
 
 
 def _pids() -> list[int]:

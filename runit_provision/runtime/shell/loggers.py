@@ -74,12 +74,14 @@ class Pool:
             files.stop_writing()
 
     def start(self) -> None:
-        """Ask the keeper for the process."""
-        self._starting = True
+        """Join the pool that is there; when there is none, ask the keeper for one."""
+        self._starting = self._channel is None
+        if not self._starting or self._join():
+            return
         state = self._loggers.state
-        listener = keeper.listen(state, f"pool-{self.uid}")
+        listener = keeper.listen(state, _socket_name(self.uid))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        journal = os.open(f"pool-{self.uid}.journal", flags, 0o600, dir_fd=state.directory)
+        journal = os.open(f"{_socket_name(self.uid)}.journal", flags, 0o600, dir_fd=state.directory)
         self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
         os.close(journal)
         listener.close()
@@ -89,22 +91,24 @@ class Pool:
         if self._starting:
             self.start()
 
-    def started(self, pid: int) -> None:
-        """The keeper made it, or has it still."""
-        self.pid = pid
-        self._starting = False
+    def started(self) -> None:
+        """The keeper made it, or has it still; the one before may be dying and not reaped yet, or it died at once."""
+        if self._channel is None and not self._join():
+            self._loggers.tree.loop.after(_AGAIN_SECONDS, self.start)
+
+    def _join(self) -> bool:
+        """Talk to a pool that listens, whoever's child it is: one that nobody talks to would keep its journal from every other."""
         sock = self._connect()
         if sock is None:
-            # The one before is dying and not reaped yet, or it died at once.
-            self._starting = True
-            self._loggers.tree.loop.after(_AGAIN_SECONDS, self.start)
-            return
+            return False
+        self._starting = False
         self._converse(sock)
         for service in list(self.wanted.values()):
             self._send_add(service)
+        return True
 
     def rejoin(self) -> bool:
-        """Connect to a pool that outlived a supervisor, and learn what it has; False when that cannot be."""
+        """Connect to a pool that outlived a supervisor, and learn what it has; False when there is none."""
         sock = self._connect()
         if sock is None:
             return False
@@ -119,12 +123,12 @@ class Pool:
                     sock.close()
                     return False
                 record = wire.unpack(data)
-                if record.op == wire.END:
-                    break
-                if record.op == wire.HAVE:
-                    self.has[record.slot] = record.value
+                if record.op in {wire.HAVE, wire.END}:
+                    self._received(record)
                 else:
                     self._loggers.tree.loop.soon(lambda record=record: self._received(record))  # type: ignore[misc]
+                if record.op == wire.END:
+                    break
         except TimeoutError:
             pass
         except ConnectionError:
@@ -139,7 +143,7 @@ class Pool:
     def _connect(self) -> _socket.socket | None:
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         try:
-            sock.connect(keeper.address(self._loggers.state, f"pool-{self.uid}"))
+            sock.connect(keeper.address(self._loggers.state, _socket_name(self.uid)))
         except OSError:
             sock.close()
             return None
@@ -165,6 +169,10 @@ class Pool:
     def _received(self, record: wire.Record) -> None:
         service = self.wanted.get(record.slot)
         match record.op:
+            case wire.HAVE:
+                self.has[record.slot] = record.value
+            case wire.END:
+                self.pid = record.value
             case wire.ADDED:
                 if service is not None:
                     service.log_started(self.pid)
@@ -186,6 +194,7 @@ class Pool:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
         self._channel = None
         self.pid = 0
+        self.has.clear()
         closing = False
         for service in list(self.wanted.values()):
             if service.service.closing:
@@ -220,16 +229,20 @@ class Loggers:
             self._pools[uid] = Pool(self, uid, gid)
         return self._pools[uid]
 
-    def started(self, uid: int, pid: int) -> None:
+    def started(self, uid: int) -> None:
         """The keeper made a pool."""
         if uid in self._pools:
-            self._pools[uid].started(pid)
+            self._pools[uid].started()
 
-    def rejoin(self, pools: dict[int, int]) -> None:
-        """Connect to the pools, pids by uid, that outlived the supervisor before."""
-        for uid, pid in pools.items():
+    def rejoin(self) -> None:
+        """Connect to the pools that outlived the supervisor before, and maybe their keeper."""
+        if self.state.directory < 0:
+            return
+        for name in os.listdir(self.state.directory):
+            uid = _uid_of_socket(name)
+            if uid is None:
+                continue
             pool = Pool(self, uid, _gid(uid))
-            pool.pid = pid
             if pool.rejoin():
                 self._pools[uid] = pool
 
@@ -247,6 +260,15 @@ class Loggers:
         """Every service is gone: so may the pools."""
         for pool in self._pools.values():
             pool.send(wire.Record(wire.QUIT))
+
+
+def _socket_name(uid: int) -> str:
+    return f"pool-{uid}"
+
+
+def _uid_of_socket(name: str) -> int | None:
+    kind, _, uid = name.partition("-")
+    return int(uid) if kind == "pool" and uid.isdigit() else None
 
 
 def _is_shipped(directory: int) -> bool:

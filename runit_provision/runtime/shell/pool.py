@@ -125,7 +125,7 @@ class Pool:
         for member in list(self._members.values()):
             if member.status is not None:
                 self._tell(wire.ENDED, member.slot, value=member.status)
-        self._tell(wire.END)
+        self._tell(wire.END, value=posix.getpid())
 
     def _drop_client(self) -> None:
         if self._client is not None:

@@ -149,7 +149,12 @@ class Supervised:
             if self.service.script and (found.life != records.LIVE or found.started == self._started[key]):
                 self.ended(key, found.pid, found.status if found.started != self._started[key] else 1)
             return
-        if key == LOG and (self.service.log is None or self.pool is not None):
+        if key == LOG and self.service.log is None:
+            return
+        if key == LOG and self.pool is not None:
+            # A pool's log does not depend on the keeper; what makes its directory may not have happened.
+            if self.service.part(LOG).spawning and self.slot not in self.pool.wanted and found.life != records.LIVE:
+                self._spawn(LOG, RUN, ())
             return
         part = self.service.part(key)
         if part.spawning:

@@ -159,6 +159,8 @@ class Tree:
             # `rsvlog -p` made the log's directory, which the pool's uid could not.
             if record.op == wire.ENDED:
                 service.pool.add(service)
+            elif record.op == wire.FAILED:
+                service.failed(record.key, errors.text(record.value))
             return
         if record.op == wire.STARTED:
             service.started(record.key, record.value, record.when)
@@ -169,15 +171,14 @@ class Tree:
 
     def _received_of_pool(self, record: wire.Record) -> None:
         if self._loggers is not None and record.op == wire.STARTED:
-            self._loggers.started(record.slot, record.value)
+            self._loggers.started(record.slot)
         elif self._loggers is not None and record.op == wire.FAILED:
             self._loggers.failed(record.slot)
 
     def recover(self) -> None:
         """Take up every service that the table knows: adopt what lives, act on what ended meanwhile."""
         if self._loggers is not None:
-            children = self.parent.children()
-            self._loggers.rejoin({slot: pid for (slot, key), pid in children.items() if key == records.POOL})
+            self._loggers.rejoin()
         for slot, content in self._state.slots():
             self._last = max(self._last, slot)
             self._take_up(slot, content)

@@ -25,6 +25,7 @@ QUIT = 6
 HAVE = 17
 """value: CLOSING and PAUSED, or'ed."""
 END = 18
+"""value: the pool's pid."""
 ADDED = 19
 FAILED = 20
 """value: errno; name: text for people. Counts as a logger that exited 111."""

@@ -32,7 +32,7 @@ def lines(folder: Path) -> list[str]:
 
 
 def pools(running: Tree) -> list[int]:
-    return [pid for pid in running.processes() if Path(f"/proc/{pid}/comm").read_text() == "log-pool\n"]
+    return [pid for pid in running.processes() if supervision.name(pid) == "log-pool"]
 
 
 def all_lines(services: Path) -> bool:
@@ -92,3 +92,49 @@ def test_letters_to_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) 
         assert pid_of(services / "two/log") == other
         supervision.letter(services / "one/log", "u")
         until(lambda: stat(services / "one/log") == "run", what="it is up again")
+
+
+def test_a_pool_that_nobody_has_talked_to_yet_is_found_again(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
+        (old,) = pools(running)
+        keeper = running.keeper()
+        (socket,) = running.state.glob(f"trees/*/pool-{os.geteuid()}")
+        listened = socket.stat().st_ctime_ns
+        os.kill(running.pid, signal.SIGSTOP)
+        os.kill(old, signal.SIGKILL)
+        until(lambda: old not in pools(running), what="the keeper took leave of the pool")
+        os.kill(keeper, signal.SIGSTOP)
+        os.kill(running.pid, signal.SIGCONT)
+        until(lambda: socket.exists() and socket.stat().st_ctime_ns != listened, what="the supervisor asks for another")
+        until(lambda: Path(f"/proc/{running.pid}/stat").read_text().rpartition(") ")[2].startswith("S"), what="it has asked")
+        os.kill(running.pid, signal.SIGSTOP)
+        os.kill(keeper, signal.SIGCONT)
+        until(lambda: set(pools(running)) - {old}, what="another pool, which the supervisor has not heard of")
+        os.kill(keeper, signal.SIGKILL)
+        running.kill()
+        running.start()
+        until(lambda: [pid_of(services / name / "log") for name in ("one", "two")] == pools(running) * 2, what="one pool keeps both")
+        supervision.letter(services / "one", "t")
+        until(lambda: len(lines(services / "one")) >= 8000, what="what came later is logged")
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: pools(running) == [], what="the pool has ended too")
+
+
+def test_a_pool_outlives_keeper_and_supervisor(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
+        before = pools(running)
+        for _ in range(2):
+            os.kill(running.keeper(), signal.SIGKILL)
+            running.kill()
+            running.start()
+            until(lambda: supervision.is_alive(running.pid) and pid_of(services / "one/log"), what="it is adopted")
+        supervision.letter(services / "one/log", "d")
+        until(lambda: stat(services / "one/log") == "down", what="one log is down")
+        assert pools(running) == before
+        assert pid_of(services / "two/log") == before[0]
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: pools(running) == [], what="the pool has ended too")
