@@ -12,7 +12,7 @@ from runit_provision.model.tree import Directory, File, Link, Node, RenderedTree
 
 
 def listing(tree: RenderedTree) -> list[dict[str, Any]]:
-    """Give a row for each path, in order: path, kind, mode, owner, digest or target, service, origin."""
+    """Give a row for each path, in order: path, kind, mode, owner, target or digest (unless secret), service, origin."""
     return [_row(node) for node in tree]
 
 
@@ -22,8 +22,10 @@ def _row(node: Node) -> dict[str, Any]:
     match node.entry:
         case Directory(mode):
             return {**row, "kind": "directory", "mode": f"{mode:04o}"}
-        case File(content, mode):
-            return {**row, "kind": "file", "mode": f"{mode:04o}", "sha256": hashlib.sha256(content).hexdigest()}
+        case File(content, mode, secret):
+            # A digest would tell a short secret to whoever tries them all.
+            digest = {} if secret else {"sha256": hashlib.sha256(content).hexdigest()}
+            return {**row, "kind": "file", "mode": f"{mode:04o}", "secret": secret, **digest}
         case Link(target):
             return {**row, "kind": "link", "target": target}
         case _:

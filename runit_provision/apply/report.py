@@ -37,8 +37,9 @@ class Report:
         counts = [f"{len(self.paths)} path{'s' * (len(self.paths) != 1)} changed"]
         counts += [f"{number} service{'s' * (number != 1)}: {verb}" for verb, number in verbs.items()]
         if not self.paths and not verbs:
-            counts = ["nothing was to be done" if self.ok else "nothing was done"]
-        return [*self.notes, ", ".join(counts), *(f"rolled back: {line}" for line in (self.undone.lines() if self.undone else ()))]
+            counts = [] if self.ok else ["nothing was done"]  # that nothing was to be done is the plan's to say
+        undone = [f"rolled back: {line}" for line in self.undone.lines()] if self.undone else []
+        return [*self.notes, *([", ".join(counts)] if counts else []), *undone]
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values: ok, paths, services, problems, notes, and rolled_back, another such or None."""

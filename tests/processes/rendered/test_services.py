@@ -139,7 +139,8 @@ def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -
     data = {"services": {"given": {"command": SLEEP, "delegate": {"user": "nobody"}}, "kept": {"command": SLEEP}}}
     tour.start(data, others={"nobody": account("nobody", str(home))})
     pid = waiting.until(lambda: tour.runs("sv/given") and tour.runs("sv/kept") and (status := tour.status("sv/given")) and status.pid)
-    waiting.until(lambda: (tour.base / "sv/given/supervise/control").owner() == "nobody")
+    given = [tour.base / "sv/given/supervise" / fifo for fifo in ("control", "ok")]
+    waiting.until(lambda: all(fifo.owner() == "nobody" for fifo in given))
     as_nobody = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "20"]
 
     def sv(word: str, service: str) -> int:
