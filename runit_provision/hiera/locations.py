@@ -57,8 +57,16 @@ def _joined(folder: str, path: str) -> str:
     parts = path.split("/")
     while parts and parts[0] in {"..", ".", ""}:
         if parts.pop(0) == "..":
-            folder = os.path.dirname(folder.rstrip("/")) or ("/" if folder.startswith("/") else "..")  # noqa: PTH120
-    return folder.rstrip("/") + "/" + "/".join(parts) if parts else folder
+            folder = _above(folder)
+    within = "" if folder in {"", "."} else folder.rstrip("/") + "/"
+    return within + "/".join(parts) if parts else folder
+
+
+def _above(folder: str) -> str:
+    if folder in {"", "."}:
+        return ".."
+    head, tail = os.path.split(folder.rstrip("/"))
+    return f"{folder}/.." if tail == ".." else head or ("/" if folder.startswith("/") else "")
 
 
 def _mapped(datadir: str, level: Level, scope: Scope, interpolation: Interpolation) -> Iterator[Location]:
