@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runit_provision.app.facts import gather
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.model.data import Sensitive, Table
 
@@ -20,18 +21,50 @@ _PREFIX = f"{KEY}::"
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers below the global one, as Puppet's settings of these names give them; none of them has to be there.
+
+    environmentpath: a folder of environments, or None; modulepath: folders of modules, or None for the environment's `modules`.
+    """
+
+    environment: str = "production"
+    environmentpath: Path | None = None
+    modulepath: tuple[Path, ...] | None = None
+
+    def environment_path(self) -> Path | None:
+        """Give the environment's folder; DataError when it is not there."""
+        if self.environmentpath is None:
+            return None
+        path = self.environmentpath / self.environment
+        if not path.is_dir():
+            raise DataError(Problem("no such environment", path=str(path), hint="check --environmentpath and --environment"))
+        return path
+
+    def modules(self) -> tuple[Path, ...]:
+        """Give the folders of modules."""
+        if self.modulepath is not None:
+            return self.modulepath
+        environment = self.environment_path()
+        return () if environment is None else (environment / "modules",)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Exactly one of hiera_config (a hiera.yaml) and data (YAML or JSON) is given.
 
-    facts_file: as facter prints them; facts: single ones that win over it, by dotted name. node: the certificate name; "" for the
-    facts' own (clientcert, fqdn), or else this machine's name.
+    facts_file: as facter prints them; facts: single ones that win over it, by dotted name; ask_facter: whether this machine's facter
+    gives the facts when there is no file. node: the certificate name; "" for the facts' own (clientcert, fqdn), or else this machine's
+    name. layers: what Puppet adds to the hierarchy of hiera.yaml. lenient: undefined variables are empty, as in Puppet 7.
     """
 
     hiera_config: Path | None = None
     data: Path | None = None
     facts_file: Path | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    ask_facter: bool = False
     node: str = ""
+    layers: Layers = field(default_factory=Layers)
+    lenient: bool = False
 
     def hierarchy(self) -> Hierarchy:
         """Open the hierarchy; DataError when hiera.yaml or the facts are wrong, or there is only a data file."""
@@ -39,8 +72,16 @@ class Source:
 
         if self.hiera_config is None:
             raise DataError(Problem("a data file has no hierarchy", Mark(str(self.data), 1, 1), hint="give --hiera-config"))
-        facts = self._gather()
-        return hiera.open_hierarchy(self.hiera_config, facts=facts, node=self.node or _own_name(facts))
+        facts = gather(self.facts_file, self.facts, ask_facter=self.ask_facter, legacy=self.lenient)
+        return hiera.open_hierarchy(
+            self.hiera_config,
+            facts=facts,
+            node=self.node or _own_name(facts),
+            environment=self.layers.environment,
+            environment_path=self.layers.environment_path(),
+            modulepath=self.layers.modules(),
+            strict=not self.lenient,
+        )
 
     def resolve(self) -> Resolved:
         """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says what to provision."""
@@ -53,12 +94,6 @@ class Source:
         table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
         return Resolved(_joined(table, self.hiera_config), tuple(hierarchy.warnings))
 
-    def _gather(self) -> Table:
-        from runit_provision.hiera import read_facts
-
-        facts = read_facts(self.facts_file) if self.facts_file else Table()
-        return set_facts(facts, self.facts)
-
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -66,20 +101,6 @@ class Resolved:
 
     data: Table
     warnings: tuple[Problem, ...]
-
-
-def set_facts(facts: Table, single: Mapping[str, str]) -> Table:
-    """Give the facts with single ones set: `os.family` is the item `family` of the fact `os`."""
-    changed = Table(facts.items(), marks=facts.marks, mark=facts.mark)
-    for name, value in single.items():
-        *folders, last = name.split(".")
-        table = changed
-        for folder in folders:
-            inner = table.get(folder)
-            table[folder] = Table(inner.items(), marks=inner.marks, mark=inner.mark) if isinstance(inner, Table) else Table()
-            table = table[folder]
-        table[last] = value
-    return changed
 
 
 def _read_data(path: Path) -> Table:
@@ -118,5 +139,6 @@ def _joined(table: Table, file: Path) -> Table:
 
 
 def _own_name(facts: Mapping[str, Any]) -> str:
-    names: Iterable[Any] = (facts.get("clientcert"), facts.get("fqdn"))
+    networking = facts.get("networking")
+    names = (facts.get("clientcert"), facts.get("fqdn"), networking.get("fqdn") if isinstance(networking, Mapping) else None)
     return next((name for name in names if isinstance(name, str) and name), os.uname().nodename)

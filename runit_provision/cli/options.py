@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from runit_provision.app.source import Source
+from runit_provision.app.source import Layers, Source
 from runit_provision.app.target import Target
 
 _FILE = click.Path(path_type=Path)
@@ -74,14 +74,51 @@ class _Fact(click.ParamType[tuple[str, str]]):
         return name, text
 
 
+class _Folders(click.ParamType[tuple[Path, ...]]):
+    """Folders with colons between them, as Puppet's settings have them."""
+
+    name = "dir:..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, ...]:  # noqa: ARG002
+        return tuple(Path(folder) for folder in str(value).split(os.pathsep) if folder)
+
+
+def _layers(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which layers Puppet adds to the hierarchy; it gets `layers`."""
+
+    @click.option("--environment", default="production", show_default=True, metavar="NAME", help="The node's environment.")
+    @click.option(
+        "--environmentpath", type=_FILE, metavar="DIR", help="A folder of environments, whose hiera.yaml is the second layer."
+    )
+    @click.option("--modulepath", type=_Folders(), help="Folders of modules, the third layer.  [default: the environment's modules]")
+    @wraps(command)
+    def run(*, environment: str, environmentpath: Path | None, modulepath: tuple[Path, ...] | None, **rest: Any) -> Any:
+        return command(layers=Layers(environment, environmentpath, modulepath), **rest)
+
+    return run
+
+
 def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options that say where the data comes from; it gets `source`. data: a resolved file will do."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @click.option("--hiera-config", type=_FILE, metavar="FILE", help="The hierarchy: a hiera.yaml of version 5.")
-        @click.option("--facts", "facts_file", type=_FILE, metavar="FILE", help="The node's facts, as `facter --yaml` prints them.")
+        @click.option(
+            "--facts",
+            "facts_file",
+            type=_FILE,
+            metavar="FILE",
+            help="The node's facts, as `facter --yaml` prints them.  "
+            "[default: what facter says here, if no --fact, --node or --root is given]",
+        )
         @click.option("--fact", "facts", type=_Fact(), multiple=True, help="One more fact; wins over the file.")
         @click.option("--node", default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]")
+        @_layers
+        @click.option(
+            "--lenient",
+            is_flag=True,
+            help="Undefined variables are empty, and files may hold no hash, as in Puppet 7.  [default: as in 8]",
+        )
         @wraps(command)
         def run(
             *,
@@ -89,15 +126,31 @@ def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Calla
             facts_file: Path | None,
             facts: tuple[tuple[str, str], ...],
             node: str,
+            layers: Layers,
+            lenient: bool,
             data_file: Path | None = None,
             **rest: Any,
         ) -> Any:
             if (hiera_config is None) == (data_file is None):
                 raise click.UsageError("Give either --hiera-config FILE or --data FILE." if data else "Give --hiera-config FILE.")
-            source = Source(hiera_config=hiera_config, data=data_file, facts_file=facts_file, facts=dict(facts), node=node)
+            source = Source(
+                hiera_config=hiera_config,
+                data=data_file,
+                facts_file=facts_file,
+                facts=dict(facts),
+                ask_facter=not facts and not node and _is_about_this_machine(),
+                node=node,
+                layers=layers,
+                lenient=lenient,
+            )
             return command(source=source, **rest)
 
         option = click.option("--data", "data_file", type=_FILE, metavar="FILE", help="Data that is resolved already, YAML or JSON.")
         return option(run) if data else run
 
     return decorate
+
+
+def _is_about_this_machine() -> bool:
+    """An image's facts are not those of the machine that builds it."""
+    return bool(click.get_current_context().params.get("root", Path("/")) == Path("/"))

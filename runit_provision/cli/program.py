@@ -8,7 +8,7 @@ import click
 
 _COMMANDS = {
     "demo": "See it work: the shipped examples below a temporary directory, nothing left behind.",
-    "lookup": "Show one resolved value; --explain shows every level that was asked.",
+    "lookup": "Show a resolved value; --explain shows every level that was asked.",
     "render": "Show the tree that the data means, or write it into a folder.",
     "plan": "Show what apply would do and why; writes nothing.",
     "apply": "Make the host as the data says.",

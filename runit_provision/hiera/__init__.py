@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from runit_provision.errors import DataError
-from runit_provision.hiera.files import read_facts, read_yaml
+from runit_provision.hiera.files import parse_facts, read_facts, read_yaml
 from runit_provision.hiera.hierarchy import Hierarchy
 from runit_provision.hiera.scope import Scope
+from runit_provision.hiera.yaml_text import yaml_text
 
-__all__ = ["DataError", "Hierarchy", "open_hierarchy", "read_facts", "read_yaml"]
+__all__ = ["DataError", "Hierarchy", "open_hierarchy", "parse_facts", "read_facts", "read_yaml", "yaml_text"]
 
 
 def open_hierarchy(

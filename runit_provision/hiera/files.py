@@ -50,11 +50,19 @@ def read_facts(path: Path) -> Table:
 
     Raises DataError when it cannot be read or holds no hash of names.
     """
-    facts = read_yaml(path)
+    return _facts(read_yaml(path), str(path))
+
+
+def parse_facts(text: str, name: str) -> Table:
+    """Give the facts of a JSON text as `facter --json` prints it; `name` is what errors call it. Raises DataError as read_facts."""
+    return _facts(parse_json(text, name), name)
+
+
+def _facts(facts: Any, name: str) -> Table:
     if isinstance(facts, Table) and isinstance(facts.get("values"), Table) and "name" in facts:
         facts = facts["values"]
     if not isinstance(facts, Table):
-        raise DataError(Problem("facts are a hash of names and values", Mark(str(path), 1, 1), hint="as `facter --yaml` prints them"))
+        raise DataError(Problem("facts are a hash of names and values", Mark(name, 1, 1), hint="as `facter --yaml` prints them"))
     return facts
 
 

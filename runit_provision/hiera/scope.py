@@ -50,7 +50,7 @@ class Scope:
             return self._variables[bare]
         if bare in _ALWAYS_THERE or _MATCH_VARIABLE.fullmatch(bare):
             return None
-        hint = nearest(bare, self._variables, "give it as a fact, or be lenient as Puppet 7 is")
+        hint = nearest(bare, self._variables, "give it as a fact, or be lenient as Puppet 7 is (--lenient)")
         problem = Problem(f"undefined variable `{name}`", mark, hint=hint)
         if self.strict:
             raise DataError(problem)

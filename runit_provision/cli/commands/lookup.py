@@ -1,54 +1,99 @@
-"""`runit-provision lookup KEY`"""
+"""`runit-provision lookup KEY...`"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runit_provision.cli.options import source_options
-from runit_provision.cli.output import Format, Output, output_options
+from runit_provision.cli.output import Output, color_option
 
 if TYPE_CHECKING:
     from runit_provision.app.source import Source
 
 
+def _merge_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `puppet lookup`'s options for merging; it gets `merge`, a strategy's name or a hash with its options."""
+
+    @click.option(
+        "--merge", type=click.Choice(["first", "unique", "hash", "deep"]), help="How levels are merged; else lookup_options say."
+    )
+    @click.option("--knock-out-prefix", metavar="TEXT", help="With --merge deep: what begins with it takes a lower value away.")
+    @click.option("--sort-merged-arrays", is_flag=True, help="With --merge deep: merged lists are sorted.")
+    @click.option("--merge-hash-arrays", is_flag=True, help="With --merge deep: hashes in lists are merged, by their position.")
+    @wraps(command)
+    def run(*, merge: str | None, knock_out_prefix: str | None, sort_merged_arrays: bool, merge_hash_arrays: bool, **rest: Any) -> Any:
+        given = {
+            "knockout_prefix": knock_out_prefix,
+            "sort_merged_arrays": sort_merged_arrays or None,
+            "merge_hash_arrays": merge_hash_arrays or None,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if chosen and merge != "deep":
+            raise click.UsageError("--knock-out-prefix, --sort-merged-arrays and --merge-hash-arrays need --merge deep.")
+        return command(merge={"strategy": merge, **chosen} if chosen else merge, **rest)
+
+    return run
+
+
 @click.command()
-@click.argument("key")
-@click.option("--merge", type=click.Choice(["first", "unique", "hash", "deep"]), help="How levels are merged; else lookup_options say.")
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@_merge_options
+@click.option("--default", metavar="TEXT", help="What is shown when none of the keys is found.")
+@click.option("--type", "value_type", metavar="TYPE", help="The Puppet type that the value has to have, as 'Array[String]'.")
 @click.option("--explain", is_flag=True, help="Show every level that was asked, and what it gave.")
+@click.option("--show-secrets", is_flag=True, help="Show Sensitive and encrypted values.")
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How a value is shown.")
 @source_options(data=False)
-@output_options
-def command(*, key: str, merge: str | None, explain: bool, source: Source, output: Output) -> None:
-    """Show one resolved value, as YAML or JSON. Secrets are redacted."""
+@color_option
+def command(
+    *,
+    keys: tuple[str, ...],
+    merge: object,
+    default: str | None,
+    value_type: str | None,
+    explain: bool,
+    show_secrets: bool,
+    form: str,
+    source: Source,
+    output: Output,
+) -> None:
+    """Show the resolved value of the first KEY that is found. A dotted KEY digs: `os.family`. Secrets are redacted."""
     hierarchy = source.hierarchy()
     if explain:
-        return output.line(hierarchy.explain(key, merge=merge).rstrip("\n"))
-    value = _plain(hierarchy.lookup(key, merge=merge))
+        output.line(hierarchy.explain(*keys, merge=merge, show_secrets=show_secrets).rstrip("\n"))
+    wanted: dict[str, Any] = {} if default is None else {"default": default}
+    value = _plain(hierarchy.lookup(*keys, merge=merge, value_type=value_type, **wanted), show_secrets=show_secrets)
     for warning in hierarchy.warnings:
         output.warn(warning)
-    if output.form is Format.JSON:
-        return output.json(value)
-    return output.line(_yaml(value))
+    if not explain:
+        _show(value, form, output)
 
 
-def _plain(value: Any) -> Any:
-    """Give plain containers, and what is Sensitive as the words that stand for it."""
+def _show(value: Any, form: str, output: Output) -> None:
+    from runit_provision.hiera import yaml_text
+
+    if form == "json":
+        output.json(value)
+    else:
+        output.line(yaml_text(value))
+
+
+def _plain(value: Any, *, show_secrets: bool) -> Any:
+    """Give plain containers, and for what is Sensitive the words that stand for it, unless secrets are to be shown."""
     from runit_provision.model.data import Sensitive
 
     match value:
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: _plain(item, show_secrets=show_secrets) for key, item in value.items()}
         case list():
-            return [_plain(item) for item in value]
+            return [_plain(item, show_secrets=show_secrets) for item in value]
+        case Sensitive() if show_secrets:
+            return _plain(value.unwrap(), show_secrets=True)
         case Sensitive():
             return str(value)
         case _:
             return value
-
-
-def _yaml(value: Any) -> str:
-    import yaml
-
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
-    return text.removesuffix("\n").removesuffix("\n...")

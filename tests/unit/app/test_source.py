@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runit_provision.app.source import Source, set_facts
+from runit_provision.app.facts import set_facts
+from runit_provision.app.source import Source
 from runit_provision.errors import DataError
 from runit_provision.model.data import Table
 

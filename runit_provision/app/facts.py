@@ -1,0 +1,42 @@
+"""A node's facts: from a file, from this machine's facter, or given one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from runit_provision.model.data import Table
+
+
+def gather(file: Path | None, single: Mapping[str, str], *, ask_facter: bool, legacy: bool) -> Table:
+    """Give the facts of `file`, or else what facter says when it is to be asked and is there, with the single ones set.
+
+    legacy: also the flat facts of old (`fqdn`, `osfamily`), as Puppet 7 has them. Raises DataError or HostError.
+    """
+    from runit_provision.hiera import read_facts
+
+    if file is not None:
+        return set_facts(read_facts(file), single)
+    return set_facts(_said_by_facter(legacy=legacy) if ask_facter else Table(), single)
+
+
+def _said_by_facter(*, legacy: bool) -> Table:
+    from runit_provision.hiera import parse_facts
+    from runit_provision.host import facter
+
+    text = facter.facts(legacy=legacy)
+    return Table() if text is None else parse_facts(text, facter.NAME)
+
+
+def set_facts(facts: Table, single: Mapping[str, str]) -> Table:
+    """Give the facts with single ones set: `os.family` is the item `family` of the fact `os`."""
+    changed = Table(facts.items(), marks=facts.marks, mark=facts.mark)
+    for name, value in single.items():
+        *folders, last = name.split(".")
+        table = changed
+        for folder in folders:
+            inner = table.get(folder)
+            table[folder] = Table(inner.items(), marks=inner.marks, mark=inner.mark) if isinstance(inner, Table) else Table()
+            table = table[folder]
+        table[last] = value
+    return changed

@@ -1,0 +1,258 @@
+"""`runit-provision lookup` as a person calls it: values, the whole search, and errors that say where and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.command import Result, runit_provision
+
+Lookup = Callable[..., Result]
+_CONFIG = """\
+version: 5
+hierarchy:
+  - {name: node, path: "nodes/%{trusted.certname}.yaml"}
+  - {name: family, path: "%{facts.os.family}.yaml"}
+  - {name: common, path: common.yaml}
+"""
+_COMMON = """\
+lookup_options:
+  password: {convert_to: Sensitive}
+  joined: {merge: unique}
+packages: [vim, telnet]
+joined: [vim]
+limits: {nofile: 1024, odd: "1,000"}
+password: s3cret
+greeting: "hello %{nme}"
+shell: "%{lookup('password')}"
+"""
+
+
+@pytest.fixture
+def lookup(tmp_path: Path) -> Lookup:
+    """The command in a folder that has a hierarchy, asked as the node `n1` of Debian."""
+    (tmp_path / "hiera.yaml").write_text(_CONFIG)
+    (tmp_path / "data/nodes").mkdir(parents=True)
+    (tmp_path / "data/nodes/n1.yaml").write_text("packages: [strace, --telnet]\njoined: [strace]\n")
+    (tmp_path / "data/Debian.yaml").write_text("family: from the family\n")
+    (tmp_path / "data/common.yaml").write_text(_COMMON)
+    given = ("--hiera-config", "hiera.yaml", "--node", "n1", "--fact", "os.family=Debian", "--fact", "name=x")
+    return lambda *words: runit_provision("lookup", *words, *given, cwd=tmp_path)
+
+
+def test_the_first_key_that_is_found_is_shown(lookup: Lookup) -> None:
+    assert lookup("nosuch", "family", "packages") == Result(0, "from the family\n", "")
+    assert lookup("limits.nofile") == Result(0, "1024\n", "")
+
+
+def test_a_value_is_yaml_that_puppet_reads_as_the_same_or_json(lookup: Lookup) -> None:
+    assert lookup("limits").out == "nofile: 1024\nodd: '1,000'\n"
+    assert lookup("limits", "--format", "json").out == '{\n  "nofile": 1024,\n  "odd": "1,000"\n}\n'
+
+
+def test_levels_are_merged_as_lookup_options_or_the_caller_say(lookup: Lookup) -> None:
+    shown = {
+        words: json.loads(lookup(*words, "--format", "json").out)
+        for words in [
+            ("joined",),
+            ("joined", "--merge", "first"),
+            ("packages", "--merge", "deep"),
+            ("packages", "--merge", "deep", "--knock-out-prefix", "--", "--sort-merged-arrays"),
+        ]
+    }
+    assert list(shown.values()) == [["strace", "vim"], ["strace"], ["vim", "telnet", "strace", "--telnet"], ["strace", "vim"]]
+    refused = lookup("packages", "--merge", "hash", "--sort-merged-arrays")
+    assert (refused.status, refused.out) == (64, "")
+    assert "need --merge deep" in refused.err
+
+
+def test_a_default_stands_in_for_what_is_nowhere(lookup: Lookup) -> None:
+    assert lookup("nosuch", "--default", "x: 1") == Result(0, "'x: 1'\n", "")
+    assert lookup("family", "--default", "x") == Result(0, "from the family\n", "")
+
+
+def test_a_type_is_demanded_of_values_and_defaults(lookup: Lookup) -> None:
+    assert lookup("limits.nofile", "--type", "Integer[1, 2000]").status == 0
+    assert lookup("packages", "--type", "Array[Integer]").err == (
+        "data/nodes/n1.yaml:1:1: packages: it is an Array, and no Array[Integer]\n1 problem; nothing was changed\n"
+    )
+    assert lookup("nosuch", "--default", "5", "--type", "Integer").status == 1
+    wrong = lookup("packages", "--type", "Aray[String]")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert "Aray" in wrong.err
+
+
+def test_secrets_are_shown_only_when_asked_for(lookup: Lookup) -> None:
+    for words in (("password",), ("shell",), ("password", "--format", "json"), ("password", "--explain"), ("shell", "--explain")):
+        hidden = lookup(*words)
+        assert hidden.status == 0
+        assert "s3cret" not in hidden.out + hidden.err
+        assert "redacted" in hidden.out
+    assert lookup("password", "--show-secrets").out == "s3cret\n"
+    assert "s3cret" in lookup("password", "--explain", "--show-secrets").out
+
+
+def test_explain_shows_each_level_with_its_file_and_what_came_of_it(lookup: Lookup) -> None:
+    assert lookup("joined", "--explain").out.partition('Searching for "joined"')[2] == (
+        "\n"
+        "  Using the merge strategy of lookup_options\n"
+        "  Merge strategy unique\n"
+        "    Global layer hiera.yaml\n"
+        "      Merge strategy unique\n"
+        '        Level "node"\n'
+        "          File data/nodes/n1.yaml (from nodes/%{trusted.certname}.yaml)\n"
+        '            Found joined: ["strace"]\n'
+        '        Level "family"\n'
+        "          File data/Debian.yaml (from %{facts.os.family}.yaml)\n"
+        "            No such key: joined\n"
+        '        Level "common"\n'
+        "          File data/common.yaml (from common.yaml)\n"
+        '            Found joined: ["vim"]\n'
+        '        Merged from 2 values: ["strace", "vim"]\n'
+        'Result: ["strace", "vim"]\n'
+    )
+
+
+def test_explain_fails_as_the_lookup_does(lookup: Lookup) -> None:
+    nowhere, wrong = lookup("nosuch", "--explain"), lookup("greeting", "--explain")
+    assert (nowhere.status, wrong.status) == (1, 1)
+    assert nowhere.out.endswith("Result: nothing was found for nosuch\n")
+    assert wrong.out.splitlines()[-1].startswith("Error: data/common.yaml:8:1: undefined variable `nme`; ")
+    assert wrong.err == lookup("greeting").err
+
+
+def test_what_is_nowhere_is_said_with_the_way_to_learn_why(lookup: Lookup) -> None:
+    hint = "`lookup --explain` shows every level that was asked"
+    assert lookup("nosuch", "nor::this") == Result(
+        1, "", f"nosuch, nor::this: hiera.yaml: not found in any level; {hint}\n1 problem; nothing was changed\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["lookup", "render", "plan", "check", "apply"])
+def test_an_undefined_variable_is_an_error_unless_lenient(command: str, tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text("version: 5\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/common.yaml").write_text('runit:\n  prefix: "/opt/%{place}"\n  bogus: 1\n')
+    words = (command, *(["runit"] if command == "lookup" else []), "--hiera-config", "hiera.yaml", "--fact", "role=web")
+    place = "data/common.yaml:2:3: undefined variable `place`; give it as a fact, or be lenient as Puppet 7 is (--lenient)\n"
+    env = {"RUNIT_PROVISION_LIB": str(tmp_path / "lib")}
+    assert runit_provision(*words, cwd=tmp_path, env=env) == Result(1, "", place + "1 problem; nothing was changed\n")
+    lenient = runit_provision(*words, "--lenient", cwd=tmp_path, env=env)
+    if command == "lookup":
+        assert lenient == Result(0, "prefix: /opt/\nbogus: 1\n", "warning: " + place)
+    else:  # the data is read, and the next thing that is wrong with it is told
+        assert (lenient.status, lenient.err.partition(": ")[2].partition(";")[0]) == (1, "runit.bogus: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("common", "said"),
+    [
+        (b"a: \"%{alias('b')}\"\nb: \"%{alias('a')}\"\n", "data/common.yaml:2:1: recursive lookup: a -> b -> a; break the circle"),
+        (b"a: &x {b: *x}\n", "data/common.yaml:1:11: the alias *x stands inside of what it names; data cannot contain itself"),
+        (b"a: 1\nb: \xc3\xa9\xff\n", "data/common.yaml:2:5: not UTF-8; save the file as UTF-8"),
+        (b"a:\n\tb: 1\n", "data/common.yaml:2:1: not YAML: while scanning for the next token, found character"),
+        (b"a: :b\n", "data/common.yaml:1:1: a: `:b` is a symbol, which Puppet refuses in data; quote it to have a string"),
+    ],
+)
+def test_bad_data_is_an_error_with_its_line_and_a_hint(common: bytes, said: str, lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "data/common.yaml").write_bytes(common)
+    wrong = lookup("a")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err.startswith(said)
+    assert wrong.err.endswith("\n1 problem; nothing was changed\n")
+
+
+def test_an_unknown_backend_is_an_error_with_its_line_and_what_is_known(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text(_CONFIG + "  - name: vault\n    lookup_key: hiera_vault\n    path: x\n")
+    wrong = lookup("a")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err.startswith("hiera.yaml:7:5: lookup_key: unknown backend `hiera_vault`; known are ")
+
+
+def test_a_level_that_may_not_be_read_is_an_error(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "data/common.yaml").unlink()
+    (tmp_path / "data/common.yaml").mkdir()
+    wrong = lookup("a")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err.startswith("data/common.yaml:1:1: cannot read it: Is a directory; ")
+
+
+@pytest.mark.parametrize(
+    ("within", "config", "datadir", "said"),
+    [
+        (".", "hiera.yaml", "data", "data/common.yaml"),
+        (".", "site/hiera.yaml", "../data", "data/common.yaml"),
+        (".", "site/deep/hiera.yaml", "../../data", "data/common.yaml"),
+        ("site/deep", "../../hiera.yaml", "data", "../../data/common.yaml"),
+        ("site/deep", "../hiera.yaml", "../data", "../../data/common.yaml"),
+        ("site/deep", "hiera.yaml", "../../data", "../../data/common.yaml"),
+    ],
+)
+def test_a_datadir_starts_at_hiera_yaml_wherever_the_command_runs(
+    within: str, config: str, datadir: str, said: str, tmp_path: Path
+) -> None:
+    for folder in ("data", "site/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data/common.yaml").write_text("a: :b\n")
+    (tmp_path / within / config).write_text(f"version: 5\ndefaults: {{datadir: {datadir}, data_hash: yaml_data}}\n")
+    wrong = runit_provision("lookup", "a", "--hiera-config", config, "--node", "n1", cwd=tmp_path / within)
+    assert wrong.status == 1
+    assert wrong.err.startswith(f"{said}:1:1: a: `:b` is a symbol")
+
+
+def test_environments_and_modules_are_the_second_and_third_layer(lookup: Lookup, tmp_path: Path) -> None:
+    laid = {
+        "envs/test/hiera.yaml": "version: 5\n",
+        "envs/test/data/common.yaml": 'family: hidden\nenv: "%{environment}"\n',
+        "envs/test/modules/ntp/hiera.yaml": "version: 5\n",
+        "envs/test/modules/ntp/data/common.yaml": "ntp::server: pool\n",
+        "site/ntp/hiera.yaml": "version: 5\n",
+        "site/ntp/data/common.yaml": "ntp::server: site\n",
+    }
+    for name, text in laid.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    given = ("--environmentpath", "envs", "--environment", "test")
+    assert [lookup(key, *given).out for key in ("family", "env", "ntp::server")] == ["from the family\n", "test\n", "pool\n"]
+    assert lookup("ntp::server", "--modulepath", "site:envs/test/modules").out == "site\n"
+    assert lookup("env", "--environmentpath", "envs").err == (
+        "envs/production: no such environment; check --environmentpath and --environment\n1 problem; nothing was changed\n"
+    )
+
+
+def _facts_shown(tmp_path: Path, *words: str, path: str | None = None) -> Result:
+    """What the node is, as a hierarchy without given facts sees it."""
+    (tmp_path / "hiera.yaml").write_text("version: 5\n")
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data/common.yaml").write_text('kernel: "%{facts.kernel}"\nold: "%{osfamily}"\n')
+    env = {"PATH": os.environ["PATH"] if path is None else path}
+    return runit_provision("lookup", *words, "--hiera-config", "hiera.yaml", cwd=tmp_path, env=env)
+
+
+def test_without_given_facts_facter_is_asked(tmp_path: Path) -> None:
+    facter = oracle.program("facter", package="facter")
+    kernel, family = (
+        subprocess.run([facter, name], capture_output=True, text=True, check=True).stdout for name in ("kernel", "os.family")
+    )
+    assert _facts_shown(tmp_path, "kernel") == Result(0, kernel, "")
+    assert "undefined variable `osfamily`" in _facts_shown(tmp_path, "old").err
+    assert _facts_shown(tmp_path, "old", "--lenient") == Result(0, family, "")
+    assert _facts_shown(tmp_path, "kernel", "--node", "other").status == 1
+
+
+def test_a_facter_that_fails_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/facter"
+    program.write_text("#!/bin/sh\necho first >&2; echo no such device >&2; exit 3\n")
+    program.chmod(0o755)
+    failed = _facts_shown(tmp_path, "kernel", path=f"{tmp_path}/bin:/usr/bin")
+    assert (failed.status, failed.out) == (1, "")
+    assert failed.err.startswith(f"{program}: failed with status 3: no such device; give the facts with --facts FILE")
+    program.write_text("#!/bin/sh\necho oops\n")
+    assert _facts_shown(tmp_path, "kernel", path=f"{tmp_path}/bin:/usr/bin").err.startswith("facter:1:1: not JSON")
+    assert _facts_shown(tmp_path, "kernel", "--fact", "kernel=L", path=f"{tmp_path}/bin:/usr/bin") == Result(0, "L\n", "")
