@@ -229,7 +229,7 @@ def _facts_shown(tmp_path: Path, *words: str, path: str | None = None) -> Result
     """What the node is, as a hierarchy without given facts sees it."""
     (tmp_path / "hiera.yaml").write_text("version: 5\n")
     (tmp_path / "data").mkdir(exist_ok=True)
-    (tmp_path / "data/common.yaml").write_text('kernel: "%{facts.kernel}"\nold: "%{osfamily}"\n')
+    (tmp_path / "data/common.yaml").write_text('kernel: "%{kernel}"\nold: "%{osfamily}"\n')
     env = {"PATH": os.environ["PATH"] if path is None else path}
     return runit_provision("lookup", *words, "--hiera-config", "hiera.yaml", cwd=tmp_path, env=env)
 
