@@ -27,26 +27,28 @@ class Ground:
     """The directories below a realm's base; all paths are absolute and begin with it.
 
     root: a descriptor of the directory that `/` means (the host's or an image's). account: the uid that the realm belongs to, or
-    None for the system's realm. The base is opened at the first use, so that credentials can be dropped before.
+    None for the system's realm. The base is opened at the first use, so that credentials can be dropped before. way: what lies above
+    the base, where somebody else has opened it.
     """
 
-    def __init__(self, root: int, base: str, *, account: int | None = None) -> None:
+    def __init__(self, root: int, base: str, *, account: int | None = None, way: int | None = None) -> None:
         self._root = root
         self._base = base
         self._account = account
         self._trusted = frozenset((0, os.geteuid(), os.fstat(root).st_uid))  # in a user namespace root's own `/` shows as nobody's
         self._chain: list[tuple[str, int]] = []
-        self._way: int | None = None
+        self._way = way
 
     @property
     def base(self) -> str:
         """The directory that everything lies below."""
         return self._base
 
-    def approach(self) -> None:
-        """Open what lies above an account's base, which only the one who applies may be able to pass."""
-        if self._account is not None and self._way is None:
+    def approach(self) -> int:
+        """Open what lies above an account's base, which only the one who applies may be able to pass; give its descriptor."""
+        if self._way is None:
             self._way = self._walk(os.dup(self._root), _names(os.path.dirname(self._base)), at="/")
+        return self._way
 
     def close(self) -> None:
         """Close every descriptor but the root's."""
@@ -103,9 +105,8 @@ class Ground:
             descriptor = self._walk(os.dup(self._root), _names(self._base), at="/")
             self._chain.append((self._base, descriptor))
             return self._chain
-        self.approach()
         try:
-            descriptor = os.open(os.path.basename(self._base), _PATH, dir_fd=self._way)
+            descriptor = os.open(os.path.basename(self._base), _PATH, dir_fd=self.approach())
         except OSError as error:
             raise _named(error, self._base) from None
         self._chain.append((self._base, descriptor))

@@ -1,7 +1,8 @@
 """Hands that do things with the credentials of the account whose realm it is.
 
-In the system's realm, and in the caller's own, the caller's hand does them here. For any other account a child is forked that takes
-that account's groups, gid and uid for good before it opens anything below the base, and does there what it is told through a pipe:
+In the system's realm, and in the caller's own, the caller's hand does them here. For any other account a child is forked (see
+nursery.py) that takes that account's groups, gid and uid for good before it opens anything below the base, and does there what it is
+told through a pipe:
 
     request   4 bytes of length, then marshal((name, arguments))        to the child, which trusts its parent
     answer    4 bytes of length, then JSON                              from the child, which nobody has to trust
@@ -20,20 +21,17 @@ import select
 import signal
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from runit_provision.host import files, letters
 from runit_provision.host.ground import Ground
+from runit_provision.host.nursery import Nursery
 
 PATIENCE = 60.0
 """Seconds that one request may take in a child before it counts as hung."""
 
 _BATCH = 64
 """Calls in one request, so that a slow disk is not taken for a hung child."""
-_PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
-
 
 Request = tuple[str, tuple[Any, ...]]
 """The name of an operation, and its arguments."""
@@ -94,29 +92,26 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {**files.OPERATIONS, **letters.OPER
 
 
 class LentHand:
-    """A child with another account's credentials."""
+    """A child with another account's credentials. held: descriptors that it keeps open as long as it lives."""
 
-    def __init__(self, ground: Ground, *, uid: int, gid: int, groups: Sequence[int]) -> None:
-        ground.approach()
+    def __init__(
+        self, ground: Ground, nursery: Nursery, *, uid: int, gid: int, groups: Sequence[int], held: Sequence[int] = ()
+    ) -> None:
         self._base = ground.base
+        self._nursery = nursery
         to_child, self._write = os.pipe()
         self._read, from_child = os.pipe()
-        libc = _libc()
-        parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                os.close(self._write)
-                os.close(self._read)
-                _become(libc, parent, uid=uid, gid=gid, groups=groups)
-                _serve(ground, to_child, from_child)
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(to_child)
-        os.close(from_child)
-        ground.close()
+        try:
+            given = (to_child, from_child, ground.approach(), *held)
+            self._number, self.pid = nursery.fork(base=self._base, uid=uid, gid=gid, groups=groups, descriptors=given)
+        except OSError:
+            os.close(self._write)
+            os.close(self._read)
+            raise
+        finally:
+            os.close(to_child)
+            os.close(from_child)
+            ground.close()
         os.set_blocking(self._write, False)
         os.set_blocking(self._read, False)
 
@@ -151,15 +146,12 @@ class LentHand:
 
     def kill(self) -> None:
         """End the child, whatever it does."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)  # the pid stays its own until `close`
 
     def close(self) -> None:
         os.close(self._write)
         os.close(self._read)
-        # It ends at the closed pipe; one that its account stopped, or that hangs, would not.
-        self.kill()
-        os.waitpid(self.pid, 0)
+        self._nursery.end(self._number)
 
     def _send(self, data: bytes, deadline: float) -> None:
         rest = memoryview(data)
@@ -186,23 +178,10 @@ def _ready(descriptor: int, event: int, deadline: float) -> None:
         raise TimeoutError
 
 
-def _libc() -> Any:
-    import ctypes
-
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _become(libc: Any, parent: int, *, uid: int, gid: int, groups: Sequence[int]) -> None:
-    """Take the account's credentials for good. prctl comes after: a change of uid resets both settings; prctl(2)."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    os.setgroups(groups)
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 or libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(errno.EPERM, "prctl")
-    if os.getppid() != parent or os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
-        raise OSError(errno.EPERM, "credentials")
+def work(base: str, uid: int, descriptors: Sequence[int]) -> None:
+    """Do in a child, which has the account's credentials, what the parent asks for, until it asks no more."""
+    requests, answers, way, *_ = descriptors
+    _serve(Ground(way, base, account=uid, way=way), requests, answers)
 
 
 def _serve(ground: Ground, requests: int, answers: int) -> None:

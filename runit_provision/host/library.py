@@ -48,6 +48,8 @@ class Library:
         self.path = path
         self._journal: int | None = None
         self._kept: int | None = None
+        self.held: tuple[int, ...] = ()
+        """The lock's descriptor while it is held: the lock is, as long as anybody has that open."""
 
     def close(self) -> None:
         """Close what is open."""
@@ -155,9 +157,11 @@ class Library:
                     time.sleep(_NAP)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
+            self.held = (descriptor,)
             yield
             os.ftruncate(descriptor, 0)
         finally:
+            self.held = ()
             os.close(descriptor)
 
     def _end(self) -> None:

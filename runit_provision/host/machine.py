@@ -12,7 +12,8 @@ from types import TracebackType
 from runit_provision.errors import HostError, Problem
 from runit_provision.host import accounts, library
 from runit_provision.host.ground import Ground
-from runit_provision.host.hand import Hand, LentHand, OwnHand
+from runit_provision.host.hand import Hand, LentHand, OwnHand, work
+from runit_provision.host.nursery import Nursery
 from runit_provision.host.observe import observe
 from runit_provision.model.observed import Journal, Observed
 from runit_provision.model.tree import Realm, RenderedTree
@@ -38,6 +39,7 @@ class Machine:
         self._above = self._root if above == self.root else os.open(above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.library = library.Library(self._above, path)
         self._hands: OrderedDict[Realm, Hand] = OrderedDict()
+        self._nursery = Nursery(work) if os.geteuid() == 0 else None
 
     @property
     def alive(self) -> bool:
@@ -63,9 +65,10 @@ class Machine:
         ground = Ground(self._root, realm.base, account=account.uid)
         if account.uid == os.geteuid():
             return OwnHand(ground)
-        if os.geteuid() != 0:
+        if self._nursery is None:
             raise HostError(Problem(f"belongs to {realm.account}: only root can work there as {realm.account}", path=realm.base))
-        return LentHand(ground, uid=account.uid, gid=account.gid, groups=self.accounts.groups(realm.account))
+        groups = self.accounts.groups(realm.account)
+        return LentHand(ground, self._nursery, uid=account.uid, gid=account.gid, groups=groups, held=self.library.held)
 
     def release(self, realm: Realm) -> None:
         """End the hand of `realm`, if there is one."""
@@ -77,6 +80,8 @@ class Machine:
         """End all hands and close what is open."""
         while self._hands:
             self._hands.popitem()[1].close()
+        if self._nursery:
+            self._nursery.close()
         self.library.close()
         if self._above != self._root:
             os.close(self._above)

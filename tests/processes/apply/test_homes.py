@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pwd
+import re
 import signal
 import stat
 import subprocess
@@ -290,6 +291,35 @@ def test_a_hand_that_its_account_stops_is_not_waited_for(home: Home) -> None:
         home.user_does(lambda: os.kill(lent.pid, signal.SIGSTOP))
         with pytest.raises(OSError, match=r"nothing moved for 0.5 s"):
             lent.call("exists", [], patience=0.5)
+
+
+def test_a_hand_dies_with_the_one_who_applies_and_the_lock_is_free_then(home: Home) -> None:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with home.machine() as machine, machine.lock():
+            lent = machine.hand(home.realm)
+            assert isinstance(lent, hand.LentHand)
+            assert lent.call("exists", []) == []
+            os.write(writer, b"%d" % lent.pid)
+            signal.pause()
+    lent_pid = int(os.read(reader, 20))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    waiting.until(lambda: not Path(f"/proc/{lent_pid}").exists(), what="the end of the hand")
+    with home.machine() as machine, machine.lock(timeout=20):
+        assert machine.hand(home.realm).call("exists", [f"{home.home}/sv"]) == [False]
+
+
+def test_a_hand_holds_nothing_open_of_the_one_who_applies_but_the_lock(home: Home) -> None:
+    with home.machine() as machine, (home.outside / "shadow").open(), home.machine() as second, second.lock():
+        machine.hand(home.realm)
+        lent = second.hand(home.realm)
+        assert isinstance(lent, hand.LentHand)
+        assert lent.call("exists", []) == []
+        held = {str(path.readlink()) for path in Path(f"/proc/{lent.pid}/fd").iterdir() if int(path.name) > 2}
+        assert {re.sub(r"pipe:.*", "pipe", what) for what in held} == {"pipe", str(home.base), f"{home.library}/lock"}
+        assert len(held) == 4
 
 
 def test_a_hand_can_be_neither_traced_nor_read_by_its_account(home: Home) -> None:

@@ -1,0 +1,155 @@
+"""A small process, forked before data and libraries make this one large, that forks the hands which work for other accounts.
+
+A fork copies the tables of all memory there is: of a process that has read the data of a thousand users that takes longer than what
+the hand then does. What the nursery is asked comes over a socket pair that no hand keeps:
+
+    (number, uid, gid, groups, base), and the descriptors that the hand gets     answered with the pid, 0 when there is none
+    (number,)                                                                     that hand is ended, and gone when it is answered
+    ()                                                                            all is ended
+
+It dies with the one who forked it, and every hand with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import marshal
+import os
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socket import socket
+
+_LARGEST = 1 << 20
+_DESCRIPTORS = 4
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Work = Callable[[str, int, Sequence[int]], None]
+"""What a hand does once it has the account's credentials: base, uid, descriptors."""
+
+
+class Nursery:
+    """The parent's end."""
+
+    def __init__(self, work: Work) -> None:
+        import socket
+
+        self._asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._born = 0
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                self._asks.close()
+                _nurse(answers, parent, work)
+            finally:
+                os._exit(1)
+        answers.close()
+
+    def fork(self, *, base: str, uid: int, gid: int, groups: Sequence[int], descriptors: Sequence[int]) -> tuple[int, int]:
+        """Fork a hand; give its number here and its pid. OSError when there can be no more processes."""
+        import socket
+
+        self._born += 1
+        order = marshal.dumps((self._born, uid, gid, tuple(groups), base))
+        socket.send_fds(self._asks, [order], list(descriptors))
+        pid = int.from_bytes(self._asks.recv(4), "little")
+        if not pid:
+            raise OSError(errno.EAGAIN, "no process could be made to work there", base)
+        return self._born, pid
+
+    def end(self, number: int) -> None:
+        """End a hand, whatever it does, and wait until it is gone."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._asks.send(marshal.dumps((number,)))
+            self._asks.recv(4)
+
+    def close(self) -> None:
+        """End it, with all its hands."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._asks.send(marshal.dumps(()))
+        self._asks.close()
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+
+def _nurse(asked: socket, parent: int, work: Work) -> None:
+    import ctypes
+    import socket
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    for number in _ASKED_TO_END:
+        signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C is for the one who applies: he ends this one when he is done
+    _die_with(libc, parent)
+    _close_all_but(asked.fileno())
+    here = os.getpid()
+    hands: dict[int, int] = {}
+    while order := socket.recv_fds(asked, _LARGEST, _DESCRIPTORS):
+        data, descriptors, *_ = order
+        if not data:
+            break
+        words = marshal.loads(data)
+        if not words:
+            break
+        number, *account = words
+        if not account:
+            _end(hands.pop(number))
+            asked.send(bytes(4))
+            continue
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            try:
+                asked.close()
+                uid, gid, groups, base = account
+                _become(libc, here, uid=uid, gid=gid, groups=groups)
+                work(base, uid, descriptors)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if pid > 0:
+            hands[number] = pid
+        asked.send(max(pid, 0).to_bytes(4, "little"))
+    for pid in hands.values():
+        _end(pid)
+    os._exit(0)
+
+
+def _close_all_but(kept: int) -> None:
+    """Leave nothing of the parent's to hands but the standard streams: they get what they are sent."""
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _end(pid: int) -> None:
+    # A hand ends at its closed pipe; one that its account stopped, or that hangs, would not. Nobody has reaped it: the pid is its own.
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def _die_with(libc: Any, parent: int) -> None:
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
+        os._exit(1)
+
+
+def _become(libc: Any, parent: int, *, uid: int, gid: int, groups: Sequence[int]) -> None:
+    """Take the account's credentials for good. prctl comes after: a change of uid resets both settings; prctl(2)."""
+    for number in (*_ASKED_TO_END, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(errno.EPERM, "prctl")
+    _die_with(libc, parent)
+    if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
+        raise OSError(errno.EPERM, "credentials")
