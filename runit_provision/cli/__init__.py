@@ -6,6 +6,7 @@ Exit status: 0 done, or nothing to do. 1 bad input (nothing was changed), or som
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ USAGE = 64
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: the process's own arguments) and give the exit status; never a traceback for what people do."""
+    if arguments is None:
+        gc.disable()  # a command lives for a moment, and keeps what it makes: to look for garbage would be a seventh of its time
+
     import click
 
     from runit_provision.cli.program import program
