@@ -277,6 +277,7 @@ class Supervised:
             self.warn(f"unable to stat {path}: {error.strerror}")
             executable = 0
         if executable:
+            self.flush()  # a control script may ask what is wanted
             self.tree.spawn(self, records.SCRIPT, keeper.CONTROL, (letter,))
         else:
             self.tell(ScriptEnded(succeeded=False))
