@@ -1,0 +1,103 @@
+"""The examples' server: small daemons, sv's letters, svlogd's every directive, mail of failures; as root on a host of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import LOG_HOST, World
+
+
+def test_a_daemon_runs_as_nobody_and_logs_with_timestamps(server: World) -> None:
+    server.running("my_daemon")
+    line = server.logged("my_daemon", "started as nobody")
+    assert line[4] == "-"
+    assert line.endswith(" started as nobody")
+
+
+@pytest.mark.parametrize(
+    ("command", "signal"), [("hup", "HUP"), ("alarm", "ALRM"), ("quit", "QUIT"), ("1", "USR1"), ("2", "USR2"), ("term", "TERM")]
+)
+def test_each_letter_arrives_as_its_signal(server: World, command: str, signal: str) -> None:
+    server.running("my_daemon")
+    server.logged("my_daemon", "started as")
+    server.sh(f"sv {command} my_daemon")
+    server.logged("my_daemon", f"got {signal}")
+
+
+def test_down_with_v_waits_until_it_is_down_and_start_until_it_runs(server: World) -> None:
+    server.running("my_daemon")
+    assert server.sh("sv -v down my_daemon").startswith("ok: down: my_daemon: ")
+    assert server.sh("sv status my_daemon").startswith("down: my_daemon: ")
+    assert server.sh("sv -v stop my_daemon").startswith("ok: down: my_daemon: ")
+    assert server.sh("sv start my_daemon").startswith("ok: run: my_daemon: (pid ")
+
+
+def test_sshd_answers_and_a_reload_by_hup_keeps_its_connections_and_its_pid(server: World) -> None:
+    pid = server.running("sshd")
+    server.until("echo | busybox nc -w 2 127.0.0.1 22 | grep -a '^SSH-2.0'")
+    server.sh("(sleep 1000 | busybox nc 127.0.0.1 22 >/var/ssh.said; echo ended >>/var/ssh.said) >/dev/null 2>&1 </dev/null &")
+    server.until("grep -a SSH-2.0 /var/ssh.said")
+    server.sh("sv hup sshd")
+    server.logged("sshd", "Received SIGHUP")
+    server.until("echo | busybox nc -w 2 127.0.0.1 22 | grep -a '^SSH-2.0'")
+    assert server.running("sshd") == pid
+    assert "ended" not in server.sh("cat /var/ssh.said")
+
+
+def test_httpd_serves_a_file_and_its_check_holds_start_until_then(server: World) -> None:
+    assert server.sh("sv -w 20 check httpd").startswith("ok: run: httpd: ")
+    assert server.sh("busybox wget -q -O - http://127.0.0.1/index.html") == "It is served.\n"
+
+
+def test_cron_runs_in_the_foreground(server: World) -> None:
+    pid = server.running("cron")
+    assert server.sh(f"cat /proc/{pid}/comm") == "cron\n"
+
+
+def test_svlogd_does_all_that_sshds_log_is_told(server: World) -> None:
+    server.running("sshd")
+    directory = "/var/log/runit/sshd"
+    written = {"s100000", "N5", "t24h", "u192.168.6.20", "pSSHD_LOG ", "-bougyman", "!logwatcher"}  # n10 is svlogd's own default
+    assert set(server.sh(f"cat {directory}/config").splitlines()) == written
+    server.host.start("/usr/bin/python3", "-c", LOG_HOST)
+    server.until("grep -i :0202 /proc/net/udp", what="the log host listens")
+    server.sh("sv hup sshd")
+    assert " SSHD_LOG " in server.logged("sshd", "Received SIGHUP")
+    server.until("grep -a 'SSHD_LOG .*Received SIGHUP' /var/udp.got")
+    server.sh("sv alarm sshd/log")
+    assert " SSHD_LOG " in server.until(f"cat {directory}/@*.s | grep '^watched: ' | head -n 1")
+
+
+def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: World) -> None:
+    server.running("sshd")
+    server.sh("rm -rf /var/mail.sink; sv kill sshd")
+    failure = server.until("cat /var/mail.sink/mail.*")
+    assert "To: admins@example.com" in failure
+    assert "Subject: sshd failed" in failure
+    assert "exit code -1, status 9" in failure
+    server.running("sshd")
+    server.until("sv -w 20 check sshd")
+    server.sh("rm -rf /var/mail.sink; sv -v down sshd")
+    stop = server.until("cat /var/mail.sink/mail.*")
+    assert "To: auditing@example.com" in stop
+    assert "Subject: sshd was stopped" in stop
+    server.sh("sv up sshd")
+
+
+def test_getty_is_named_by_its_instance(server: World) -> None:
+    assert server.sh("tail -n 2 /etc/sv/getty_tty2/run") == (
+        'export INSTANCE=tty2\nexec setsid -c busybox getty 38400 "$INSTANCE" linux\n'
+    )
+    assert server.sh("test -e /etc/sv/getty_tty3/log || echo none") == "none\n"
+
+
+def test_the_last_words_of_a_users_tree_stand_in_its_title(server: World) -> None:
+    pid = server.running("runsvdir-joeuser")
+    server.until(f"grep -a 'log:\\.\\.\\.' /proc/{pid}/cmdline")
+    server.sh(
+        "mkdir -p runit/loud && printf '#!/bin/sh\\necho alas >&2\\nexec sleep 1000\\n' >runit/loud/run && chmod +x runit/loud/run",
+        user="joeuser",
+    )
+    server.sh("ln -s ../runit/loud service/", user="joeuser")
+    server.running("loud", user="joeuser")
+    server.until(f"grep -a alas /proc/{pid}/cmdline")
