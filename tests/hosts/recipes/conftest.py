@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from support.sandbox import Sandbox
 EXAMPLES = Path(__file__).parents[3] / "hiera-examples"
 TOOL = str(Path(sys.executable).parent / "runit-provision")
 PREFIX = "/var/runit"
-PATH = f"{PREFIX}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = f"{PREFIX}/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class World:
@@ -26,15 +26,19 @@ class World:
     def __init__(self, host: Sandbox) -> None:
         self.host = host
 
-    def provision(self, node: str, *services: str, users: tuple[str, ...] = (), more: Mapping[str, Any] | None = None) -> None:
-        """Apply the `services` and `users` of the example `node`, and `more` services, which only a test needs."""
+    def provision(self, node: str, *services: str, users: tuple[str, ...] = ()) -> None:
+        """Apply the `services` and `users` of the example `node`."""
         chosen = example(node)
-        chosen["services"] = {name: chosen["services"][name] for name in services} | dict(more or {})
+        chosen["services"] = {name: chosen["services"][name] for name in services}
         given = chosen.get("users", [])
         chosen["users"] = (
             [name for name in given if name in users] if isinstance(given, list) else {name: given[name] for name in users}
         )
         self.host.write("/etc/recipes.json", json.dumps({"runit": chosen | {"prefix": PREFIX}}))
+        self.apply()
+
+    def apply(self) -> None:
+        """Apply /etc/recipes.json."""
         self.host.run(TOOL, "apply", "--data", "/etc/recipes.json", env={"PATH": PATH, "HOME": "/root"})
 
     def boot(self) -> subprocess.Popen[bytes]:
@@ -60,6 +64,16 @@ class World:
     def logged(self, name: str, text: str) -> str:
         """Wait until the host's log of `name` has a line with `text`, and give that line."""
         return self.until(f"grep -h -e {shlex.quote(text)} /var/log/runit/{shlex.quote(name)}/current | tail -n 1")
+
+    def times(self, name: str, text: str) -> int:
+        """Tell how many lines with `text` the host's log of `name` has, rotated ones included."""
+        return int(self.sh(f"cat /var/log/runit/{shlex.quote(name)}/[@c]* | grep -c -e {shlex.quote(text)}", check=False))
+
+    def letter(self, command: str, name: str, answer: str) -> None:
+        """Send a letter by sv and wait until the log of `name` has one more line with `answer`."""
+        before = self.times(name, answer)
+        self.sh(f"sv {command} {shlex.quote(name)}")
+        waiting.until(lambda: self.times(name, answer) > before, what=f"{name} to answer {command}")
 
 
 def example(node: str) -> dict[str, Any]:
@@ -89,6 +103,7 @@ def _world(work: Path, *users: str) -> Iterator[World]:
     with Sandbox(work) as host:
         for number, user in enumerate(users):
             host.add_user(user, number=number)
+        host.run("ln", "-s", "/run", "/var/run")  # as every system has it; a fresh /var does not
         host.run(TOOL, "runtime", "install", "--prefix", PREFIX)
         yield World(host)
 

@@ -20,8 +20,7 @@ def test_a_daemon_runs_as_nobody_and_logs_with_timestamps(server: World) -> None
 def test_each_letter_arrives_as_its_signal(server: World, command: str, signal: str) -> None:
     server.running("my_daemon")
     server.logged("my_daemon", "started as")
-    server.sh(f"sv {command} my_daemon")
-    server.logged("my_daemon", f"got {signal}")
+    server.letter(command, "my_daemon", f"got {signal}")
 
 
 def test_down_with_v_waits_until_it_is_down_and_start_until_it_runs(server: World) -> None:
@@ -37,8 +36,7 @@ def test_sshd_answers_and_a_reload_by_hup_keeps_its_connections_and_its_pid(serv
     server.until("echo | busybox nc -w 2 127.0.0.1 22 | grep -a '^SSH-2.0'")
     server.sh("(sleep 1000 | busybox nc 127.0.0.1 22 >/var/ssh.said; echo ended >>/var/ssh.said) >/dev/null 2>&1 </dev/null &")
     server.until("grep -a SSH-2.0 /var/ssh.said")
-    server.sh("sv hup sshd")
-    server.logged("sshd", "Received SIGHUP")
+    server.letter("hup", "sshd", "Received SIGHUP")
     server.until("echo | busybox nc -w 2 127.0.0.1 22 | grep -a '^SSH-2.0'")
     assert server.running("sshd") == pid
     assert "ended" not in server.sh("cat /var/ssh.said")
@@ -61,8 +59,7 @@ def test_svlogd_does_all_that_sshds_log_is_told(server: World) -> None:
     assert set(server.sh(f"cat {directory}/config").splitlines()) == written
     server.host.start("/usr/bin/python3", "-c", LOG_HOST)
     server.until("grep -i :0202 /proc/net/udp", what="the log host listens")
-    server.sh("sv hup sshd")
-    assert " SSHD_LOG " in server.logged("sshd", "Received SIGHUP")
+    server.letter("hup", "sshd", " SSHD_LOG Received SIGHUP")
     server.until("grep -a 'SSHD_LOG .*Received SIGHUP' /var/udp.got")
     server.sh("sv alarm sshd/log")
     assert " SSHD_LOG " in server.until(f"cat {directory}/@*.s | grep '^watched: ' | head -n 1")
