@@ -17,6 +17,8 @@ from pathlib import Path
 from support.waiting import until
 
 MARK = "RUNIT_PROVISION_TEST_TREE"
+_SHOWN = 40
+"""Lines of each kind in a tree's description."""
 
 
 class Tree:
@@ -88,7 +90,8 @@ class Tree:
 
     def describe(self) -> str:
         """Give for people what every process does, which FIFOs and journals it has open, who holds locks, and what stderr says last."""
-        return "\n".join([*_processes(self.processes()), *_locks(self.state), *_logs(self.services), _tail(self.stderr)])
+        lists = (_processes(self.processes()), _locks(self.state), _logs(self.services))
+        return "\n".join([*(line for lines in lists for line in lines[:_SHOWN]), _tail(self.stderr)])
 
     def end(self) -> None:
         """End all of it. Children are killed after their parents, until there is none left."""
@@ -213,7 +216,7 @@ def _opened(pid: int) -> list[str]:
         found = {fd.name: str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
     except OSError:
         return []
-    return [f"{fd}={'/'.join(at.split('/')[-4:])}" for fd, at in found.items() if at.endswith(("/pipe", ".journal"))]
+    return [f"{fd}={'/'.join(at.split('/')[-4:])}" for fd, at in found.items() if at.endswith(("/pipe", ".journal"))][:_SHOWN]
 
 
 def _locks(state: Path) -> list[str]:

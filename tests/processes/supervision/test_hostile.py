@@ -1,0 +1,172 @@
+"""What a service directory may be in the field: damaged, full, foreign, strangely named. The tree says what is wrong, and goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import supervision
+from support.supervision import Tree, letter, pid_of, service, stat, status, tree
+from support.waiting import until
+
+SLEEPER = "exec sleep 1000"
+
+
+@pytest.fixture
+def running(runtime: Path, tmp_path: Path) -> Iterator[Tree]:
+    folder = tmp_path / "services"
+    service(folder / "healthy", SLEEPER)
+    with tree(runtime / "runsvdir", folder, tmp_path / "state") as prepared:
+        yield prepared
+
+
+def runs(folder: Path) -> bool:
+    return stat(folder) == "run" and supervision.is_alive(pid_of(folder))
+
+
+def said(running: Tree, text: str) -> bool:
+    return text in running.stderr.read_text(errors="surrogateescape")
+
+
+def supervise_of(folder: Path) -> Path:
+    place = service(folder, SLEEPER) / "supervise"
+    place.mkdir()
+    return place
+
+
+def test_a_status_of_three_bytes_is_replaced(running: Tree) -> None:
+    place = supervise_of(running.services / "it")
+    (place / "status").write_bytes(b"abc")
+    (place / "status.new").write_bytes(b"left by a crash")
+    running.start()
+    until(lambda: runs(place.parent) and len(status(place.parent)) == 20, what="it runs, and its status is whole")
+    assert not (place / "status.new").exists()
+
+
+def test_status_files_that_are_links_are_replaced_and_not_followed(running: Tree, tmp_path: Path) -> None:
+    place = supervise_of(running.services / "it")
+    precious = tmp_path / "precious"
+    precious.write_text("precious\n")
+    for name in ("status", "status.new", "stat.new", "pid", "pid.new"):
+        (place / name).symlink_to(precious)
+    running.start()
+    until(lambda: runs(place.parent) and not any(path.is_symlink() for path in place.iterdir()), what="it runs, without links")
+    assert precious.read_text() == "precious\n"
+
+
+@pytest.mark.parametrize("name", ["control", "ok"])
+def test_a_file_in_a_fifos_place_is_said_and_the_others_run(running: Tree, name: str) -> None:
+    place = supervise_of(running.services / "it")
+    (place / name).write_text("not a fifo\n")
+    running.start()
+    until(lambda: said(running, f"supervise/{name} exists but is not a fifo"), what="it is said")
+    until(lambda: runs(running.services / "healthy"), what="the other one runs")
+    (place / name).unlink()
+    until(lambda: runs(place.parent) and (place / name).is_fifo(), what="it is supervised once it is mended")
+
+
+def test_supervise_may_be_a_link_into_a_directory_that_a_boot_has_emptied(running: Tree, tmp_path: Path) -> None:
+    folder = service(running.services / "it", SLEEPER, log="exec cat >/dev/null")
+    volatile = tmp_path / "run"
+    volatile.mkdir()
+    (folder / "supervise").symlink_to(volatile / "it")
+    (folder / "log/supervise").symlink_to(volatile / "it.log")
+    running.start()
+    until(lambda: runs(folder) and runs(folder / "log"), what="service and log run")
+    assert (volatile / "it/ok").is_fifo()
+    assert (volatile / "it.log/pipe").is_fifo()
+    assert (volatile / "it").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", [b"new\nline", b"latin-\xe9", b"- dash $(x) 'q'", b"\xf0\x9f\x90\xa7"])
+def test_any_name_is_a_service(running: Tree, name: bytes) -> None:
+    folder = running.services / os.fsdecode(name)
+    service(folder, f"echo told >&2; {SLEEPER}", log="exec cat >/dev/null")
+    running.start()
+    until(lambda: runs(folder) and runs(folder / "log"), what="it runs")
+    before = pid_of(folder)
+    running.kill()
+    running.start()
+    letter(folder, "c")
+    until(lambda: (folder / "supervise/stat").read_text() == "run\n", what="it is adopted")
+    assert pid_of(folder) == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "not executable", "a directory", "no interpreter"])
+def test_a_run_that_cannot_be_executed_lets_finish_know(running: Tree, kind: str) -> None:
+    folder = service(running.services / "it", SLEEPER, finish='echo "$1 $2" >>finished; sleep 1')
+    program = folder / "run"
+    if kind in {"missing", "a directory"}:
+        program.unlink()
+    if kind == "a directory":
+        program.mkdir()
+    elif kind == "not executable":
+        program.chmod(0o644)
+    elif kind == "no interpreter":
+        program.write_text("#!/nonexistent/interpreter\n")
+    running.start()
+    until(lambda: (folder / "finished").exists() and (folder / "finished").read_text(), what="finish was run")
+    assert (folder / "finished").read_text().splitlines()[0] == "111 0"
+    assert said(running, "runsv it: fatal: unable to start ./run: ")
+    until(lambda: runs(running.services / "healthy"), what="the other one runs")
+
+
+def test_a_log_that_is_no_directory_is_said_and_the_service_runs(running: Tree) -> None:
+    folder = service(running.services / "it", SLEEPER)
+    (folder / "log").write_text("no directory\n")
+    running.start()
+    until(lambda: runs(folder), what="it runs")
+    assert said(running, "runsv it: warning: ./log: not a directory.")
+
+
+def test_a_directory_that_vanishes_while_it_is_used_takes_its_service_along(running: Tree) -> None:
+    folder = service(running.services / "it", SLEEPER)
+    running.start()
+    until(lambda: runs(folder), what="it runs")
+    pid = pid_of(folder)
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    until(lambda: not supervision.is_alive(pid), what="its process is gone")
+    until(lambda: runs(running.services / "healthy"), what="the other one runs")
+
+
+def test_a_second_runsvdir_waits_for_the_first_and_says_so(running: Tree) -> None:
+    running.start()
+    until(lambda: runs(running.services / "healthy"), what="it runs")
+    pid, first = pid_of(running.services / "healthy"), running.process
+    running.start()
+    until(lambda: said(running, "already supervised by process"), what="the second one says so")
+    assert first is not None
+    first.kill()
+    first.wait(30)
+    letter(running.services / "healthy", "t")
+    until(lambda: pid_of(running.services / "healthy") not in {0, pid}, what="somebody supervises")
+    assert running.process is not None and running.process.poll() is None
+
+
+def test_more_than_a_thousand_services_of_one_tree_run(running: Tree) -> None:
+    for number in range(1100):
+        folder = service(running.services / f"s{number:04}", SLEEPER)
+        (folder / "down").touch()
+    running.start()
+    until(lambda: all(stat(folder) for folder in running.services.iterdir()), deadline=60, what="all have a status")
+    last = running.services / "s1099"
+    letter(last, "u")
+    until(lambda: runs(last), what="the last one runs")
+
+
+def test_orphaned_grandchildren_are_the_supervisors(running: Tree) -> None:
+    folder = service(running.services / "it", "while :; do (sleep 1001 & echo $! >new; mv new orphan); sleep 0.2; done")
+    running.start()
+    # Soon after its start: what is needed for it is loaded when everything runs.
+    until(lambda: parent_of(folder / "orphan") == running.pid, what="the supervisor is its parent")
+
+
+def parent_of(orphan: Path) -> int:
+    try:
+        fields = Path(f"/proc/{int(orphan.read_text())}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0
+    return int(fields[1])
