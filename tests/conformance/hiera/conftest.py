@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conformance.hiera.puppet import Puppet
+from conformance.hiera.puppet import Puppet, puppet_8, puppet_here
 
 
 @pytest.fixture(scope="session")
 def puppet() -> Iterator[Puppet]:
     """One process of Puppet for all cases."""
-    process = Puppet()
+    process = Puppet(puppet_here())
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def newest_puppet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Puppet]:
+    """One process of Puppet 8."""
+    process = Puppet(puppet_8(tmp_path_factory.getbasetemp()))
     yield process
     process.close()
 

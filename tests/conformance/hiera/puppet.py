@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -19,15 +20,33 @@ Answer = list[Any]
 """["found", VALUE], ["missing"] or ["error", MESSAGE]; VALUE says its type and its order."""
 
 
+_ORACLE = Path(__file__).with_name("oracle.rb")
+DEBIAN_13 = Path("/usr/local/lib/debian-13")
+"""A root filesystem with Puppet 8, as .ci/run --all makes it."""
+
+
+def puppet_here() -> list[str]:
+    """Give the command of this machine's Puppet (7, on Debian 12)."""
+    oracle.program("puppet", package="puppet-agent")
+    return [oracle.program("ruby", package="ruby"), str(_ORACLE)]
+
+
+def puppet_8(cases: Path) -> list[str]:
+    """Give the command of Debian 13's Puppet, in a root filesystem of its own where `cases` is seen by the same name."""
+    oracle.root("a root filesystem is entered")
+    if not (DEBIAN_13 / "usr/bin/puppet").exists():
+        oracle.absent(f"no Puppet 8: debootstrap --include=puppet-agent trixie {DEBIAN_13}")
+    shutil.copy(_ORACLE, cases / _ORACLE.name)
+    within = f"{DEBIAN_13}{cases}"
+    lay = f"mount -t tmpfs tmpfs {DEBIAN_13}/tmp && mkdir -p {within} && mount --bind {cases} {within}"
+    return ["unshare", "--mount", "sh", "-ec", f"{lay} && exec chroot {DEBIAN_13} env LANG=C.UTF-8 ruby {cases / _ORACLE.name}"]
+
+
 class Puppet:
     """One long-lived process of Puppet's own lookup."""
 
-    def __init__(self) -> None:
-        oracle.program("puppet", package="puppet-agent")
-        ruby = oracle.program("ruby", package="ruby")
-        self._process = subprocess.Popen(
-            [ruby, Path(__file__).with_name("oracle.rb")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         self._waiting = ThreadPoolExecutor(1, "puppet")
 
     def ask_meanwhile(self, question: dict[str, Any]) -> Future[list[Answer]]:
