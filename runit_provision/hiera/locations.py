@@ -32,10 +32,11 @@ class Location:
 def locate_files(config: Config, level: Level, scope: Scope) -> tuple[Location, ...]:
     """Give the level's files, highest priority first, those of paths also when they do not exist.
 
-    Raises DataError for an undefined variable (in strict mode) or a function in hiera.yaml.
+    Raises DataError for an undefined variable in datadir (in strict mode) or a function in hiera.yaml.
     """
+    datadir = Interpolation(scope, None).text(_joined(str(config.path.parent), level.datadir), level.mark)
+    scope = scope.forgiving()
     interpolation = Interpolation(scope, None)
-    datadir = interpolation.text(_joined(str(config.path.parent), level.datadir), level.mark)
     match level.where:
         case "path" | "paths":
             return tuple(_at(datadir, interpolation.text(place, level.mark), place) for place in level.places)

@@ -35,9 +35,16 @@ class Scope:
 
     def with_variable(self, name: str, value: Any) -> Scope:
         """Give the scope in which `name` has `value`, as mapped_paths needs it for each of its paths."""
+        return self._like({**self._variables, name: value}, strict=self.strict)
+
+    def forgiving(self) -> Scope:
+        """Give the scope for a level's locations: an undefined variable there is a warning also in Puppet 8's strict mode."""
+        return self._like(self._variables, strict=False)
+
+    def _like(self, variables: dict[str, Any], *, strict: bool) -> Scope:
         scope = Scope.__new__(Scope)
-        scope._variables = {**self._variables, name: value}
-        scope.strict = self.strict
+        scope._variables = variables
+        scope.strict = strict
         scope.warnings = self.warnings
         return scope
 

@@ -251,7 +251,12 @@ _LOCATIONS: dict[str, tuple[str, ...]] = {
 """How levels say their files, and files that they find."""
 
 _ODD_LOCATIONS = (
-    *("mapped_paths: [nope, item, '%{item}.yaml']", "path: '%{nope}x.yaml'", "path: '%{nope}/x.yaml'", "path: \"%{lookup('a')}.yaml\""),
+    *(
+        "mapped_paths: [nolevel, item, '%{item}.yaml']",
+        "path: '%{nolevel}x.yaml'",
+        "path: '%{nolevel}/x.yaml'",
+        "path: \"%{lookup('a')}.yaml\"",
+    ),
     *("mapped_paths: [num, item, '%{item}.yaml']", "mapped_paths: [os, item, '%{item.0}.yaml']", "path: g", "path: '%{nul}x.yaml'"),
 )
 _BROKEN_CONFIGS = (

@@ -19,6 +19,10 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
+        "an undefined variable in a level's location is a warning, as in Puppet 8; to Puppet 7 with strict=error it is an error",
+        lambda _query, theirs, _ours: theirs[0] == "error" and "'nolevel'" in theirs[1],
+    ),
+    Difference(
         "hiera.yaml is checked when it is opened, so its faults show even when a key is asked for that cannot be looked up",
         lambda query, theirs, ours: (
             str(query["key"]).startswith("lookup_options") and theirs == ["missing"] and "hiera.yaml" in str(ours)

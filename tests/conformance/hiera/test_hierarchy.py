@@ -123,6 +123,15 @@ def test_an_undefined_variable_is_an_error_or_when_lenient_a_warning(tmp_path: P
     assert [str(warning) for warning in lenient.warnings] == [place]
 
 
+def test_an_undefined_variable_in_a_levels_path_is_a_warning_as_in_puppet_8(tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy:\n  - name: a\n    path: '%{rolle}/x.yaml'\n  - {name: b, path: common.yaml}\n"
+    hierarchy = _open(tmp_path, config=config, common="a: 1\n")
+    assert hierarchy.lookup("a") == 1
+    assert [str(warning) for warning in hierarchy.warnings] == [
+        f"{tmp_path}/hiera.yaml:3:5: undefined variable `rolle`; did you mean `role`?"
+    ]
+
+
 def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None:
     hierarchy = _open(tmp_path, common="a: 1\nlookup_options: {a: deep}\n")
     assert hierarchy.lookup("a") == 1
