@@ -82,9 +82,7 @@ def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: Wor
 
 
 def test_getty_is_named_by_its_instance(server: World) -> None:
-    assert server.sh("tail -n 2 /etc/sv/getty_tty2/run") == (
-        'export INSTANCE=tty2\nexec setsid -c busybox getty 38400 "$INSTANCE" linux\n'
-    )
+    assert server.sh("tail -n 2 /etc/sv/getty_tty2/run") == ('export INSTANCE=tty2\nexec busybox getty 38400 "$INSTANCE" linux\n')
     assert server.sh("test -e /etc/sv/getty_tty3/log || echo none") == "none\n"
 
 
