@@ -170,3 +170,31 @@ def parent_of(orphan: Path) -> int:
     except FileNotFoundError:
         return 0
     return int(fields[1])
+
+
+def test_a_full_disk_beneath_supervise_is_said_and_the_status_is_right_once_there_is_room(runtime: Path, tmp_path: Path) -> None:
+    services = tmp_path / "services"
+    service(services / "it", SLEEPER)
+    (services / "it/supervise").mkdir()
+    mounting = tmp_path / "mounting"
+    supervision.script(
+        mounting,
+        f"exec unshare --user --map-root-user --mount sh -c 'mount -t tmpfs -o size=64k none {services}/it/supervise && "
+        f'exec {runtime}/runsvdir "$@"\' sh "$@"',
+    )
+    with tree(mounting, services, tmp_path / "state") as running:
+        running.start()
+        inside = Path(f"/proc/{running.pid}/root{services}/it")
+        until(lambda: runs(inside) and len(status(inside)) == 20, what="it runs, and says so")
+        pid = pid_of(inside)
+        fill(inside / "supervise/filler")
+        subprocess.run(["kill", "-KILL", str(pid)], check=True)
+        until(lambda: said(running, "runsv it: warning: unable to write supervise/"), what="it is said")
+        (inside / "supervise/filler").unlink()
+        until(lambda: pid_of(inside) != pid and runs(inside), what="the status is right again")
+
+
+def fill(path: Path) -> None:
+    with pytest.raises(OSError, match="No space"), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
