@@ -198,3 +198,20 @@ def fill(path: Path) -> None:
     with pytest.raises(OSError, match="No space"), path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(512))
+
+
+def test_a_directory_of_another_user_is_supervised_and_its_links_are_not_followed(running: Tree, tmp_path: Path) -> None:
+    folder = service(running.services / "it", SLEEPER)
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", "nobody", str(folder)], check=True)
+    running.start()
+    until(lambda: runs(folder) and len(status(folder)) == 20, what="it runs")
+    pid, precious = pid_of(folder), tmp_path / "precious"
+    precious.write_text("precious\n")
+    for name in ("status", "stat", "pid"):
+        (folder / "supervise" / name).unlink()
+        (folder / "supervise" / name).symlink_to(precious)
+        (folder / "supervise" / f"{name}.new").symlink_to(precious)
+    subprocess.run(["kill", "-KILL", str(pid)], check=True)
+    until(lambda: runs(folder) and pid_of(folder) != pid and len(status(folder)) == 20, what="it runs again")
+    assert precious.read_text() == "precious\n"
