@@ -47,12 +47,16 @@ def test_a_lease_comes_through_the_handler_to_fw_and_goes_with_the_link(world: W
     )
     world.sh("mkdir -p /var/lib/misc && touch /var/lib/misc/udhcpd.leases")
     world.host.start("ip", "netns", "exec", "router", "busybox", "udhcpd", "-f", "/etc/udhcpd.conf", env={"PATH": PATH})
-    world.provision("gateway", "fw", "dhcp")
+    world.provision("gateway", "fw", "dhcp", "dhcp_pinger")
     world.boot()
     assert world.until("cat /run/fw/dhcp_eth0.ipconf") == "interface=eth0 address=10.1.0.20/24 router=10.1.0.1"
     world.until("ip -4 address show dev eth0 | grep 'inet 10.1.0.20/24'")
     world.until("ip route show default | grep 'via 10.1.0.1 dev eth0'")
     world.sh("busybox ping -c 1 -W 5 10.1.0.1")
+    pid = world.running("dhcp_eth0")
+    world.sh("ip netns exec router ip address del 10.1.0.1/24 dev lan")  # the router is gone: the pinger restarts dhcp
+    world.sh("INSTANCE=eth0 PAUSE=0 /etc/sv/dhcp_pinger_eth0/ping", check=False)
+    world.until(f"sv status dhcp_eth0 | grep '^run: ' | grep -v 'pid {pid})'")
     world.sh("sv -v -w 20 down dhcp_eth0")
     assert world.sh("ip -4 address show dev eth0") == ""
     assert world.sh("[ -e /run/fw/dhcp_eth0.ipconf ] || echo gone") == "gone\n"
