@@ -142,7 +142,7 @@ class Library:
         """Hold the library's lock; LockHeldError, with who holds it, when it is not free within `timeout` seconds."""
         with before_any_change():
             self._folder("")
-        descriptor = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._here())
+            descriptor = self._lock_file()
         try:
             end = time.monotonic() + timeout
             while True:
@@ -163,6 +163,13 @@ class Library:
         finally:
             self.held = ()
             os.close(descriptor)
+
+    def _lock_file(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open("lock", flags, 0o600, dir_fd=self._here())
+        except OSError as error:
+            raise HostError(Problem(f"cannot be opened for writing: {error.strerror}", path=f"{self.path}/lock")) from error
 
     def _end(self) -> None:
         if self._journal is not None:

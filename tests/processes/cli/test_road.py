@@ -269,6 +269,28 @@ def test_a_target_that_cannot_be_written_is_said_and_nothing_is_changed(road: Ro
     assert snapshot(place) == before
 
 
+@pytest.mark.parametrize("command", ["apply", "rollback"])
+def test_an_image_that_was_mounted_read_only_meanwhile_is_one_problem(command: str, tmp_path: Path) -> None:
+    oracle.root("mounts")
+    image = tmp_path / "image"
+    (image / "etc").mkdir(parents=True)
+    (image / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (image / "etc/group").write_text("root:x:0:\n")
+    library = image / "var/lib/runit-provision"
+    library.mkdir(parents=True, mode=0o700)
+    data = tmp_path / "data.yaml"
+    data.write_text("runit: {services: {web: {command: [sleep, '9']}}}\n")
+    what = f"{command} --root {image}" + (f" --data {data}" if command == "apply" else "")
+    mount = f"mount --bind {image} {image} && mount -o remount,ro,bind {image} && exec {PROGRAM} {what}"
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", mount], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+    assert lines == [
+        "/var/lib/runit-provision/lock: cannot be opened for writing: Read-only file system",
+        "1 problem; nothing was changed",
+    ]
+
+
 def test_another_apply_holds_the_lock(road: Road, data: Path, tmp_path: Path) -> None:
     with Machine(place=tmp_path / "lib") as machine, machine.lock():
         result = road("apply", "--data", data)
