@@ -41,6 +41,8 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
             library.remember(plan.manifest)
         return Report()
     earlier = library.journal()
+    if earlier:
+        library.remember(plan.remembered)  # the journal that tells what the killed one had made is about to be replaced
     began = _begin(plan, machine, "apply", earlier)
     outcome = _perform(plan, machine, began, progress, timeout, fresh=earlier is None)
     _forget(machine, library.last(), began)

@@ -65,7 +65,7 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
         manifest=_remembered(
             observed, Manifest(records, {service.id: service for service in services if service.ensure is not Ensure.ABSENT})
         ),
-        remembered=observed.manifest,
+        remembered=replace(observed.manifest, records={**_journalled(intents, observed), **observed.manifest.records}),
         lives=observed.lives,
         resumes=observed.journal is not None,
         user=observed.user,

@@ -153,3 +153,13 @@ def test_whatever_call_fails_the_next_apply_completes(base: Path, error: int) ->
         assert apply_second(place).ok
         assert place.listing() == wanted
         assert place.plan(second(base)).empty
+
+
+def test_what_two_killed_applies_had_made_goes_when_the_third_does_not_want_it(base: Path) -> None:
+    for at in (25, 30, 35, 40, 45):
+        place = prepared(base)
+        interrupted(lambda place=place: apply_second(place), at=at, late=True)  # type: ignore[misc]
+        interrupted(lambda place=place: place.apply(grow(base, [Unit("c"), Unit("d", run=b"third")])), at=9, late=True)  # type: ignore[misc]
+        last = grow(base, [Unit("c")])
+        assert place.apply(last).ok
+        assert set(place.listing()) - {"sv/b", "sv/b/notes"} == {str(Path(node.path).relative_to(base)) for node in last.nodes}
