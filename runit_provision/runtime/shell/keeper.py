@@ -108,6 +108,7 @@ class _Keeper:
                 self._spawn(peer, record, fds)
             case wire.SIGNAL:
                 self._children.signal(record.slot, record.key, record.value)
+                peer.send(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value))
             case wire.POOL:
                 self._pool(peer, record, fds)
             case wire.HOLD | wire.RELEASE:

@@ -59,6 +59,10 @@ class Orphans:
         if not self._watch(slot, key, written):
             self._loop.after(_AGAIN_SECONDS, lambda: self._again(slot, key, written))
 
+    def pid(self, slot: int, key: int) -> int:
+        """Give the pid of a live orphan; 0 when there is none."""
+        return self._known.get((slot, key), (0, -1))[0]
+
     def signal(self, slot: int, key: int, number: int) -> bool:
         """Send a signal; False when there is no such orphan."""
         known = self._known.get((slot, key))

@@ -105,12 +105,15 @@ class Kept:
     ) -> None:
         self._children = children
         self._received = received
+        self.unanswered: list[tuple[int, int, int, int]] = []
+        """(slot, key, signal number, pid) of each signal of which the keeper has not said that it was sent; pid 0: not told yet."""
         self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost)
 
     def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(request), fds)
 
     def signal(self, slot: int, key: int, number: int) -> None:
+        self.unanswered.append((slot, key, number, self._children.get((slot, key), 0)))
         self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
@@ -133,6 +136,9 @@ class Kept:
             self._children[record.slot, record.key] = record.value
         elif record.op == wire.ENDED:
             self._children.pop((record.slot, record.key), None)
+        elif record.op == wire.SIGNALLED:
+            del self.unanswered[0]
+            return
         self._received(record)
 
 

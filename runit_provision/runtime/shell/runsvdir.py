@@ -101,7 +101,8 @@ class _Supervisor:
 
     def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Work through the keeper at the other end of `sock`."""
-        self.tree.parent = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost)
+        self._kept = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost)
+        self.tree.parent = self._kept
 
     def run(self) -> int:
         """Go on until there is an exit status."""
@@ -146,10 +147,11 @@ class _Supervisor:
 
     def _keeper_lost(self) -> None:
         self.report("warning: the keeper is gone, starting another; its services go on")
+        unanswered = self._kept.unanswered
         sock = parents.fork_keeper(self.state, self._stand_in, self.call.path)
         self.connect(sock, {})
         self.tree.orphans.reap()
-        self.tree.parent_lost()
+        self.tree.parent_lost(unanswered)
 
 
 class Runsvdir(_Supervisor):

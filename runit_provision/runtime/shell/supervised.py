@@ -169,6 +169,10 @@ class Supervised:
         """Give (key, pid) of the processes that this service believes to live."""
         return [(part.number, part.pid) for part in self._parts() if part.pid]
 
+    def runs(self, key: int) -> bool:
+        """Whether ./run of a part lives, or is being started."""
+        return any(part.number == key and part.state == RUN and part.alive for part in self._parts())
+
     def _parts(self) -> list[Part]:
         return [self.service.main] if self.service.log is None else [self.service.main, self.service.log]
 

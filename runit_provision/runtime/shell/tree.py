@@ -187,8 +187,11 @@ class Tree:
         if self._held:
             self._retry_held(_HELD_SECONDS[0])
 
-    def parent_lost(self) -> None:
-        """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
+    def parent_lost(self, unanswered: list[tuple[int, int, int, int]]) -> None:
+        """The keeper died: its children are orphans, and what it was told last may or may not have happened.
+
+        unanswered: (slot, key, number, pid) of the signals that may not have been sent; pid 0 for a process that was starting.
+        """
         if self._loggers is not None:
             self._loggers.keeper_lost()
         for service in self.services():
@@ -201,6 +204,8 @@ class Tree:
                     service.reconcile(key, self._found(service.slot, key, content))
             except Exception as error:
                 self.report(f"runsv {os.fsdecode(service.identity.name)}: internal error: {error}")
+        for slot, key, number, pid in unanswered:
+            self._signal_again(slot, key, number, pid)
 
     def leave(self) -> None:
         """Every service is gone: so may pools and keeper."""
@@ -213,6 +218,14 @@ class Tree:
         for service in self.services():
             for key, _pid in service.known():
                 self.signal(service, key, SIGKILL)
+
+    def _signal_again(self, slot: int, key: int, number: int, pid: int) -> None:
+        """Send a signal that may be lost: to the process that it was meant for, never to the one that came after it."""
+        service = self._slots.get(slot)
+        if pid and self.orphans.pid(slot, key) == pid:
+            self.orphans.signal(slot, key, number)
+        elif not pid and service is not None and service.runs(key):
+            self.signal(service, key, number)
 
     def _take_up(self, slot: int, content: bytes) -> None:
         identity = records.unpack_identity(content)

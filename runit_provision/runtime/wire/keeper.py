@@ -38,6 +38,8 @@ ENDED = 22
 """slot, key, role; value: wait status; when: the pid."""
 NOTHING_HELD = 24
 """The one who held the FIFOs died: HOLD each again."""
+SIGNALLED = 25
+"""slot, key; value: signal number. In the order in which SIGNAL asked, also when there was no such process any more."""
 FAILED = 23
 """slot, key, role; value: errno: no process could be made; ask again later."""
 

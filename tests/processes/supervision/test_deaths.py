@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -77,6 +78,21 @@ def test_when_the_keeper_is_killed_the_supervisor_goes_on_with_another(runtime: 
         subprocess.run(["kill", "-KILL", str(pids[str(services / "two")])], check=True)
         until(lambda: pid_of(services / "two") not in {0, pids[str(services / "two")]}, what="an orphan's end is noticed")
         assert sleepers(running) == 3
+
+
+def test_a_signal_that_a_dying_keeper_never_sent_is_sent_all_the_same(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        keeper = running.keeper()
+        os.kill(keeper, signal.SIGSTOP)
+        timed_out = subprocess.run([runtime / "sv", "-w1", "down", services / "one"], capture_output=True, check=False)
+        assert timed_out.returncode == 1
+        assert b"got TERM" in timed_out.stdout
+        assert supervision.is_alive(pids[str(services / "one")])
+        os.kill(keeper, signal.SIGKILL)
+        until(lambda: stat(services / "one") == "down", what="the service is down")
+        assert not supervision.is_alive(pids.pop(str(services / "one")))
+        assert is_unchanged(pids)
 
 
 def test_when_both_are_killed_the_next_runsvdir_adopts(runtime: Path, services: Path, tmp_path: Path) -> None:
