@@ -43,8 +43,8 @@ class _Peer:
         self._keeper = keeper
         self.channel = Channel(sock, keeper.loop, size=wire.SIZE, received=self._received, closed=lambda: keeper.gone(self))
 
-    def send(self, record: wire.Record) -> None:
-        self.channel.send(wire.pack(record))
+    def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
+        self.channel.send(wire.pack(record), fds)
 
     def _received(self, data: bytes, fds: list[int]) -> None:
         self._keeper.received(self, wire.unpack(data), fds)
@@ -65,11 +65,12 @@ class _Keeper:
         self._listener: _socket.socket | None = None
         self.done = False
 
-    def begin(self, sock: _socket.socket) -> None:
+    def begin(self, sock: _socket.socket, *, stands_in: bool) -> None:
         for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGIO, _signal.SIGPIPE):
             self.loop.on_signal(number, _nothing)
         self.loop.on_signal(_signal.SIGCHLD, self._reap)
-        self._supervisor = _Peer(sock, self, stands_in=False)
+        self._supervisor = _Peer(sock, self, stands_in=stands_in)
+        self._supervisor.pid = os.getppid()
         if self._state.directory >= 0:
             self._listener = listen(self._state, SOCKET)
             self.loop.watch(self._listener.fileno(), self._accept)
@@ -201,7 +202,7 @@ class _Keeper:
         for child in self._children.all():
             written = child.process
             peer.send(wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid))
-        peer.send(wire.Record(wire.WELCOME))
+        peer.send(wire.Record(wire.WELCOME), (self._state.lock,) if self._state.lock >= 0 else ())
 
     def _replace(self) -> None:
         if self._supervisor is not None or self.done:
@@ -230,14 +231,17 @@ class _Keeper:
             os._exit(status)
 
 
-def run(state: State, sock: _socket.socket, stand_in: StandIn) -> None:
-    """Be the keeper of `state`'s tree, with the supervisor at the other end of `sock`, until all is over."""
+def run(state: State, sock: _socket.socket, stand_in: StandIn, *, stands_in: bool) -> None:
+    """Be the keeper of `state`'s tree, with the supervisor at the other end of `sock`, until all is over.
+
+    stands_in: whether that supervisor is a stand-in itself, and yields to a runsvdir.
+    """
     _signal.set_wakeup_fd(-1)
     for number in (_signal.SIGINT, _signal.SIGQUIT):
         _signal.signal(number, _signal.SIG_DFL)
     close_all_but(state.directory, state.lock, state.table, sock.fileno())
     keeper = _Keeper(state, stand_in)
-    keeper.begin(sock)
+    keeper.begin(sock, stands_in=stands_in)
     while not keeper.done:
         keeper.loop.run_once()
 

@@ -142,24 +142,24 @@ class Kept:
         self._received(record)
 
 
-def fork_keeper(state: State, stand_in: StandIn, path: str) -> _socket.socket:
+def fork_keeper(state: State, stand_in: StandIn, path: str, *, stands_in: bool) -> _socket.socket:
     """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock.
 
-    path: the tree's directory, which the keeper shows in its title.
+    path: the tree's directory, which the keeper shows in its title; stands_in: whether we are a stand-in.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         try:
             name_process(b"runsvdir-keeper")
             Title().show([b"runsvdir-keeper", os.fsencode(path)])
-            keeper.run(state, theirs, stand_in)
+            keeper.run(state, theirs, stand_in, stands_in=stands_in)
         finally:
             os._exit(0)
     theirs.close()
     return ours
 
 
-def greet(sock: _socket.socket, busy: Callable[[int], None]) -> dict[tuple[int, int], int] | None:
+def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> dict[tuple[int, int], int] | None:
     """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead."""
     children = {}
     while True:
@@ -168,6 +168,7 @@ def greet(sock: _socket.socket, busy: Callable[[int], None]) -> dict[tuple[int, 
         except ConnectionResetError:
             return None
         for fd in received_fds(ancillary):
+            state.take_lock(fd)
             os.close(fd)
         if not data:
             return None
@@ -192,7 +193,7 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
             time.sleep(_AGAIN_SECONDS)
             continue
         _say_hello(sock)
-        children = greet(sock, busy)
+        children = greet(sock, state, busy)
         if children is not None:
             return sock, children
         sock.close()

@@ -86,6 +86,8 @@ class Call:
 class _Supervisor:
     """What runsvdir and the stand-in share: a tree, a keeper that may die, and the end by HUP."""
 
+    stands_in = False
+
     def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
         self.call = call
         self._stand_in = stand_in
@@ -146,9 +148,11 @@ class _Supervisor:
             self.tree.received(record)
 
     def _keeper_lost(self) -> None:
+        if self.status is not None:
+            return  # it said that another takes over, and died
         self.report("warning: the keeper is gone, starting another; its services go on")
         unanswered = self._kept.unanswered
-        sock = parents.fork_keeper(self.state, self._stand_in, self.call.path)
+        sock = parents.fork_keeper(self.state, self._stand_in, self.call.path, stands_in=self.stands_in)
         self.connect(sock, {})
         self.tree.orphans.reap()
         self.tree.parent_lost(unanswered)
@@ -265,6 +269,8 @@ class Runsvdir(_Supervisor):
 class StandIn(_Supervisor):
     """Supervises what is known, and scans nothing, until a runsvdir comes."""
 
+    stands_in = True
+
     def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
         super().__init__(call, state, stand_in, report=report)
         self.loop.on_signal(_signal.SIGTERM, _nothing)
@@ -297,7 +303,7 @@ def supervise(call: Call, state: State) -> int:
     found = parents.find_keeper(state, busy)
     if found is None:
         state.prepare()
-        found = (parents.fork_keeper(state, stand_in, call.path), {})
+        found = (parents.fork_keeper(state, stand_in, call.path, stands_in=False), {})
     supervisor = Runsvdir(call, state, stand_in, report=report)
     if reader >= 0:
         call.follow(reader, supervisor.loop)
@@ -307,7 +313,7 @@ def supervise(call: Call, state: State) -> int:
 
 def _stand_in(call: Call, state: State, sock: _socket.socket) -> int:
     """Be the stand-in of the tree of `state`; `sock` leads to the keeper, whose fork this process is. Gives the exit status."""
-    greeting = parents.greet(sock, _nobody)
+    greeting = parents.greet(sock, state, _nobody)
     if greeting is None:
         return 1
     reader = call.take_over_title(state)

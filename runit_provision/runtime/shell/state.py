@@ -37,6 +37,10 @@ class State:
             return False
         return True
 
+    def take_lock(self, fd: int) -> None:
+        """Share the lock that a keeper holds, by a copy of its descriptor."""
+        os.dup2(fd, self.lock, inheritable=False)
+
     def prepare(self) -> None:
         """Void the table if it is of another boot or version. Only for who has the lock."""
         boot = process.boot_id()

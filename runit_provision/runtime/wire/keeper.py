@@ -28,6 +28,7 @@ RELEASE = 7
 CHILD = 17
 """slot, key, role; value: pid. In the greeting."""
 WELCOME = 18
+"""descriptor: the tree's lock, so that it is held by whoever may start the next keeper."""
 BUSY = 19
 """value: the pid of the supervisor that is there."""
 YIELD = 20

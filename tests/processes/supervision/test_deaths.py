@@ -46,6 +46,14 @@ def sleepers(running: Tree) -> int:
     return running.commands().count("sleep 1000")
 
 
+def named(running: Tree, name: str) -> list[int]:
+    return [pid for pid in running.supervisors() if supervision.name(pid) == name and supervision.is_alive(pid)]
+
+
+def is_alone(running: Tree) -> bool:
+    return named(running, "runsvdir") == [running.pid] and len(running.supervisors()) == 2
+
+
 def test_when_the_supervisor_is_killed_a_stand_in_supervises_at_once(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         pids = started(running)
@@ -104,6 +112,59 @@ def test_when_both_are_killed_the_next_runsvdir_adopts(runtime: Path, services: 
         until(lambda: answers(services / "logged", runtime), what="sv is answered")
         assert is_unchanged(pids)
         assert sleepers(running) == 3
+
+
+def test_one_supervisor_is_left_when_keepers_are_killed_around_a_takeover(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        running.kill()
+        running.start()
+        # One that was handed the tree, and then had to start a keeper of its own.
+        until(lambda: running.pid in named(running, "runsvdir") and len(running.supervisors()) == 2, what="the takeover")
+        until(lambda: answers(services / "one", runtime), what="sv is answered")
+        first = running.keeper()
+        os.kill(first, signal.SIGKILL)
+        until(lambda: named(running, "runsvdir-keeper") not in ([], [first]), what="another keeper")
+        running.kill()
+        running.start()
+        until(lambda: running.pid in named(running, "runsvdir"), what="the next runsvdir")
+        for keeper in named(running, "runsvdir-keeper"):
+            os.kill(keeper, signal.SIGKILL)
+        until(lambda: is_alone(running) and answers(services / "one", runtime), what="one runsvdir and its keeper")
+        assert is_unchanged(pids)
+        assert sleepers(running) == 3
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.supervisors() == [], what="no supervisor is left")
+        assert sleepers(running) == 0
+
+
+def test_a_stand_in_that_had_to_start_a_keeper_yields_too(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        running.kill()
+        until(lambda: len(named(running, "runsvdir")) == 1 and answers(services / "one", runtime), what="a stand-in")
+        first = running.keeper()
+        os.kill(first, signal.SIGKILL)
+        until(lambda: named(running, "runsvdir-keeper") not in ([], [first]), what="another keeper")
+        running.start()
+        until(lambda: is_alone(running) and answers(services / "one", runtime), what="one runsvdir and its keeper")
+        assert is_unchanged(pids)
+
+
+def test_a_runsvdir_that_waits_asks_again_when_the_keeper_is_replaced(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        running.kill()
+        until(lambda: len(named(running, "runsvdir")) == 1 and answers(services / "one", runtime), what="a stand-in")
+        (standing,) = named(running, "runsvdir")
+        first = running.keeper()
+        os.kill(standing, signal.SIGSTOP)
+        running.start()
+        until(lambda: running.pid in named(running, "runsvdir"), what="the next runsvdir")
+        os.kill(first, signal.SIGKILL)
+        os.kill(standing, signal.SIGCONT)
+        until(lambda: is_alone(running) and answers(services / "one", runtime), what="one runsvdir and its keeper")
+        assert is_unchanged(pids)
 
 
 def test_term_leaves_services_to_a_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
