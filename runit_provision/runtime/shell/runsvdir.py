@@ -33,6 +33,8 @@ AGAIN_SECONDS = 1.0
 """Before a service is taken again that exited, or could not be taken: as long as runsvdir waits."""
 SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
+HELD_SECONDS = 1.5
+"""After HUP, for services that another one has locked: longer than a killed supervisor takes to close its locks."""
 HUP_SECONDS = 60.0
 """For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
 KILL_SECONDS = 5.0
@@ -98,6 +100,7 @@ class _Supervisor:
         self.ending = False
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, pools=True)
         self.tree.gone = self.gone
+        self.tree.taken = self.taken
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
         self.loop.on_signal(_signal.SIGHUP, self.end)
 
@@ -113,6 +116,11 @@ class _Supervisor:
             self.loop.run_once()
         return self.status
 
+    def taken(self, service: Supervised) -> None:
+        """A service could be taken up that another one supervised."""
+        if self.ending:
+            _exit(service)
+
     def gone(self, _service: Supervised) -> None:
         """A service has exited."""
         if self.ending and not len(self.tree):
@@ -124,11 +132,16 @@ class _Supervisor:
             return
         self.ending = True
         for service in self.tree.services():
-            service.leaving = True
-            service.tell(Letter(MAIN, "x"))
+            _exit(service)
         if not len(self.tree):
             self._finish()
+        self.loop.after(HELD_SECONDS, self._give_up_held)
         self.loop.after(_hup_seconds(), self._kill)
+
+    def _give_up_held(self) -> None:
+        self.tree.give_up_held()
+        if not len(self.tree):
+            self._finish()
 
     def _kill(self) -> None:
         names = ", ".join(os.fsdecode(service.identity.name) for service in self.tree.services())
@@ -176,16 +189,16 @@ class Runsvdir(_Supervisor):
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over what lives, then look what else there is."""
         self.connect(sock, children)
-        self.tree.taken = self._taken
         self.tree.recover()
         for service in self.tree.services():
-            self._taken(service)
+            self.taken(service)
         self.loop.soon(self.changed)
         self.loop.after(IDLE_SECONDS, _prepare_for_orphans)
 
-    def _taken(self, service: Supervised) -> None:
+    def taken(self, service: Supervised) -> None:
         self._services[service.identity.dev, service.identity.ino] = service
         self._look_soon()
+        super().taken(service)
 
     def changed(self) -> None:
         """Something changed in the directory, or on the way to it."""
@@ -232,8 +245,7 @@ class Runsvdir(_Supervisor):
         wanted = {entry.identity for entry in found}
         for identity, service in list(self._services.items()):
             if identity not in wanted and not service.leaving:
-                service.leaving = True
-                service.tell(Letter(MAIN, "x"))
+                _exit(service)
         for entry in found:
             if entry.identity not in self._services and not self.tree.holds(entry.identity):
                 self._consider(entry)
@@ -326,6 +338,12 @@ def _stand_in(call: Call, state: State, sock: _socket.socket) -> int:
         call.follow(reader, standing.loop)
     standing.begin(sock, greeting)
     return standing.run()
+
+
+def _exit(service: Supervised) -> None:
+    """Let a service end for good."""
+    service.leaving = True
+    service.tell(Letter(MAIN, "x"))
 
 
 def _hup_seconds() -> float:

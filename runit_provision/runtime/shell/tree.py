@@ -207,6 +207,12 @@ class Tree:
         for slot, key, number, pid in unanswered:
             self._signal_again(slot, key, number, pid)
 
+    def give_up_held(self) -> None:
+        """Wait no longer for services that another one supervises: they are left to it."""
+        for _identity, name, reason in self._held.values():
+            self.report(f"runsv {name}: warning: another one supervises it, leaving it: {reason}")
+        self._held.clear()
+
     def leave(self) -> None:
         """Every service is gone: so may pools and keeper."""
         if self._loggers is not None:

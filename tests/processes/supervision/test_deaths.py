@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import pytest
 from support import supervision
@@ -40,6 +42,14 @@ def is_unchanged(pids: dict[str, int]) -> bool:
 def answers(folder: Path, runtime: Path) -> bool:
     done = subprocess.run(["sv", "status", str(folder)], capture_output=True, check=False)
     return done.returncode == 0 and done.stdout.startswith(b"run:")
+
+
+def locks(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sleepers(running: Tree) -> int:
@@ -184,6 +194,23 @@ def test_hup_ends_everything_and_then_exits_111(runtime: Path, services: Path, t
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="nothing is left")
         assert stat(services / "one") == "down"
+
+
+def test_hup_does_not_wait_for_a_service_that_another_one_supervises(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        os.kill(running.keeper(), signal.SIGSTOP)  # so that no stand-in comes
+        running.kill()
+        with (services / "one/supervise/lock").open("ab") as lock:
+            until(lambda: locks(lock), what="the lock of a service is another's")
+            os.kill(running.keeper(), signal.SIGKILL)
+            running.start()
+            until(lambda: b"another one supervises it, waiting" in running.stderr.read_bytes(), what="it waits for the other")
+            assert running.kill(signal.SIGHUP) == 111
+        assert b"runsv one: warning: another one supervises it, leaving it" in running.stderr.read_bytes()
+        until(lambda: stat(services / "two") == "down", what="the others are down")
+        assert supervision.is_alive(pids[str(services / "one")])
+        assert sleepers(running) == 1
 
 
 def test_no_log_line_is_lost_when_the_supervisor_is_killed(runtime: Path, tmp_path: Path) -> None:
