@@ -22,14 +22,21 @@ class runit::apply {
       undef   => [],
       default => ['--init', $runit::init],
     }
+    $status = $runit::command + ['init', 'status'] + $link + $init
+    # Exit status 2 is a link that is not as it should be; where no init is known, as in a container, there is nothing to link to.
+    $only_if = $runit::init ? {
+      undef   => { 'onlyif' => [['sh', '-c', '"$@"; test $? -eq 2', 'sh'] + $status] },
+      default => { 'unless' => [$status] },
+    }
 
+    # After apply, which lays the runtime that init starts, and waits for no service as long as nothing scans the directory.
     exec { 'runit-provision init link':
       command   => $runit::command + ['init', 'link'] + $link + $init,
-      unless    => [$runit::command + ['init', 'status'] + $link + $init],
       path      => $facts['path'],
       timeout   => 0,
       logoutput => true,
       require   => Exec['runit-provision apply'],
+      *         => $only_if,
     }
   }
 }

@@ -43,7 +43,7 @@
 #   Whether init starts runsvdir at boot, and again when it dies. Only for the shipped runtime: packages have means of their own.
 #
 # @param init
-#   Which init; it is detected otherwise.
+#   Which init; it is detected otherwise, and a host without one that is known (a container, a chroot) is left without the link.
 #
 # @param runtime
 #   Which runit supervises: the `shipped` runtime (default), the distribution's `package`, a `package_file`, or `none` of ours.

@@ -223,7 +223,16 @@ def _scans(pid: str, places: set[bytes]) -> bool:
             words = file.read().split(b"\0")
     except OSError:
         return False
-    return any(os.path.basename(word) == b"runsvdir" for word in words[:3]) and not places.isdisjoint(words)
+    named = any(os.path.basename(word) == b"runsvdir" for word in words[:3]) and not places.isdisjoint(words)
+    return named and _sees_the_same_files(pid)
+
+
+def _sees_the_same_files(pid: str) -> bool:
+    """False for a process of a container: its /etc/service is another one. True where the kernel does not tell."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        return True
 
 
 def _list(directory: int) -> list[str]:

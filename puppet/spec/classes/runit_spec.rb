@@ -24,7 +24,10 @@ describe 'runit' do
     it 'links runsvdir to init' do
       link = ['--service-directory', '/etc/service', '--prefix', '/usr/local']
       is_expected.to contain_exec('runit-provision init link')
-        .with(command: [tool, 'init', 'link', *link], unless: [[tool, 'init', 'status', *link]])
+        .with(
+          command: [tool, 'init', 'link', *link],
+          onlyif: [['sh', '-c', '"$@"; test $? -eq 2', 'sh', tool, 'init', 'status', *link]]
+        )
         .that_requires('Exec[runit-provision apply]')
     end
   end
@@ -103,7 +106,8 @@ describe 'runit' do
 
     it 'tells the tool' do
       words = ['--service-directory', '/service', '--prefix', '/opt/runit', '--init', 'sysvinit']
-      is_expected.to contain_exec('runit-provision init link').with_command([tool, 'init', 'link', *words])
+      is_expected.to contain_exec('runit-provision init link')
+        .with(command: [tool, 'init', 'link', *words], unless: [[tool, 'init', 'status', *words]], onlyif: nil)
     end
   end
 end

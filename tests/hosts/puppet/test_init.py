@@ -1,0 +1,75 @@
+"""A cold host, on which nothing of the runtime is there and nothing scans: the first run leaves its services running."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from support import oracle, waiting
+from support.booted import Booted, booted, prepare, with_systemd, with_sysvinit
+
+from .conftest import CHANGED, MODULE, TOOL, UNCHANGED, Puppet
+
+DATA = f"""
+runit::command: ['{TOOL}']
+runit:
+  prefix: /opt/runit
+  services:
+    web: {{command: [sleep, '1111']}}
+"""
+HIERARCHY = "version: 5\ndefaults: {datadir: ., data_hash: yaml_data}\nhierarchy: [{name: all, path: common.yaml}]\n"
+INITTAB = 'id:2:initdefault:\nl2:2:wait:/bin/sh -c ": >/root/rc2"\n'
+
+
+@pytest.fixture(params=["systemd", "sysvinit"])
+def cold(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    root = prepare(tmp_path / "root", services={})
+    shutil.copytree(MODULE, root / "etc/puppet-test/modules/runit", ignore=shutil.ignore_patterns(".yardoc", "fixtures"))
+    for folder in ("lib", "cache"):
+        (root / "var" / folder / "puppet").mkdir(parents=True)
+    (root / "etc/puppet-test/hiera.yaml").write_text(HIERARCHY)
+    (root / "etc/puppet-test/common.yaml").write_text(DATA)
+    return with_systemd(root) if request.param == "systemd" else with_sysvinit(root, INITTAB)
+
+
+def is_up(box: Booted) -> bool:
+    if (box.root / "etc/inittab").exists():
+        return (box.root / "root/rc2").exists()
+    return box.run("systemctl", "is-active", "basic.target").returncode == 0
+
+
+def apply(box: Booted) -> CompletedProcess[str]:
+    puppet = oracle.program("puppet", package="puppet-agent")
+    places = {"confdir": "", "hiera_config": "/hiera.yaml", "modulepath": "/modules", "vardir": "/var"}
+    options = [f"--{name}=/etc/puppet-test{place}" for name, place in places.items()]
+    return box.run(puppet, "apply", *options, "--detailed-exitcodes", "--color=false", "--execute", "include runit")
+
+
+def test_the_first_run_starts_the_services_by_init_and_the_second_does_nothing(cold: Path) -> None:
+    with booted(cold) as box:
+        waiting.until(lambda: is_up(box), what="an init that listens")
+        first = apply(box)
+        assert first.returncode == CHANGED, first.stdout + first.stderr
+        assert "no runsvdir looks after /etc/service yet" in first.stdout
+        box.runsvdir()
+        box.pid("sleep", "1111")
+        second = apply(box)
+        assert (second.returncode, "Exec[" in second.stdout) == (UNCHANGED, False), second.stdout + second.stderr
+
+
+def test_a_host_without_an_init_that_is_known_has_no_link_and_no_failure(puppet: Puppet) -> None:
+    data = "runit: {prefix: /var/runit, services: {web: {command: [sleep, '1000']}}}"
+    first = puppet.apply(data, manage_init=True)
+    assert first.returncode == CHANGED, first.stdout + first.stderr
+    assert "init link]/returns" not in first.stdout
+    assert puppet.host.run("sh", "-c", "ls /etc/inittab /etc/systemd/system/runit-provision.service", check=False).stdout == ""
+    second = puppet.apply(data, manage_init=True)
+    assert (second.returncode, "Exec[" in second.stdout) == (UNCHANGED, False), second.stdout + second.stderr
+
+
+def test_an_init_that_is_named_but_not_there_is_an_error(puppet: Puppet) -> None:
+    done = puppet.apply("runit: {prefix: /var/runit}\nrunit::init: sysvinit", manage_init=True)
+    assert done.returncode not in (CHANGED, UNCHANGED)
+    assert "/etc/inittab: No such file" in done.stdout + done.stderr
