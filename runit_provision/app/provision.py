@@ -13,7 +13,7 @@ from runit_provision.app.desired import Desired, desire
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 from runit_provision.errors import HostError, Problem, before_any_change
-from runit_provision.host.rooted import folder_on_host
+from runit_provision.host.rooted import folder_on_host, on_root
 from runit_provision.model.host import Runtime, RuntimeKind
 from runit_provision.model.plan import Plan
 
@@ -115,7 +115,7 @@ def _missing_tools(runtime: Runtime, root: Path) -> Iterator[Problem]:
     """Say which tools the scripts would not find."""
     match runtime.kind:
         case RuntimeKind.SHIPPED:
-            folders, hint = f"{runtime.prefix}/bin", f"`runit-provision runtime install --prefix {runtime.prefix}`"
+            folders, hint = f"{runtime.prefix}/bin", f"`runit-provision runtime install {on_root(root)}--prefix {runtime.prefix}`"
         case RuntimeKind.PACKAGE | RuntimeKind.PACKAGE_FILE:
             folders, hint = _SYSTEM_PATH, "install the distribution's runit"
         case RuntimeKind.NONE:

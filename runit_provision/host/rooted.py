@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 _LINKS = 40
@@ -18,6 +19,11 @@ def on_host(root: Path, path: str | Path) -> Path:
 def folder_on_host(root: Path, path: str | Path) -> Path:
     """Give the place here of the folder that the host's absolute `path` leads to, whether it is there already or not."""
     return root / _follow(root, str(path)).lstrip("/") if root != Path("/") else Path(path)
+
+
+def on_root(root: Path) -> str:
+    """Give the option, with a blank behind it, by which a command that a hint names works on the same host; empty for this one."""
+    return f"--root {shlex.quote(str(root))} " if root != Path("/") else ""
 
 
 def resolve(root: Path, path: str | Path) -> str | None:

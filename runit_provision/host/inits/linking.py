@@ -15,7 +15,7 @@ from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.pieces import Piece, State
 from runit_provision.host.inits.systemd import Systemd
 from runit_provision.host.inits.sysvinit import Sysvinit
-from runit_provision.host.rooted import on_host
+from runit_provision.host.rooted import on_host, on_root
 
 _LIVE = Path("/")
 
@@ -68,7 +68,7 @@ def link(init: Init, boot: Boot) -> list[str]:
     states = _states(init, boot)
     problems = [*init.rivals(boot), *_obstacles(states)]
     if not os.access(on_host(init.root, boot.runsvdir), os.X_OK):
-        hint = f"`runit-provision runtime install --prefix {boot.prefix}` first"
+        hint = f"`runit-provision runtime install {on_root(init.root)}--prefix {boot.prefix}` first"
         problems.append(Problem("No such program", path=boot.runsvdir, hint=hint))
     if problems:
         raise HostError(*problems)
@@ -125,7 +125,7 @@ def _obstacles(states: list[tuple[Piece, State]]) -> Iterator[Problem]:
             case State.FOREIGN:
                 yield Problem(state.value, path=piece.path, hint="move it away")
             case State.EDITED:
-                yield Problem(state.value, path=piece.path, hint="move it away; a drop-in is the place for changes of a unit")
+                yield Problem(state.value, path=piece.path, hint=piece.when_edited)
             case State.ABSENT | State.LAID | State.OUTDATED:
                 pass
             case _:

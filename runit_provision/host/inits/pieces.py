@@ -42,6 +42,10 @@ class Piece(Protocol):
     @property
     def own_folder(self) -> bool: ...
 
+    @property
+    def when_edited(self) -> str:
+        """A hint: what a person is to do who has edited it."""
+
     def state(self, root: Path) -> State:
         """Compare with what is there."""
 
@@ -60,6 +64,7 @@ class OwnFile:
     text: str
     mode: int
     own_folder: bool = False
+    when_edited: str = "move it away; it is laid anew, without the edit"
 
     def __str__(self) -> str:
         return self.path
@@ -102,6 +107,10 @@ class OwnLink:
             return State.ABSENT
         return State.LAID if link.is_symlink() and os.readlink(link) == self.target else State.FOREIGN
 
+    @property
+    def when_edited(self) -> str:
+        return "move it away"
+
     def lay(self, root: Path) -> None:
         link = on_host(root, self.path)
         _make_parent(link, own=self.own_folder)
@@ -127,6 +136,12 @@ class OwnLines:
 
     def __str__(self) -> str:
         return f"{self.path} ({', '.join(self.text.splitlines())})"
+
+    @property
+    def when_edited(self) -> str:
+        return (
+            f"in that file, delete the lines from `#-- {self.name} begin` to `#-- {self.name} end`, or restore them, and leave the rest"
+        )
 
     def state(self, root: Path) -> State:
         block = self._pattern().search(self._read(root))

@@ -26,6 +26,7 @@ from runit_provision.host.rooted import on_host, resolve
 UNIT = "runit-provision.service"
 _FOLDER = "/etc/systemd/system"
 _STOP_SECONDS = 90
+_WHEN_EDITED = "move it away; a drop-in is the place for changes of a unit"
 _TEXT = """\
 [Unit]
 Description=runit services of {description}
@@ -69,7 +70,10 @@ class Systemd:
             seconds=_STOP_SECONDS,
         )
         unit = f"{_FOLDER}/{UNIT}"
-        return (OwnFile(unit, text, 0o644), OwnLink(f"{_FOLDER}/multi-user.target.wants/{UNIT}", unit, own_folder=True))
+        return (
+            OwnFile(unit, text, 0o644, when_edited=_WHEN_EDITED),
+            OwnLink(f"{_FOLDER}/multi-user.target.wants/{UNIT}", unit, own_folder=True),
+        )
 
     def rivals(self, boot: Boot) -> Iterator[Problem]:
         """Give the enabled units of others that start the same tree."""

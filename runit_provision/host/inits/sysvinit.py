@@ -70,8 +70,13 @@ class Sysvinit:
 
     def rivals(self, boot: Boot) -> Iterator[Problem]:
         """Give the lines of others that start the same tree, or that have our lines' ids."""
-        text = (read(on_host(self.root, INITTAB)) or b"").decode(errors="replace")
-        if not on_host(self.root, INITTAB).exists():
+        file = on_host(self.root, INITTAB)
+        if file.is_symlink():
+            hint = "put the file itself in its place; it is to be replaced at once, and a link would be lost"
+            yield Problem(f"a symbolic link to {file.readlink()}", path=INITTAB, hint=hint)
+            return
+        text = (read(file) or b"").decode(errors="replace")
+        if not file.exists():
             yield Problem("No such file", path=INITTAB, hint="is this a host of sysvinit? name its init with --init")
         for number, line in enumerate(text.splitlines(), 1):
             fields = line.split(":", 3)

@@ -53,7 +53,7 @@ def test_without_a_runtime_nothing_is_linked(root: Path) -> None:
     result = runit_provision("init", "link", "--root", root)
     assert result.status == 1
     assert result.err.splitlines()[0] == (
-        "/usr/local/bin/runsvdir: No such program; `runit-provision runtime install --prefix /usr/local` first"
+        f"/usr/local/bin/runsvdir: No such program; `runit-provision runtime install --root {root} --prefix /usr/local` first"
     )
     assert snapshot(root) == before
 
@@ -127,6 +127,35 @@ def test_the_inittabs_other_lines_stay_byte_for_byte_and_the_stop_comes_before_r
     assert [line for line in text.splitlines() if line not in ours] == INITTAB.splitlines()
     assert text.index("rq:") < text.index("l0:")
     assert (root / "etc/inittab").stat().st_mode & 0o777 == 0o640
+
+
+def test_edited_lines_of_the_inittab_are_to_be_mended_in_place(tmp_path: Path) -> None:
+    root = sysvinit_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root).status == 0
+    inittab = root / "etc/inittab"
+    inittab.write_bytes(inittab.read_bytes().replace(b"rp:2345:", b"rp:345:"))
+    before = snapshot(root)
+    for word in ("link", "unlink"):
+        result = runit_provision("init", word, "--root", root)
+        assert (result.status, result.err.splitlines()[0]) == (
+            1,
+            "/etc/inittab: edited since it was laid; in that file, delete the lines from `#-- runit-provision start begin` to "
+            "`#-- runit-provision start end`, or restore them, and leave the rest",
+        )
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("target", ["inittab.real", "/nowhere"])
+def test_an_inittab_that_is_a_link_is_not_replaced(tmp_path: Path, target: str) -> None:
+    root = sysvinit_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    (root / "etc/inittab").rename(root / "etc/inittab.real")
+    (root / "etc/inittab").symlink_to(target)
+    before = snapshot(root)
+    result = runit_provision("init", "link", "--root", root, "--init", "sysvinit")
+    assert (result.status, result.err.partition(";")[0]) == (1, f"/etc/inittab: a symbolic link to {target}")
+    assert snapshot(root) == before
 
 
 def test_the_scripts_are_ones_that_a_shell_checker_likes(tmp_path: Path) -> None:
