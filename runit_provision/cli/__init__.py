@@ -11,8 +11,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import takewhile
 
-from runit_provision.errors import DataError, HostError, LockHeldError, ProvisionError
+from runit_provision.errors import DataError, HostError, LockHeldError, Problem, ProvisionError
 
 DONE = 0
 FAILED = 1
@@ -25,7 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: the process's own arguments) and give the exit status; never a traceback for what people do."""
     if arguments is None:
         gc.disable()  # a command lives for a moment, and keeps what it makes: to look for garbage would be a seventh of its time
+        arguments = sys.argv[1:]
+    _open_closed_streams()
+    status = _run(arguments)
+    return status if _flush() else status or FAILED
 
+
+def _run(arguments: Sequence[str]) -> int:
     import click
 
     from runit_provision.cli.program import program
@@ -41,20 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except ProvisionError as error:
         return _report(error)
+    except OSError as error:
+        operation = " ".join(takewhile(lambda word: not word.startswith("-"), arguments))
+        return _report(HostError(Problem(error.strerror or str(error), key=operation, path=str(error.filename or ""))))
     except click.Abort:
         return end_by(signal.SIGINT)
-    finally:
-        _flush()
 
 
 def _report(error: ProvisionError) -> int:
     for problem in error.problems:
-        print(problem, file=sys.stderr)
+        _complain(str(problem))
     number = len(error.problems)
     untouched = error.untouched if isinstance(error, HostError) else isinstance(error, DataError | LockHeldError)
     outcome = "; nothing was changed" if untouched else ""
-    print(f"{number} problem{'s' * (number != 1)}{outcome}", file=sys.stderr)
+    _complain(f"{number} problem{'s' * (number != 1)}{outcome}")
     return LOCKED if isinstance(error, LockHeldError) else FAILED
+
+
+def _complain(line: str) -> None:
+    with suppress(OSError):  # nobody is left to be told
+        print(line, file=sys.stderr, flush=True)
 
 
 def end_by(number: signal.Signals) -> int:
@@ -64,10 +78,22 @@ def end_by(number: signal.Signals) -> int:
     return 128 + number
 
 
-def _flush() -> None:
-    """Write what is left; when the reader is gone, python must not try again while it ends."""
-    for stream in (sys.stdout, sys.stderr):
+def _open_closed_streams() -> None:
+    """Put /dev/null where a standard stream is closed (`>&-`), lest the next file that is opened gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open for as long as the process
+
+
+def _flush() -> bool:
+    """Write what is left; False when that failed, but for a reader who is gone. Python must not try again while it ends."""
+    written = True
+    for stream, name in ((sys.stdout, "standard output"), (sys.stderr, "standard error")):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                written = False
+                _complain(f"{name}: {error.strerror}")
+    return written

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from runit_provision.errors import HostError, Problem
+
 
 class Format(Enum):
     """For people or for programs."""
@@ -20,18 +22,25 @@ class Format(Enum):
 
 
 class Output:
-    """Standard output. A reader that goes away (`| head`) ends the printing, never the work."""
+    """Standard output. A reader that goes away (`| head`), or a full disk, ends the printing, never the work."""
 
     def __init__(self, *, form: Format, color: bool) -> None:
         self.form = form
         self.color = color
+        self._lost: OSError | None = None
 
     def line(self, text: str = "", **style: Any) -> None:
         """Print a line; `style` is click.style's."""
         try:
             click.echo(click.style(text, **style) if style else text, color=self.color)
-        except BrokenPipeError:
+        except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._lost = None if isinstance(error, BrokenPipeError) else error
+
+    def finish(self) -> None:
+        """Raise HostError when something could not be printed, though somebody was to read it."""
+        if self._lost:
+            raise HostError(Problem(str(self._lost.strerror), path="standard output"))
 
     def warn(self, problem: object) -> None:
         """Print a line on standard error."""
@@ -54,7 +63,10 @@ def color_option(command: Callable[..., Any]) -> Callable[..., Any]:
     @_color
     @wraps(command)
     def run(*, color: str, **options: Any) -> Any:
-        return command(output=Output(form=Format.TEXT, color=_is_colored(color)), **options)
+        output = Output(form=Format.TEXT, color=_is_colored(color))
+        status = command(output=output, **options)
+        output.finish()
+        return status
 
     return run
 
@@ -68,7 +80,10 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @_color
     @wraps(command)
     def run(*, form: str, color: str, **options: Any) -> Any:
-        return command(output=Output(form=Format(form), color=_is_colored(color)), **options)
+        output = Output(form=Format(form), color=_is_colored(color))
+        status = command(output=output, **options)
+        output.finish()
+        return status
 
     return run
 

@@ -36,7 +36,10 @@ class Interruptions:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle the signals until the block ends; an ignored one (nohup) stays ignored."""
+        """Handle the signals until the block ends; an ignored one (nohup) stays ignored.
+
+        Raises Interrupted at the end when one has come, whatever error that led to.
+        """
         before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
@@ -46,6 +49,7 @@ class Interruptions:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            self.check()
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -48,18 +48,19 @@ def perform(narrator: Narrator, *, keep: bool) -> None:
             _say_how_to_look_around(stage, supervision, narrator)
         else:
             narrator.say(f"That took {time.monotonic() - began:.1f} seconds.")
-        interruptions.check()
 
 
 def _clean(stage: Stage, supervision: Supervision, narrator: Narrator, *, told: bool) -> None:
-    """End all processes, in order if possible, and remove the directory; say what was seen."""
-    narrator.chapter("The end" if told else "Cleaning up")
+    """End all processes, in order if possible, and remove the directory, heard or not; say what was seen."""
     try:
-        status = supervision.stop(patience=_PATIENCE)
-        in_order = status == _ALL_GONE and supervision.all_gone(patience=_MOMENT)
-        killed = supervision.end(patience=_PATIENCE)
+        narrator.chapter("The end" if told else "Cleaning up")
     finally:
-        stage.remove()
+        try:
+            status = supervision.stop(patience=_PATIENCE)
+            in_order = status == _ALL_GONE and supervision.all_gone(patience=_MOMENT)
+            killed = supervision.end(patience=_PATIENCE)
+        finally:
+            stage.remove()
     if told and (not in_order or killed):
         problems = [Problem("still ran after runsvdir had ended all services", path=command) for command in killed]
         raise HostError(*problems or [Problem(f"runsvdir ended with {status} instead of {_ALL_GONE}", path=str(stage.directory))])
@@ -85,4 +86,6 @@ def _say_how_to_look_around(stage: Stage, supervision: Supervision, narrator: Na
     ):
         narrator.command(line)
     narrator.say("And when you have seen enough:")
-    narrator.command(f"kill -HUP {supervision.pid}; sleep 2; rm -r {stage.directory}")
+    narrator.command(
+        f"kill -HUP {supervision.pid}; while kill -0 {supervision.pid} 2>/dev/null; do sleep 1; done; rm -r {stage.directory}"
+    )

@@ -150,6 +150,36 @@ def test_a_reader_that_goes_away_changes_nothing(place: Path) -> None:
     assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
 
 
+def test_a_terminal_that_is_closed_leaves_nothing(place: Path) -> None:
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execve(PROGRAM, [PROGRAM, "demo"], environment(place))
+    shown = b""
+    while b"A service dies" not in shown:
+        chunk = _read(terminal)
+        assert chunk, shown
+        shown += chunk
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGHUP
+    assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_cannot_be_written_leaves_nothing(place: Path, unbuffered: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        demo = subprocess.run(
+            [PROGRAM, "demo"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**environment(place), "PYTHONUNBUFFERED": unbuffered},
+            timeout=waiting.DEADLINE,
+            check=False,
+        )
+    assert demo.returncode == 1
+    assert b"Traceback" not in demo.stderr
+    assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
+
+
 def test_keep_leaves_all_running_and_says_how_to_look_around_and_to_end_it(place: Path) -> None:
     result = runit_provision("demo", "--keep", env={"TMPDIR": str(place)})
     assert (result.status, result.err) == (0, "")
