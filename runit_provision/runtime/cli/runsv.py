@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
     try:
         memory = state.open_state("services", name)
     except OSError as error:
-        os.write(2, os.fsencode(f"runsv {path}: warning: nothing will outlive this process: {error}\n"))
+        os.write(2, os.fsencode(f"runsv {path}: warning: the next runsv will not adopt this service: {state.refusal(error)}\n"))
         memory = state.without_directory()
     title.Title().show([b"runsv", os.fsencode(path)])
     return runsv.supervise(path, memory)

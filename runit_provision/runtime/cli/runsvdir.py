@@ -25,7 +25,8 @@ def main(argv: list[str]) -> int:
     try:
         memory = state.open_state("trees", state.key(path))
     except OSError as error:
-        os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: nothing will outlive this process: {error}\n"))
+        consequence = f"services will end with this process: {state.refusal(error)}"
+        os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {consequence}\n"))
         memory = state.without_directory()
     log = arguments[1] if len(arguments) > 1 else ""
     return runsvdir.supervise(runsvdir.Call(path, shown=arguments[0], new_session=new_session, log=log), memory)

@@ -2,7 +2,8 @@
 
 It spawns, reaps and signals as it is told, writes down what it spawns (children.py), and decides nothing but this: when the supervisor
 goes without a word, a stand-in takes its place at once, forked from here, since the code is loaded; when a runsvdir comes, the stand-in
-yields. A supervisor that is a runsvdir itself is never sent away: the newcomer waits.
+yields. A supervisor that is a runsvdir itself is never sent away: the newcomer waits. Without a state directory nobody could come: then
+all ends with the supervisor.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     StandIn = Callable[[State, _socket.socket], int]
 
 SOCKET = "socket"
+_KILL_SECONDS = 5.0
+"""Between TERM and KILL when no state lets anybody find the processes again."""
 _BREATH = 1.0
 """Seconds before the next stand-in, when one did not live as long."""
 
@@ -92,6 +95,8 @@ class _Keeper:
             self._welcome(self._waiting.pop(0))
         elif self._left:
             self._end_if_empty()
+        elif self._state.directory < 0:
+            self._end_all()
         else:
             # One that dies at once must not keep this process busy.
             delay = max(0.0, self._stood_in + _BREATH - time.monotonic()) if peer.stands_in else 0.0
@@ -168,6 +173,18 @@ class _Keeper:
     def _end_if_empty(self) -> None:
         if self._left and not len(self._children):
             self.done = True
+
+    def _end_all(self) -> None:
+        """Nobody will find these processes again, and the next supervisor would start them a second time."""
+        self._left = True
+        self._send_all((_signal.SIGTERM, _signal.SIGCONT))
+        self.loop.after(_KILL_SECONDS, lambda: self._send_all((_signal.SIGKILL,)))
+        self._end_if_empty()
+
+    def _send_all(self, numbers: tuple[int, ...]) -> None:
+        for child in self._children.all():
+            for number in numbers:
+                self._children.signal(child.slot, child.key, number)
 
     def _accept(self) -> None:
         assert self._listener is not None

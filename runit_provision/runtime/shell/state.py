@@ -94,14 +94,21 @@ def open_state(kind: str, name: str) -> State:
     top = base()
     os.makedirs(top, mode=0o700, exist_ok=True)
     found = os.lstat(top)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077 or found.st_mode & 0o170000 != 0o040000:
-        raise PermissionError(1, "is not a private directory of this user", top)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o170000 != 0o040000:
+        raise PermissionError(1, "not a directory of this user; remove it, or let RUNIT_PROVISION_STATE name another", top)
+    if found.st_mode & 0o077:
+        raise PermissionError(1, f"open to others, mode {found.st_mode & 0o7777:04o}; chmod 700 {top}", top)
     path = f"{top}/{kind}/{name}"
     os.makedirs(path, mode=0o700, exist_ok=True)
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
     table = os.open("records", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
     return State(path, directory=directory, lock=lock, table=table)
+
+
+def refusal(error: OSError) -> str:
+    """Say for people why there is no state directory."""
+    return f"no state directory: {os.fsdecode(error.filename or base())}: {error.strerror}"
 
 
 def without_directory() -> State:

@@ -72,7 +72,7 @@ def test_when_the_supervisor_is_killed_a_stand_in_supervises_at_once(runtime: Pa
         assert is_unchanged(pids)
         supervision.letter(services / "one", "t")
         until(lambda: pid_of(services / "one") not in {0, pids[str(services / "one")]}, what="it was started again")
-        assert sleepers(running) == 3
+        until(lambda: sleepers(running) == 3, what="each is there once")
 
 
 def test_the_next_runsvdir_takes_over_from_the_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
@@ -211,6 +211,26 @@ def test_hup_does_not_wait_for_a_service_that_another_one_supervises(runtime: Pa
         until(lambda: stat(services / "two") == "down", what="the others are down")
         assert supervision.is_alive(pids[str(services / "one")])
         assert sleepers(running) == 1
+
+
+def test_without_a_private_state_directory_services_end_with_runsvdir(runtime: Path, services: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(0o755)
+    with tree(runtime / "runsvdir", services, state) as running:
+        pids = started(running)
+        said = running.stderr.read_text()
+        assert (
+            f"services will end with this process: no state directory: {state}: open to others, mode 0755; chmod 700 {state}\n" in said
+        )
+        assert "Errno" not in said
+        running.kill()
+        until(lambda: running.supervisors() == [], what="nobody stands in")
+        assert not any(supervision.is_alive(pid) for pid in pids.values())
+        state.chmod(0o700)
+        running.start()
+        until(lambda: all(supervision.is_alive(pid_of(Path(folder))) for folder in pids), what="all services run again")
+        until(lambda: sleepers(running) == 3, what="each is there once")
 
 
 def test_no_log_line_is_lost_when_the_supervisor_is_killed(runtime: Path, tmp_path: Path) -> None:
