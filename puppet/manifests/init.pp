@@ -84,6 +84,15 @@
 # @param profile
 #   The file in which login shells find SVDIR for the users; `false` writes none.
 #
+# @param levels
+#   Run levels: for each the host's services that it has; a service that none names is in all of them.
+#
+# @param level
+#   The current run level.
+#
+# @param levels_directory
+#   Directory of the run levels, each a directory of links.
+#
 # @param defaults
 #   What all services have unless they, or their user's `defaults`, say otherwise.
 #
@@ -118,6 +127,9 @@ class runit (
   Optional[Runit::Absolutepath]                   $basedir           = undef,
   Optional[Runit::Absolutepath]                   $logdir            = undef,
   Optional[Variant[Boolean, Runit::Absolutepath]] $profile           = undef,
+  Optional[Hash[Runit::Name, Array[Runit::Name]]] $levels            = undef,
+  Optional[Runit::Name]                           $level             = undef,
+  Optional[Runit::Absolutepath]                   $levels_directory  = undef,
   Optional[Runit::Data::Service]                  $defaults          = undef,
   Optional[Runit::Services]                       $services          = undef,
   Optional[Runit::Users]                          $users             = undef,
@@ -136,6 +148,9 @@ class runit (
       'basedir'           => $basedir,
       'logdir'            => $logdir,
       'profile'           => $profile,
+      'levels'            => $levels,
+      'level'             => $level,
+      'levels_directory'  => $levels_directory,
       'defaults'          => $defaults,
       'services'          => $services,
       'users'             => $users,

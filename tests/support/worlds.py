@@ -100,7 +100,8 @@ class Lab:
             text = supervision.stat(folder)
             if text not in texts:
                 return ""
-            raw = supervision.status(folder)
+            if not (raw := supervision.status(folder)):  # not written yet
+                return ""
             status = wire.unpack(raw)
             said = wire.stat_text(status).decode().strip()
             agree = said == text.replace("want exit", "want down") and supervision.pid_of(folder) == status.pid

@@ -132,7 +132,6 @@ class Story:
         self._narrator.command(f"kill -KILL {self._supervision.pid}")
         self._supervision.kill()
         self._start_runsvdir()
-        self._until(lambda: all(each.life.supervised for each in self._look(services)), "every service is supervised again")
         self._refuse_other_pids(before, services)
         self._narrator.say(f"runsvdir was killed, and started again as init does. All {len(before)} services run on with their pids.")
 
@@ -172,9 +171,14 @@ class Story:
         return {each.service.id: each.life.pid for each in lives if each.life.running and each.service.id not in self._ending}
 
     def _refuse_other_pids(self, before: dict[str, int], services: list[ServiceTree]) -> None:
-        after = {each.service.id: each.life.pid for each in self._look(services)}
+        after = self._until(lambda: self._supervised_pids(services), "every service is supervised")
         if disturbed := [name for name, pid in before.items() if after[name] != pid]:
             raise HostError(*(Problem("was restarted without need", path=name) for name in disturbed))
+
+    def _supervised_pids(self, services: list[ServiceTree]) -> dict[str, int]:
+        """Give all pids as one look shows them, or nothing while a service passes from one supervisor to the next."""
+        lives = self._look(services)
+        return {each.service.id: each.life.pid for each in lives} if all(each.life.supervised for each in lives) else {}
 
     def _apply(self) -> None:
         self._narrator.command(f"runit-provision apply {self._options()}")

@@ -227,6 +227,7 @@ def test_o_on_a_running_service_lets_it_run_and_not_again(same: Same) -> None:
         lab.script("run", TRACER)
         lab.start()
         lab.until_stat("run")
+        lab.until_line("run")
         lab.letters("o")
         lab.until_stat("run, want down")
         lab.kill(signal.SIGKILL)
