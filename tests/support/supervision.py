@@ -24,7 +24,8 @@ _SHOWN = 40
 class Tree:
     """A runsvdir over `services`; every process below it carries a mark in its environment, by which it is found at the end.
 
-    arguments, after: what stands before and after the directory; stderr: the file where the supervisor's and the services' stderr goes.
+    arguments, after: what stands before and after the directory; extra: what its environment has more; stderr: the file where the
+    supervisor's and the services' stderr goes.
     """
 
     def __init__(self, program: Path | str, services: Path, state: Path, arguments: tuple[str, ...] = ()) -> None:
@@ -33,6 +34,7 @@ class Tree:
         self.state = state
         self.arguments = arguments
         self.after: tuple[str, ...] = ()
+        self.extra: dict[str, str] = {}
         self.stderr = state.with_name(f"{state.name}.stderr")
         self.mark = uuid.uuid4().hex
         self.process: subprocess.Popen[bytes] | None = None
@@ -47,7 +49,7 @@ class Tree:
         """What the supervisor is started with."""
         tools = str(Path(self.program).parent)
         path = f"{tools}:{os.environ['PATH']}"
-        return {**os.environ, MARK: self.mark, "RUNIT_PROVISION_STATE": str(self.state), "PATH": path}
+        return {**os.environ, MARK: self.mark, "RUNIT_PROVISION_STATE": str(self.state), "PATH": path, **self.extra}
 
     def start(self) -> None:
         """Start the supervisor, or the next one after it was killed."""

@@ -15,6 +15,7 @@ import time
 
 from ..wire import errors, keeper, records
 from . import process
+from .sessions import Sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Children:
         self._by_pid: dict[int, Child] = {}
         self._by_key: dict[tuple[int, int], Child] = {}
         self._last = 0
+        self.sessions = Sessions(_be_child_in_session)
 
     def __len__(self) -> int:
         return len(self._by_pid)
@@ -68,16 +70,21 @@ class Children:
         living = self._by_key.get((request.slot, request.key))
         if living is not None:
             return living
+        if request.flags & keeper.NEW_SESSION:
+            return self._fork(request, lambda wait, _go: self.sessions.fork(request, wait, fds))
         return self.fork(request, lambda: _become(request, fds))
 
     def fork(self, request: keeper.Record, become: Callable[[], None]) -> Child:
         """Fork a child that, once it is written down, does `become`, which turns it into a program or does not return."""
+        return self._fork(request, lambda wait, go: _fork(wait, go, become))
+
+    def _fork(self, request: keeper.Record, fork: Callable[[int, int], int]) -> Child:
+        """Fork by `fork(wait, go)`, ends of a pipe: the child reads the go from `wait`."""
         wait, go = os.pipe2(os.O_CLOEXEC)
         # A signal that comes between fork and exec must meet the default action, not a handler of ours that does nothing.
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _RESET)
         try:
-            pid = _fork_in_session(wait, go, become) if request.flags & keeper.NEW_SESSION else _fork(wait, go, become)
-            child = self._admit(request, pid)
+            child = self._admit(request, fork(wait, go))
             os.write(go, b".")
             return child
         finally:
@@ -116,7 +123,7 @@ class Children:
                 break
             child = self._by_pid.pop(pid, None)
             if child is None:
-                continue  # an orphan that came to us as a subreaper, or a leader of a session
+                continue  # an orphan that came to us as a subreaper, or the leader of a session
             del self._by_key[child.slot, child.key]
             child.process.life = records.ENDED
             child.process.status = status
@@ -132,39 +139,18 @@ class Children:
 def _fork(wait: int, go: int, become: Callable[[], None]) -> int:
     pid = os.fork()
     if pid == 0:
-        _child(wait, go, become)
+        os.close(go)
+        _child(wait, become)
     return pid
 
 
-def _fork_in_session(wait: int, go: int, become: Callable[[], None]) -> int:
-    """Fork a process that is in a session of its own and does not lead it; give its pid.
-
-    A leader would break `exec setsid getty`, and could catch a controlling terminal. Its leader ends at once, and since we are a
-    subreaper the process becomes our child.
-    """
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    leader = os.fork()
-    if leader == 0:
-        try:
-            os.setsid()
-            os.write(tell, b"%d" % _fork(wait, go, become))
-        finally:
-            os._exit(0)
-    os.close(tell)
-    try:
-        pid = os.read(told, 16)
-    finally:
-        os.close(told)
-        os.waitpid(leader, 0)
-    if not pid:
-        raise BlockingIOError("no process for a session")
-    return int(pid)
+def _be_child_in_session(request: keeper.Record, wait: int, fds: list[int]) -> None:
+    _child(wait, lambda: _become(request, fds))
 
 
-def _child(wait: int, go: int, become: Callable[[], None]) -> None:
+def _child(wait: int, become: Callable[[], None]) -> None:
     """Be the child: never returns."""
     try:
-        os.close(go)
         for number in _RESET:
             _signal.signal(number, _signal.SIG_DFL)
         _signal.set_wakeup_fd(-1)

@@ -13,19 +13,16 @@ import os
 import time
 
 from ..wire import keeper as wire
+from . import process
 from .channel import received_fds
 from .title import Title, name_process
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NAME = b"fifo-holder"
 LINGER_SECONDS = 60.0
 """How long the FIFOs are held after the keeper's death: init has started the next supervisor by then, which starts another holder."""
 
 
-def fork_holder(close_all_but: Callable[[int], None]) -> _socket.socket:
+def fork_holder() -> _socket.socket:
     """Start a holder, which ends with us or soon after.
 
     Gives our end of the conversation: HOLD with a descriptor of the FIFO, and RELEASE.
@@ -34,7 +31,7 @@ def fork_holder(close_all_but: Callable[[int], None]) -> _socket.socket:
     if os.fork() == 0:
         try:
             _signal.set_wakeup_fd(-1)
-            close_all_but(theirs.fileno())
+            process.close_all_but(theirs.fileno())
             name_process(NAME)
             Title().show([NAME])
             _hold(theirs)

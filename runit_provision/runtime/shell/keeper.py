@@ -151,8 +151,10 @@ class _Keeper:
         peer.send(wire.Record(wire.STARTED, slot=uid, key=records.POOL, value=child.process.pid))
 
     def _hold(self, record: wire.Record, fds: list[int]) -> None:
+        if record.op == wire.RELEASE:
+            self._children.sessions.end(record.slot)
         if self._holder is None:
-            sock = holder.fork_holder(close_all_but)
+            sock = holder.fork_holder()
             self._holder = Channel(sock, self.loop, size=wire.SIZE, received=_ignore, closed=self._holder_gone)
         self._holder.send(wire.pack(record), tuple(fds))
 
@@ -210,9 +212,8 @@ class _Keeper:
         self._supervisor = peer
         self._left = False
         if len(peer.fds) == 4:
-            for number in range(3):
-                os.dup2(peer.fds[number], number)
-            _take_environment(peer.fds[3])
+            process.take_streams_and_environment(peer.fds)
+            self._children.sessions.renew(peer.fds)
         for fd in peer.fds:
             os.close(fd)
         peer.fds = []
@@ -240,7 +241,7 @@ class _Keeper:
         try:
             _signal.set_wakeup_fd(-1)
             state = self._state
-            close_all_but(state.directory, state.lock, state.table, sock.fileno())
+            process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
             status = self._stand_in(state, sock)
         except BaseException as error:
             _report(f"stand-in: {type(error).__name__}: {error}")
@@ -256,7 +257,7 @@ def run(state: State, sock: _socket.socket, stand_in: StandIn, *, stands_in: boo
     _signal.set_wakeup_fd(-1)
     for number in (_signal.SIGINT, _signal.SIGQUIT):
         _signal.signal(number, _signal.SIG_DFL)
-    close_all_but(state.directory, state.lock, state.table, sock.fileno())
+    process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
     keeper = _Keeper(state, stand_in)
     keeper.begin(sock, stands_in=stands_in)
     while not keeper.done:
@@ -281,30 +282,10 @@ def address(state: State, name: str) -> str:
     return f"/proc/self/fd/{state.directory}/{name}"
 
 
-def close_all_but(*kept: int) -> None:
-    """Close every descriptor from 3 on that is not in `kept`."""
-    previous = 2
-    for fd in sorted(fd for fd in kept if fd > 2):
-        os.closerange(previous + 1, fd)
-        previous = fd
-    os.closerange(previous + 1, os.sysconf("SC_OPEN_MAX"))
-
-
-def _take_environment(memory: int) -> None:
-    """Let what is spawned from now on have the environment of the runsvdir that has come."""
-    size = os.fstat(memory).st_size
-    pairs = [entry.partition(b"=")[::2] for entry in os.pread(memory, size, 0).split(b"\0") if entry]
-    for name in list(os.environb):
-        del os.environb[name]
-    for name, value in pairs:
-        if name:
-            os.environb[name] = value
-
-
 def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
     """Turn into the pool of loggers that writes as `uid`."""
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    close_all_but(listener, journal)
+    process.close_all_but(listener, journal)
     os.chdir("/")
     if os.geteuid() == 0 and uid != 0:
         _drop(uid, gid)

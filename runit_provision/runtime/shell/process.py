@@ -66,6 +66,28 @@ def be_subreaper() -> bool:
         return False
 
 
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor from 3 on that is not in `kept`."""
+    previous = 2
+    for fd in sorted(fd for fd in kept if fd > 2):
+        os.closerange(previous + 1, fd)
+        previous = fd
+    os.closerange(previous + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def take_streams_and_environment(fds: list[int]) -> None:
+    """Let what this process starts from now on have other streams, fds[:3], and another environment, a memory file, fds[3]."""
+    for number in range(3):
+        os.dup2(fds[number], number)
+    size = os.fstat(fds[3]).st_size
+    pairs = [entry.partition(b"=")[::2] for entry in os.pread(fds[3], size, 0).split(b"\0") if entry]
+    for name in list(os.environb):
+        del os.environb[name]
+    for name, value in pairs:
+        if name:
+            os.environb[name] = value
+
+
 def _stat(pid: int) -> list[bytes]:
     # The name in parentheses may hold anything, parentheses and blanks too.
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()

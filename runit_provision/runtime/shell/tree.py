@@ -94,9 +94,12 @@ class Tree:
         fds: tuple[int, ...] = (service.directory,)
         if service.log_files is not None and service.log_files.pipe >= 0:
             fds += (service.log_files.pipe,)
+        flags = self._flags
+        if flags and service.log_files is not None and service.pool is None:
+            flags |= wire.SHARED_SESSION
         name = service.identity.name
         self.parent.spawn(
-            wire.Record(wire.SPAWN, slot=service.slot, key=key, role=role, flags=self._flags, arguments=arguments, name=name), fds
+            wire.Record(wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, arguments=arguments, name=name), fds
         )
 
     def signal(self, service: Supervised, key: int, number: int) -> None:

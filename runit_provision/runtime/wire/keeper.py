@@ -53,6 +53,8 @@ LOGGERS = 5
 
 NEW_SESSION = 1
 """flags: as runsvdir -P has it."""
+SHARED_SESSION = 2
+"""flags: with NEW_SESSION: the session of all processes of the slot, until it is released."""
 
 _RECORD = struct.Struct("<BBBBIiqHH24s256s")
 SIZE = _RECORD.size

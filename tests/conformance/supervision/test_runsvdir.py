@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
-from support.supervision import Tree, is_alive, pid_of, service, stat, tree
+from support.supervision import Tree, is_alive, letter, pid_of, service, stat, tree
 from support.waiting import until
 
 SLEEPER = "exec sleep 1000"
@@ -115,14 +115,91 @@ def test_hup_exits_111_and_every_service_ends(start: Start, services: Path) -> N
     until(lambda: (services / "it/finished").exists() and not running.processes(), what="all have ended")
 
 
-def test_p_gives_each_service_a_session_that_is_not_runsvdirs(start: Start, services: Path) -> None:
-    service(services / "a", SLEEPER)
-    service(services / "b", SLEEPER)
+def relations(running: Tree, home: Path) -> dict[str, bool]:
+    """Give how a service, its logger and runsvdir are related by session and process group."""
+    service_, logger = pid_of(home), pid_of(home / "log")
+    sid, pgid = os.getsid(service_), os.getpgid(service_)
+    return {
+        "one session": os.getsid(logger) == sid,
+        "one group": os.getpgid(logger) == pgid,
+        "the group is its session's first": sid == pgid,
+        "one of them leads": sid in {service_, logger},
+        "runsvdir's": sid == os.getsid(running.pid),
+    }
+
+
+APART = {
+    "one session": True,
+    "one group": True,
+    "the group is its session's first": True,
+    "one of them leads": False,
+    "runsvdir's": False,
+}
+
+
+def is_new(folder: Path, before: int) -> bool:
+    return runs(folder) and pid_of(folder) != before
+
+
+def test_p_gives_each_service_and_its_logger_a_session_that_neither_leads(start: Start, services: Path) -> None:
+    for name in ("a", "b"):
+        service(services / name, SLEEPER, log="exec cat >/dev/null")
+    running = start("-P")
+    until(lambda: all(runs(services / name) for name in ("a", "b", "a/log", "b/log")), what="all run")
+    assert [relations(running, services / name) for name in ("a", "b")] == [APART, APART]
+    session = os.getsid(pid_of(services / "a"))
+    assert session != os.getsid(pid_of(services / "b"))
+    for folder in (services / "a", services / "a/log", services / "a"):
+        before = pid_of(folder)
+        letter(folder, "k")
+        until(lambda: is_new(folder, before), what="it was started again")  # noqa: B023
+        assert relations(running, services / "a") == APART
+        assert os.getsid(pid_of(folder)) == session
+
+
+def test_p_without_a_logger_gives_a_session_that_the_service_does_not_lead(start: Start, services: Path) -> None:
+    for name in ("a", "b"):
+        service(services / name, SLEEPER)
     running = start("-P")
     until(lambda: runs(services / "a") and runs(services / "b"), what="both run")
     sessions = [os.getsid(pid) for pid in (running.pid, pid_of(services / "a"), pid_of(services / "b"))]
     assert len(set(sessions)) == 3
     assert not {pid_of(services / "a"), pid_of(services / "b")} & set(sessions)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_the_group_ends_service_and_logger_and_both_come_back(start: Start, services: Path, number: int) -> None:
+    service(services / "it", SLEEPER, log="exec cat >/dev/null")
+    service(services / "other", SLEEPER)
+    running = start("-P")
+    until(lambda: runs(services / "it") and runs(services / "it/log") and runs(services / "other"), what="all run")
+    before = [pid_of(services / name) for name in ("it", "it/log", "other")]
+    os.killpg(os.getpgid(before[0]), number)
+    until(lambda: is_new(services / "it", before[0]) and is_new(services / "it/log", before[1]), what="both run again")
+    assert relations(running, services / "it") == APART
+    assert pid_of(services / "other") == before[2]
+
+
+def test_with_p_a_service_can_make_a_session_of_its_own_in_place(start: Start, services: Path) -> None:
+    service(services / "getty", "echo $$ >pid\nexec setsid sleep 1000")
+    start("-P")
+    until(lambda: runs(services / "getty") and (services / "getty/pid").exists(), what="it runs")
+    pid = pid_of(services / "getty")
+    assert (services / "getty/pid").read_text() == f"{pid}\n"
+    until(lambda: os.getsid(pid) == pid, what="it leads its session")
+
+
+def test_with_p_opening_a_terminal_does_not_make_it_the_controlling_one(start: Start, services: Path) -> None:
+    master, slave = os.openpty()
+    try:
+        service(services / "it", f"exec 3<>{os.ttyname(slave)}\ntouch opened\n{SLEEPER}")
+        start("-P")
+        until(lambda: (services / "it/opened").exists() and runs(services / "it"), what="it has opened the terminal")
+        terminal = Path(f"/proc/{pid_of(services / 'it')}/stat").read_text().rpartition(") ")[2].split()[4]
+        assert terminal == "0"
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def test_without_p_services_are_in_runsvdirs_session_and_group(start: Start, services: Path) -> None:

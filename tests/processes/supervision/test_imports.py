@@ -16,7 +16,7 @@ CORE = "core core.actions core.events core.recovery core.service"
 WIRE = "wire wire.errors wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = """shell shell.channel shell.children
 shell.holder shell.loggers shell.files shell.keeper shell.loop shell.orphans shell.parents shell.process
-shell.state shell.supervised shell.title shell.tree"""
+shell.sessions shell.state shell.supervised shell.title shell.tree"""
 SHARED = f"{CORE} {WIRE} {SHELL} cli"
 
 
