@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from runit_provision.app.source import Source
 from runit_provision.errors import Problem
+from runit_provision.inputs import Inputs
 from runit_provision.model.account import Account
 from runit_provision.model.host import Host
 from runit_provision.model.tree import RenderedTree
@@ -23,14 +24,16 @@ class Desired:
     warnings: tuple[Problem, ...]
 
 
-def desire(source: Source, accounts: Mapping[str, Account]) -> Desired:
-    """Go the pure part of the road; DataError with every problem of the data."""
+def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | None = None) -> Desired:
+    """Go the pure part of the road; DataError with every problem of the data. inputs: is told of everything that is read."""
     from runit_provision.host import shell
     from runit_provision.render import render
     from runit_provision.schema import read_host
 
-    resolved = source.resolve()
-    host = read_host(resolved.data, accounts, shell=shell.complaint)
+    inputs = inputs or Inputs()
+    inputs.ourselves()
+    resolved = source.resolve(inputs)
+    host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs))
     return Desired(host, render(host, templates()), resolved.warnings)
 
 

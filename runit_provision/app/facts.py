@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from runit_provision.inputs import Inputs
 from runit_provision.model.data import Table
 
 
-def gather(file: Path | None, single: Mapping[str, str], *, ask_facter: bool, legacy: bool) -> Table:
+def gather(file: Path | None, single: Mapping[str, str], inputs: Inputs, *, ask_facter: bool, legacy: bool) -> Table:
     """Give the facts of `file`, or else what facter says when it is to be asked and is there, with the single ones set.
 
     legacy: also the flat facts of old (`fqdn`, `osfamily`), as Puppet 7 has them. Raises DataError or HostError.
@@ -16,15 +17,15 @@ def gather(file: Path | None, single: Mapping[str, str], *, ask_facter: bool, le
     from runit_provision.hiera import read_facts
 
     if file is not None:
-        return set_facts(read_facts(file), single)
-    return set_facts(_said_by_facter(legacy=legacy) if ask_facter else Table(), single)
+        return set_facts(read_facts(file, inputs), single)
+    return set_facts(_said_by_facter(inputs, legacy=legacy) if ask_facter else Table(), single)
 
 
-def _said_by_facter(*, legacy: bool) -> Table:
+def _said_by_facter(inputs: Inputs, *, legacy: bool) -> Table:
     from runit_provision.hiera import parse_facts
     from runit_provision.host import facter
 
-    text = facter.facts(legacy=legacy)
+    text = facter.facts(inputs, legacy=legacy)
     return Table() if text is None else parse_facts(text, facter.NAME)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runit_provision.app.facts import gather
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, Table
 
 if TYPE_CHECKING:
@@ -31,20 +31,20 @@ class Layers:
     environmentpath: Path | None = None
     modulepath: tuple[Path, ...] | None = None
 
-    def environment_path(self) -> Path | None:
+    def environment_path(self, inputs: Inputs) -> Path | None:
         """Give the environment's folder; DataError when it is not there."""
         if self.environmentpath is None:
             return None
         path = self.environmentpath / self.environment
-        if not path.is_dir():
+        if not inputs.is_folder(str(path)):
             raise DataError(Problem("no such environment", path=str(path), hint="check --environmentpath and --environment"))
         return path
 
-    def modules(self) -> tuple[Path, ...]:
+    def modules(self, inputs: Inputs) -> tuple[Path, ...]:
         """Give the folders of modules."""
         if self.modulepath is not None:
             return self.modulepath
-        environment = self.environment_path()
+        environment = self.environment_path(inputs)
         return () if environment is None else (environment / "modules",)
 
 
@@ -66,29 +66,35 @@ class Source:
     layers: Layers = field(default_factory=Layers)
     lenient: bool = False
 
-    def hierarchy(self) -> Hierarchy:
-        """Open the hierarchy; DataError when hiera.yaml or the facts are wrong, or there is only a data file."""
+    def hierarchy(self, inputs: Inputs | None = None) -> Hierarchy:
+        """Open the hierarchy; DataError when hiera.yaml or the facts are wrong, or there is only a data file.
+
+        inputs: is told of everything that is read.
+        """
         from runit_provision import hiera
 
+        inputs = inputs or Inputs()
         if self.hiera_config is None:
             raise DataError(Problem("a data file has no hierarchy", Mark(str(self.data), 1, 1), hint="give --hiera-config"))
-        facts = gather(self.facts_file, self.facts, ask_facter=self.ask_facter, legacy=self.lenient)
+        facts = gather(self.facts_file, self.facts, inputs, ask_facter=self.ask_facter, legacy=self.lenient)
         return hiera.open_hierarchy(
             self.hiera_config,
             facts=facts,
-            node=self.node or _own_name(facts),
+            node=self.node or _own_name(facts, inputs),
             environment=self.layers.environment,
-            environment_path=self.layers.environment_path(),
-            modulepath=self.layers.modules(),
+            environment_path=self.layers.environment_path(inputs),
+            modulepath=self.layers.modules(inputs),
             strict=not self.lenient,
+            inputs=inputs,
         )
 
-    def resolve(self) -> Resolved:
+    def resolve(self, inputs: Inputs | None = None) -> Resolved:
         """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says what to provision."""
+        inputs = inputs or Inputs()
         if self.data is not None:
-            return Resolved(_joined(_read_data(self.data), self.data), ())
+            return Resolved(_joined(_read_data(self.data, inputs), self.data), ())
         assert self.hiera_config is not None
-        hierarchy = self.hierarchy()
+        hierarchy = self.hierarchy(inputs)
         found = [(key, hierarchy.find(key, default_merge="deep")) for key in [KEY, *hierarchy.keys(_PREFIX)]]
         pairs = [(key, each.value, each.mark) for key, each in found if each is not None]
         table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
@@ -103,11 +109,11 @@ class Resolved:
     warnings: tuple[Problem, ...]
 
 
-def _read_data(path: Path) -> Table:
+def _read_data(path: Path, inputs: Inputs) -> Table:
     from runit_provision.app.rich_data import with_secrets
     from runit_provision.hiera import read_yaml
 
-    data = with_secrets(read_yaml(path))
+    data = with_secrets(read_yaml(path, inputs))
     if not isinstance(data, Table):
         raise DataError(Problem("not a hash", Mark(str(path), 1, 1), hint=f"its top is the key `{KEY}:`"))
     return data
@@ -138,7 +144,7 @@ def _joined(table: Table, file: Path) -> Table:
     return joined
 
 
-def _own_name(facts: Mapping[str, Any]) -> str:
+def _own_name(facts: Mapping[str, Any], inputs: Inputs) -> str:
     networking = facts.get("networking")
     names = (facts.get("clientcert"), facts.get("fqdn"), networking.get("fqdn") if isinstance(networking, Mapping) else None)
-    return next((name for name in names if isinstance(name, str) and name), os.uname().nodename)
+    return next((name for name in names if isinstance(name, str) and name), None) or inputs.machine_name()

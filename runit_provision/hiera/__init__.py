@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from runit_provision.errors import DataError
+from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.files import parse_facts, read_facts, read_yaml
 from runit_provision.hiera.hierarchy import Hierarchy
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.yaml_text import yaml_text
+from runit_provision.inputs import Inputs
 
 __all__ = ["DataError", "Hierarchy", "open_hierarchy", "parse_facts", "read_facts", "read_yaml", "yaml_text"]
 
@@ -30,12 +32,14 @@ def open_hierarchy(
     modulepath: Sequence[Path] = (),
     trusted: Mapping[str, Any] | None = None,
     strict: bool = True,
+    inputs: Inputs | None = None,
 ) -> Hierarchy:
     """Open the hierarchy of the hiera.yaml at `config` as the node `node` with its facts sees it.
 
     environment_path: a folder whose own hiera.yaml is the environment's layer; modulepath: folders of modules, whose hiera.yaml are
     the modules' layers; trusted: trusted facts beside those that the node's name gives; strict: undefined variables and files without
-    a hash are errors, as in Puppet 8; False is as Puppet 7. Raises DataError when hiera.yaml cannot be read or is wrong.
+    a hash are errors, as in Puppet 8; False is as Puppet 7. inputs: is told of everything that is read. Raises
+    DataError when hiera.yaml cannot be read or is wrong.
     """
     scope = Scope(facts, node=node, environment=environment, trusted=trusted, strict=strict)
-    return Hierarchy(config, scope, environment=environment_path, modulepath=modulepath)
+    return Hierarchy(config, scope, environment=environment_path, modulepath=modulepath, documents=Documents(inputs or Inputs()))

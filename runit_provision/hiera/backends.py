@@ -9,6 +9,7 @@ from typing import Any
 from runit_provision.hiera.files import Parser
 from runit_provision.hiera.json_document import parse_json
 from runit_provision.hiera.yaml_document import parse_yaml
+from runit_provision.inputs import Inputs
 
 Opener = Callable[[str], str]
 """Gives the plain text of a string that a file holds; DataError when it cannot be decrypted."""
@@ -20,10 +21,10 @@ def _hocon(text: str, file: str) -> Any:
     return parse_hocon(text, file)
 
 
-def _eyaml(options: Mapping[str, Any]) -> Opener:
+def _eyaml(options: Mapping[str, Any], inputs: Inputs) -> Opener:
     from runit_provision.hiera.eyaml import opener
 
-    return opener(options)
+    return opener(options, inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Backend:
 
     name: str
     parse: Parser
-    opener: Callable[[Mapping[str, Any]], Opener] | None = None
+    opener: Callable[[Mapping[str, Any], Inputs], Opener] | None = None
     mapping_required: bool = False
 
 

@@ -16,6 +16,7 @@ from runit_provision.hiera.config_v3 import as_version_5
 from runit_provision.hiera.files import read_yaml
 from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.kinds import kind
+from runit_provision.inputs import Inputs
 from runit_provision.model.data import Array, Table
 
 LOCATIONS = ("path", "paths", "glob", "globs", "uri", "uris", "mapped_paths")
@@ -54,12 +55,12 @@ class Config:
     defaults: tuple[Level, ...] = ()
 
 
-def read_config(path: Path, *, module: bool = False) -> Config:
+def read_config(path: Path, inputs: Inputs, *, module: bool = False) -> Config:
     """Read and check hiera.yaml at `path`; `module` allows a default_hierarchy.
 
     Raises DataError with every fault; for version 3 with the text of version 5 that would replace it.
     """
-    data = read_yaml(path)
+    data = read_yaml(path, inputs)
     if not isinstance(data, Table):
         hint = "a minimal one holds `version: 5`; common.yaml in the folder `data` beside it is the data then"
         raise DataError(Problem("hiera.yaml holds no hash, which means version 3 to Puppet", Mark(str(path), 1, 1), hint=hint))

@@ -11,6 +11,7 @@ from runit_provision.hiera.files import Parser, read_text
 from runit_provision.hiera.keys import Segment
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.scalars import OddKey, Symbol
+from runit_provision.inputs import Inputs
 from runit_provision.model.data import Table
 
 
@@ -45,7 +46,8 @@ class Document:
 class Documents:
     """The files that were read so far; several hierarchies may share them. A file's change after its first reading is not seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
         self._known: dict[tuple[str, Parser], Document] = {}
         self.warnings: list[Problem] = []
 
@@ -56,7 +58,7 @@ class Documents:
         """
         document = self._known.get((path, parse))
         if document is None:
-            value = parse(read_text(Path(path)), path)
+            value = parse(read_text(Path(path), self.inputs), path)
             if not isinstance(value, Table):
                 self._no_hash(value, path, strict=strict, hash_only=hash_only)
                 value = Table(mark=Mark(path, 1, 1))

@@ -7,14 +7,13 @@ names of environment variables that hold the keys, as hiera-eyaml has them. Keys
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.inputs import Inputs
 
 _ENCRYPTED = re.compile(r"ENC\[.*?\]")
 _TOKEN = re.compile(r"ENC\[(?:(\w+),)?([a-zA-Z0-9+/ =\n]+?)\]", re.ASCII)
@@ -27,12 +26,12 @@ def is_encrypted(text: str) -> bool:
     return _ENCRYPTED.search(text) is not None
 
 
-def opener(options: Mapping[str, Any]) -> Callable[[str], str]:
+def opener(options: Mapping[str, Any], inputs: Inputs) -> Callable[[str], str]:
     """Give what opens a string with encrypted parts; it raises DataError, without anything secret, when it cannot."""
 
     @cache
     def decrypt() -> Callable[[bytes], bytes]:
-        return _decrypter(_key(options, "private"), _key(options, "public"))
+        return _decrypter(_key(options, "private", inputs), _key(options, "public", inputs))
 
     @cache
     def open_token(scheme: str | None, cipher: str) -> str:
@@ -54,15 +53,15 @@ def _problem(message: str, hint: str, path: str = "") -> DataError:
     return DataError(Problem(message, Mark(path, 1, 1) if path else None, hint=hint))
 
 
-def _key(options: Mapping[str, Any], kind: str) -> tuple[bytes, str]:
+def _key(options: Mapping[str, Any], kind: str, inputs: Inputs) -> tuple[bytes, str]:
     """Give a key's PEM text and where it is from."""
     variable, path = options.get(f"pkcs7_{kind}_key_env_var"), options.get(f"pkcs7_{kind}_key")
-    if variable and str(variable) in os.environ:
-        return os.environ[str(variable)].encode(), f"${variable}"
+    if variable and (value := inputs.variable(str(variable))) is not None:
+        return value.encode(), f"${variable}"
     if not path:
         raise _problem(f"an encrypted value, but no {kind} key", _KEYS_HINT)
     try:
-        return Path(str(path)).read_bytes(), str(path)
+        return inputs.file(str(path)), str(path)
     except OSError as error:
         raise _problem(f"cannot read the {kind} key: {error.strerror}", _KEYS_HINT, str(path)) from None
 

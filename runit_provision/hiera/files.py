@@ -10,6 +10,7 @@ from typing import Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.json_document import parse_json
 from runit_provision.hiera.yaml_document import parse_yaml, place_of
+from runit_provision.inputs import Inputs
 from runit_provision.model.data import Table
 
 Parser = Callable[[str, str], Any]
@@ -22,11 +23,11 @@ _HINTS = {
 }
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, inputs: Inputs) -> str:
     """Give the text of `path`, a byte order mark included. Raises DataError when it cannot be read or is not UTF-8."""
     name = str(path)
     try:
-        raw = path.read_bytes()
+        raw = inputs.file(name)
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "")
         raise DataError(Problem(f"cannot read it: {error.strerror}", Mark(name, 1, 1), hint=hint)) from None
@@ -37,20 +38,20 @@ def read_text(path: Path) -> str:
         raise DataError(Problem("not UTF-8", mark, hint="save the file as UTF-8")) from None
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, inputs: Inputs | None = None) -> Any:
     """Give the value of a YAML file (a `.json` file is read as JSON), its containers as Table and Array with marks.
 
     Raises DataError, with line and column, for what cannot be read.
     """
-    return _parser(path)(read_text(path), str(path))
+    return _parser(path)(read_text(path, inputs or Inputs()), str(path))
 
 
-def read_facts(path: Path) -> Table:
+def read_facts(path: Path, inputs: Inputs | None = None) -> Table:
     """Give the facts of a file as `facter --yaml` or `--json` prints it, or as `puppet facts` does (under `values`).
 
     Raises DataError when it cannot be read or holds no hash of names.
     """
-    return _facts(read_yaml(path), str(path))
+    return _facts(read_yaml(path, inputs), str(path))
 
 
 def parse_facts(text: str, name: str) -> Table:

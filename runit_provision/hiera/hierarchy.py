@@ -41,16 +41,18 @@ class Hierarchy:
         *,
         environment: Path | None = None,
         modulepath: Sequence[Path] = (),
-        documents: Documents | None = None,
+        documents: Documents,
     ) -> None:
         self._config = config
         self._scope = scope
         self._modulepath = modulepath
         self._environment = environment
-        self._documents = documents or Documents()
-        self._layers = [Layer("Global", read_config(config), scope, self._documents)]
-        if environment and (environment / "hiera.yaml").exists():
-            self._layers.append(Layer("Environment", read_config(environment / "hiera.yaml"), scope, self._documents))
+        self._documents = documents
+        self._inputs = documents.inputs
+        self._layers = [Layer("Global", read_config(config, self._inputs), scope, self._documents)]
+        if environment and self._inputs.exists(str(environment / "hiera.yaml")):
+            environments = read_config(environment / "hiera.yaml", self._inputs)
+            self._layers.append(Layer("Environment", environments, scope, self._documents))
         self._modules: dict[str, Layer | None] = {}
         self._options: dict[str | None, LookupOptions] = {}
 
@@ -159,11 +161,10 @@ class Hierarchy:
 
     def _module(self, name: str) -> Layer | None:
         if name not in self._modules:
-            path = next((path for folder in self._modulepath if (path := folder / name / "hiera.yaml").exists()), None)
-            layer = (
-                Layer(f'Module "{name}"', read_config(path, module=True), self._scope, self._documents, module=name) if path else None
-            )
-            self._modules[name] = layer
+            paths = (folder / name / "hiera.yaml" for folder in self._modulepath)
+            path = next((path for path in paths if self._inputs.exists(str(path))), None)
+            config = read_config(path, self._inputs, module=True) if path else None
+            self._modules[name] = Layer(f'Module "{name}"', config, self._scope, self._documents, module=name) if config else None
         return self._modules[name]
 
     def _module_default(self, key: Key, interpolation: Interpolation) -> Found | None:

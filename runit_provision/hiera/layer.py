@@ -57,12 +57,12 @@ class _LevelFiles:
 
     def __init__(self, level: Level, config: Config, scope: Scope, documents: Documents, module: str | None) -> None:
         self._level = level
-        self._files: Sequence[Location] = locate_files(config, level, scope)
+        self._files: Sequence[Location] = locate_files(config, level, scope, documents.inputs)
         self._scope = scope
         self._documents = documents
         self._module = module
         options = Interpolation(scope, None).value(level.options, level.mark)
-        self._open: Opener | None = level.backend.opener(options) if level.backend.opener else None
+        self._open: Opener | None = level.backend.opener(options, documents.inputs) if level.backend.opener else None
 
     @property
     def encrypted(self) -> bool:

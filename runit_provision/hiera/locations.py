@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import product
-from pathlib import Path
 
 from runit_provision.errors import DataError, Problem
 from runit_provision.hiera.config import Config, Level
 from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.scope import Scope
+from runit_provision.inputs import Inputs
 
 _MAGIC = re.compile(r"[*?\[\\]")
 _ESCAPED = re.compile(r"\\(.)")
@@ -29,7 +29,7 @@ class Location:
     exists: bool
 
 
-def locate_files(config: Config, level: Level, scope: Scope) -> tuple[Location, ...]:
+def locate_files(config: Config, level: Level, scope: Scope, inputs: Inputs) -> tuple[Location, ...]:
     """Give the level's files, highest priority first, those of paths also when they do not exist.
 
     Raises DataError for an undefined variable in datadir (in strict mode) or a function in hiera.yaml.
@@ -39,16 +39,17 @@ def locate_files(config: Config, level: Level, scope: Scope) -> tuple[Location, 
     interpolation = Interpolation(scope, None)
     match level.where:
         case "path" | "paths":
-            return tuple(_at(datadir, interpolation.text(place, level.mark), place) for place in level.places)
+            return tuple(_at(datadir, interpolation.text(place, level.mark), place, inputs) for place in level.places)
         case "glob" | "globs":
-            return tuple(found for place in level.places for found in _globbed(datadir, interpolation.text(place, level.mark)))
+            patterns = [interpolation.text(place, level.mark) for place in level.places]
+            return tuple(found for pattern in patterns for found in _globbed(datadir, pattern, inputs))
         case _:
-            return tuple(_mapped(datadir, level, scope, interpolation))
+            return tuple(_mapped(datadir, level, scope, interpolation, inputs))
 
 
-def _at(datadir: str, place: str, written: str) -> Location:
+def _at(datadir: str, place: str, written: str, inputs: Inputs) -> Location:
     path = _joined(datadir, place)
-    return Location(path, written, Path(path).exists())
+    return Location(path, written, inputs.exists(path))
 
 
 def _joined(folder: str, path: str) -> str:
@@ -70,7 +71,7 @@ def _above(folder: str) -> str:
     return f"{folder}/.." if tail == ".." else head or ("/" if folder.startswith("/") else "")
 
 
-def _mapped(datadir: str, level: Level, scope: Scope, interpolation: Interpolation) -> Iterator[Location]:
+def _mapped(datadir: str, level: Level, scope: Scope, interpolation: Interpolation, inputs: Inputs) -> Iterator[Location]:
     source, name, template = level.places
     values = interpolation.variable(source, level.mark)
     if isinstance(values, str):
@@ -83,14 +84,14 @@ def _mapped(datadir: str, level: Level, scope: Scope, interpolation: Interpolati
         raise DataError(Problem(f"mapped_paths: `{source}` is {kind(values)}, not a list", level.mark))
     for value in values:
         inner = Interpolation(scope.with_variable(name, value), None)
-        yield _at(datadir, inner.text(template, level.mark), template)
+        yield _at(datadir, inner.text(template, level.mark), template, inputs)
 
 
-def _globbed(datadir: str, pattern: str) -> Iterator[Location]:
+def _globbed(datadir: str, pattern: str, inputs: Inputs) -> Iterator[Location]:
     full = _joined(datadir, pattern)
     for alternative in _braces(full):
-        for path in _matching(alternative):
-            if not Path(path).is_dir():
+        for path in _matching(alternative, inputs):
+            if not inputs.is_folder(path):
                 yield Location(path, full, True)
 
 
@@ -129,26 +130,26 @@ def _split(options: str) -> list[str]:
     return parts
 
 
-def _matching(pattern: str) -> Iterator[str]:
+def _matching(pattern: str, inputs: Inputs) -> Iterator[str]:
     """Give what a pattern without braces matches, each folder's names sorted bytewise; `**/` goes down through folders, not links."""
     parts = tuple(part for part in pattern.split("/") if part)
-    return _below("/" if pattern.startswith("/") else "", [parts])
+    return _below("/" if pattern.startswith("/") else "", [parts], inputs)
 
 
-def _below(folder: str, patterns: list[tuple[str, ...]]) -> Iterator[str]:
+def _below(folder: str, patterns: list[tuple[str, ...]], inputs: Inputs) -> Iterator[str]:
     """Give what one of `patterns`, each a path's parts, matches below `folder`: a folder's name stands right before its contents."""
     patterns = list(dict.fromkeys([*patterns, *map(_without_stars, patterns)]))
     if all(len(pattern) and not _MAGIC.search(pattern[0]) for pattern in patterns):
         names = list(dict.fromkeys(pattern[0] for pattern in patterns))
     else:
-        names = _names(folder)
+        names = _names(folder, inputs)
     for name in names:
         path = os.path.join(folder, name)  # noqa: PTH118
-        rests = [_rest(pattern, name, path) for pattern in patterns]
-        if () in rests and os.path.lexists(path):
+        rests = [_rest(pattern, name, path, inputs) for pattern in patterns]
+        if () in rests and inputs.is_there(path):
             yield path
         if deeper := [rest for rest in rests if rest]:
-            yield from _below(path, deeper)
+            yield from _below(path, deeper, inputs)
 
 
 def _without_stars(pattern: tuple[str, ...]) -> tuple[str, ...]:
@@ -158,10 +159,10 @@ def _without_stars(pattern: tuple[str, ...]) -> tuple[str, ...]:
     return pattern
 
 
-def _rest(pattern: tuple[str, ...], name: str, path: str) -> tuple[str, ...] | None:
+def _rest(pattern: tuple[str, ...], name: str, path: str, inputs: Inputs) -> tuple[str, ...] | None:
     """What of `pattern` is still to be matched below `path`; None when `name` does not match."""
     if pattern[0] == "**" and len(pattern) > 1:
-        return pattern if not name.startswith(".") and os.path.isdir(path) and not os.path.islink(path) else None  # noqa: PTH112, PTH114
+        return pattern if not name.startswith(".") and inputs.is_folder(path) and not inputs.is_link(path) else None
     return pattern[1:] if _matches(name, pattern[0]) else None
 
 
@@ -171,8 +172,8 @@ def _matches(name: str, part: str) -> bool:
     return name == part or re.fullmatch(translate(_ESCAPED.sub(r"[\1]", part.replace("[^", "[!"))), name) is not None
 
 
-def _names(folder: str) -> list[str]:
+def _names(folder: str, inputs: Inputs) -> list[str]:
     try:
-        return sorted(os.listdir(folder or "."), key=os.fsencode)  # noqa: PTH208
+        return inputs.names(folder or ".")
     except OSError:
         return []

@@ -9,24 +9,32 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.inputs import Question
 from runit_provision.model.account import Account
 from runit_provision.model.tree import Owner, Realm
 
 
 class Accounts(Mapping[str, Account]):
-    """Every account by its login name, asked for one by one: a directory service is never listed for a single name."""
+    """Every account by its login name, asked for one by one: a directory service is never listed for a single name.
+
+    said: what was asked for, and what was said (see inputs.py).
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, Account] = {}
+        self._known: dict[str, Account | None] = {}
+        self.said: dict[Question, bytes] = {}
 
     def __getitem__(self, name: str) -> Account:
+        question = ("account", name)
+        self.said[question] = self.ask(question)
+        account = self._account(name)
+        if account is None:
+            raise KeyError(name)
+        return account
+
+    def _account(self, name: str) -> Account | None:
         if name not in self._known:
-            entry = pwd.getpwnam(name)
-            try:
-                group = grp.getgrgid(entry.pw_gid).gr_name
-            except KeyError:
-                group = str(entry.pw_gid)
-            self._known[name] = Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, group=group, home=entry.pw_dir)
+            self._known[name] = _looked_up(name)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -37,7 +45,20 @@ class Accounts(Mapping[str, Account]):
 
     def gid(self, group: str) -> int:
         """Give the number of the group `group`; KeyError when there is none."""
+        question = ("group", group)
+        self.said[question] = self.ask(question)
+        return self._gid(group)
+
+    def _gid(self, group: str) -> int:
         return grp.getgrnam(group).gr_gid
+
+    def ask(self, question: Question) -> bytes:
+        """Give what is said to the question for an "account" or a "group"; it is not counted as asked."""
+        kind, name = question
+        try:
+            return repr(self._account(name) if kind == "account" else self._gid(name)).encode()
+        except KeyError:
+            return b""
 
     def groups(self, name: str) -> tuple[int, ...]:
         """Give the numbers of all groups of the account `name`, its primary group first; KeyError when there is none."""
@@ -63,8 +84,8 @@ class ImageAccounts(Accounts):
             account = Account(name=name, uid=int(uid), gid=int(gid), group=names.get(int(gid), gid), home=home)
             self._known.setdefault(name, account)
 
-    def __getitem__(self, name: str) -> Account:
-        return self._known[name]
+    def _account(self, name: str) -> Account | None:
+        return self._known.get(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
@@ -72,12 +93,24 @@ class ImageAccounts(Accounts):
     def __len__(self) -> int:
         return len(self._known)
 
-    def gid(self, group: str) -> int:
+    def _gid(self, group: str) -> int:
         return self._groups[group]
 
     def groups(self, name: str) -> tuple[int, ...]:
         account = self[name]
         return (account.gid, *(gid for gid in self._members.get(name, ()) if gid != account.gid))
+
+
+def _looked_up(name: str) -> Account | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    try:
+        group = grp.getgrgid(entry.pw_gid).gr_name
+    except KeyError:
+        group = str(entry.pw_gid)
+    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, group=group, home=entry.pw_dir)
 
 
 def read(root: Path = Path("/")) -> Accounts:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.inputs import Inputs
 
 NAME = "facter"
 _PLACES = "/opt/puppetlabs/bin:/usr/local/bin:/usr/bin"
@@ -15,14 +15,16 @@ _PATIENCE = 60.0
 """Seconds: a cloud's metadata may be slow to answer."""
 
 
-def facts(*, legacy: bool) -> str | None:
+def facts(inputs: Inputs, *, legacy: bool) -> str | None:
     """Give what `facter --json` prints, or None where there is no facter. legacy: the flat facts too, which Puppet 8 leaves out.
 
     Raises HostError when it fails. Source: facter(8).
     """
-    program = shutil.which(NAME, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
+    places = f"{inputs.variable('PATH') or ''}:{_PLACES}".split(":")
+    program = next((path for path in (os.path.join(place, NAME) for place in places) if inputs.program(path)), None)
     if program is None:
         return None
+    inputs.repeatable = False  # uptime, load and free memory are never the same
     hint = "give the facts with --facts FILE or --fact NAME=VALUE"
     try:
         ran = subprocess.run(

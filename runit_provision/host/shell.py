@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 from functools import cache
-from pathlib import Path
+
+from runit_provision.inputs import Inputs
 
 _SHELLS = {"sh": "/bin/sh", "dash": "/bin/sh", "bash": "/bin/bash"}
 """The program that reads a script, by the name that its shebang has: never a path of the data, which whoever wrote it could own."""
@@ -16,14 +17,14 @@ _PATIENCE = 10
 
 
 @cache
-def complaint(text: str) -> str:
+def complaint(text: str, inputs: Inputs) -> str:
     """Give what the shell that `text` is for says of its syntax, with the line; "" when nothing, or when no shell here can tell.
 
     A text without a shebang is read by sh.
     """
     found = _SHEBANG.match(text)
     shell = _SHELLS.get(found[1] if found else "sh")
-    if shell is None or not Path(shell).exists():
+    if shell is None or not inputs.program(shell):
         return ""
     # An empty environment: BASH_ENV would name a script that is run first.
     try:

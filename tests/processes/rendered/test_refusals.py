@@ -15,6 +15,7 @@ from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
 from runit_provision.errors import DataError
 from runit_provision.host import shell
+from runit_provision.inputs import Inputs
 from runit_provision.model.observed import Life
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -37,7 +38,7 @@ def test_a_script_that_the_shell_cannot_read_is_refused_with_file_line_key_and_t
 
 @pytest.mark.parametrize("text", ["#!/usr/bin/python3\nif\n", "#!/opt/own/fish\nif\n", "#!/bin/sh\ncase $1 in a) ;; esac\n", "prog"])
 def test_what_is_right_or_for_another_interpreter_is_left_alone(text: str) -> None:
-    assert shell.complaint(text) == ""
+    assert shell.complaint(text, Inputs()) == ""
 
 
 def test_reading_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +46,7 @@ def test_reading_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     trap.write_text(f"touch {tmp_path}/sprung\n")
     monkeypatch.setenv("BASH_ENV", str(trap))
     monkeypatch.setenv("ENV", str(trap))
-    assert shell.complaint(f"#!/bin/bash\ntouch {tmp_path}/run\n") == ""
+    assert shell.complaint(f"#!/bin/bash\ntouch {tmp_path}/run\n", Inputs()) == ""
     assert shell.complaint(f"#!/bin/sh\n: $(touch {tmp_path}/run)\n") == ""
     assert list(tmp_path.iterdir()) == [trap]
 
