@@ -19,8 +19,16 @@ from support.waiting import until
 
 Scenario = Callable[["Lab"], Any]
 
+Same = Callable[[Scenario], Any]
+
 KINDS = ("C runsv", "our runsv", "our runsvdir")
 
+# What scenarios let services do.
+TRACER = "echo run >>trace\nexec sleep 1000"
+TRAPS = """for s in HUP ALRM INT QUIT USR1 USR2 TERM CONT; do trap "echo got $s >>trace" $s; done
+echo ready >>trace
+while :; do sleep 0.02; done"""
+LOGGER = "exec cat >>../logged"
 
 _FORKS = threading.Lock()
 """A script that is open for writing in a fork of another thread could not be executed just then (ETXTBSY)."""

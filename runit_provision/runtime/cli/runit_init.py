@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 from _signal import SIGCONT
 
+from .. import NAME_AND_VERSION
 from ..core import init
 from ..shell.console import encode, explain, write
 
@@ -20,7 +21,7 @@ def main(argv: list[str]) -> int:
     name = words[0].rpartition(b"/")[2]
     order = words[1][:1] if len(words) > 1 else b""
     if order not in (b"0", b"6"):
-        version = b"runit-provision\n" if words[1:] and words[1][:2] == b"-V" else b""
+        version = NAME_AND_VERSION if words[1:] and words[1][:2] == b"-V" else b""
         write(2, b"%susage: %s 0|6\n\n" % (version, name))
         return 0
     return _bring_down(reboots=order == b"6")

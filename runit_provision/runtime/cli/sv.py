@@ -5,10 +5,11 @@ from __future__ import annotations
 import posix
 from time import time_ns
 
+from .. import NAME_AND_VERSION
 from ..core import sv
 from ..core.options import OptionError, Options, leading_number
 from ..shell.client import Client
-from ..shell.console import encode, end_on_interrupt, write
+from ..shell.console import encode, end_on_interrupt, occupy_standard_streams, write
 
 _USAGE = b" [-v] [-w sec] command service ..."
 _USAGE_INIT_SCRIPT = b" [-w sec] command"
@@ -61,7 +62,7 @@ def _read(words: list[bytes], name: bytes) -> tuple[sv.Command, list[bytes], int
     try:
         for letter, value in options:
             if letter == b"V":
-                raise _UsageError(b"runit-provision\n")
+                raise _UsageError(NAME_AND_VERSION)
             if letter == b"w":
                 limit = leading_number(value)[0]
             verbose = True
@@ -91,6 +92,7 @@ def _directory() -> bytes:
 
 
 def _report(client: Client, services: list[bytes], is_init_script: bool) -> int:
+    occupy_standard_streams()
     for service in services:
         code = client.report(service)
     client.flush()

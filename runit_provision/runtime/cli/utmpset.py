@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import NAME_AND_VERSION
 from ..core.options import OptionError, Options
 from ..shell import client_logins
 from ..shell.console import encode, end_on_interrupt, explain, write
@@ -18,7 +19,7 @@ def main(argv: list[str]) -> int:
     try:
         for letter, _ in options:
             if letter == b"V":
-                return _usage(b"runit-provision\n", name)
+                return _usage(NAME_AND_VERSION, name)
             with_wtmp = True
     except OptionError as error:
         return _usage(b"%s: %s\n" % (name, error.text), name)

@@ -6,6 +6,7 @@ a `d` before it; any other name is chpst. All of them give a Request, and what a
 
 from __future__ import annotations
 
+from .. import NAME_AND_VERSION
 from .options import OptionError, Options, leading_number
 
 TYPE_CHECKING = False
@@ -169,7 +170,7 @@ def _chpst(argv: list[bytes], name: bytes) -> Request:
             case b"0" | b"1" | b"2":
                 request.closed.add(int(letter))
             case _:
-                raise UsageError(b"runit-provision\n" + usage.text)
+                raise UsageError(NAME_AND_VERSION + usage.text)
 
     request.command = _options(argv, b"u:U:b:e:m:d:o:p:f:c:r:t:/:C:n:l:L:vP012V", handle, usage)
     if not request.command:

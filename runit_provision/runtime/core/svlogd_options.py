@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import NAME_AND_VERSION
 from .options import OptionError, leading_number
 from .options import Options as Words
 from .svlogd_lines import LIMIT, replacement
@@ -9,7 +10,6 @@ from .svlogd_lines import LIMIT, replacement
 USAGE = b" [-ttv] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n"
 BUFFER = 1024
 """Bytes; -b must be greater than -l."""
-VERSION = b"svlogd: runit-provision\n"
 
 
 class UsageError(Exception):
@@ -57,7 +57,7 @@ def parse(argv: list[bytes]) -> tuple[Options, list[bytes]]:
                 case b"v":
                     options.verbose = True
                 case b"V":
-                    raise UsageError(VERSION)
+                    raise UsageError(b"svlogd: " + NAME_AND_VERSION)
     except OptionError as error:
         raise UsageError(argv[0].rpartition(b"/")[2] + b": " + error.text + b"\n") from None
     if options.buffer <= options.limit:

@@ -21,19 +21,12 @@ ENXIO = 6
 _READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 _WRITE = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 
+_OPEN_AT_ONCE = 100
+"""Descriptors; a process may have 1,024 as a rule."""
+
 GONE = 0
 UNKNOWN = -1
 """What stands in for a status: no supervisor runs, or nobody can tell."""
-
-
-def _read(path: bytes) -> Status:
-    """Give the status under `path`; OSError or ValueError when there is none, or nobody that keeps it up to date."""
-    posix.close(posix.open(path + b"supervise/ok", _WRITE))
-    descriptor = posix.open(path + b"supervise/status", _READ)
-    try:
-        return wire.unpack(posix.read(descriptor, wire.SIZE))
-    finally:
-        posix.close(descriptor)
 
 
 class Client:
@@ -42,7 +35,7 @@ class Client:
     directory: where services without a slash are; asked_to_exit: a supervisor that has gone is then what was wanted.
     """
 
-    __slots__ = ("asked_to_exit", "directory", "failures", "now_ns", "out")
+    __slots__ = ("_first_open", "_last_open", "asked_to_exit", "directory", "failures", "now_ns", "out")
 
     def __init__(self, directory: bytes, *, now_ns: int, asked_to_exit: bool) -> None:
         self.directory = directory
@@ -50,6 +43,7 @@ class Client:
         self.now_ns = now_ns
         self.failures = 0
         self.out: list[bytes] = []
+        self._first_open = self._last_open = -1
 
     def flush(self) -> None:
         if self.out:
@@ -131,13 +125,32 @@ class Client:
             return b""
         return sv.line(shown or name, status, now_ns=self.now_ns, normally_up=normally_up)
 
+    def _read(self, path: bytes) -> Status:
+        """Give the status under `path`; OSError or ValueError when there is none, or nobody that keeps it up to date.
+
+        What it opens is closed later, many at once: with a system call for each, `sv status` of many services takes a sixth longer.
+        """
+        self._last_open = posix.open(path + b"supervise/ok", _WRITE)
+        if self._first_open < 0:
+            self._first_open = self._last_open
+        self._last_open = descriptor = posix.open(path + b"supervise/status", _READ)
+        return wire.unpack(posix.read(descriptor, wire.SIZE))
+
+    def _close(self) -> None:
+        if self._first_open >= 0:
+            posix.closerange(self._first_open, self._last_open + 1)
+            self._first_open = -1
+
     def report(self, name: bytes) -> int:
         """Print the service's line and that of its logger; give what an init script's `status` exits with: 0, 1, 3 or 4."""
+        if self._last_open > _OPEN_AT_ONCE:
+            self._close()
         # A status that can be read tells that its directory is there: only where it cannot, the directory is asked for.
         try:
             path = self.path(name)
-            status: Status | int = _read(path)
+            status: Status | int = self._read(path)
         except (OSError, ValueError):
+            self._close()
             entered = self.enter(name)
             if entered is None:
                 return 1
@@ -156,7 +169,7 @@ class Client:
         """Print the rest of the line: nothing where there is no log/, else the logger's status or what is wrong with it."""
         status: Status | int = UNKNOWN
         try:
-            status = _read(path)
+            status = self._read(path)
             self.out.append(b"; ")
         except (OSError, ValueError):
             try:

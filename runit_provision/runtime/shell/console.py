@@ -6,6 +6,8 @@ import posix
 import sys
 from _signal import SIG_DFL, SIGINT, SIGPIPE, default_int_handler, getsignal, signal
 
+_STANDARD_ERROR = 2
+
 
 def encode(word: str) -> bytes:
     """Give the bytes that the caller wrote for an argument."""
@@ -13,13 +15,28 @@ def encode(word: str) -> bytes:
 
 
 def write(descriptor: int, text: bytes) -> None:
-    """Write all of `text`; end as the signal would when the reader has gone."""
+    """Write all of `text`; end as the signal would when the reader has gone.
+
+    Text that has no place (a full disk, a closed descriptor) is dropped, as C's tools drop it: what was asked for goes on.
+    """
     try:
         while text:
             text = text[posix.write(descriptor, text) :]
     except BrokenPipeError:
         signal(SIGPIPE, SIG_DFL)
         posix.kill(posix.getpid(), SIGPIPE)
+    except OSError:
+        pass
+
+
+def occupy_standard_streams() -> None:
+    """Open what the caller closed of descriptors 0 to 2, so that nothing opened later gets the text that is written there."""
+    try:
+        while (descriptor := posix.open(b"/dev/null", posix.O_RDWR | posix.O_CLOEXEC)) <= _STANDARD_ERROR:
+            pass
+        posix.close(descriptor)
+    except OSError:
+        pass
 
 
 def end_on_interrupt() -> None:

@@ -117,9 +117,3 @@ def test_the_exit_status_is_the_programs(called: Called) -> None:
     assert said[1] == said[0] == Said(42, b"", b"")
     said = both(called, "chpst", ["sh", "-c", "kill $$"])
     assert said[1] == said[0] == Said(-15, b"", b"")
-
-
-def test_version_goes_to_standard_error_and_the_usage_follows(called: Called) -> None:
-    said = both(called, "chpst", ["-V", "true"])
-    assert [each.err.splitlines()[1:] for each in said] == [said[0].err.splitlines()[1:]] * 2
-    assert (said[1].code, said[1].out) == (100, b"")

@@ -148,9 +148,3 @@ def test_an_init_script_ends_with_the_same_code(both: Both, tmp_path: Path, stat
         script.symlink_to(sv)
         said.append(all_commands(script, words, status, tmp_path / name / "services"))
     assert said[0] == said[1]
-
-
-def test_version_goes_to_standard_error_and_the_usage_follows(both: Both) -> None:
-    said = [run(sv, ["-V"]) for sv in both]
-    assert [(each.code, each.out, each.err.splitlines()[1:]) for each in said] == [(100, b"", said[0].err.splitlines()[1:])] * 2
-    assert said[1].err.startswith(b"runit-provision")

@@ -1,0 +1,165 @@
+"""runsv(8) on what is written to supervise/control, and on control/, in C's runsv, in ours on its own, and in our runsvdir."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.waiting import until
+from support.worlds import TRACER, TRAPS, Lab, Same
+
+
+def test_a_service_that_ignores_term_is_shown_as_got_term(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRAPS)
+        lab.start()
+        lab.until_line("ready")
+        lab.until_stat("run")
+        lab.letters("d")
+        lab.until_stat("run, got TERM, want down")
+        first = lab.seen()
+        lab.letters("u")
+        lab.until_stat("run, got TERM")
+        second = lab.seen()
+        lab.letters("x")
+        lab.until_stat("run, got TERM, want exit")
+        third = lab.seen()
+        lab.letters("k")
+        return first, second, third, lab.exit_status()
+
+    assert same(scenario)[3] == 0
+
+
+@pytest.mark.parametrize(
+    ("letter", "name"),
+    [("h", "HUP"), ("a", "ALRM"), ("i", "INT"), ("q", "QUIT"), ("1", "USR1"), ("2", "USR2"), ("t", "TERM"), ("c", "CONT")],
+)
+def test_a_letter_sends_its_signal(same: Same, letter: str, name: str) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRAPS)
+        lab.start()
+        lab.until_line("ready")
+        lab.until_stat("run")
+        lab.letters(letter)
+        lab.until_line(f"got {name}")
+        return lab.seen(), lab.trace()
+
+    assert same(scenario)[1] == ["ready", f"got {name}"]
+
+
+def test_k_kills_and_it_starts_again(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        lab.script("finish", 'echo "finish $1 $2" >>trace')
+        lab.start()
+        lab.until_line("run")
+        lab.until_stat("run")
+        lab.letters("k")
+        lab.until_traced("run", "finish -1 9", "run")
+        lab.until_stat("run")
+        return lab.seen(), lab.trace()
+
+    same(scenario)
+
+
+def test_p_pauses_and_c_continues(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        lab.start()
+        lab.until_stat("run")
+        lab.letters("p")
+        lab.until_stat("run, paused")
+        paused = lab.seen()
+        until(lambda: _state(lab.pid()) == "T", what="it is stopped")
+        lab.letters("c")
+        lab.until_stat("run")
+        until(lambda: _state(lab.pid()) != "T", what="it is not stopped")
+        return paused, lab.seen()
+
+    assert same(scenario)[0] == (True, 1, "u", 0, 1, "run, paused", True)
+
+
+def test_p_on_a_stopped_service_sets_the_paused_byte(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        (lab.home / "down").touch()
+        lab.start()
+        lab.letters("p")
+        lab.until_stat("down, paused")
+        return lab.seen()
+
+    assert same(scenario) == (False, 1, "d", 0, 0, "down, paused", True)
+
+
+def test_letters_that_mean_nothing_change_nothing(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        lab.start()
+        lab.until_stat("run")
+        pid = lab.pid()
+        lab.letters("zZ\n 09e!u")
+        lab.letters("p")
+        lab.until_stat("run, paused")
+        return lab.pid() == pid, lab.seen()
+
+    assert same(scenario)[0]
+
+
+@pytest.mark.parametrize("letter", list("tduxk12haiqcpo"))
+@pytest.mark.parametrize("code", [0, 1])
+def test_control_scripts(same: Same, letter: str, code: int) -> None:
+    """Every script of control/ leaves a trace, and exits 0 (handled) or 1 (send the signal all the same)."""
+
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRAPS)
+        for one in "tduxk12haiqcpo":
+            lab.script(f"control/{one}", f'echo "control {one}" >>trace\nexit {code}')
+        lab.start()
+        lab.until_line("ready")
+        lab.until_stat("run")
+        lab.letters(letter)
+        # A second letter, whose trace shows that the first was done with; USR1's own trap may come late.
+        if letter not in "xk":
+            lab.letters("h")
+            lab.until_line("control h", times=2 if letter == "h" else 1)
+            if code and letter != "p":
+                lab.until_line("got HUP")
+        elif letter == "x":
+            lab.until_line("control x")
+        elif code:
+            lab.until_line("ready", times=2)
+            lab.until_stat("run")
+        else:
+            lab.until_line("control k")
+        expected = {"t": "TERM", "d": "CONT", "x": "CONT", "1": "USR1", "2": "USR2", "h": "HUP", "a": "ALRM", "i": "INT", "q": "QUIT"}
+        if letter in expected and (code or letter in "dx"):
+            lab.until_line(f"got {expected[letter]}")
+        # The shell reports signals in an order of its own.
+        return sorted(lab.trace()), supervise_words(lab)
+
+    same(scenario)
+
+
+def supervise_words(lab: Lab) -> Any:
+    if lab.kind == "C runsv" or lab.pid():
+        return lab.seen()[1:4] if lab.pid() else None
+    return None
+
+
+def test_term_to_the_supervisor_is_x(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        lab.script("finish", 'echo "finish $1 $2 $(cat supervise/stat)" >>trace')
+        lab.start()
+        lab.until_line("run")
+        lab.until_stat("run")
+        lab.signal_supervisor(signal.SIGTERM)
+        return lab.exit_status(), lab.trace()[:2]
+
+    assert same(scenario) == (0, ["run", "finish -1 15 finish, want exit"])
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -1,0 +1,85 @@
+"""What a service inherits, and what stands in supervise/: C's runsv, ours on its own, and our runsvdir."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from support.waiting import until
+from support.worlds import LOGGER, TRACER, Lab, Same
+
+
+def test_what_a_service_inherits(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", "echo run >>trace\nexec sleep 1000")
+        lab.script("log/run", "exec sleep 1000")
+        lab.start()
+        lab.until_line("run")
+        lab.until_stat("run")
+        lab.until_stat("run", log=True)
+        until(lambda: _command(lab.pid(log=True)) == "sleep 1000", what="the log runs")
+        until(lambda: _command(lab.pid()) == "sleep 1000", what="it runs")
+        return _inherited(lab.pid()), _inherited(lab.pid(log=True))
+
+    main, log = same(scenario)
+    assert main["descriptors"] == {"0": "/dev/null", "1": "fifo, write", "2": "file"}
+    assert log["descriptors"]["0"] == "fifo, read"
+
+
+def test_files_in_supervise(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        lab.script("log/run", LOGGER)
+        lab.start()
+        lab.until_stat("run")
+        lab.until_stat("run", log=True)
+        found = {}
+        for folder in ("supervise", "log/supervise"):
+            path = lab.home / folder
+            found[folder] = oct(path.stat().st_mode)
+            for entry in path.iterdir():
+                if entry.name != "pipe":  # ours alone: the FIFO to the log, which is an unnamed pipe in runsv
+                    found[f"{folder}/{entry.name}"] = oct(entry.stat().st_mode)
+        return found
+
+    same(scenario)
+
+
+def test_supervise_may_be_a_link_to_a_directory_that_is_not_there_yet(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("run", TRACER)
+        lab.script("log/run", LOGGER)
+        elsewhere = lab.home.parent.parent
+        (lab.home / "supervise").symlink_to(elsewhere / "tmpfs-main")
+        (lab.home / "log/supervise").symlink_to(elsewhere / "tmpfs-log")
+        lab.start()
+        lab.until_stat("run")
+        lab.until_stat("run", log=True)
+        return oct((elsewhere / "tmpfs-main").stat().st_mode), oct((elsewhere / "tmpfs-log").stat().st_mode)
+
+    assert same(scenario) == ("0o40700", "0o40700")
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+
+
+def _inherited(pid: int) -> dict[str, Any]:
+    fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    descriptors = {}
+    for number in Path(f"/proc/{pid}/fd").iterdir():
+        flags = int(Path(f"/proc/{pid}/fdinfo/{number.name}").read_text().split("flags:\t")[1].split()[0], 8)
+        assert not flags & os.O_NONBLOCK
+        way = {os.O_RDONLY: "read", os.O_WRONLY: "write", os.O_RDWR: "both"}[flags & os.O_ACCMODE]
+        target = str(number.readlink())
+        if number.stat().st_mode & 0o170000 == 0o010000:
+            descriptors[number.name] = f"fifo, {way}"
+        else:
+            descriptors[number.name] = "/dev/null" if target == "/dev/null" else "file"
+    return {
+        "signals": [fields[name] for name in ("SigBlk", "SigIgn", "SigCgt")],
+        "descriptors": descriptors,
+        "cwd": Path(f"/proc/{pid}/cwd").readlink().name,
+        "umask": fields["Umask"],
+    }
