@@ -6,10 +6,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from runit_provision.host import interpreter, package
 
 CHECKOUT = Path(__file__).parents[1]
+
+# A crowded machine takes its time, which is nothing that an example says of the code.
+settings.register_profile("crowded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crowded")
 
 
 def pytest_sessionstart() -> None:

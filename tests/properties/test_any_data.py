@@ -52,7 +52,7 @@ hosts = part(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(hosts)
 def test_any_data_mean_a_tree_or_are_refused_with_problems(data: dict[str, Any]) -> None:
     try:

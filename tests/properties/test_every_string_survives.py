@@ -63,7 +63,7 @@ def answer(arguments: list[str], env: dict[str, str], tools: str) -> tuple[list[
     return called.removesuffix(b"\0").split(b"\0")[3:], {name: value for name, _, value in pairs}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(words, min_size=1, max_size=8))
 @example(["\n"])
 @example(["", " ", "'", '"', "\\", "\\\n", "`id`", "$(id)", "${HOME}", "%", "!", "~", "-x", "*", "a\nb", "\t", "#", "\r"])
@@ -73,7 +73,7 @@ def test_every_argument_arrives_byte_for_byte(tools: str, arguments: list[str]) 
     assert called == [word.encode() for word in arguments]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(names, words, max_size=5), st.dictionaries(odd_names, words.map(lambda value: value.rstrip(" \t")), max_size=3))
 @example(
     {"EMPTY": "", "BLANKS": "  ", "TAB": "x\t", "LINES": "one\ntwo\n", "ONLY_A_LINE": "\n", "BOTH": "a\n ", "QUOTES": "'\"$` "}, {}

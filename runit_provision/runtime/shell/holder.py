@@ -13,7 +13,7 @@ import os
 import time
 
 from ..wire import keeper as wire
-from . import process
+from . import descriptors, process
 from .channel import received_fds
 from .title import Title, name_process
 
@@ -42,7 +42,7 @@ def fork_holder() -> _socket.socket:
 
 
 def _hold(sock: _socket.socket) -> None:
-    _raise_limit()
+    descriptors.allow_all()
     held: dict[int, int] = {}
     while True:
         data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
@@ -58,11 +58,3 @@ def _hold(sock: _socket.socket) -> None:
     if held:
         # The keeper was killed: whoever comes next has them open before long.
         time.sleep(LINGER_SECONDS)
-
-
-def _raise_limit() -> None:
-    # One descriptor for each log is more than many a limit allows that services should have.
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -8,7 +8,7 @@ import os
 import time
 
 from ..wire import keeper as wire
-from . import keeper
+from . import descriptors, keeper
 from .channel import Channel, received_fds
 from .children import Children
 from .title import Title, name_process
@@ -142,14 +142,17 @@ class Kept:
         self._received(record)
 
 
-def fork_keeper(state: State, stand_in: StandIn, path: str, *, stands_in: bool) -> _socket.socket:
+def fork_keeper(state: State, stand_in: StandIn, path: str, *, stands_in: bool, descriptors_allowed: int = 0) -> _socket.socket:
     """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock.
 
-    path: the tree's directory, which the keeper shows in its title; stands_in: whether we are a stand-in.
+    path: the tree's directory, which the keeper shows in its title; stands_in: whether we are a stand-in; descriptors_allowed: the soft
+    limit for the keeper and its services, 0 for ours.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         try:
+            if descriptors_allowed:
+                descriptors.allow(descriptors_allowed)
             name_process(b"runsvdir-keeper")
             Title().show([b"runsvdir-keeper", os.fsencode(path)])
             keeper.run(state, theirs, stand_in, stands_in=stands_in)

@@ -16,7 +16,7 @@ import select
 import time
 
 from ..wire import pool as wire
-from . import log_place, log_settings
+from . import descriptors, log_place, log_settings
 from .log_loop import name_process
 from .pool_journal import Journal
 from .pool_logger import LIMIT_MAX, Logger
@@ -404,18 +404,7 @@ def main(listener: int, journal: int) -> int:
     listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
     """
     name_process(b"log-pool")
-    _raise_limit()
+    descriptors.allow_all()
     Pool(listener, journal).run()
     # Threads that hang on a dead disk are not waited for.
     posix._exit(0)
-
-
-def _raise_limit() -> None:
-    """Three descriptors for each log are more than most limits allow; nothing is spawned from here that would inherit them."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        pass

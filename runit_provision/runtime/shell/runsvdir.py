@@ -14,7 +14,7 @@ import time
 from ..core.events import Letter
 from ..core.service import MAIN
 from ..wire import keeper as wire
-from . import parents, process, scan, stderr
+from . import descriptors, parents, process, scan, stderr
 from .files import RefusedError
 from .loop import Loop
 from .title import Title, name_process
@@ -93,6 +93,8 @@ class _Supervisor:
     def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
         self.call = call
         self._stand_in = stand_in
+        # After the keeper was started, which is the parent of services.
+        self._descriptors = descriptors.allow_all()
         self.loop = Loop(report)
         self.state = state
         self.report = report
@@ -165,7 +167,9 @@ class _Supervisor:
             return  # it said that another takes over, and died
         self.report("warning: the keeper is gone, starting another; its services go on")
         unanswered = self._kept.unanswered
-        sock = parents.fork_keeper(self.state, self._stand_in, self.call.path, stands_in=self.stands_in)
+        sock = parents.fork_keeper(
+            self.state, self._stand_in, self.call.path, stands_in=self.stands_in, descriptors_allowed=self._descriptors
+        )
         self.connect(sock, {})
         self.tree.orphans.reap()
         self.tree.parent_lost(unanswered)

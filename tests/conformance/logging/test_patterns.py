@@ -19,7 +19,7 @@ pattern_bytes = st.lists(st.sampled_from([b"a", b"b", b"*", b"+"]), max_size=8).
 lines_of_bytes = st.lists(st.sampled_from([b"a", b"b", b"*", b"+"]), min_size=1, max_size=10).map(b"".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     asked=st.lists(pattern_bytes.filter(lambda text: not patterns.ends_in_plus(text)), min_size=1, max_size=30, unique=True),
     lines=st.lists(lines_of_bytes, min_size=1, max_size=40),

@@ -26,7 +26,7 @@ WORDS = [["-t"], ["-tt"], ["-ttt"], ["-r_"], ["-r", "k"], ["-R", "gz"], ["-l", "
 OPTIONS = st.lists(st.sampled_from(WORDS), max_size=3).map(lambda options: [word for option in options for word in option])
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES)
 @given(
     configs=st.lists(CONFIGS, min_size=DIRECTORIES, max_size=DIRECTORIES),
     options=OPTIONS,

@@ -48,7 +48,7 @@ def state(world: Supervised) -> tuple[bool, int, bool, bool]:
     return bool(status.pid), status.want, status.paused, status.got_term
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(temper=st.sampled_from(sorted(TEMPERS)), log=st.booleans(), lines=st.lists(LINE, min_size=1, max_size=5))
 def test_any_sequence_plays_the_same(
     tools: Tools, runsv: Path, temper: str, log: bool, lines: list[tuple[tuple[str, ...], str]]

@@ -43,7 +43,7 @@ def agree(both: Both, words: list[str | bytes], *, directory: Path) -> Said:
     return said
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=STATUSES, log=st.none() | STATUSES, down=st.booleans())
 def test_the_lines_of_any_status(
     both: Both, tmp_path_factory: pytest.TempPathFactory, status: bytes, log: bytes | None, down: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,15 +147,25 @@ def test_a_second_runsvdir_waits_for_the_first_and_says_so(running: Tree) -> Non
     assert running.process is not None and running.process.poll() is None
 
 
-def test_more_than_a_thousand_services_of_one_tree_run(running: Tree) -> None:
+def test_more_than_a_thousand_services_of_one_tree_run_with_few_descriptors_each(running: Tree) -> None:
     for number in range(1100):
         folder = service(running.services / f"s{number:04}", SLEEPER)
         (folder / "down").touch()
+    (folder / "run").write_text(f"#!/bin/sh\nulimit -n >>allowed\n{SLEEPER}\n")
+    runsvdir = Path(running.program)
+    running.program, running.arguments = str(runsvdir.with_name("chpst")), ("-o", "200", str(runsvdir))
     running.start()
-    until(lambda: all(stat(folder) for folder in running.services.iterdir()), deadline=60, what="all have a status")
-    last = running.services / "s1099"
-    letter(last, "u")
-    until(lambda: runs(last), what="the last one runs")
+    until(lambda: all(stat(each) for each in running.services.iterdir()), what="all have a status")
+    letter(folder, "u")
+    until(lambda: runs(folder), what="the last one runs")
+    # The next keeper is started by a supervisor that has thousands open.
+    os.kill(running.keeper(), signal.SIGKILL)
+    until(lambda: said(running, "starting another"), what="another keeper")
+    letter(folder, "t")
+    until(
+        lambda: (folder / "allowed").exists() and (folder / "allowed").read_text() == "200\n200\n",
+        what="it runs again, and has what it had",
+    )
 
 
 def test_orphaned_grandchildren_are_the_supervisors(running: Tree) -> None:

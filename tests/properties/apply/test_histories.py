@@ -94,5 +94,5 @@ class Histories(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=12, deadline=None, phases=[Phase.explicit, Phase.generate])
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=12, phases=[Phase.explicit, Phase.generate])
 TestHistories = Histories.TestCase
