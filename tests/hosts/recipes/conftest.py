@@ -67,7 +67,7 @@ class World:
 
     def times(self, name: str, text: str) -> int:
         """Tell how many lines with `text` the host's log of `name` has, rotated ones included."""
-        return int(self.sh(f"cat /var/log/runit/{shlex.quote(name)}/[@c]* | grep -c -e {shlex.quote(text)}", check=False))
+        return int(self.sh(f"cat /var/log/runit/{shlex.quote(name)}/[@c]*[sut] | grep -c -e {shlex.quote(text)}", check=False))
 
     def letter(self, command: str, name: str, answer: str) -> None:
         """Send a letter by sv and wait until the log of `name` has one more line with `answer`."""
@@ -98,7 +98,8 @@ def example(node: str) -> dict[str, Any]:
     return found
 
 
-def _world(work: Path, *users: str) -> Iterator[World]:
+def fresh(work: Path, *users: str) -> Iterator[World]:
+    """Give a fresh host with `users`, its files below `work`; it ends with the iteration."""
     work.chmod(0o755)
     with Sandbox(work) as host:
         for number, user in enumerate(users):
@@ -111,7 +112,7 @@ def _world(work: Path, *users: str) -> Iterator[World]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A fresh host without people."""
-    yield from _world(tmp_path)
+    yield from fresh(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +122,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     oracle.program("sshd", package="openssh-server")
     oracle.program("mail", package="bsd-mailx")
     oracle.program("cron", package="cron")
-    for world in _world(tmp_path_factory.mktemp("server"), "joeuser", "kburdis", "peter"):
-        world.host.run("mount", "-t", "tmpfs", "srv", "/srv")
+    for world in fresh(tmp_path_factory.mktemp("server"), "joeuser", "kburdis", "peter"):
         world.host.run("mount", "-t", "tmpfs", "local", "/usr/local/bin")
         world.host.run("install", "-d", "-m", "1730", "/var/spool/cron/crontabs")  # the package's, below a fresh /var
-        world.host.write("/srv/www/index.html", "It is served.\n")
         world.host.write("/usr/local/bin/my_daemon", MY_DAEMON, mode=0o755)
         world.host.write("/usr/local/bin/logwatcher", LOGWATCHER, mode=0o755)
         world.host.write("/etc/mail.rc", "set sendmail=/usr/local/bin/sink\n")
         world.host.write("/usr/local/bin/sink", SINK, mode=0o755)
         world.host.run("ip", "address", "add", "192.168.6.20/32", "dev", "lo")
-        world.provision("server", "sshd", "my_daemon", "cron", "getty", "httpd", users=("joeuser", "kburdis", "peter"))
+        world.provision("server", "sshd", "my_daemon", "cron", users=("joeuser", "kburdis", "peter"))
         world.boot()
         yield world
 

@@ -42,11 +42,6 @@ def test_sshd_answers_and_a_reload_by_hup_keeps_its_connections_and_its_pid(serv
     assert "ended" not in server.sh("cat /var/ssh.said")
 
 
-def test_httpd_serves_a_file_and_its_check_holds_start_until_then(server: World) -> None:
-    assert server.sh("sv -w 20 check httpd").startswith("ok: run: httpd: ")
-    assert server.sh("busybox wget -q -O - http://127.0.0.1/index.html") == "It is served.\n"
-
-
 def test_cron_runs_in_the_foreground(server: World) -> None:
     pid = server.running("cron")
     assert server.sh(f"cat /proc/{pid}/comm") == "cron\n"
@@ -79,11 +74,6 @@ def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: Wor
     assert "To: auditing@example.com" in stop
     assert "Subject: sshd was stopped" in stop
     server.sh("sv up sshd")
-
-
-def test_getty_is_named_by_its_instance(server: World) -> None:
-    assert server.sh("tail -n 2 /etc/sv/getty_tty2/run") == ('export INSTANCE=tty2\nexec busybox getty 38400 "$INSTANCE" linux\n')
-    assert server.sh("test -e /etc/sv/getty_tty3/log || echo none") == "none\n"
 
 
 def test_the_last_words_of_a_users_tree_stand_in_its_title(server: World) -> None:

@@ -1,42 +1,128 @@
-"""The examples' getty on a pseudo-terminal that stands where the console's terminal is; as root on a host of its own."""
+"""The examples' getty, nmeter and gpm on pseudo-terminals in the places of consoles and mouse; as root on a host of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import select
-from pathlib import Path
+import threading
+import tty
+from collections.abc import Iterator
 
 from support import oracle, waiting
 
 from .conftest import World
 
 
-def test_getty_asks_for_a_name_on_the_terminal_that_its_instance_names_and_again_after_it_ends(world: World) -> None:
+class Terminal:
+    """A pseudo-terminal that stands where the host has `path`; `heard` is what came on it."""
+
+    def __init__(self, world: World, path: str) -> None:
+        if world.host.run("test", "-e", path, check=False).returncode != 0:
+            oracle.absent(f"this machine has no {path} to stand in for")
+        self.master, self._slave = os.openpty()
+        self.heard = b""
+        world.host.run("mount", "--bind", os.ttyname(self._slave), path)
+
+    def close(self) -> None:
+        """Hang up."""
+        os.close(self.master)
+        os.close(self._slave)
+
+    def wait_for(self, pattern: bytes) -> re.Match[bytes]:
+        """Wait until `pattern` is in what came, forget that, and give the match."""
+
+        def came() -> re.Match[bytes] | None:
+            if select.select([self.master], [], [], 0)[0]:
+                self.heard += os.read(self.master, 4096)
+            return re.search(pattern, self.heard)
+
+        found = waiting.until(came, what=f"{pattern!r} on the terminal")
+        assert found
+        self.heard = self.heard[found.end() :]
+        return found
+
+
+def test_each_getty_asks_for_a_name_on_the_terminal_that_its_name_ends_in_and_again_after_it_ends(world: World) -> None:
     oracle.program("busybox", package="busybox")
-    master, slave = os.openpty()
-    try:
-        if not Path("/dev/tty2").exists():
-            oracle.absent("this machine has no /dev/tty2 to stand in for")
-        world.host.run("mount", "--bind", os.ttyname(slave), "/dev/tty2")
+    with contextlib.closing(Terminal(world, "/dev/tty2")) as second, contextlib.closing(Terminal(world, "/dev/tty3")) as third:
         world.provision("server", "getty")
         world.boot()
         pid = world.running("getty_tty2")
-        _prompt(master)
+        second.wait_for(b"login: ")
+        third.wait_for(b"login: ")
+        other = world.running("getty_tty3")
         world.sh("sv restart getty_tty2")
         assert world.running("getty_tty2") != pid
-        _prompt(master)
+        second.wait_for(b"login: ")
+        assert world.running("getty_tty3") == other
+        os.write(third.master, b"joeuser\n")
+        third.wait_for(b"Password: ")
+        world.host.run("test", "!", "-e", "/etc/sv/getty_tty3/log")
+
+
+def test_nmeter_writes_the_load_to_its_console_once_a_second(world: World) -> None:
+    with contextlib.closing(Terminal(world, "/dev/tty9")) as console:
+        world.provision("server", "nmeter")
+        world.boot()
+        line = rb"(\d\d:\d\d:\d\d) load \d+\.\d\d, \d+ kB available\r\n"
+        assert console.wait_for(line)[1] != console.wait_for(line)[1]
+
+
+def test_gpm_tells_a_program_on_the_console_where_the_mouse_goes(world: World) -> None:
+    oracle.program("gpm", package="gpm")
+    world.sh(OWN_DEV)
+    world.host.write("/var/client.py", MOUSE_CLIENT)
+    with contextlib.closing(Terminal(world, "/dev/input/mice")) as mouse, _answering(mouse):
+        world.provision("server", "gpm")
+        world.boot()
+        pid = world.running("gpm")
+        world.until("[ -S /dev/gpmctl ] && echo there")
+        world.host.start("/usr/bin/python3", "/var/client.py")
+        column = int(world.until("cut -d ' ' -f 3 /var/event.0"))
+        os.write(mouse.master, bytes([0b0000_1000, 100, 0, 0]))  # a hundred steps to the right, no button
+        right, down, at = (int(word) for word in world.until("cat /var/event.1").split())
+        assert right > 0
+        assert (down, at) == (0, column + right)
+        assert world.running("gpm") == pid
+        assert world.sh("cat /var/log/runit/gpm/current") == "", "the log has nothing of what only debugging needs"
+
+
+@contextlib.contextmanager
+def _answering(mouse: Terminal) -> Iterator[None]:
+    """Acknowledge each byte that the mouse is told, and say that it has a wheel, as an intelligent mouse does."""
+    tty.setraw(mouse.master)
+    done = threading.Event()
+
+    def answer() -> None:
+        while not done.is_set():
+            if select.select([mouse.master], [], [], 0.05)[0]:
+                for command in os.read(mouse.master, 64):
+                    os.write(mouse.master, b"\xfa\x03" if command == 0xF2 else b"\xfa")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
     finally:
-        os.close(master)
-        os.close(slave)
+        done.set()
+        thread.join()
 
 
-def _prompt(master: int) -> None:
-    """Wait until a login prompt came on the terminal."""
-    seen = bytearray()
-
-    def came() -> bool:
-        if select.select([master], [], [], 0)[0]:
-            seen.extend(os.read(master, 4096))
-        return b"login: " in seen
-
-    waiting.until(came, what="a login prompt")
+# gpm makes its socket in /dev, which this machine's hosts share.
+OWN_DEV = """
+mkdir /run/dev && mount -t tmpfs dev /run/dev && mkdir /run/dev/pts /run/dev/input && touch /run/dev/input/mice
+cp -a /dev/null /dev/zero /dev/urandom /dev/tty /dev/tty0 /dev/console /run/dev/
+mount --bind /dev/pts /run/dev/pts && mount --move /run/dev /dev
+"""
+# What libgpm does: a struct Gpm_Connect that asks for everything, then a struct Gpm_Event at once and for each thing that happens.
+MOUSE_CLIENT = """
+import os, pathlib, socket, struct
+with socket.socket(socket.AF_UNIX) as client:
+    client.connect('/dev/gpmctl')
+    client.sendall(struct.pack('HHHHii', 0xffff, 0, 0, 0xffff, os.getpid(), 0))
+    for number in range(2):
+        buttons, _, console, right, down, column, line, kind = struct.unpack_from('BBHhhhhi', client.recv(28, socket.MSG_WAITALL))
+        pathlib.Path(f'/var/event.{number}').write_text(f'{right} {down} {column}')
+"""
