@@ -61,6 +61,10 @@ class HostError(ProvisionError):
     untouched = False
 
 
+class NoAccountError(HostError):
+    """An account that is to work on its own files is not on this host."""
+
+
 @contextmanager
 def before_any_change() -> Iterator[None]:
     """Let a HostError from here know that nothing was changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from runit_provision.errors import HostError, Problem, before_any_change
 from runit_provision.host.rooted import folder_on_host, on_root
 from runit_provision.model.host import Runtime, RuntimeKind
 from runit_provision.model.plan import Plan
+from runit_provision.model.tree import Realm
 
 if TYPE_CHECKING:
     from runit_provision.apply import Report
@@ -68,6 +69,8 @@ def apply(
 
     with target.machine() as machine:
         desired = desire(source, machine.accounts)
+        if not machine.library.begun:
+            decide(desired, machine, target)  # what is refused now is refused before there is a library
         with machine.lock(timeout=lock_timeout, command="apply"):
             planned = decide(desired, machine, target)
             announce(planned)
@@ -85,8 +88,11 @@ def rollback(target: Target, *, lock_timeout: float, service_timeout: float, pro
     """Undo the last apply; HostError when there is none to undo."""
     from runit_provision import apply as execution
 
-    with target.machine() as machine, machine.lock(timeout=lock_timeout, command="rollback"):
-        return execution.rollback(machine, progress=progress, timeout=service_timeout)
+    with target.machine() as machine:
+        if not machine.library.begun:
+            execution.plan_rollback(machine)  # says that there is nothing to undo, and makes no library for that
+        with machine.lock(timeout=lock_timeout, command="rollback"):
+            return execution.rollback(machine, progress=progress, timeout=service_timeout)
 
 
 @before_any_change()
@@ -97,12 +103,17 @@ def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     observed = machine.observe(desired.tree, user=target.user)
     decided = plan.decide(desired.tree, observed)
     high = tuple(too_high(desired.host, observed.lives)) if observed.alive else ()
+    forgotten = tuple(_forgotten(observed.abandoned))
     runtime = desired.host.runtime
     lays = runtime.kind is RuntimeKind.SHIPPED and runtime.said and target.user is None
     missing = tuple(_missing_tools(runtime, target.root)) if desired.tree.services and not lays else ()
-    return Planned(
-        decided, runtime.prefix if lays and not _is_laid(runtime, target.root) else None, (*desired.warnings, *missing, *high)
-    )
+    prefix = runtime.prefix if lays and not _is_laid(runtime, target.root) else None
+    return Planned(decided, prefix, (*desired.warnings, *missing, *high, *forgotten))
+
+
+def _forgotten(realms: Iterable[Realm]) -> Iterator[Problem]:
+    for realm in sorted(realms, key=lambda realm: realm.base):
+        yield Problem(f"is forgotten, with all that was made in it: there is no account {realm.account} any more", path=realm.base)
 
 
 def _is_laid(runtime: Runtime, root: Path) -> bool:

@@ -148,6 +148,9 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
         for step in mine:
             if step.path in outcome.failed:
                 continue
+            if step.live and outcome.is_broken(step.service):
+                outcome.fail(step)  # nothing half-made is ever started
+                continue
             place = places.get(step.path)
             above = os.path.dirname(step.path)
             if place is None and step.after is not None:

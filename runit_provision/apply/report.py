@@ -56,16 +56,25 @@ class Report:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the parts of one apply tell each other. failed: paths that are not as planned; held: services whose paths must not go."""
+    """What the parts of one apply tell each other.
+
+    failed: paths that are not as planned; broken: services that have such; held: services whose paths must not go.
+    """
 
     plan: Plan
     report: Report
     intents: dict[str, Intent]
     failed: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
 
-    def fail(self, step: PathStep, problem: Problem | None = None) -> None:
+    def fail(self, step: PathStep) -> None:
         """Mark one path as not done."""
         self.failed.add(step.path)
-        if problem:
-            self.report.problems.append(problem)
+        if step.service:
+            self.broken.add(step.service)
+
+    def is_broken(self, service: str) -> bool:
+        """Whether `service`, or the directory whose services it runs, is not as planned: then it is not to be started."""
+        tree = self.plan.manifest.services.get(service)
+        return service in self.broken or (tree is not None and tree.scans in self.failed)

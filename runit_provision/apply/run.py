@@ -39,7 +39,7 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
     if plan.empty and not plan.resumes:
         if plan.manifest != plan.remembered:
             library.remember(plan.manifest)
-        return Report()
+        return Report(problems=list(plan.problems))
     earlier = library.journal()
     if earlier:
         library.remember(plan.remembered)  # the journal that tells what the killed one had made is about to be replaced
@@ -52,6 +52,9 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
 
 def apply_or_undo(plan: Plan, machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
     """Do `plan` as `apply` does, and take all of it back when any of it fails; the report then has `undone`."""
+    if plan.problems:
+        with before_any_change():
+            raise HostError(*plan.problems)
     try:
         report = apply(plan, machine, progress=progress, timeout=timeout)
     except HostError as error:
@@ -106,7 +109,7 @@ def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None) 
 
 
 def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | None, timeout: float, *, fresh: bool) -> Outcome:
-    outcome = Outcome(plan, Report(), {intent.path: intent for intent in began.intents})
+    outcome = Outcome(plan, Report(problems=list(plan.problems)), {intent.path: intent for intent in began.intents})
     tell = _Teller(progress, len(plan.steps) + len(plan.calls))
     paths.sweep(machine, plan.leftovers, outcome)
     first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
@@ -133,8 +136,7 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
 
 def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: _Teller, timeout: float) -> None:
     """Do what services need, those whose files all are as planned."""
-    broken = {step.service for step in plan.steps if step.path in outcome.failed}
-    wanted = [step for step in plan.calls if step.service.id not in broken and step.verb is not Verb.LEAVE]
+    wanted = [step for step in plan.calls if not outcome.is_broken(step.service.id) and step.verb is not Verb.LEAVE]
     outcome.report.calls += [step for step in plan.stops if step.service.id not in outcome.held]
     if not wanted:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runit_provision.cli import DONE, FAILED
+from runit_provision.cli import DIFFERENT, DONE, FAILED
 from runit_provision.cli.output import Format, Output
 
 if TYPE_CHECKING:
@@ -27,6 +27,19 @@ def show_plan(planned: Planned, output: Output, *, diff: bool) -> None:
     if planned.runtime is not None:
         output.line(f"+ {planned.runtime}/bin: the shipped runtime is to be installed", fg="green")
     return show_steps(describe(planned.plan, diff=diff), output)
+
+
+def show_difference(planned: Planned, output: Output, *, diff: bool) -> int:
+    """Print the plan, and on standard error what keeps a part of it from being done; give the exit status."""
+    show_plan(planned, output, diff=diff)
+    problems = planned.plan.problems
+    for problem in problems:
+        output.complain(problem)
+    if problems:
+        number = len(problems)
+        output.complain(f"{number} problem{'s' * (number != 1)}; apply leaves alone what is concerned, and does the rest")
+        return FAILED
+    return DONE if planned.empty else DIFFERENT
 
 
 def show_steps(lines: Sequence[str], output: Output, *, indent: str = "") -> None:

@@ -66,6 +66,11 @@ class Library:
             self._kept = os.dup(self._folder("kept"))
         return f"/proc/self/fd/{self._kept}"
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was ever locked here, so that to lock it leaves nothing new."""
+        return self._there(f"{self.path}/lock")
+
     def manifest(self) -> Manifest:
         """Give what is remembered; an empty manifest when nothing is. HostError when it is damaged."""
         return self._manifest("manifest.json")

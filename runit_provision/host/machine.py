@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from runit_provision.errors import HostError, Problem
+from runit_provision.errors import HostError, NoAccountError, Problem
 from runit_provision.host import accounts, library
 from runit_provision.host.ground import Ground
 from runit_provision.host.hand import Hand, LentHand, OwnHand, work
@@ -47,7 +47,9 @@ class Machine:
         return self.root == Path("/")
 
     def hand(self, realm: Realm) -> Hand:
-        """Give the hand that works in `realm`; HostError when its account, OSError when the way to its base is not as it has to be."""
+        """Give the hand that works in `realm`; OSError when the way to its base is not as it has to be, HostError when nobody here can
+        be its account, NoAccountError when there is none.
+        """
         if realm in self._hands:
             self._hands.move_to_end(realm)
             return self._hands[realm]
@@ -61,7 +63,8 @@ class Machine:
             return OwnHand(Ground(self._root, realm.base))
         account = self.accounts.get(realm.account)
         if account is None:
-            raise HostError(Problem(f"no such account: {realm.account}", path=realm.base, hint="create it first, or correct the name"))
+            hint = "create it first, or correct the name"
+            raise NoAccountError(Problem(f"no such account: {realm.account}", path=realm.base, hint=hint))
         ground = Ground(self._root, realm.base, account=account.uid)
         if account.uid == os.geteuid():
             return OwnHand(ground)
@@ -103,11 +106,23 @@ class Machine:
         with self.library.lock(timeout=timeout, command=command):
             yield
 
+    def _refuse_others(self, tree: RenderedTree) -> None:
+        """Raise HostError when the trees of others are asked of one who is not root."""
+        names = {node.realm.account: node for node in reversed(tree.nodes) if node.realm.account is not None}
+        others = sorted(name for name in names if name in self.accounts and self.accounts[name].uid != os.geteuid())
+        if others:
+            shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            hint = "`--user NAME` takes the tree of one user alone, who can do that without root"
+            origin = names[others[0]].origin
+            raise HostError(Problem(f"only root can work as {shown}", mark=origin.mark, key=origin.key, hint=hint))
+
     def observe(self, tree: RenderedTree, *, user: str | None = None, journal: Journal | None = None) -> Observed:
         """Look at everything that `tree` or the library speaks of; writes nothing. HostError with every problem.
 
         user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished.
         """
+        if self._nursery is None and user is None:
+            self._refuse_others(tree)
         return observe(
             tree,
             hand=self.hand,

@@ -8,11 +8,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from runit_provision.errors import HostError, Problem, ProvisionError
+from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
 from runit_provision.host import files
 from runit_provision.host.hand import Hand
 from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen
-from runit_provision.model.tree import File, Node, Owner, Realm, RenderedTree, ServiceTree
+from runit_provision.model.tree import File, Node, Origin, Owner, Realm, RenderedTree, ServiceTree
 
 _KINDS = {kind.value: kind for kind in Kind}
 _HINTS = {
@@ -40,7 +40,11 @@ class _Sights:
     lives: dict[str, tuple[Life, Life]] = field(default_factory=dict)
     leftovers: list[tuple[str, Realm]] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[Realm, list[Problem]] = field(default_factory=dict)
+    abandoned: set[Realm] = field(default_factory=set)
+
+    def complain(self, realm: Realm, *problems: Problem) -> None:
+        self.problems.setdefault(realm, []).extend(problems)
 
 
 def observe(
@@ -54,29 +58,34 @@ def observe(
     alive: bool,
     store: Callable[[Realm], str | None] | None = None,
 ) -> Observed:
-    """Look; HostError with every problem of every realm.
+    """Look. What is wrong in an account's realm is `refused`; in the system's, or in `user`'s, it is a HostError with every problem.
 
-    hand: what works in a realm. number: uid and gid of an owner in a realm. user: only this account's realms. alive: there are
-    running services to look at. store: see Machine.store, when `journal` is to be undone.
+    hand: what works in a realm, as Machine.hand gives it. number: uid and gid of an owner in a realm. user: only this account's
+    realms. alive: there are running services to look at. store: see Machine.store, when `journal` is to be undone.
     """
     sights = _Sights()
-    owners = _owners(tree, number, user, sights.problems)
+    owners = _owners(tree, number, user, sights)
     desired = {node.path: node for node in tree.nodes}
+    asked = {node.realm: node for node in reversed(tree.nodes)}
     for realm, work in _works(tree, manifest, journal, user).items():
         try:
             _look(realm, work, hand, sights, desired, alive=alive)
             if store and work.kept:
                 found = hand(realm).call("stored", store(realm), work.kept)
                 sights.kept |= {name for name, there in zip(work.kept, found, strict=True) if there}
+        except NoAccountError as error:
+            if realm in asked:
+                sights.complain(realm, *error.problems)
+            else:
+                sights.abandoned.add(realm)
         except ProvisionError as error:
-            sights.problems += error.problems
+            sights.complain(realm, *error.problems)
         except OSError as error:
-            if realm.base in desired and error.errno == errno.ENOENT:
-                continue  # made by the realm above, in the same apply
-            hint = _HINTS.get(error.errno or 0, "")
-            sights.problems.append(Problem(_message(error, realm), path=str(error.filename), hint=hint))
-    if sights.problems:
-        raise HostError(*dict.fromkeys(sights.problems))
+            if error.errno == errno.ENOENT and (realm.base in desired or realm not in asked):
+                continue  # made by the realm above, in the same apply; or gone, and nobody asks for it
+            sights.complain(realm, _problem(error, realm, asked.get(realm)))
+    if any(realm.account is None or user is not None for realm in sights.problems):
+        raise HostError(*dict.fromkeys(problem for problems in sights.problems.values() for problem in problems))
     return Observed(
         paths=sights.paths,
         owners=owners,
@@ -88,20 +97,27 @@ def observe(
         user=user,
         alive=alive,
         kept=frozenset(sights.kept),
+        refused={realm: tuple(dict.fromkeys(problems)) for realm, problems in sights.problems.items()},
+        abandoned=frozenset(sights.abandoned),
     )
 
 
-def _message(error: OSError, realm: Realm) -> str:
-    if realm.account is not None and error.filename == realm.base:
+def _problem(error: OSError, realm: Realm, node: Node | None) -> Problem:
+    """Say what is wrong with a realm, and which key of the data asks for anything in it."""
+    message, hint = error.strerror or str(error), _HINTS.get(error.errno or 0, "")
+    if realm.account is not None and error.filename in (realm.base, os.path.dirname(realm.base)):
         if error.errno == errno.ENOENT:
-            return f"the base of {realm.account}'s realm does not exist"
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            return f"the base of {realm.account}'s realm is no directory: a symbolic link is not followed"
-    return error.strerror or str(error)
+            message = f"does not exist, and files of {realm.account} are to lie in it"
+            hint = f"make it, owned by {realm.account}, or correct the path"
+        elif error.errno in (errno.ENOTDIR, errno.ELOOP):
+            message = "is no directory: a symbolic link is not followed"
+            hint = f"give the directory itself; it has to be {realm.account}'s"
+    origin = node.origin if node else Origin("")
+    return Problem(message, mark=origin.mark, key=origin.key, path=str(error.filename), hint=hint)
 
 
 def _owners(
-    tree: RenderedTree, number: Callable[[Realm, Owner | None], tuple[int, int]], user: str | None, problems: list[Problem]
+    tree: RenderedTree, number: Callable[[Realm, Owner | None], tuple[int, int]], user: str | None, sights: _Sights
 ) -> Mapping[tuple[Realm, Owner | None], tuple[int, int]]:
     owners: dict[tuple[Realm, Owner | None], tuple[int, int]] = {}
     for node in tree.nodes:
@@ -111,7 +127,7 @@ def _owners(
         try:
             owners[key] = number(*key)
         except ProvisionError as error:
-            problems += error.problems
+            sights.complain(node.realm, *error.problems)
             owners[key] = (0, 0)
     return owners
 
@@ -169,12 +185,13 @@ def _look(
         sights.paths[path] = Seen(_KINDS[kind], *rest)
         if content is not None:
             sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
-    sights.problems += [Problem("has to be a directory, and is none; a link is not followed here", path=path) for path in blocked]
+    for path in blocked:
+        sights.complain(realm, Problem("has to be a directory, and is none; a link is not followed here", path=path))
     absent = {os.path.dirname(path): path for path in work.looks if path in desired and path not in sights.paths}
     above = sorted(path for path in absent if path not in desired and path not in blocked and path != realm.base)
     for path, found in zip(above, here.call("exists", above), strict=True):
         if not found:
-            sights.problems.append(_missing(path, desired[absent[path]]))
+            sights.complain(realm, _missing(path, desired[absent[path]]))
     if work.staged:
         there = here.call("exists", work.staged)
         sights.leftovers += [(path, realm) for path, found in zip(work.staged, there, strict=True) if found]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from runit_provision.errors import Problem
 from runit_provision.model.tree import Effect, Origin, Owner, Realm, ServiceTree
 
 
@@ -118,7 +119,8 @@ class Observed:
     paths: those asked for that exist. owners: uid and gid of each owner named in a tree. lives: per service id the service and its
     log service. contents: of small files that differ, for a diff. leftovers: half-made paths of an apply that was killed.
     user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs. kept: the names
-    under which something is kept, of those that a journal to be undone speaks of.
+    under which something is kept, of those that a journal to be undone speaks of. refused: what is wrong with each account's
+    realm that is not as it has to be: it alone is left as it is. abandoned: realms of accounts that are no more.
     """
 
     paths: Mapping[str, Seen]
@@ -131,3 +133,5 @@ class Observed:
     user: str | None = None
     alive: bool = True
     kept: frozenset[str] = frozenset()
+    refused: Mapping[Realm, tuple[Problem, ...]] = field(default_factory=dict)
+    abandoned: frozenset[Realm] = frozenset()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from runit_provision.errors import Problem
 from runit_provision.model.observed import Life, Manifest, Seen
 from runit_provision.model.tree import Effect, Node, Origin, Realm, ServiceTree
 
@@ -85,7 +86,8 @@ class Plan:
     children. links: live links that come. calls: what happens to services then, required ones first. leftovers: half-made paths of an
     apply that was killed. unchanged: how many paths are as they should be. manifest: what is remembered when all is done, remembered:
     what is now. lives: the services as they were observed. resumes: an earlier apply was killed, and this completes it. user: see
-    Observed. lost: what a rollback cannot bring back, since a hand took it away before it was kept.
+    Observed. lost: what a rollback cannot bring back, since a hand took it away before it was kept. problems: what is wrong with users'
+    directories, in which nothing is done therefore.
     """
 
     stops: tuple[ServiceStep, ...] = ()
@@ -102,6 +104,7 @@ class Plan:
     resumes: bool = False
     user: str | None = None
     lost: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def steps(self) -> tuple[PathStep, ...]:

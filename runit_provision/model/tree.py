@@ -127,7 +127,7 @@ class ServiceTree:
     id: `name` for a service of the host, `user/name` for a user's, `user/parent/name` for a nested one; unique.
     directory: the definition (holds run); link: where runsvdir finds it, or None when it does not: absent, or not in the current level.
     logged: it has a log service. log_directory: where svlogd writes, or None. enabled: without `down`. one_shot: it ends by itself
-    and is not expected to stay up. requires: ids of services that start before it.
+    and is not expected to stay up. requires: ids of services that start before it. scans: the directory that it runs a runsvdir over.
     """
 
     id: str
@@ -142,6 +142,7 @@ class ServiceTree:
     on_change: OnChange
     origin: Origin
     requires: tuple[str, ...] = ()
+    scans: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from dataclasses import replace
 from runit_provision.errors import HostError, Problem
 from runit_provision.model.observed import Intent, Kind, Manifest, Observed, Record, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan
-from runit_provision.model.tree import Directory, Ensure, File, Link, Node, Origin, RenderedTree, ServiceTree
+from runit_provision.model.tree import Directory, Ensure, File, Link, Node, Origin, Realm, RenderedTree, ServiceTree
+from runit_provision.plan.scope import around
 from runit_provision.plan.services import calls, stops
 
 _FOR_ALL = 0o004
@@ -22,15 +23,19 @@ _FOR_ALL = 0o004
 
 
 def decide(tree: RenderedTree, observed: Observed) -> Plan:
-    """Give every step from what was `observed` to `tree`, with its reason; HostError when something else is in the way."""
-    manifest = _within(observed.manifest, observed.user)
-    nodes = [node for node in tree.nodes if observed.user is None or node.realm.account == observed.user]
-    services = [service for service in tree.services if observed.user is None or service.realm.account == observed.user]
+    """Give every step from what was `observed` to `tree`, with its reason; HostError when something else is in the system's way.
+
+    What is in the way of a user, or else wrong with a user's directories, is the plan's problem: all that is the user's stays as it is.
+    """
     intents = {intent.path: intent for intent in observed.journal.intents} if observed.journal else {}
+    refused = _refused(tree, observed, intents)
+    scope = around(tree, observed, refused)
+    manifest = scope.of(observed.manifest)
+    nodes = [node for node in tree.nodes if scope.holds(node.realm, node.service)]
+    services = [service for service in tree.services if scope.holds(service.realm, service.id)]
     shared = {node.path for node in nodes if isinstance(node.entry, Link) and node.entry.shared}
     records: dict[str, Record] = {}
     steps: list[PathStep] = []
-    problems: list[Problem] = []
     unchanged = 0
     for node in nodes:
         if _is_anothers(node, observed.paths.get(node.path), manifest, intents):
@@ -44,17 +49,14 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
             unchanged += 1
             continue
         found = _found(before, manifest.records.get(node.path), intents.get(node.path))
-        problem = _in_the_way(node, before)
-        if problem:
-            problems.append(problem)
-        else:
-            steps.append(_wanted(node, before, after, found, observed.contents.get(node.path)))
-    if problems:
-        raise HostError(*problems)
-    made = {path: record for path, record in {**_journalled(intents, observed), **manifest.records}.items() if path not in shared}
+        steps.append(_wanted(node, before, after, found, observed.contents.get(node.path)))
+    journalled = _journalled(intents, observed)
+    made = {
+        path: record for path, record in {**scope.of(Manifest(journalled)).records, **manifest.records}.items() if path not in shared
+    }
     goes = _unwanted(made, records, intents, observed)
     removals = sorted((step for step in goes if not step.live), key=lambda step: step.path, reverse=True)
-    gone = _gone(observed, services)
+    gone = _gone(manifest, services)
     plan = Plan(
         unlinks=tuple(step for step in goes if step.live),
         removals=tuple(removals),
@@ -62,34 +64,36 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
         links=tuple(step for step in steps if step.live),
         leftovers=observed.leftovers,
         unchanged=unchanged,
-        manifest=_remembered(
-            observed, Manifest(records, {service.id: service for service in services if service.ensure is not Ensure.ABSENT})
+        manifest=scope.join(
+            replace(observed.manifest, records={**journalled, **observed.manifest.records}),
+            Manifest(records, {service.id: service for service in services if service.ensure is not Ensure.ABSENT}),
         ),
-        remembered=replace(observed.manifest, records={**_journalled(intents, observed), **observed.manifest.records}),
+        remembered=replace(observed.manifest, records={**journalled, **observed.manifest.records}),
         lives=observed.lives,
         resumes=observed.journal is not None,
         user=observed.user,
+        problems=tuple(problem for problems in refused.values() for problem in problems),
     )
     if not observed.alive:
         return plan
     return replace(plan, stops=stops(gone, observed), calls=calls(services, plan.steps, observed))
 
 
-def _within(manifest: Manifest, user: str | None) -> Manifest:
-    if user is None:
-        return manifest
-    records = {path: record for path, record in manifest.records.items() if record.realm.account == user}
-    services = {name: service for name, service in manifest.services.items() if service.realm.account == user}
-    return Manifest(records, services)
-
-
-def _remembered(observed: Observed, new: Manifest) -> Manifest:
-    """Join what is remembered of other accounts' realms to `new`, when only one account's was looked at."""
-    if observed.user is None:
-        return new
-    records = {path: record for path, record in observed.manifest.records.items() if record.realm.account != observed.user}
-    services = {name: service for name, service in observed.manifest.services.items() if service.realm.account != observed.user}
-    return Manifest({**records, **new.records}, {**services, **new.services})
+def _refused(tree: RenderedTree, observed: Observed, intents: Mapping[str, Intent]) -> dict[Realm, tuple[Problem, ...]]:
+    """Give what is wrong with each account's realm; HostError with every problem when something is in the system's way, or `user`'s."""
+    found: dict[Realm, tuple[Problem, ...]] = dict(observed.refused)
+    fatal = False
+    for node in tree.nodes:
+        if node.realm in observed.refused or (observed.user is not None and node.realm.account != observed.user):
+            continue
+        before = observed.paths.get(node.path)
+        problem = _in_the_way(node, before)
+        if problem and not _is_anothers(node, before, observed.manifest, intents):
+            fatal |= node.realm.account is None or observed.user is not None
+            found[node.realm] = (*found.get(node.realm, ()), problem)
+    if fatal:
+        raise HostError(*(problem for problems in found.values() for problem in problems))
+    return found
 
 
 def _after(node: Node, observed: Observed) -> Seen:
@@ -177,8 +181,9 @@ def _journalled(intents: Mapping[str, Intent], observed: Observed) -> dict[str, 
         intent.path: Record(intent.after, intent.realm, intent.service, intent.effect, intent.live)
         for intent in intents.values()
         if intent.after
-        and observed.paths.get(intent.path) == intent.after
-        and (observed.user is None or intent.realm.account == observed.user)
+        and intent.realm not in observed.abandoned
+        # what nobody could look at now is taken for what it was to become
+        and (intent.realm in observed.refused or observed.paths.get(intent.path) == intent.after)
     }
 
 
@@ -212,7 +217,7 @@ def _unwanted(
     return steps
 
 
-def _gone(observed: Observed, services: Iterable[ServiceTree]) -> list[ServiceTree]:
+def _gone(made: Manifest, services: Iterable[ServiceTree]) -> list[ServiceTree]:
     """Give the services that were made here and are to be no more, as they were made: only so their links are known."""
     there = {service.id for service in services if service.ensure is not Ensure.ABSENT}
-    return [service for service in _within(observed.manifest, observed.user).services.values() if service.id not in there]
+    return [service for service in made.services.values() if service.id not in there]

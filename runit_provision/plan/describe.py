@@ -134,7 +134,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
     """Give the plan as plain values; contents are not part of it, digests are, but for secret files.
 
     paths: change, path, kind, reason, key, file, line, found, account, service, before, after (kind, mode, uid, gid, size, digest,
-    target, or null). services: service, verb, reason. summary: text, unchanged.
+    target, or null). services: service, verb, reason. problems: what keeps a part from being done. summary: text, unchanged.
     """
     return {
         "version": SCHEMA_VERSION,
@@ -145,6 +145,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
             {"service": call.service.id, "verb": call.verb.value, "reason": call.reason} for call in (*plan.stops, *plan.calls)
         ],
         "leftovers": [path for path, _ in plan.leftovers],
+        "problems": [str(problem) for problem in plan.problems],
         "summary": {"text": summary(plan), "unchanged": plan.unchanged},
     }
 

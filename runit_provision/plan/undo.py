@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from runit_provision.model.observed import Intent, Journal, Kind, Manifest, Observed, Seen
+from collections.abc import Sequence
+
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Manifest, Observed, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.tree import RenderedTree
+from runit_provision.plan.scope import around
 
 _AGAIN = (Verb.RESTART, Verb.HUP, Verb.TERM, Verb.LOG_HUP, Verb.LOG_RESTART)
 
@@ -14,12 +18,15 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
     before: what was remembered when that apply began. whole: it was completed; what a hand has changed since is replaced, kept and
     told, as in an apply. Of one that was killed nobody knows whether it had come to what a hand has changed since: that stays.
     """
-    lost = {intent.path for intent in journal.intents if _is_lost(intent, observed)}
-    intents = [(_without_before(intent), False) if intent.path in lost else (intent, whole) for intent in journal.intents]
+    scope = around(RenderedTree((), (), ()), observed, observed.refused)
+    held = [intent for intent in journal.intents if scope.holds(intent.realm, intent.service)]
+    lost = {intent.path for intent in held if _is_lost(intent, observed)}
+    intents = [(_without_before(intent), False) if intent.path in lost else (intent, whole) for intent in held]
     steps = [step for intent, all_of_it in intents if (step := _back(intent, observed.paths.get(intent.path), whole=all_of_it))]
     goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
     comes = sorted((step for step in steps if step.change is not Change.REMOVE), key=lambda step: step.path)
-    stops, calls = _services(journal, {step.path for step in goes}, {step.service for step in steps}, observed)
+    ran = [call for call in journal.calls if scope.holds(call.service.realm, call.service.id)]
+    stops, calls = _services(ran, {step.path for step in goes}, {step.service for step in steps}, observed)
     return Plan(
         stops=stops if observed.alive else (),
         unlinks=tuple(step for step in goes if step.live),
@@ -28,12 +35,13 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
         links=tuple(step for step in comes if step.live),
         calls=calls if observed.alive else (),
         leftovers=observed.leftovers,
-        unchanged=len(journal.intents) - len(steps),
-        manifest=before,
+        unchanged=len(held) - len(steps),
+        manifest=scope.join(observed.manifest, scope.of(before)),
         remembered=observed.manifest,
         lives=observed.lives,
         resumes=True,
         lost=tuple(sorted(lost)),
+        problems=tuple(problem for problems in observed.refused.values() for problem in problems),
     )
 
 
@@ -69,12 +77,12 @@ def _back(intent: Intent, now: Seen | None, *, whole: bool) -> PathStep | None:
 
 
 def _services(
-    journal: Journal, gone: set[str], touched: set[str], observed: Observed
+    ran: Sequence[Call], gone: set[str], touched: set[str], observed: Observed
 ) -> tuple[tuple[ServiceStep, ...], tuple[ServiceStep, ...]]:
     """Give what is to be taken down, and what is to be done once all paths are back."""
     stops: list[ServiceStep] = []
     calls: list[ServiceStep] = []
-    for call in reversed(journal.calls):
+    for call in reversed(ran):
         verb, service = Verb(call.verb), call.service
         known = observed.lives.get(service.id)
         life = known[0] if known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
@@ -11,7 +12,7 @@ from runit_provision.model.health import Probes
 from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
-from runit_provision.model.run import Script
+from runit_provision.model.run import Scan, Script
 from runit_provision.model.service import Control, HangUp, Service
 from runit_provision.model.tree import Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
@@ -240,4 +241,10 @@ class ServiceRenderer:
             on_change=service.on_change,
             origin=service.origin,
             requires=service.requirements.ids if service.requirements else (),
+            scans=_scans(service),
         )
+
+
+def _scans(service: Service) -> str | None:
+    """Give the directory that the service runs a runsvdir over, as others see it."""
+    return posixpath.normpath(posixpath.join(service.directory, service.run.directory)) if isinstance(service.run, Scan) else None

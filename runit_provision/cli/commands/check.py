@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runit_provision.cli import DIFFERENT, DONE, options
+from runit_provision.cli import options
 from runit_provision.cli.output import Output, output_options
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 def command(*, target: Target, source: Source, output: Output) -> int:
     """Is the host as the data says? Read-only. Exit status 0 when it is, 2 when it is not."""
     from runit_provision.app import provision
-    from runit_provision.cli.planning import show_plan
+    from runit_provision.cli.planning import show_difference
 
-    planned = provision.plan(source, target)
-    show_plan(planned, output, diff=False)
-    return DONE if planned.empty else DIFFERENT
+    return show_difference(provision.plan(source, target), output, diff=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runit_provision.cli import DIFFERENT, DONE, options
+from runit_provision.cli import options
 from runit_provision.cli.output import Output, output_options
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 def command(*, diff: bool, target: Target, source: Source, output: Output) -> int:
     """Show what apply would do and why; writes nothing. Exit status 2 when there is something to do."""
     from runit_provision.app import provision
-    from runit_provision.cli.planning import show_plan
+    from runit_provision.cli.planning import show_difference
 
-    planned = provision.plan(source, target)
-    show_plan(planned, output, diff=diff)
-    return DONE if planned.empty else DIFFERENT
+    return show_difference(provision.plan(source, target), output, diff=diff)

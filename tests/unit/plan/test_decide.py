@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from support.trees import ORIGIN, SYSTEM, Unit, grow
+from support.trees import ORIGIN, SYSTEM, Unit, grow, join
 
-from runit_provision.errors import HostError
+from runit_provision.errors import HostError, Problem
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Observed, Record, Seen
 from runit_provision.model.plan import Change, Found, Plan, ServiceStep, Verb
 from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, Realm, RenderedTree
@@ -253,5 +253,38 @@ def test_a_shared_directory_may_be_a_link_of_the_systems_but_never_a_users(accou
     if account is None:
         assert decide(tree, there).empty
     else:
-        with pytest.raises(HostError, match="a symbolic link is in the place of a directory"):
-            decide(tree, there)
+        (problem,) = decide(tree, there).problems
+        assert problem.message == "a symbolic link is in the place of a directory"
+
+
+def test_what_is_in_the_way_of_a_user_leaves_alone_all_that_is_the_users_and_nothing_else() -> None:
+    joe = grow("/home/joe", [Unit("a")], realm=Realm("joe", "/home/joe"))
+    scanning = [replace(service, scans="/home/joe/service") for service in grow("/b", [Unit("runsvdir-joe")]).services]
+    system = grow("/b", [Unit("runsvdir-joe"), Unit("x")])
+    system = replace(system, services=(*scanning, *system.services[1:]))
+    tree = join(system, joe)
+    there = replace(bare(tree), paths={"/home/joe/sv/a": Seen(Kind.FILE, 0o644, 0, 0)})
+    plan = decide(tree, there)
+    assert [(problem.path, problem.message) for problem in plan.problems] == [
+        ("/home/joe/sv/a", "a file is in the place of a directory")
+    ]
+    assert [step.path for step in plan.steps] == ["/b/sv", "/b/service", "/b/sv/x", "/b/sv/x/run", "/b/service/x"]
+    assert calls(plan) == [("x", Verb.START, "new")]
+
+
+def test_a_user_with_whom_something_is_wrong_is_remembered_as_before() -> None:
+    tree = join(grow("/b", [Unit("x")]), grow("/home/joe", [Unit("a")], realm=Realm("joe", "/home/joe")))
+    there = host(tree)
+    bad = replace(there, refused={Realm("joe", "/home/joe"): (Problem("is bad"),)})
+    plan = decide(grow("/b", [Unit("x")]), bad)
+    assert plan.empty
+    assert plan.problems == (Problem("is bad"),)
+    assert plan.manifest == there.manifest
+
+
+def test_what_an_account_had_that_is_no_more_is_forgotten() -> None:
+    tree = join(grow("/b", [Unit("x")]), grow("/home/joe", [Unit("a")], realm=Realm("joe", "/home/joe")))
+    plan = decide(grow("/b", [Unit("x")]), replace(host(tree), abandoned=frozenset({Realm("joe", "/home/joe")})))
+    assert plan.empty
+    assert list(plan.manifest.services) == ["x"]
+    assert not [path for path in plan.manifest.records if path.startswith("/home")]

@@ -84,5 +84,6 @@ def test_json_has_a_stable_shape() -> None:
         ],
         "services": [{"service": "a", "verb": "restart", "reason": "run changed"}],
         "leftovers": [],
+        "problems": [],
         "summary": {"text": "1 file to replace, 1 service to restart, 4 unchanged", "unchanged": 4},
     }

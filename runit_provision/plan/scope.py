@@ -1,0 +1,78 @@
+"""What is decided about, and what is left as it is: another account's realms, and those with which something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from runit_provision.model.observed import Manifest, Observed
+from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """user: the account whose realms alone are decided about, or None. refused: realms, and services, that are left as they are.
+
+    abandoned: realms that are forgotten.
+    """
+
+    user: str | None
+    refused: Collection[Realm]
+    services: frozenset[str]
+    abandoned: Collection[Realm]
+
+    def holds(self, realm: Realm, service: str) -> bool:
+        """Whether it is decided about what belongs to `service` (or to none) and lies in `realm`."""
+        return (
+            (self.user is None or realm.account == self.user)
+            and realm not in self.refused
+            and realm not in self.abandoned
+            and service not in self.services
+        )
+
+    def of(self, manifest: Manifest) -> Manifest:
+        """Give the part of what is remembered that it is decided about."""
+        return Manifest(
+            {path: record for path, record in manifest.records.items() if self.holds(record.realm, record.service)},
+            {name: service for name, service in manifest.services.items() if self.holds(service.realm, name)},
+        )
+
+    def join(self, old: Manifest, new: Manifest) -> Manifest:
+        """Give `new` with what is remembered of all that it was not decided about."""
+        mine = self.of(old)
+        return Manifest(
+            {
+                **{
+                    path: record
+                    for path, record in old.records.items()
+                    if path not in mine.records and record.realm not in self.abandoned
+                },
+                **new.records,
+            },
+            {
+                **{
+                    name: service
+                    for name, service in old.services.items()
+                    if name not in mine.services and service.realm not in self.abandoned
+                },
+                **new.services,
+            },
+        )
+
+
+def around(tree: RenderedTree, observed: Observed, refused: Collection[Realm]) -> Scope:
+    """Give what is decided about when the realms `refused` are left alone."""
+    return Scope(observed.user, refused, _left(tree, observed, refused), observed.abandoned)
+
+
+def _left(tree: RenderedTree, observed: Observed, refused: Collection[Realm]) -> frozenset[str]:
+    """Give the services that have anything to do with `refused` realms: that have a path there, run a tree there, or lie in such."""
+    if not refused:
+        return frozenset()
+    services: list[ServiceTree] = [*observed.manifest.services.values(), *tree.services]
+    left = {node.service for node in tree.nodes if node.realm in refused}
+    left |= {record.service for record in observed.manifest.records.values() if record.realm in refused}
+    bases = tuple(f"{realm.base.rstrip('/')}/" for realm in refused)
+    left |= {service.id for service in services if service.realm in refused or (service.scans or "").startswith(bases)}
+    above = tuple(f"{service.directory}/" for service in services if service.id in left)
+    return frozenset({service.id for service in services if service.directory.startswith(above)} | left) - {""}

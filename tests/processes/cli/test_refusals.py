@@ -1,0 +1,129 @@
+"""What a host, or somebody on it, refuses: each said in a line that tells where, what, and what to do, and nothing else stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.command import Result, runit_provision
+from support.image import snapshot
+
+from runit_provision.app import provision
+from runit_provision.app.source import Source
+from runit_provision.app.target import Target
+from runit_provision.errors import HostError
+
+USERS = ("nobody", "games")
+DATA = """\
+runit:
+  runtime: none
+  service_directory: {base}/service
+  definitions: {base}/sv
+  log_directory: {base}/log
+  profile: false
+  services:
+    web: {{command: [sleep, "1000"]}}
+  users:
+    nobody:
+      home: {base}/nobody
+      services: {{worker: {{command: [sleep, "{seconds}"]}}}}
+    games:
+      home: {base}/games
+      services: {{worker: {{command: [sleep, "{seconds}"]}}}}
+"""
+
+
+class Host:
+    """A folder that is provisioned for two users by root."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.data = base / "data.yaml"
+        self.library = base / "lib"
+        for name in USERS:
+            home = base / name
+            home.mkdir(mode=0o755)
+            os.chown(home, pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid)
+
+    def road(self, *words: object, seconds: int = 1000, **environment: str) -> Result:
+        self.data.write_text(DATA.format(base=self.base, seconds=seconds))
+        source = () if words[0] == "rollback" else ("--data", self.data)
+        return runit_provision(*words, *source, env={"RUNIT_PROVISION_LIB": str(self.library), **environment})
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    oracle.root("other accounts' homes")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Host(Path(folder))
+
+
+def test_one_bad_home_fails_alone_and_is_listed(host: Host) -> None:
+    (host.base / "games").rmdir()
+    said = [
+        f"{host.data}:13:5: runit.users.games.service_directory: {host.base}/games: "
+        "does not exist, and files of games are to lie in it; make it, owned by games, or correct the path"
+    ]
+    for command in ("plan", "check"):
+        found = host.road(command)
+        assert found.status == 1
+        assert found.err.splitlines() == [*said, "1 problem; apply leaves alone what is concerned, and does the rest"]
+        assert f"+ {host.base}/sv/web/run" in found.out
+        assert "games" not in found.out
+    applied = host.road("apply")
+    assert (applied.status, applied.err.splitlines()) == (1, said)
+    assert sorted(path.name for path in (host.base / "service").iterdir()) == ["runsvdir-nobody", "web"]
+    assert (host.base / "nobody/service/worker").is_symlink()
+    again = host.road("check")
+    assert (again.status, again.out.splitlines()[-1]) == (1, "nothing to do; 40 unchanged")
+    assert json.loads(host.road("check", "--format", "json").out)["problems"] == said
+
+
+def test_what_is_refused_before_the_first_apply_leaves_nothing(host: Host) -> None:
+    (host.base / "sv").write_text("no directory")
+    before = snapshot(host.base)
+    refused = host.road("apply")
+    assert (refused.status, refused.err.splitlines()[-1]) == (1, "1 problem; nothing was changed")
+    assert f"{host.base}/sv: a file is in the place of a directory; move it away, then apply again" in refused.err
+    nothing = host.road("rollback")
+    assert (nothing.status, nothing.err.splitlines()) == (
+        1,
+        [f"{host.library}: there is no apply to roll back", "1 problem; nothing was changed"],
+    )
+    assert {**snapshot(host.base), "data.yaml": b""} == {**before, "data.yaml": b""}
+
+
+def test_an_ordinary_user_is_told_how_to_take_his_own_tree(host: Host) -> None:
+    host.road("plan")
+    source = Source(data=host.data)
+    provision.plan(source, Target(library=host.library))  # imports and reads what only root may read of this python
+    reader, writer = os.pipe()
+    if not os.fork():
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(*[pwd.getpwnam("nobody").pw_uid] * 3)
+            steps = provision.plan(source, Target(user="nobody", library=host.library)).plan.steps
+            os.write(writer, "".join(f"{step.path}\n" for step in steps).encode())
+            provision.plan(source, Target(library=host.library))
+        except HostError as error:
+            os.write(writer, f"{error}\nuntouched: {error.untouched}\n".encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        *own, refused, untouched = told.read().splitlines()
+    assert f"{host.base}/nobody/runit/worker/run" in own
+    assert all(path.startswith(f"{host.base}/nobody/") for path in own)
+    assert refused == (
+        f"{host.data}:13:5: runit.users.games.service_directory: only root can work as games; "
+        "`--user NAME` takes the tree of one user alone, who can do that without root"
+    )
+    assert untouched == "untouched: True"
