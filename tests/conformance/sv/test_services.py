@@ -60,7 +60,7 @@ SCENES = {
     "logger": ["-v down logged/log", "status logged", "-v up logged/log", "exit logged/log", "status logged logged/log"],
     "logger ends with its service": ["-v exit logged", "status logged"],
     "check script fails": ["-w 1 start unready", "-w 1 check unready", "status unready"],
-    "down at first": ["status idle", "check idle", "once idle", "-v down idle", "start idle", "status idle"],
+    "down at first": ["status idle", "check idle", "-v once idle", "-v down idle", "start idle", "status idle"],
 }
 
 
