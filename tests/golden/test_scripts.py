@@ -23,7 +23,7 @@ def trees() -> list[tuple[str, RenderedTree]]:
 
 
 def scripts(folder: Path) -> list[Path]:
-    """Write each distinct script of all trees into `folder`."""
+    """Write each distinct script of all trees into `folder`; the examples' stages are scripts as well."""
     texts: dict[bytes, str] = {}
     for case, tree in trees():
         for node in tree:
@@ -31,7 +31,7 @@ def scripts(folder: Path) -> list[Path]:
                 texts.setdefault(node.entry.content, f"{case}{node.path}".replace("/", "_"))
     for text, name in texts.items():
         (folder / name).write_bytes(text)
-    return [folder / name for name in texts.values()]
+    return [*(folder / name for name in texts.values()), *(examples() / "stages").iterdir()]
 
 
 def test_the_shell_reads_every_script(tmp_path: Path) -> None:

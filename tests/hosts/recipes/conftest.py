@@ -42,8 +42,8 @@ class World:
         self.host.run(TOOL, "apply", "--data", "/etc/recipes.json", env={"PATH": PATH, "HOME": "/root"})
 
     def boot(self) -> subprocess.Popen[bytes]:
-        """Start what init would start, with the shipped runtime."""
-        return self.host.start("runsvdir", "-P", "/etc/service", env={"PATH": PATH})
+        """Start what init would start, with the shipped runtime: its title shows what was last written to standard error."""
+        return self.host.start("runsvdir", "-P", "/etc/service", f"log: {'.' * 400}", env={"PATH": PATH})
 
     def sh(self, script: str, *, check: bool = True, user: str = "root") -> str:
         """Run shell lines on the host as a `user` who is logged in; give what they say on both outputs."""
@@ -74,6 +74,16 @@ class World:
         before = self.times(name, answer)
         self.sh(f"sv {command} {shlex.quote(name)}")
         waiting.until(lambda: self.times(name, answer) > before, what=f"{name} to answer {command}")
+
+    def take_mail(self, *names: str) -> None:
+        """Make the host the mail host of example.com: dma, which `mail` hands over to, puts it into the mailboxes /var/mail/NAME."""
+        oracle.program("mail", package="bsd-mailx")
+        oracle.program("dma", package="dma")
+        for number, name in enumerate(names):
+            self.host.add_user(name, number=100 + number)
+        self.host.run("install", "-d", "-g", "mail", "-m", "2775", "/var/mail")
+        self.host.run("install", "-d", "-g", "mail", "-m", "2770", "/var/spool/dma")
+        self.host.write("/etc/mailname", "example.com\n")
 
 
 def example(node: str) -> dict[str, Any]:
@@ -120,17 +130,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The example's server, with its people and those of its services that these tests ask for."""
     oracle.program("busybox", package="busybox")
     oracle.program("sshd", package="openssh-server")
-    oracle.program("mail", package="bsd-mailx")
     oracle.program("cron", package="cron")
+    oracle.program("nscd", package="unscd")
     for world in fresh(tmp_path_factory.mktemp("server"), "joeuser", "kburdis", "peter"):
         world.host.run("mount", "-t", "tmpfs", "local", "/usr/local/bin")
         world.host.run("install", "-d", "-m", "1730", "/var/spool/cron/crontabs")  # the package's, below a fresh /var
+        world.host.write("/etc/cron.d/once", "@reboot root echo cron ran this >/var/cron.ran\n")
         world.host.write("/usr/local/bin/my_daemon", MY_DAEMON, mode=0o755)
         world.host.write("/usr/local/bin/logwatcher", LOGWATCHER, mode=0o755)
-        world.host.write("/etc/mail.rc", "set sendmail=/usr/local/bin/sink\n")
-        world.host.write("/usr/local/bin/sink", SINK, mode=0o755)
+        world.take_mail("admins", "auditing")
         world.host.run("ip", "address", "add", "192.168.6.20/32", "dev", "lo")
-        world.provision("server", "sshd", "my_daemon", "cron", users=("joeuser", "kburdis", "peter"))
+        world.provision("server", "sshd", "my_daemon", "cron", "unscd", users=("joeuser", "kburdis", "peter"))
         world.boot()
         yield world
 
@@ -159,11 +169,4 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener, open('/var/ud
 LOGWATCHER = """#!/bin/sh
 # A processor of svlogd: standard input is the rotated file, standard output what becomes of it.
 sed 's/^/watched: /'
-"""
-SINK = """#!/bin/sh
-# The end of the mail's way: instead of handing it to the network, it is kept.
-mkdir -p /var/mail.sink
-file=$(mktemp /var/mail.sink/new.XXXXXX)
-{ echo "To: $*"; cat; } >"$file"
-mv "$file" "/var/mail.sink/mail.${file##*.}"
 """

@@ -1,52 +1,26 @@
-"""The examples' getty, nmeter and gpm on pseudo-terminals in the places of consoles and mouse; as root on a host of its own."""
+"""The examples' getty, ngetty, nmeter and gpm on pseudo-terminals in the places of consoles and mouse; as root on a host of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import threading
 import tty
 from collections.abc import Iterator
 
-from support import oracle, waiting
+from support import oracle
+from support.terminal import Terminal
 
 from .conftest import World
 
 
-class Terminal:
-    """A pseudo-terminal that stands where the host has `path`; `heard` is what came on it."""
-
-    def __init__(self, world: World, path: str) -> None:
-        if world.host.run("test", "-e", path, check=False).returncode != 0:
-            oracle.absent(f"this machine has no {path} to stand in for")
-        self.master, self._slave = os.openpty()
-        self.heard = b""
-        world.host.run("mount", "--bind", os.ttyname(self._slave), path)
-
-    def close(self) -> None:
-        """Hang up."""
-        os.close(self.master)
-        os.close(self._slave)
-
-    def wait_for(self, pattern: bytes) -> re.Match[bytes]:
-        """Wait until `pattern` is in what came, forget that, and give the match."""
-
-        def came() -> re.Match[bytes] | None:
-            if select.select([self.master], [], [], 0)[0]:
-                self.heard += os.read(self.master, 4096)
-            return re.search(pattern, self.heard)
-
-        found = waiting.until(came, what=f"{pattern!r} on the terminal")
-        assert found
-        self.heard = self.heard[found.end() :]
-        return found
-
-
 def test_each_getty_asks_for_a_name_on_the_terminal_that_its_name_ends_in_and_again_after_it_ends(world: World) -> None:
     oracle.program("busybox", package="busybox")
-    with contextlib.closing(Terminal(world, "/dev/tty2")) as second, contextlib.closing(Terminal(world, "/dev/tty3")) as third:
+    with (
+        contextlib.closing(Terminal(world.host, "/dev/tty2")) as second,
+        contextlib.closing(Terminal(world.host, "/dev/tty3")) as third,
+    ):
         world.provision("server", "getty")
         world.boot()
         pid = world.running("getty_tty2")
@@ -62,8 +36,28 @@ def test_each_getty_asks_for_a_name_on_the_terminal_that_its_name_ends_in_and_ag
         world.host.run("test", "!", "-e", "/etc/sv/getty_tty3/log")
 
 
+def test_ngetty_asks_on_every_console_and_lets_in_who_knows_the_password(world: World) -> None:
+    oracle.program("ngetty", package="ngetty")
+    world.host.add_user("joeuser", number=0)
+    world.host.run("chpasswd", stdin="joeuser:open sesame\n")
+    with (
+        contextlib.closing(Terminal(world.host, "/dev/tty2")) as second,
+        contextlib.closing(Terminal(world.host, "/dev/tty3")) as third,
+    ):
+        world.provision("desktop", "ngetty")
+        world.boot()
+        second.wait_for(b"login: ")
+        third.log_in("joeuser", "open sesame")
+        pid = world.running("ngetty")
+        third.type("echo on $(tty)")
+        third.wait_for(b"on /dev/tty3")
+        third.type("exit")
+        third.wait_for(b"login: ")
+        assert world.running("ngetty") == pid, "the next login is ngetty's work, not the supervisor's"
+
+
 def test_nmeter_writes_the_load_to_its_console_once_a_second(world: World) -> None:
-    with contextlib.closing(Terminal(world, "/dev/tty9")) as console:
+    with contextlib.closing(Terminal(world.host, "/dev/tty9")) as console:
         world.provision("server", "nmeter")
         world.boot()
         line = rb"(\d\d:\d\d:\d\d) load \d+\.\d\d, \d+ kB available\r\n"
@@ -74,7 +68,7 @@ def test_gpm_tells_a_program_on_the_console_where_the_mouse_goes(world: World) -
     oracle.program("gpm", package="gpm")
     world.sh(OWN_DEV)
     world.host.write("/var/client.py", MOUSE_CLIENT)
-    with contextlib.closing(Terminal(world, "/dev/input/mice")) as mouse, _answering(mouse):
+    with contextlib.closing(Terminal(world.host, "/dev/input/mice")) as mouse, _answering(mouse):
         world.provision("server", "gpm")
         world.boot()
         pid = world.running("gpm")
