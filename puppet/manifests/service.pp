@@ -110,6 +110,9 @@
 # @param delegate
 #   Who else may control it, and its log.
 #
+# @param stop
+#   How long apply waits for its end, and whether it kills it then; a number is `stop.seconds`.
+#
 # @param log
 #   Its log; `false` for none.
 #
@@ -186,6 +189,7 @@ define runit::service (
   Optional[Runit::Check]                                        $check            = undef,
   Optional[Runit::Control]                                      $control          = undef,
   Optional[Runit::Delegate]                                     $delegate         = undef,
+  Optional[Runit::Stop]                                         $stop             = undef,
   Optional[Runit::Log]                                          $log              = undef,
   Optional[Runit::Size]                                         $log_size         = undef,
   Optional[Integer[0]]                                          $log_max_files    = undef,
@@ -239,6 +243,7 @@ define runit::service (
       'check'            => $check,
       'control'          => $control,
       'delegate'         => $delegate,
+      'stop'             => $stop,
       'log'              => $log,
       'log_size'         => $log_size,
       'log_max_files'    => $log_max_files,

@@ -34,7 +34,7 @@ class Living(NamedTuple):
         if not self.service.enabled:
             return "down at boot"
         if self.state == "down" and not self.life.want_up:
-            return "wanted down"
+            return "gave up" if self.life.gave_up else "wanted down"
         return "wanted up" if self.state == "down" else ""
 
     def seconds(self, now: float) -> int:

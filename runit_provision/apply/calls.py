@@ -20,6 +20,10 @@ SETTLE = 1.0
 """Seconds that a started service has to stay up before it counts as up: runsv itself waits so long before it starts one again."""
 
 _LETTERS = {Verb.RESTART: "tcu", Verb.HUP: "h", Verb.TERM: "t", Verb.LOG_HUP: "h", Verb.LOG_RESTART: "tcu", Verb.STOP: "d"}
+_ENDING = (Verb.STOP, Verb.RESTART)
+"""What the end of the process that runs belongs to."""
+_AFTER_KILL = 10.0
+"""Seconds that a killed service has to be gone, and a restarted one to be up again."""
 _FAILURES = {
     Verb.START: "did not come up",
     Verb.RESTART: "did not start again",
@@ -31,9 +35,18 @@ Settled = list[tuple[ServiceStep, Life]]
 
 def take_down(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *, timeout: float) -> None:
     """Take services down that go; one that does not end is held: it keeps its paths, and says so."""
+    held: list[ServiceTree] = []
     for group in groups(stops, backwards=True):
-        for call, _ in _do(machine, group, set(), outcome, timeout, hopeful=False)[1]:
-            outcome.held.add(call.service.id)
+        around = {step.service.id: inner for step in group if (inner := _holds(step.service, held))}
+        goes = [step for step in group if step.service.id not in around]
+        missed = _do(machine, goes, set(), outcome, timeout, hopeful=False)[1]
+        failed = [
+            _problem(step, f"did not go down within {_patience(step, timeout):g} s, and stays", _ending(step)) for step, _ in missed
+        ]
+        failed += [_problem(step, f"stays, since {around[step.service.id]} in it does") for step in group if step.service.id in around]
+        outcome.report.problems += failed
+        held += [step.service for step in group if step.service.id in around] + [step.service for step, _ in missed]
+    outcome.held.update(service.id for service in held)
 
 
 def dismiss(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *, timeout: float) -> None:
@@ -61,7 +74,9 @@ def call(
         came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls))
         started += [(step, life) for step, life in came if step.verb in (Verb.START, Verb.RESTART) and not step.service.one_shot]
         outcome.report.calls += [step for step, _ in came]
-        outcome.report.problems += [_problem(step, f"{_FAILURES[step.verb]} within {timeout:g} s") for step, _ in failed]
+        outcome.report.problems += [
+            _problem(step, f"{_FAILURES[step.verb]} within {_patience(step, timeout):g} s", _ending(step)) for step, _ in failed
+        ]
         told(list(group))
     for directory in sorted(unscanned):
         outcome.report.notes.append(f"no runsvdir looks after {directory} yet: what is there starts when one does")
@@ -135,7 +150,7 @@ def _do(
             done.append((step, life))
         else:
             wishes.setdefault(realm, []).append((step, wish))
-    came, missed = _await(machine, wishes, outcome, timeout)
+    came, missed = _await_or_kill(machine, wishes, outcome, timeout)
     failed = []
     for step, life in missed:
         if step.verb is Verb.START and not life.supervised and not _scanned(machine, step, scanned):
@@ -217,6 +232,35 @@ def _await(
     return came, failed
 
 
+def _patience(step: ServiceStep, timeout: float) -> float:
+    """Give the seconds that a service may take to do as it is asked."""
+    own = step.service.stop_seconds
+    return timeout if own is None or step.verb not in _ENDING else float(own)
+
+
+def _await_or_kill(
+    machine: Machine, wishes: dict[Realm, list[tuple[ServiceStep, Wish]]], outcome: Outcome, timeout: float
+) -> tuple[Settled, Settled]:
+    """Wait for all wishes; what has not ended in its own time, and may be killed, is, and then has a little more."""
+    began = time.monotonic()
+    steps = [step for mine in wishes.values() for step, _ in mine]
+    killed: dict[str, float] = {
+        step.service.id: _patience(step, timeout) for step in steps if step.service.kill and step.verb in _ENDING
+    }
+    for seconds in sorted(set(killed.values())):
+        due = {
+            realm: [pair for pair in mine if killed.get(pair[0].service.id) == seconds and pair[0].verb in _ENDING]
+            for realm, mine in wishes.items()
+        }
+        for step, life in _await(machine, due, outcome, began + seconds - time.monotonic())[1]:
+            before = next(wish for mine in due.values() for other, wish in mine if other is step)
+            if life.pid and (step.verb is Verb.STOP or life.pid == before[2]):
+                _tell(machine, step.service.realm, before[0], "k", outcome)
+                outcome.report.notes.append(f"{step.service.id} did not end within {seconds:g} s, and was killed")
+    longest = max((_patience(step, timeout) + (_AFTER_KILL if step.service.kill else 0) for step in steps), default=0.0)
+    return _await(machine, wishes, outcome, began + longest - time.monotonic())
+
+
 def _settle(machine: Machine, started: Settled, outcome: Outcome) -> None:
     """Look again after a moment: a service that ended at once did not come up."""
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
@@ -229,7 +273,18 @@ def _settle(machine: Machine, started: Settled, outcome: Outcome) -> None:
     outcome.report.problems += [_problem(step, "came up, but ended again at once") for step, _ in ended]
 
 
-def _problem(step: ServiceStep, message: str) -> Problem:
+def _ending(step: ServiceStep) -> str:
+    """Say what helps against a service that does not end."""
+    return "let the data say `stop: {kill: true}`, or end it by hand" if step.verb is Verb.STOP and not step.service.kill else ""
+
+
+def _holds(service: ServiceTree, held: Sequence[ServiceTree]) -> str:
+    """Name one of the `held` services that lies in `service`, or in the tree that it runs."""
+    places = tuple(f"{place}/" for place in (service.directory, service.scans) if place)
+    return next((inner.id for inner in held if inner.directory.startswith(places) or (inner.link or "").startswith(places)), "")
+
+
+def _problem(step: ServiceStep, message: str, hint: str = "") -> Problem:
     service = step.service
-    hint = f"see its log in {service.log_directory}" if service.log_directory else "see what runsvdir wrote"
+    hint = hint or (f"see its log in {service.log_directory}" if service.log_directory else "see what runsvdir wrote")
     return Problem(f"{service.id}: {message}", mark=service.origin.mark, key=service.origin.key, path=service.directory, hint=hint)

@@ -22,9 +22,9 @@ from typing import Any
 from runit_provision.host.ground import Ground
 from runit_provision.runtime.wire import status
 
-Life = tuple[bool, bool, bool, int, int]
-"""Supervised, running, wanted up, pid, since (Unix time in nanoseconds): model.observed.Life as a plain value."""
-GONE: Life = (False, False, False, 0, 0)
+Life = tuple[bool, bool, bool, int, int, bool]
+"""Supervised, running, wanted up, pid, since (Unix time in nanoseconds), gave up: model.observed.Life as a plain value."""
+GONE: Life = (False, False, False, 0, 0, False)
 
 Wish = tuple[str, str, int, int]
 """Service directory, condition, pid and since of before.
@@ -64,7 +64,18 @@ def _life(ground: Ground, directory: str) -> Life:
         return GONE
     finally:
         os.close(supervise)
-    return (True, seen.state == status.RUN and seen.pid > 0, seen.want == status.WANT_UP, seen.pid, seen.since_ns)
+    want_up = seen.want == status.WANT_UP
+    gave_up = not (want_up or seen.pid) and _gave_up(ground, directory)
+    return (True, seen.state == status.RUN and seen.pid > 0, want_up, seen.pid, seen.since_ns, gave_up)
+
+
+def _gave_up(ground: Ground, directory: str) -> bool:
+    """Tell whether `finish` has left word that it put an end to the restarts; the file is there until the next end."""
+    try:
+        os.stat("gave_up", dir_fd=ground.directory(directory), follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _supervise(ground: Ground, directory: str) -> int:
@@ -139,7 +150,8 @@ def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
 def reached(wish: Wish, life: Life) -> bool:
     """Tell whether `life` is what `wish` asks for."""
     _, condition, *before = wish
-    supervised, running, want_up, *now = life
+    supervised, running, want_up, pid, since, _ = life
+    now = [pid, since]
     match condition:
         case "supervised":
             return supervised

@@ -146,7 +146,7 @@ _SERVICE: tuple[_ServiceField, ...] = (
     ("origin", _origin, _unorigin),
     ("requires", list, tuple),
 )
-_PLAIN = ("id", "directory", "link", "logged", "log_directory", "enabled", "one_shot", "scans")
+_PLAIN = ("id", "directory", "link", "logged", "log_directory", "enabled", "one_shot", "scans", "stop_seconds", "kill")
 
 
 def _service(service: ServiceTree, realms: _Numbers) -> dict[str, Any]:

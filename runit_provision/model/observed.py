@@ -62,6 +62,7 @@ class Life(NamedTuple):
     """A service (or its log service) as its `supervise/` tells.
 
     supervised: somebody reads its control fifo. pid: 0 for none. since: Unix time in nanoseconds of the last start or going down.
+    gave_up: it is down because its `finish` said so, not a person: it had ended more often than the data forgive.
     """
 
     supervised: bool = False
@@ -69,6 +70,7 @@ class Life(NamedTuple):
     want_up: bool = False
     pid: int = 0
     since: int = 0
+    gave_up: bool = False
 
 
 class Intent(NamedTuple):

@@ -34,6 +34,14 @@ class Delegate:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """How long a service may take to end, in seconds, when it is taken down or restarted; kill: then it is killed, else reported."""
+
+    seconds: int
+    kill: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ExtraFile:
     """Any other file of the service directory; `path` is relative to it; restarts: a change of it asks for a restart."""
 
@@ -75,6 +83,7 @@ class Service:
     check: Check | None = None
     control: tuple[Control, ...] = ()
     delegate: Delegate | None = None
+    stop: Stop | None = None
     log: Log | None = None
     requirements: Requirements | None = None
     files: tuple[ExtraFile, ...] = ()

@@ -128,6 +128,7 @@ class ServiceTree:
     directory: the definition (holds run); link: where runsvdir finds it, or None when it does not: absent, or not in the current level.
     logged: it has a log service. log_directory: where svlogd writes, or None. enabled: without `down`. one_shot: it ends by itself
     and is not expected to stay up. requires: ids of services that start before it. scans: the directory that it runs a runsvdir over.
+    stop_seconds: how long it may take to end, or None for what the caller says; kill: then it is killed.
     """
 
     id: str
@@ -143,6 +144,8 @@ class ServiceTree:
     origin: Origin
     requires: tuple[str, ...] = ()
     scans: str | None = None
+    stop_seconds: int | None = None
+    kill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
         if new and (service.enabled or service.ensure is Ensure.RUNNING):
             yield Verb.START, "new"
     elif service.ensure is Ensure.RUNNING and not life.want_up and not service.one_shot:
-        yield Verb.START, "is down"
+        yield _again(life, _changed(service, steps, Effect.RESTART))
     elif life.pid:
         yield from _on_change(service, _changed(service, steps, Effect.RESTART))
     if log.supervised:
@@ -75,6 +75,15 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
             yield Verb.LOG_RESTART, why
         elif why := _changed(service, steps, Effect.LOG_HUP):
             yield Verb.LOG_HUP, why
+
+
+def _again(life: Life, why: str) -> tuple[Verb, str]:
+    """Start what is down; what gave up itself only when what it runs has changed, or every apply would start it in vain."""
+    if not life.gave_up:
+        return Verb.START, "is down"
+    if why:
+        return Verb.START, f"{why}; it had given up"
+    return Verb.LEAVE, "it gave up: it ended more often than `restart` forgives; `sv up` starts it"
 
 
 def _on_change(service: ServiceTree, why: str) -> Iterator[tuple[Verb, str]]:
@@ -88,11 +97,18 @@ def _on_change(service: ServiceTree, why: str) -> Iterator[tuple[Verb, str]]:
 
 def _changed(service: ServiceTree, steps: Iterable[PathStep], effect: Effect) -> str:
     """Name the paths that ask for `effect`, as seen from the service directory."""
-    names = sorted(step.path.removeprefix(service.directory + "/") for step in steps if step.effect is effect)
+    names = sorted(step.path.removeprefix(service.directory + "/") for step in steps if step.effect is effect and _differs(step))
     if not names:
         return ""
     shown = ", ".join(names[:3])
     return f"{shown} changed" if len(names) <= 3 else f"{shown} and {len(names) - 3} more changed"
+
+
+def _differs(step: PathStep) -> bool:
+    """Whether what runs is another thing then: a mode or an owner alone asks no process to start again."""
+    if step.before is None or step.after is None:
+        return True
+    return step.before._replace(mode=0, uid=0, gid=0) != step.after._replace(mode=0, uid=0, gid=0)
 
 
 def _owed(observed: Observed) -> dict[str, list[tuple[Verb, str]]]:

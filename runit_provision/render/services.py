@@ -242,6 +242,8 @@ class ServiceRenderer:
             origin=service.origin,
             requires=service.requirements.ids if service.requirements else (),
             scans=_scans(service),
+            stop_seconds=service.stop.seconds if service.stop else None,
+            kill=service.stop is not None and service.stop.kill,
         )
 
 

@@ -95,6 +95,15 @@ class DelegateSpec(Spec):
     """A group."""
 
 
+class StopSpec(Spec):
+    """What becomes of a service that does not end when apply takes it down or restarts it."""
+
+    seconds: Annotated[Span, Field(ge=1)] = 30
+    """How long it may take."""
+    kill: Flag = False
+    """It is killed then; default: it is reported, and left as it is."""
+
+
 class FinishSpec(Spec):
     """What happens when the service has ended."""
 
@@ -167,6 +176,10 @@ def _restart(value: Any) -> Any:
     if isinstance(value, str):
         raise refuse(f"has to be `never`, `always` or a hash, not {value!r}")
     return value
+
+
+def _stop(value: Any) -> Any:
+    return {"seconds": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
 
 
 def _lock(value: Any) -> Any:
@@ -259,6 +272,8 @@ class ServiceSpec(Spec):
     """When it is of use; a text is the whole script."""
     delegate: DelegateSpec | None = None
     """Who else may control it, and its log."""
+    stop: Annotated[StopSpec | None, BeforeValidator(_stop)] = None
+    """How long apply waits for its end (default: `--timeout`), and whether it kills it then; a number is `stop.seconds`."""
     control: ControlScripts = Field(default_factory=dict)
     """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p."""
 

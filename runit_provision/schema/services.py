@@ -11,7 +11,7 @@ from runit_provision.model.health import Check, Command, Exists, Http, Peer, Pro
 from runit_provision.model.health import Services as Running
 from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
-from runit_provision.model.service import Control, Delegate, ExtraFile, HangUp, Requirements, Service
+from runit_provision.model.service import Control, Delegate, ExtraFile, HangUp, Requirements, Service, Stop
 from runit_provision.model.tree import Ensure, OnChange, Origin
 from runit_provision.schema.fields import variables
 from runit_provision.schema.logs import read_log
@@ -28,7 +28,7 @@ _IN_THE_SCRIPT = (
     *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
 )
 _OURS = frozenset(
-    "run finish check down env control log supervise service sv restart_count last_finish".split()  # noqa: SIM905 -- a list of words
+    "run finish check down env control log supervise service sv restart_count last_finish gave_up".split()  # noqa: SIM905 -- a list of words
 )
 _FOR_THE_SHELL = re.compile(r"[\n;&|<>()$`{}#!]")
 """What a command has in it when more than words and quotes can be wrong with it."""
@@ -87,6 +87,7 @@ class _Reader:
             check=self._check(children),
             control=self._control(),
             delegate=self._delegate(),
+            stop=Stop(spec.stop.seconds, spec.stop.kill) if spec.stop else None,
             log=log,
             requirements=self._requirements(),
             files=self._files(),

@@ -41,6 +41,8 @@ class Unit:
     log: bytes | None = None
     mode: int = 0o755
     secret: bool = False
+    stop_seconds: int | None = None
+    kill: bool = False
 
 
 def grow(base: Path | str, units: Iterable[Unit], *, realm: Realm = SYSTEM, owner: Owner | None = None) -> RenderedTree:
@@ -82,6 +84,8 @@ def grow(base: Path | str, units: Iterable[Unit], *, realm: Realm = SYSTEM, owne
                 on_change=unit.on_change,
                 origin=ORIGIN,
                 requires=unit.requires,
+                stop_seconds=unit.stop_seconds,
+                kill=unit.kill,
             )
         )
     links = [

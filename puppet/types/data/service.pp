@@ -32,6 +32,7 @@ type Runit::Data::Service = Struct[{
   Optional['check'] => Runit::Check,
   Optional['control'] => Runit::Control,
   Optional['delegate'] => Runit::Delegate,
+  Optional['stop'] => Runit::Stop,
   Optional['log'] => Runit::Log,
   Optional['log_size'] => Runit::Size,
   Optional['log_max_files'] => Integer[0],

@@ -58,7 +58,7 @@ def test_every_key_of_the_data_is_a_parameter(manifest: str, definition: str, wi
         ("data.pp", "HostSpec"), ("data/user.pp", "UserSpec"), ("data/service.pp", "ServiceSpec"), ("check.pp", "CheckSpec"),
         ("delegate.pp", "DelegateSpec"), ("file.pp", "FileSpec"), ("finish.pp", "FinishSpec"), ("limits.pp", "LimitsSpec"),
         ("lock.pp", "LockSpec"), ("log.pp", "LogSpec"), ("mail.pp", "MailSpec"), ("probe.pp", "ProbeSpec"),
-        ("remote.pp", "RemoteSpec"), ("restart.pp", "RestartSpec"),
+        ("remote.pp", "RemoteSpec"), ("restart.pp", "RestartSpec"), ("stop.pp", "StopSpec"),
     ],
 )  # fmt: skip
 def test_every_key_of_the_data_is_in_its_type_alias(alias: str, definition: str) -> None:

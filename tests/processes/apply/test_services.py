@@ -18,9 +18,9 @@ from support.faults import UNTOUCHED, interrupted
 from support.places import Place
 from support.trees import Unit, grow
 
-from runit_provision.apply import calls
+from runit_provision.apply import Report, calls
 from runit_provision.model.plan import Verb
-from runit_provision.model.tree import Effect, Ensure, OnChange
+from runit_provision.model.tree import Effect, Ensure, OnChange, RenderedTree
 
 
 def script(text: str = "") -> bytes:
@@ -142,6 +142,65 @@ def test_a_service_that_does_not_come_up_is_reported_and_the_rest_is_done(runnin
     assert running.pid("b")
 
 
+STUBBORN = b"#!/bin/sh\ntrap '' TERM\necho start >last_finish\nwhile :; do sleep 0.2; done\n"
+"""It tells of its start in a file that goes with the service."""
+
+
+def lines(report: Report) -> list[str]:
+    return [str(problem) for problem in report.problems]
+
+
+def stubborn(running: Running, *others: Unit, **more: object) -> RenderedTree:
+    tree = grow(running.base, [Unit("stubborn", run=STUBBORN, **more), *others])  # type: ignore[arg-type]
+    assert running.apply(tree).ok
+    waiting.until((running.base / "sv/stubborn/last_finish").exists)
+    return tree
+
+
+def test_a_service_that_will_not_stop_is_reported_and_keeps_its_link_and_directory(running: Running) -> None:
+    stubborn(running, Unit("a"), stop_seconds=1)
+    pid = running.pid("stubborn")
+    report = running.apply(grow(running.base, [Unit("b", run=script())]))
+    stays = (
+        running.pid("stubborn") == pid,
+        (running.base / "sv/stubborn/run").exists(),
+        (running.base / "service/stubborn").is_symlink(),
+    )
+    os.kill(pid, signal.SIGKILL)
+    where = f"data.yaml:3:1: runit.services: {running.base}/sv/stubborn: stubborn"
+    hint = "let the data say `stop: {kill: true}`, or end it by hand"
+    assert lines(report) == [f"{where}: did not go down within 1 s, and stays; {hint}"]
+    assert stays == (True, True, True)
+    assert not (running.base / "sv/a").exists()
+    assert running.pid("b")
+    assert running.apply(grow(running.base, [Unit("b", run=script())])).ok
+    assert not (running.base / "sv/stubborn").exists()
+
+
+def test_a_service_that_will_not_stop_is_killed_when_the_data_says_so(running: Running) -> None:
+    stubborn(running, stop_seconds=1, kill=True)
+    pid = running.pid("stubborn")
+    report = running.apply(grow(running.base, []))
+    assert (lines(report), report.notes) == ([], ["stubborn did not end within 1 s, and was killed"])
+    assert not Path(f"/proc/{pid}").exists()
+    assert not (running.base / "sv/stubborn").exists()
+
+
+def test_a_service_that_will_not_end_for_a_restart_is_killed_when_the_data_says_so(running: Running) -> None:
+    stubborn(running, stop_seconds=1, kill=True)
+    pid = running.pid("stubborn")
+    report = running.apply(grow(running.base, [Unit("stubborn", run=script("new"), stop_seconds=1, kill=True)]))
+    assert (lines(report), report.notes) == ([], ["stubborn did not end within 1 s, and was killed"])
+    assert running.pid("stubborn") not in (0, pid)
+
+
+def test_a_change_of_mode_alone_restarts_nothing(running: Running) -> None:
+    running.apply(grow(running.base, [Unit("a", run=script())]))
+    pid = running.pid("a")
+    report = running.apply(grow(running.base, [Unit("a", run=script(), mode=0o700)]))
+    assert (report.ok, report.calls, running.pid("a")) == (True, [], pid)
+
+
 DATA = """\
 runit:
   owner: {me}
@@ -174,6 +233,28 @@ def test_with_rollback_on_failure_a_service_that_does_not_come_up_takes_the_whol
     assert running.pid("good") not in (0, pid)
     assert running.pid("other")
     assert road("check", seconds=1000, other="sleep 1000").status == 0
+
+
+def test_what_gave_up_is_started_by_no_apply_until_it_changes(running: Running, tmp_path: Path) -> None:
+    def road(*arguments: str, command: str) -> Result:
+        file = tmp_path / "data.yaml"
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        file.write_text(DATA.format(me=me, base=running.base, seconds=1000, other=f'{command}", restart: never, stderr: "supervisor'))
+        return runit_provision(*arguments, "--data", file, env={"RUNIT_PROVISION_LIB": str(tmp_path / "lib")})
+
+    road("apply", command="sh -c 'echo start >>told; exit 3'")
+    waiting.until(lambda: (running.base / "sv/other/gave_up").exists() and running.pid("other") == 0)
+    said = "= other  leave: it gave up: it ended more often than `restart` forgives; `sv up` starts it"
+    for _ in range(2):
+        checked = road("check", command="sh -c 'echo start >>told; exit 3'")
+        assert (checked.status, checked.out.splitlines()[0]) == (0, said)
+        assert road("apply", command="sh -c 'echo start >>told; exit 3'").status == 0
+    assert running.told("other") == ["start"]
+    assert road("verify", "--within", "0", command="sh -c 'echo start >>told; exit 3'").status == 2
+    mended = road("apply", command="sleep 1000")
+    assert (mended.status, mended.err) == (0, "")
+    assert "start: run changed; it had given up" in mended.out
+    assert running.pid("other")
 
 
 def test_no_service_is_ever_seen_half_made(running: Running) -> None:

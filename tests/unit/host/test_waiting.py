@@ -6,10 +6,10 @@ import pytest
 
 from runit_provision.host.letters import Life, reached
 
-UP: Life = (True, True, True, 7, 100)
-DOWN: Life = (True, False, False, 0, 200)
-ENDED: Life = (True, False, True, 0, 200)
-GONE: Life = (False, False, False, 0, 0)
+UP: Life = (True, True, True, 7, 100, False)
+DOWN: Life = (True, False, False, 0, 200, False)
+ENDED: Life = (True, False, True, 0, 200, False)
+GONE: Life = (False, False, False, 0, 0, False)
 
 
 @pytest.mark.parametrize(
