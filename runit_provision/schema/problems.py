@@ -46,13 +46,13 @@ class Problems:
         self._found: list[Problem] = []
         self._refused: tuple[Path, ...] = ()
 
-    def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False) -> None:
+    def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False, by_name: bool = False) -> None:
         """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it.
 
-        missing: the last part of the path is not there.
+        missing: the last part of the path is not there. by_name: what stands there has no part in it.
         """
         path = self._path(path, missing=missing)
-        if any(refused[: len(path)] == path for refused in self._refused):
+        if not by_name and any(refused[: len(path)] == path for refused in self._refused):
             return
         self.note(Problem(message, mark=locate(self._data, path), key=self.key(path), hint=hint))
 
