@@ -143,10 +143,8 @@ _KINDS = frozenset(("file", "names", "exists", "is_there", "is_folder", "is_link
 def _ourselves() -> Iterator[object]:
     yield (sys.version, sys.getfilesystemencoding(), os.geteuid(), os.getegid())
     for folder in sys.path:
-        try:
-            yield [name for name in sorted(os.listdir(folder)) if name.endswith(("-info", ".pth"))]
-        except OSError:
-            yield folder
+        with suppress(OSError):
+            yield from sorted(name for name in os.listdir(folder) if name.endswith(("-info", ".pth")))
     pending = [os.path.dirname(os.path.abspath(__file__))]
     while pending:
         for entry in sorted(os.scandir(pending.pop()), key=lambda entry: entry.name):

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runit_provision.app.ceilings import too_high
-from runit_provision.app.desired import Desired, desire
+from runit_provision.app.recall import answered, recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
+from runit_provision.app.unmet import missing_tools, to_lay, too_high
 from runit_provision.errors import HostError, Problem, before_any_change
-from runit_provision.host.rooted import folder_on_host, on_root
-from runit_provision.model.host import Runtime, RuntimeKind
+from runit_provision.inputs import Inputs
+from runit_provision.model.answer import Demands
 from runit_provision.model.plan import Plan
 from runit_provision.model.tree import Realm
 
 if TYPE_CHECKING:
+    from runit_provision.app.desired import Desired
     from runit_provision.apply import Report
     from runit_provision.host import Machine
 
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_CALLED = ("runsvdir", "runsv", "sv", "svlogd", "chpst")
-"""The tools that rendered scripts call, or that must be there for them to be called."""
 Progress = Callable[[int, int, str], None]
 """Told how many steps are done, of how many, and which is next."""
 
@@ -46,7 +43,9 @@ class Planned:
 def plan(source: Source, target: Target) -> Planned:
     """Decide what apply would do; reads only. DataError and HostError with every problem."""
     with target.machine() as machine:
-        return decide(desire(source, machine.accounts), machine, target)
+        if known := _recalled(source, target, machine):
+            return known
+        return decide(_desire(source, machine, Inputs()), machine, target)
 
 
 def apply(
@@ -68,7 +67,12 @@ def apply(
     from runit_provision.host import package
 
     with target.machine() as machine:
-        desired = desire(source, machine.accounts)
+        known = _recalled(source, target, machine)
+        if known and known.empty:
+            announce(known)
+            return execution.Report()
+        inputs = Inputs()
+        desired = _desire(source, machine, inputs)
         if not machine.library.begun:
             decide(desired, machine, target)  # what is refused now is refused before there is a library
         with machine.lock(timeout=lock_timeout, command="apply"):
@@ -76,9 +80,10 @@ def apply(
             announce(planned)
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
+            manifest = replace(planned.plan.manifest, answer=answered(source, target, machine, inputs, desired, planned.plan))
             try:
                 work = execution.apply_or_undo if undo_failure else execution.apply
-                return work(planned.plan, machine, progress=progress, timeout=service_timeout)
+                return work(replace(planned.plan, manifest=manifest), machine, progress=progress, timeout=service_timeout)
             except HostError as error:
                 error.untouched &= planned.runtime is None
                 raise
@@ -95,20 +100,22 @@ def rollback(target: Target, *, lock_timeout: float, service_timeout: float, pro
             return execution.rollback(machine, progress=progress, timeout=service_timeout)
 
 
+def _desire(source: Source, machine: Machine, inputs: Inputs) -> Desired:
+    from runit_provision.app.desired import desire
+
+    machine.nurse()
+    return desire(source, machine.accounts, inputs)
+
+
 @before_any_change()
 def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     """Compare what is desired with what is; reads only."""
     from runit_provision import plan
+    from runit_provision.app.demands import demands
 
     observed = machine.observe(desired.tree, user=target.user)
-    decided = plan.decide(desired.tree, observed)
-    high = tuple(too_high(desired.host, observed.lives)) if observed.alive else ()
-    forgotten = tuple(_forgotten(observed.abandoned))
-    runtime = desired.host.runtime
-    lays = runtime.kind is RuntimeKind.SHIPPED and runtime.said and target.user is None
-    missing = tuple(_missing_tools(runtime, target.root)) if desired.tree.services and not lays else ()
-    prefix = runtime.prefix if lays and not _is_laid(runtime, target.root) else None
-    return Planned(decided, prefix, (*desired.warnings, *missing, *high, *forgotten))
+    warnings = (*desired.warnings, *_forgotten(observed.abandoned))
+    return _planned(plan.decide(desired.tree, observed), demands(desired.host, target), warnings, target)
 
 
 def _forgotten(realms: Iterable[Realm]) -> Iterator[Problem]:
@@ -116,23 +123,16 @@ def _forgotten(realms: Iterable[Realm]) -> Iterator[Problem]:
         yield Problem(f"is forgotten, with all that was made in it: there is no account {realm.account} any more", path=realm.base)
 
 
-def _is_laid(runtime: Runtime, root: Path) -> bool:
-    from runit_provision.host import package
+@before_any_change()
+def _recalled(source: Source, target: Target, machine: Machine) -> Planned | None:
+    found = recall(source, target, machine)
+    if found is None:
+        return None
+    plan, answer = found
+    return _planned(plan, answer.demands, answer.warnings, target)
 
-    return package.is_installed(prefix=Path(runtime.prefix), root=root)
 
-
-def _missing_tools(runtime: Runtime, root: Path) -> Iterator[Problem]:
-    """Say which tools the scripts would not find."""
-    match runtime.kind:
-        case RuntimeKind.SHIPPED:
-            folders, hint = f"{runtime.prefix}/bin", f"`runit-provision runtime install {on_root(root)}--prefix {runtime.prefix}`"
-        case RuntimeKind.PACKAGE | RuntimeKind.PACKAGE_FILE:
-            folders, hint = _SYSTEM_PATH, "install the distribution's runit"
-        case RuntimeKind.NONE:
-            return
-    path = ":".join(str(folder_on_host(root, folder)) for folder in folders.split(":"))
-    called = [*_CALLED, "rsvlog"] if runtime.kind is RuntimeKind.SHIPPED else _CALLED
-    missing = [name for name in called if not shutil.which(name, path=path)]
-    if missing:
-        yield Problem(f"{', '.join(missing)} not found, which the services' scripts call", path=folders, hint=hint)
+def _planned(plan: Plan, demands: Demands, warnings: tuple[Problem, ...], target: Target) -> Planned:
+    alive = target.root == Path("/")
+    high = too_high(demands.ceilings, plan.lives) if alive else ()
+    return Planned(plan, to_lay(demands, target.root), (*warnings, *missing_tools(demands, target.root), *high))

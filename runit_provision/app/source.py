@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runit_provision.app.facts import gather
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, Table
@@ -72,6 +71,7 @@ class Source:
         inputs: is told of everything that is read.
         """
         from runit_provision import hiera
+        from runit_provision.app.facts import gather
 
         inputs = inputs or Inputs()
         if self.hiera_config is None:

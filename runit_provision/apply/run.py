@@ -13,7 +13,6 @@ Killed anywhere, the next apply finds the intent: it knows what of the host is i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.report import Outcome, Report
@@ -163,7 +162,8 @@ def _remembered(plan: Plan, outcome: Outcome) -> Manifest:
             records.pop(path, None)
     for name in outcome.held:
         services[name] = plan.remembered.services[name]
-    return replace(plan.manifest, records=records, services=services)
+    whole = outcome.report.ok and not outcome.failed and not outcome.held
+    return Manifest(records, services, plan.manifest.answer if whole else None)
 
 
 def _forget(machine: Machine, past: Journal | None, present: Journal | None) -> None:

@@ -60,6 +60,8 @@ class Ground:
 
     def directory(self, path: str) -> int:
         """Give a descriptor (O_PATH) of the directory `path`, valid until the next call; OSError with the path that failed."""
+        if self._chain and self._chain[-1][0] == path:
+            return self._chain[-1][1]
         chain = self._chain or self._begin()
         while not _leads(chain[-1][0], path):
             os.close(chain.pop()[1])

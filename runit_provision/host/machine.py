@@ -15,7 +15,7 @@ from runit_provision.host.ground import Ground
 from runit_provision.host.hand import Hand, LentHand, OwnHand, work
 from runit_provision.host.nursery import Nursery
 from runit_provision.host.observe import observe
-from runit_provision.model.observed import Journal, Observed
+from runit_provision.model.observed import Journal, Manifest, Observed
 from runit_provision.model.tree import Realm, RenderedTree
 
 _HANDS = 32
@@ -39,12 +39,17 @@ class Machine:
         self._above = self._root if above == self.root else os.open(above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.library = library.Library(self._above, path)
         self._hands: OrderedDict[Realm, Hand] = OrderedDict()
-        self._nursery = Nursery(work) if os.geteuid() == 0 else None
+        self._nursery: Nursery | None = None
 
     @property
     def alive(self) -> bool:
         """False in an image: nothing is started or signalled there."""
         return self.root == Path("/")
+
+    def nurse(self) -> None:
+        """Fork the nursery, if hands can be lent at all: to be done before this process has grown."""
+        if self._nursery is None and os.geteuid() == 0:
+            self._nursery = Nursery(work)
 
     def hand(self, realm: Realm) -> Hand:
         """Give the hand that works in `realm`; OSError when the way to its base is not as it has to be, HostError when nobody here can
@@ -68,6 +73,7 @@ class Machine:
         ground = Ground(self._root, realm.base, account=account.uid)
         if account.uid == os.geteuid():
             return OwnHand(ground)
+        self.nurse()
         if self._nursery is None:
             raise HostError(Problem(f"belongs to {realm.account}: only root can work there as {realm.account}", path=realm.base))
         groups = self.accounts.groups(realm.account)
@@ -116,18 +122,21 @@ class Machine:
             origin = names[others[0]].origin
             raise HostError(Problem(f"only root can work as {shown}", mark=origin.mark, key=origin.key, hint=hint))
 
-    def observe(self, tree: RenderedTree, *, user: str | None = None, journal: Journal | None = None) -> Observed:
+    def observe(
+        self, tree: RenderedTree, *, user: str | None = None, journal: Journal | None = None, manifest: Manifest | None = None
+    ) -> Observed:
         """Look at everything that `tree` or the library speaks of; writes nothing. HostError with every problem.
 
-        user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished.
+        user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished. manifest:
+        what the library remembers, where it was asked already.
         """
-        if self._nursery is None and user is None:
+        if os.geteuid() != 0 and user is None:
             self._refuse_others(tree)
         return observe(
             tree,
             hand=self.hand,
             number=lambda realm, owner: accounts.number(self.accounts, realm, owner),
-            manifest=self.library.manifest(),
+            manifest=manifest or self.library.manifest(),
             journal=journal or self.library.journal(),
             user=user,
             alive=self.alive,

@@ -137,7 +137,9 @@ def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user
     works: dict[Realm, _Work] = {}
 
     def work(realm: Realm) -> _Work:
-        return works.setdefault(realm, _Work())
+        if realm not in works:
+            works[realm] = _Work()
+        return works[realm]
 
     for node in tree.nodes:
         record = manifest.records.get(node.path)

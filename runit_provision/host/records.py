@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from runit_provision.errors import Mark
+from runit_provision.errors import Mark, Problem
+from runit_provision.model.answer import Answer, Beside, Ceiling, Demands
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Record, Seen
 from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Realm, ServiceTree
 
@@ -20,7 +21,8 @@ def dump_manifest(manifest: Manifest) -> bytes:
     realms = _Numbers()
     records = {path: [*_seen(seen), realms.number(realm), *rest] for path, seen, realm, rest in _rows(manifest)}
     services = [_service(service, realms) for service in manifest.services.values()]
-    return _json({"version": VERSION, "realms": realms.rows, "records": records, "services": services})
+    answer = manifest.answer and _answer(manifest.answer, realms)
+    return _json({"version": VERSION, "realms": realms.rows, "records": records, "services": services, "answer": answer})
 
 
 def _rows(manifest: Manifest) -> Iterable[tuple[str, Seen, Realm, list[Any]]]:
@@ -36,7 +38,8 @@ def load_manifest(data: bytes) -> Manifest:
         path: Record(_unseen(row[:7]), realms[row[7]], row[8], _EFFECTS[row[9]], row[10]) for path, row in found["records"].items()
     }
     services = [_unservice(row, realms) for row in found["services"]]
-    return Manifest(records, {service.id: service for service in services})
+    answer = found["answer"] and _unanswer(found["answer"], realms)
+    return Manifest(records, {service.id: service for service in services}, answer)
 
 
 def dump_journal(journal: Journal) -> bytes:
@@ -131,12 +134,11 @@ def _unseen(row: list[Any]) -> Seen:
 
 
 def _origin(origin: Origin) -> list[Any]:
-    mark = origin.mark
-    return [origin.key, mark and [mark.file, mark.line, mark.column]]
+    return [origin.key, _mark(origin.mark)]
 
 
 def _unorigin(row: list[Any]) -> Origin:
-    return Origin(row[0], row[1] and Mark(*row[1]))
+    return Origin(row[0], _unmark(row[1]))
 
 
 _ServiceField = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
@@ -159,6 +161,51 @@ def _unservice(row: dict[str, Any], realms: list[Realm]) -> ServiceTree:
     plain = {name: row[name] for name in _PLAIN}
     shaped = {name: of(row[name]) for name, _, of in _SERVICE}
     return ServiceTree(**plain, **shaped, realm=realms[row["realm"]])
+
+
+def _answer(answer: Answer, realms: _Numbers) -> dict[str, Any]:
+    asks = answer.demands
+    return {
+        "question": answer.question,
+        "asked": answer.asked,
+        "salt": answer.salt,
+        "digest": answer.digest,
+        "beside": [[path, realms.number(realm), target] for path, realm, target in answer.beside],
+        "demands": [asks.prefix, asks.tools, asks.folders, asks.hint],
+        "ceilings": [[service, name, value, _origin(origin)] for service, name, value, origin in asks.ceilings],
+        "warnings": [_problem(problem) for problem in answer.warnings],
+    }
+
+
+def _unanswer(row: dict[str, Any], realms: list[Realm]) -> Answer:
+    prefix, tools, folders, hint = row["demands"]
+    ceilings = tuple(Ceiling(service, name, value, _unorigin(origin)) for service, name, value, origin in row["ceilings"])
+    return Answer(
+        question=row["question"],
+        asked=tuple((kind, name) for kind, name in row["asked"]),
+        salt=row["salt"],
+        digest=row["digest"],
+        beside=tuple(Beside(path, realms[realm], target) for path, realm, target in row["beside"]),
+        demands=Demands(prefix, tuple(tools), folders, hint, ceilings),
+        warnings=tuple(_unproblem(problem) for problem in row["warnings"]),
+    )
+
+
+def _problem(problem: Problem) -> list[Any]:
+    return [problem.message, _mark(problem.mark), problem.key, problem.path, problem.hint]
+
+
+def _unproblem(row: list[Any]) -> Problem:
+    message, mark, *rest = row
+    return Problem(message, _unmark(mark), *rest)
+
+
+def _mark(mark: Mark | None) -> list[Any] | None:
+    return [mark.file, mark.line, mark.column] if mark else None
+
+
+def _unmark(row: list[Any] | None) -> Mark | None:
+    return Mark(*row) if row else None
 
 
 def _json(value: Any) -> bytes:

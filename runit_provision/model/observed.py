@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from runit_provision.errors import Problem
+from runit_provision.model.answer import Answer
 from runit_provision.model.tree import Effect, Origin, Owner, Realm, ServiceTree
 
 
@@ -52,10 +53,14 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that was made on this host and is still there: paths, parents before children, and services."""
+    """Everything that was made on this host and is still there: paths, parents before children, and services.
+
+    answer: what the apply was asked that left exactly this, or None where nobody knows.
+    """
 
     records: Mapping[str, Record] = field(default_factory=dict)
     services: Mapping[str, ServiceTree] = field(default_factory=dict)
+    answer: Answer | None = None
 
 
 class Life(NamedTuple):

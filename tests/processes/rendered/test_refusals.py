@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from support.tour import account
 
-from runit_provision.app.ceilings import too_high
+from runit_provision.app.demands import ceilings
 from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
+from runit_provision.app.unmet import too_high
 from runit_provision.errors import DataError
 from runit_provision.host import shell
 from runit_provision.inputs import Inputs
@@ -47,7 +48,7 @@ def test_reading_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("BASH_ENV", str(trap))
     monkeypatch.setenv("ENV", str(trap))
     assert shell.complaint(f"#!/bin/bash\ntouch {tmp_path}/run\n", Inputs()) == ""
-    assert shell.complaint(f"#!/bin/sh\n: $(touch {tmp_path}/run)\n") == ""
+    assert shell.complaint(f"#!/bin/sh\n: $(touch {tmp_path}/run)\n", Inputs()) == ""
     assert list(tmp_path.iterdir()) == [trap]
 
 
@@ -58,7 +59,7 @@ def test_a_limit_above_the_hard_one_of_the_running_service_is_warned_of(tmp_path
     text = f"runit:\n  owner: {ME}\n  services:\n{services}"
     host = desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))}).host
     running = (Life(supervised=True, running=True, want_up=True, pid=os.getpid()), Life())
-    (warning,) = too_high(host, {"a": running, "b": running})
+    (warning,) = too_high(tuple(ceilings(host)), {"a": running, "b": running})
     assert str(warning).startswith(
         f"{tmp_path}/data.yaml:4:32: runit.services.a.limits.files: {hard + 1} is above the hard limit of {hard}, which"
     )
@@ -67,4 +68,4 @@ def test_a_limit_above_the_hard_one_of_the_running_service_is_warned_of(tmp_path
 def test_more_files_than_the_kernel_allows_are_warned_of_before_anything_runs(tmp_path: Path) -> None:
     text = f"runit:\n  owner: {ME}\n  services:\n    a: {{command: [a], limits: {{files: 99999999999}}}}\n"
     host = desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))}).host
-    assert [problem.key for problem in too_high(host, {})] == ["runit.services.a.limits.files"]
+    assert [problem.key for problem in too_high(tuple(ceilings(host)), {})] == ["runit.services.a.limits.files"]
