@@ -14,6 +14,8 @@ from support.faults import interrupted
 from support.places import Place
 from support.trees import Unit, grow
 
+from runit_provision import plan
+from runit_provision.model.answer import Beside
 from runit_provision.model.tree import Effect, RenderedTree
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -35,6 +37,8 @@ class Histories(RuleBasedStateMachine):
         self.place = Place(self.folder)
         self.own: dict[Path, str] = {}
         self.applied: RenderedTree | None = None
+        self.answered: RenderedTree | None = None
+        """The tree that the manifest is the answer to, whatever was done on the host since."""
 
     def tree(self, units: list[Unit]) -> RenderedTree:
         return grow(self.folder, units)
@@ -43,12 +47,12 @@ class Histories(RuleBasedStateMachine):
     def apply(self, units: list[Unit]) -> None:
         report = self.place.apply(self.tree(units))
         assert report.ok, report.problems
-        self.applied = self.tree(units)
+        self.applied = self.answered = self.tree(units)
 
     @rule(units=TREES, at=st.integers(0, 120), late=st.booleans())
     def apply_and_be_killed(self, units: list[Unit], at: int, late: bool) -> None:
         interrupted(lambda: self.place.apply(self.tree(units)), at=at, late=late)
-        self.applied = None
+        self.applied = self.answered = None
 
     @rule()
     def roll_back(self) -> None:
@@ -58,7 +62,7 @@ class Histories(RuleBasedStateMachine):
                 assert report.ok, report.problems
             except Exception as error:
                 assert "no apply to roll back" in str(error)
-            self.applied = None
+            self.applied = self.answered = None
 
     @rule(name=NAMES)
     def a_person_keeps_a_file_there(self, name: str) -> None:
@@ -85,6 +89,18 @@ class Histories(RuleBasedStateMachine):
         there = {str(self.folder / path) for path in self.place.listing()}
         kept = {str(path) for path in self.own} | {str(path.parent) for path in self.own}
         assert made <= there <= made | kept
+
+    @invariant()
+    def what_is_remembered_tells_whether_there_is_something_to_do(self) -> None:
+        if self.answered is None:
+            return
+        whole = self.place.plan(self.answered)
+        with self.place.machine() as machine:
+            observed = machine.observe(self.answered)
+            others = [node for node in self.answered.nodes if node.path not in observed.manifest.records]
+            short = plan.settled(tuple(Beside(node.path, node.realm, None) for node in others), observed)
+        assert (short is not None) == whole.empty
+        assert short is None or plan.describe(short) == plan.describe(whole)
 
     @invariant()
     def what_is_a_persons_own_stays(self) -> None:
