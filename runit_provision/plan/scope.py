@@ -30,8 +30,15 @@ class Scope:
             and service not in self.services
         )
 
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left as it is."""
+        return self.user is None and not (self.refused or self.services or self.abandoned)
+
     def of(self, manifest: Manifest) -> Manifest:
         """Give the part of what is remembered that it is decided about."""
+        if self.everything:
+            return manifest
         return Manifest(
             {path: record for path, record in manifest.records.items() if self.holds(record.realm, record.service)},
             {name: service for name, service in manifest.services.items() if self.holds(service.realm, name)},
@@ -39,6 +46,8 @@ class Scope:
 
     def join(self, old: Manifest, new: Manifest) -> Manifest:
         """Give `new` with what is remembered of all that it was not decided about."""
+        if self.everything:
+            return new
         mine = self.of(old)
         return Manifest(
             {
