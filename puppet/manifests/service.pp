@@ -153,7 +153,7 @@
 #   The opposite of `enabled`: a file `down` keeps it from starting by itself.
 #
 # @param on_change
-#   What a running service gets when what it runs was changed.
+#   What a running service gets when what it runs was changed; a one-shot that is to restart runs once more.
 #
 #
 define runit::service (

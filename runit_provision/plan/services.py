@@ -68,8 +68,8 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
             yield Verb.START, "new"
     elif service.ensure is Ensure.RUNNING and not life.want_up and not service.one_shot:
         yield _again(life, _changed(service, steps, Effect.RESTART))
-    elif life.pid:
-        yield from _on_change(service, _changed(service, steps, Effect.RESTART))
+    else:
+        yield from _on_change(service, life, _changed(service, steps, Effect.RESTART))
     if log.supervised:
         if why := _changed(service, steps, Effect.LOG_RESTART):
             yield Verb.LOG_RESTART, why
@@ -86,10 +86,13 @@ def _again(life: Life, why: str) -> tuple[Verb, str]:
     return Verb.LEAVE, "it gave up: it ended more often than `restart` forgives; `sv up` starts it"
 
 
-def _on_change(service: ServiceTree, why: str) -> Iterator[tuple[Verb, str]]:
-    if not why:
+def _on_change(service: ServiceTree, life: Life, why: str) -> Iterator[tuple[Verb, str]]:
+    """Give what a service gets that runs what has changed, or that is a one-shot and has run it."""
+    if not why or not (life.pid or (service.one_shot and service.ensure is Ensure.RUNNING)):
         return
-    if service.on_change in _ON_CHANGE:
+    if service.one_shot and service.on_change is OnChange.RESTART:
+        yield Verb.START, f"{why}; runs once more"  # a run that goes on is not cut short: another follows it
+    elif service.on_change in _ON_CHANGE and life.pid:
         yield _ON_CHANGE[service.on_change], why
     else:
         yield Verb.LEAVE, f"{why}; takes effect when it starts next (on_change is {service.on_change.value})"
@@ -146,7 +149,7 @@ def _still(service: ServiceTree, verb: Verb, life: Life, log: Life) -> bool:
     """Tell whether what was owed makes sense to the service as it is now."""
     match verb:
         case Verb.START:
-            return service.ensure is Ensure.RUNNING and not life.running and not service.one_shot
+            return service.ensure is Ensure.RUNNING and (service.one_shot or not life.running)
         case Verb.LOG_HUP | Verb.LOG_RESTART:
             return log.supervised
         case Verb.RESTART | Verb.TERM | Verb.HUP:

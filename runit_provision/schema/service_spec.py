@@ -307,7 +307,7 @@ class ServiceSpec(Spec):
     down: Flag | None = None
     """The opposite of `enabled`: a file `down` keeps it from starting by itself."""
     on_change: Literal["restart", "hup", "term", "wait", "nothing"] = "restart"
-    """What a running service gets when what it runs was changed."""
+    """What a running service gets when what it runs was changed; a one-shot that is to restart runs once more."""
 
 
 ServiceSpec.model_rebuild()

@@ -36,6 +36,7 @@ class Unit:
     files: Mapping[str, tuple[bytes, Effect]] = field(default_factory=dict)
     ensure: Ensure = Ensure.RUNNING
     enabled: bool = True
+    one_shot: bool = False
     on_change: OnChange = OnChange.RESTART
     requires: tuple[str, ...] = ()
     log: bytes | None = None
@@ -80,7 +81,7 @@ def grow(base: Path | str, units: Iterable[Unit], *, realm: Realm = SYSTEM, owne
                 log_directory=None,
                 ensure=unit.ensure,
                 enabled=unit.enabled,
-                one_shot=False,
+                one_shot=unit.one_shot,
                 on_change=unit.on_change,
                 origin=ORIGIN,
                 requires=unit.requires,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -80,6 +81,15 @@ def test_fw_configures_what_the_files_say_and_once_more_when_it_is_told_while_it
     assert addresses(world) == {"lo 127.0.0.1/8", "eth1 10.0.0.1/24"}, "and nothing that no file says"
     assert routes(world) == {"192.168.0.0/16 via 10.0.0.2 dev eth1"}
 
+    told = json.loads(world.host.read("/etc/recipes.json"))
+    told["runit"]["services"]["fw"]["files"]["conf/inside.ipconf"]["content"] = "interface=eth1\naddress=10.0.7.1/24\n"
+    world.host.write("/etc/recipes.json", json.dumps(told))
+    world.apply()
+    world.until("ip -4 address show dev eth1 | grep 10.0.7.1/24")
+    at_rest(world)
+    assert addresses(world) == {"lo 127.0.0.1/8", "eth1 10.0.7.1/24"}, "the data were changed, and applied"
+    assert routes(world) == set()
+
 
 def runs(world: World) -> int:
     """Tell how often fw ran."""
@@ -135,6 +145,31 @@ def test_a_lease_goes_through_the_handler_to_fw_and_away_with_the_router_and_wit
     world.until("ip route show default | grep 'via 10.1.1.1 dev eth0'")
 
 
+def test_a_lease_that_no_server_renews_is_lost_and_asked_for_anew(world: World) -> None:
+    oracle.program("busybox", package="busybox")
+    oracle.program("faketime", package="faketime")
+    world.sh("mount -t tmpfs local /usr/local/bin")
+    world.host.write("/usr/local/bin/busybox", HURRIED, mode=0o755)
+    beyond = Beyond(world, "eth0")
+    serve_leases(world, beyond)
+    world.provision("gateway", "fw", "dhcp")
+    world.boot()
+    world.until("ip route show default | grep 'via 10.1.0.1 dev eth0'")
+    pid = world.running("dhcp_eth0")
+    beyond.sh("kill $(cat /run/udhcpd.pid)")
+    gone(world)
+    serve_leases(world, beyond, network="10.1.1")
+    world.until("ip route show default | grep 'via 10.1.1.1 dev eth0'")
+    assert world.running("dhcp_eth0") == pid
+
+
+# For udhcpc time passes faster: the shortest lease that it accepts lasts two minutes.
+HURRIED = """#!/bin/sh
+export LD_PRELOAD='/usr/$LIB/faketime/libfaketime.so.1' FAKETIME='+0 x40'
+exec /usr/bin/busybox "$@"
+"""
+
+
 def gone(world: World) -> None:
     """Wait until eth0 has neither file nor address nor route."""
     world.until("[ -e /run/fw/dhcp_eth0.ipconf ] || ip -4 -o address show dev eth0 | grep -q . || echo gone", what="no address")
@@ -145,7 +180,7 @@ def serve_leases(world: World, beyond: Beyond, *, network: str = "10.1.0") -> No
     """Let what is beyond be the router of a `network` of 256 addresses, and lend one of them."""
     beyond.sh(f"ip address add {network}.1/24 dev far")
     lines = ["pidfile /run/udhcpd.pid", "interface far", f"start {network}.20", f"end {network}.20"]
-    lines += [f"lease_file /run/{network}.leases", "option subnet 255.255.255.0", f"option router {network}.1"]
+    lines += [f"lease_file /run/{network}.leases", "option subnet 255.255.255.0", f"option router {network}.1", "option lease 60"]
     world.host.write("/etc/udhcpd.conf", "\n".join(lines) + "\n")
     world.host.write(f"/run/{network}.leases", "")
     beyond.start("busybox", "udhcpd", "-f", "/etc/udhcpd.conf")

@@ -109,6 +109,30 @@ def test_what_does_not_run_is_not_restarted() -> None:
     assert calls(decide(wanted, host(grow("/b", [Unit("a")]), life=DOWN))) == []
 
 
+@pytest.mark.parametrize("life", [UP, DOWN], ids=["while it runs", "when it has run"])
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ({}, [("a", Verb.START, "run changed; runs once more")]),
+        ({"ensure": Ensure.ANY, "on_change": OnChange.NOTHING}, []),
+    ],
+)
+def test_a_one_shot_that_changed_runs_once_more_and_is_never_cut_short(
+    life: Life, asked: dict[str, object], wanted: list[tuple[str, Verb, str]]
+) -> None:
+    there = Unit("a", one_shot=True)
+    plan = decide(grow("/b", [replace(there, run=b"new", **asked)]), host(grow("/b", [there]), life=life))  # type: ignore[arg-type]
+    assert [call for call in calls(plan) if call[1] is not Verb.LEAVE] == wanted
+
+
+def test_a_one_shot_that_a_killed_apply_was_to_start_runs_once_more() -> None:
+    tree = grow("/b", [Unit("a", one_shot=True)])
+    journal = Journal("j", "apply", (), (Call("start", tree.services[0], DOWN, Life()),), {"a": (DOWN, Life())}, frozenset())
+    assert calls(decide(tree, replace(host(tree, life=DOWN), journal=journal))) == [
+        ("a", Verb.START, "an earlier apply was killed before it did this")
+    ]
+
+
 @pytest.mark.parametrize(
     ("ensure", "life", "wanted"),
     [
