@@ -62,6 +62,10 @@ class Supervise:
                 os.close(fd)
         self._lock = self._ok = self.control = self.pipe = -1
 
+    def doors(self) -> tuple[int, ...]:
+        """Give what `sv` knocks at: open, and whoever holds them keeps its letters."""
+        return tuple(fd for fd in (self._ok, self.control) if fd >= 0)
+
     def close_pipe(self) -> None:
         """Let the log read to its end."""
         if self.pipe >= 0:

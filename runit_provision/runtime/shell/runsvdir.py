@@ -35,6 +35,8 @@ SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
 HELD_SECONDS = 1.5
 """After HUP, for services that another one has locked: longer than a killed supervisor takes to close its locks."""
+DOORS_SECONDS = 1.0
+"""After TERM, in which a stand-in has taken over even on a crowded machine."""
 HUP_SECONDS = 60.0
 """For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
 KILL_SECONDS = 5.0
@@ -224,9 +226,23 @@ class Runsvdir(_Supervisor):
         super().gone(service)
 
     def _leave(self) -> None:
-        if not len(self.tree):
+        if len(self.tree):
+            self._hold_doors()
+        else:
             self.tree.leave()
         self.status = 0
+
+    def _hold_doors(self) -> None:
+        """Let letters that come before the stand-in is there wait for it: a host that goes down tells each service to end at once."""
+        doors = [
+            fd for service in self.tree.services() for files in (service.files, service.log_files) if files for fd in files.doors()
+        ]
+        if os.fork() == 0:
+            try:
+                process.close_all_but(*doors)
+                time.sleep(DOORS_SECONDS)
+            finally:
+                os._exit(0)
 
     def _look_soon(self) -> None:
         if not self._looking:

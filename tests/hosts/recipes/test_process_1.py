@@ -41,3 +41,5 @@ def test_three_stages_lead_a_host_from_boot_to_its_end(world: World, level: str,
         world.sh(f"nsenter --target {process_1} --pid --mount runit-init {level}")
         console.wait_for(b"enter stage: /etc/runit/3")
         assert host.wait(waiting.DEADLINE) == end
+    world.logged("my_daemon", "got TERM")
+    assert world.sh("cat /etc/sv/*/supervise/stat") == "down\n" * 3

@@ -75,6 +75,16 @@ def test_when_the_supervisor_is_killed_a_stand_in_supervises_at_once(runtime: Pa
         until(lambda: sleepers(running) == 3, what="each is there once")
 
 
+def test_what_is_asked_right_after_term_is_done_by_the_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        started(running)
+        running.kill(signal.SIGTERM)
+        folders = [services / name for name in ("one", "two", "logged")]
+        done = subprocess.run([runtime / "sv", "-w30", "down", *folders], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.count("ok: down: ")) == (0, 3), done.stdout
+        assert sleepers(running) == 0
+
+
 def test_the_next_runsvdir_takes_over_from_the_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         pids = started(running)
