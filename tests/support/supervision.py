@@ -86,6 +86,14 @@ class Tree:
         until(is_one, what="one keeper")
         return alike[0]
 
+    def supervises(self, folder: Path) -> bool:
+        """Whether it is this runsvdir, and not a stand-in, that supervises the service or log directory `folder` now."""
+        ok = str(folder.resolve() / "supervise/ok")
+        try:
+            return any(str(fd.readlink()) == ok for fd in Path(f"/proc/{self.pid}/fd").iterdir())
+        except OSError:
+            return False
+
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
         return [pid for pid in self.processes() if _read(pid, "comm").strip() in {b"runsvdir", b"runsvdir-keeper"}]

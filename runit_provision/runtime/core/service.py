@@ -46,10 +46,27 @@ class Part:
     """The main service or its log.
 
     pid: 0 for none, or not told yet; since: Unix time in nanoseconds of the last start of run or the last going down; damped: in the
-    pause after a short run; owed: one start was asked for by `o` and has not happened; spawning: Spawn was given and not answered.
+    pause after a short run; owed: one start was asked for by `o` and has not happened; spawning: Spawn was given and not answered;
+    signals: asked for and not confirmed; signalled: how many the process has got before them.
     """
 
-    __slots__ = ("damped", "ended", "got_term", "number", "owed", "paused", "pid", "since", "spawning", "state", "want")
+    __slots__ = (
+        *(
+            "damped",
+            "ended",
+            "got_term",
+            "number",
+            "owed",
+            "paused",
+            "pid",
+            "signalled",
+            "signals",
+            "since",
+            "spawning",
+            "state",
+            "want",
+        ),
+    )
 
     def __init__(self, number: int, *, now: int, want: int = WANT_UP) -> None:
         self.number = number
@@ -63,6 +80,13 @@ class Part:
         self.damped = False
         self.owed = False
         self.spawning = False
+        self.signals: tuple[int, ...] = ()
+        self.signalled = 0
+
+    def confirm(self, count: int) -> None:
+        """Take note that the process has got `count` signals since it was started."""
+        self.signals = self.signals[max(0, count - self.signalled) :]
+        self.signalled = max(count, self.signalled)
 
     @property
     def alive(self) -> bool:
@@ -160,6 +184,7 @@ def _ended(part: Part, event: Ended, now: int, actions: list[Action]) -> None:
     part.pid = 0
     part.spawning = False
     part.got_term = False
+    part.signals = ()
     if part.state == RUN and event.finish and part.number == MAIN:
         part.state = FINISH
         part.ended = event.status
@@ -229,10 +254,15 @@ def _follow(service: Service, part: Part, letter: str, then: int, handled: bool,
 
 def _signal(part: Part, letter: str, handled: bool, actions: list[Action]) -> None:
     if part.state == RUN and not handled:
-        actions.append(Signal(part.number, _SIGNALS[letter]))
+        _send(part, _SIGNALS[letter], actions)
     if letter in "pc":
         part.paused = letter == "p"
         _publish(part, actions)
+
+
+def _send(part: Part, number: int, actions: list[Action]) -> None:
+    part.signals += (number,)
+    actions.append(Signal(part.number, number))
 
 
 def _stop(service: Service, part: Part, now: int, actions: list[Action]) -> None:
@@ -241,11 +271,11 @@ def _stop(service: Service, part: Part, now: int, actions: list[Action]) -> None
 
 def _terminate(service: Service, part: Part, handled: bool, now: int, actions: list[Action]) -> None:
     if not handled:
-        actions.append(Signal(part.number, SIGTERM))
+        _send(part, SIGTERM, actions)
         part.got_term = True
         _publish(part, actions)
     if part.want != WANT_UP:
-        actions.append(Signal(part.number, SIGCONT))
+        _send(part, SIGCONT, actions)
         if part.number == MAIN:
             _ask(service, part, "x" if part.want == WANT_EXIT else "d", THEN_NOTHING, now, actions)
 
@@ -295,6 +325,8 @@ def _spawn(part: Part, role: int, actions: list[Action]) -> None:
     part.owed = False
     part.paused = False
     part.got_term = False
+    part.signals = ()
+    part.signalled = 0
     actions.append(Spawn(part.number, role, arguments_of(part)))
 
 

@@ -102,14 +102,21 @@ class Children:
         self._write(child)
         return child
 
-    def signal(self, slot: int, key: int, number: int) -> None:
-        """Send a signal to the live child of a key, if there is one; it cannot be another's pid, since only we reap it."""
+    def signal(self, slot: int, key: int, number: int) -> int:
+        """Send a signal to the live child of a key, if there is one; it cannot be another's pid, since only we reap it.
+
+        Gives how many it has got, 0 for none; which is written down after kill(2), so that a signal may come twice and is never lost.
+        """
         child = self._by_key.get((slot, key))
-        if child is not None:
-            try:
-                os.kill(child.process.pid, number)
-            except ProcessLookupError:
-                pass
+        if child is None:
+            return 0
+        try:
+            os.kill(child.process.pid, number)
+        except ProcessLookupError:
+            pass
+        child.process.signals += 1
+        self._write(child)
+        return child.process.signals
 
     def reap(self) -> list[Child]:
         """Take leave of every child that ended; their wait status is in `process.status`."""

@@ -1,8 +1,8 @@
-"""A process that only holds the reading ends of the FIFOs to logs.
+"""A process that only holds the reading ends of FIFOs: to logs, and of supervise/control.
 
-A service that writes to a FIFO without any reader is killed by SIGPIPE, and what the FIFO holds is gone at its last close. Supervisor
-and logger each have it open, and may die at the same instant; the keeper must not have it, since the descriptor table of every service
-would be as large as its own. So its child does, which is never a writer: a logger still reads to the end.
+A service that writes to a FIFO without any reader is killed by SIGPIPE, and what the FIFO holds, lines or letters, is gone at its last
+close. Supervisor and logger each have it open, and may die at the same instant; the keeper must not have it, since the descriptor table
+of every service would be as large as its own. So its child does, which is never a writer: a logger still reads to the end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LINGER_SECONDS = 60.0
 def fork_holder() -> _socket.socket:
     """Start a holder, which ends with us or soon after.
 
-    Gives our end of the conversation: HOLD with a descriptor of the FIFO, and RELEASE.
+    Gives our end of the conversation: HOLD with descriptors of FIFOs, and RELEASE.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
@@ -43,18 +43,18 @@ def fork_holder() -> _socket.socket:
 
 def _hold(sock: _socket.socket) -> None:
     descriptors.allow_all()
-    held: dict[int, int] = {}
+    held: dict[int, list[int]] = {}
     while True:
         data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
         if not data:
             break
         record = wire.unpack(data)
-        previous = held.pop(record.slot, -1)
+        previous = held.pop(record.slot, [])
         for fd in received_fds(ancillary):
-            held[record.slot] = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            held.setdefault(record.slot, []).append(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
             os.close(fd)
-        if previous >= 0:
-            os.close(previous)
+        for fd in previous:
+            os.close(fd)
     if held:
         # The keeper was killed: whoever comes next has them open before long.
         time.sleep(LINGER_SECONDS)

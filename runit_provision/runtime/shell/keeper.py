@@ -113,8 +113,8 @@ class _Keeper:
             case wire.SPAWN:
                 self._spawn(peer, record, fds)
             case wire.SIGNAL:
-                self._children.signal(record.slot, record.key, record.value)
-                peer.send(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value))
+                count = self._children.signal(record.slot, record.key, record.value)
+                peer.send(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value, when=count))
             case wire.POOL:
                 self._pool(peer, record, fds)
             case wire.HOLD | wire.RELEASE:

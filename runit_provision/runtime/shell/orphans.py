@@ -20,17 +20,18 @@ _AGAIN_SECONDS = 1.0
 class Orphans:
     """Live processes by (slot, key); `ended(slot, key, pid, status)` is called for each when it is over."""
 
-    def __init__(self, loop: Loop, ended: Callable[[int, int, int, int], None]) -> None:
+    def __init__(self, loop: Loop, table: int, ended: Callable[[int, int, int, int], None]) -> None:
         self._loop = loop
+        self._table = table
         self._ended = ended
-        self._known: dict[tuple[int, int], tuple[int, int]] = {}
+        self._known: dict[tuple[int, int], tuple[records.Process, int]] = {}
 
     def examine(self, slot: int, key: int, written: records.Process) -> None:
         """Find out what became of a process that was written down as LIVE and is nobody's child; correct `written`.
 
         A pid that was given to another process since is told by its start time.
         """
-        if self._known.get((slot, key), (0, 0))[0] == written.pid:
+        if self._pid(slot, key) == written.pid:
             return
         if process.starttime(written.pid) != written.starttime:
             written.life, written.status = records.ENDED, process.UNKNOWN
@@ -51,7 +52,7 @@ class Orphans:
             self._loop.soon(lambda: self._ended(slot, key, written.pid, process.UNKNOWN))
             return True
         # Also one that has ended already: its pidfd is readable at once, and then somebody has reaped it or we will.
-        self._known[slot, key] = (written.pid, pidfd)
+        self._known[slot, key] = (written, pidfd)
         self._loop.watch(pidfd, lambda: self._readable(slot, key))
         return True
 
@@ -59,24 +60,27 @@ class Orphans:
         if not self._watch(slot, key, written):
             self._loop.after(_AGAIN_SECONDS, lambda: self._again(slot, key, written))
 
-    def pid(self, slot: int, key: int) -> int:
-        """Give the pid of a live orphan; 0 when there is none."""
-        return self._known.get((slot, key), (0, -1))[0]
+    def _pid(self, slot: int, key: int) -> int:
+        known = self._known.get((slot, key))
+        return known[0].pid if known is not None else 0
 
-    def signal(self, slot: int, key: int, number: int) -> bool:
-        """Send a signal; False when there is no such orphan."""
+    def signal(self, slot: int, key: int, number: int) -> int | None:
+        """Send a signal; give how many the process has got since it was started, or None when there is no such orphan."""
         known = self._known.get((slot, key))
         if known is None:
-            return False
+            return None
+        written, pidfd = known
         try:
-            _signal.pidfd_send_signal(known[1], number)
+            _signal.pidfd_send_signal(pidfd, number)
         except ProcessLookupError:
             pass
-        return True
+        written.signals += 1
+        os.pwrite(self._table, records.pack_process(written), records.process_offset(slot, key))
+        return written.signals
 
     def reap(self) -> None:
         """Take leave of children that ended; call it on SIGCHLD. As a subreaper we get strangers' too."""
-        by_pid = {pid: name for name, (pid, _pidfd) in self._known.items()}
+        by_pid = {written.pid: name for name, (written, _pidfd) in self._known.items()}
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -92,15 +96,15 @@ class Orphans:
         known = self._known.get((slot, key))
         if known is None:
             return
-        pid, pidfd = known
+        written, pidfd = known
         # Not our child: its reaper may not have come yet, then the zombie tells.
         status = process.exit_status(pidfd)
         if status == process.UNKNOWN:
-            status = process.zombie_status(pid)
+            status = process.zombie_status(written.pid)
         self._gone(slot, key, status)
 
     def _gone(self, slot: int, key: int, status: int) -> None:
-        pid, pidfd = self._known.pop((slot, key))
+        written, pidfd = self._known.pop((slot, key))
         self._loop.forget(pidfd)
         os.close(pidfd)
-        self._ended(slot, key, pid, status)
+        self._ended(slot, key, written.pid, status)

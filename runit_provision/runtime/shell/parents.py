@@ -28,14 +28,14 @@ if TYPE_CHECKING:
         def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
             """Ask for a process."""
 
-        def signal(self, slot: int, key: int, number: int) -> None:
-            """Ask for a signal to a process."""
+        def signal(self, slot: int, key: int, number: int) -> int | None:
+            """Ask for a signal to a process; gives how many that has got, or None: SIGNALLED will tell."""
 
         def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
             """Ask for a pool of loggers; fds: its listening socket and its journal."""
 
         def hold(self, slot: int, fds: tuple[int, ...]) -> None:
-            """Let the FIFO of `slot` be held open, or, without one, no more."""
+            """Let the FIFOs of `slot` be held open, or, without any, no more."""
 
         def leave(self) -> None:
             """Say that every service is gone."""
@@ -67,8 +67,8 @@ class Own:
         # Not at once: the service that asked is still being moved.
         self._loop.soon(lambda: self._received(answer))
 
-    def signal(self, slot: int, key: int, number: int) -> None:
-        self._children.signal(slot, key, number)
+    def signal(self, slot: int, key: int, number: int) -> int | None:
+        return self._children.signal(slot, key, number)
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         raise NotImplementedError("one process keeps no pool")
@@ -105,16 +105,14 @@ class Kept:
     ) -> None:
         self._children = children
         self._received = received
-        self.unanswered: list[tuple[int, int, int, int]] = []
-        """(slot, key, signal number, pid) of each signal of which the keeper has not said that it was sent; pid 0: not told yet."""
         self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost)
 
     def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(request), fds)
 
-    def signal(self, slot: int, key: int, number: int) -> None:
-        self.unanswered.append((slot, key, number, self._children.get((slot, key), 0)))
+    def signal(self, slot: int, key: int, number: int) -> int | None:
         self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
+        return None
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
@@ -136,9 +134,6 @@ class Kept:
             self._children[record.slot, record.key] = record.value
         elif record.op == wire.ENDED:
             self._children.pop((record.slot, record.key), None)
-        elif record.op == wire.SIGNALLED:
-            del self.unanswered[0]
-            return
         self._received(record)
 
 

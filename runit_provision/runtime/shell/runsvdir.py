@@ -168,13 +168,12 @@ class _Supervisor:
         if self.status is not None:
             return  # it said that another takes over, and died
         self.report("warning: the keeper is gone, starting another; its services go on")
-        unanswered = self._kept.unanswered
         sock = parents.fork_keeper(
             self.state, self._stand_in, self.call.path, stands_in=self.stands_in, descriptors_allowed=self._descriptors
         )
         self.connect(sock, {})
         self.tree.orphans.reap()
-        self.tree.parent_lost(unanswered)
+        self.tree.parent_lost()
 
 
 class Runsvdir(_Supervisor):

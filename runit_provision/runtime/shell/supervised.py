@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .tree import Tree
 
 _RETRY_SECONDS = 5.0
+_SIGNALS_OF_A_LETTER = 2
+"""At most: TERM and CONT."""
 
 
 class Supervised:
@@ -27,6 +29,7 @@ class Supervised:
 
     __slots__ = (
         "_dirty",
+        "_letters",
         "_masked",
         "_saved",
         "_scripting",
@@ -53,7 +56,8 @@ class Supervised:
         self.pool: Pool | None = None
         self.must_prepare = False
         self._dirty: set[int] = set()
-        self._masked = False
+        self._letters = ("", "")
+        self._masked: set[int] = set()
         self._saved = b""
         self._started = [0, 0, 0]
         self._scripting = 0
@@ -96,17 +100,35 @@ class Supervised:
             self.service.log = None
         if self.service.closing and self.log_files is not None and self.pool is None:
             self.log_files.close_pipe()
+        self._letters = ("", "")
+        for part, letter in found.letters:
+            self._letters = (letter, self._letters[1]) if part == MAIN else (self._letters[0], letter)
         self._open()
         self._publish_all()
+        self._do_again(found)
+        for part, letter in found.letters:
+            self._letters = ("", self._letters[1]) if part == MAIN else (self._letters[0], "")
+            self.tell(Letter(part, letter))
         self.tell(Begin())
         for part, status in found.ended:
             self.tell(self._ended_event(part, status))
         if found.script_succeeded is not None:
             self.tell(ScriptEnded(succeeded=found.script_succeeded))
 
+    def _do_again(self, found: recovery.Recovery) -> None:
+        """Do what was to be done when the supervisor before died."""
+        for number in found.spawn:
+            self._spawn(number, self.service.part(number).state, arguments_of(self.service.part(number)))
+        self._perform(tuple(Signal(part, number) for part, number in found.signal))
+        if found.run_script:
+            self._script(self.service.script)
+
     def tell(self, event: Event) -> None:
-        """Let `event` move the service, and do what follows from it."""
-        self._perform(step(self.service, event, time.time_ns()))
+        """Let `event` move the service, and do what follows from it; what that is was written down before."""
+        actions = step(self.service, event, time.time_ns())
+        self._mask()
+        self._save()
+        self._perform(actions)
 
     def started(self, key: int, pid: int, when: int) -> None:
         """The keeper made the process that was asked for."""
@@ -123,6 +145,19 @@ class Supervised:
             self.tell(ScriptEnded(succeeded=status == 0))
         elif pid == self.service.part(key).pid:
             self.tell(self._ended_event(key, status))
+
+    def signalled(self, key: int, count: int) -> None:
+        """The process of a part has got so many signals. What is said before it has started is about the one before."""
+        part = self.service.part(key)
+        if part.pid and not part.spawning:
+            part.confirm(count)
+            self._mask()
+            self._save()
+
+    def fifos(self) -> tuple[int, ...]:
+        """Give the descriptors of what holds lines and letters."""
+        log = self.log_files
+        return (self.files.control,) if log is None else tuple(fd for fd in (log.pipe, self.files.control, log.control) if fd >= 0)
 
     def log_started(self, pid: int) -> None:
         """A pool keeps the log."""
@@ -146,8 +181,11 @@ class Supervised:
     def reconcile(self, key: int, found: records.Process) -> None:
         """Believe what was found out about a process after its parent died, instead of what that has not told."""
         if key == records.SCRIPT:
-            if self.service.script and (found.life != records.LIVE or found.started == self._started[key]):
-                self.ended(key, found.pid, found.status if found.started != self._started[key] else 1)
+            if self.service.script and found.started == self._started[key]:
+                self._script(self.service.script)
+            elif self.service.script and found.life != records.LIVE:
+                self._scripting = found.started
+                self.ended(key, found.pid, found.status)
             return
         if key == LOG and self.service.log is None:
             return
@@ -160,18 +198,21 @@ class Supervised:
         if part.spawning:
             if found.started == self._started[key]:
                 self._spawn(key, part.state, arguments_of(part))
+                self._signal_again(part)
                 return
             self.started(key, found.pid, found.started)
         if part.pid and found.life == records.ENDED:
             self.ended(key, part.pid, found.status)
+        elif part.pid:
+            self.signalled(key, found.signals)
+            self._signal_again(part)
+
+    def _signal_again(self, part: Part) -> None:
+        self._perform(tuple(Signal(part.number, number) for number in part.signals))
 
     def known(self) -> list[tuple[int, int]]:
         """Give (key, pid) of the processes that this service believes to live."""
         return [(part.number, part.pid) for part in self._parts() if part.pid]
-
-    def runs(self, key: int) -> bool:
-        """Whether ./run of a part lives, or is being started."""
-        return any(part.number == key and part.state == RUN and part.alive for part in self._parts())
 
     def _parts(self) -> list[Part]:
         return [self.service.main] if self.service.log is None else [self.service.main, self.service.log]
@@ -192,10 +233,10 @@ class Supervised:
 
     def _open(self) -> None:
         """Listen to letters. An open `ok` vouches for the status, so the first one published opens it (see flush)."""
-        self.tree.loop.watch(self.files.control, lambda: self._letters(MAIN, self.files.control))
+        self.tree.loop.watch(self.files.control, lambda: self._read_letters(MAIN, self.files.control))
         log = self.log_files
         if log is not None:
-            self.tree.loop.watch(log.control, lambda: self._letters(LOG, log.control))
+            self.tree.loop.watch(log.control, lambda: self._read_letters(LOG, log.control))
 
     def _has_log(self) -> bool:
         try:
@@ -217,16 +258,15 @@ class Supervised:
             return WANT_UP
         return WANT_DOWN
 
-    def _letters(self, part: int, fd: int) -> None:
+    def _read_letters(self, part: int, fd: int) -> None:
         # One at a time: what a control script keeps waiting stays in the FIFO.
-        while not self._masked and self.directory >= 0:
-            try:
-                letter = os.read(fd, 1)
-            except BlockingIOError:
-                return
+        while part not in self._masked and self.directory >= 0:
+            letter = self.tree.letters.read(fd, self.slot, part)
             if not letter:
                 return
-            self.tell(Letter(part, letter.decode("latin-1")))
+            self.tell(Letter(part, letter))
+            if self.directory >= 0:
+                self.tree.letters.done(self.slot, part)
 
     def _ended_event(self, part: int, status: int) -> Ended:
         finish = part == MAIN and self.service.main.state == RUN and self._is_readable("finish")
@@ -236,6 +276,7 @@ class Supervised:
         return os.access(path, os.R_OK, dir_fd=self.directory, effective_ids=True)
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
+        confirmed = False
         for action in actions:
             if self.directory < 0:
                 return
@@ -246,7 +287,10 @@ class Supervised:
                     self._dirty.add(part)
                     self.tree.unpublished(self)
                 case Signal(part, number):
-                    self.tree.signal(self, part, number)
+                    count = self.tree.signal(self, part, number)
+                    if count is not None:
+                        self.service.part(part).confirm(count)
+                        confirmed = True
                 case Script(letter):
                     self._script(letter)
                 case Arm(part, delay):
@@ -259,8 +303,9 @@ class Supervised:
                     return
                 case _:
                     raise ValueError(f"no action of a service: {action!r}")
-        self._mask()
-        self._save()
+        if confirmed:
+            self._mask()
+            self._save()
 
     def _due(self, part: int) -> None:
         if self.directory >= 0:
@@ -292,16 +337,21 @@ class Supervised:
             self._spawn(key, part.state, arguments_of(part))
 
     def _mask(self) -> None:
-        busy = bool(self.service.script)
-        if busy != self._masked and self.directory >= 0:
-            self._masked = busy
-            self.tree.loop.mind(self.files.control, 0 if busy else EPOLLIN)
+        """Read no letters of a part that could not be acted upon, or whose signals could not be remembered."""
+        if self.directory < 0:
+            return
+        for part in self._parts():
+            files = self.files if part.number == MAIN else self.log_files
+            busy = len(part.signals) > records.SIGNALS_MAX - _SIGNALS_OF_A_LETTER or bool(part.number == MAIN and self.service.script)
+            if files is not None and busy != (part.number in self._masked):
+                self._masked ^= {part.number}
+                self.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
 
     def _save(self) -> None:
         if self.slot == 0 or self.directory < 0:
             return
         started = (self._started[0], self._started[1], self._started[2])
-        packed = records.pack_intent(recovery.intent_of(self.service, started=started))
+        packed = records.pack_intent(recovery.intent_of(self.service, started=started, letters=self._letters))
         if packed != self._saved:
             os.pwrite(self.tree.table, packed, records.offset(self.slot) + records.INTENT_AT)
             self._saved = packed
@@ -327,5 +377,5 @@ class Supervised:
             self.tree.loop.after(_RETRY_SECONDS, self.flush)
 
     def _publish_all(self) -> None:
-        self._dirty.update((MAIN, LOG) if self.service.log is not None else (MAIN,))
+        self._dirty.update(part.number for part in self._parts() if not part.spawning)
         self.flush()

@@ -12,6 +12,7 @@ from ..core import recovery
 from ..wire import errors, records
 from ..wire import keeper as wire
 from .files import RefusedError
+from .letters import Letters
 from .loggers import Loggers
 from .loop import Loop
 from .orphans import Orphans
@@ -56,7 +57,8 @@ class Tree:
         self._free: list[int] = []
         self._last = 0
         self._unpublished: set[Supervised] = set()
-        self.orphans = Orphans(loop, self._orphan_ended)
+        self.orphans = Orphans(loop, state.table, self._orphan_ended)
+        self.letters = Letters(state.table)
 
     def __len__(self) -> int:
         return len(self._slots) + len(self._held)
@@ -102,12 +104,13 @@ class Tree:
             wire.Record(wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, arguments=arguments, name=name), fds
         )
 
-    def signal(self, service: Supervised, key: int, number: int) -> None:
-        """Send a signal to a process of `service`."""
+    def signal(self, service: Supervised, key: int, number: int) -> int | None:
+        """Send a signal to a process of `service`; give how many that has got, or None: Supervised.signalled will be told."""
         if key == records.LOG and service.pool is not None:
             service.pool.signal(service, number)
-        elif not self.orphans.signal(service.slot, key, number):
-            self.parent.signal(service.slot, key, number)
+            return service.service.part(key).signalled + 1
+        count = self.orphans.signal(service.slot, key, number)
+        return self.parent.signal(service.slot, key, number) if count is None else count
 
     def close_log(self, service: Supervised) -> None:
         """Let the log of `service` read to its end."""
@@ -125,8 +128,7 @@ class Tree:
 
     def exited(self, service: Supervised) -> None:
         """Forget `service`."""
-        if service.log_files is not None:
-            self.parent.hold(service.slot, ())
+        self.parent.hold(service.slot, ())
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
@@ -169,6 +171,8 @@ class Tree:
             service.started(record.key, record.value, record.when)
         elif record.op == wire.ENDED:
             service.ended(record.key, record.when, record.value)
+        elif record.op == wire.SIGNALLED:
+            service.signalled(record.key, record.when)
         elif record.op == wire.FAILED:
             service.failed(record.key, errors.text(record.value))
 
@@ -190,11 +194,8 @@ class Tree:
         if self._held:
             self._retry_held(_HELD_SECONDS[0])
 
-    def parent_lost(self, unanswered: list[tuple[int, int, int, int]]) -> None:
-        """The keeper died: its children are orphans, and what it was told last may or may not have happened.
-
-        unanswered: (slot, key, number, pid) of the signals that may not have been sent; pid 0 for a process that was starting.
-        """
+    def parent_lost(self) -> None:
+        """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
         if self._loggers is not None:
             self._loggers.keeper_lost()
         for service in self.services():
@@ -207,8 +208,6 @@ class Tree:
                     service.reconcile(key, self._found(service.slot, key, content))
             except Exception as error:
                 self.report(f"runsv {os.fsdecode(service.identity.name)}: internal error: {error}")
-        for slot, key, number, pid in unanswered:
-            self._signal_again(slot, key, number, pid)
 
     def give_up_held(self) -> None:
         """Wait no longer for services that another one supervises: they are left to it."""
@@ -227,14 +226,6 @@ class Tree:
         for service in self.services():
             for key, _pid in service.known():
                 self.signal(service, key, SIGKILL)
-
-    def _signal_again(self, slot: int, key: int, number: int, pid: int) -> None:
-        """Send a signal that may be lost: to the process that it was meant for, never to the one that came after it."""
-        service = self._slots.get(slot)
-        if pid and self.orphans.pid(slot, key) == pid:
-            self.orphans.signal(slot, key, number)
-        elif not pid and service is not None and service.runs(key):
-            self.signal(service, key, number)
 
     def _take_up(self, slot: int, content: bytes) -> None:
         identity = records.unpack_identity(content)
@@ -263,8 +254,7 @@ class Tree:
         self.loop.after(delay, retry)
 
     def _hold(self, service: Supervised) -> None:
-        if service.log_files is not None and service.log_files.pipe >= 0:
-            self.parent.hold(service.slot, (service.log_files.pipe,))
+        self.parent.hold(service.slot, service.fifos())
 
     def _next_slot(self) -> int:
         self._last += 1
@@ -351,7 +341,7 @@ class Tree:
             written = self._found(slot, key, content)
             if written.life == records.LIVE:
                 for number in (SIGTERM, SIGCONT):
-                    if not self.orphans.signal(slot, key, number):
+                    if self.orphans.signal(slot, key, number) is None:
                         self.parent.signal(slot, key, number)
         os.pwrite(self.table, b"\0", records.offset(slot))
 

@@ -20,9 +20,9 @@ POOL = 4
 LEAVE = 5
 """Every service is gone: exit when no child is left."""
 HOLD = 6
-"""slot; descriptor: the FIFO to its log, which is to be held open whoever else dies."""
+"""slot; descriptors: its FIFOs, to its log and of its control, which are to be held open whoever else dies."""
 RELEASE = 7
-"""slot: its FIFO is not needed any more."""
+"""slot: its FIFOs are not needed any more."""
 
 # The keeper says:
 CHILD = 17
@@ -40,7 +40,7 @@ ENDED = 22
 NOTHING_HELD = 24
 """The one who held the FIFOs died: HOLD each again."""
 SIGNALLED = 25
-"""slot, key; value: signal number. In the order in which SIGNAL asked, also when there was no such process any more."""
+"""slot, key; value: signal number; when: how many signals the process has got since it was started, 0 when there is none any more."""
 FAILED = 23
 """slot, key, role; value: errno: no process could be made; ask again later."""
 

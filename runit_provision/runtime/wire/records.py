@@ -5,7 +5,11 @@
 
 Every piece is written by one pwrite, and each has one writer, so a reader after a SIGKILL finds the old or the new one. Who compares
 them can tell what happened since the supervisor's last word: a process whose `started` is not the one that the intent names was
-started, and one that ended while the intent names its pid ended, without the supervisor having acted on it.
+started, one that ended while the intent names its pid ended without the supervisor having acted on it, and of the signals that it was
+to get it has got as many as it has counted.
+
+An intent is written before anything is done about it. Within it stand the letters that were read from the control FIFOs: the kernel
+copies a letter there in the very call that takes it out of the FIFO, and the intent that follows from it is written over it.
 """
 
 from __future__ import annotations
@@ -15,8 +19,12 @@ import struct
 SIZE = 1024
 MAGIC = b"rprov-1\n"
 INTENT_AT = 800
+LETTERS_AT = 804
+"""One byte for the main part, one for the log; 0: none that was read and not acted upon."""
 PROCESSES_AT = 912
 PATH_MAX = 512
+SIGNALS_MAX = 8
+"""Signals of a part that may be under way."""
 
 # The processes of a slot.
 MAIN = 0
@@ -32,9 +40,9 @@ ENDED = 2
 
 _HEADER = struct.Struct("<8s36s")
 _IDENTITY = struct.Struct("<B7xQQHH4x256s512s")
-_PART = struct.Struct("<BBBBBBBxqqii")
-_INTENT = struct.Struct("<BBBB4xq")
-_PROCESS = struct.Struct("<iBBxxQqi4x")
+_PART = struct.Struct("<BBBBBBBxqqiiI8s")
+_INTENT = struct.Struct("<BBBB2s2xq")
+_PROCESS = struct.Struct("<iBBxxQqiI")
 PROCESS_SIZE = _PROCESS.size
 
 
@@ -53,7 +61,23 @@ class Identity:
 class PartIntent:
     """What the supervisor last knew of a part: core.service.Part's fields, and `started` of the process that `pid` names (or named)."""
 
-    __slots__ = ("damped", "ended", "got_term", "owed", "paused", "pid", "since", "spawning", "started", "state", "want")
+    __slots__ = (
+        *(
+            "damped",
+            "ended",
+            "got_term",
+            "owed",
+            "paused",
+            "pid",
+            "signalled",
+            "signals",
+            "since",
+            "spawning",
+            "started",
+            "state",
+            "want",
+        ),
+    )
 
     def __init__(  # noqa: PLR0913
         self,
@@ -69,6 +93,8 @@ class PartIntent:
         started: int,
         pid: int,
         ended: int,
+        signalled: int,
+        signals: tuple[int, ...],
     ) -> None:
         self.want = want
         self.state = state
@@ -81,17 +107,31 @@ class PartIntent:
         self.started = started
         self.pid = pid
         self.ended = ended
+        self.signalled = signalled
+        self.signals = signals
 
 
 class Intent:
     """What the supervisor last wanted of a service.
 
-    script: the letter of the control script that runs, or empty; scripted: `started` of the last one that ended.
+    script: the letter of the control script that runs, or empty; scripted: `started` of the last one that ended; letters: what was
+    read for the main part and for the log, and not acted upon yet, each empty or one.
     """
 
-    __slots__ = ("closing", "log", "main", "script", "scripted", "then")
+    __slots__ = ("closing", "letters", "log", "main", "script", "scripted", "then")
 
-    def __init__(self, *, main: PartIntent, log: PartIntent | None, script: str, then: int, scripted: int, closing: bool) -> None:
+    def __init__(
+        self,
+        *,
+        main: PartIntent,
+        log: PartIntent | None,
+        script: str,
+        then: int,
+        scripted: int,
+        closing: bool,
+        letters: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.letters = letters
         self.main = main
         self.log = log
         self.script = script
@@ -104,13 +144,13 @@ class Process:
     """The last process of a slot's MAIN, LOG or SCRIPT.
 
     role: what it runs, as in the spawn request; starttime: in clock ticks, as /proc/PID/stat has it; started: Unix time in nanoseconds,
-    which also tells one process of a slot from the next; status: its wait status once `life` is ENDED.
+    which also tells one process of a slot from the next; status: its wait status once `life` is ENDED; signals: how many it was sent.
     """
 
-    __slots__ = ("life", "pid", "role", "started", "starttime", "status")
+    __slots__ = ("life", "pid", "role", "signals", "started", "starttime", "status")
 
     def __init__(
-        self, *, pid: int = 0, role: int = 0, life: int = NEVER, starttime: int = 0, started: int = 0, status: int = 0
+        self, *, pid: int = 0, role: int = 0, life: int = NEVER, starttime: int = 0, started: int = 0, status: int = 0, signals: int = 0
     ) -> None:
         self.pid = pid
         self.role = role
@@ -118,6 +158,7 @@ class Process:
         self.starttime = starttime
         self.started = started
         self.status = status
+        self.signals = signals
 
 
 def offset(slot: int) -> int:
@@ -150,13 +191,16 @@ def pack_slot(identity: Identity) -> bytes:
 def pack_intent(intent: Intent) -> bytes:
     """Give what belongs at INTENT_AT of a slot."""
     script = ord(intent.script) if intent.script else 0
-    head = _INTENT.pack(script, intent.then, intent.closing, intent.log is not None, intent.scripted)
+    letters = bytes(ord(letter) if letter else 0 for letter in intent.letters)
+    head = _INTENT.pack(script, intent.then, intent.closing, intent.log is not None, letters, intent.scripted)
     return head + _pack_part(intent.main) + (_pack_part(intent.log) if intent.log is not None else b"")
 
 
 def pack_process(process: Process) -> bytes:
     """Give the PROCESS_SIZE bytes that belong at process_offset."""
-    return _PROCESS.pack(process.pid, process.role, process.life, process.starttime, process.started, process.status)
+    return _PROCESS.pack(
+        process.pid, process.role, process.life, process.starttime, process.started, process.status, process.signals & 0xFFFFFFFF
+    )
 
 
 def unpack_identity(slot: bytes) -> Identity | None:
@@ -167,27 +211,38 @@ def unpack_identity(slot: bytes) -> Identity | None:
 
 def unpack_intent(slot: bytes) -> Intent | None:
     """Read the supervisor's half of a slot of SIZE bytes; None when it had not got to write any."""
-    script, then, closing, has_log, scripted = _INTENT.unpack_from(slot, INTENT_AT)
+    script, then, closing, has_log, letters, scripted = _INTENT.unpack_from(slot, INTENT_AT)
     main = _unpack_part(slot, INTENT_AT + _INTENT.size)
     log = _unpack_part(slot, INTENT_AT + _INTENT.size + _PART.size) if has_log else None
     if main.since == 0:
         return None
-    return Intent(main=main, log=log, script=chr(script) if script else "", then=then, scripted=scripted, closing=bool(closing))
+    return Intent(
+        main=main,
+        log=log,
+        script=chr(script) if script else "",
+        then=then,
+        scripted=scripted,
+        closing=bool(closing),
+        letters=(chr(letters[0]) if letters[0] else "", chr(letters[1]) if letters[1] else ""),
+    )
 
 
 def unpack_process(slot: bytes, key: int) -> Process:
     """Read the process MAIN, LOG or SCRIPT of a slot of SIZE bytes."""
-    pid, role, life, starttime, started, status = _PROCESS.unpack_from(slot, PROCESSES_AT + key * PROCESS_SIZE)
-    return Process(pid=pid, role=role, life=life, starttime=starttime, started=started, status=status)
+    pid, role, life, starttime, started, status, signals = _PROCESS.unpack_from(slot, PROCESSES_AT + key * PROCESS_SIZE)
+    return Process(pid=pid, role=role, life=life, starttime=starttime, started=started, status=status, signals=signals)
 
 
 def _pack_part(part: PartIntent) -> bytes:
     flags = (part.paused, part.got_term, part.damped, part.owed, part.spawning)
-    return _PART.pack(part.want, part.state, *flags, part.since, part.started, part.pid, part.ended)
+    signals = bytes(part.signals[:SIGNALS_MAX])
+    return _PART.pack(
+        part.want, part.state, *flags, part.since, part.started, part.pid, part.ended, part.signalled & 0xFFFFFFFF, signals
+    )
 
 
 def _unpack_part(slot: bytes, at: int) -> PartIntent:
-    want, state, paused, got_term, damped, owed, spawning, since, started, pid, ended = _PART.unpack_from(slot, at)
+    want, state, paused, got_term, damped, owed, spawning, since, started, pid, ended, signalled, signals = _PART.unpack_from(slot, at)
     return PartIntent(
         want=want,
         state=state,
@@ -200,4 +255,6 @@ def _unpack_part(slot: bytes, at: int) -> PartIntent:
         started=started,
         pid=pid,
         ended=ended,
+        signalled=signalled,
+        signals=tuple(signals.rstrip(b"\0")),
     )

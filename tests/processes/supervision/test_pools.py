@@ -131,7 +131,7 @@ def test_a_pool_outlives_keeper_and_supervisor(runtime: Path, services: Path, tm
             os.kill(running.keeper(), signal.SIGKILL)
             running.kill()
             running.start()
-            until(lambda: supervision.is_alive(running.pid) and pid_of(services / "one/log"), what="it is adopted")
+            until(lambda: running.supervises(services / "one/log"), what="it is adopted")
         supervision.letter(services / "one/log", "d")
         until(lambda: stat(services / "one/log") == "down", what="one log is down")
         assert pools(running) == before

@@ -67,13 +67,8 @@ def test_a_session_outlives_the_supervisor_and_starts_with_the_next_ones_environ
         running.kill()
         running.extra = {"NEW": "here"}
         running.start()
-        until(lambda: len(running.supervisors()) == 2 and running.pid in running.supervisors(), what="the next runsvdir")
-        until(lambda: not _stands_in(running), what="it has taken over")
+        until(lambda: running.supervises(home), what="the next runsvdir has taken over")
         supervision.letter(home, "t")
         until(lambda: pid_of(home) not in {0, before}, what="the service runs again")
         until(lambda: (home / "told").read_text() == "here\n", what="it has the new environment")
         assert leaders(running) == [leader] == [os.getsid(pid_of(home))]
-
-
-def _stands_in(running: Tree) -> bool:
-    return any(pid not in {running.pid} and supervision.name(pid) == "runsvdir" for pid in running.supervisors())

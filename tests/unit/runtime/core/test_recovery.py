@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from runit_provision.runtime.core import recovery
-from runit_provision.runtime.core.events import Begin, Letter, Started
+from runit_provision.runtime.core.events import Begin, Letter, ScriptEnded, Started
 from runit_provision.runtime.core.service import MAIN, SECOND, Service, step
 from runit_provision.runtime.wire import keeper, records
 from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN
 
 START = 1_000 * SECOND
 NONE = records.Process()
+
+
+def running(pid: int = 71) -> Service:
+    service = Service(now=START)
+    step(service, Begin(), START)
+    step(service, ScriptEnded(succeeded=False), START)
+    step(service, Started(MAIN, pid), START)
+    return service
+
+
+def told(service: Service, *letters: str) -> records.Intent:
+    for letter in letters:
+        step(service, Letter(MAIN, letter), START)
+        while service.script:
+            step(service, ScriptEnded(succeeded=False), START)
+    return through_bytes(recovery.intent_of(service, started=(5, 0, 0)))
 
 
 def intent(*letters: str, pid: int = 71, started: int = 5) -> records.Intent:
@@ -33,8 +49,8 @@ def through_bytes(intended: records.Intent) -> records.Intent:
     return read
 
 
-def live(pid: int = 71, *, started: int = 5, role: int = keeper.RUN) -> records.Process:
-    return records.Process(pid=pid, role=role, life=records.LIVE, started=started)
+def live(pid: int = 71, *, started: int = 5, role: int = keeper.RUN, signals: int = 0) -> records.Process:
+    return records.Process(pid=pid, role=role, life=records.LIVE, started=started, signals=signals)
 
 
 def ended(pid: int = 71, *, started: int = 5, role: int = keeper.RUN, status: int = 9) -> records.Process:
@@ -86,10 +102,50 @@ def test_a_control_script_that_runs_is_waited_for() -> None:
     never = recovery.recover(through_bytes(intended), (live(), NONE, ended(90, started=7, status=0)))
     assert (running.service.script, running.script_succeeded) == ("h", None)
     assert done.script_succeeded is True
-    assert never.script_succeeded is False
+    assert (never.script_succeeded, never.run_script) == (None, True)
 
 
 def test_started_is_believed_once() -> None:
     service = Service(now=START)
     step(service, Begin(), START)
     assert step(service, Started(MAIN, 3), START) == ()
+
+
+def test_a_letter_that_was_read_and_not_acted_upon_is_still_to_be_told() -> None:
+    intended = intent()
+    intended.letters = ("h", "")
+    assert recovered(through_bytes(intended), live()).letters == [(MAIN, "h")]
+
+
+def test_of_the_signals_that_were_to_be_sent_those_are_sent_that_the_process_has_not_counted() -> None:
+    intended = told(running(), "h", "d")
+    assert intended.main.signals == (1, 15, 18)
+    sent = {count: recovered(intended, live(signals=count)).signal for count in (0, 1, 2, 3)}
+    assert sent == {0: [(MAIN, 1), (MAIN, 15), (MAIN, 18)], 1: [(MAIN, 15), (MAIN, 18)], 2: [(MAIN, 18)], 3: []}
+
+
+def test_signals_that_were_confirmed_count_no_more() -> None:
+    service = running()
+    told(service, "h", "a")
+    service.main.confirm(1)
+    intended = told(service, "1")
+    assert (intended.main.signalled, intended.main.signals) == (1, (14, 10))
+    assert recovered(intended, live(signals=2)).signal == [(MAIN, 10)]
+
+
+def test_a_signal_is_never_sent_to_the_process_that_came_after() -> None:
+    intended = told(running(), "h")
+    assert recovered(intended, live(72, started=6)).signal == []
+    assert recovered(intended, ended()).signal == []
+
+
+def test_a_process_that_was_asked_for_and_did_not_come_is_asked_for_again_without_its_control_script() -> None:
+    service = Service(now=START)
+    step(service, Begin(), START)
+    step(service, ScriptEnded(succeeded=False), START)
+    intended = told(service, "t")
+    assert (intended.main.spawning, intended.main.signals) == (True, (15,))
+    again = recovered(intended, NONE)
+    assert (again.spawn, again.signal, again.service.main.owed) == ([MAIN], [(MAIN, 15)], False)
+    came = recovered(intended, live(72, started=6))
+    assert (came.spawn, came.signal, came.service.main.pid, came.service.main.got_term) == ([], [(MAIN, 15)], 72, True)

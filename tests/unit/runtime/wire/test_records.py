@@ -55,9 +55,41 @@ def test_the_parts_of_a_slot_do_not_overlap() -> None:
         started=2**62,
         pid=2**30,
         ended=-1,
+        signalled=2**32 - 1,
+        signals=(64,) * records.SIGNALS_MAX,
     )
     packed = records.pack_intent(records.Intent(main=part, log=part, script="x", then=3, scripted=2**62, closing=True))
     assert records.INTENT_AT + len(packed) <= records.PROCESSES_AT
+
+
+def test_a_letter_stands_within_the_intent_which_clears_it() -> None:
+    part = records.PartIntent(
+        want=1,
+        state=1,
+        paused=False,
+        got_term=False,
+        damped=False,
+        owed=False,
+        spawning=False,
+        since=1,
+        started=1,
+        pid=1,
+        ended=0,
+        signalled=0,
+        signals=(),
+    )
+    slot = bytearray(records.pack_slot(records.Identity(dev=1, ino=1, name=b"n", path=b"/n")))
+
+    def write(letters: tuple[str, str]) -> records.Intent:
+        packed = records.pack_intent(records.Intent(main=part, log=part, script="", then=0, scripted=0, closing=False, letters=letters))
+        slot[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
+        read = records.unpack_intent(bytes(slot))
+        assert read is not None
+        return read
+
+    assert write(("h", "\xff")).letters == ("h", "\xff")
+    assert slot[records.LETTERS_AT : records.LETTERS_AT + 2] == b"h\xff"
+    assert write(("", "")).letters == ("", "")
 
 
 def test_keeper_and_pool_records_survive() -> None:
