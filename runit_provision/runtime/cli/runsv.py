@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shell import parents, runsv, state, title
+from ..shell import environment, parents, runsv, state, title
 from ..wire import errors
 
 
@@ -15,6 +15,7 @@ def main(argv: list[str]) -> int:
         return 1
     path = argv[1]
     parents.default_signals()
+    environment.restore()
     try:
         name = runsv.enter(path)
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shell import parents, runsvdir, state
+from ..shell import environment, parents, runsvdir, state
 
 USAGE = " [-P] dir"
 
@@ -21,6 +21,7 @@ def main(argv: list[str]) -> int:
         os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
         return 1
     parents.default_signals()
+    environment.restore()
     path = os.path.abspath(arguments[0])
     try:
         memory = state.open_state("trees", state.key(path))

@@ -5,6 +5,15 @@ from __future__ import annotations
 import posix
 
 
+def restore() -> None:
+    """Take what the interpreter added out of this process's environment, so that nothing that it starts gets it."""
+    import os
+
+    given = inherited()
+    for name in [name for name in os.environb if name not in given]:
+        del os.environb[name]
+
+
 def inherited() -> dict[bytes, bytes]:
     """Give the variables of execve(2), the first of those that stand there twice.
 

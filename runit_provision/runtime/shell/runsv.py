@@ -57,6 +57,10 @@ def supervise(path: str, state: State) -> int:
     loop.run_soon()
     while not ended:
         loop.run_once()
+    try:
+        state.remove()
+    except OSError as error:
+        report(f"runsv {path}: warning: unable to remove {state.path}: {error.strerror}")
     return 0
 
 

@@ -28,14 +28,24 @@ class State:
         self.table = table
 
     def try_lock(self) -> bool:
-        """Become the one who may start a keeper; the keeper inherits the lock. False while another tree's processes hold it."""
+        """Become the one who may start a keeper; the keeper inherits the lock. False while another one holds it, or removed it."""
         if self.lock < 0:
             return True
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        return True
+        try:
+            return os.path.samestat(os.fstat(self.lock), os.stat("lock", dir_fd=self.directory))
+        except FileNotFoundError:
+            return False
+
+    def remove(self) -> None:
+        """Leave nothing behind. Only for who has the lock: whoever opened it before finds that it is no file any more."""
+        if self.directory >= 0:
+            for name in ("records", "lock"):
+                os.unlink(name, dir_fd=self.directory)
+            os.rmdir(self.path)
 
     def take_lock(self, fd: int) -> None:
         """Share the lock that a keeper holds, by a copy of its descriptor."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
-from support.supervision import Tree, is_alive, letter, pid_of, service, stat, tree
+from support.supervision import MARK, Tree, is_alive, letter, pid_of, service, stat, tree
 from support.waiting import until
 
 SLEEPER = "exec sleep 1000"
@@ -216,6 +216,18 @@ def test_a_service_that_was_told_to_exit_comes_back(start: Start, services: Path
     pid = pid_of(services / "it")
     subprocess.run(["sv", "exit", str(services / "it")], capture_output=True, check=False)
     until(lambda: runs(services / "it") and pid_of(services / "it") != pid, what="it runs again")
+
+
+def test_services_get_the_environment_and_nothing_else(program: str, services: Path, tmp_path: Path) -> None:
+    tells = "tr '\\0' '\\n' </proc/self/environ >given.new; mv given.new given; exec sleep 1000"
+    home = service(services / "it", tells, log=tells)
+    with tree("/usr/bin/env", services, tmp_path / "state") as running:
+        given = {f"{MARK}={running.mark}", f"RUNIT_PROVISION_STATE={running.state}", f"PATH={os.environ['PATH']}", "LANG=C"}
+        running.arguments = ("-i", *given, program)
+        running.start()
+        until(lambda: all((folder / "given").exists() for folder in (home, home / "log")), what="both have told")
+        for folder in (home, home / "log"):
+            assert {line for line in (folder / "given").read_text().splitlines() if not line.startswith("PWD=")} == given
 
 
 def test_what_is_said_of_a_fault_stands_in_the_title(program: str, services: Path, tmp_path: Path) -> None:

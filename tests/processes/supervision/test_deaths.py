@@ -256,3 +256,21 @@ def test_no_log_line_is_lost_when_the_supervisor_is_killed(runtime: Path, tmp_pa
             running.start()
         until(lambda: len(lines.read_text().split()) >= 3000, what="all lines are there")
         assert lines.read_text().split() == [str(number) for number in range(3000)]
+
+
+def test_a_runsv_of_its_own_leaves_nothing_behind(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "it", SLEEPER)
+    with tree(runtime / "runsv", home, tmp_path / "state") as running:
+        running.start()
+        until(lambda: pid_of(home), what="it runs")
+        pid = pid_of(home)
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next runsv has it")
+        assert pid_of(home) == pid
+        supervision.letter(home, "x")
+        assert running.process is not None
+        assert running.process.wait(30) == 0
+        assert list((tmp_path / "state/services").iterdir()) == []
+        running.start()
+        until(lambda: pid_of(home) not in {0, pid}, what="it can be supervised again")
