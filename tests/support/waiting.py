@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds; generous, since machines are shared and slow."""
 
 

@@ -136,10 +136,13 @@ def test_a_lease_goes_through_the_handler_to_fw_and_away_with_the_router_and_wit
     serve_leases(world, beyond, network="10.1.1")
     world.until("ip route show default | grep 'via 10.1.1.1 dev eth0'")
 
-    # The cable is pulled: ifplugd takes dhcp down, whose finish takes the address back.
+    # The cable is pulled: ifplugd takes dhcp down, whose finish takes the address back, even where no fw is.
+    world.sh("rm /etc/service/fw")
+    world.until("sv status /etc/sv/fw | grep 'not running'")
     beyond.pull()
     world.until("sv status dhcp_eth0 | grep '^down: '")
     gone(world)
+    world.sh("ln -s /etc/sv/fw /etc/service/")
     beyond.plug()
     world.running("dhcp_eth0")
     world.until("ip route show default | grep 'via 10.1.1.1 dev eth0'")
