@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import blake2b
 
-_NOTHING = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
+NOTHING = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
+"""Errors that say that no file has a name, or can have it. Any other may hide one that is there."""
 
 Question = tuple[str, str]
 """A kind (the name of a method of Inputs), and a name: a path, a variable."""
@@ -51,19 +52,11 @@ class Inputs:
 
     def exists(self, path: str) -> bool:
         """Tell whether a path leads to something; OSError when that cannot be told."""
-        try:
-            os.stat(path)
-        except OSError as error:
-            self.note(("exists", path), b"!%d" % (error.errno or 0))
-            if error.errno not in _NOTHING:
-                raise
-            return False
-        self.note(("exists", path), b"=")
-        return True
+        return self._found("exists", path, os.stat)
 
     def is_there(self, path: str) -> bool:
-        """Tell whether anything has this name, be it a link that leads nowhere."""
-        return self._bit("is_there", path, os.path.lexists)
+        """Tell whether anything has this name, be it a link that leads nowhere; OSError when that cannot be told."""
+        return self._found("is_there", path, os.lstat)
 
     def is_folder(self, path: str) -> bool:
         """Tell whether a path leads to a folder."""
@@ -100,6 +93,17 @@ class Inputs:
     def ourselves(self, _: str = "") -> None:
         """Ask for this program itself: its version is that of every file of it, of the interpreter and of the libraries."""
         self.note(("ourselves", ""), repr(tuple(_ourselves())).encode())
+
+    def _found(self, kind: str, path: str, look: Callable[[str], object]) -> bool:
+        try:
+            look(path)
+        except OSError as error:
+            self.note((kind, path), b"!%d" % (error.errno or 0))
+            if error.errno not in NOTHING:
+                raise
+            return False
+        self.note((kind, path), b"=")
+        return True
 
     def _bit(self, kind: str, path: str, of: Callable[[str], bool]) -> bool:
         found = of(path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Table
 
 
-def gather(file: Path | None, single: Mapping[str, str], inputs: Inputs, *, ask_facter: bool, legacy: bool) -> Table:
+def gather(file: Path | None, single: Mapping[str, Any], inputs: Inputs, *, ask_facter: bool, legacy: bool) -> Table:
     """Give the facts of `file`, or else what facter says when it is to be asked and is there, with the single ones set.
 
     legacy: also the flat facts of old (`fqdn`, `osfamily`), as Puppet 7 has them. Raises DataError or HostError.
@@ -29,7 +30,7 @@ def _said_by_facter(inputs: Inputs, *, legacy: bool) -> Table:
     return Table() if text is None else parse_facts(text, facter.NAME)
 
 
-def set_facts(facts: Table, single: Mapping[str, str]) -> Table:
+def set_facts(facts: Table, single: Mapping[str, Any]) -> Table:
     """Give the facts with single ones set: `os.family` is the item `family` of the fact `os`."""
     changed = Table(facts.items(), marks=facts.marks, mark=facts.mark)
     for name, value in single.items():

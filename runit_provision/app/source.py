@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runit_provision.app.layers import Layers
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, Table
@@ -17,34 +18,6 @@ if TYPE_CHECKING:
 KEY = "runit"
 _PREFIX = f"{KEY}::"
 """What Puppet's automatic binding puts before a parameter's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """The layers below the global one, as Puppet's settings of these names give them; none of them has to be there.
-
-    environmentpath: a folder of environments, or None; modulepath: folders of modules, or None for the environment's `modules`.
-    """
-
-    environment: str = "production"
-    environmentpath: Path | None = None
-    modulepath: tuple[Path, ...] | None = None
-
-    def environment_path(self, inputs: Inputs) -> Path | None:
-        """Give the environment's folder; DataError when it is not there."""
-        if self.environmentpath is None:
-            return None
-        path = self.environmentpath / self.environment
-        if not inputs.is_folder(str(path)):
-            raise DataError(Problem("no such environment", path=str(path), hint="check --environmentpath and --environment"))
-        return path
-
-    def modules(self, inputs: Inputs) -> tuple[Path, ...]:
-        """Give the folders of modules."""
-        if self.modulepath is not None:
-            return self.modulepath
-        environment = self.environment_path(inputs)
-        return () if environment is None else (environment / "modules",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +32,7 @@ class Source:
     hiera_config: Path | None = None
     data: Path | None = None
     facts_file: Path | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     ask_facter: bool = False
     node: str = ""
     layers: Layers = field(default_factory=Layers)

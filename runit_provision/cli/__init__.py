@@ -21,6 +21,7 @@ FAILED = 1
 DIFFERENT = 2
 LOCKED = 3
 USAGE = 64
+_ONLY_SHOW = ("lookup", "schema", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def _run(arguments: Sequence[str]) -> int:
         error.show()
         return FAILED
     except ProvisionError as error:
-        return _report(error)
+        return _report(error, changes=next(iter(arguments), "") not in _ONLY_SHOW)
     except OSError as error:
         operation = " ".join(takewhile(lambda word: not word.startswith("-"), arguments))
         return _report(HostError(Problem(error.strerror or str(error), key=operation, path=str(error.filename or ""))))
@@ -56,12 +57,13 @@ def _run(arguments: Sequence[str]) -> int:
         return end_by(signal.SIGINT)
 
 
-def _report(error: ProvisionError) -> int:
+def _report(error: ProvisionError, *, changes: bool = True) -> int:
+    """Print the problems; changes: the command could have changed something, so it is said when it did not."""
     for problem in error.problems:
         _complain(str(problem))
     number = len(error.problems)
     untouched = error.untouched if isinstance(error, HostError) else isinstance(error, DataError | LockHeldError)
-    outcome = "; nothing was changed" if untouched else ""
+    outcome = "; nothing was changed" if changes and untouched else ""
     _complain(f"{number} problem{'s' * (number != 1)}{outcome}")
     return LOCKED if isinstance(error, LockHeldError) else FAILED
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from runit_provision.app.source import Layers, Source
+from runit_provision.app.layers import Layers
+from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 
 _FILE = click.Path(path_type=Path)
@@ -62,16 +64,26 @@ def timeouts(command: Callable[..., Any]) -> Callable[..., Any]:
     return lock(service(command))
 
 
-class _Fact(click.ParamType[tuple[str, str]]):
-    """`name=value`; a dotted name is an item of a structured fact."""
+class _Fact(click.ParamType[tuple[str, Any]]):
+    """`name=text`, or `name:=value` with the value as YAML writes it; a dotted name is an item of a structured fact."""
 
-    name = "name=value"
+    name = "name=text"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        name, equals, text = str(value).partition("=")
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        before, equals, text = str(value).partition("=")
+        name = before.removesuffix(":")
         if not equals or not all(name.split(".")):
-            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
-        return name, text
+            self.fail(f"{value!r} is neither NAME=TEXT nor NAME:=VALUE", param, ctx)
+        return name, text if name == before else self._parsed(name, text, param, ctx)
+
+    def _parsed(self, name: str, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from runit_provision.errors import DataError
+        from runit_provision.hiera import parse_yaml
+
+        try:
+            return parse_yaml(text, name)
+        except DataError as error:
+            self.fail(str(error), param, ctx)
 
 
 class _Folders(click.ParamType[tuple[Path, ...]]):
@@ -90,10 +102,26 @@ def _layers(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--environmentpath", type=_FILE, metavar="DIR", help="A folder of environments, whose hiera.yaml is the second layer."
     )
-    @click.option("--modulepath", type=_Folders(), help="Folders of modules, the third layer.  [default: the environment's modules]")
+    @click.option(
+        "--modulepath",
+        type=_Folders(),
+        help="Folders of modules, the third layer.  [default: as environment.conf says]",
+    )
+    @click.option(
+        "--basemodulepath",
+        type=_Folders(),
+        help="Folders of modules that every environment has.  [default: `modules` beside --environmentpath]",
+    )
     @wraps(command)
-    def run(*, environment: str, environmentpath: Path | None, modulepath: tuple[Path, ...] | None, **rest: Any) -> Any:
-        return command(layers=Layers(environment, environmentpath, modulepath), **rest)
+    def run(
+        *,
+        environment: str,
+        environmentpath: Path | None,
+        modulepath: tuple[Path, ...] | None,
+        basemodulepath: tuple[Path, ...] | None,
+        **rest: Any,
+    ) -> Any:
+        return command(layers=Layers(environment, environmentpath, modulepath, basemodulepath), **rest)
 
     return run
 
@@ -111,7 +139,13 @@ def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Calla
             help="The node's facts, as `facter --yaml` prints them.  "
             "[default: what facter says here, if no --fact, --node or --root is given]",
         )
-        @click.option("--fact", "facts", type=_Fact(), multiple=True, help="One more fact; wins over the file.")
+        @click.option(
+            "--fact",
+            "facts",
+            type=_Fact(),
+            multiple=True,
+            help="One more fact; wins over the file. NAME:=VALUE is YAML, as `cpus:=4`.",
+        )
         @click.option("--node", default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]")
         @_layers
         @click.option(
@@ -124,7 +158,7 @@ def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Calla
             *,
             hiera_config: Path | None,
             facts_file: Path | None,
-            facts: tuple[tuple[str, str], ...],
+            facts: tuple[tuple[str, Any], ...],
             node: str,
             layers: Layers,
             lenient: bool,
@@ -133,6 +167,8 @@ def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Calla
         ) -> Any:
             if (hiera_config is None) == (data_file is None):
                 raise click.UsageError("Give either --hiera-config FILE or --data FILE." if data else "Give --hiera-config FILE.")
+            if data_file is not None:
+                _refuse_what_only_a_hierarchy_reads()
             source = Source(
                 hiera_config=hiera_config,
                 data=data_file,
@@ -149,6 +185,21 @@ def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Calla
         return option(run) if data else run
 
     return decorate
+
+
+def _refuse_what_only_a_hierarchy_reads() -> None:
+    """What is given and has no meaning is a mistake: the data would not be what its writer expects."""
+    context = click.get_current_context()
+    ours = ("facts_file", "facts", "node", "environment", "environmentpath", "modulepath", "basemodulepath", "lenient")
+    given = [option for option in context.command.params if option.name in ours and _is_given(context, option)]
+    if given:
+        names = ", ".join(option.opts[0] for option in given)
+        raise click.UsageError(f"{names}: for a hierarchy (--hiera-config) alone; --data is resolved already.")
+
+
+def _is_given(context: click.Context, option: click.Parameter) -> bool:
+    assert option.name
+    return context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
 
 
 def _is_about_this_machine() -> bool:

@@ -51,10 +51,10 @@ class Output:
         click.echo(str(problem), err=True)
 
     def json(self, value: Any) -> None:
-        """Print one JSON value."""
+        """Print one JSON value; ValueError for a number that JSON does not have."""
         import json
 
-        self.line(json.dumps(value, indent=2, ensure_ascii=False))
+        self.line(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def color_option(command: Callable[..., Any]) -> Callable[..., Any]:

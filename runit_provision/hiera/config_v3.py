@@ -12,6 +12,8 @@ _FUNCTIONS = {
     "hocon": "data_hash: hocon_data",
     "eyaml": "lookup_key: eyaml_lookup_key",
 }
+_KNOWN = ("backends", "hierarchy", "merge_behavior", "deep_merge_options", "version", *_FUNCTIONS)
+_DEEP_OPTIONS = ("knockout_prefix", "sort_merged_arrays", "merge_hash_arrays")
 _EXTENSIONS = {"hocon": "conf"}
 
 
@@ -33,7 +35,24 @@ def as_version_5(data: Table) -> str:
         if keys:
             lines.append("    options:")
             lines += [f"      {key}: {_quoted(str(value))}" for key, value in keys]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_left_over(data)])
+
+
+def _left_over(data: Table) -> list[str]:
+    """What version 5 has no place for, as comments that say what to do instead."""
+    lines = []
+    behavior = data.get("merge_behavior")
+    if behavior not in (None, "native"):
+        options = data.get("deep_merge_options")
+        given = options if isinstance(options, Table) else Table()
+        entry = ", ".join(["strategy: deep", *(f"{name}: {_written(value)}" for name, value in given.items() if name in _DEEP_OPTIONS)])
+        lines += [f"# :merge_behavior: {behavior} is said in the data, of each key or pattern that is merged:", "# lookup_options:"]
+        lines += [f"#   some::key: {{merge: {{{entry}}}}}"]
+    return lines + [f"# :{name}: has no counterpart" for name in data if name not in _KNOWN and name not in _list(data.get("backends"))]
+
+
+def _written(value: Any) -> str:
+    return _quoted(value) if isinstance(value, str) else str(value).lower()
 
 
 def _list(value: Any) -> list[str]:

@@ -9,8 +9,10 @@ import re
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.puppet_text import puppet_text
+from runit_provision.hiera.secret import cleared, holds_secret, veiled
 from runit_provision.hiera.types import Type, parse_type
 from runit_provision.model.data import Array, Sensitive, Table
 
@@ -19,6 +21,8 @@ _INTEGER = re.compile(rf"([+-]?){_BLANKS}(\d+|0[xX][0-9A-Fa-f]+|0[bB][01]+)", re
 _FLOAT = re.compile(rf"([+-]?){_BLANKS}((?:0|[1-9]\d*)(?:\.\d+)?(?:[eE]-?\d+)?|0[xX][0-9A-Fa-f]+|0[0-7]+|0[bB][01]+)", re.ASCII)
 _PREFIXES = {"0x": 16, "0b": 2}
 _RADIXES = (2, 8, 10, 16)
+_LONGEST = 1_000_000
+"""Items of a list that a number becomes."""
 _TRUE = ("true", "yes", "y")
 _FALSE = ("false", "no", "n")
 
@@ -27,21 +31,26 @@ class _CannotError(Exception):
     """The value cannot be converted; the text says why, without the value."""
 
 
-def convert(value: Any, to: list[Any], mark: Mark | None, key: str) -> Any:
-    """Give `value` as the type `to[0]`, with the further items as arguments. Raises DataError when it cannot be."""
+def convert(value: Any, to: list[Any], mark: Mark | None, key: str, hint: str = "") -> Any:
+    """Give `value` as the type `to[0]`, with the further items as arguments; what a secret becomes is secret.
+
+    Raises DataError when it cannot be, at `mark`, where convert_to stands; `hint` says where the value is from.
+    """
     name, *arguments = to or [None]
     if not isinstance(name, str):
         raise DataError(Problem(f"convert_to names a type, not {kind(name)}", mark, key=key, hint="as `convert_to: Sensitive`"))
     wanted = parse_type(name, mark, key)
-    if not arguments and wanted.holds(value):
+    bare = cleared(value)
+    if not arguments and wanted.holds(bare):
         return value
     try:
-        result = _new(wanted, value, arguments)
+        result = _new(wanted, bare, arguments)
         if not wanted.holds(result):
-            raise _CannotError(f"it became {kind(result)}, which is no {wanted.text}")
-    except _CannotError as error:
-        raise DataError(Problem(f"convert_to {wanted.text} failed: {error}", mark, key=key)) from None
-    return result
+            held = f" that holds {kind(result.unwrap())}" if isinstance(result, Sensitive) else ""
+            raise _CannotError(f"it became {kind(result)}{held}, which is no {wanted.text}")
+    except (_CannotError, TooLongError) as error:
+        raise DataError(Problem(f"convert_to {wanted.text} failed: {error}", mark, key=key, hint=hint)) from None
+    return veiled(result) if holds_secret(value) else result
 
 
 def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
@@ -107,7 +116,9 @@ def _digits(sign: str, digits: str, radix: Any) -> int:
     if radix is not None and base and base != radix:
         raise _CannotError("the string's prefix and the radix do not fit")
     try:
-        return int(sign + digits, base or radix or 10)
+        return integer(sign + digits, base or radix or 10)
+    except TooLongError:
+        raise
     except ValueError:
         raise _CannotError("the string is no number of this radix") from None
 
@@ -132,11 +143,11 @@ def _as_number(value: Any, name: str) -> float:
         case str() if found := _FLOAT.fullmatch(value):
             text = found[2]
             if base := _PREFIXES.get(text[:2].lower()):
-                number: float = int(text[2:], base)
+                number: float = integer(text[2:], base)
             elif re.search(r"[.eE]", text):
                 number = float(text)
             else:
-                number = int(text, 8) if whole and len(text) > 1 and text[0] == "0" else int(text)
+                number = integer(text, 8 if whole and len(text) > 1 and text[0] == "0" else 10)
             number = -number if found[1] == "-" else number
             return number if whole else float(number)
         case _:
@@ -166,10 +177,14 @@ def _array(value: Any, wrap: Any = False) -> Array:
         case _ if wrap:
             return Array([value])
         case Table():
-            return Array(([key, item] for key, item in value.items()), marks=[value.marks.get(key) for key in value], mark=value.mark)
+            places = [value.marks.get(key, value.mark) for key in value]
+            pairs = (Array(pair, marks=[mark, mark], mark=mark) for pair, mark in zip(value.items(), places, strict=True))
+            return Array(pairs, marks=places, mark=value.mark)
         case str():
             return Array(value)
         case int() if not isinstance(value, bool) and value >= 0:
+            if value > _LONGEST:
+                raise _CannotError(f"a list of more than {_LONGEST:,} numbers")
             return Array(range(value))
         case _:
             raise _CannotError(f"{kind(value)} is no list")

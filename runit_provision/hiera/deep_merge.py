@@ -42,7 +42,7 @@ def identity(value: Any) -> Any:
         case list():
             return list, tuple(map(identity, value))
         case str():
-            return str, str(value)
+            return str, value
         case _:
             return type(value), value
 

@@ -6,10 +6,19 @@ Lookups always write to a trace; that of an ordinary lookup forgets. No secret e
 from __future__ import annotations
 
 import json
+from enum import IntEnum
 from types import TracebackType
 from typing import Any
 
-from runit_provision.hiera.secret import SecretText, revealed, sealed
+from runit_provision.hiera.secret import REDACTED, revealed, sealed
+
+
+class Hides(IntEnum):
+    """What a part of an outline does not show: nothing is hidden, the values, or all that happens in it."""
+
+    NOTHING = 0
+    VALUES = 1
+    ALL = 2
 
 
 class Trace:
@@ -17,8 +26,8 @@ class Trace:
 
     __slots__ = ()
 
-    def step(self, _kind: str, _subject: object = "", *, secret: bool = False) -> Trace:  # noqa: ARG002
-        """Begin a part of the outline, to be ended by `with`: what is asked now. Values in a secret part are not shown."""
+    def step(self, _kind: str, _subject: object = "", *, hides: Hides = Hides.NOTHING) -> Trace:  # noqa: ARG002
+        """Begin a part of the outline, to be ended by `with`: what is asked now. A part that hides all hides its subject too."""
         return self
 
     def note(self, _kind: str, _subject: object = "") -> None:
@@ -50,18 +59,20 @@ class Outline(Trace):
 
     def __init__(self, *, show_secrets: bool = False) -> None:
         self._lines: list[str] = []
-        self._parts: list[bool] = []
-        """For each part that is open, whether it is secret."""
+        self._parts: list[Hides] = []
+        """What each part that is open hides."""
         self._show_secrets = show_secrets
 
-    def step(self, kind: str, subject: object = "", *, secret: bool = False) -> Trace:
-        self.note(kind, subject)
-        self._parts.append(secret)
+    def step(self, kind: str, subject: object = "", *, hides: Hides = Hides.NOTHING) -> Trace:
+        if self._show_secrets:
+            hides, subject = Hides.NOTHING, revealed(subject)
+        self.note(kind, REDACTED if hides is Hides.ALL else subject)
+        self._parts.append(hides)
         return self
 
     def note(self, kind: str, subject: object = "") -> None:
-        if isinstance(subject, SecretText) and not self._show_secrets:
-            subject = sealed(subject)
+        if Hides.ALL in self._parts:
+            return
         self._lines.append("  " * len(self._parts) + (f"{kind} {subject}" if str(subject) else kind))
 
     def found(self, what: object, value: Any) -> None:
@@ -82,6 +93,6 @@ class Outline(Trace):
 
     def shown(self, value: Any) -> str:
         """Give `value` as JSON, or without what is secret."""
-        if any(self._parts) and not self._show_secrets:
-            return "[value redacted]"
+        if any(self._parts):
+            return REDACTED
         return json.dumps(revealed(value) if self._show_secrets else sealed(value), ensure_ascii=False, default=str)

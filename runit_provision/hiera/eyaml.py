@@ -17,32 +17,37 @@ from runit_provision.inputs import Inputs
 
 _ENCRYPTED = re.compile(r"ENC\[.*?\]")
 _TOKEN = re.compile(r"ENC\[(?:(\w+),)?([a-zA-Z0-9+/ =\n]+?)\]", re.ASCII)
+_DAMAGED = re.compile(r"ENC\[PKCS7,(?![a-zA-Z0-9+/ =\n]+?\])", re.ASCII)
+"""Begins as an encrypted value, but is none; hiera-eyaml would give it out as it is."""
 _SCHEME = "PKCS7"
+_KEY_FILE_HINT = "it is a PEM file that `eyaml createkeys` wrote"
 _KEYS_HINT = "give pkcs7_private_key and pkcs7_public_key in the level's options"
 
 
 def is_encrypted(text: str) -> bool:
-    """Whether something in `text` is encrypted."""
-    return _ENCRYPTED.search(text) is not None
+    """Whether something in `text` is encrypted, or was and is damaged."""
+    return _ENCRYPTED.search(text) is not None or _DAMAGED.search(text) is not None
 
 
 def opener(options: Mapping[str, Any], inputs: Inputs) -> Callable[[str], str]:
     """Give what opens a string with encrypted parts; it raises DataError, without anything secret, when it cannot."""
 
     @cache
-    def decrypt() -> Callable[[bytes], bytes]:
-        return _decrypter(_key(options, "private", inputs), _key(options, "public", inputs))
+    def keys() -> _Keys:
+        return _Keys(_key(options, "private", inputs), _key(options, "public", inputs))
 
     @cache
     def open_token(scheme: str | None, cipher: str) -> str:
         if scheme not in (None, _SCHEME):
             raise _problem(f"encrypted with {scheme}", "only PKCS7 is known; encrypt it again with `eyaml recrypt`")
         try:
-            return decrypt()(base64.b64decode(re.sub(r"\s", "", cipher))).decode()
+            return keys().decrypt(base64.b64decode(re.sub(r"\s", "", cipher))).decode()
         except ValueError:
-            raise _problem("cannot be decrypted", "was it encrypted for another key?") from None
+            raise _problem(f"cannot be decrypted with {keys().private}", "was it encrypted for another key?") from None
 
     def open_text(text: str) -> str:
+        if _DAMAGED.search(text):
+            raise _problem("no encrypted value, though it begins as one: `ENC[PKCS7,`", "encrypt it again, and copy all of it")
         opened = _TOKEN.sub(lambda token: open_token(token[1], token[2]), text)
         return opened.removesuffix("\n").removesuffix("\r")
 
@@ -66,21 +71,25 @@ def _key(options: Mapping[str, Any], kind: str, inputs: Inputs) -> tuple[bytes, 
         raise _problem(f"cannot read the {kind} key: {error.strerror}", _KEYS_HINT, str(path)) from None
 
 
-def _decrypter(private: tuple[bytes, str], public: tuple[bytes, str]) -> Callable[[bytes], bytes]:
-    try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs7
-    except ImportError:
-        raise _problem("encrypted values need the library `cryptography`", "pip install 'runit-provision[eyaml]'") from None
-    try:
-        key = load_pem_private_key(private[0], None)
-    except (ValueError, TypeError):
-        raise _problem("not a private key without a passphrase", "it is a PEM file that `eyaml createkeys` wrote", private[1]) from None
-    if not isinstance(key, RSAPrivateKey):
-        raise _problem("the private key is no RSA key", "it is a PEM file that `eyaml createkeys` wrote", private[1])
-    try:
-        certificate = x509.load_pem_x509_certificate(public[0])
-    except ValueError:
-        raise _problem("not a certificate", "it is a PEM file that `eyaml createkeys` wrote", public[1]) from None
-    return lambda cipher: pkcs7.pkcs7_decrypt_der(cipher, certificate, key, [])
+class _Keys:
+    """A pair of keys, ready; `private` is where the private one is from."""
+
+    def __init__(self, private: tuple[bytes, str], public: tuple[bytes, str]) -> None:
+        try:
+            from cryptography import x509
+            from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+            from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs7
+        except ImportError:
+            raise _problem("encrypted values need the library `cryptography`", "pip install 'runit-provision[eyaml]'") from None
+        self.private = private[1]
+        try:
+            key = load_pem_private_key(private[0], None)
+        except (ValueError, TypeError):
+            raise _problem("not a private key without a passphrase", _KEY_FILE_HINT, private[1]) from None
+        if not isinstance(key, RSAPrivateKey):
+            raise _problem("the private key is no RSA key", _KEY_FILE_HINT, private[1])
+        try:
+            certificate = x509.load_pem_x509_certificate(public[0])
+        except ValueError:
+            raise _problem("not a certificate", _KEY_FILE_HINT, public[1]) from None
+        self.decrypt: Callable[[bytes], bytes] = lambda cipher: pkcs7.pkcs7_decrypt_der(cipher, certificate, key, [])

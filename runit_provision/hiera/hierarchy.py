@@ -7,7 +7,9 @@ Source: Puppet's documentation, "Lookup", and `puppet lookup` where that is sile
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +24,14 @@ from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.secret import sealed
+from runit_provision.hiera.secret import cleared, sealed
 
 if TYPE_CHECKING:
     from runit_provision.hiera.types import Type
 
 _NOTHING = object()
+_FRAMES = 15_000
+"""Calls in each other that Python allows within a lookup; they live on the heap, not on the processor's stack."""
 _OPTIONS_KEY = Key(LOOKUP_OPTIONS, LOOKUP_OPTIONS, ())
 
 
@@ -65,23 +69,20 @@ class Hierarchy:
         value_type: the Puppet type that the value must have. default: what is given when nothing is found.
         Raises DataError when something is wrong, or nothing is found and there is no default.
         """
-        found = self.find(*keys, merge=merge, default_merge=default_merge)
+        found = self._first_found(keys, merge=merge, default_merge=default_merge)
         if found is None and default is _NOTHING:
             hint = "`lookup --explain` shows every level that was asked"
             raise DataError(Problem("not found in any level", path=str(self._config), key=", ".join(keys), hint=hint))
         value, mark = (default, None) if found is None else found
-        if value_type is not None and not (wanted := _type(value_type)).holds(value):
+        given = self._sealed(value)
+        if value_type is not None and not any(map((wanted := _type(value_type)).holds, (cleared(value), given))):
             raise DataError(Problem(f"it is {kind(value)}, and no {wanted.text}", mark, key=", ".join(keys)))
-        return value
+        return given
 
     def find(self, *keys: str, merge: object = None, default_merge: object = None) -> Found | None:
         """Give what was found for the first of `keys` that is found, and where it was written, or None; otherwise as `lookup`."""
-        interpolation = Interpolation(self._scope, self._looked_up)
-        for key in keys:
-            found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
-            if found is not None:
-                return Found(sealed(found.value) if self._encrypted() else found.value, found.mark)
-        return None
+        found = self._first_found(keys, merge=merge, default_merge=default_merge)
+        return found and Found(self._sealed(found.value), found.mark)
 
     def explain(self, *keys: str, merge: object = None, default_merge: object = None, show_secrets: bool = False) -> str:
         """Give an outline of the whole search for `keys`: levels, files, merges, conversions, and the error if it ends in one."""
@@ -89,17 +90,22 @@ class Hierarchy:
         interpolation = Interpolation(self._scope, self._looked_up, outline)
         self._options.clear()  # so that the search for lookup_options is shown
         try:
-            for key in keys:
-                found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
-                if found is not None:
-                    outline.note("Result:", outline.shown(found.value))
-                    break
-            else:
-                outline.note("Result: nothing was found for", ", ".join(keys))
+            with _deep_stack():
+                self._outlined(keys, interpolation, outline, merge=merge, default_merge=default_merge)
         except DataError as error:
             for problem in error.problems:
                 outline.note("Error:", problem)
         return outline.text()
+
+    def _outlined(
+        self, keys: Sequence[str], interpolation: Interpolation, outline: Outline, *, merge: object, default_merge: object
+    ) -> None:
+        for key in keys:
+            found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
+            if found is not None:
+                outline.note("Result:", outline.shown(found.value))
+                return
+        outline.note("Result: nothing was found for", ", ".join(keys))
 
     def keys(self, prefix: str = "") -> list[str]:
         """Give the keys that start with `prefix` in any file of the layers, in the order of their first appearance."""
@@ -119,8 +125,15 @@ class Hierarchy:
         options = [problem for known in self._options.values() for problem in known.warnings]
         return [*dict.fromkeys([*self._documents.warnings, *self._scope.warnings, *options])]
 
-    def _encrypted(self) -> bool:
-        return any(layer.encrypted for layer in [*self._layers, *filter(None, self._modules.values())])
+    def _first_found(self, keys: Sequence[str], *, merge: object, default_merge: object) -> Found | None:
+        interpolation = Interpolation(self._scope, self._looked_up)
+        with _deep_stack():
+            found = (self._find(key, interpolation, merge=merge, default_merge=default_merge) for key in keys)
+            return next((each for each in found if each is not None), None)
+
+    def _sealed(self, value: Any) -> Any:
+        """The value as it leaves; where no level is encrypted there is nothing to seal."""
+        return sealed(value) if any(layer.encrypted for layer in [*self._layers, *filter(None, self._modules.values())]) else value
 
     def _looked_up(self, key: str, interpolation: Interpolation) -> Found | None:
         return self._find(key, interpolation)
@@ -134,11 +147,11 @@ class Hierarchy:
         if isinstance(key.root, int):
             raise DataError(Problem("a key begins with a name, not with an index", key=text, hint="quote it: \"'1'.a\""))
         entry = self._entry(key, interpolation)
-        with trace.step("Searching for", f'"{text}"', secret=entry.secret):
+        with interpolation.searching(text, secret=entry.secret):
             if merge is None and entry.merge is not None:
                 trace.note("Using the merge strategy of lookup_options")
             chosen = next((said for said in (merge, entry.merge, default_merge) if said is not None), None)
-            found = self._searched(key, strategy(chosen, entry.mark, text), interpolation)
+            found = self._searched(key, strategy(chosen, entry.merge_mark, text), interpolation)
             return found if found is None or entry.convert_to is None else self._converted(found, entry, text, trace)
 
     def _searched(self, key: Key, chosen: Strategy, interpolation: Interpolation) -> Found | None:
@@ -174,7 +187,7 @@ class Hierarchy:
         with interpolation.trace.step("Searching the default_hierarchy of", layer.name):
             quiet = Interpolation(self._scope, self._looked_up)
             options = compiled(checked(layer.search(_OPTIONS_KEY, HASH, quiet, defaults=True), key.module))
-            chosen = strategy(options.of(key).merge, options.of(key).mark, key.text)
+            chosen = strategy(options.of(key).merge, options.of(key).merge_mark, key.text)
             found = layer.search(key, chosen, interpolation, defaults=True)
         return found and dig(found, key.segments, key.text, interpolation.trace)
 
@@ -199,8 +212,20 @@ class Hierarchy:
         from runit_provision.hiera.convert import convert
 
         assert entry.convert_to is not None
-        trace.note("Converting to", entry.convert_to[0])
-        return Found(convert(found.value, entry.convert_to, found.mark or entry.mark, key), found.mark)
+        trace.note("Converting to", next(iter(entry.convert_to), ""))
+        hint = f"the value is in {found.mark}" if found.mark else ""
+        return Found(convert(found.value, entry.convert_to, entry.convert_mark, key, hint), found.mark)
+
+
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Within this, lookups may lead to each other as far as `interpolation` allows it."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _type(text: str) -> Type:

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.explain import SILENT, Trace
+from runit_provision.hiera.explain import SILENT, Hides, Trace
 from runit_provision.hiera.keys import Found, dig, split
+from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.ruby_text import as_text
-from runit_provision.hiera.secret import SecretText
-from runit_provision.model.data import Array, Table
+from runit_provision.hiera.secret import SecretText, holds_secret, veiled
+from runit_provision.hiera.yaml_document import DEEPEST
+from runit_provision.model.data import Array, Sensitive, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
 
 _EXPRESSION = re.compile(r"%\{([^}]*)\}")
 _CALL = re.compile(r"^(\w+)\((?:\"([^\"]+)\"|'([^']+)')\)$", re.MULTILINE | re.ASCII)
+_POINTER = re.compile(r"%\{ *(?:lookup|hiera|alias)\([^}]*\) *\}")
+"""Text that is no secret itself, also where its value is one: it only says where that is."""
 _EMPTY = frozenset({"", "::", '""', "''", '"::"', "'::'"})
 _METHODS = ("lookup", "hiera", "alias", "literal", "scope")
+
+_MOST_NAMES = 200
+"""Lookups that lead to each other; Puppet's own stack ends between 100 and 200."""
+_SECRET_HINT = "where it is to hold `%{` itself, write %{literal('%')}{"
 
 Lookup = Callable[[str, "Interpolation"], Found | None]
 """Looks up a key within an interpolation; None when it is not found."""
@@ -37,7 +45,7 @@ Lookup = Callable[[str, "Interpolation"], Found | None]
 class Interpolation:
     """Interpolates values for one lookup; it remembers the names on its way, so that a circle is found."""
 
-    __slots__ = ("_lookup", "_names", "scope", "trace")
+    __slots__ = ("_depth", "_lookup", "_names", "_secret", "scope", "trace")
 
     def __init__(self, scope: Scope, lookup: Lookup | None, trace: Trace = SILENT) -> None:
         """`lookup` of None forbids the functions, as hiera.yaml does."""
@@ -45,6 +53,19 @@ class Interpolation:
         self.trace = trace
         self._lookup = lookup
         self._names: list[str] = []
+        self._secret = False
+        self._depth = 0
+        """How many containers the value that is resolved now lies in; those around an alias count on in what it leads to."""
+
+    @contextmanager
+    def searching(self, key: str, *, secret: bool) -> Iterator[None]:
+        """Within this, `key` is searched for; secret: its value becomes Sensitive, so that its text in the files is secret too."""
+        outer, self._secret = self._secret, secret
+        try:
+            with self.trace.step("Searching for", f'"{key}"', hides=Hides.VALUES if secret else Hides.NOTHING):
+                yield
+        finally:
+            self._secret = outer
 
     @contextmanager
     def entered(self, name: str, mark: Mark | None = None) -> Iterator[None]:
@@ -52,6 +73,8 @@ class Interpolation:
         if name in self._names:
             circle = " -> ".join([*self._names, name])
             raise DataError(Problem(f"recursive lookup: {circle}", mark, hint="break the circle"))
+        if len(self._names) >= _MOST_NAMES:
+            raise DataError(Problem(f"more than {_MOST_NAMES} lookups lead to each other", mark, hint="shorten the chain"))
         self._names.append(name)
         try:
             yield
@@ -63,24 +86,31 @@ class Interpolation:
         match value:
             case str():
                 return self.text(value, mark) if "%{" in value else value
-            case Table():
-                return self._table(value)
-            case Array():
-                marks = [*value.marks, *[mark] * (len(value) - len(value.marks))]
-                items = (self.value(item, place) for item, place in zip(value, marks, strict=True))
-                return Array(items, marks=list(value.marks), mark=value.mark)
-            case dict():
-                return {self.value(key, mark): self.value(item, mark) for key, item in value.items()}
-            case list():
-                return [self.value(item, mark) for item in value]
+            case dict() | list():
+                if self._depth >= DEEPEST:
+                    raise DataError(Problem(f"lookups nest data more than {DEEPEST} deep", mark, hint="make the values flatter"))
+                self._depth += 1
+                try:
+                    return self._table(value) if isinstance(value, dict) else self._array(value, mark)
+                finally:
+                    self._depth -= 1
             case _:
                 return value
 
-    def _table(self, table: Table) -> Table:
-        result = Table(mark=table.mark)
+    def _array(self, array: list[Any], mark: Mark | None) -> Array:
+        marks = getattr(array, "marks", [])
+        places = [*marks, *[mark] * (len(array) - len(marks))]
+        items = [self.value(item, place) for item, place in zip(array, places, strict=True)]
+        return Array(items, marks=list(marks), mark=getattr(array, "mark", None))
+
+    def _table(self, table: dict[Any, Any]) -> Table:
+        marks: dict[Any, Mark] = getattr(table, "marks", {})
+        result = Table(mark=getattr(table, "mark", None))
         for key, item in table.items():
-            mark = table.marks.get(key)
+            mark = marks.get(key)
             name = self.value(key, mark)
+            if isinstance(name, dict | list | Sensitive):
+                raise DataError(Problem(f"{kind(name)} as a key", mark, hint="a key is text, or an alias of a string or a number"))
             result[name] = self.value(item, mark)
             if mark:
                 result.marks[name] = mark
@@ -88,29 +118,47 @@ class Interpolation:
 
     def text(self, text: str, mark: Mark | None = None) -> Any:
         """Give `text` with every `%{...}` replaced: a string, or any value when an alias is the whole of it."""
-        with self.trace.step("Interpolation on", text):
-            parts: list[str] = []
-            secret = isinstance(text, SecretText)
-            end = 0
-            for expression in _EXPRESSION.finditer(text):
-                inside = expression[1].strip(" \t\r\n\f\v\0")
-                whole = expression[0] == text
-                if inside in _EMPTY:
-                    value: Any = ""
-                else:
-                    method, argument = self._call(inside, mark)
-                    if method == "alias":
-                        if not whole:
-                            raise DataError(
-                                Problem("%{alias(...)} must be the whole string", mark, hint="use %{lookup(...)} inside of text")
-                            )
-                        return self._looked_up(argument, mark)
-                    value = self._resolved(method, argument, mark)
-                secret = secret or isinstance(value, SecretText)
-                parts += [text[end : expression.start()], value if isinstance(value, str) else as_text(value)]
-                end = expression.end()
-            result = "".join([*parts, text[end:]])
-            return SecretText(result) if secret else result
+        if not isinstance(text, SecretText) and (not self._secret or _POINTER.fullmatch(text)):
+            with self.trace.step("Interpolation on", text):
+                return self._filled(text, mark)
+        with self.trace.step("Interpolation on", text, hides=Hides.ALL), self._unsaid(mark):
+            value = self._filled(text, mark)
+        return veiled(value) if isinstance(text, SecretText) else value
+
+    @contextmanager
+    def _unsaid(self, mark: Mark | None) -> Iterator[None]:
+        """Within this, text is resolved that is secret itself: what is wrong with it is said without its words."""
+        warnings = len(self.scope.warnings)
+        try:
+            yield
+        except DataError:
+            raise DataError(Problem("an expression within a secret cannot be resolved", mark, hint=_SECRET_HINT)) from None
+        finally:
+            if len(self.scope.warnings) > warnings:
+                self.scope.warnings[warnings:] = [Problem("a secret names an undefined variable", mark, hint=_SECRET_HINT)]
+
+    def _filled(self, text: str, mark: Mark | None) -> Any:
+        parts: list[str] = []
+        secret = False
+        end = 0
+        for expression in _EXPRESSION.finditer(text):
+            inside = expression[1].strip(" \t\r\n\f\v\0")
+            if inside in _EMPTY:
+                value: Any = ""
+            else:
+                method, argument = self._call(inside, mark)
+                if method == "alias":
+                    if expression[0] != text:
+                        raise DataError(
+                            Problem("%{alias(...)} must be the whole string", mark, hint="use %{lookup(...)} inside of text")
+                        )
+                    return self._looked_up(argument, mark)
+                value = self._resolved(method, argument, mark)
+            secret = secret or holds_secret(value)
+            parts += [text[end : expression.start()], as_text(value)]
+            end = expression.end()
+        result = "".join([*parts, text[end:]])
+        return SecretText(result) if secret else result
 
     def _call(self, inside: str, mark: Mark | None) -> tuple[str, str]:
         call = _CALL.search(inside)

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from typing import Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.yaml_document import DEEPEST
 from runit_provision.model.data import Array, Table
 
@@ -85,8 +86,12 @@ class _Reader:
         found = _NUMBER.match(self._text, self._at)
         if not found:
             self._fail("a value is missing")
+        try:
+            value = float(found[0]) if found[2] or found[3] else integer(found[0])
+        except TooLongError as error:
+            self._fail(str(error), hint="quote it to have a string")
         self._at = found.end()
-        return float(found[0]) if found[2] or found[3] else int(found[0])
+        return value
 
     def _string(self) -> str:
         found = _STRING.match(self._text, self._at)

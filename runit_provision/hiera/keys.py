@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.explain import SILENT, Trace
 from runit_provision.hiera.kinds import kind
+from runit_provision.hiera.secret import Veiled, veiled
 
 Segment = str | int
 LOOKUP_OPTIONS = "lookup_options"
@@ -56,14 +58,17 @@ def split(text: str, mark: Mark | None = None) -> list[Segment]:
         raise DataError(
             Problem(f"syntax error in the key `{text}`", mark, hint="segments are joined by single dots; quote one that holds a dot")
         )
-    return [_segment(part.strip()) for part in re.findall(_SEGMENT, text)]
+    try:
+        return [_segment(part.strip()) for part in re.findall(_SEGMENT, text)]
+    except TooLongError as error:
+        raise DataError(Problem(f"{error} in a key", mark, hint="quote the segment to have a string")) from None
 
 
 def _segment(part: str) -> Segment:
     if part[:1] in {"'", '"'}:
         return part[1:-1]
     if number := _NUMBER.fullmatch(part):
-        return 0 if part.startswith(":") else int(number[1])
+        return 0 if part.startswith(":") else integer(number[1])
     return part
 
 
@@ -74,6 +79,9 @@ def dig(found: Found, segments: Sequence[Segment], key: str, trace: Trace = SILE
     """
     value, mark = found
     for segment in segments:
+        secret = isinstance(value, Veiled)
+        if secret:
+            value = value.unwrap()
         if value is None or (isinstance(value, list) and isinstance(segment, int) and not 0 <= segment < len(value)):
             trace.missing(segment)
             return None
@@ -88,6 +96,6 @@ def dig(found: Found, segments: Sequence[Segment], key: str, trace: Trace = SILE
         else:
             hint = "a list is reached by an index" if isinstance(value, list) else "only hashes and lists have subkeys"
             raise DataError(Problem(f"cannot look up `{segment}` in {kind(value)}", mark, key=key, hint=hint))
-        value = value[segment]
+        value = veiled(value[segment]) if secret else value[segment]
         trace.found(segment, value)
     return Found(value, mark)

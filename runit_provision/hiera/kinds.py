@@ -23,7 +23,7 @@ def kind(value: Any) -> str:
         case dict():
             return "a Hash"
         case _:
-            return f"a {type(value).__name__}"
+            return "a Sensitive"
 
 
 def is_data(value: Any) -> bool:

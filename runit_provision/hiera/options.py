@@ -13,21 +13,23 @@ from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.patterns import ruby_pattern
+from runit_provision.hiera.secret import holds_secret
 from runit_provision.model.data import Array, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is said about one key: `merge` as written or None, `convert_to` as a list (type, then arguments) or None."""
+    """What is said about one key, each with its place: `merge` as written or None, `convert_to` as a list (type, arguments) or None."""
 
     merge: Any = None
     convert_to: list[Any] | None = None
-    mark: Mark | None = None
+    merge_mark: Mark | None = None
+    convert_mark: Mark | None = None
 
     @property
     def secret(self) -> bool:
-        """Whether the value becomes Sensitive."""
-        return bool(self.convert_to) and str(self.convert_to[0]).startswith("Sensitive")  # type: ignore[index]
+        """Whether the value may become Sensitive: its type speaks of that, be it as `Optional[Sensitive]`."""
+        return bool(self.convert_to) and "Sensitive" in str(self.convert_to[0])  # type: ignore[index]
 
 
 NO_ENTRY = Entry()
@@ -57,7 +59,8 @@ class LookupOptions:
             case Table():
                 convert = value.get("convert_to")
                 convert_to = None if convert is None else list(convert) if isinstance(convert, Array) else [convert]
-                return Entry(value.get("merge"), convert_to, mark)
+                merge_mark, convert_mark = (value.marks.get(name, mark) for name in ("merge", "convert_to"))
+                return Entry(value.get("merge"), convert_to, merge_mark, convert_mark)
             case None | str() | False:
                 return NO_ENTRY
             case _:
@@ -72,12 +75,15 @@ NO_OPTIONS = LookupOptions(Table(), ())
 def checked(found: Found | None, module: str | None = None) -> Table | None:
     """Give the hash that was found for lookup_options, or None.
 
-    Raises DataError when it is no hash, or a module's hash speaks of keys that are not the module's.
+    Raises DataError when it is no hash, is encrypted, or is a module's and speaks of keys that are not the module's.
     """
     if found is None or found.value is None:
         return None
     if not isinstance(found.value, Table):
         raise DataError(Problem(f"a hash is wanted, not {kind(found.value)}", found.mark, key=LOOKUP_OPTIONS))
+    if holds_secret(found.value):
+        hint = "what `--explain` and errors show of it would give it away"
+        raise DataError(Problem("options cannot be encrypted", found.mark, key=LOOKUP_OPTIONS, hint=hint))
     for key in found.value:
         place = found.value.marks.get(key, found.mark)
         if not isinstance(key, str):

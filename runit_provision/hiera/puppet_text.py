@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runit_provision.hiera.ruby_text import ruby_float
-from runit_provision.model.data import Sensitive
+from runit_provision.hiera.written import Notation, ruby_float, written
 
 _DOUBLE = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "$": "\\$", "\\": "\\\\"}
 
@@ -17,32 +16,10 @@ def puppet_text(value: Any) -> str:
             return ""
         case str():
             return value
-        case float() if not isinstance(value, bool):
+        case float():
             return _special(value) or f"{value:f}"
         case _:
-            return _inner(value)
-
-
-def _inner(value: Any) -> str:
-    match value:
-        case None:
-            return "undef"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return ruby_float(value)
-        case str():
-            return _quoted(value)
-        case list():
-            return "[" + ", ".join(map(_inner, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{_inner(key)} => {_inner(item)}" for key, item in value.items()) + "}"
-        case Sensitive():
-            return str(value)
-        case _:
-            return str(value)
+            return written(value, _PUPPET)
 
 
 def _special(value: float) -> str:
@@ -69,3 +46,6 @@ def _single(text: str) -> str:
         else:
             parts.append("\\'" if sign == "'" else sign)
     return "".join(parts) + ("\\" if escaped else "")
+
+
+_PUPPET = Notation(undef="undef", arrow=" => ", quoted=_quoted)

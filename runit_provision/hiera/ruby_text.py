@@ -2,46 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
-from runit_provision.model.data import Sensitive
-
-
-def as_text(value: Any) -> str:
-    """Give the text that Ruby makes of a value within a string."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case Sensitive():
-            return str(value)
-        case _:
-            return inspect(value)
-
-
-def inspect(value: Any) -> str:
-    """Give the text of Ruby's `inspect` for plain data."""
-    match value:
-        case None:
-            return "nil"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return ruby_float(value)
-        case str():
-            return _quoted(value)
-        case list():
-            return "[" + ", ".join(map(inspect, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{inspect(key)}=>{inspect(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
-
+from runit_provision.hiera.written import Notation, written
 
 _ESCAPES = {
     '"': '\\"',
@@ -57,6 +21,16 @@ _ESCAPES = {
 }
 
 
+def as_text(value: Any) -> str:
+    """Give the text that Ruby makes of a value within a string."""
+    return "" if value is None else value if isinstance(value, str) else inspect(value)
+
+
+def inspect(value: Any) -> str:
+    """Give the text of Ruby's `inspect` for plain data."""
+    return written(value, _RUBY)
+
+
 def _quoted(text: str) -> str:
     escaped = "".join(_ESCAPES.get(sign) or (sign if sign.isprintable() else _numbered(sign)) for sign in text)
     return '"' + re.sub(r"#(?=[{$@])", r"\\#", escaped) + '"'
@@ -69,20 +43,4 @@ def _numbered(sign: str) -> str:
     return f"\\u{code:04X}" if code <= 0xFFFF else f"\\u{{{code:X}}}"
 
 
-def ruby_float(value: float) -> str:
-    """Give the text that Ruby's Float#to_s gives: exponents from 1e16 on and below 1e-4, always with a fraction."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent and (value == 0 or 1e-4 <= abs(value) < 1e16):
-        return mantissa
-    if not exponent:
-        mantissa, _, exponent = f"{value:.16e}".partition("e")
-        mantissa = mantissa.rstrip("0")
-    if "." not in mantissa:
-        mantissa += ".0"
-    elif mantissa.endswith("."):
-        mantissa += "0"
-    return f"{mantissa}e{int(exponent):+03d}"
+_RUBY = Notation(undef="nil", arrow="=>", quoted=_quoted)

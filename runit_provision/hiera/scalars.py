@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from runit_provision.hiera.digits import TooLongError, integer
+
 _TEXT = re.compile(r"[^\d.:-]?[^\W\d]|[^\d.:-]?[_\s!@#$%^&*(){}<>|/\\~;=]")
 _WORDS: dict[str, bool | None] = {
     "~": None,
@@ -59,7 +61,10 @@ def scalar(text: str) -> Any:
         return None
     if _TEXT.match(text) or "\n" in text:
         return _WORDS.get(text.lower(), text) if len(text) <= _LONGEST_WORD else text
-    return _number_or_text(text)
+    try:
+        return _number_or_text(text)
+    except TooLongError as error:
+        raise UnreadableError(str(error)) from None
 
 
 def _number_or_text(text: str) -> Any:
@@ -88,7 +93,7 @@ def _symbol(text: str) -> Symbol:
 def _leading_integer(text: str) -> int:
     """What Ruby's String#to_i makes of digits that may carry underscores between them."""
     found = re.match(r"[-+]?\d+(?:_\d+)*", text)
-    return int(found[0].replace("_", "")) if found else 0
+    return integer(found[0].replace("_", "")) if found else 0
 
 
 def _leading_float(text: str) -> float:
@@ -112,4 +117,4 @@ def _integer(text: str, found: re.Match[str]) -> int:
         if kind == "octal":
             return 0
         raise UnreadableError(f"{text} looks like a number, but is none")
-    return int(found["sign"] + digits, _BASES[kind])
+    return integer(found["sign"] + digits, _BASES[kind])

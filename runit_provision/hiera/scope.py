@@ -9,24 +9,31 @@ from typing import Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.hints import nearest
 
-_ALWAYS_THERE = frozenset({"module_name", "caller_module_name"})
+_OF_MAIN = {"name": "main", "title": "main", "module_name": ""}
+"""Variables of the class `main`, within which Puppet looks up."""
+_RESERVED = frozenset({"facts", "server_facts", *_OF_MAIN})
 _MATCH_VARIABLE = re.compile(r"0|[1-9]\d*", re.ASCII)
 """What a regular expression matched, in Puppet code."""
+_LEADING = re.compile(r"(?:::)*")
 
 
 class Scope:
     """The top scope of one node's catalog.
 
     strict: an undefined variable is an error, as in Puppet 8; else it is empty, as in Puppet 7, and `warnings` tells.
+    Raises DataError for facts whose names are those of Puppet's own variables.
     """
 
     def __init__(
         self, facts: Mapping[str, Any], *, node: str, environment: str, trusted: Mapping[str, Any] | None = None, strict: bool = True
     ) -> None:
+        _check_names(facts)
         known = {str(name): _sanitized(value) for name, value in facts.items()}
         self._variables: dict[str, Any] = {
             **known,
+            **_OF_MAIN,
             "facts": known,
+            "server_facts": {},
             "trusted": {**_trusted(node), **(trusted or {})},
             "environment": environment,
         }
@@ -52,17 +59,31 @@ class Scope:
         """Give the value of a variable, None when it is undefined and that is allowed; raises DataError otherwise."""
         if isinstance(name, int):
             raise DataError(Problem(f"`{name}` is not the name of a variable", mark))
-        bare = name.removeprefix("::")
+        bare = _LEADING.sub("", name, count=1)
         if bare in self._variables:
             return self._variables[bare]
-        if bare in _ALWAYS_THERE or _MATCH_VARIABLE.fullmatch(bare):
+        if bare == "caller_module_name" or _MATCH_VARIABLE.fullmatch(bare):
             return None
-        hint = nearest(bare, self._variables, "give it as a fact, or be lenient as Puppet 7 is (--lenient)")
+        if "(" in bare:
+            hint = "a function takes one key in quotes, as %{lookup('key')}"
+        else:
+            hint = nearest(bare, self._variables, "give it as a fact, or be lenient as Puppet 7 is (--lenient)")
         problem = Problem(f"undefined variable `{name}`", mark, hint=hint)
         if self.strict:
             raise DataError(problem)
         self.warnings.append(problem)
         return None
+
+
+def _check_names(facts: Mapping[str, Any]) -> None:
+    places = getattr(facts, "marks", {})
+    problems = [
+        Problem("a fact cannot be called so: it is a variable of Puppet's own", places.get(name), key=str(name), hint="leave it out")
+        for name in facts
+        if name in _RESERVED or _MATCH_VARIABLE.fullmatch(str(name))
+    ]
+    if problems:
+        raise DataError(*problems)
 
 
 def _sanitized(value: Any) -> Any:

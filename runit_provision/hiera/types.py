@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.kinds import is_data
 from runit_provision.hiera.patterns import ruby_pattern
 from runit_provision.model.data import Sensitive
@@ -39,6 +40,8 @@ class _Default:
 
 _DEFAULT = _Default()
 _SCALARS = (str, int, float)
+_BEYOND = 10**400
+"""An integer that no bound of a type reaches."""
 
 
 def parse_type(text: str, mark: Mark | None = None, key: str = "") -> Type:
@@ -115,7 +118,7 @@ class _Parser:
         self._at = token.end()
         match token.lastgroup:
             case "number":
-                return float(token["number"]) if re.search(r"[.eE]", token["number"]) else int(token["number"])
+                return self._number(token["number"])
             case "word":
                 return {"default": _DEFAULT, "true": True, "false": False, "undef": None}.get(token["word"], token["word"])
             case "single" | "double":
@@ -125,6 +128,12 @@ class _Parser:
         if token["sign"] != "{":
             self.fail(f"unexpected `{token[0].strip()}`")
         return self._members()
+
+    def _number(self, text: str) -> float:
+        try:
+            return float(text) if re.search(r"[.eE]", text) else integer(text)
+        except TooLongError as error:
+            self.fail(str(error))
 
     def _members(self) -> list[tuple[str, Type, bool]]:
         """A Struct's members: name, type of the value, and whether the member may be missing."""
@@ -240,6 +249,32 @@ def _collection(arguments: list[Any], parser: _Parser) -> Holds:
     return lambda value: isinstance(value, list | dict) and sized(len(value))
 
 
+def _iterable(arguments: list[Any], parser: _Parser) -> Holds:
+    """What Puppet iterates over: lists, a hash's pairs, a string's characters, the numbers below a natural one.
+
+    Of a string and a number it does not look at the single items: any character, any integer has to be of the item's type.
+    """
+    types = [argument for argument in arguments if isinstance(argument, Type)]
+    if len(arguments) > 1 or len(types) != len(arguments):
+        parser.fail("one type is wanted")
+    item = types[0].holds if types and types[0].name != "Any" else None
+
+    def holds(value: Any) -> bool:
+        match value:
+            case list():
+                return item is None or all(map(item, value))
+            case dict():
+                return item is None or all(item(list(pair)) for pair in value.items() or [()])
+            case str():
+                return item is None or item("\uffff")
+            case int() if not isinstance(value, bool):
+                return value >= 0 if item is None else item(-_BEYOND) and item(_BEYOND)
+            case _:
+                return False
+
+    return holds
+
+
 def _tuple(arguments: list[Any], parser: _Parser) -> Holds:
     types, sized = _split_size(arguments, parser)
     if len(types) == len(arguments):
@@ -338,6 +373,7 @@ _BUILDERS: dict[str, Callable[[list[Any], _Parser], Holds]] = {
     "Array": _array,
     "Hash": _hash,
     "Collection": _collection,
+    "Iterable": _iterable,
     "Tuple": _tuple,
     "Struct": _struct,
     "Variant": _variant,

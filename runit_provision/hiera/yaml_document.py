@@ -39,6 +39,8 @@ def parse_yaml(text: str, file: str) -> Any:
         return _Builder(text, file).document()
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
+        if place and error.context_mark and place.line >= text.rstrip().count("\n") + 1:
+            place = error.context_mark  # all was read before it showed: the place to look at is what was begun and not ended
         mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
         what = ", ".join(part for part in (error.context, error.problem) if part)
         raise DataError(Problem(f"not YAML: {what}", mark, hint=_hint(text, mark, what))) from None
@@ -65,6 +67,10 @@ def _hint(text: str, mark: Mark, what: str) -> str:
         return "define the anchor (&name) before the alias (*name)"
     if "start any token" in what:
         return "quote a value that begins with one of @ ` % & *"
+    if "escape character" in what:
+        return "write the backslash twice, or use single quotes"
+    if "quoted scalar" in what or "flow" in what:
+        return "look for the end of the quote or bracket that begins before this"
     return "look at this line and the one above it: indentation, quotes and brackets"
 
 

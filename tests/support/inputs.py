@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from runit_provision.app.source import Layers, Source
+from runit_provision.app.layers import Layers
+from runit_provision.app.source import Source
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 SECRET = "hunter2"

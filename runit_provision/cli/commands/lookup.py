@@ -10,6 +10,7 @@ import click
 
 from runit_provision.cli.options import source_options
 from runit_provision.cli.output import Output, color_option
+from runit_provision.errors import DataError, Problem
 
 if TYPE_CHECKING:
     from runit_provision.app.source import Source
@@ -70,16 +71,19 @@ def command(
     for warning in hierarchy.warnings:
         output.warn(warning)
     if not explain:
-        _show(value, form, output)
+        _show(value, form, output, key=", ".join(keys))
 
 
-def _show(value: Any, form: str, output: Output) -> None:
+def _show(value: Any, form: str, output: Output, *, key: str) -> None:
     from runit_provision.hiera import yaml_text
 
-    if form == "json":
-        output.json(value)
-    else:
+    if form != "json":
         output.line(yaml_text(value))
+        return
+    try:
+        output.json(value)
+    except ValueError:
+        raise DataError(Problem("JSON has no number that is not finite", key=key, hint="--format yaml shows it")) from None
 
 
 def _plain(value: Any, *, show_secrets: bool) -> Any:

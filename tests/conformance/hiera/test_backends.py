@@ -81,8 +81,19 @@ def test_a_wrong_private_key_is_an_error_at_the_value(eyaml_keys: Path, tmp_path
     _case(other, f"a:\n  x: {_encrypted(eyaml_keys, 's3cret')}\n").lay(tmp_path / "hierarchy")
     with pytest.raises(DataError) as caught:
         open_hierarchy(tmp_path / "hierarchy/hiera.yaml", facts={}, node="n1").lookup("a")
-    expected = f"{tmp_path}/hierarchy/data/x.eyaml:2:3: a: cannot be decrypted; was it encrypted for another key?"
-    assert str(caught.value) == expected
+    value, key = f"{tmp_path}/hierarchy/data/x.eyaml:2:3", f"{other}/private_key.pkcs7.pem"
+    assert str(caught.value) == f"{value}: a: cannot be decrypted with {key}; was it encrypted for another key?"
+
+
+@pytest.mark.parametrize("damaged", ["ENC[PKCS7,]", "ENC[PKCS7,MII", "x ENC[PKCS7,MII*c3] y"])
+def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_keys: Path, tmp_path: Path) -> None:
+    _case(eyaml_keys, f"a: '{damaged}'\nb: 'see ENC[...]'\n").lay(tmp_path)
+    hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1")
+    with pytest.raises(DataError) as caught:
+        hierarchy.lookup("a")
+    said = "a: no encrypted value, though it begins as one: `ENC[PKCS7,`; encrypt it again, and copy all of it"
+    assert str(caught.value) == f"{tmp_path}/data/x.eyaml:1:1: {said}"
+    assert hierarchy.lookup("b") == Sensitive("see ENC[...]")
 
 
 @pytest.mark.parametrize(
