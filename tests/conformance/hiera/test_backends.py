@@ -97,6 +97,25 @@ def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = 1\nb = [1,\n", "3:1: not HOCON: "),
+        ("a = 1\nb = ${nope}\n", "2:5: not HOCON: "),
+        ("[1]\n", "1:1: no data: it holds a list"),
+        (f"b = 1\na = {'9' * 4000}\n", "2:1: an integer of more than 3,500 digits; quote it"),
+    ],
+)
+def test_what_is_wrong_with_hocon_is_said_with_its_place_and_a_hint(text: str, said: str, tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n"
+    Case({"hiera.yaml": config, "data/x.conf": text}, (), strict=True).lay(tmp_path)
+    with pytest.raises(DataError) as caught:
+        open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1").lookup("a")
+    (problem,) = caught.value.problems
+    assert str(problem).startswith(f"{tmp_path}/data/x.conf:{said}")
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
     "text",
     [
         'a = 1\n"m::a" = {x = [1, 2], y : ${a}, z = null, t = true, f = 1.5, "p.q" = 2}\nb { e = "%{role}" }\n',
@@ -104,6 +123,9 @@ def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_
         "a = [1, {x = 2}]\nb = ${a}\n",
         "a = {x = 1}\na = [2]\n# c\n// d\n",
         "a = [1\n",
+        "a = 10s\nb = 5 days\nc = 1.0\nd = [1e3, 010, 09, 5., -0.5]\ne.x = 3.5.6\n",
+        'a = [1]\na += 2\nb = null x\nc = TRUE\nd = "\\u0041"\ne = ${?nope}\n',
+        'a = 5\na.x = 1\nb = ${a} ${a}\ninclude "other"\nc = x${?nope}y\n',
     ],
 )
 def test_hocon_has_the_values_that_puppet_gives_it(text: str, puppet: Puppet, tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_looking_up_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys; from runit_provision import hiera\n"
         "assert hiera.open_hierarchy(pathlib.Path(sys.argv[1]), facts={}, node='n1').lookup('a') == 1\n"
-        "heavy = {'pydantic', 'jinja2', 'rich', 'ruamel', 'click', 'cryptography', 'pyhocon', 'difflib'}\n"
+        "heavy = {'pydantic', 'jinja2', 'rich', 'ruamel', 'click', 'cryptography', 'hocon', 'difflib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code, tmp_path / "hiera.yaml"], capture_output=True, text=True, check=True)
