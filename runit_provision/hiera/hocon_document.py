@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.digits import TooLongError, integer
+from runit_provision.hiera.digits import integer
 from runit_provision.hiera.yaml_document import place_of
 from runit_provision.model.data import Array, Table
 
@@ -21,8 +21,9 @@ _HINT = "look for a missing quote, bracket or substitution there"
 
 
 def parse_hocon(text: str, file: str) -> Table:
-    """Give the value of `text`; `file` names it in marks. An `include` finds nothing, as in Puppet, which parses the text alone.
+    """Give the value of `text`; `file` names it in marks.
 
+    An `include` finds nothing, as in Puppet, which parses the text alone; nor are environment variables substituted.
     Raises DataError, with its place, for what is no HOCON, and when the library is missing.
     """
     start = Mark(file, 1, 1)
@@ -32,7 +33,7 @@ def parse_hocon(text: str, file: str) -> Table:
         hint = "pip install 'runit-provision[hocon]'"
         raise DataError(Problem("hocon_data needs the library `hocon-parser`", start, hint=hint)) from None
     try:
-        tree = parse(text, read_file=_not_there)
+        tree = parse(text, read_file=_not_there, env={})
     except (ParseError, ResolveError) as error:
         raise DataError(Problem(f"not HOCON: {str(error)[:_LONGEST]}", Mark(file, error.line, error.col), hint=_HINT)) from None
     except ConfigError:
@@ -69,19 +70,17 @@ def _plain(value: HoconValue, mark: Mark) -> Any:
         case "boolean":
             return value.raw == "true"
         case "number":
-            return _number(value.raw, mark)
+            return _number(value.raw)
         case _:
             return value.raw
 
 
-def _number(text: str, mark: Mark) -> float | str:
+def _number(text: str) -> float | str:
     """As Ruby's library has it: whole numbers are integers however they are written, a leading 0 means octal; `09` is text."""
     try:
         if _FRACTION.fullmatch(text):
             number = float(text)
             return int(number) if number.is_integer() else number
         return integer(text, 8 if re.match(r"-?0\d", text) else 10)
-    except TooLongError as error:
-        raise DataError(Problem(str(error), mark, hint="quote it to have a string")) from None
     except ValueError:
         return text

@@ -102,7 +102,7 @@ def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_
         ("a = 1\nb = [1,\n", "3:1: not HOCON: "),
         ("a = 1\nb = ${nope}\n", "2:5: not HOCON: "),
         ("[1]\n", "1:1: no data: it holds a list"),
-        (f"b = 1\na = {'9' * 4000}\n", "2:1: an integer of more than 3,500 digits; quote it"),
+        (f"b = 1\na = {'9' * 5000}\n", "2:5: not HOCON: invalid float"),
     ],
 )
 def test_what_is_wrong_with_hocon_is_said_with_its_place_and_a_hint(text: str, said: str, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from support.inputs import SECRET, World
 
 from runit_provision.app import provision
 from runit_provision.app.desired import desire
-from runit_provision.app.recall import recall
 from runit_provision.app.layers import Layers
+from runit_provision.app.recall import recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 from runit_provision.host import accounts
