@@ -67,7 +67,8 @@ class Service:
 
     id: `name` of the host's, `user/name` of a user's, `parent/child` of a nested one. directory: its definition; link: where
     runsvdir finds it. before: shell lines that precede the program. children: the services of a nested tree, whose definitions
-    and links lie below `directory`. origins: where each part was written, by its key of the data.
+    and links lie below `directory`. control: scripts, or the path of a directory of them that is not this
+    service's. origins: where each part was written, by its key of the data.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Service:
     one_shot: bool = False
     ending: Ending | None = None
     check: Check | None = None
-    control: tuple[Control, ...] = ()
+    control: tuple[Control, ...] | str = ()
     delegate: Delegate | None = None
     stop: Stop | None = None
     log: Log | None = None

@@ -150,6 +150,9 @@ class ServiceRenderer:
                 yield self._script(service, "check", endings.check(service, service.check, self.pages), "check")
             case _:
                 assert_never(service.check)
+        if isinstance(service.control, str):
+            yield self._node(service, f"{service.directory}/control", Link(service.control), service.origin_of("control_from"))
+            return
         if service.control:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:

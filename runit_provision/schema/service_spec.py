@@ -276,6 +276,8 @@ class ServiceSpec(Spec):
     """How long apply waits for its end (default: `--timeout`), and whether it kills it then; a number is `stop.seconds`."""
     control: ControlScripts = Field(default_factory=dict)
     """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p."""
+    control_from: Absolute | None = None
+    """A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it."""
 
     # The log.
     log: LogValue | None = None

@@ -239,7 +239,11 @@ class _Reader:
             values[names[key]] = getattr(spec, key)
         return Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
 
-    def _control(self) -> tuple[Control, ...]:
+    def _control(self) -> tuple[Control, ...] | str:
+        if self.spec.control_from is not None:
+            if self.spec.control:
+                self.problem("cannot stand beside `control`", "control_from", hint="keep one")
+            return self.spec.control_from
         controls = []
         for letter, text in sorted(self.spec.control.items()):
             if letter not in LETTERS or len(letter) != 1:

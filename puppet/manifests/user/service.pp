@@ -104,6 +104,9 @@
 # @param control
 #   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.
 #
+# @param control_from
+#   A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it.
+#
 # @param delegate
 #   Who else may control it, and its log.
 #
@@ -186,6 +189,7 @@ define runit::user::service (
   Optional[Runit::Span]                                         $clear_interval   = undef,
   Optional[Runit::Check]                                        $check            = undef,
   Optional[Runit::Control]                                      $control          = undef,
+  Optional[Runit::Absolutepath]                                 $control_from     = undef,
   Optional[Runit::Delegate]                                     $delegate         = undef,
   Optional[Runit::Stop]                                         $stop             = undef,
   Optional[Runit::Log]                                          $log              = undef,
@@ -239,6 +243,7 @@ define runit::user::service (
       'clear_interval'   => $clear_interval,
       'check'            => $check,
       'control'          => $control,
+      'control_from'     => $control_from,
       'delegate'         => $delegate,
       'stop'             => $stop,
       'log'              => $log,

@@ -31,6 +31,7 @@ type Runit::Data::Service = Struct[{
   Optional['clear_interval'] => Runit::Span,
   Optional['check'] => Runit::Check,
   Optional['control'] => Runit::Control,
+  Optional['control_from'] => Runit::Absolutepath,
   Optional['delegate'] => Runit::Delegate,
   Optional['stop'] => Runit::Stop,
   Optional['log'] => Runit::Log,
