@@ -93,6 +93,12 @@
 # @param levels_directory
 #   Directory of the run levels, each a directory of links.
 #
+# @param purge
+#   Services that are found in `service_directory`, and are not in the data, go.
+#
+# @param purge_logs
+#   The logs of services that go, go with them; default: they stay.
+#
 # @param defaults
 #   What all services have unless they, or their user's `defaults`, say otherwise.
 #
@@ -130,6 +136,8 @@ class runit (
   Optional[Hash[Runit::Name, Array[Runit::Name]]] $levels            = undef,
   Optional[Runit::Name]                           $level             = undef,
   Optional[Runit::Absolutepath]                   $levels_directory  = undef,
+  Optional[Boolean]                               $purge             = undef,
+  Optional[Boolean]                               $purge_logs        = undef,
   Optional[Runit::Data::Service]                  $defaults          = undef,
   Optional[Runit::Services]                       $services          = undef,
   Optional[Runit::Users]                          $users             = undef,
@@ -151,6 +159,8 @@ class runit (
       'levels'            => $levels,
       'level'             => $level,
       'levels_directory'  => $levels_directory,
+      'purge'             => $purge,
+      'purge_logs'        => $purge_logs,
       'defaults'          => $defaults,
       'services'          => $services,
       'users'             => $users,

@@ -62,6 +62,12 @@
 # @param enabled
 #   The tree starts at boot.
 #
+# @param purge
+#   Services that are found in the user's service directory, and are not in the data, go.
+#
+# @param purge_logs
+#   The logs of services that go, go with them; default: they stay.
+#
 # @param defaults
 #   What the user's services have unless they say otherwise.
 #
@@ -87,6 +93,8 @@ define runit::user (
   Optional[Boolean]              $profile           = undef,
   Optional[Runit::Ensure]        $ensure            = undef,
   Optional[Boolean]              $enabled           = undef,
+  Optional[Boolean]              $purge             = undef,
+  Optional[Boolean]              $purge_logs        = undef,
   Optional[Runit::Data::Service] $defaults          = undef,
   Optional[Runit::Services]      $services          = undef,
 ) {
@@ -113,6 +121,8 @@ define runit::user (
       'profile'           => $profile,
       'ensure'            => $ensure,
       'enabled'           => $enabled,
+      'purge'             => $purge,
+      'purge_logs'        => $purge_logs,
       'defaults'          => $defaults,
       'services'          => $services,
     }),

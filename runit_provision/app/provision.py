@@ -114,13 +114,19 @@ def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     from runit_provision.app.demands import demands
 
     observed = machine.observe(desired.tree, user=target.user)
-    warnings = (*desired.warnings, *_forgotten(observed.abandoned))
+    warnings = (*desired.warnings, *_forgotten(observed.abandoned), *_unlinked(observed.plain))
     return _planned(plan.decide(desired.tree, observed), demands(desired.host, target), warnings, target)
 
 
 def _forgotten(realms: Iterable[Realm]) -> Iterator[Problem]:
     for realm in sorted(realms, key=lambda realm: realm.base):
         yield Problem(f"is forgotten, with all that was made in it: there is no account {realm.account} any more", path=realm.base)
+
+
+def _unlinked(paths: Iterable[str]) -> Iterator[Problem]:
+    for path in paths:
+        hint = "`purge` takes links away; make it one, or move it by hand"
+        yield Problem("is a directory that the data does not know, and stays", path=path, hint=hint)
 
 
 @before_any_change()

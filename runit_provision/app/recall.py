@@ -35,7 +35,7 @@ def recall(source: Source, target: Target, machine: Machine) -> tuple[Plan, Answ
         answer = manifest.answer
         if answer is None or answer.question != _question(source, target) or not _still_said(answer, machine):
             return None
-        plan = settled(answer.beside, machine.observe(_tree(answer.beside), user=target.user, manifest=manifest))
+        plan = settled(answer.beside, machine.observe(_tree(answer), user=target.user, manifest=manifest))
     except (OSError, ProvisionError):
         return None  # what is wrong is found again on the whole way, and said there
     return (plan, answer) if plan else None
@@ -69,6 +69,7 @@ def answered(source: Source, target: Target, machine: Machine, inputs: Inputs, d
         beside=tuple(_beside(node) for node in desired.tree.nodes if node.path not in plan.manifest.records),
         demands=demands(desired.host, target),
         warnings=desired.warnings,
+        purges=desired.tree.purges,
     )
 
 
@@ -76,9 +77,11 @@ def _beside(node: Node) -> Beside:
     return Beside(node.path, node.realm, node.entry.target if isinstance(node.entry, Link) else None)
 
 
-def _tree(beside: tuple[Beside, ...]) -> RenderedTree:
-    nodes = (Node(path, Directory(0) if target is None else Link(target), realm, None, Origin("")) for path, realm, target in beside)
-    return RenderedTree(tuple(nodes), (), ())
+def _tree(answer: Answer) -> RenderedTree:
+    nodes = (
+        Node(path, Directory(0) if target is None else Link(target), realm, None, Origin("")) for path, realm, target in answer.beside
+    )
+    return RenderedTree(tuple(nodes), (), (), answer.purges)
 
 
 def _question(source: Source, target: Target) -> str:

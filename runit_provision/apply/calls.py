@@ -13,7 +13,7 @@ from runit_provision.host import Machine
 from runit_provision.host.letters import Wish, reached
 from runit_provision.model.observed import Life
 from runit_provision.model.plan import ServiceStep, Verb
-from runit_provision.model.tree import Realm, ServiceTree
+from runit_provision.model.tree import OnChange, Realm, ServiceTree
 from runit_provision.plan.services import level
 
 SETTLE = 1.0
@@ -143,7 +143,7 @@ def _do(
             continue
         if step.verb is Verb.START or (step.verb is Verb.STOP and not life.supervised):
             _begin(machine, step, life, outcome, timeout)
-        elif not _tell(machine, realm, place, _LETTERS[step.verb], outcome):
+        elif not _tell(machine, realm, place, _letters(step), outcome):
             continue
         wish = _wish(step, place, life)
         if wish is None:
@@ -158,6 +158,12 @@ def _do(
         else:
             failed.append((step, life))
     return done + came, failed
+
+
+def _letters(step: ServiceStep) -> str:
+    """Give what asks for the verb. A runsvdir that is not to go on after HUP is told so first: at TERM it would leave its services."""
+    scanning = step.service.scans and step.service.on_change is OnChange.HUP
+    return "oh" if step.verb is Verb.STOP and scanning else _LETTERS[step.verb]
 
 
 def _wish(step: ServiceStep, place: str, life: Life) -> Wish | None:

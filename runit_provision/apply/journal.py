@@ -23,7 +23,9 @@ def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
     for number, step in enumerate(plan.steps):
         intents[step.path] = _intent(step, f"{name}.{number}", before.get(step.path), tops)
     calls = [Call(call.verb.value, call.service, *plan.lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
-    return Journal(id=name, command=command, intents=tuple(intents.values()), calls=tuple(calls))
+    made = {service.id: service for service in earlier.services} if earlier else {}
+    made |= {name: service for name, service in plan.manifest.services.items() if name not in plan.remembered.services}
+    return Journal(id=name, command=command, intents=tuple(intents.values()), calls=tuple(calls), services=tuple(made.values()))
 
 
 def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, str]) -> Intent:

@@ -126,6 +126,8 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
                 outcome.fail(step)
                 continue
             requests: list[Request] = _kept(machine, step, outcome)
+            if step.logs:
+                _clear_logs(machine, step, outcome)
             if step.before is not None and step.before.kind is Kind.DIRECTORY:
                 requests.append(("remove_directory", (step.path, bool(step.service))))
             else:
@@ -136,6 +138,15 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
             elif answers and answers[-1]:
                 names = ", ".join(answers[-1][:3])
                 outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
+
+
+def _clear_logs(machine: Machine, step: PathStep, outcome: Outcome) -> None:
+    """Take away what svlogd wrote in a log directory, with the hands of the one who wrote it."""
+    writer = next((other.realm for other in outcome.plan.removals if other.realm.base == step.path), step.realm)
+    try:
+        machine.hand(writer).call("clear_logs", step.path)
+    except (OSError, ProvisionError) as error:
+        outcome.report.problems += problems(error)
 
 
 def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:

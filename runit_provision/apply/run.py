@@ -160,8 +160,7 @@ def _remembered(plan: Plan, outcome: Outcome) -> Manifest:
             records[path] = known
         else:
             records.pop(path, None)
-    for name in outcome.held:
-        services[name] = plan.remembered.services[name]
+    services |= {name: plan.remembered.services[name] for name in outcome.held if name in plan.remembered.services}
     whole = outcome.report.ok and not outcome.failed and not outcome.held
     return Manifest(records, services, plan.manifest.answer if whole else None)
 

@@ -121,7 +121,7 @@ def new_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> N
         except FileExistsError:
             ground.forget(path)
             directory, name = ground.parent(path)
-            _clear(directory, name)
+            clear(directory, name)
             os.mkdir(name, 0o700, dir_fd=directory)
         _dress_directory(directory, name, mode, uid, gid)
 
@@ -325,7 +325,7 @@ def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
         if names - ours:
             return sorted(names - ours)
         for entry in ours:
-            _clear(here, entry)
+            clear(here, entry)
         directory, name = ground.parent(path)
         os.rmdir(name, dir_fd=directory)
         return []
@@ -338,11 +338,16 @@ def sweep(ground: Ground, path: str) -> None:
     except FileNotFoundError:
         return
     with _about(path):
-        _clear(directory, name)
+        clear(directory, name)
     ground.forget(path)
 
 
-def _clear(directory: int, name: str) -> None:
+def names(ground: Ground, directory: str) -> list[str]:
+    """Give what lies in `directory`."""
+    return _list(ground.directory(directory))
+
+
+def clear(directory: int, name: str) -> None:
     """Remove `name` and all below it: no recursion, no link followed, and no more descriptors however deep it is.
 
     A directory gives its own directories to the top, one level at a time, under names that nobody took.

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from runit_provision.host import files, letters
+from runit_provision.host import files, letters, strays
 from runit_provision.host.ground import Ground
 from runit_provision.host.nursery import Nursery
 
@@ -88,7 +88,12 @@ def _plain(error: OSError) -> list[Any]:
     return [error.errno or errno.EIO, error.strerror or str(error), str(error.filename)]
 
 
-_OPERATIONS: dict[str, Callable[..., Any]] = {**files.OPERATIONS, **letters.OPERATIONS, "batch": _batch}
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    **files.OPERATIONS,
+    **letters.OPERATIONS,
+    **strays.OPERATIONS,
+    "batch": _batch,
+}
 
 
 class LentHand:

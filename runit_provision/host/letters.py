@@ -214,6 +214,18 @@ def scanned(ground: Ground, directory: str) -> bool:
     return any(_scans(pid, places) for pid in os.listdir("/proc") if pid.isdigit())
 
 
+def scans(pid: int) -> str:
+    """Give the directory that the process `pid` looks after when it is a runsvdir, as its command line names it; else nothing."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return ""
+    if not pid or not any(os.path.basename(word) == b"runsvdir" for word in words[:3]):
+        return ""
+    return next((os.fsdecode(word) for word in words[1:] if word.startswith(b"/") and os.path.basename(word) != b"runsvdir"), "")
+
+
 def _supervised(directory: int, name: str) -> bool:
     try:
         supervise = os.open(f"{name}/supervise", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)

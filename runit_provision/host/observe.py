@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
 from runit_provision.host import files
 from runit_provision.host.hand import Hand
-from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen
-from runit_provision.model.tree import File, Node, Origin, Owner, Realm, RenderedTree, ServiceTree
+from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen, Stray
+from runit_provision.model.tree import Ensure, File, Node, OnChange, Origin, Owner, Purge, Realm, RenderedTree, ServiceTree
 
 _KINDS = {kind.value: kind for kind in Kind}
 _HINTS = {
@@ -42,6 +42,8 @@ class _Sights:
     kept: set[str] = field(default_factory=set)
     problems: dict[Realm, list[Problem]] = field(default_factory=dict)
     abandoned: set[Realm] = field(default_factory=set)
+    strays: list[Stray] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
 
     def complain(self, realm: Realm, *problems: Problem) -> None:
         self.problems.setdefault(realm, []).extend(problems)
@@ -70,6 +72,9 @@ def observe(
     for realm, work in _works(tree, manifest, journal, user).items():
         try:
             _look(realm, work, hand, sights, desired, alive=alive)
+            for purge in tree.purges:
+                if purge.realm == realm:
+                    _look_for_strays(purge, work.looks, hand(realm), sights)
             if store and work.kept:
                 found = hand(realm).call("stored", store(realm), work.kept)
                 sights.kept |= {name for name, there in zip(work.kept, found, strict=True) if there}
@@ -99,6 +104,8 @@ def observe(
         kept=frozenset(sights.kept),
         refused={realm: tuple(dict.fromkeys(problems)) for realm, problems in sights.problems.items()},
         abandoned=frozenset(sights.abandoned),
+        strays=tuple(sights.strays),
+        plain=tuple(sights.plain),
     )
 
 
@@ -153,7 +160,7 @@ def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user
             work(intent.realm).staged.append(intent.staged)
         if intent.kept:
             work(intent.realm).kept.append(intent.kept)
-    for service in (*manifest.services.values(), *tree.services):
+    for service in (*(journal.services if journal else ()), *manifest.services.values(), *tree.services):
         work(service.realm).services[service.id] = service
     return {realm: works[realm] for realm in sorted(works, key=_depth) if user is None or realm.account == user}
 
@@ -183,8 +190,8 @@ def _look(
             if path in desired and sight not in desired:
                 blocked[sight] = None
             continue
-        kind, *rest, content = sight
-        sights.paths[path] = Seen(_KINDS[kind], *rest)
+        sights.paths[path] = _seen(sight)
+        content = sight[-1]
         if content is not None:
             sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
     for path in blocked:
@@ -217,3 +224,40 @@ def _look_at_services(here: Hand, services: list[ServiceTree], sights: _Sights) 
     for service in services:
         life = Life(*next(found))
         sights.lives[service.id] = (life, Life(*next(found)) if service.logged else Life())
+
+
+def _look_for_strays(purge: Purge, known: Collection[str], here: Hand, sights: _Sights) -> None:
+    """Look for services that neither the data nor what is remembered speaks of."""
+    for directory in purge.directories:
+        names = [path.rpartition("/")[2] for path in known if path.rpartition("/")[0] == directory]
+        found, plain = here.call("strays", directory, purge.definitions, names)
+        sights.plain += plain
+        for link, sight, place, paths, logs, life, log, scans in found:
+            if not link.startswith(f"{directory}/") or not all(path == place or path.startswith(f"{place}/") for path in paths):
+                continue  # no answer of ours
+            service = _stray(purge, link, place, paths, scans)
+            sights.lives[link] = (Life(*life), Life(*log))
+            seen = {path: _seen(one) for path, one in paths.items()}
+            sights.strays.append(Stray(service, _seen(sight), seen, frozenset(logs)))
+
+
+def _seen(sight: files.Sight) -> Seen:
+    kind, mode, uid, gid, size, digest, target, _ = sight
+    return Seen(_KINDS[kind], mode, uid, gid, size, digest, target)
+
+
+def _stray(purge: Purge, link: str, place: str, paths: Collection[str], scans: str) -> ServiceTree:
+    return ServiceTree(
+        id=link,
+        realm=purge.realm,
+        directory=place or link,
+        link=link,
+        logged=f"{place}/log" in paths,
+        log_directory=None,
+        ensure=Ensure.RUNNING,
+        enabled=f"{place}/down" not in paths,
+        one_shot=False,
+        on_change=OnChange.HUP if scans else OnChange.RESTART,
+        origin=purge.origin,
+        scans=scans or None,
+    )

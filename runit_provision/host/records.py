@@ -9,7 +9,7 @@ from typing import Any
 from runit_provision.errors import Mark, Problem
 from runit_provision.model.answer import Answer, Beside, Ceiling, Demands
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Record, Seen
-from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Realm, ServiceTree
+from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Purge, Realm, ServiceTree
 
 VERSION = 1
 _KINDS = {kind.value: kind for kind in Kind}
@@ -62,8 +62,9 @@ def dump_journal(journal: Journal) -> bytes:
         for intent in journal.intents
     ]
     calls = [[call.verb, _service(call.service, realms), call.life, call.log] for call in journal.calls]
+    services = [_service(service, realms) for service in journal.services]
     head = {"version": VERSION, "id": journal.id, "command": journal.command, "realms": realms.rows}
-    return _json({**head, "intents": intents, "calls": calls}) + b"\n"
+    return _json({**head, "intents": intents, "calls": calls, "services": services}) + b"\n"
 
 
 def dump_lives(lives: dict[str, tuple[Life, Life]]) -> bytes:
@@ -100,6 +101,7 @@ def load_journal(data: bytes) -> Journal | None:
         for row in head["intents"]
     )
     calls = tuple(Call(verb, _unservice(service, realms), Life(*life), Life(*log)) for verb, service, life, log in head["calls"])
+    services = tuple(_unservice(row, realms) for row in head["services"])
     lives: dict[str, tuple[Life, Life]] | None = None
     done: set[int] = set()
     for line in lines[1:]:
@@ -108,7 +110,7 @@ def load_journal(data: bytes) -> Journal | None:
             lives = {name: (Life(*life), Life(*log)) for name, (life, log) in said["lives"].items()}
         else:
             done.update(said["done"])
-    return Journal(head["id"], head["command"], intents, calls, lives, frozenset(done))
+    return Journal(head["id"], head["command"], intents, calls, services, lives, frozenset(done))
 
 
 class _Numbers:
@@ -174,6 +176,7 @@ def _answer(answer: Answer, realms: _Numbers) -> dict[str, Any]:
         "demands": [asks.prefix, asks.tools, asks.folders, asks.hint],
         "ceilings": [[service, name, value, _origin(origin)] for service, name, value, origin in asks.ceilings],
         "warnings": [_problem(problem) for problem in answer.warnings],
+        "purges": [[realms.number(each.realm), each.directories, each.definitions, _origin(each.origin)] for each in answer.purges],
     }
 
 
@@ -188,6 +191,10 @@ def _unanswer(row: dict[str, Any], realms: list[Realm]) -> Answer:
         beside=tuple(Beside(path, realms[realm], target) for path, realm, target in row["beside"]),
         demands=Demands(prefix, tuple(tools), folders, hint, ceilings),
         warnings=tuple(_unproblem(problem) for problem in row["warnings"]),
+        purges=tuple(
+            Purge(realms[realm], tuple(directories), definitions, _unorigin(origin))
+            for realm, directories, definitions, origin in row["purges"]
+        ),
     )
 
 

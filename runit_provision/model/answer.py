@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from runit_provision.errors import Problem
-from runit_provision.model.tree import Origin, Realm
+from runit_provision.model.tree import Origin, Purge, Realm
 
 
 class Ceiling(NamedTuple):
@@ -47,7 +47,7 @@ class Answer:
 
     question: the options of the command. asked: every input that the data and their meaning came from, by kind and name; digest: of all
     that was said to them, keyed with `salt`. beside: what the tree has and the manifest has not, since others own it.
-    demands, warnings: what else was to be said.
+    demands, warnings: what else was to be said. purges: the trees in which nothing else may be.
     """
 
     question: str
@@ -57,3 +57,4 @@ class Answer:
     beside: tuple[Beside, ...]
     demands: Demands
     warnings: tuple[Problem, ...]
+    purges: tuple[Purge, ...] = ()

@@ -43,7 +43,8 @@ class Runtime:
 class Tree:
     """The services of one runsvdir: those of the host or of one user.
 
-    account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories.
+    account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories. purge: the key that
+    wants nothing else in it, or None. drops_logs: services that go take their logs with them.
     """
 
     account: Account
@@ -53,6 +54,8 @@ class Tree:
     logs: str
     services: tuple[Service, ...]
     origin: Origin
+    purge: Origin | None = None
+    drops_logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,16 +107,31 @@ class Call(NamedTuple):
 class Journal:
     """An apply that began.
 
-    command: `apply` or `rollback`. lives: the services as they were when all files had their new content, or None when it did not
-    get there. done: the index of each call that was answered.
+    command: `apply` or `rollback`. services: those that it was about to make. lives: the services as they were when all files had
+    their new content, or None when it did not get there. done: the index of each call that was answered.
     """
 
     id: str
     command: str
     intents: tuple[Intent, ...]
     calls: tuple[Call, ...]
+    services: tuple[ServiceTree, ...] = ()
     lives: Mapping[str, tuple[Life, Life]] | None = None
     done: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A service that was found in a tree in which nothing may be but what the data says.
+
+    service: as far as it can be told; its id is the path of its link. seen: the link. paths: what lies in the service directory, itself
+    included; none when the link leads out of the tree. logs: log directories among them.
+    """
+
+    service: ServiceTree
+    seen: Seen
+    paths: Mapping[str, Seen]
+    logs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,8 @@ class Observed:
     log service. contents: of small files that differ, for a diff. leftovers: half-made paths of an apply that was killed.
     user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs. kept: the names
     under which something is kept, of those that a journal to be undone speaks of. refused: what is wrong with each account's
-    realm that is not as it has to be: it alone is left as it is. abandoned: realms of accounts that are no more.
+    realm that is not as it has to be: it alone is left as it is. abandoned: realms of accounts that are no more. strays:
+    services in trees that are to be purged. plain: directories there that are no link's.
     """
 
     paths: Mapping[str, Seen]
@@ -142,3 +158,5 @@ class Observed:
     kept: frozenset[str] = frozenset()
     refused: Mapping[Realm, tuple[Problem, ...]] = field(default_factory=dict)
     abandoned: frozenset[Realm] = frozenset()
+    strays: tuple[Stray, ...] = ()
+    plain: tuple[str, ...] = ()

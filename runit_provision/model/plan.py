@@ -50,7 +50,8 @@ class PathStep:
     """One path is created, replaced or removed.
 
     before, after: what it is and what it becomes, None for nothing. What it becomes has the content of `node`, or is taken from what
-    was kept under the name `kept` (a rollback). old: the content that is there, when a diff may show it.
+    was kept under the name `kept` (a rollback). old: the content that is there, when a diff may show it. logs: what svlogd
+    wrote in this directory goes with it, and does not come back.
     """
 
     change: Change
@@ -67,6 +68,7 @@ class PathStep:
     effect: Effect = Effect.NOTHING
     live: bool = False
     old: bytes | None = field(default=None, repr=False)
+    logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,15 +149,31 @@ class ServiceTree:
 
 
 @dataclass(frozen=True, slots=True)
+class Purge:
+    """A tree in which nothing is to be but what the data says.
+
+    directories: those that hold its links; definitions: the directory of its service directories. origin: the key that says so.
+    """
+
+    realm: Realm
+    directories: tuple[str, ...]
+    definitions: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedTree:
     """All nodes, parents before children and live links last; all services, required ones first.
 
-    scanned: the directories that a runsvdir scans (the host's and each user's), with the realm each lies in.
+    scanned: the directories that a runsvdir scans (the host's and each user's), with the realm each lies in. purges: the trees in which
+    nothing else may be. drops_logs: the realms of the trees whose services take their logs with them when they go.
     """
 
     nodes: tuple[Node, ...]
     services: tuple[ServiceTree, ...]
     scanned: tuple[tuple[str, Realm], ...]
+    purges: tuple[Purge, ...] = ()
+    drops_logs: frozenset[Realm] = frozenset()
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

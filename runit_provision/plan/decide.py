@@ -8,16 +8,19 @@ left its journal: what it had made counts as made here, and what it still owed a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from runit_provision.errors import HostError, Problem
 from runit_provision.model.observed import Intent, Kind, Manifest, Observed, Record, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan
-from runit_provision.model.tree import Directory, Ensure, File, Link, Node, Origin, Realm, RenderedTree, ServiceTree
+from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, Origin, Realm, RenderedTree, ServiceTree
+from runit_provision.plan.purge import purged, stopped
 from runit_provision.plan.scope import around
 from runit_provision.plan.services import calls, stops
 
+_KEY = b"# runit-provision: "
+"""What the line of a rendered script begins with that names the data's key."""
 _FOR_ALL = 0o004
 """What not everybody may read is shown in no diff: it may have been a secret before."""
 
@@ -54,21 +57,28 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
     made = {
         path: record for path, record in {**scope.of(Manifest(journalled)).records, **manifest.records}.items() if path not in shared
     }
-    goes = _unwanted(made, records, intents, observed)
+    gone = _gone(manifest, observed, services)
+    logs = {service.log_directory for service in gone if service.realm in tree.drops_logs}
+    goes = _unwanted(made, records, intents, observed, logs)
     removals = sorted((step for step in goes if not step.live), key=lambda step: step.path, reverse=True)
-    gone = _gone(manifest, services)
+    remembered = replace(
+        observed.manifest,
+        records={**journalled, **observed.manifest.records},
+        services={**_begun(observed), **observed.manifest.services},
+    )
+    strays, contents = purged(tree, observed, {**made, **records})
     plan = Plan(
-        unlinks=tuple(step for step in goes if step.live),
-        removals=tuple(removals),
+        unlinks=(*strays, *(step for step in goes if step.live)),
+        removals=(*contents, *removals),
         writes=tuple(step for step in steps if not step.live),
         links=tuple(step for step in steps if step.live),
         leftovers=observed.leftovers,
         unchanged=unchanged,
         manifest=scope.join(
-            replace(observed.manifest, records={**journalled, **observed.manifest.records}),
+            remembered,
             Manifest(records, {service.id: service for service in services if service.ensure is not Ensure.ABSENT}),
         ),
-        remembered=replace(observed.manifest, records={**journalled, **observed.manifest.records}),
+        remembered=remembered,
         lives=observed.lives,
         resumes=observed.journal is not None,
         user=observed.user,
@@ -76,7 +86,7 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
     )
     if not observed.alive:
         return plan
-    return replace(plan, stops=stops(gone, observed), calls=calls(services, plan.steps, observed))
+    return replace(plan, stops=(*stopped(observed, contents), *stops(gone, observed)), calls=calls(services, plan.steps, observed))
 
 
 def _refused(tree: RenderedTree, observed: Observed, intents: Mapping[str, Intent]) -> dict[Realm, tuple[Problem, ...]]:
@@ -153,10 +163,19 @@ def _wanted(node: Node, before: Seen | None, after: Seen, found: Found, old: byt
         found=found,
         node=node,
         service=node.service,
-        effect=node.effect,
+        effect=Effect.NOTHING if _says_the_same(node, old) else node.effect,
         live=node.live,
         old=old if isinstance(node.entry, File) and not node.entry.secret and before and before.mode & _FOR_ALL else None,
     )
+
+
+def _says_the_same(node: Node, old: bytes | None) -> bool:
+    """Whether only the line that names the key is another: a script that a hand had made, or whose key has moved, is run as before."""
+    return isinstance(node.entry, File) and old is not None and _without_key(old) == _without_key(node.entry.content)
+
+
+def _without_key(content: bytes) -> list[bytes]:
+    return [line for line in content.split(b"\n") if not line.startswith(_KEY)]
 
 
 def difference(before: Seen, after: Seen) -> str:
@@ -188,9 +207,13 @@ def _journalled(intents: Mapping[str, Intent], observed: Observed) -> dict[str, 
 
 
 def _unwanted(
-    made: Mapping[str, Record], wanted: Mapping[str, Record], intents: Mapping[str, Intent], observed: Observed
+    made: Mapping[str, Record],
+    wanted: Mapping[str, Record],
+    intents: Mapping[str, Intent],
+    observed: Observed,
+    logs: Collection[str | None],
 ) -> list[PathStep]:
-    """Give a removal for each path that was made here, is there, and is in the data no more."""
+    """Give a removal for each path that was made here, is there, and is in the data no more. logs: log directories that go whole."""
     steps = []
     for path, record in made.items():
         before = observed.paths.get(path)
@@ -206,18 +229,30 @@ def _unwanted(
                 realm=record.realm,
                 before=before,
                 after=None,
-                reason="no longer in the data",
+                reason="no longer in the data, with its logs" if path in logs else "no longer in the data",
                 origin=Origin(record.service),
                 found=Found.OURS if before.kind is Kind.DIRECTORY else found,
                 service=record.service,
                 effect=record.effect,
                 live=record.live,
+                logs=path in logs,
             )
         )
     return steps
 
 
-def _gone(made: Manifest, services: Iterable[ServiceTree]) -> list[ServiceTree]:
-    """Give the services that were made here and are to be no more, as they were made: only so their links are known."""
+def _gone(made: Manifest, observed: Observed, services: Iterable[ServiceTree]) -> list[ServiceTree]:
+    """Give the services that were made here and are to be no more, as they were made: only so their links are known.
+
+    One that only a killed apply made is one of them: its runsvdir may have started it.
+    """
     there = {service.id for service in services if service.ensure is not Ensure.ABSENT}
-    return [service for service in made.services.values() if service.id not in there]
+    return [service for name, service in {**_begun(observed), **made.services}.items() if name not in there]
+
+
+def _begun(observed: Observed) -> dict[str, ServiceTree]:
+    """Give the services that an apply that was killed was about to make."""
+    if observed.journal is None:
+        return {}
+    here = (service for service in observed.journal.services if service.realm not in observed.abandoned)
+    return {service.id: service for service in here if observed.user is None or service.realm.account == observed.user}

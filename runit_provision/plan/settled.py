@@ -19,6 +19,8 @@ def settled(beside: tuple[Beside, ...], observed: Observed) -> Plan | None:
     beside = tuple(each for each in beside if scope.holds(each.realm, ""))
     if observed.journal is not None or observed.leftovers or observed.refused or observed.abandoned:
         return None
+    if observed.strays or observed.plain:
+        return None
     if any(observed.paths.get(path) != record.seen for path, record in manifest.records.items()):
         return None
     if not all(_stays(each, observed.paths.get(each.path)) for each in beside):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 
 from runit_provision.model.host import TREE_SERVICE, Host, Tree
-from runit_provision.model.tree import Directory, File, Node, Origin, Realm, RenderedTree, ServiceTree
+from runit_provision.model.tree import Directory, File, Node, Origin, Purge, Realm, RenderedTree, ServiceTree
 from runit_provision.render import levels
 from runit_provision.render.pages import Pages
 from runit_provision.render.services import Rendered, ServiceRenderer
@@ -38,7 +38,17 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
         nodes=(*nodes.values(), *links, *(levels.switch(host.levels, host.tree) if host.levels else ())),
         services=_in_order(service for one in every for service in one.services),
         scanned=(*scanned, *(directory for service in every for directory in service.scanned)),
+        purges=tuple(_purge(tree, host) for tree in reversed(trees) if tree.purge),
+        drops_logs=frozenset(tree.realm for tree in trees if tree.drops_logs),
     )
+
+
+def _purge(tree: Tree, host: Host) -> Purge:
+    assert tree.purge is not None
+    directories: tuple[str, ...] = (tree.service_directory,)
+    if tree is host.tree and host.levels:
+        directories = tuple(f"{host.levels.directory}/{level.name}" for level in host.levels.all)
+    return Purge(tree.realm, directories, tree.definitions, tree.purge)
 
 
 def _directories(tree: Tree, host: Host) -> Iterator[Node]:

@@ -49,6 +49,10 @@ class UserSpec(Spec):
     """The state of the whole tree."""
     enabled: Flag = True
     """The tree starts at boot."""
+    purge: Flag = False
+    """Services that are found in the user's service directory, and are not in the data, go."""
+    purge_logs: Flag = False
+    """The logs of services that go, go with them; default: they stay."""
     defaults: ServiceSpec | None = None
     """What the user's services have unless they say otherwise."""
     services: dict[Name, ServiceSpec] = Field(default_factory=dict)
@@ -86,6 +90,10 @@ class HostSpec(Spec):
     """Directory of the run levels, each a directory of links; `service_directory` leads to its `current`."""
     log_directory: Absolute = "/var/log/runit"
     """Directory of the log directories."""
+    purge: Flag = False
+    """Services that are found in `service_directory`, and are not in the data, go."""
+    purge_logs: Flag = False
+    """The logs of services that go, go with them; default: they stay."""
     home: Absolute | None = None
     """Directory that holds the users' homes, each by the user's name; default: as the accounts say."""
     basedir: Absolute | None = None

@@ -80,7 +80,17 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, s
         users.append(user)
         trees.append(tree_service(user, user_spec, place, inner, runtime))
     levels = read_levels(spec, {service.name for service in (*services, *trees)}, problems)
-    tree = Tree(owner, realm, spec.service_directory, spec.definitions, spec.log_directory, (*services, *trees), problems.origin(()))
+    tree = Tree(
+        account=owner,
+        realm=realm,
+        service_directory=spec.service_directory,
+        definitions=spec.definitions,
+        logs=spec.log_directory,
+        services=(*services, *trees),
+        origin=problems.origin(()),
+        purge=problems.origin(("purge",)) if spec.purge else None,
+        drops_logs=spec.purge_logs,
+    )
     profile = spec.profile if any(user.in_profile for user in users) else None
     return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels)
 
@@ -111,7 +121,17 @@ def _user(name: str, spec: UserSpec, host: HostSpec, place: Place) -> tuple[User
     services = read_services(spec.services, inner)
     if spec.ensure == "absent":
         services = tuple(replace(service, ensure=Ensure.ABSENT) for service in services)
-    tree = Tree(account, inner.realm, inner.service_directory, inner.definitions, inner.logs, services, place.problems.origin(path))
+    tree = Tree(
+        account=account,
+        realm=inner.realm,
+        service_directory=inner.service_directory,
+        definitions=inner.definitions,
+        logs=inner.logs,
+        services=services,
+        origin=place.problems.origin(path),
+        purge=place.problems.origin((*path, "purge")) if spec.purge else None,
+        drops_logs=spec.purge_logs,
+    )
     return User(name, tree, in_profile=spec.profile and spec.ensure != "absent"), inner
 
 

@@ -17,6 +17,8 @@ type Runit::Data::User = Struct[{
   Optional['profile'] => Boolean,
   Optional['ensure'] => Runit::Ensure,
   Optional['enabled'] => Boolean,
+  Optional['purge'] => Boolean,
+  Optional['purge_logs'] => Boolean,
   Optional['defaults'] => Runit::Data::Service,
   Optional['services'] => Runit::Services,
 }]

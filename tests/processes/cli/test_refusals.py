@@ -127,3 +127,39 @@ def test_an_ordinary_user_is_told_how_to_take_his_own_tree(host: Host) -> None:
         "`--user NAME` takes the tree of one user alone, who can do that without root"
     )
     assert untouched == "untouched: True"
+
+
+def test_purge_sees_what_came_after_an_apply_and_says_what_it_does_not_take(host: Host) -> None:
+    purging = DATA.replace("  services:\n", "  purge: true\n  services:\n", 1).replace(
+        "    games:\n", "    games:\n      purge: true\n"
+    )
+    host.data.write_text(purging.format(base=host.base, seconds=1000))
+
+    def road(command: str) -> Result:
+        return runit_provision(command, "--data", host.data, env={"RUNIT_PROVISION_LIB": str(host.library)})
+
+    assert road("apply").status == 0
+    assert road("check").status == 0
+    strays = [host.base / "service/other", host.base / "games/service/mine"]
+    for stray, owner in zip(strays, (0, pwd.getpwnam("games").pw_uid), strict=True):
+        stray.symlink_to("/nowhere")
+        os.chown(stray, owner, owner, follow_symlinks=False)
+    (host.base / "service/plain").mkdir()
+    (host.base / "nobody/service/mine").symlink_to("/nowhere")
+    checked = road("check")
+    assert (checked.status, checked.err.splitlines()) == (
+        2,
+        [
+            f"warning: {host.base}/service/plain: is a directory that the data does not know, and stays; "
+            "`purge` takes links away; make it one, or move it by hand"
+        ],
+    )
+    why = "not in the data, and nothing else is to be here, not made here, kept"
+    assert [" ".join(line.split()) for line in checked.out.splitlines()[:2]] == [
+        f"- {strays[0]} {why}: runit.purge ({host.data}:7)",
+        f"- {strays[1]} {why}: runit.users.games.purge ({host.data}:15)",
+    ]
+    assert road("apply").status == 0
+    assert not any(os.path.lexists(stray) for stray in strays)
+    assert (host.base / "nobody/service/mine").is_symlink()
+    assert road("check").status == 0

@@ -127,7 +127,7 @@ def test_a_one_shot_that_changed_runs_once_more_and_is_never_cut_short(
 
 def test_a_one_shot_that_a_killed_apply_was_to_start_runs_once_more() -> None:
     tree = grow("/b", [Unit("a", one_shot=True)])
-    journal = Journal("j", "apply", (), (Call("start", tree.services[0], DOWN, Life()),), {"a": (DOWN, Life())}, frozenset())
+    journal = Journal("j", "apply", (), (Call("start", tree.services[0], DOWN, Life()),), lives={"a": (DOWN, Life())}, done=frozenset())
     assert calls(decide(tree, replace(host(tree, life=DOWN), journal=journal))) == [
         ("a", Verb.START, "an earlier apply was killed before it did this")
     ]
@@ -226,7 +226,7 @@ def killed(*, lives: dict[str, tuple[Life, Life]] | None, done: frozenset[int] =
     old, new = (grow("/b", [Unit("a", run=run)]) for run in (b"old", b"new"))
     before, after = (next(seen(node) for node in tree.nodes if node.path.endswith("/run")) for tree in (old, new))
     intent = Intent("/b/sv/a/run", SYSTEM, before, after, "k", "", "a", Effect.RESTART, False, ORIGIN, False)
-    return Journal("j", "apply", (intent,), (Call("restart", new.services[0], UP, Life()),), lives, done)
+    return Journal("j", "apply", (intent,), (Call("restart", new.services[0], UP, Life()),), lives=lives, done=done)
 
 
 @pytest.mark.parametrize(
@@ -312,3 +312,18 @@ def test_what_an_account_had_that_is_no_more_is_forgotten() -> None:
     assert plan.empty
     assert list(plan.manifest.services) == ["x"]
     assert not [path for path in plan.manifest.records if path.startswith("/home")]
+
+
+def test_a_script_that_only_names_another_key_restarts_nothing() -> None:
+    scripts = [b"#!/bin/sh\nexec a\n", b"#!/bin/sh\n# runit-provision: runit.services.a\nexec a\n"]
+    old, new = (grow("/b", [Unit("a", run=script)]) for script in scripts)
+    there = replace(host(old), contents={"/b/sv/a/run": scripts[0]})
+    plan = decide(new, there)
+    assert steps(plan) == [("~", "/b/sv/a/run", "content changed")]
+    assert calls(plan) == []
+
+
+def test_a_mode_or_an_owner_alone_restarts_nothing() -> None:
+    plan = decide(grow("/b", [Unit("a", mode=0o700)]), host(grow("/b", [Unit("a")])))
+    assert steps(plan) == [("~", "/b/sv/a/run", "mode 0755 -> 0700")]
+    assert calls(plan) == []
