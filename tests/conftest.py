@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,10 @@ def pytest_sessionstart() -> None:
     assert not Path(package.__file__).is_relative_to(CHECKOUT / "runit_provision"), (
         "the tests import the checkout, not the installed wheel"
     )
+    # A shell without job control lets what it starts in the background ignore these, and C's runsv hands that on to services.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

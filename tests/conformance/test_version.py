@@ -12,6 +12,7 @@ from support.programs import run
 PRODUCT = f"runit-provision {metadata.version('runit-provision')}"
 
 
+@pytest.mark.covers("{tool}", "-V")
 @pytest.mark.parametrize(
     ("tool", "words", "code"), [("sv", [], 100), ("chpst", ["true"], 100), ("svlogd", ["x"], 111), ("utmpset", [], 1)]
 )
@@ -26,5 +27,6 @@ def test_version_goes_to_standard_error_and_the_usage_follows(runtime: Path, too
     assert usage.replace(called[1], tool).replace("[-C pwd] ", "") == theirs.err.decode().split("\n", 1)[1].replace(called[0], tool)
 
 
+@pytest.mark.covers("runit-init", "-V")
 def test_runit_init_tells_its_version_too(runtime: Path) -> None:
     assert run(runtime / "runit-init", ["-V"]).err.decode() == f"{PRODUCT}\nusage: runit-init 0|6\n\n"

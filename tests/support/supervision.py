@@ -72,7 +72,7 @@ class Tree:
 
     def commands(self) -> list[str]:
         """Give what runs in this tree, as ps would show it, sorted."""
-        return sorted(_read(pid, "cmdline").replace(b"\0", b" ").decode().strip() for pid in self.processes())
+        return sorted(command(pid) for pid in self.processes())
 
     def keeper(self) -> int:
         """Give the pid of the keeper; a child of its looks the same until it becomes a service."""
@@ -203,6 +203,11 @@ def letter(directory: Path, letters: str) -> None:
 def name(pid: int) -> str:
     """Give a process's name as ps -o comm shows it; empty when it is gone."""
     return _read(pid, "comm").decode("utf-8", "replace").strip()
+
+
+def command(pid: int) -> str:
+    """Give a process's command line as ps shows it; empty when it is gone."""
+    return _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()
 
 
 def is_alive(pid: int) -> bool:

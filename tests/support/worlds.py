@@ -85,6 +85,10 @@ class Lab:
         """Whether nobody supervises the service just now."""
         return not _is_open(self.home / "supervise/ok")
 
+    def has_log(self) -> bool:
+        """Whether somebody supervises the log service just now."""
+        return _is_open(self.home / "log/supervise/ok")
+
     def trace(self) -> list[str]:
         """Give the lines that scripts wrote to `trace` in the service directory."""
         path = self.home / "trace"
@@ -135,6 +139,14 @@ class Lab:
         assert pid > 1, f"{self.kind}: no process to be killed: {self.seen(log)}"
         os.kill(pid, number)
 
+    def commands(self) -> list[str]:
+        """Give what runs in this lab, as ps would show it, sorted."""
+        return self._tree.commands()
+
+    def describe(self) -> str:
+        """Give for people what every process does, and what stderr says last."""
+        return self._tree.describe()
+
     def stderr(self) -> str:
         """Give what supervisor and service wrote to stderr, without this lab's own paths."""
         text = self._tree.stderr.read_text()
@@ -159,6 +171,10 @@ def same_in_all(scenario: Scenario, runtime: Path, place: Path, kinds: tuple[str
         lab = Lab(kind, runtime, place / kind.replace(" ", "-"))
         try:
             return scenario(lab)
+        except BaseException:
+            # What pytest shows beside the failure: who does what.
+            print(kind, lab.trace(), lab.describe(), sep="\n")
+            raise
         finally:
             lab.end()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,7 +107,12 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("words", OPTIONS, ids=repr)
+def _marked(words: list[str]) -> object:
+    is_one = len(words) > 0 and len(words[0]) == len("-u") and words[0] != "--"
+    return pytest.param(words, marks=pytest.mark.covers("chpst", words[0]) if is_one else ())
+
+
+@pytest.mark.parametrize("words", list(map(_marked, OPTIONS)), ids=repr)
 def test_an_option_changes_the_same(called: Called, cwd: Path, jail: Path, words: list[str]) -> None:
     oracle.root("identities, roots and nice levels change")
     oracle_state, ours = states(called("chpst"), [word.replace("JAIL", str(jail)) for word in words], cwd=cwd)
@@ -138,6 +144,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.covers("chpst", "exit 111")
 @pytest.mark.parametrize("words", FAILURES, ids=repr)
 def test_what_cannot_be_done_fails_the_same(called: Called, cwd: Path, words: list[str]) -> None:
     oracle.root("identities and roots change")
@@ -175,29 +182,37 @@ def test_any_combination_changes_the_same(called: Called, cwd: Path, jail: Path,
     assert ours == oracle_state
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("setuidgid", ["nobody"]),
-        ("setuidgid", ["nobody:daemon"]),
-        ("setuidgid", [":1:2"]),
-        ("envuidgid", ["nobody"]),
-        ("envuidgid", ["nope"]),
-        ("envdir", ["good"]),
-        ("envdir", ["env"]),
-        ("denvdir", ["good"]),
-        ("pgrphack", []),
-        ("setlock", ["lock"]),
-        ("setlock", ["-nx", "lock"]),
-        ("setlock", ["nope/lock"]),
-        ("setlock", ["-x", "nope/lock"]),
-        ("setlock", ["-xX", "nope/lock"]),
-        ("softlimit", ["-m", "50000000", "-c", "=", "-o", "50"]),
-        ("softlimit", ["-s", "1000000", "-l", "4096", "-a", "100000000", "-d", "=", "-f", "7", "-p", "99", "-r", "1", "-t", "60"]),
-        ("dsoftlimit", ["-c", "0"]),
-        ("anything", ["-c", "0"]),
-    ],
-)
+def _named(name: str, words: list[str]) -> object:
+    options = [f"as {name} {word}" for word in words if re.fullmatch("-[a-zA-Z]", word) and name in ("setlock", "softlimit")]
+    return pytest.param(name, words, marks=pytest.mark.covers("chpst", f"as {name}", *options))
+
+
+AS_OTHERS = [
+    ("setuidgid", ["nobody"]),
+    ("setuidgid", ["nobody:daemon"]),
+    ("setuidgid", [":1:2"]),
+    ("envuidgid", ["nobody"]),
+    ("envuidgid", ["nope"]),
+    ("envdir", ["good"]),
+    ("envdir", ["env"]),
+    ("denvdir", ["good"]),
+    ("pgrphack", []),
+    ("setlock", ["lock"]),
+    ("setlock", ["-n", "-x", "lock"]),
+    ("setlock", ["-N", "lock"]),
+    ("setlock", ["-X", "lock"]),
+    ("setlock", ["-nx", "lock"]),
+    ("setlock", ["nope/lock"]),
+    ("setlock", ["-x", "nope/lock"]),
+    ("setlock", ["-xX", "nope/lock"]),
+    ("softlimit", ["-m", "50000000", "-c", "=", "-o", "50"]),
+    ("softlimit", ["-s", "1000000", "-l", "4096", "-a", "100000000", "-d", "=", "-f", "7", "-p", "99", "-r", "1", "-t", "60"]),
+    ("dsoftlimit", ["-c", "0"]),
+    ("anything", ["-c", "0"]),
+]
+
+
+@pytest.mark.parametrize(("name", "words"), [_named(*each) for each in AS_OTHERS])
 def test_by_another_name_it_is_daemontools_program(called: Called, cwd: Path, name: str, words: list[str]) -> None:
     oracle.root("identities change")
     good = cwd / "good"
@@ -207,6 +222,7 @@ def test_by_another_name_it_is_daemontools_program(called: Called, cwd: Path, na
     assert ours == oracle_state
 
 
+@pytest.mark.covers("chpst", "-L", "as setlock -N", "as setlock -x")
 @pytest.mark.parametrize(("name", "words"), [("chpst", ["-L"]), ("setlock", []), ("setlock", ["-x"]), ("setlock", ["-N"])], ids=repr)
 def test_a_lock_that_another_holds(called: Called, cwd: Path, name: str, words: list[str]) -> None:
     with (cwd / "lock").open() as held:
@@ -236,6 +252,7 @@ def test_an_empty_argv0_is_refused(called: Called, cwd: Path) -> None:
     assert ours["err"] == b"chpst: fatal: unable to run: %s: its 0th argument must not be empty\n" % bytes(PROGRAM)
 
 
+@pytest.mark.covers("chpst", "-C")
 def test_the_working_directory_changes_after_the_root(called: Called, cwd: Path, jail: Path) -> None:
     oracle.root("changes the root")
     ours = become([called("chpst")[1], "-/", jail, "-C", "inner", *CHILD], cwd=cwd, env=ENV)

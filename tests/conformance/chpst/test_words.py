@@ -17,6 +17,7 @@ def both(called: Called, name: str, words: list[str | bytes], **options: object)
     return [each._replace(err=each.err.replace(b"[-C pwd] ", b"")) for each in said]
 
 
+@pytest.mark.covers("chpst", "exit 100")
 @pytest.mark.parametrize(
     "words",
     [

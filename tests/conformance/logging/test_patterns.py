@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import oracle
@@ -19,6 +20,7 @@ pattern_bytes = st.lists(st.sampled_from([b"a", b"b", b"*", b"+"]), max_size=8).
 lines_of_bytes = st.lists(st.sampled_from([b"a", b"b", b"*", b"+"]), min_size=1, max_size=10).map(b"".join)
 
 
+@pytest.mark.covers("svlogd", "+", "-")
 @settings(max_examples=25)
 @given(
     asked=st.lists(pattern_bytes.filter(lambda text: not patterns.ends_in_plus(text)), min_size=1, max_size=30, unique=True),

@@ -105,6 +105,7 @@ def both_ways(both: tuple[str, str], log: Path, play: Callable[[str], worlds.Out
     return outcomes[1]
 
 
+@pytest.mark.covers("svlogd", "signal ALRM")
 def test_alrm_rotates_what_is_not_empty(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:
         session = Session(program, log, "-v")
@@ -120,6 +121,7 @@ def test_alrm_rotates_what_is_not_empty(both: tuple[str, str], log: Path) -> Non
     assert outcome.directories[0].text == b"one\ntwo\n".translate(worlds.STAMP)
 
 
+@pytest.mark.covers("svlogd", "signal HUP")
 def test_hup_reads_the_config_again(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:
         session = Session(program, log, "-v")
@@ -167,6 +169,7 @@ def test_the_oldest_goes_but_never_what_waits_to_be_processed(both: tuple[str, s
     both_ways(both, log, play)
 
 
+@pytest.mark.covers("svlogd", "!")
 def test_a_processor_gets_file_and_state(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:
         log.joinpath("config").write_bytes(b"s20\n!tr g-z G-Z; { cat <&4; echo x; } >&5\n")
@@ -182,6 +185,7 @@ def test_a_processor_gets_file_and_state(both: tuple[str, str], log: Path) -> No
     assert log.joinpath("state").read_bytes() == b"x\nx\n"
 
 
+@pytest.mark.covers("svlogd", "u", "U")
 def test_lines_go_to_udp_too_or_only_there(both: tuple[str, str], log: Path) -> None:
     for letter in b"uU":
         received: list[list[bytes]] = []
@@ -211,6 +215,7 @@ def test_a_locked_directory_is_left_alone(both: tuple[str, str], log: Path, scra
     assert held.end().status == 0
 
 
+@pytest.mark.covers("svlogd", "signal TERM")
 def test_term_ends_and_leaves_the_rest_to_the_next(both: tuple[str, str], log: Path) -> None:
     # C drops the last line that it has read (see README, "Differences from runit"), so only ours is asked.
     session = Session(both[1], log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import oracle
@@ -26,6 +27,7 @@ WORDS = [["-t"], ["-tt"], ["-ttt"], ["-r_"], ["-r", "k"], ["-R", "gz"], ["-l", "
 OPTIONS = st.lists(st.sampled_from(WORDS), max_size=3).map(lambda options: [word for option in options for word in option])
 
 
+@pytest.mark.covers("svlogd", "-t", "-tt", "-ttt", "-r", "-R", "-l", "-b", "s", "n", "N", "t", "u", "U", "p", "+", "-", "e", "E", "!")
 @settings(max_examples=EXAMPLES)
 @given(
     configs=st.lists(CONFIGS, min_size=DIRECTORIES, max_size=DIRECTORIES),

@@ -81,6 +81,7 @@ LIVES: dict[str, tuple[dict[str, str], Act, int]] = {
 }
 
 
+@pytest.mark.covers("runit-init", "0", "6")
 @pytest.mark.parametrize("life", LIVES)
 def test_a_life_is_the_same(inits: dict[str, str], tmp_path: Path, life: str) -> None:
     scripts, act, end = LIVES[life]

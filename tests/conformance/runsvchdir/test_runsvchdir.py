@@ -46,6 +46,7 @@ def tree(levels: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.covers("runsvchdir", "exit 0", "exit 111")
 @pytest.mark.parametrize(
     "words",
     [[], ["b"], ["a"], ["current"], ["nope"], [".b"], ["./b"], [""], ["b", "ignored"], ["b/"], ["/"], ["x" * 300]],
@@ -94,6 +95,7 @@ def test_a_missing_directory_of_levels_fails(play: Play, tmp_path: Path) -> None
     assert said == Said(111, b"", b"runsvchdir: fatal: unable to chdir: %s: file does not exist\n" % bytes(tmp_path / "nope"))
 
 
+@pytest.mark.covers("runsvchdir", "$RUNSVDIR")
 def test_there_is_a_current_level_at_any_moment(runtime: Path, tmp_path: Path) -> None:
     levels = lay(tmp_path)
     seen: set[str] = set()

@@ -32,6 +32,7 @@ def test_a_service_that_ignores_term_is_shown_as_got_term(same: Same) -> None:
     assert same(scenario)[3] == 0
 
 
+@pytest.mark.covers("runsv", "{letter}")
 @pytest.mark.parametrize(
     ("letter", "name"),
     [("h", "HUP"), ("a", "ALRM"), ("i", "INT"), ("q", "QUIT"), ("1", "USR1"), ("2", "USR2"), ("t", "TERM"), ("c", "CONT")],
@@ -49,6 +50,7 @@ def test_a_letter_sends_its_signal(same: Same, letter: str, name: str) -> None:
     assert same(scenario)[1] == ["ready", f"got {name}"]
 
 
+@pytest.mark.covers("runsv", "k")
 def test_k_kills_and_it_starts_again(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)
@@ -64,6 +66,7 @@ def test_k_kills_and_it_starts_again(same: Same) -> None:
     same(scenario)
 
 
+@pytest.mark.covers("runsv", "p", "c")
 def test_p_pauses_and_c_continues(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)
@@ -107,6 +110,7 @@ def test_letters_that_mean_nothing_change_nothing(same: Same) -> None:
     assert same(scenario)[0]
 
 
+@pytest.mark.covers("runsv", "control/{letter}")
 @pytest.mark.parametrize("letter", list("tduxk12haiqcpo"))
 @pytest.mark.parametrize("code", [0, 1])
 def test_control_scripts(same: Same, letter: str, code: int) -> None:
@@ -148,6 +152,7 @@ def supervise_words(lab: Lab) -> Any:
     return None
 
 
+@pytest.mark.covers("runsv", "signal TERM", "exit 0")
 def test_term_to_the_supervisor_is_x(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)

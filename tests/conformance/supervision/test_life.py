@@ -81,6 +81,7 @@ def test_after_a_run_longer_than_a_second_the_next_follows_at_once(same: Same) -
     assert same(scenario) == "at once"
 
 
+@pytest.mark.covers("runsv", "u")
 def test_down_keeps_it_down_until_up(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)
@@ -95,6 +96,7 @@ def test_down_keeps_it_down_until_up(same: Same) -> None:
     assert same(scenario) == ((False, 0, "d", 0, 0, "down", True), (True, 0, "u", 0, 1, "run", True))
 
 
+@pytest.mark.covers("runsv", "d")
 def test_d_sends_term_runs_finish_and_stays_down(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)
@@ -111,6 +113,7 @@ def test_d_sends_term_runs_finish_and_stays_down(same: Same) -> None:
     assert trace == ["run", "finish -1 15 finish, want down"]
 
 
+@pytest.mark.covers("runsv", "o")
 def test_o_starts_it_once(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", "echo run >>trace\nsleep 1.1")
@@ -125,6 +128,7 @@ def test_o_starts_it_once(same: Same) -> None:
     assert same(scenario)[2] == ["run"]
 
 
+@pytest.mark.covers("runsv", "o")
 def test_o_on_a_running_service_lets_it_run_and_not_again(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)

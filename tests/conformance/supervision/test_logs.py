@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+import pytest
+from support.supervision import is_alive
 from support.waiting import until
 from support.worlds import LOGGER, Lab, Same
 
 
+@pytest.mark.covers("runsv", "x", "exit 0")
 def test_x_with_a_log_lets_the_log_read_to_its_end(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", "trap 'echo last; exit 0' TERM\necho first\necho ready >>trace\nwhile :; do sleep 0.02; done")
@@ -23,6 +26,7 @@ def test_x_with_a_log_lets_the_log_read_to_its_end(same: Same) -> None:
     assert same(scenario) == (0, "first\nlast\ndrained\n")
 
 
+@pytest.mark.covers("runsv", "d", "u", "x", "p")
 def test_a_log_has_its_own_status_and_letters(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", "echo one\nexec sleep 1000")
@@ -50,7 +54,10 @@ def test_a_log_that_dies_is_started_again_and_nothing_written_meanwhile_is_lost(
         lab.start()
         lab.until_line("ready")
         lab.until_stat("run", log=True)
+        logger = lab.pid(log=True)
         lab.kill(signal.SIGKILL, log=True)
+        # Whoever is killed while it waits for input still takes what comes before it is gone.
+        until(lambda: not is_alive(logger), what="the logger is gone")
         lab.letters("1")
         lab.until_line("said")
         logged = lab.home / "logged"

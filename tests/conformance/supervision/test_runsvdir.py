@@ -96,6 +96,7 @@ def test_a_directory_that_is_replaced_is_another_service(start: Start, services:
     assert running.commands().count("sleep 1000") == 1
 
 
+@pytest.mark.covers("runsvdir", "signal TERM")
 def test_term_exits_0_and_services_run_on_and_can_be_controlled(start: Start, services: Path) -> None:
     service(services / "it", SLEEPER)
     running = start()
@@ -107,6 +108,7 @@ def test_term_exits_0_and_services_run_on_and_can_be_controlled(start: Start, se
     until(lambda: runs(services / "it") and pid_of(services / "it") != pid, what="it was restarted")
 
 
+@pytest.mark.covers("runsvdir", "signal HUP")
 def test_hup_exits_111_and_every_service_ends(start: Start, services: Path) -> None:
     service(services / "it", SLEEPER, finish="echo finished >finished")
     running = start()
@@ -141,6 +143,7 @@ def is_new(folder: Path, before: int) -> bool:
     return runs(folder) and pid_of(folder) != before
 
 
+@pytest.mark.covers("runsvdir", "-P")
 def test_p_gives_each_service_and_its_logger_a_session_that_neither_leads(start: Start, services: Path) -> None:
     for name in ("a", "b"):
         service(services / name, SLEEPER, log="exec cat >/dev/null")
@@ -230,6 +233,7 @@ def test_services_get_the_environment_and_nothing_else(program: str, services: P
             assert {line for line in (folder / "given").read_text().splitlines() if not line.startswith("PWD=")} == given
 
 
+@pytest.mark.covers("runsvdir", "log")
 def test_what_is_said_of_a_fault_stands_in_the_title(program: str, services: Path, tmp_path: Path) -> None:
     service(services / "it", "echo 'the last words' >&2\nexec sleep 1000")
     with tree(program, services, tmp_path / "state") as running:
@@ -243,6 +247,7 @@ def test_what_is_said_of_a_fault_stands_in_the_title(program: str, services: Pat
         assert running.stderr.read_bytes() == b""
 
 
+@pytest.mark.covers("runsvdir", "log")
 def test_a_log_argument_that_is_too_short_is_refused_with_a_warning(program: str, services: Path, tmp_path: Path) -> None:
     service(services / "it", SLEEPER)
     with tree(program, services, tmp_path / "state") as running:

@@ -25,6 +25,7 @@ def called(program: str | Path, *arguments: str | bytes, cwd: Path) -> tuple[int
     return done.returncode, done.stdout, done.stderr.replace(str(program).encode(), b"runsv")
 
 
+@pytest.mark.covers("runsv", "exit 111")
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("absent",), ("file",), (b"bad\xff\n",)])
 def test_wrong_calls(programs: tuple[str, Path], tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "file").touch()
@@ -68,6 +69,7 @@ def called_for_a_moment(program: str | Path, home: Path) -> tuple[int | None, by
     return process.returncode, text
 
 
+@pytest.mark.covers("runsv", "exit 111")
 def test_a_second_one_for_the_same_directory_is_refused(runtime: Path, tmp_path: Path) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", "exec sleep 1000")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
+from support import oracle, supervision
+from support.supervision import command
 from support.waiting import until
 from support.worlds import LOGGER, TRACER, Lab, Same
 
@@ -18,13 +21,27 @@ def test_what_a_service_inherits(same: Same) -> None:
         lab.until_line("run")
         lab.until_stat("run")
         lab.until_stat("run", log=True)
-        until(lambda: _command(lab.pid(log=True)) == "sleep 1000", what="the log runs")
-        until(lambda: _command(lab.pid()) == "sleep 1000", what="it runs")
+        until(lambda: command(lab.pid(log=True)) == "sleep 1000", what="the log runs")
+        until(lambda: command(lab.pid()) == "sleep 1000", what="it runs")
         return _inherited(lab.pid()), _inherited(lab.pid(log=True))
 
     main, log = same(scenario)
     assert main["descriptors"] == {"0": "/dev/null", "1": "fifo, write", "2": "file"}
     assert log["descriptors"]["0"] == "fifo, read"
+
+
+def test_a_service_has_the_default_signals_also_when_its_supervisor_was_started_ignoring_some(runtime: Path, tmp_path: Path) -> None:
+    ignored = {}
+    for kind, program in {"C": oracle.program("runsv", package="runit"), "ours": str(runtime / "runsv")}.items():
+        home = supervision.service(tmp_path / kind / "it", "exec sleep 1000")
+        supervision.script(tmp_path / kind / "ignoring", f"trap '' INT QUIT USR1 PIPE; exec {program} $*")
+        with supervision.tree(tmp_path / kind / "ignoring", home, tmp_path / kind / "state") as running:
+            running.start()
+            until(lambda home=home: command(supervision.pid_of(home)) == "sleep 1000", what="it runs")  # type: ignore[misc]
+            fields = Path(f"/proc/{supervision.pid_of(home)}/status").read_text().split("SigIgn:\t")[1]
+            ignored[kind] = {number for number in range(1, 32) if int(fields.split()[0], 16) >> (number - 1) & 1}
+    assert ignored["ours"] == set()
+    assert ignored["C"] >= {signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1}
 
 
 def test_files_in_supervise(same: Same) -> None:
@@ -59,10 +76,6 @@ def test_supervise_may_be_a_link_to_a_directory_that_is_not_there_yet(same: Same
         return oct((elsewhere / "tmpfs-main").stat().st_mode), oct((elsewhere / "tmpfs-log").stat().st_mode)
 
     assert same(scenario) == ("0o40700", "0o40700")
-
-
-def _command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
 
 
 def _inherited(pid: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from support.supervised import FakeSupervisor
 from runit_provision.runtime.wire import status as wire
 
 
+@pytest.mark.covers("sv", "check")
 @pytest.mark.parametrize(
     ("pid", "want", "code"), [(7, wire.WANT_UP, 0), (0, wire.WANT_DOWN, 0), (0, wire.WANT_UP, 1), (7, wire.WANT_DOWN, 1)]
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import waiting
@@ -48,6 +49,7 @@ def state(world: Supervised) -> tuple[bool, int, bool, bool]:
     return bool(status.pid), status.want, status.paused, status.got_term
 
 
+@pytest.mark.covers("sv", "-v", "-w", "$SVWAIT", *WORDS.split())
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(temper=st.sampled_from(sorted(TEMPERS)), log=st.booleans(), lines=st.lists(LINE, min_size=1, max_size=5))
 def test_any_sequence_plays_the_same(

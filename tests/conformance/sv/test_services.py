@@ -64,7 +64,15 @@ SCENES = {
 }
 
 
-@pytest.mark.parametrize("scene", SCENES)
+def _marked(scene: str) -> object:
+    """A scene covers the first word of each of its lines that is no option, and its options."""
+    words = [[word for word in line.split() if not word.isdigit() or line.startswith("-v")] for line in SCENES[scene]]
+    commands = {line[1] if line[0].startswith("-") else line[0] for line in words}
+    options = {line[0] for line in words if line[0].startswith("-")}
+    return pytest.param(scene, marks=pytest.mark.covers("sv", "exit 0", *sorted(commands | options)))
+
+
+@pytest.mark.parametrize("scene", list(map(_marked, SCENES)))
 def test_a_scene_plays_the_same(tools: Tools, worlds: Worlds, runsv: Path, scene: str) -> None:
     lines = SCENES[scene]
     names = {word.partition("/")[0] for line in lines for word in line.split()}
@@ -77,6 +85,7 @@ def test_a_scene_plays_the_same(tools: Tools, worlds: Worlds, runsv: Path, scene
     assert heard[1] == heard[0]
 
 
+@pytest.mark.covers("sv", "check")
 def test_a_check_script_runs_in_the_service_directory_without_standard_output(tools: Tools, worlds: Worlds, runsv: Path) -> None:
     script = "#!/bin/sh\n[ -e /proc/$$/fd/1 ] || touch closed\necho told >&2\n"
     seen = []

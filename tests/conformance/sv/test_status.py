@@ -43,6 +43,7 @@ def agree(both: Both, words: list[str | bytes], *, directory: Path) -> Said:
     return said
 
 
+@pytest.mark.covers("sv", "status")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=STATUSES, log=st.none() | STATUSES, down=st.booleans())
 def test_the_lines_of_any_status(
@@ -64,6 +65,7 @@ def test_the_lines_of_any_status(
 UP = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
 
 
+@pytest.mark.covers("sv", "exit 1")
 def test_a_directory_without_supervisor_fails(both: Both, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     said = agree(both, ["status", "a"], directory=tmp_path)
@@ -140,6 +142,7 @@ def test_any_name_that_a_directory_can_have_is_printed_as_it_is(both: Both, tmp_
     supervisor.stop()
 
 
+@pytest.mark.covers("sv", "exit 99")
 def test_many_services_are_told_in_order_and_failures_counted(both: Both, tmp_path: Path) -> None:
     made = [FakeSupervisor(tmp_path / f"s{number}", UP) for number in range(5)]
     words: list[str | bytes] = ["status", "s1", "nope", str(tmp_path / "s0"), "s4", "", "s1"]
@@ -149,11 +152,13 @@ def test_many_services_are_told_in_order_and_failures_counted(both: Both, tmp_pa
         each.stop()
 
 
+@pytest.mark.covers("sv", "$SVDIR")
 def test_an_empty_svdir_has_no_services(both: Both, tmp_path: Path) -> None:
     said = [run(sv, ["status", "a", "/nope"], env={"SVDIR": ""}, cwd=tmp_path) for sv in both]
     assert said[0] == said[1]
 
 
+@pytest.mark.covers("sv", "$SVDIR")
 def test_a_path_is_relative_to_the_current_directory(both: Both, tmp_path: Path) -> None:
     supervisor = FakeSupervisor(tmp_path / "a", UP)
     said = [run(sv, ["status", "./a", "a/", ".", "a"], env={"SVDIR": "."}, cwd=tmp_path) for sv in both]

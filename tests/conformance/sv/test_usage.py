@@ -12,9 +12,10 @@ from support.supervised import FakeSupervisor
 from runit_provision.runtime.wire import status as wire
 
 Both = tuple[Path, Path]
-WORDS = ["up", "down", "once", "pause", "cont", "hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill", "exit", "status"]
-WORDS += ["start", "stop", "reload", "restart", "shutdown", "force-stop", "force-reload", "force-restart", "force-shutdown"]
-WORDS += ["try-restart", "uptime", "Down", "Exit", "Term", "X", "D", "T", "E"]
+COMMANDS = ["up", "down", "once", "pause", "cont", "hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill", "exit", "status"]
+COMMANDS += ["start", "stop", "reload", "restart", "shutdown", "force-stop", "force-reload", "force-restart", "force-shutdown"]
+COMMANDS += ["try-restart"]
+WORDS = [*COMMANDS, "uptime", "Down", "Exit", "Term", "X", "D", "T", "E"]
 DOWN_WANT_UP, RUN_WANT_DOWN = (
     wire.pack(wire.Status(since_ns=0, pid=pid, state=state, want=want, got_term=bool(pid)))
     for pid, state, want in ((0, wire.DOWN, wire.WANT_UP), (7, wire.RUN, wire.WANT_DOWN))
@@ -51,6 +52,7 @@ def all_commands(sv: Path, commands: list[list[str]], status: bytes | None, dire
         return dict(zip(map(" ".join, commands), pool.map(one, range(len(commands)), commands), strict=True))
 
 
+@pytest.mark.covers("sv", "-v", *COMMANDS)
 @pytest.mark.parametrize("status", [RUN, DOWN, ONCE, DOWN_WANT_UP, RUN_WANT_DOWN], ids=["run", "down", "once", "want up", "got TERM"])
 def test_every_word_writes_and_says_the_same(both: Both, tmp_path: Path, status: bytes) -> None:
     words = [[word, "a"] for word in WORDS]
@@ -119,6 +121,7 @@ USAGE = [
 ]
 
 
+@pytest.mark.covers("sv", "exit 100")
 @pytest.mark.parametrize("words", USAGE, ids=repr)
 def test_wrong_words_get_the_usage(both: Both, words: list[str]) -> None:
     said = [run(sv, words) for sv in both]
@@ -126,6 +129,7 @@ def test_wrong_words_get_the_usage(both: Both, words: list[str]) -> None:
     assert said[1].code == 100
 
 
+@pytest.mark.covers("sv", "exit 2")
 @pytest.mark.parametrize("words", [[], ["-z"], ["stat"], ["nonsense"], ["restarted"], ["-w"]], ids=repr)
 def test_wrong_words_to_an_init_script_get_its_usage(both: Both, tmp_path: Path, words: list[str]) -> None:
     said = []
@@ -138,6 +142,7 @@ def test_wrong_words_to_an_init_script_get_its_usage(both: Both, tmp_path: Path,
     assert said[1].code == 2
 
 
+@pytest.mark.covers("sv", "exit 1", "exit 3", "exit 4")
 @pytest.mark.parametrize("status", [RUN, DOWN, b"abc", None], ids=["run", "down", "short", "missing"])
 def test_an_init_script_ends_with_the_same_code(both: Both, tmp_path: Path, status: bytes | None) -> None:
     words = [[word, "ignored"] for word in ("status", "start", "stop", "reload", "restart", "force-stop", "up", "try-restart")]

@@ -47,6 +47,7 @@ FILES = {
 }
 
 
+@pytest.mark.covers("utmpset", "-w", "exit 0", "exit 1", "exit 111")
 @pytest.mark.parametrize(
     ("words", "files"),
     [
