@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +25,34 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
-def play(runsvdir: str, place: Path) -> list[tuple[bool, bool, str | None, bool]]:
-    """Take a service through STEPS; give for each but the first: changed, enabled before, state after, whether there is a pid."""
-    place.mkdir()
-    services = place / "services"
-    services.mkdir()
-    service(place / "definitions/it", "trap 'kill %1; exit' TERM; trap : HUP; sleep 1000 & while :; do wait; done")
-    common = {"name": "it", "service_dir": str(services), "service_src": str(place / "definitions")}
+def playbook() -> str:
+    """Give the play of STEPS, in which each world is a host."""
+    common = {"name": "it", "service_dir": "{{ place }}/services", "service_src": "{{ place }}/definitions"}
     tasks: list[dict[str, Any]] = [{"community.general.runit": {**common, **step}} for step in STEPS]
-    supervised = {"ansible.builtin.wait_for": {"path": str(services / "it/supervise/ok"), "timeout": 60, "sleep": 1}}
+    supervised = {"ansible.builtin.wait_for": {"path": "{{ place }}/services/it/supervise/ok", "timeout": 60, "sleep": 1}}
     # C's sv takes a start within the same second for the restart that it waits for.
     a_second = {"ansible.builtin.wait_for": {"timeout": 2}}
     tasks[1:1] = [supervised, a_second]
-    playbook = place / "play.yaml"
-    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    with tree(runsvdir, services, place / "state") as running:
-        running.start()
+    path = {"PATH": "{{ tools }}:" + os.environ["PATH"]}
+    return json.dumps([{"hosts": "all", "gather_facts": False, "environment": path, "tasks": tasks}])
+
+
+def test_ansible_finds_no_difference(runtime: Path, tmp_path: Path) -> None:
+    ansible = oracle.program("ansible-playbook", package="ansible")
+    worlds = {"C": Path(oracle.program("runsvdir", package="runit")), "ours": runtime / "runsvdir"}
+    (tmp_path / "play.yaml").write_text(playbook())
+    hosts = [f"{world} place={tmp_path / world} tools={runsvdir.parent}" for world, runsvdir in worlds.items()]
+    (tmp_path / "hosts").write_text("\n".join(hosts) + "\n")
+    with ExitStack() as stack:
+        for world, runsvdir in worlds.items():
+            service(tmp_path / world / "definitions/it", "trap 'kill %1; exit' TERM; trap : HUP; sleep 1000 & while :; do wait; done")
+            (tmp_path / world / "services").mkdir()
+            stack.enter_context(tree(runsvdir, tmp_path / world / "services", tmp_path / world / "state")).start()
         done = subprocess.run(
-            [oracle.program("ansible-playbook", package="ansible"), "-i", "localhost,", "-c", "local", str(playbook)],
+            [ansible, "-i", tmp_path / "hosts", "-c", "local", tmp_path / "play.yaml"],
             env={
                 **os.environ,
-                "PATH": f"{Path(runsvdir).parent}:{os.environ['PATH']}",
-                "HOME": str(place),
+                "HOME": str(tmp_path),
                 "ANSIBLE_STDOUT_CALLBACK": "json",
                 "ANSIBLE_PIPELINING": "1",
                 "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
@@ -55,17 +61,15 @@ def play(runsvdir: str, place: Path) -> list[tuple[bool, bool, str | None, bool]
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-    results = [task["hosts"]["localhost"] for task in json.loads(done.stdout)["plays"][0]["tasks"]]
-    made, *others = [(result["changed"], result["sv"]) for result in results if "sv" in result]
-    assert made[0] is True
+    assert done.returncode == 0, done.stdout + done.stderr
+    tasks = json.loads(done.stdout)["plays"][0]["tasks"]
+    theirs, ours = ([task["hosts"][world] for task in tasks if "sv" in task["hosts"][world]] for world in worlds)
+    assert (theirs[0]["changed"], ours[0]["changed"]) == (True, True)
     # What it reports of a link that it has just made depends on how soon runsvdir looks.
-    return [(changed, sv["enabled"], sv["state"], sv["pid"] is not None) for changed, sv in others]
+    assert [plain(result) for result in ours[1:]] == [plain(result) for result in theirs[1:]]
+    assert [result["sv"]["state"] for result in ours[1:-1]] == ["started"] * 3 + ["stopped"] * 2 + ["started", "stopped"]
 
 
-def test_ansible_finds_no_difference(runtime: Path, tmp_path: Path) -> None:
-    programs = {"C": oracle.program("runsvdir", package="runit"), "ours": str(runtime / "runsvdir")}
-    with ThreadPoolExecutor(2) as pool:
-        theirs, ours = pool.map(lambda world: play(programs[world], tmp_path / world), programs)
-    assert ours == theirs
-    assert [state for _, _, state, _ in ours[:-1]] == ["started"] * 3 + ["stopped"] * 2 + ["started", "stopped"]
+def plain(result: dict[str, Any]) -> tuple[bool, bool, str | None, bool]:
+    """Give whether it changed anything, whether it was enabled, the state after, whether there is a pid."""
+    return result["changed"], result["sv"]["enabled"], result["sv"]["state"], result["sv"]["pid"] is not None

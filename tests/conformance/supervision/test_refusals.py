@@ -1,0 +1,124 @@
+"""Service directories that runsv cannot have: C's and ours say the same of them and exit with the same status."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.supervision import is_alive, pid_of, service, stat, tree
+from support.waiting import until
+
+NOBODY = 65534
+SLEEPER = "exec sleep 1000"
+Programs = dict[str, str]
+
+
+@pytest.fixture
+def programs(runtime: Path) -> Programs:
+    return {"C": oracle.program("runsv", package="runit"), "ours": str(runtime / "runsv")}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    return tmp_path
+
+
+def refused(program: str, home: Path, *, user: int | None = None, wrapper: tuple[str, ...] = ()) -> tuple[int, str]:
+    """Give the exit status and what was said, without the state directory that only ours has."""
+    state = home.parent / f"state-{user}"
+    if not state.exists():
+        state.mkdir(mode=0o700)
+        os.chown(state, user or 0, user or 0)
+    done = subprocess.run(
+        [*wrapper, program, "it"],
+        cwd=home.parent,
+        env={**os.environ, "RUNIT_PROVISION_STATE": str(state)},
+        user=user,
+        group=user,
+        extra_groups=() if user else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def both_refuse(programs: Programs, home: Path, prepare: str, **how: object) -> str:
+    """Lay the service anew for each, `prepare` it by shell lines, and give what both said; exit status 111."""
+    told = []
+    for program in programs.values():
+        if home.exists():
+            subprocess.run(["chmod", "-R", "u+rwx", home], check=False)
+            shutil.rmtree(home)
+        service(home, SLEEPER, log=SLEEPER)
+        subprocess.run(["sh", "-ec", prepare], cwd=home, check=True)
+        told.append(refused(program, home, **how))  # type: ignore[arg-type]
+    assert told[1] == told[0]
+    assert told[1][0] == 111
+    return told[1][1]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        ("chmod 700 .", "runsv it: fatal: unable to change to directory: access denied\n"),
+        ("chmod 755 .", "access denied\n"),
+        ("mkdir -m 700 supervise", "access denied\n"),
+        (
+            "mkdir -m 777 supervise; touch supervise/lock; chmod 600 supervise/lock",
+            "runsv it: fatal: unable to open supervise/lock: access denied\n",
+        ),
+        (
+            "mkdir -m 777 supervise; mkfifo -m 600 supervise/control",
+            "access denied\n",
+        ),
+    ],
+)
+def test_what_belongs_to_another_user(programs: Programs, place: Path, prepare: str, said: str) -> None:
+    oracle.root("directories of another user")
+    assert both_refuse(programs, place / "it", prepare, user=NOBODY).endswith(said)
+
+
+FULL = """mount -t tmpfs -o size=64k,nr_inodes=20 none it/supervise
+i=0; while touch it/supervise/filler$i 2>/dev/null; do i=$((i + 1)); done
+n=0; while [ $n -lt "$1" ]; do rm it/supervise/filler$n; n=$((n + 1)); done
+shift; exec "$@" """
+
+
+@pytest.mark.parametrize("free", [0, 1, 2])
+def test_a_disk_without_room_for_supervise_at_the_first_start(programs: Programs, place: Path, free: int) -> None:
+    wrapper = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", FULL, "sh", str(free))
+    said = both_refuse(programs, place / "it", "mkdir supervise", wrapper=wrapper)
+    assert said.endswith(": out of disk space\n")
+
+
+@pytest.mark.parametrize("target", ["../nowhere/deep", "/proc/nothing", "supervise"])
+def test_a_link_supervise_that_leads_nowhere(programs: Programs, place: Path, target: str) -> None:
+    both_refuse(programs, place / "it", f"ln -s {target} supervise")
+
+
+def test_a_service_that_another_has_is_left_alone_and_forgotten_with_its_link(runtime: Path, programs: Programs, place: Path) -> None:
+    it = service(place / "definitions/it", SLEEPER)
+    other = service(place / "services/other", SLEEPER)
+    (place / "services/it").symlink_to(it)
+    with tree(programs["C"], it, place / "alone") as lone, tree(runtime / "runsvdir", other.parent, place / "state") as running:
+        lone.start()
+        until(lambda: stat(it) == "run", what="C's runsv has it")
+        running.start()
+        until(lambda: stat(other) == "run", what="the other runs")
+        until(lambda: "unable to lock supervise/lock" in running.stderr.read_text(), what="it is said")
+        (place / "services/it").unlink()
+        subprocess.run(["sv", "-v", "exit", it], check=True, capture_output=True)
+        until(lambda: not lone.processes() or lone.process is None or lone.process.poll() is not None, what="C's runsv has ended")
+        pid = pid_of(other)
+        (other / "new").touch()
+        late = service(place / "services/late", SLEEPER)
+        until(lambda: stat(late) == "run", what="what came later runs")
+        assert (stat(it), is_alive(pid)) == ("down", True)
