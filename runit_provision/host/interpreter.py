@@ -86,7 +86,12 @@ def _same_version(version: tuple[int, int]) -> str | None:
     """Give an interpreter of this machine that compiles for `version`."""
     if sys.version_info[:2] == version:
         return sys.executable
-    return shutil.which(f"python{_dotted(version)}")
+    found = shutil.which(f"python{_dotted(version)}")
+    try:
+        # A version manager's shim has the name of an interpreter that may not be there.
+        return found if found and _ask(found) == version else None
+    except HostError:
+        return None
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -237,9 +237,8 @@ LETTERS = st.text("uudddootkhaiq12z", min_size=1, max_size=5)
 @pytest.mark.covers("runsv", *"udotkhaiq12pcx", *(f"control/{letter}" for letter in CONTROLLED))
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(drawn=SERVICES, letters=LETTERS, last=st.sampled_from("xx "))
 def test_any_service_lives_the_same(runtime: Path, drawn: Drawn, letters: str, last: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
-from support.supervision import is_alive, pid_of, service, stat, tree
+from support.supervision import is_alive, pid_of, script, service, stat, tree
 from support.waiting import until
 
 NOBODY = 65534
@@ -57,7 +57,7 @@ def both_refuse(programs: Programs, home: Path, prepare: str, **how: object) -> 
         if home.exists():
             subprocess.run(["chmod", "-R", "u+rwx", home], check=False)
             shutil.rmtree(home)
-        service(home, SLEEPER, log=SLEEPER)
+        service(home, SLEEPER)
         subprocess.run(["sh", "-ec", prepare], cwd=home, check=True)
         told.append(refused(program, home, **how))  # type: ignore[arg-type]
     assert told[1] == told[0]
@@ -69,7 +69,7 @@ def both_refuse(programs: Programs, home: Path, prepare: str, **how: object) -> 
     ("prepare", "said"),
     [
         ("chmod 700 .", "runsv it: fatal: unable to change to directory: access denied\n"),
-        ("chmod 755 .", "access denied\n"),
+        ("chmod 755 .", "runsv it: fatal: unable to open supervise/lock: file does not exist\n"),
         ("mkdir -m 700 supervise", "access denied\n"),
         (
             "mkdir -m 777 supervise; touch supervise/lock; chmod 600 supervise/lock",
@@ -92,11 +92,36 @@ n=0; while [ $n -lt "$1" ]; do rm it/supervise/filler$n; n=$((n + 1)); done
 shift; exec "$@" """
 
 
-@pytest.mark.parametrize("free", [0, 1, 2])
-def test_a_disk_without_room_for_supervise_at_the_first_start(programs: Programs, place: Path, free: int) -> None:
-    wrapper = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", FULL, "sh", str(free))
-    said = both_refuse(programs, place / "it", "mkdir supervise", wrapper=wrapper)
-    assert said.endswith(": out of disk space\n")
+ROOM_FOR = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", FULL, "sh")
+
+
+def test_a_disk_without_room_for_the_lock(programs: Programs, place: Path) -> None:
+    said = both_refuse(programs, place / "it", "mkdir supervise", wrapper=(*ROOM_FOR, "0"))
+    assert said == "runsv it: fatal: unable to open supervise/lock: out of disk space\n"
+
+
+def test_a_disk_without_room_for_the_fifos_is_what_ours_says(programs: Programs, place: Path) -> None:
+    (service(place / "it", SLEEPER) / "supervise").mkdir()
+    theirs, ours = (refused(program, place / "it", wrapper=(*ROOM_FOR, "1")) for program in programs.values())
+    assert theirs == (111, "runsv it: fatal: unable to stat supervise/control: file does not exist\n")
+    assert ours == (111, "runsv it: fatal: unable to create supervise/control: out of disk space\n")
+
+
+def test_a_disk_without_room_for_the_status_is_no_reason_not_to_run(programs: Programs, place: Path) -> None:
+    it = service(place / "it", "echo run >>trace; exec sleep 1000")
+    (it / "supervise").mkdir()
+    status, said = refused(programs["C"], it, wrapper=(*ROOM_FOR, "2"))
+    assert (status, said.splitlines()[-1]) == (111, "runsv it: fatal: unable to read supervise/ok: file does not exist")
+    mounting = place / "mounting"
+    script(mounting, f"cd {place}; set -- 2 {programs['ours']} it; {FULL}")
+    with tree("unshare", it, place / "state", "--user", "--map-root-user", "--mount", str(mounting)) as running:
+        running.start()
+        until((it / "trace").exists, what="it runs")
+        until(lambda: "warning: unable to write supervise/" in running.stderr.read_text(), what="it is said")
+        inside = Path(f"/proc/{running.pid}/root{it}")
+        for filler in (inside / "supervise").glob("filler*"):
+            filler.unlink()
+        until(lambda: stat(inside) == "run" and is_alive(pid_of(inside)), what="the status is written once there is room")
 
 
 @pytest.mark.parametrize("target", ["../nowhere/deep", "/proc/nothing", "supervise"])

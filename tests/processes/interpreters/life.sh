@@ -31,11 +31,16 @@ runsvdir=$!
 wait_for both_run
 before=$(cat services/it/supervise/pid)
 kill -KILL $runsvdir
-wait $runsvdir || true
+wait $runsvdir 2>/dev/null || true
 "$python" -W error -IS "$bin/runsvdir" services 2>>stderr &
 runsvdir=$!
 wait_for both_run
 [ "$(cat services/it/supervise/pid)" = "$before" ] && echo "adopted"
+# What is new is for a runsvdir to see, so the stand-in has made way for it.
+mkdir services/late
+printf '#!/bin/sh\nexec sleep 1000\n' >services/late/run
+chmod +x services/late/run
+wait_for tool sv check late
 tool sv restart it | sed 's/(pid [0-9]*) [0-9]*s/(pid N) Ns/g'
 tool sv stop it | sed 's/[0-9]*s/Ns/g'
 kill -HUP $runsvdir

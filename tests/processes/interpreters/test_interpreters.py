@@ -18,7 +18,7 @@ LIFE = Path(__file__).with_name("life.sh")
 TOOL = Path(sys.executable).with_name("runit-provision")
 DEBIAN_13 = Path("/usr/local/lib/debian-13")
 SAID = """adopted
-ok: run: it: (pid N) Ns; run: log: (pid N) Ns
+ok: run: it: (pid N) Ns
 ok: down: it: Ns, normally up
 hup 111
 started
@@ -41,7 +41,7 @@ usage: runit-init 0|6
 
 def versions() -> dict[str, str]:
     """Give every Python that can run the tools and can be found, by version: the default one, those in the usual places, pyenv's."""
-    found = {}
+    found: dict[str, str] = {}
     candidates = [Path(place) / f"python3.{minor}" for place in ("/usr/bin", "/usr/local/bin") for minor in range(11, 20)]
     candidates += sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"))
     for candidate in [interpreter.default(), *map(str, candidates)]:
@@ -71,6 +71,18 @@ def test_a_life_without_a_warning(tmp_path: Path, version: str) -> None:
         ["sh", LIFE, python, tmp_path / "prefix/bin", place], capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"}
     )
     assert (without_utmp(done.stdout), done.stderr) == (without_utmp(SAID), "")
+
+
+def test_a_shim_of_the_right_name_does_not_compile_for_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("root/usr/bin", "shims"):
+        program = tmp_path / folder / "python3.99"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\necho 'python3.99: command not found' >&2\nexit 127\n")
+        program.chmod(0o755)
+    (tmp_path / "root/usr/bin/python3").symlink_to("python3.99")
+    monkeypatch.setenv("PATH", f"{tmp_path}/shims:/usr/bin:/bin")
+    installed = package.install(prefix=Path("/usr/local"), root=tmp_path / "root", python="/usr/bin/python3")
+    assert all(tool.exists() for tool in installed.tools)
 
 
 IN_DEBIAN_13 = """
