@@ -62,6 +62,10 @@ class Inputs:
         """Tell whether a path leads to a folder."""
         return self._bit("is_folder", path, os.path.isdir)
 
+    def is_executable(self, path: str) -> bool:
+        """Tell whether a path leads to what its owner may execute."""
+        return self._bit("is_executable", path, lambda name: bool(os.stat(name).st_mode & stat.S_IXUSR))
+
     def is_link(self, path: str) -> bool:
         """Tell whether a path is a symbolic link."""
         return self._bit("is_link", path, os.path.islink)
@@ -141,7 +145,9 @@ class Inputs:
         return True
 
 
-_KINDS = frozenset(("file", "names", "exists", "is_there", "is_folder", "is_link", "variable", "machine_name", "program", "ourselves"))
+_KINDS = frozenset(
+    ("file", "names", "exists", "is_there", "is_folder", "is_executable", "is_link", "variable", "machine_name", "program", "ourselves")
+)
 
 
 def _ourselves() -> Iterator[object]:

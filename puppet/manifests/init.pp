@@ -69,6 +69,21 @@
 # @param definitions
 #   Directory of the service directories.
 #
+# @param levels
+#   Run levels: for each the host's services that it has; a service that none names is in all of them.
+#
+# @param level
+#   The current run level; default: `default`.
+#
+# @param levels_directory
+#   Directory of the run levels, each a directory of links; `service_directory` leads to its `current`.
+#
+# @param template_path
+#   Folders in which templates are found, the first that has one wins; relative to the folder of hiera.yaml, or of the data file. One that is called as a shipped one (`run.sh.j2`) takes its place.
+#
+# @param file_path
+#   Folders in which a `source` is found, as with `template_path`.
+#
 # @param log_directory
 #   Directory of the log directories.
 #
@@ -83,15 +98,6 @@
 #
 # @param profile
 #   The file in which login shells find SVDIR for the users; `false` writes none.
-#
-# @param levels
-#   Run levels: for each the host's services that it has; a service that none names is in all of them.
-#
-# @param level
-#   The current run level.
-#
-# @param levels_directory
-#   Directory of the run levels, each a directory of links.
 #
 # @param purge
 #   Services that are found in `service_directory`, and are not in the data, go.
@@ -110,37 +116,39 @@
 #
 #
 class runit (
-  Array[String[1], 1]                             $command,
-  Runit::Absolutepath                             $config_directory,
-  Array[String[1]]                                $apply_options,
-  Boolean                                         $manage_package,
-  String[1]                                       $package_name,
-  String[1]                                       $package_ensure,
-  Boolean                                         $manage_init,
-  Optional[Variant[String[1], Hash]]              $hiera_merge       = 'deep',
-  Optional[String[1]]                             $package_provider  = undef,
-  Optional[Enum['systemd', 'sysvinit']]           $init              = undef,
-  Optional[Runit::Runtime]                        $runtime           = undef,
-  Optional[Runit::Absolutepath]                   $prefix            = undef,
-  Optional[Runit::Line]                           $package_file      = undef,
-  Optional[Runit::Line]                           $filestore         = undef,
-  Optional[Runit::Absolutepath]                   $workspace         = undef,
-  Optional[Runit::Line]                           $owner             = undef,
-  Optional[Runit::Absolutepath]                   $service_directory = undef,
-  Optional[Runit::Absolutepath]                   $definitions       = undef,
-  Optional[Runit::Absolutepath]                   $log_directory     = undef,
-  Optional[Runit::Absolutepath]                   $home              = undef,
-  Optional[Runit::Absolutepath]                   $basedir           = undef,
-  Optional[Runit::Absolutepath]                   $logdir            = undef,
-  Optional[Variant[Boolean, Runit::Absolutepath]] $profile           = undef,
-  Optional[Hash[Runit::Name, Array[Runit::Name]]] $levels            = undef,
-  Optional[Runit::Name]                           $level             = undef,
-  Optional[Runit::Absolutepath]                   $levels_directory  = undef,
-  Optional[Boolean]                               $purge             = undef,
-  Optional[Boolean]                               $purge_logs        = undef,
-  Optional[Runit::Data::Service]                  $defaults          = undef,
-  Optional[Runit::Services]                       $services          = undef,
-  Optional[Runit::Users]                          $users             = undef,
+  Array[String[1], 1]                                          $command,
+  Runit::Absolutepath                                          $config_directory,
+  Array[String[1]]                                             $apply_options,
+  Boolean                                                      $manage_package,
+  String[1]                                                    $package_name,
+  String[1]                                                    $package_ensure,
+  Boolean                                                      $manage_init,
+  Optional[Variant[String[1], Hash]]                           $hiera_merge       = 'deep',
+  Optional[String[1]]                                          $package_provider  = undef,
+  Optional[Enum['systemd', 'sysvinit']]                        $init              = undef,
+  Optional[Enum['shipped', 'package', 'package_file', 'none']] $runtime           = undef,
+  Optional[Runit::Absolutepath]                                $prefix            = undef,
+  Optional[Runit::Line]                                        $package_file      = undef,
+  Optional[Runit::Line]                                        $filestore         = undef,
+  Optional[Runit::Absolutepath]                                $workspace         = undef,
+  Optional[Runit::Line]                                        $owner             = undef,
+  Optional[Runit::Absolutepath]                                $service_directory = undef,
+  Optional[Runit::Absolutepath]                                $definitions       = undef,
+  Optional[Runit::Levels]                                      $levels            = undef,
+  Optional[Runit::Name]                                        $level             = undef,
+  Optional[Runit::Absolutepath]                                $levels_directory  = undef,
+  Optional[Array[Runit::Line]]                                 $template_path     = undef,
+  Optional[Array[Runit::Line]]                                 $file_path         = undef,
+  Optional[Runit::Absolutepath]                                $log_directory     = undef,
+  Optional[Runit::Absolutepath]                                $home              = undef,
+  Optional[Runit::Absolutepath]                                $basedir           = undef,
+  Optional[Runit::Absolutepath]                                $logdir            = undef,
+  Optional[Runit::Profile]                                     $profile           = undef,
+  Optional[Boolean]                                            $purge             = undef,
+  Optional[Boolean]                                            $purge_logs        = undef,
+  Optional[Runit::Data::Service]                               $defaults          = undef,
+  Optional[Runit::Services]                                    $services          = undef,
+  Optional[Runit::Users]                                       $users             = undef,
 ) {
   $parameters = runit::given({
       'runtime'           => $runtime,
@@ -151,14 +159,16 @@ class runit (
       'owner'             => $owner,
       'service_directory' => $service_directory,
       'definitions'       => $definitions,
+      'levels'            => $levels,
+      'level'             => $level,
+      'levels_directory'  => $levels_directory,
+      'template_path'     => $template_path,
+      'file_path'         => $file_path,
       'log_directory'     => $log_directory,
       'home'              => $home,
       'basedir'           => $basedir,
       'logdir'            => $logdir,
       'profile'           => $profile,
-      'levels'            => $levels,
-      'level'             => $level,
-      'levels_directory'  => $levels_directory,
       'purge'             => $purge,
       'purge_logs'        => $purge_logs,
       'defaults'          => $defaults,

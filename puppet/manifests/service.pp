@@ -18,25 +18,28 @@
 #   What runs: a list is a program and its arguments, a string a line that the shell reads.
 #
 # @param run
-#   The whole text of `run`, shebang included, instead of `command`.
+#   The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
 #
 # @param before_lines
-#   Shell lines that `run` does before the command. In the data this is `before`, a name that Puppet takes itself.
+#   Shell lines that `run` does before the command. In the data this is `before`.
 #
 # @param one_shot
 #   It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first).
+#
+# @param instances
+#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`.
 #
 # @param services
 #   A nested tree: this service is a runsvdir over these.
 #
 # @param requires
-#   Services that have to run, and to pass their check, before this one starts.
+#   Services that have to run, and to pass their check, before this one starts. A name is one of the same tree; with a slash it is an id as `status` shows it, `/NAME` a service of the host.
 #
 # @param requires_timeout
 #   Seconds that it waits for them; then its start fails, and is tried again.
 #
-# @param instances
-#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`.
+# @param notifies
+#   Services that are told whenever this one has ended, a one-shot when it has succeeded: they restart, or do what the hash says. A one-shot runs (once more), any other that is down stays so. Named as in `requires`.
 #
 # @param user
 #   The account that it runs as; default: the tree's owner.
@@ -86,6 +89,9 @@
 # @param home
 #   HOME.
 #
+# @param stop
+#   How it is told to end, how long that may take (apply waits so long; default: `--timeout`), and whether it is killed then; a lone number is the seconds, a lone word the signal.
+#
 # @param finish
 #   What happens when it has ended; a text is the whole script.
 #
@@ -104,17 +110,14 @@
 # @param check
 #   When it is of use; a text is the whole script.
 #
+# @param delegate
+#   Who else may control it, and its log.
+#
 # @param control
 #   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.
 #
 # @param control_from
 #   A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it.
-#
-# @param delegate
-#   Who else may control it, and its log.
-#
-# @param stop
-#   How long apply waits for its end, and whether it kills it then; a number is `stop.seconds`.
 #
 # @param log
 #   Its log; `false` for none.
@@ -135,7 +138,7 @@
 #   Like `log.timestamp`.
 #
 # @param files
-#   Other files of the service directory, by relative path; a text is the content.
+#   Other files of the service directory, by relative path; a text is the content, a path that ends in a slash a directory.
 #
 # @param basedir
 #   Directory that holds `runit/NAME`, the definition, and `logs/NAME`; default: the tree's own places.
@@ -160,54 +163,55 @@
 #
 #
 define runit::service (
-  Optional[Runit::Command]                                      $command          = undef,
-  Optional[Runit::Script]                                       $run              = undef,
-  Optional[Runit::Text]                                         $before_lines     = undef,
-  Optional[Boolean]                                             $one_shot         = undef,
-  Optional[Runit::Tree]                                         $services         = undef,
-  Optional[Runit::Lines]                                        $requires         = undef,
-  Optional[Runit::Span]                                         $requires_timeout = undef,
-  Optional[Array[Runit::Name]]                                  $instances        = undef,
-  Optional[Runit::Line]                                         $user             = undef,
-  Optional[Runit::Line]                                         $group            = undef,
-  Optional[Runit::Lines]                                        $groups           = undef,
-  Optional[Runit::Env]                                          $env              = undef,
-  Optional[Array[Runit::Absolutepath]]                          $env_directories  = undef,
-  Optional[Runit::Absolutepath]                                 $directory        = undef,
-  Optional[Runit::Absolutepath]                                 $chroot           = undef,
-  Optional[Variant[Integer[0, 511], Pattern[/\A[0-7]{1,4}\z/]]] $umask            = undef,
-  Optional[Integer[-40, 40]]                                    $nice             = undef,
-  Optional[Runit::Limits]                                       $limits           = undef,
-  Optional[Runit::Lock]                                         $lock             = undef,
-  Optional[Boolean]                                             $session          = undef,
-  Optional[Array[Enum['stdin', 'stdout', 'stderr']]]            $close            = undef,
-  Optional[Runit::Line]                                         $argv0            = undef,
-  Optional[Enum['log', 'supervisor']]                           $stderr           = undef,
-  Optional[Runit::Absolutepath]                                 $home             = undef,
-  Optional[Runit::Finish]                                       $finish           = undef,
-  Optional[Runit::Restart]                                      $restart          = undef,
-  Optional[Runit::Span]                                         $restart_interval = undef,
-  Optional[Integer[0]]                                          $restart_count    = undef,
-  Optional[Runit::Span]                                         $clear_interval   = undef,
-  Optional[Runit::Check]                                        $check            = undef,
-  Optional[Runit::Control]                                      $control          = undef,
-  Optional[Runit::Absolutepath]                                 $control_from     = undef,
-  Optional[Runit::Delegate]                                     $delegate         = undef,
-  Optional[Runit::Stop]                                         $stop             = undef,
-  Optional[Runit::Log]                                          $log              = undef,
-  Optional[Runit::Size]                                         $log_size         = undef,
-  Optional[Integer[0]]                                          $log_max_files    = undef,
-  Optional[Integer[0]]                                          $log_min_files    = undef,
-  Optional[Runit::Span]                                         $log_rotate_time  = undef,
-  Optional[Runit::Timestamp]                                    $timestamp        = undef,
-  Optional[Hash[Runit::Relativepath, Runit::File]]              $files            = undef,
-  Optional[Runit::Absolutepath]                                 $basedir          = undef,
-  Optional[Runit::Absolutepath]                                 $logdir           = undef,
-  Optional[Runit::Name]                                         $link             = undef,
-  Optional[Runit::Ensure]                                       $ensure           = undef,
-  Optional[Boolean]                                             $enabled          = undef,
-  Optional[Boolean]                                             $down             = undef,
-  Optional[Enum['restart', 'hup', 'term', 'wait', 'nothing']]   $on_change        = undef,
+  Optional[Runit::Command]                                    $command          = undef,
+  Optional[Runit::Script]                                     $run              = undef,
+  Optional[Runit::Text]                                       $before_lines     = undef,
+  Optional[Boolean]                                           $one_shot         = undef,
+  Optional[Array[Runit::Name]]                                $instances        = undef,
+  Optional[Runit::Services]                                   $services         = undef,
+  Optional[Runit::Lines]                                      $requires         = undef,
+  Optional[Runit::Span]                                       $requires_timeout = undef,
+  Optional[Runit::Notifies]                                   $notifies         = undef,
+  Optional[Runit::Line]                                       $user             = undef,
+  Optional[Runit::Line]                                       $group            = undef,
+  Optional[Runit::Lines]                                      $groups           = undef,
+  Optional[Runit::Env]                                        $env              = undef,
+  Optional[Array[Runit::Absolutepath]]                        $env_directories  = undef,
+  Optional[Runit::Absolutepath]                               $directory        = undef,
+  Optional[Runit::Absolutepath]                               $chroot           = undef,
+  Optional[Runit::Umask]                                      $umask            = undef,
+  Optional[Integer[-40, 40]]                                  $nice             = undef,
+  Optional[Runit::Limits]                                     $limits           = undef,
+  Optional[Runit::Lock]                                       $lock             = undef,
+  Optional[Boolean]                                           $session          = undef,
+  Optional[Array[Enum['stdin', 'stdout', 'stderr']]]          $close            = undef,
+  Optional[Runit::Line]                                       $argv0            = undef,
+  Optional[Enum['log', 'supervisor']]                         $stderr           = undef,
+  Optional[Runit::Absolutepath]                               $home             = undef,
+  Optional[Runit::Stop]                                       $stop             = undef,
+  Optional[Runit::Finish]                                     $finish           = undef,
+  Optional[Runit::Restart]                                    $restart          = undef,
+  Optional[Runit::Span]                                       $restart_interval = undef,
+  Optional[Integer[0]]                                        $restart_count    = undef,
+  Optional[Runit::Span]                                       $clear_interval   = undef,
+  Optional[Runit::Check]                                      $check            = undef,
+  Optional[Runit::Delegate]                                   $delegate         = undef,
+  Optional[Runit::Control]                                    $control          = undef,
+  Optional[Runit::Absolutepath]                               $control_from     = undef,
+  Optional[Runit::Log]                                        $log              = undef,
+  Optional[Runit::Size]                                       $log_size         = undef,
+  Optional[Integer[0]]                                        $log_max_files    = undef,
+  Optional[Integer[0]]                                        $log_min_files    = undef,
+  Optional[Runit::Span]                                       $log_rotate_time  = undef,
+  Optional[Runit::Timestamp]                                  $timestamp        = undef,
+  Optional[Runit::Files]                                      $files            = undef,
+  Optional[Runit::Absolutepath]                               $basedir          = undef,
+  Optional[Runit::Absolutepath]                               $logdir           = undef,
+  Optional[Runit::Name]                                       $link             = undef,
+  Optional[Enum['running', 'stopped', 'absent', 'any']]       $ensure           = undef,
+  Optional[Boolean]                                           $enabled          = undef,
+  Optional[Boolean]                                           $down             = undef,
+  Optional[Enum['restart', 'hup', 'term', 'wait', 'nothing']] $on_change        = undef,
 ) {
   include runit
 
@@ -219,10 +223,11 @@ define runit::service (
       'run'              => $run,
       'before'           => $before_lines,
       'one_shot'         => $one_shot,
+      'instances'        => $instances,
       'services'         => $services,
       'requires'         => $requires,
       'requires_timeout' => $requires_timeout,
-      'instances'        => $instances,
+      'notifies'         => $notifies,
       'user'             => $user,
       'group'            => $group,
       'groups'           => $groups,
@@ -239,16 +244,16 @@ define runit::service (
       'argv0'            => $argv0,
       'stderr'           => $stderr,
       'home'             => $home,
+      'stop'             => $stop,
       'finish'           => $finish,
       'restart'          => $restart,
       'restart_interval' => $restart_interval,
       'restart_count'    => $restart_count,
       'clear_interval'   => $clear_interval,
       'check'            => $check,
+      'delegate'         => $delegate,
       'control'          => $control,
       'control_from'     => $control_from,
-      'delegate'         => $delegate,
-      'stop'             => $stop,
       'log'              => $log,
       'log_size'         => $log_size,
       'log_max_files'    => $log_max_files,

@@ -51,7 +51,7 @@
 #   The log of the user's runsvdir, in `~/logs/runsvdir`.
 #
 # @param process_title
-#   Bytes of the rolling process title that shows what was last written to standard error; 0 for none. In the data this is `title`.
+#   Bytes of the rolling process title that shows what was last written to standard error, and which no log then gets; 0 for none. In the data this is `title`.
 #
 # @param profile
 #   Login shells of the user get SVDIR.
@@ -76,27 +76,27 @@
 #
 #
 define runit::user (
-  Optional[Runit::Line]          $account           = undef,
-  Optional[Runit::Absolutepath]  $home              = undef,
-  Optional[Runit::Absolutepath]  $basedir           = undef,
-  Optional[Runit::Absolutepath]  $service_directory = undef,
-  Optional[Runit::Absolutepath]  $definitions       = undef,
-  Optional[Runit::Absolutepath]  $logdir            = undef,
-  Optional[Runit::Line]          $group             = undef,
-  Optional[Runit::Lines]         $groups            = undef,
-  Optional[Runit::Env]           $env               = undef,
-  Optional[Runit::Line]          $path              = undef,
-  Optional[Runit::Limits]        $limits            = undef,
-  Optional[Integer[-40, 40]]     $nice              = undef,
-  Optional[Runit::Log]           $log               = undef,
-  Optional[Integer[0, 4000]]     $process_title     = undef,
-  Optional[Boolean]              $profile           = undef,
-  Optional[Runit::Ensure]        $ensure            = undef,
-  Optional[Boolean]              $enabled           = undef,
-  Optional[Boolean]              $purge             = undef,
-  Optional[Boolean]              $purge_logs        = undef,
-  Optional[Runit::Data::Service] $defaults          = undef,
-  Optional[Runit::Services]      $services          = undef,
+  Optional[Runit::Line]                                 $account           = undef,
+  Optional[Runit::Absolutepath]                         $home              = undef,
+  Optional[Runit::Absolutepath]                         $basedir           = undef,
+  Optional[Runit::Absolutepath]                         $service_directory = undef,
+  Optional[Runit::Absolutepath]                         $definitions       = undef,
+  Optional[Runit::Absolutepath]                         $logdir            = undef,
+  Optional[Runit::Line]                                 $group             = undef,
+  Optional[Runit::Lines]                                $groups            = undef,
+  Optional[Runit::Env]                                  $env               = undef,
+  Optional[Runit::Line]                                 $path              = undef,
+  Optional[Runit::Limits]                               $limits            = undef,
+  Optional[Integer[-40, 40]]                            $nice              = undef,
+  Optional[Runit::Log]                                  $log               = undef,
+  Optional[Integer[0, 4000]]                            $process_title     = undef,
+  Optional[Boolean]                                     $profile           = undef,
+  Optional[Enum['running', 'stopped', 'absent', 'any']] $ensure            = undef,
+  Optional[Boolean]                                     $enabled           = undef,
+  Optional[Boolean]                                     $purge             = undef,
+  Optional[Boolean]                                     $purge_logs        = undef,
+  Optional[Runit::Data::Service]                        $defaults          = undef,
+  Optional[Runit::Services]                             $services          = undef,
 ) {
   include runit
 

@@ -1,2 +1,2 @@
 # @summary An absolute path that does not lead upwards.
-type Runit::Absolutepath = Pattern[/\A\/(?!(.*\/)?\.\.(\/|\z))[^[:cntrl:]]*\z/]
+type Runit::Absolutepath = Pattern[/\A\/(?!(.*\/)?\.\.(\/|\z))[^\x00-\x1f\x7f]*\z/]

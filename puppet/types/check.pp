@@ -1,6 +1,6 @@
 # @summary When a service is of use: a whole script, or what has to be so.
 type Runit::Check = Variant[
-  Runit::Script,
+  Runit::Shebang,
   Runit::Probe,
   Array[Runit::Probe],
   Struct[{

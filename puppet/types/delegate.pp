@@ -1,4 +1,4 @@
-# @summary Who else may control a service: an account, a group, or both.
+# @summary Who else may control a service.
 type Runit::Delegate = Struct[{
   Optional['user'] => Runit::Line,
   Optional['group'] => Runit::Line,

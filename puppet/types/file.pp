@@ -1,9 +1,14 @@
-# @summary One more file of a service directory: its text, or a hash.
-type Runit::File = Variant[
+# @summary One more file of a service directory: its text, or a hash; or a directory.
+type Runit::File = Optional[Variant[
   Runit::Secret,
   Struct[{
-    'content' => Runit::Secret,
+    Optional['content'] => Runit::Secret,
+    Optional['template'] => Runit::Relativepath,
+    Optional['variables'] => Runit::Values,
+    Optional['source'] => Runit::Line,
     Optional['mode'] => Runit::Mode,
+    Optional['owner'] => Runit::Line,
+    Optional['group'] => Runit::Line,
     Optional['restarts'] => Boolean,
   }],
-]
+]]

@@ -1,6 +1,6 @@
 # @summary What happens when a service has ended: a whole script, or its parts.
 type Runit::Finish = Variant[
-  Runit::Script,
+  Runit::Shebang,
   Struct[{
     Optional['run'] => Runit::Script,
     Optional['lines'] => Runit::Text,

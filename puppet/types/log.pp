@@ -1,9 +1,9 @@
 # @summary The log of a service: a hash, `false` for none, or only its type.
 type Runit::Log = Variant[
   Boolean,
-  Runit::Log::Type,
+  Enum['svlogd', 'rsvlog', 'script', 'none'],
   Struct[{
-    Optional['type'] => Runit::Log::Type,
+    Optional['type'] => Enum['svlogd', 'rsvlog', 'script', 'none'],
     Optional['run'] => Runit::Script,
     Optional['directory'] => Runit::Absolutepath,
     Optional['user'] => Runit::Line,
@@ -16,7 +16,7 @@ type Runit::Log = Variant[
     Optional['processor'] => Runit::Line,
     Optional['remote'] => Runit::Remote,
     Optional['prefix'] => Runit::Text,
-    Optional['filters'] => Array[Pattern[/\A[-+eE]/]],
+    Optional['filters'] => Array[Runit::Filter],
     Optional['line_length'] => Integer[1],
     Optional['buffer'] => Integer[1],
     Optional['replace'] => Runit::Text,

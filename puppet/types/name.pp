@@ -1,2 +1,2 @@
-# @summary The name of a service or user: one directory's name that runsvdir starts and that `sv` takes as a name.
-type Runit::Name = Pattern[/\A(?![.-])[^\/[:cntrl:]]{1,200}\z/]
+# @summary The name of a service or a user: one directory's name that runsvdir starts and that `sv` takes as a name.
+type Runit::Name = Pattern[/\A(?![.-])[^\/\x00-\x1f\x7f]{1,200}\z/]

@@ -1,9 +1,9 @@
-# @summary One thing that has to be so.
+# @summary One thing that has to be so; exactly one key.
 type Runit::Probe = Variant[
   Struct[{ 'tcp' => Runit::Line }],
-  Struct[{ 'http' => Pattern[/\Ahttps?:\/\//] }],
+  Struct[{ 'http' => Runit::Url }],
   Struct[{ 'unix' => Runit::Absolutepath }],
   Struct[{ 'file' => Runit::Line }],
-  Struct[{ 'command' => Array[Runit::Text, 1] }],
+  Struct[{ 'command' => Runit::Words }],
   Struct[{ 'services' => Runit::Lines }],
 ]

@@ -1,4 +1,4 @@
-# @summary Log lines sent by UDP; `only` writes none to the log directory.
+# @summary Lines sent by UDP.
 type Runit::Remote = Struct[{
   'address' => Runit::Line,
   Optional['only'] => Boolean,

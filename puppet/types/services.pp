@@ -1,2 +1,2 @@
-# @summary Services by name; undef means all defaults.
+# @summary Services by name; null means all defaults.
 type Runit::Services = Hash[Runit::Name, Optional[Runit::Data::Service]]

@@ -1,7 +1,9 @@
-# @summary How long apply waits for a service's end, and whether it kills it then; a number is the seconds.
+# @summary How a service is told to end: a signal, or seconds, or a hash.
 type Runit::Stop = Variant[
   Runit::Span,
+  Enum['hup', 'alarm', 'interrupt', 'quit', 'term', 'kill'],
   Struct[{
+    Optional['signal'] => Runit::Signal,
     Optional['seconds'] => Runit::Span,
     Optional['kill'] => Boolean,
   }],

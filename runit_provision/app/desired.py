@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
 
+from runit_provision.app.materials import Found
 from runit_provision.app.source import Source
 from runit_provision.errors import Problem
 from runit_provision.inputs import Inputs
@@ -33,8 +34,9 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     inputs = inputs or Inputs()
     inputs.ourselves()
     resolved = source.resolve(inputs)
-    host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs))
-    return Desired(host, render(host, templates()), resolved.warnings)
+    found = Found(source.folder, templates(), inputs)
+    host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found)
+    return Desired(host, render(host, found.templates(host.template_path)), resolved.warnings)
 
 
 @cache

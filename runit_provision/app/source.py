@@ -38,6 +38,13 @@ class Source:
     layers: Layers = field(default_factory=Layers)
     lenient: bool = False
 
+    @property
+    def folder(self) -> Path:
+        """The folder that the data lie in: that of hiera.yaml, or of the file."""
+        file = self.hiera_config or self.data
+        assert file is not None
+        return file.absolute().parent
+
     def hierarchy(self, inputs: Inputs | None = None) -> Hierarchy:
         """Open the hierarchy; DataError when hiera.yaml or the facts are wrong, or there is only a data file.
 

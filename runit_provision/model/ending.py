@@ -43,13 +43,36 @@ class TreeEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Another service, found at `directory`, is told of an end: `verb` is a word of sv.
+
+    account: who tells it, None for the one who runs the script.
+    """
+
+    id: str
+    directory: str
+    verb: str
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
-    """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, mail, the count of restarts."""
+    """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, mail, notices, the count of restarts.
+
+    succeeded: notices are for an end with exit code 0 alone.
+    """
 
     lines: str = ""
     tree: TreeEnd | None = None
     mail: Mail | None = None
     restarts: Restarts | None = None
+    notices: tuple[Notice, ...] = ()
+    succeeded: bool = False
+
+    @property
+    def tells_failure(self) -> bool:
+        """Whether it does something at a failure that it does not at a restart that somebody asked for."""
+        return self.restarts is not None or (self.mail is not None and self.mail.on_failure is not None)
 
 
 Ending = Script | Finish

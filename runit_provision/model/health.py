@@ -45,10 +45,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another service, found at `directory`: of use when it runs and its check passes, or, a one-shot, when it has run."""
+    """The service `id`, found at `directory`: of use when it runs and its check passes, or, a one-shot, when it has run.
 
+    account: who asks for it, None for the one who runs the script. stranger: it is another user's, whose check nobody else runs:
+    that it runs is enough.
+    """
+
+    id: str
     directory: str
     one_shot: bool = False
+    account: str | None = None
+    stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,15 @@ Probe = Tcp | Http | Unix | Exists | Command | Services | Settled
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """All of `all` must pass, each within `timeout` seconds; `account` asks, None is who calls."""
+    """All of `all` must pass, each within `timeout` seconds; `account` asks, None is who calls.
+
+    waited: the service itself waits for others before it runs, and is of no use while it does.
+    """
 
     all: tuple[Probe, ...]
     timeout: int
     account: str | None = None
+    waited: bool = False
 
 
 Check = Script | Probes

@@ -70,7 +70,7 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a host is to be. profile: the file that login shells read, or None to write none. levels: None when all services are always
-    to be supervised."""
+    to be supervised. template_path: folders with templates of one's own."""
 
     runtime: Runtime
     tree: Tree
@@ -78,6 +78,7 @@ class Host:
     profile: str | None
     origin: Origin
     levels: Levels | None = None
+    template_path: tuple[str, ...] = ()
 
     def services(self) -> Iterator[Service]:
         """Give every service: the host's, then each user's, parents before what is nested in them."""

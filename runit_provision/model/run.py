@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,10 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole file, shebang included."""
+    """A whole file, shebang included; a secret is for its owner alone."""
 
-    text: str
+    text: str = field(repr=False)
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,19 @@ from runit_provision.model.health import Check, Peer
 from runit_provision.model.logging import Log
 from runit_provision.model.process import Process
 from runit_provision.model.run import Run, Script
-from runit_provision.model.tree import Ensure, OnChange, Origin
+from runit_provision.model.tree import Ensure, OnChange, Origin, Owner
 
 
-class HangUp:
-    """HUP in place of TERM: at HUP a runsvdir ends what it supervises, at TERM it leaves all of it running."""
+@dataclass(frozen=True, slots=True)
+class StopSignal:
+    """What a process gets in place of TERM, by sv's letter for it; kill_after: seconds until KILL, or None for never."""
+
+    letter: str = "t"
+    kill_after: int | None = None
+
+
+HANG_UP = StopSignal("h")
+"""At HUP a runsvdir ends what it supervises, at TERM it leaves all of it running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class Control:
     """What runs in place of a signal; `letter` is one of t d u x k 1 2 h a i q c p."""
 
     letter: str
-    action: Script | HangUp
+    action: Script | StopSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +51,39 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class ExtraFile:
-    """Any other file of the service directory; `path` is relative to it; restarts: a change of it asks for a restart."""
+    """Any other file of the service directory; `path` is relative to it; restarts: a change of it asks for a restart.
+
+    owner: None for the tree's own.
+    """
 
     path: str
-    text: str = field(repr=False)
+    content: bytes = field(repr=False)
     mode: int
     secret: bool = False
     restarts: bool = False
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraDirectory:
+    """A directory within the service directory; owner: None for the tree's own."""
+
+    path: str
+    mode: int
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
     """Services that must run, and whose check must pass, before this one starts; `patience` in seconds, then the start fails."""
 
-    ids: tuple[str, ...]
     peers: tuple[Peer, ...]
     patience: int
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the services."""
+        return tuple(peer.id for peer in self.peers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +92,8 @@ class Service:
 
     id: `name` of the host's, `user/name` of a user's, `parent/child` of a nested one. directory: its definition; link: where
     runsvdir finds it. before: shell lines that precede the program. children: the services of a nested tree, whose definitions
-    and links lie below `directory`. control: scripts, or the path of a directory of them that is not this
-    service's. origins: where each part was written, by its key of the data.
+    and links lie below `directory`. watched: services of another account ask how it fares. control: scripts, or
+    the path of a directory of them that is not this service's. origins: where each part was written, by its key of the data.
     """
 
     name: str
@@ -87,7 +112,8 @@ class Service:
     stop: Stop | None = None
     log: Log | None = None
     requirements: Requirements | None = None
-    files: tuple[ExtraFile, ...] = ()
+    watched: bool = False
+    files: tuple[ExtraFile | ExtraDirectory, ...] = ()
     children: tuple[Service, ...] = ()
     ensure: Ensure = Ensure.RUNNING
     enabled: bool = True

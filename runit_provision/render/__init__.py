@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runit_provision.model.host import Host
     from runit_provision.model.tree import RenderedTree
+
+
+def expand(templates: Mapping[str, str], name: str, values: Mapping[str, Any]) -> str:
+    """Give the text of a template of one's own, which may do nothing but give text. Raises DataError as `render` does."""
+    from runit_provision.render.pages import Pages
+
+    return Pages(templates, sandbox=True).page(name, **values).decode()
 
 
 def render(host: Host, templates: Mapping[str, str]) -> RenderedTree:

@@ -7,6 +7,7 @@ from typing import assert_never
 from runit_provision.model.ending import Finish, TreeEnd
 from runit_provision.model.health import Command, Exists, Http, Peer, Probe, Probes, Services, Settled, Tcp, Unix
 from runit_provision.model.service import Service
+from runit_provision.render import notices
 from runit_provision.render.pages import Pages
 from runit_provision.render.quoting import join, quote
 
@@ -24,6 +25,9 @@ def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
         name=service.id,
         exports=[variable for variable in service.process.environment if variable.in_script and ending.lines],
         lines=ending.lines.rstrip("\n"),
+        succeeded=ending.succeeded,
+        told=ending.tells_failure,
+        notices=[notices.line(notice) for notice in ending.notices],
         tree=ending.tree,
         mail=ending.mail,
         restarts=ending.restarts,
@@ -40,14 +44,15 @@ def _end_of_tree(tree: TreeEnd) -> str:
 def check(service: Service, probes: Probes, pages: Pages) -> bytes:
     """Give `check`, which sv asks whether a service that runs is of use."""
     lines = [line for probe in probes.all for line in _probe(probe, probes.timeout)]
-    if lines and not lines[-1].startswith("ready "):
+    if lines and not lines[-1].startswith(("ready", "seen")):
         lines[-1] = f"exec {lines[-1]}"
     return pages.page(
         "check.sh.j2",
         key=service.origin.key,
         account=probes.account,
+        waited=probes.waited,
         settled=[directory for probe in probes.all if isinstance(probe, Settled) for directory in probe.directories],
-        uses_peers=any(isinstance(probe, Services) for probe in probes.all),
+        peers=[peer for probe in probes.all if isinstance(probe, Services) for peer in probe.peers],
         lines=lines,
     )
 
@@ -65,12 +70,16 @@ def _probe(probe: Probe, timeout: int) -> tuple[str, ...]:
         case Command(words):
             return (join(("timeout", str(timeout), *words)),)
         case Services(peers):
-            return tuple(_ready(peer) for peer in peers)
+            return tuple(ready(peer) for peer in peers)
         case Settled():
             return ()
         case _:
             assert_never(probe)
 
 
-def _ready(peer: Peer) -> str:
-    return join(("ready", "down" if peer.one_shot else "run", peer.directory))
+def ready(peer: Peer) -> str:
+    """Give the command that asks whether a service is of use; ready.sh.j2 defines what it calls."""
+    state = "down" if peer.one_shot else "run"
+    if peer.account is not None:
+        return join(("ready_as", peer.account, state, peer.directory))
+    return join(("seen" if peer.stranger else "ready", state, peer.directory))

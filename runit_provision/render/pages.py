@@ -8,16 +8,17 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.render.quoting import quote
 
 
 class Pages:
-    """Renders templates by name."""
+    """Renders templates by name. sandbox: they are not ours, and may do nothing but give text."""
 
-    def __init__(self, templates: Mapping[str, str]) -> None:
-        self._environment = Environment(
+    def __init__(self, templates: Mapping[str, str], *, sandbox: bool = False) -> None:
+        self._environment = (ImmutableSandboxedEnvironment if sandbox else Environment)(
             loader=FunctionLoader(lambda name: (templates[name], name, lambda: True) if name in templates else None),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -33,15 +34,18 @@ class Pages:
         try:
             template: Template = self._template(name)
             return template.render(values).encode()
-        except TemplateError as error:
+        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
             raise DataError(_problem(name, error)) from error
 
 
-def _problem(name: str, error: TemplateError) -> Problem:
+_IN_TEMPLATE = ("top-level template code", "template")
+
+
+def _problem(name: str, error: Exception) -> Problem:
     """Say where in which template, and what."""
     if isinstance(error, TemplateSyntaxError):
         return Problem(f"the template cannot be read: {error.message}", mark=Mark(error.name or name, error.lineno, 1))
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == "top-level template code"]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name in _IN_TEMPLATE]
     mark = Mark(frames[-1].filename, frames[-1].lineno or 1, 1) if frames else Mark(name, 1, 1)
     if isinstance(error, TemplateNotFound):
         return Problem(f"there is no template {error.name!r}", mark=mark if frames else None)

@@ -13,7 +13,7 @@ from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Scan, Script
-from runit_provision.model.service import Control, HangUp, Service
+from runit_provision.model.service import HANG_UP, Control, ExtraDirectory, ExtraFile, Service, StopSignal
 from runit_provision.model.tree import Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
 from runit_provision.render.commands import command
@@ -80,9 +80,17 @@ class ServiceRenderer:
         return self.levels is None or self.levels.current in self.levels.of(service.name)
 
     def _node(
-        self, service: Service, path: str, entry: Entry, origin: Origin, *, effect: Effect = Effect.NOTHING, live: bool = False
+        self,
+        service: Service,
+        path: str,
+        entry: Entry,
+        origin: Origin,
+        *,
+        effect: Effect = Effect.NOTHING,
+        live: bool = False,
+        owner: Owner | None = None,
     ) -> Node:
-        return Node(path, entry, self.realm, None, origin, service.id, effect, live)
+        return Node(path, entry, self.realm, owner, origin, service.id, effect, live)
 
     def _nested(self, service: Service) -> tuple[Node, ...]:
         origin = service.origin_of("services")
@@ -108,7 +116,7 @@ class ServiceRenderer:
 
     def _run_text(self, service: Service) -> tuple[bytes, bool]:
         if isinstance(service.run, Script):
-            return service.run.text.encode(), False
+            return service.run.text.encode(), service.run.secret
         process = service.process
         exports = [variable for variable in process.environment if not carried(variable)]
         environment_directory = "./env" if process.directory is None else f"{service.directory}/env"
@@ -120,7 +128,9 @@ class ServiceRenderer:
             delegate=service.delegate,
             logged=service.log is not None,
             one_shot=service.one_shot,
+            watched=service.watched,
             peers=required.peers if required else (),
+            ready=[endings.ready(peer) for peer in required.peers] if required else [],
             patience=required.patience if required else 0,
             umask=process.umask,
             exports=exports,
@@ -135,8 +145,8 @@ class ServiceRenderer:
         match service.ending:
             case None:
                 pass
-            case Script(text):
-                yield self._script(service, "finish", text.encode(), "finish")
+            case Script(text, secret):
+                yield self._script(service, "finish", text.encode(), "finish", secret=secret)
             case Finish():
                 yield self._script(service, "finish", endings.finish(service, service.ending, self.pages), "finish")
             case _:
@@ -156,20 +166,26 @@ class ServiceRenderer:
         if service.control:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:
-            content = self._control_text(service, control)
-            yield self._script(service, f"control/{control.letter}", content, f"control.{control.letter}")
+            yield self._control(service, control)
 
-    def _control_text(self, service: Service, control: Control) -> bytes:
+    def _control(self, service: Service, control: Control) -> Node:
+        name, key = f"control/{control.letter}", f"control.{control.letter}"
         match control.action:
-            case Script(text):
-                return text.encode()
-            case HangUp():
-                return self.pages.page("hang-up.sh.j2", key=service.origin.key)
+            case Script(text, secret):
+                return self._script(service, name, text.encode(), key, secret=secret)
+            case StopSignal(letter, kill_after):
+                told = isinstance(service.ending, Finish) and service.ending.tells_failure
+                tree = control.action == HANG_UP and isinstance(service.run, Scan)
+                values = {"key": service.origin.key, "told": told, "letter": letter, "kill_after": kill_after, "tree": tree}
+                return self._script(service, name, self.pages.page("stop.sh.j2", **values), "stop")
             case _:
                 assert_never(control.action)
 
-    def _script(self, service: Service, name: str, text: bytes, key: str, effect: Effect = Effect.NOTHING) -> Node:
-        return self._node(service, f"{service.directory}/{name}", File(text, 0o755), service.origin_of(key), effect=effect)
+    def _script(
+        self, service: Service, name: str, text: bytes, key: str, effect: Effect = Effect.NOTHING, *, secret: bool = False
+    ) -> Node:
+        entry = File(text, 0o700 if secret else 0o755, secret)
+        return self._node(service, f"{service.directory}/{name}", entry, service.origin_of(key), effect=effect)
 
     def _environment(
         self, service: Service, directory: str, variables: tuple[Variable, ...], key: str, effect: Effect
@@ -189,7 +205,7 @@ class ServiceRenderer:
         directory = f"{service.directory}/log"
         yield self._node(service, directory, Directory(0o755), origin)
         if isinstance(log, Script):
-            yield self._script(service, "log/run", log.text.encode(), "log", Effect.LOG_RESTART)
+            yield self._script(service, "log/run", log.text.encode(), "log", Effect.LOG_RESTART, secret=log.secret)
             return
         pooled = log.runner is Runner.RSVLOG
         variables = logs.rsvlog_environment(log) if pooled else log.environment
@@ -211,7 +227,7 @@ class ServiceRenderer:
         yield Node(f"{log.directory}/config", config, log.realm, None, origin, service.id, Effect.LOG_HUP)
 
     def _files(self, service: Service) -> Iterator[Node]:
-        origin = service.origin_of("files")
+        """Give the other files, and the directories above each that no other key makes."""
         made: set[str] = {"", "control", "env", "log"}
         for file in service.files:
             parts = file.path.split("/")[:-1]
@@ -219,14 +235,16 @@ class ServiceRenderer:
                 folder = "/".join(parts[:depth])
                 if folder not in made:
                     made.add(folder)
-                    yield self._node(service, f"{service.directory}/{folder}", Directory(0o755), origin)
-            yield self._node(
-                service,
-                f"{service.directory}/{file.path}",
-                File(file.text.encode(), file.mode, file.secret),
-                service.origin_of(f"files.{file.path}"),
-                effect=Effect.RESTART if file.restarts else Effect.NOTHING,
-            )
+                    yield self._node(service, f"{service.directory}/{folder}", Directory(0o755), service.origin_of("files"))
+            made.add(file.path)
+            yield self._file(service, file)
+
+    def _file(self, service: Service, file: ExtraFile | ExtraDirectory) -> Node:
+        path, origin = f"{service.directory}/{file.path}", service.origin_of(f"files.{file.path}")
+        if isinstance(file, ExtraDirectory):
+            return self._node(service, path, Directory(file.mode), origin, owner=file.owner)
+        effect = Effect.RESTART if file.restarts else Effect.NOTHING
+        return self._node(service, path, File(file.content, file.mode, file.secret), origin, effect=effect, owner=file.owner)
 
     def _summary(self, service: Service, *, scanned: bool) -> ServiceTree:
         """Give what apply has to know; scanned: a runsvdir finds it. What none does may be as it is."""

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runit_provision.model.account import Account
     from runit_provision.model.host import Host
+    from runit_provision.schema.materials import Materials
 
 
-def read_host(data: Any, accounts: Mapping[str, Account], *, shell: Callable[[str], str] | None = None) -> Host:
+def read_host(
+    data: Any, accounts: Mapping[str, Account], *, shell: Callable[[str], str] | None = None, materials: Materials | None = None
+) -> Host:
     """Give the desired state that the `runit` hash `data` means on a host that has `accounts` (by login name).
 
-    data: a Table as hiera gives it. shell: says what is wrong with the syntax of a script, "" for nothing; None asks nobody. Raises
-    DataError with every problem.
+    data: a Table as hiera gives it. shell: says what is wrong with the syntax of a script, "" for nothing; None asks nobody.
+    materials: finds templates and files that the data name. Raises DataError with every problem.
     """
     from runit_provision.schema.reading import read
 
-    return read(data, accounts, shell)
+    return read(data, accounts, shell, materials)
 
 
 def json_schema() -> dict[str, Any]:

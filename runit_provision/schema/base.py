@@ -6,6 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Spec(BaseModel):
-    """A hash of known keys."""
+    """A hash of known keys.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, arbitrary_types_allowed=True)
+    The text below each key describes it, and gives values that it may have, in YAML, after the word `Example:`. It is read from
+    the source only when somebody asks for it (`described.py`), since reading it costs more than all else that happens here.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)

@@ -6,13 +6,34 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainValidator, Strict, Tag, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainValidator, Strict, Tag
 from pydantic_core import PydanticCustomError
 
 from runit_provision.model.data import Sensitive
 from runit_provision.model.process import Variable
+from runit_provision.schema.json_kinds import (
+    ABSOLUTE,
+    COMMAND,
+    ENV,
+    LINE,
+    LINES,
+    MODE,
+    NAME,
+    RELATIVE,
+    SCRIPT,
+    SECRET,
+    SIGNAL,
+    SIZE,
+    SPAN,
+    TEXT,
+    UMASK,
+    URL,
+    VALUES,
+    VERB,
+    WORDS,
+)
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -106,12 +127,35 @@ def _absolute(value: str) -> str:
     return "/" + "/".join(parts)
 
 
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\x00-\x20\x7f]+", value):
+        raise refuse(f"{value!r} is no URL of http or https")
+    return value
+
+
 def _relative(value: str) -> str:
     _line(value)
     parts = [part for part in value.split("/") if part not in ("", ".")]
     if value.startswith("/") or ".." in parts or not parts:
         raise refuse(f"{value!r} leads out of the service directory", hint="give a path relative to it, without `..`")
     return "/".join(parts)
+
+
+def entry_path(value: str) -> str:
+    """Give a path within a service directory; one that ends in a slash is a directory's."""
+    return _relative(value) + "/" * value.endswith("/")
+
+
+def _apart(value: Any) -> Any:
+    """Refuse two paths for one file, of which only one would be written."""
+    seen: dict[str, str] = {}
+    for path in value if isinstance(value, dict) else ():
+        if isinstance(path, str):
+            plain = "/".join(part for part in path.split("/") if part not in ("", "."))
+            if plain in seen:
+                raise refuse(f"{path!r} is the same place as {seen[plain]!r}", hint="keep one", at=(path,))
+            seen[plain] = path
+    return value
 
 
 def _size(value: Any) -> int:
@@ -139,6 +183,12 @@ def _mode(value: Any) -> int:
         value = int(value, 8)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0o7777:
         raise refuse(f"has to be an octal mode like '0755', not {value!r}")
+    return value
+
+
+def _umask(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch("[0-7]{1,4}", value):
+        return int(value, 8)
     return value
 
 
@@ -195,35 +245,46 @@ def _one_or_more(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-_STRING = {"type": "string"}
-_WORDS = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
-_NUMBER = {"type": "integer", "minimum": 0}
+def _named_values(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what a template cannot call by name."""
+    for name in value:
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+            raise refuse(f"{name!r} cannot be a variable's name", hint="letters, digits and underscores", at=(name,))
+    if "service" in value:
+        raise refuse("`service` is what every template knows already", hint="choose another name", at=("service",))
+    return value
 
-Text = Annotated[str, BeforeValidator(text), WithJsonSchema({"type": ["string", "integer"]})]
-Secret = Annotated[MaybeSecret, PlainValidator(_maybe_secret), WithJsonSchema({"type": ["string", "integer"]})]
-Line = Annotated[Text, AfterValidator(_line), AfterValidator(_filled)]
-Name = Annotated[Text, AfterValidator(service_name)]
-Absolute = Annotated[Text, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
-Relative = Annotated[Text, AfterValidator(_relative)]
-ScriptText = Annotated[str, BeforeValidator(script), WithJsonSchema({"type": "string", "pattern": "^#! ?/"})]
-Size = Annotated[
-    int, BeforeValidator(_size), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^[0-9]+ *[kmgtKMGT]?$"}]})
-]
-Span = Annotated[int, BeforeValidator(_span), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^[0-9]+ *[smhdw]?$"}]})]
-Mode = Annotated[int, BeforeValidator(_mode), WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": "^0?[0-7]{3,4}$"}]})]
+
+Text = Annotated[str, BeforeValidator(text), TEXT]
+Secret = Annotated[MaybeSecret, PlainValidator(_maybe_secret), SECRET]
+Line = Annotated[str, BeforeValidator(text), AfterValidator(_line), AfterValidator(_filled), LINE]
+Lines = Annotated[list[Line], BeforeValidator(_one_or_more), LINES]
+Name = Annotated[str, BeforeValidator(text), AfterValidator(service_name), NAME]
+Absolute = Annotated[str, BeforeValidator(text), AfterValidator(_absolute), ABSOLUTE]
+Relative = Annotated[str, BeforeValidator(text), AfterValidator(_relative), RELATIVE]
+EntryPath = Annotated[str, BeforeValidator(text), AfterValidator(entry_path), RELATIVE]
+Apart = BeforeValidator(_apart)
+Url = Annotated[str, BeforeValidator(text), AfterValidator(_url), URL]
+ScriptText = Annotated[str, BeforeValidator(script), SCRIPT]
+Size = Annotated[int, BeforeValidator(_size), SIZE]
+Span = Annotated[int, BeforeValidator(_span), SPAN]
+Mode = Annotated[int, BeforeValidator(_mode), MODE]
+Umask = Annotated[int, BeforeValidator(_umask), Field(ge=0, le=0o777), UMASK]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=0)]
-Words = Annotated[list[Annotated[str, BeforeValidator(text)]], AfterValidator(_program), WithJsonSchema(_WORDS)]
+Nice = Annotated[int, Strict(), Field(ge=-40, le=40)]
+Signal = Annotated[Literal["hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill"], BeforeValidator(text), SIGNAL]
+Verb = Annotated[
+    Literal["restart", "up", "down", "hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill"], BeforeValidator(text), VERB
+]
+Words = Annotated[list[Annotated[str, BeforeValidator(text)]], AfterValidator(_program), WORDS]
 CommandLine = Annotated[str, BeforeValidator(_line_of_command)]
 CommandValue = Annotated[
     Annotated[Words, Tag("words")] | Annotated[CommandLine, Tag("line")],
     Discriminator(lambda value: "words" if isinstance(value, list) else "line"),
-    WithJsonSchema({"anyOf": [_STRING, _WORDS]}),
+    COMMAND,
 ]
 """A list is a program and its arguments, a string a line of shell."""
-Variables = Annotated[
-    dict[Annotated[str, BeforeValidator(_variable_name)], Secret | None],
-    AfterValidator(_held),
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "integer", "null"]}}),
-]
-Lines = Annotated[list[Line], BeforeValidator(_one_or_more)]
+Variables = Annotated[dict[Annotated[str, BeforeValidator(_variable_name)], Secret | None], AfterValidator(_held), ENV]
+Values = Annotated[dict[str, Any], AfterValidator(_named_values), VALUES]
+"""What a template is given, by name."""

@@ -7,6 +7,7 @@ from runit_provision.model.logging import Filter, Log, Logger, Policy, Remote, R
 from runit_provision.model.run import Script
 from runit_provision.model.tree import Realm
 from runit_provision.runtime.wire import svlogd_config
+from runit_provision.schema.contents import Contents
 from runit_provision.schema.fields import variables
 from runit_provision.schema.log_spec import LogSpec
 from runit_provision.schema.place import Place
@@ -25,18 +26,18 @@ def read_log(name: str, spec: ServiceSpec, place: Place, path: Path) -> Log | No
             place.problems.add((*path, key), f"says the same as `log.{_FLAT[key]}`", hint="keep one")
     log = log.model_copy(update={_FLAT[key]: value for key, value in given.items()})
     directory = f"{f'{spec.basedir}/logs' if spec.basedir and not spec.logdir else spec.logdir or place.logs}/{place.log_prefix}{name}"
-    return read_logger(log, directory, place, (*path, "log"))
+    return read_logger(name, log, directory, place, (*path, "log"))
 
 
-def read_logger(log: LogSpec, directory: str, place: Place, path: Path) -> Log | None:
-    """Give the log that `log` asks for; its directory is `directory` unless the data names one."""
+def read_logger(name: str, log: LogSpec, directory: str, place: Place, path: Path) -> Log | None:
+    """Give the log of `name` that `log` asks for; its directory is `directory` unless the data names one."""
     if log.type == "none":
         return None
     if log.type == "script" or log.run:
-        if not log.run:
-            place.problems.add(path, "`type: script` needs the script", hint="give `run`")
-        place.check_syntax(log.run or "", (*path, "run"))
-        return Script(log.run or "")
+        if log.run:
+            return Contents(place, {"name": name}).script(log.run, (*path, "run"))
+        place.problems.add(path, "`type: script` needs the script", hint="give `run`")
+        return Script("")
     _check(log, place, path)
     runner = Runner(log.type) if log.type else Runner.RSVLOG if place.pooled and log.memory is None else Runner.SVLOGD
     if runner is Runner.RSVLOG and log.memory is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from runit_provision.model.account import Account
-from runit_provision.model.health import Peer
 from runit_provision.model.tree import Realm
+from runit_provision.schema.materials import Material, MaterialError, Materials
 from runit_provision.schema.problems import Path, Problems, nearest
 
 
@@ -16,7 +17,8 @@ class Place:
     """One tree.
 
     account: its owner. realm: in whose hands its paths lie. pooled: the shipped rsvlog is there. path: of its services in the
-    data. prefix, log_prefix: of their ids, and of their log directories. peers: its services, by name. shell: see `read_host`.
+    data. prefix, log_prefix: of their ids, and of their log directories. shell, materials: see `read_host`; template_path, file_path:
+    where the latter looks.
     """
 
     account: Account
@@ -30,8 +32,10 @@ class Place:
     path: Path
     prefix: str = ""
     log_prefix: str = ""
-    peers: Mapping[str, Peer] = field(default_factory=dict)
     shell: Callable[[str], str] | None = None
+    materials: Materials | None = None
+    template_path: tuple[str, ...] = ()
+    file_path: tuple[str, ...] = ()
 
     @property
     def privileged(self) -> bool:
@@ -43,6 +47,23 @@ class Place:
         said = self.shell(text) if self.shell and text else ""
         if said:
             self.problems.add(path, f"the shell could not read it: {said}")
+
+    def rendered(self, template: str, values: Mapping[str, Any]) -> str:
+        """Give the text of `template` with `values` in it; MaterialError when that cannot be."""
+        return self._found().template(template, self.template_path, values)
+
+    def copied(self, source: str) -> Material:
+        """Give the file `source`; MaterialError when that cannot be."""
+        return self._found().file(source, self.file_path)
+
+    def copied_folder(self, source: str) -> Mapping[str, Material]:
+        """Give the files of the folder `source`; MaterialError when that cannot be."""
+        return self._found().folder(source, self.file_path)
+
+    def _found(self) -> Materials:
+        if self.materials is None:
+            raise MaterialError("there is no folder in which it could be found")
+        return self.materials
 
     def find_account(self, name: str, path: Path) -> Account:
         """Give the account `name`, which `path` of the data asks for."""

@@ -11,28 +11,32 @@ from pydantic import ValidationError
 from runit_provision.errors import DataError, Problem
 from runit_provision.model.account import Account
 from runit_provision.model.data import Sensitive, Table
-from runit_provision.model.host import Host, Runtime, RuntimeKind, Tree, User
-from runit_provision.model.service import Service
+from runit_provision.model.host import TREE_SERVICE, Host, Runtime, RuntimeKind, Tree, User
 from runit_provision.model.tree import Ensure, Realm
 from runit_provision.schema import shape
 from runit_provision.schema.host_spec import HostSpec, UserSpec
 from runit_provision.schema.levels import read_levels
+from runit_provision.schema.materials import Materials
 from runit_provision.schema.place import Place, find_account
 from runit_provision.schema.problems import Path, Problems
+from runit_provision.schema.registry import Entry, Registry
 from runit_provision.schema.relations import check_relations
-from runit_provision.schema.services import read_services
+from runit_provision.schema.services import Reader, read_services, register
 from runit_provision.schema.user_tree import tree_service
 
 
-def read(data: Any, accounts: Mapping[str, Account], shell: Callable[[str], str] | None) -> Host:
+def read(data: Any, accounts: Mapping[str, Account], shell: Callable[[str], str] | None, materials: Materials | None) -> Host:
     """Give the desired state; DataError with every problem of the data."""
     data = data.unwrap() if isinstance(data, Sensitive) else data
     if not isinstance(data, dict):
         raise DataError(Problem("has to be a hash", key=shape.PREFIX, hint="write `runit:` with keys below it"))
-    data = shape.unify(data if isinstance(data, Table) else Table(data.items()))
+    given = data if isinstance(data, Table) else Table(data.items())
+    data = shape.unify(given)
     problems = Problems(data, root=shape.PREFIX)
+    for problem in shape.named_twice(given):
+        problems.note(problem)
     spec = _validate(data, problems)
-    host = _host(spec, accounts, problems, shell)
+    host = _host(spec, accounts, problems, shell, materials)
     check_relations(host, problems)
     problems.raise_any()
     return host
@@ -55,7 +59,13 @@ def _validate(data: Table, problems: Problems) -> HostSpec:
         left = rest
 
 
-def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, shell: Callable[[str], str] | None) -> Host:
+def _host(
+    spec: HostSpec,
+    accounts: Mapping[str, Account],
+    problems: Problems,
+    shell: Callable[[str], str] | None,
+    materials: Materials | None,
+) -> Host:
     runtime = _runtime(spec)
     owner = find_account(spec.owner, ("owner",), accounts, problems)
     realm = Realm(None, "/")
@@ -64,6 +74,9 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, s
         accounts=accounts,
         problems=problems,
         shell=shell,
+        materials=materials,
+        template_path=tuple(spec.template_path),
+        file_path=tuple(spec.file_path),
         realm=realm,
         pooled=runtime.kind is RuntimeKind.SHIPPED,
         service_directory=spec.service_directory,
@@ -71,14 +84,18 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, s
         logs=spec.log_directory,
         path=("services",),
     )
-    services = read_services(spec.services, place)
-    users: list[User] = []
-    trees: list[Service] = []
-    for name in sorted(spec.users):
-        user_spec = spec.users[name]
-        user, inner = _user(name, user_spec, spec, place)
-        users.append(user)
-        trees.append(tree_service(user, user_spec, place, inner, runtime))
+    registry = Registry()
+    readers = register(spec.services, place, registry)
+    inner = {name: _user_place(name, spec.users[name], spec, place) for name in sorted(spec.users)}
+    inner_readers = {name: register(spec.users[name].services, inner[name], registry) for name in inner}
+    for name in inner:
+        registry.add(Entry(f"{TREE_SERVICE}{name}", f"{spec.service_directory}/{TREE_SERVICE}{name}", owner))
+    for reader in (*readers, *(reader for each in inner_readers.values() for reader in each)):
+        reader.look_around()
+    services = read_services(readers)
+    users = [_user(name, spec.users[name], inner[name], inner_readers[name]) for name in inner]
+    trees = [tree_service(user, spec.users[user.name], place, inner[user.name], runtime) for user in users]
+    trees = [replace(tree, watched=tree.id in registry.watched) for tree in trees]
     levels = read_levels(spec, {service.name for service in (*services, *trees)}, problems)
     tree = Tree(
         account=owner,
@@ -92,7 +109,7 @@ def _host(spec: HostSpec, accounts: Mapping[str, Account], problems: Problems, s
         drops_logs=spec.purge_logs,
     )
     profile = spec.profile if any(user.in_profile for user in users) else None
-    return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels)
+    return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels, tuple(spec.template_path))
 
 
 def _runtime(spec: HostSpec) -> Runtime:
@@ -100,39 +117,33 @@ def _runtime(spec: HostSpec) -> Runtime:
     return Runtime(kind, spec.prefix, bool(spec.runtime), spec.package_file, spec.filestore, spec.workspace)
 
 
-def _user(name: str, spec: UserSpec, host: HostSpec, place: Place) -> tuple[User, Place]:
+def _user_place(name: str, spec: UserSpec, host: HostSpec, place: Place) -> Place:
+    """Give the place of a user's tree."""
     path = ("users", name)
     account = place.find_account(spec.account or name, (*path, "account") if spec.account else path)
     home = spec.home or (f"{host.home}/{name}" if host.home else account.home)
     base = spec.basedir or (f"{host.basedir}/{name}" if host.basedir else home)
-    logs = spec.logdir or (f"{host.logdir}/{name}" if host.logdir else f"{base}/logs")
-    account = replace(account, home=home)
     inner = replace(
         place,
-        account=account,
+        account=replace(account, home=home),
         realm=Realm(account.name, base),
         service_directory=spec.service_directory or f"{base}/service",
         definitions=spec.definitions or f"{base}/runit",
-        logs=logs,
+        logs=spec.logdir or (f"{host.logdir}/{name}" if host.logdir else f"{base}/logs"),
         path=(*path, "services"),
         prefix=f"{name}/",
     )
     _check_inside(base, inner, path)
-    services = read_services(spec.services, inner)
+    return inner
+
+
+def _user(name: str, spec: UserSpec, place: Place, readers: list[Reader]) -> User:
+    services = read_services(readers)
     if spec.ensure == "absent":
         services = tuple(replace(service, ensure=Ensure.ABSENT) for service in services)
-    tree = Tree(
-        account=account,
-        realm=inner.realm,
-        service_directory=inner.service_directory,
-        definitions=inner.definitions,
-        logs=inner.logs,
-        services=services,
-        origin=place.problems.origin(path),
-        purge=place.problems.origin((*path, "purge")) if spec.purge else None,
-        drops_logs=spec.purge_logs,
-    )
-    return User(name, tree, in_profile=spec.profile and spec.ensure != "absent"), inner
+    origin = place.problems.origin(("users", name))
+    tree = Tree(place.account, place.realm, place.service_directory, place.definitions, place.logs, services, origin)
+    return User(name, tree, in_profile=spec.profile and spec.ensure != "absent")
 
 
 def _check_inside(base: str, place: Place, path: Path) -> None:

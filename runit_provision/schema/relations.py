@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runit_provision.errors import Problem
-from runit_provision.model.host import Host
+from runit_provision.model.ending import Finish
+from runit_provision.model.health import Probes, Services, Settled
+from runit_provision.model.host import TREE_SERVICE, Host
 from runit_provision.model.logging import Logger
 from runit_provision.model.service import Service
 from runit_provision.model.tree import Ensure
 from runit_provision.schema.problems import Problems
+
+Edges = dict[str, list[tuple[str, str]]]
+"""The ids that each service leads to, with the key of the data that says so."""
 
 
 def check_relations(host: Host, problems: Problems) -> None:
@@ -19,7 +24,9 @@ def check_relations(host: Host, problems: Problems) -> None:
     _claims(((service.link, service) for service in services), "link", problems)
     logs = ((service.log.directory, service) for service in services if isinstance(service.log, Logger))
     _claims(logs, "log directory", problems)
-    _circles({service.id: service for service in services if service.requirements}, problems)
+    known = {service.id: service for service in services}
+    _circles(known, _awaited(host), "wait for each other", problems)
+    _circles(known, _told(host), "restart each other", problems)
     absent = {service.id for service in services if service.ensure is Ensure.ABSENT}
     for service in services:
         _absent(absent, service, problems)
@@ -42,29 +49,48 @@ def _absent(absent: set[str], service: Service, problems: Problems) -> None:
                 problems.note(Problem(f"requires {name}, which is to be absent", mark=origin.mark, key=origin.key))
 
 
-def _circles(services: dict[str, Service], problems: Problems) -> None:
-    """Walk each chain of requirements; a service met again on its own chain closes a circle, which is told once."""
+def _awaited(host: Host) -> Edges:
+    """Give what each service waits for: those that it requires, those that its check asks, and for a tree all that is in it."""
+    inner = {f"{TREE_SERVICE}{user.name}": user.tree.services for user in host.users}
+    edges: Edges = {}
+    for service in host.services():
+        found = [(peer.id, "requires") for peer in service.requirements.peers] if service.requirements else []
+        for probe in service.check.all if isinstance(service.check, Probes) else ():
+            if isinstance(probe, Services):
+                found += [(peer.id, "check") for peer in probe.peers]
+            elif isinstance(probe, Settled):
+                members = inner.get(service.id, service.children)
+                found += [(child.id, "services") for child in members if child.ensure is not Ensure.ABSENT]
+        edges[service.id] = found
+    return edges
+
+
+def _told(host: Host) -> Edges:
+    """Give what each service tells of its end."""
+    return {
+        service.id: [(notice.id, "notifies") for notice in service.ending.notices] if isinstance(service.ending, Finish) else []
+        for service in host.services()
+    }
+
+
+def _circles(services: dict[str, Service], edges: Edges, what: str, problems: Problems) -> None:
+    """Walk each chain; a service met again on its own chain closes a circle, which is told once."""
     done: set[str] = set()
-    for start in services:
+    for start in edges:
         chain: list[str] = []
-        stack: list[tuple[str, Iterator[str]]] = [(start, iter(_required(services, start)))]
+        stack: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(edges[start]))] if start not in done else []
         while stack:
             name, rest = stack[-1]
             if not chain or chain[-1] != name:
                 chain.append(name)
-            following = next((other for other in rest if other not in done), None)
-            if following is None:
+            following, key = next(((other, key) for other, key in rest if other not in done), ("", ""))
+            if not following:
                 done.add(name)
                 chain.pop()
                 stack.pop()
             elif following in chain:
                 circle = " -> ".join([*chain[chain.index(following) :], following])
-                origin = services[name].origin_of("requires")
-                problems.note(Problem(f"a circle of services that wait for each other: {circle}", mark=origin.mark, key=origin.key))
+                origin = services[name].origin_of(key)
+                problems.note(Problem(f"a circle of services that {what}: {circle}", mark=origin.mark, key=origin.key))
             else:
-                stack.append((following, iter(_required(services, following))))
-
-
-def _required(services: dict[str, Service], name: str) -> tuple[str, ...]:
-    service = services.get(name)
-    return service.requirements.ids if service and service.requirements else ()
+                stack.append((following, iter(edges.get(following, ()))))

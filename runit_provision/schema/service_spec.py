@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
-from runit_provision.model.data import Sensitive
 from runit_provision.schema.base import Spec
+from runit_provision.schema.ending_spec import FinishValue, RestartValue, StopValue
 from runit_provision.schema.fields import (
     Absolute,
+    Apart,
     CommandValue,
     Count,
+    EntryPath,
     Flag,
     Line,
     Lines,
-    Mode,
     Name,
-    Relative,
-    ScriptText,
-    Secret,
+    Nice,
     Size,
     Span,
     Text,
+    Umask,
     Variables,
-    Words,
-    refuse,
+    Verb,
 )
+from runit_provision.schema.file_spec import FileValue, ScriptValue
+from runit_provision.schema.health_spec import CheckValue
+from runit_provision.schema.json_kinds import LINE, NAME, RELATIVE, Forms, Kind
 from runit_provision.schema.log_spec import LogValue, TimestampValue
 
 LETTERS = "tduxk12haiqcp"
@@ -36,170 +38,58 @@ class LimitsSpec(Spec):
     """Soft limits; bytes may be written like `512m`."""
 
     memory: Size | None = None
-    """Data, stack, locked and address space, each; `chpst -m`."""
+    """Data, stack, locked and address space, each; `chpst -m`. Example: 512m"""
     data: Size | None = None
-    """Data segment."""
+    """Data segment. Example: 256m"""
     stack: Size | None = None
-    """Stack."""
+    """Stack. Example: 8m"""
     resident: Size | None = None
-    """Resident memory."""
+    """Resident memory. Example: 256m"""
     files: Count | None = None
-    """Open files."""
+    """Open files. Example: 4096"""
     processes: Count | None = None
-    """Processes of the user."""
+    """Processes of the user. Example: 200"""
     file_size: Size | None = None
-    """Size of a written file."""
+    """Size of a written file. Example: 1g"""
     core: Size | None = None
-    """Size of a core file."""
+    """Size of a core file. Example: 0"""
     cpu: Span | None = None
-    """Seconds of processor time."""
+    """Seconds of processor time. Example: 1h"""
 
 
 class LockSpec(Spec):
     """A lock that is held while the service runs."""
 
     path: Absolute
-    """The lock's file."""
+    """The lock's file. Example: /run/lock/worker"""
     wait: Flag = True
-    """Wait for who holds it, or fail at once."""
-
-
-class MailSpec(Spec):
-    """Mail when the service has ended."""
-
-    on_failure: Line | None = None
-    """Address that is told when it ended though it was to be up."""
-    on_stop: Line | None = None
-    """Address that is told when it was stopped on purpose."""
-
-
-class RestartSpec(Spec):
-    """How often a service may end by itself before it stays down."""
-
-    at_most: Count = 3
-    """Ends in a row that are forgiven; 0 restarts never."""
-    within: Span = 30
-    """An end counts when it comes within so many seconds of the one before."""
-    forget: Span = 300
-    """So many seconds without an end forget those that were counted."""
-    back_off: Span = 0
-    """Most seconds to wait before a start: 1, 2, 4 and so on with each end that counts; 0 waits no longer than runit does."""
+    """Wait for who holds it, or fail at once. Example: false"""
 
 
 class DelegateSpec(Spec):
     """Who else may control a service."""
 
     user: Line | None = None
-    """An account."""
+    """An account. Example: deployer"""
     group: Line | None = None
-    """A group."""
+    """A group. Example: operators"""
 
 
-class StopSpec(Spec):
-    """What becomes of a service that does not end when apply takes it down or restarts it."""
-
-    seconds: Annotated[Span, Field(ge=1)] = 30
-    """How long it may take."""
-    kill: Flag = False
-    """It is killed then; default: it is reported, and left as it is."""
-
-
-class FinishSpec(Spec):
-    """What happens when the service has ended."""
-
-    run: ScriptText | None = None
-    """The whole text of `finish`; its arguments are the exit code (-1 when killed) and the low byte of the wait status."""
-    lines: Text = ""
-    """Shell lines that clean up."""
-    mail: MailSpec | None = None
-    """Who is told."""
-
-
-class ProbeSpec(Spec):
-    """One thing that has to be so; exactly one key."""
-
-    tcp: Line | None = None
-    """`port`, or `host:port`, on which something listens."""
-    http: Annotated[Line, Field(pattern="^https?://")] | None = None
-    """A URL that answers with a status below 400."""
-    unix: Absolute | None = None
-    """A stream socket on which something listens."""
-    file: Line | None = None
-    """A file that exists."""
-    command: Words | None = None
-    """A program that exits 0."""
-    services: Lines | None = None
-    """Services that run and pass their own check."""
-
-
-class CheckSpec(Spec):
-    """When the service is of use."""
-
-    run: ScriptText | None = None
-    """The whole text of `check`."""
-    all: list[ProbeSpec] = Field(default_factory=list)
-    """What has to be so."""
-    timeout: Span = 5
-    """Seconds that each probe may take."""
-
-
-class FileSpec(Spec):
-    """One more file of the service directory."""
-
-    content: Secret
-    """Its text."""
-    mode: Mode | None = None
-    """Its mode; default 0644, of a secret 0600."""
-    restarts: Flag | None = None
-    """Whether a change of it restarts the service; default: when it is the program that the service runs."""
-
-
-def _whole_script(value: Any) -> Any:
-    """A lone text is the whole script."""
-    return {"run": value} if isinstance(value, str) else value
-
-
-def _check(value: Any) -> Any:
-    """A lone text is the whole script; a list, or one probe, is all that has to be so."""
-    if isinstance(value, list):
-        return {"all": value}
-    if isinstance(value, dict) and not value.keys() & {"run", "all", "timeout"}:
-        return {"all": [value]}
-    return _whole_script(value)
-
-
-def _restart(value: Any) -> Any:
-    if value == "never":
-        return {"at_most": 0}
-    if value == "always":
-        return None
-    if isinstance(value, str):
-        raise refuse(f"has to be `never`, `always` or a hash, not {value!r}")
-    return value
-
-
-def _stop(value: Any) -> Any:
-    return {"seconds": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
+CONTROL = Forms(
+    "Control", "Scripts in place of signals, by runsv's letter.", names=Kind("Letter", "What runsv calls a signal.", enum=[*LETTERS])
+)
+FILES = Forms("Files", "Other files of a service directory, by their paths.", names=RELATIVE)
+SERVICES = Forms("Services", "Services by name; null means all defaults.", names=NAME, empty=True)
 
 
 def _lock(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
-def _file(value: Any) -> Any:
-    return {"content": value} if isinstance(value, str | Sensitive) else value
-
-
-def _umask(value: Any) -> Any:
-    if isinstance(value, str) and value.isdigit() and set(value) <= set("01234567"):
-        return int(value, 8)
-    return value
-
-
-ControlScripts = Annotated[
-    dict[str, ScriptText],
-    WithJsonSchema({"type": "object", "propertyNames": {"enum": list(LETTERS)}, "additionalProperties": {"type": "string"}}),
-]
+def _notifies(value: Any) -> Any:
+    """A list, or a lone name, is told to restart."""
+    names = value if isinstance(value, list) else [value]
+    return value if isinstance(value, dict) or not all(isinstance(name, str) for name in names) else dict.fromkeys(names, "restart")
 
 
 class ServiceSpec(Spec):
@@ -207,109 +97,143 @@ class ServiceSpec(Spec):
 
     # What runs.
     command: CommandValue | None = None
-    """What runs: a list is a program and its arguments, a string a line that the shell reads."""
-    run: ScriptText | None = None
-    """The whole text of `run`, shebang included, instead of `command`."""
+    """What runs: a list is a program and its arguments, a string a line that the shell reads.
+    Example: [worker, --queue, "it's 100% mine"] Example: worker --home "$HOME" """
+    run: ScriptValue | None = None
+    """The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
+    Example: "#!/bin/sh\\nexec worker\\n" Example: {template: worker.sh.j2, variables: {port: 8080}} Example: {source: worker.sh}"""
     before: Text = ""
-    """Shell lines that `run` does before the command."""
+    """Shell lines that `run` does before the command. Example: install -d -m 0755 /run/worker"""
     one_shot: Flag = False
-    """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first)."""
+    """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first). Example: true"""
     instances: list[Name] = Field(default_factory=list)
-    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`."""
-    services: dict[Name, ServiceSpec] | None = None
-    """A nested tree: this service is a runsvdir over these."""
+    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. Example: [tty1, tty2]"""
+    services: Annotated[dict[Name, ServiceSpec], SERVICES] | None = None
+    """A nested tree: this service is a runsvdir over these. Example: {back: {command: [back]}, front: {command: [front]}}"""
+
+    # Order.
     requires: Lines = Field(default_factory=list)
-    """Services that have to run, and to pass their check, before this one starts."""
+    """Services that have to run, and to pass their check, before this one starts. A name is one of the same tree; with a slash it is an
+    id as `status` shows it, `/NAME` a service of the host. Example: [db] Example: [/postgresql, apprun2/cache]"""
     requires_timeout: Span = 60
-    """Seconds that it waits for them; then its start fails, and is tried again."""
+    """Seconds that it waits for them; then its start fails, and is tried again. Example: 2m"""
+    notifies: Annotated[
+        dict[Line, Verb],
+        BeforeValidator(_notifies),
+        Forms(
+            "Notifies",
+            "Services to restart: a name, or several, or a hash that says what each is told.",
+            LINE.reference,
+            {"type": "array", "items": LINE.reference},
+            names=LINE,
+        ),
+    ] = Field(default_factory=dict)
+    """Services that are told whenever this one has ended, a one-shot when it has succeeded: they restart, or do what the hash says. A
+    one-shot runs (once more), any other that is down stays so. Named as in `requires`. Example: [web] Example: {nginx: hup}"""
 
     # The process's state.
     user: Line | None = None
-    """The account that it runs as; default: the tree's owner."""
+    """The account that it runs as; default: the tree's owner. Example: www-data"""
     group: Line | None = None
-    """Its group; default: the account's primary one."""
+    """Its group; default: the account's primary one. Example: adm"""
     groups: Lines = Field(default_factory=list)
-    """Supplementary groups; all others are dropped."""
+    """Supplementary groups; all others are dropped. Example: [audio, video]"""
     env: Variables = Field(default_factory=dict)
-    """Environment; null unsets a variable."""
+    """Environment; null unsets a variable. Example: {REGION: north, LANG: null}"""
     env_directories: list[Absolute] = Field(default_factory=list)
-    """More directories in the format of chpst -e; `env` wins."""
+    """More directories in the format of chpst -e; `env` wins. Example: [/etc/worker/env]"""
     directory: Absolute | None = None
-    """Working directory; default: the service directory."""
+    """Working directory; default: the service directory. Example: /srv/worker"""
     chroot: Absolute | None = None
-    """Root directory."""
-    umask: Annotated[int, BeforeValidator(_umask), Field(ge=0, le=0o777)] | None = None
-    """File mode creation mask, octal."""
-    nice: Annotated[int, Field(ge=-40, le=40)] = 0
-    """Niceness that is added."""
+    """Root directory. Example: /srv/jail"""
+    umask: Umask | None = None
+    """File mode creation mask, octal. Example: "027" """
+    nice: Nice = 0
+    """Niceness that is added. Example: 5"""
     limits: LimitsSpec = LimitsSpec()
-    """Soft limits."""
-    lock: Annotated[LockSpec, BeforeValidator(_lock)] | None = None
-    """A file that is locked while it runs."""
+    """Soft limits. Example: {files: 1024, memory: 512m}"""
+    lock: (
+        Annotated[
+            LockSpec,
+            BeforeValidator(_lock),
+            Forms(
+                "Lock",
+                "A lock that is held while the service runs: its file, or a hash that says not to wait for it.",
+                {"type": "string", "pattern": "^/"},
+            ),
+        ]
+        | None
+    ) = None
+    """A file that is locked while it runs. Example: /run/lock/worker"""
     session: Flag = False
-    """It gets a session and process group of its own."""
+    """It gets a session and process group of its own. Example: true"""
     close: list[Literal["stdin", "stdout", "stderr"]] = Field(default_factory=list)
-    """Standard streams that are closed."""
+    """Standard streams that are closed. Example: [stdin]"""
     argv0: Line | None = None
-    """The name that it is called by."""
+    """The name that it is called by. Example: -sh"""
     stderr: Literal["log", "supervisor"] | None = None
-    """Where standard error goes: to the `log` (the default where there is one) or to the `supervisor`'s own."""
+    """Where standard error goes: to the `log` (the default where there is one) or to the `supervisor`'s own. Example: supervisor"""
     home: Absolute | None = None
-    """HOME."""
+    """HOME. Example: /srv/worker"""
 
     # The end, health, control.
-    finish: Annotated[FinishSpec, BeforeValidator(_whole_script)] | None = None
-    """What happens when it has ended; a text is the whole script."""
-    restart: Annotated[RestartSpec | None, BeforeValidator(_restart)] = None
-    """How often it may end by itself before it stays down; `always` (the default), `never`, or a hash."""
+    stop: StopValue | None = None
+    """How it is told to end, how long that may take (apply waits so long; default: `--timeout`), and whether it is killed then; a lone
+    number is the seconds, a lone word the signal. Example: quit Example: {signal: interrupt, seconds: 20, kill: true}"""
+    finish: FinishValue | None = None
+    """What happens when it has ended; a text is the whole script. Example: {mail: {on_failure: admins@example.com}}"""
+    restart: RestartValue = None
+    """How often it may end by itself before it stays down; `always` (the default), `never`, or a hash.
+    Example: never Example: {at_most: 3, within: 30s}"""
     restart_interval: Span | None = None
-    """Like `restart.within`."""
+    """Like `restart.within`. Example: 30"""
     restart_count: Count | None = None
-    """Like `restart.at_most`."""
+    """Like `restart.at_most`. Example: 3"""
     clear_interval: Span | None = None
-    """Like `restart.forget`."""
-    check: Annotated[CheckSpec, BeforeValidator(_check)] | None = None
-    """When it is of use; a text is the whole script."""
+    """Like `restart.forget`. Example: 300"""
+    check: CheckValue | None = None
+    """When it is of use; a text is the whole script.
+    Example: {tcp: 8080} Example: {all: [{tcp: 8080}, {services: [db]}], timeout: 3}"""
     delegate: DelegateSpec | None = None
-    """Who else may control it, and its log."""
-    stop: Annotated[StopSpec | None, BeforeValidator(_stop)] = None
-    """How long apply waits for its end (default: `--timeout`), and whether it kills it then; a number is `stop.seconds`."""
-    control: ControlScripts = Field(default_factory=dict)
-    """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p."""
+    """Who else may control it, and its log. Example: {group: operators}"""
+    control: Annotated[dict[str, ScriptValue], CONTROL] = Field(default_factory=dict)
+    """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p. Example: {h: "#!/bin/sh\\nexec worker --reload\\n"}"""
     control_from: Absolute | None = None
-    """A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it."""
+    """A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it.
+    Example: /etc/sv/shared-control"""
 
     # The log.
     log: LogValue | None = None
-    """Its log; `false` for none."""
+    """Its log; `false` for none. Example: {size: 1m, keep: 10} Example: false"""
     log_size: Size | None = None
-    """Like `log.size`."""
+    """Like `log.size`. Example: 1000000000"""
     log_max_files: Count | None = None
-    """Like `log.keep`."""
+    """Like `log.keep`. Example: 30"""
     log_min_files: Count | None = None
-    """Like `log.keep_min`."""
+    """Like `log.keep_min`. Example: 2"""
     log_rotate_time: Span | None = None
-    """Like `log.age`."""
+    """Like `log.age`. Example: 86400"""
     timestamp: TimestampValue | None = None
-    """Like `log.timestamp`."""
+    """Like `log.timestamp`. Example: true"""
 
     # Places and state.
-    files: dict[Relative, Annotated[FileSpec, BeforeValidator(_file)]] = Field(default_factory=dict)
-    """Other files of the service directory, by relative path; a text is the content."""
+    files: Annotated[dict[EntryPath, FileValue], Apart, FILES] = Field(default_factory=dict)
+    """Other files of the service directory, by relative path; a text is the content, a path that ends in a slash a directory.
+    Example: {worker.conf: "port=8080\\n", reload: {source: reload.sh, mode: "0755"}, conf.d/: {source: worker.d}}"""
     basedir: Absolute | None = None
-    """Directory that holds `runit/NAME`, the definition, and `logs/NAME`; default: the tree's own places."""
+    """Directory that holds `runit/NAME`, the definition, and `logs/NAME`; default: the tree's own places. Example: /srv/worker"""
     logdir: Absolute | None = None
-    """Directory that holds the log directory."""
+    """Directory that holds the log directory. Example: /srv/logs"""
     link: Name | None = None
-    """The name under which runsvdir finds it; default: its own."""
+    """The name under which runsvdir finds it; default: its own. Example: 10-worker"""
     ensure: Literal["running", "stopped", "absent", "any"] | None = None
-    """`running` (the default), `stopped`, `absent`, or `any`: as people left it (the default with `down`)."""
+    """`running` (the default), `stopped`, `absent`, or `any`: as people left it (the default with `down`). Example: stopped"""
     enabled: Flag | None = None
-    """It starts at boot."""
+    """It starts at boot. Example: false"""
     down: Flag | None = None
-    """The opposite of `enabled`: a file `down` keeps it from starting by itself."""
+    """The opposite of `enabled`: a file `down` keeps it from starting by itself. Example: true"""
     on_change: Literal["restart", "hup", "term", "wait", "nothing"] = "restart"
-    """What a running service gets when what it runs was changed; a one-shot that is to restart runs once more."""
+    """What a running service gets when what it runs was changed; a one-shot that is to restart runs once more. Example: hup"""
 
 
 ServiceSpec.model_rebuild()

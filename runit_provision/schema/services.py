@@ -6,91 +6,106 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runit_provision.model.ending import Ending, Finish, Mail, Restarts, TreeEnd
-from runit_provision.model.health import Check, Command, Exists, Http, Peer, Probe, Probes, Settled, Tcp, Unix
-from runit_provision.model.health import Services as Running
+from runit_provision.model.logging import Log, Logger
 from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
-from runit_provision.model.service import Control, Delegate, ExtraFile, HangUp, Requirements, Service, Stop
+from runit_provision.model.service import Delegate, Service, Stop
 from runit_provision.model.tree import Ensure, OnChange, Origin
+from runit_provision.schema.contents import Contents
+from runit_provision.schema.endings import Ending
 from runit_provision.schema.fields import variables
+from runit_provision.schema.health import Health
 from runit_provision.schema.logs import read_log
 from runit_provision.schema.place import Place
-from runit_provision.schema.problems import Path, nearest
-from runit_provision.schema.service_spec import LETTERS, ProbeSpec, RestartSpec, ServiceSpec
+from runit_provision.schema.problems import Path
+from runit_provision.schema.registry import Entry, Registry
+from runit_provision.schema.service_spec import ServiceSpec
 
-PATIENCE = 60
-"""Seconds that a tree may take to end before what is left of it is killed."""
-CHECK_TIMEOUT = 5
-"""Seconds that one probe may take."""
 _IN_THE_SCRIPT = (
     *("before", "requires", "delegate", "instances", "user", "group", "groups", "env", "env_directories", "directory"),
     *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
 )
-_OURS = frozenset(
-    "run finish check down env control log supervise service sv restart_count last_finish gave_up".split()  # noqa: SIM905 -- a list of words
-)
+_ONCE = re.compile(r"\bsv\s+(-\S+\s+(\d+\s+)?)*o")
 _FOR_THE_SHELL = re.compile(r"[\n;&|<>()$`{}#!]")
 """What a command has in it when more than words and quotes can be wrong with it."""
 _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
 
 
-def read_services(specs: Mapping[str, ServiceSpec], place: Place) -> tuple[Service, ...]:
-    """Give the services of one tree, by name."""
-    readers = [reader for key in sorted(specs) for reader in _readers(key, specs[key], place)]
-    place = replace(place, peers={reader.name: Peer(reader.link, reader.spec.one_shot) for reader in readers})
-    for reader in readers:
-        reader.place = place
+def register(specs: Mapping[str, ServiceSpec], place: Place, registry: Registry) -> list[Reader]:
+    """Enter the services of one tree, by name, and give what reads them when all are entered."""
+    return [reader for key in sorted(specs) for reader in _readers(key, specs[key], place, registry)]
+
+
+def read_services(readers: list[Reader]) -> tuple[Service, ...]:
+    """Give the services of one tree."""
     return tuple(reader.service() for reader in readers)
 
 
-def _readers(key: str, spec: ServiceSpec, place: Place) -> list[_Reader]:
+def _readers(key: str, spec: ServiceSpec, place: Place, registry: Registry) -> list[Reader]:
     """Give the service, or one for each of its instances."""
     if not spec.instances:
-        return [_Reader(key, key, spec, place)]
-    return [_Reader(f"{key}_{instance}", key, spec, place, instance) for instance in spec.instances]
+        return [Reader(key, key, spec, place, registry)]
+    return [Reader(f"{key}_{instance}", key, spec, place, registry, instance) for instance in spec.instances]
 
 
-class _Reader:
+class Reader:
     """Reads one service, which stands in the data under `key`."""
 
-    def __init__(self, name: str, key: str, spec: ServiceSpec, place: Place, instance: str | None = None) -> None:
+    def __init__(self, name: str, key: str, spec: ServiceSpec, place: Place, registry: Registry, instance: str | None = None) -> None:
         self.name = name
         self.spec = spec
         self.place = place
+        self.registry = registry
         self.instance = instance
         self.path: Path = (*place.path, key)
         link = spec.link if spec.link is None or instance is None else f"{spec.link}_{instance}"
         self.link = f"{place.service_directory}/{link or name}"
         self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
+        self.id = place.prefix + name
+        delegate = spec.delegate.user if spec.delegate else None
+        registry.add(Entry(self.id, self.link, place.account, spec.one_shot, spec.run is not None, delegate))
+        self.children = [] if spec.services is None else register(spec.services, self._inner_place(), registry)
+        self.health: Health | None = None
+
+    def look_around(self) -> None:
+        """Find the services that this one, and those nested in it, speak of; every service has to be entered before."""
+        self.health = Health(self.spec, self.place, self.registry, self.path)
+        for child in self.children:
+            child.look_around()
 
     def problem(self, message: str, *at: str | int, hint: str = "") -> None:
         self.place.problems.add((*self.path, *at), message, hint=hint)
 
     def service(self) -> Service:
+        """Give it, with every default resolved; `look_around` has to be called before."""
         spec, place = self.spec, self.place
-        children = self._children()
+        assert self.health is not None
+        children = read_services(self.children)
         log = read_log(self.name, spec, place, self.path)
         enabled, ensure = self._state()
         self._check_syntax()
+        contents = Contents(place, self._known(log))
+        endings = Ending(spec, place, contents, self.path)
+        finish = endings.finish(self.health.notices)
         return Service(
             name=self.name,
-            id=place.prefix + self.name,
+            id=self.id,
             directory=self.directory,
             link=self.link,
-            run=self._run(),
+            run=self._run(contents),
             origin=place.problems.origin(self.path),
             before=spec.before,
             process=self._process(logged=log is not None),
             one_shot=spec.one_shot,
-            ending=self._ending(),
-            check=self._check(children),
-            control=self._control(),
+            ending=finish,
+            check=self.health.check(contents, [child for child in children if child.ensure is not Ensure.ABSENT]),
+            control=endings.control(finish),
             delegate=self._delegate(),
             stop=Stop(spec.stop.seconds, spec.stop.kill) if spec.stop else None,
             log=log,
-            requirements=self._requirements(),
-            files=self._files(),
+            requirements=self.health.requirements,
+            watched=self.id in self.registry.watched,
+            files=contents.files(spec.files, self._program(), (*self.path, "files")),
             children=children,
             ensure=ensure,
             enabled=enabled,
@@ -98,21 +113,36 @@ class _Reader:
             origins=self._origins(),
         )
 
+    def _known(self, log: Log | None) -> dict[str, str | None]:
+        """Give what every template knows of the service."""
+        spec, account = self.spec, self.place.account
+        user = self.place.accounts.get(spec.user, account) if spec.user else account
+        return {
+            "name": self.name,
+            "id": self.id,
+            "instance": self.instance,
+            "directory": self.directory,
+            "link": self.link,
+            "user": user.name,
+            "group": spec.group or user.group,
+            "home": spec.home or user.home,
+            "log_directory": log.directory if isinstance(log, Logger) else None,
+        }
+
+    def _program(self) -> str:
+        command = self.spec.command
+        return command.split()[0] if isinstance(command, str) else command[0] if command else ""
+
     def _check_syntax(self) -> None:
-        """Have the shell read whatever people wrote for it."""
+        """Have the shell read the lines that people wrote for it."""
         spec = self.spec
-        texts: dict[Path, str | None] = {("run",): spec.run, ("before",): spec.before}
+        texts: dict[Path, str] = {("before",): spec.before}
         if isinstance(spec.command, str) and _FOR_THE_SHELL.search(spec.command):
             texts["command",] = spec.command
         if spec.finish:
-            texts |= {("finish", "run"): spec.finish.run, ("finish", "lines"): spec.finish.lines}
-        if spec.check:
-            texts["check", "run"] = spec.check.run
-        texts |= {("control", letter): text for letter, text in spec.control.items()}
-        shown = {path: item.content.text for path, item in spec.files.items() if not item.content.secret}
-        texts |= {("files", path, "content"): text for path, text in shown.items() if text.startswith("#!")}
+            texts["finish", "lines"] = spec.finish.lines
         for path, text in texts.items():
-            self.place.check_syntax(text or "", (*self.path, *path))
+            self.place.check_syntax(text, (*self.path, *path))
 
     def _origins(self) -> dict[str, Origin]:
         """Give where each key was written, and each item of the hashes that become one file an item."""
@@ -122,20 +152,18 @@ class _Reader:
         paths += [("limits", name) for name in spec.limits.model_fields_set]
         return {".".join(map(str, path)): self.place.problems.origin((*self.path, *path)) for path in paths}
 
-    def _children(self) -> tuple[Service, ...]:
-        if self.spec.services is None:
-            return ()
-        inner = replace(
+    def _inner_place(self) -> Place:
+        """Give the place of a nested tree."""
+        return replace(
             self.place,
             service_directory=f"{self.directory}/service",
             definitions=f"{self.directory}/sv",
             log_prefix=f"{self.place.log_prefix}{self.name}.",
             path=(*self.path, "services"),
-            prefix=f"{self.place.prefix}{self.name}/",
+            prefix=f"{self.id}/",
         )
-        return read_services(self.spec.services, inner)
 
-    def _run(self) -> Run:
+    def _run(self, contents: Contents) -> Run:
         spec = self.spec
         given = [key for key, value in (("command", spec.command), ("run", spec.run), ("services", spec.services)) if value is not None]
         if len(given) > 1:
@@ -143,14 +171,15 @@ class _Reader:
         if not given:
             self.problem("says nothing of what runs", hint="give `command`, `run` or `services`")
         if spec.run is not None:
-            self._unused_beside_run()
-            return Script(spec.run)
+            found = contents.script(spec.run, (*self.path, "run"))
+            self._unused_beside(found)
+            return found
         if spec.services is not None:
             return Scan("./service", 0)
         command = spec.command if spec.command is not None else ""
         return CommandLine(command) if isinstance(command, str) else Argv(tuple(command))
 
-    def _unused_beside_run(self) -> None:
+    def _unused_beside(self, run: Script) -> None:
         """A script of one's own says all that it does; what would have to be written into it is refused, not ignored."""
         spec = self.spec
         for key in sorted(spec.model_fields_set.intersection(_IN_THE_SCRIPT)):
@@ -158,7 +187,7 @@ class _Reader:
                 self.problem(
                     "has no effect beside `run`, which is the whole script", key, hint="use `command`, or say it in the script"
                 )
-        if spec.one_shot and "sv o" not in (spec.run or ""):
+        if spec.one_shot and run.text and not _ONCE.search(run.text):
             self.problem("one_shot needs the script to say `sv o .` first", "run")
 
     def _state(self) -> tuple[bool, Ensure]:
@@ -213,46 +242,6 @@ class _Reader:
             self.problem(f"only root may become another user or group, and this tree belongs to {place.account.name}", key)
         return Credentials(account, group, tuple(spec.groups))
 
-    def _ending(self) -> Ending | None:
-        spec = self.spec
-        restarts = self._restarts()
-        finish = spec.finish
-        if finish and finish.run:
-            if restarts or finish.mail or finish.lines:
-                self.problem("`run` is the whole script: `restart`, `mail` and `lines` have no effect beside it", "finish")
-            return Script(finish.run)
-        mail = Mail(finish.mail.on_failure, finish.mail.on_stop) if finish and finish.mail else None
-        tree = TreeEnd("./service", None, PATIENCE) if spec.services is not None else None
-        lines = finish.lines if finish else ""
-        return Finish(lines, tree, mail, restarts) if restarts or mail or tree or lines else None
-
-    def _restarts(self) -> Restarts | None:
-        spec = self.spec
-        names = {"restart_count": "at_most", "restart_interval": "within", "clear_interval": "forget"}
-        given = [key for key in names if getattr(spec, key) is not None]
-        if spec.restart is None and not given:
-            return None
-        values = (spec.restart or RestartSpec()).model_dump()
-        for key in given:
-            if spec.restart and names[key] in spec.restart.model_fields_set:
-                self.problem(f"says the same as `restart.{names[key]}`", key, hint="keep one")
-            values[names[key]] = getattr(spec, key)
-        return Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
-
-    def _control(self) -> tuple[Control, ...] | str:
-        if self.spec.control_from is not None:
-            if self.spec.control:
-                self.problem("cannot stand beside `control`", "control_from", hint="keep one")
-            return self.spec.control_from
-        controls = []
-        for letter, text in sorted(self.spec.control.items()):
-            if letter not in LETTERS or len(letter) != 1:
-                self.problem("is no letter that runsv looks for", "control", letter, hint=f"known are {' '.join(LETTERS)}")
-            controls.append(Control(letter, Script(text)))
-        if self.spec.services is not None and "t" not in self.spec.control:
-            controls.append(Control("t", HangUp()))
-        return tuple(controls)
-
     def _delegate(self) -> Delegate | None:
         spec = self.spec.delegate
         if spec is None:
@@ -264,66 +253,3 @@ class _Reader:
         if not self.place.privileged:
             self.problem(f"only root may give control away, and this tree belongs to {self.place.account.name}", "delegate")
         return Delegate(spec.user, spec.group)
-
-    def _files(self) -> tuple[ExtraFile, ...]:
-        """Give the other files; the one that the service runs restarts it, unless the data says otherwise."""
-        command = self.spec.command
-        program = command.split()[0] if isinstance(command, str) else command[0] if command else ""
-        for path in self.spec.files:
-            if path.split("/")[0] in _OURS:
-                self.problem(f"{path} is written by other keys, or by the supervisor", "files", path)
-        return tuple(
-            ExtraFile(
-                path,
-                item.content.text,
-                (0o600 if item.content.secret else 0o644) if item.mode is None else item.mode,
-                item.content.secret,
-                program == f"./{path}" if item.restarts is None else item.restarts,
-            )
-            for path, item in sorted(self.spec.files.items())
-        )
-
-    def _check(self, children: tuple[Service, ...]) -> Check | None:
-        check = self.spec.check
-        if check is None:
-            inner = tuple(f"./service/{child.link.rpartition('/')[2]}" for child in children if child.ensure is not Ensure.ABSENT)
-            return Probes((Settled(inner),), CHECK_TIMEOUT) if inner else None
-        if check.run:
-            return Script(check.run)
-        probes = tuple(self._probe(probe, index) for index, probe in enumerate(check.all))
-        return Probes(tuple(probe for probe in probes if probe), check.timeout) if probes else None
-
-    def _probe(self, spec: ProbeSpec, index: int) -> Probe | None:
-        given = sorted(spec.model_fields_set)
-        if len(given) != 1:
-            self.problem("has to hold exactly one key", "check", index)
-            return None
-        if spec.tcp is not None:
-            host, _, port = spec.tcp.rpartition(":")
-            if not port.isdigit() or not 0 < int(port) < 65536:
-                self.problem(f"{spec.tcp!r} is not `port` or `host:port`", "check", index, "tcp")
-                return None
-            return Tcp(host.strip("[]") or "127.0.0.1", int(port))
-        if spec.http is not None:
-            return Http(spec.http)
-        if spec.unix is not None:
-            return Unix(spec.unix)
-        if spec.file is not None:
-            return Exists(spec.file)
-        if spec.command is not None:
-            return Command(tuple(spec.command))
-        return Running(self._peers(spec.services or [], "check", index, "services"))
-
-    def _peers(self, names: list[str], *at: str | int) -> tuple[Peer, ...]:
-        """Give services of the same tree; a name that none of them has is a problem."""
-        peers = self.place.peers
-        for name in names:
-            if name not in peers:
-                self.problem(f"there is no service {name!r} in this tree", *at, hint=nearest(name, peers))
-        return tuple(peers[name] for name in names if name in peers)
-
-    def _requirements(self) -> Requirements | None:
-        spec = self.spec
-        peers = self._peers(spec.requires, "requires")
-        ids = tuple(self.place.prefix + name for name in spec.requires)
-        return Requirements(ids, peers, spec.requires_timeout) if peers else None

@@ -5,9 +5,10 @@ Works on Tables and keeps their marks, so that each problem still points to wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from runit_provision.errors import Problem
 from runit_provision.model.data import Array, Table, locate
 
 PREFIX = "runit"
@@ -23,6 +24,19 @@ def unify(data: Table) -> Any:
     if isinstance(found.get("users"), dict):
         found["users"] = _map(found["users"], lambda user: _with_defaults(_filled(user), host_defaults))
     return _with_defaults(_table(found.items(), marks=getattr(data, "marks", {}), mark=getattr(data, "mark", None)), None)
+
+
+def named_twice(data: Table) -> Iterator[Problem]:
+    """Give a problem for each user that a list names again."""
+    users = data.get("users")
+    seen: set[str] = set()
+    for index, name in enumerate(users if isinstance(users, list) else ()):
+        if isinstance(name, str):
+            if name in seen:
+                yield Problem(
+                    f"{name!r} is named twice", mark=locate(users, [index]), key=f"{PREFIX}.users.{index}", hint="name it once"
+                )
+            seen.add(name)
 
 
 def beneath(upper: Any, lower: Any) -> Any:
@@ -51,14 +65,19 @@ def without(data: Any, paths: Iterable[tuple[str | int, ...]]) -> Any:
 
 
 def _with_defaults(tree: Any, more: Any) -> Any:
-    """Merge a tree's `defaults`, and `more` beneath them, beneath each of its services."""
+    """Merge a tree's `defaults`, and `more` beneath them, beneath each of its services and of those that are nested in them."""
     if not isinstance(tree, dict) or not isinstance(tree.get("services"), dict):
         return tree
     own = tree.get("defaults")
     defaults = beneath(own, more) if isinstance(own, dict) else more
-    services = _map(tree["services"], lambda service: beneath(_filled(service), defaults))
+    services = _map(tree["services"], lambda service: _with_nested(beneath(_filled(service), defaults), defaults))
     items = {**tree, "services": services}
     return _table(items.items(), marks=getattr(tree, "marks", {}), mark=getattr(tree, "mark", None))
+
+
+def _with_nested(service: Any, defaults: Any) -> Any:
+    """Go on within a service; not when the defaults are a tree themselves, which the schema refuses."""
+    return service if isinstance(defaults, dict) and "services" in defaults else _with_defaults(service, defaults)
 
 
 def _by_name(users: list[Any] | str) -> Any:

@@ -10,14 +10,15 @@ from runit_provision.model.host import TREE_SERVICE, Runtime, RuntimeKind, User
 from runit_provision.model.logging import Log, Logger
 from runit_provision.model.process import Credentials, Limits, Process, Variable
 from runit_provision.model.run import Scan
-from runit_provision.model.service import Control, HangUp, Service
+from runit_provision.model.service import HANG_UP, Control, Service
 from runit_provision.model.tree import Ensure
+from runit_provision.schema.endings import PATIENCE
 from runit_provision.schema.fields import variables
+from runit_provision.schema.health import CHECK_TIMEOUT
 from runit_provision.schema.host_spec import UserSpec
 from runit_provision.schema.log_spec import LogSpec
 from runit_provision.schema.logs import read_logger
 from runit_provision.schema.place import Place
-from runit_provision.schema.services import CHECK_TIMEOUT, PATIENCE
 
 
 def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime: Runtime) -> Service:
@@ -46,7 +47,7 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
         ),
         ending=Finish(tree=TreeEnd(user.tree.service_directory, other, PATIENCE)),
         check=Probes((Settled(inner_links),), CHECK_TIMEOUT, other) if inner_links else None,
-        control=(Control("t", HangUp()),),
+        control=(Control("t", HANG_UP),),
         log=_log(user, spec, host, inner),
         ensure=Ensure(spec.ensure),
         origins={f"limits.{name}": host.problems.origin((*path, "limits", name)) for name in spec.limits.model_fields_set},
@@ -77,7 +78,7 @@ def _environment(user: User, spec: UserSpec, runtime: Runtime, *, changes_accoun
 
 def _log(user: User, spec: UserSpec, host: Place, inner: Place) -> Log | None:
     """Its log lies in the user's directory, so the user writes it."""
-    log = read_logger(spec.log or LogSpec(), f"{user.tree.logs}/runsvdir", inner, ("users", user.name, "log"))
+    log = read_logger("runsvdir", spec.log or LogSpec(), f"{user.tree.logs}/runsvdir", inner, ("users", user.name, "log"))
     if isinstance(log, Logger) and user.tree.account.name != host.account.name:
         return replace(log, account=user.tree.account)
     return log

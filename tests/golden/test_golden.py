@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from support.agreement import agree
 from support.listing import listing
 from support.world import example, examples, tree_of_source
 
@@ -16,14 +16,6 @@ HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("cases/*/data.yaml"))
 REFUSALS = sorted(HERE.glob("refusals/*.yaml"))
 NODES = sorted(file.stem for file in (examples() / "facts").iterdir())
-
-
-def agree(file: Path, text: str) -> None:
-    """Compare with what is kept, or keep it."""
-    if os.environ.get("GOLDEN") == "write":
-        file.write_text(text)
-        pytest.fail(f"{file} was written; read the difference")
-    assert text == file.read_text()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -15,7 +15,7 @@ def listing(tree: RenderedTree) -> str:
 
 def _node(node: Node) -> Iterator[str]:
     hands = node.realm.account or "host"
-    notes = [f"owner {node.owner.user}"] if node.owner else []
+    notes = [f"owner {':'.join(filter(None, (node.owner.user, node.owner.group)))}"] if node.owner else []
     notes += [node.effect.value] if node.effect is not Effect.NOTHING else []
     notes += ["live"] if node.live else []
     note = f"  ({', '.join(notes)})" if notes else ""

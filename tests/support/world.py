@@ -8,7 +8,9 @@ from typing import Any
 
 from runit_provision import render, schema
 from runit_provision.app.desired import templates
+from runit_provision.app.materials import Found
 from runit_provision.app.source import Source
+from runit_provision.inputs import Inputs
 from runit_provision.model.account import Account
 from runit_provision.model.data import Array, Table
 from runit_provision.model.host import Host
@@ -50,7 +52,9 @@ def tree_of(data: dict[str, Any]) -> RenderedTree:
 
 def tree_of_source(source: Source) -> RenderedTree:
     """Read and render the data of a file or a hierarchy."""
-    return render.render(schema.read_host(source.resolve().data, ACCOUNTS), templates())
+    found = Found(source.folder, templates(), Inputs())
+    host = schema.read_host(source.resolve().data, ACCOUNTS, materials=found)
+    return render.render(host, found.templates(host.template_path))
 
 
 def content(tree: RenderedTree, path: str) -> str:

@@ -3,6 +3,6 @@
 require 'spec_helper'
 
 describe 'Runit::Stop' do
-  it { is_expected.to allow_values(20, '2m', { 'seconds' => 20, 'kill' => true }, { 'kill' => false }) }
-  it { is_expected.not_to allow_values(true, -1, { 'seconds' => 'soon' }, { 'signal' => 'KILL' }) }
+  it { is_expected.to allow_values('quit', 20, '2m', { 'signal' => 'interrupt', 'seconds' => '30s', 'kill' => true }) }
+  it { is_expected.not_to allow_values('stop', { 'after' => 3 }) }
 end

@@ -1,4 +1,4 @@
-# @summary A user whose services the host supervises; `runit::user` describes the keys.
+# @summary A user whose services the host supervises.
 type Runit::Data::User = Struct[{
   Optional['account'] => Runit::Line,
   Optional['home'] => Runit::Absolutepath,
@@ -15,7 +15,7 @@ type Runit::Data::User = Struct[{
   Optional['log'] => Runit::Log,
   Optional['title'] => Integer[0, 4000],
   Optional['profile'] => Boolean,
-  Optional['ensure'] => Runit::Ensure,
+  Optional['ensure'] => Enum['running', 'stopped', 'absent', 'any'],
   Optional['enabled'] => Boolean,
   Optional['purge'] => Boolean,
   Optional['purge_logs'] => Boolean,

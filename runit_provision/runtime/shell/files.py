@@ -35,6 +35,8 @@ class Supervise:
             self._make_directory(prefix)
             self._take_lock()
             self.control = self._open_fifo("control")
+            # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
+            self._make_fifo("ok")
             if prefix:
                 self.pipe = self._open_fifo("pipe")
         except BaseException:
@@ -113,13 +115,7 @@ class Supervise:
 
     def _open_fifo(self, name: str) -> int:
         """Open for reading and writing: there is always a reader, nobody waits for a writer, and reading never meets EOF."""
-        path = self._prefix + name
-        try:
-            os.mkfifo(path, 0o600, dir_fd=self._directory)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise _refused(f"unable to create {path}", error) from None
+        path = self._make_fifo(name)
         try:
             found = os.stat(path, dir_fd=self._directory, follow_symlinks=False)
             if not stat.S_ISFIFO(found.st_mode):
@@ -127,6 +123,17 @@ class Supervise:
             return os.open(path, os.O_RDWR | os.O_NONBLOCK | _FLAGS, dir_fd=self._directory)
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
+
+    def _make_fifo(self, name: str) -> str:
+        """Have it there, as ours or as it was; give its path."""
+        path = self._prefix + name
+        try:
+            os.mkfifo(path, 0o600, dir_fd=self._directory)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise _refused(f"unable to create {path}", error) from None
+        return path
 
     def _replace(self, name: str, content: bytes) -> None:
         path = self._prefix + name

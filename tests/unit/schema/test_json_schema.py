@@ -19,10 +19,12 @@ def test_every_key_of_every_part_is_described() -> None:
 
 
 def test_no_part_takes_an_unknown_key() -> None:
-    assert {name for name, part in schema.json_schema()["$defs"].items() if part.get("additionalProperties") is not False} == set()
+    parts = {name: part for name, part in schema.json_schema()["$defs"].items() if "properties" in part}
+    assert len(parts) > 10
+    assert [name for name, part in parts.items() if part.get("additionalProperties") is not False] == []
 
 
 def test_it_speaks_of_the_hash_and_of_the_names_of_automatic_binding() -> None:
     properties = schema.json_schema()["properties"]
     assert properties["runit"] == {"$ref": "#/$defs/HostSpec"}
-    assert properties["runit::users"]["examples"] == [["apprun1", "apprun2"]]
+    assert properties["runit::users"]["examples"][0] == ["apprun1", "apprun2"]
