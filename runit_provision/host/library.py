@@ -125,11 +125,12 @@ class Library:
         os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
 
     def _tidy(self) -> None:
-        """Take away the manifests that no journal speaks of any more."""
+        """Take away the manifests that no journal speaks of any more, and what an apply that was killed had half written."""
         here = self._here()
         last = self.last()
         for name in os.listdir(f"/proc/self/fd/{here}"):
-            if name.startswith("before.") and (last is None or name != _before(last)):
+            forgotten = name.startswith("before.") and (last is None or name != _before(last))
+            if forgotten or name.startswith(f"{files.STORE}."):
                 os.unlink(name, dir_fd=here)
 
     def abandon(self) -> None:
