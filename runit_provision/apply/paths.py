@@ -119,13 +119,20 @@ def _clean(machine: Machine, realm: Realm, steps: Iterable[PathStep], places: di
 
 
 def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
-    """Take paths away, each file kept before; a directory stays when something lies in it that was not made here."""
+    """Take paths away, each file kept before, and make that last; a directory with what was not made here in it stays."""
+    whole = len(steps) > _FEW
+    synced: set[int] = set()
     for realm, mine in by_realm(steps).items():
         for step in mine:
             if step.service in outcome.held:
                 outcome.fail(step)
+        _keep(machine, realm, mine, outcome)
+        touched: set[str] = set()
+        for step in mine:
+            if step.path in outcome.failed:
                 continue
-            requests: list[Request] = _kept(machine, step, outcome)
+            touched.add(os.path.dirname(step.path))
+            requests: list[Request] = []
             if step.logs:
                 _clear_logs(machine, step, outcome)
             if step.before is not None and step.before.kind is Kind.DIRECTORY:
@@ -138,6 +145,8 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
             elif answers and answers[-1]:
                 names = ", ".join(answers[-1][:3])
                 outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
+        gone = {step.path for step in mine if step.before is not None and step.before.kind is Kind.DIRECTORY}
+        _last(machine, realm, touched - gone, synced, outcome, whole=whole)
 
 
 def _clear_logs(machine: Machine, step: PathStep, outcome: Outcome) -> None:
@@ -155,6 +164,7 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
     whole = len(steps) > _FEW
     synced: set[int] = set()
     for realm, mine in by_realm(steps).items():
+        _keep(machine, realm, [step for step in mine if _is_renamed(step, places)], outcome)
         touched: set[str] = set()
         for step in mine:
             if step.path in outcome.failed:
@@ -171,26 +181,54 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
                 outcome.report.paths.append(step)  # it came with the directory that it lies in
                 told(step.path)
             elif place is not None:
-                _do(machine, realm, step, [*_kept(machine, step, outcome), ("place", (place, step.path))], outcome, told)
+                _do(machine, realm, step, [("place", (place, step.path))], outcome, told)
                 touched.add(above)
+        _last(machine, realm, touched, synced, outcome, whole=whole)
+
+
+def _is_renamed(step: PathStep, places: dict[str, str]) -> bool:
+    """Whether a step gets its own name by a rename, and not with the directory that it lies in."""
+    place = places.get(step.path)
+    return place is not None and (step.live or os.path.dirname(place) == os.path.dirname(step.path))
+
+
+def _last(machine: Machine, realm: Realm, directories: set[str], synced: set[int], outcome: Outcome, *, whole: bool) -> None:
+    """Make the names in `directories` last; what a filesystem refuses there is a problem, and the rest is done."""
+    try:
+        _settle(machine, realm, directories, synced, whole=whole)
+    except (OSError, ProvisionError) as error:
+        outcome.report.problems += problems(error)
+
+
+def _keep(machine: Machine, realm: Realm, steps: Iterable[PathStep], outcome: Outcome) -> None:
+    """Keep what is going to be replaced or removed, and make that last; what cannot be kept stays."""
+    store = machine.store(realm)
+    kept = 0
+    for step in steps:
+        if step.path in outcome.failed or not (requests := _kept(store, step, outcome)):
+            continue
+        kept += bool(_answers(machine, realm, step, requests, outcome))
+    if kept:
         try:
-            _settle(machine, realm, touched, synced, whole=whole)
+            machine.hand(realm).call("sync_store", store)
         except (OSError, ProvisionError) as error:
             outcome.report.problems += problems(error)
+            for step in steps:
+                outcome.fail(step)
 
 
-def _kept(machine: Machine, step: PathStep, outcome: Outcome) -> list[Request]:
+def _kept(store: str | None, step: PathStep, outcome: Outcome) -> list[Request]:
     intent = outcome.intents[step.path]
     if not intent.kept or step.before is None:
         return []
-    store = machine.store(step.realm)
     kept: list[Request] = [("keep", (step.path, store, intent.kept))]
     if step.found is Found.EDITED and intent.before != step.before:  # edited after a killed apply had kept what was before
         kept.append(("keep", (step.path, store, f"{intent.kept}.edited")))
     return kept
 
 
-def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome, told: Told) -> list[Any]:
+def _answers(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome) -> list[Any]:
+    """Do what a step needs; give the answers, or none when the step failed."""
     try:
         answers, error = machine.hand(realm).batch(requests)
         if error:
@@ -198,6 +236,13 @@ def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request],
     except (OSError, ProvisionError) as error:
         outcome.fail(step)
         outcome.report.problems += problems(error)
+        return []
+    return answers
+
+
+def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome, told: Told) -> list[Any]:
+    answers = _answers(machine, realm, step, requests, outcome)
+    if not answers:
         return []
     outcome.report.paths.append(step)
     if step.found in (Found.EDITED, Found.FOREIGN) and (kept := outcome.intents[step.path].kept):

@@ -242,6 +242,14 @@ def stored(ground: Ground, store: str | None, names: Sequence[str]) -> list[bool
     return [os.path.lexists(f"{store}/{name}") for name in names]
 
 
+def sync_store(ground: Ground, store: str | None) -> None:
+    """Make what was kept last: before anything takes the place of what is kept."""
+    with _store(ground, store) as (keeper, where), _about(where):
+        _sync(keeper)
+    if store is None:
+        _sync(ground.directory(ground.base))
+
+
 def discard(ground: Ground, store: str | None, names: Sequence[str]) -> None:
     """Take away what was kept under `names`."""
     with _store(ground, store) as (keeper, where), _about(where):
@@ -417,11 +425,16 @@ def devices(ground: Ground, directories: Iterable[str]) -> list[int]:
 def sync(ground: Ground, directories: Iterable[str]) -> None:
     """Make the names in `directories` last: fsync each."""
     for path in directories:
-        descriptor = os.open(".", _LIST, dir_fd=ground.directory(path))
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with _about(path):
+            _sync(ground.directory(path))
+
+
+def _sync(directory: int) -> None:
+    descriptor = os.open(".", _LIST, dir_fd=directory)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_filesystem(ground: Ground, path: str) -> None:
@@ -451,7 +464,7 @@ def _about(path: str) -> Iterator[None]:
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     *(look, exists, make_directory, new_directory, dress_directory, write, link, place),
-    *(keep, restore, stored, discard, unlink, remove_directory, sweep, devices, sync, sync_filesystem),
+    *(keep, restore, stored, sync_store, discard, unlink, remove_directory, sweep, devices, sync, sync_filesystem),
 )
 OPERATIONS = {function.__name__: function for function in _FUNCTIONS}
 """What a hand can be asked to do, by name."""

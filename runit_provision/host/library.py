@@ -47,6 +47,7 @@ class Library:
         self._ground = Ground(root, "/")
         self.path = path
         self._journal: int | None = None
+        self._begun = ""
         self._kept: int | None = None
         self.held: tuple[int, ...] = ()
         """The lock's descriptor while it is held: the lock is, as long as anybody has that open."""
@@ -95,6 +96,7 @@ class Library:
         self._folder("kept")
         self._write(_before(journal), records.dump_manifest(manifest))
         self._write("journal", records.dump_journal(journal))
+        self._begun = _before(journal)
         self._journal = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
 
     def note_lives(self, lives: dict[str, tuple[Life, Life]]) -> None:
@@ -113,9 +115,10 @@ class Library:
             with suppress(FileNotFoundError):
                 os.unlink("last", dir_fd=here)
             os.unlink("journal", dir_fd=here)
+            self._tidy("")
         else:
+            self._tidy(self._begun)  # before, since nobody comes to do it once there is no journal
             os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
-        self._tidy()
         files.sync(self._ground, (self.path,))
         self._end()
 
@@ -124,13 +127,11 @@ class Library:
         here = self._here()
         os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
 
-    def _tidy(self) -> None:
-        """Take away the manifests that no journal speaks of any more, and what an apply that was killed had half written."""
+    def _tidy(self, kept: str) -> None:
+        """Take away the manifests that applies began with, but for `kept`, and what one that was killed had half written."""
         here = self._here()
-        last = self.last()
         for name in os.listdir(f"/proc/self/fd/{here}"):
-            forgotten = name.startswith("before.") and (last is None or name != _before(last))
-            if forgotten or name.startswith(f"{files.STORE}."):
+            if name.startswith(("before.", f"{files.STORE}.")) and name != kept:
                 os.unlink(name, dir_fd=here)
 
     def abandon(self) -> None:

@@ -110,7 +110,7 @@ def test_whatever_system_call_is_the_last_or_fails_the_next_apply_ends_as_if_not
         assert left(place) == wanted, fault
         # An apply that could not do all was completed: a rollback undoes the next one, which did the rest.
         killed = "SIGKILL" in fault and not hand
-        assert kept(place) == wanted_kept if killed else kept(place).count("edited") == 2, fault
+        assert kept(place) == wanted_kept if killed else kept(place).count("edited") >= 2, fault
         assert place.plan(second(base)).empty, fault
     print(f"\n{'a lent hand' if hand else 'who applies'}: {len(made)} calls; struck: {dict(counts)}; seed {SEED}; left behind: 0")
     assert len(counts) == len(ERRORS) + 1
