@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .conftest import World
+import pytest
+
+from .conftest import PREFIX, World
 
 CHATTY = "#!/bin/sh\necho it speaks\nexec sleep 1000\n"
 
@@ -11,6 +13,20 @@ def test_a_service_without_a_log_says_its_words_where_runsv_was_started(world: W
     world.host.write("/etc/sv/chatty/run", CHATTY, mode=0o755)
     world.sh("(runsv /etc/sv/chatty >/var/terminal 2>&1 </dev/null &)")
     assert world.until("cat /var/terminal") == "it speaks"
+    world.sh("sv -v force-shutdown /etc/sv/chatty")
+
+
+@pytest.mark.parametrize("logger", ["rsvlog", "nsvlog"])
+def test_a_log_is_a_link_and_its_directory_is_made_by_the_services_name_for_its_owner(world: World, logger: str) -> None:
+    world.host.write("/etc/sv/chatty/run", CHATTY, mode=0o755)
+    world.host.write("/etc/sv/chatty/log/env/RSVLOG_USER", "nobody\n")
+    world.sh(f"ln -s {PREFIX}/bin/{logger} /etc/sv/chatty/log/run")
+    world.sh("(runsv /etc/sv/chatty >/var/terminal 2>&1 </dev/null &)")
+    stamped = world.logged("chatty", "it speaks")
+    assert stamped.endswith(" it speaks")
+    assert stamped != "it speaks"
+    assert world.sh("stat -c %U /var/log/runit/chatty /var/log/runit/chatty/current") == "nobody\n" * 2
+    assert world.sh("cat /var/terminal") == "", "with a log nothing comes to the terminal"
     world.sh("sv -v force-shutdown /etc/sv/chatty")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from .conftest import World
@@ -72,6 +74,18 @@ def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: Wor
     assert "Subject: sshd was stopped" in stop
     assert server.sh("grep -c '^From ' /var/mail/admins") == "1\n", "a stop is not mailed as a failure"
     server.sh("sv up sshd")
+
+
+def test_joes_services_run_as_him_with_his_environment_and_his_programs(server: World) -> None:
+    who = 'echo "$(id -un) $HOME $USER $(command -v mine)" >&2\nexec mine 1000\n'
+    server.sh("mkdir -p bin runit/who && ln -s /bin/sleep bin/mine", user="joeuser")
+    server.sh(f"printf '#!/bin/sh\\n%s' {shlex.quote(who)} >runit/who/run && chmod +x runit/who/run", user="joeuser")
+    server.sh("ln -s ../runit/who service/", user="joeuser")
+    pid = server.running("who", user="joeuser")
+    assert server.until(f"cat /proc/{pid}/comm | grep mine") == "mine"
+    assert server.sh(f"stat -c %U /proc/{pid}") == "joeuser\n"
+    tree = server.running("runsvdir-joeuser")
+    server.until(f"grep -a 'joeuser /home/joeuser joeuser /home/joeuser/bin/mine' /proc/{tree}/cmdline")
 
 
 def test_the_last_words_of_a_users_tree_stand_in_its_title(server: World) -> None:
