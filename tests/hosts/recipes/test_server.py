@@ -17,7 +17,8 @@ def test_a_daemon_runs_as_nobody_and_logs_with_timestamps(server: World) -> None
 
 
 @pytest.mark.parametrize(
-    ("command", "signal"), [("hup", "HUP"), ("alarm", "ALRM"), ("quit", "QUIT"), ("1", "USR1"), ("2", "USR2"), ("term", "TERM")]
+    ("command", "signal"),
+    [("hup", "HUP"), ("interrupt", "INT"), ("alarm", "ALRM"), ("quit", "QUIT"), ("1", "USR1"), ("2", "USR2"), ("term", "TERM")],
 )
 def test_each_letter_arrives_as_its_signal(server: World, command: str, signal: str) -> None:
     server.running("my_daemon")
@@ -28,13 +29,16 @@ def test_each_letter_arrives_as_its_signal(server: World, command: str, signal: 
 def test_down_with_v_waits_until_it_is_down_and_start_until_it_runs(server: World) -> None:
     server.running("my_daemon")
     assert server.sh("sv -v down my_daemon").startswith("ok: down: my_daemon: ")
-    assert server.sh("sv status my_daemon").startswith("down: my_daemon: ")
+    assert server.sh("sv state my_daemon").startswith("down: my_daemon: ")
     assert server.sh("sv -v stop my_daemon").startswith("ok: down: my_daemon: ")
     assert server.sh("sv start my_daemon").startswith("ok: run: my_daemon: (pid ")
 
 
 def test_sshd_answers_and_a_reload_by_hup_keeps_its_connections_and_its_pid(server: World) -> None:
     pid = server.running("sshd")
+    server.until("sv -w 20 check sshd")
+    own = server.sh("cut -d ' ' -f 1,2 /etc/sv/sshd/ssh_host_ed25519_key.pub")
+    assert server.sh("ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null | cut -d ' ' -f 2,3") == own, "the key that lies beside run"
     server.until("echo | busybox nc -w 2 127.0.0.1 22 | grep -a '^SSH-2.0'")
     server.sh("(sleep 1000 | busybox nc 127.0.0.1 22 >/var/ssh.said; echo ended >>/var/ssh.said) >/dev/null 2>&1 </dev/null &")
     server.until("grep -a SSH-2.0 /var/ssh.said")
