@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -29,7 +30,7 @@ class Terminal:
         """Type a line."""
         os.write(self.master, f"{line}\n".encode())
 
-    def wait_for(self, pattern: bytes) -> re.Match[bytes]:
+    def wait_for(self, pattern: bytes, *, deadline: float = waiting.DEADLINE) -> re.Match[bytes]:
         """Wait until `pattern` is in what came, forget that, and give the match."""
 
         def came() -> re.Match[bytes] | None:
@@ -37,15 +38,21 @@ class Terminal:
                 self.heard += os.read(self.master, 4096)
             return re.search(pattern, self.heard)
 
-        found = waiting.until(came, what=f"{pattern!r} on the terminal")
+        found = waiting.until(came, what=f"{pattern!r} on the terminal", deadline=deadline)
         assert found
         self.heard = self.heard[found.end() :]
         return found
 
     def log_in(self, name: str, password: str) -> None:
-        """Answer a getty until the shell asks."""
+        """Answer a getty until the shell asks.
+
+        ngetty throws away what is typed right after its prompt: as a person would, type the name again when nothing comes of it.
+        """
         self.wait_for(b"login: ")
-        self.type(name)
-        self.wait_for(b"Password: ")
+        for _ in range(6):
+            self.type(name)
+            with contextlib.suppress(AssertionError):
+                self.wait_for(b"Password: ", deadline=waiting.DEADLINE / 6)
+                break
         self.type(password)
         self.wait_for(rb"\$ ")

@@ -75,6 +75,7 @@ def test_inetd_serves_a_connection_and_its_log_is_paged_and_followed(daemons: Wo
     follower = subprocess.Popen(daemons.host.command("/etc/sv/inetd/w_log"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert follower.stdout is not None
     try:
+        _hear(follower.stdout.fileno(), b"server=/bin/cat")
         assert daemons.sh("echo 'is it me?' | busybox nc -w 10 127.0.0.1 7") == "is it me?\n"
         _hear(follower.stdout.fileno(), b"execv /bin/cat")
     finally:
