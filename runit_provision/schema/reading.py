@@ -141,8 +141,18 @@ def _user(name: str, spec: UserSpec, place: Place, readers: list[Reader]) -> Use
     services = read_services(readers)
     if spec.ensure == "absent":
         services = tuple(replace(service, ensure=Ensure.ABSENT) for service in services)
-    origin = place.problems.origin(("users", name))
-    tree = Tree(place.account, place.realm, place.service_directory, place.definitions, place.logs, services, origin)
+    path = ("users", name)
+    tree = Tree(
+        account=place.account,
+        realm=place.realm,
+        service_directory=place.service_directory,
+        definitions=place.definitions,
+        logs=place.logs,
+        services=services,
+        origin=place.problems.origin(path),
+        purge=place.problems.origin((*path, "purge")) if spec.purge else None,
+        drops_logs=spec.purge_logs,
+    )
     return User(name, tree, in_profile=spec.profile and spec.ensure != "absent")
 
 
