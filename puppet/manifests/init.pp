@@ -79,10 +79,10 @@
 #   Directory of the run levels, each a directory of links; `service_directory` leads to its `current`.
 #
 # @param template_path
-#   Folders in which templates are found, the first that has one wins; relative to the folder of hiera.yaml, or of the data file. One that is called as a shipped one (`run.sh.j2`) takes its place.
+#   Folders in which templates are found, the first that has one wins; relative to the folder of hiera.yaml, or of the data file; default: `templates`. One that is called as a shipped one (`run.sh.j2`) takes its place.
 #
 # @param file_path
-#   Folders in which a `source` is found, as with `template_path`.
+#   Folders in which a `source` is found, as with `template_path`; default: `files`.
 #
 # @param log_directory
 #   Directory of the log directories.

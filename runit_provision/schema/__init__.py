@@ -29,3 +29,10 @@ def json_schema() -> dict[str, Any]:
     from runit_provision.schema.export import export
 
     return export()
+
+
+def reference() -> str:
+    """Give the page that tells people of every key, in Markdown."""
+    from runit_provision.schema.reference import page
+
+    return page(json_schema())

@@ -107,10 +107,11 @@ class HostSpec(Spec):
     """Directory of the run levels, each a directory of links; `service_directory` leads to its `current`.
     Example: /etc/runit/runsvdir"""
     template_path: list[Line] = Field(default_factory=lambda: ["templates"])
-    """Folders in which templates are found, the first that has one wins; relative to the folder of hiera.yaml, or of the data file.
+    """Folders in which templates are found, the first that has one wins; relative to the folder of hiera.yaml, or of the data file;
+    default: `templates`.
     One that is called as a shipped one (`run.sh.j2`) takes its place. Example: [/etc/runit-provision/templates]"""
     file_path: list[Line] = Field(default_factory=lambda: ["files"])
-    """Folders in which a `source` is found, as with `template_path`. Example: [/srv/files]"""
+    """Folders in which a `source` is found, as with `template_path`; default: `files`. Example: [/srv/files]"""
     log_directory: Absolute = "/var/log/runit"
     """Directory of the log directories. Example: /var/log"""
     home: Absolute | None = None

@@ -6,10 +6,11 @@ import click
 
 
 @click.command()
-def command() -> None:
+@click.option("--markdown", is_flag=True, help="Write the page for people in place of the JSON Schema.")
+def command(*, markdown: bool) -> None:
     """Print the JSON Schema of the data, with which an editor completes and checks it."""
     import json
 
-    from runit_provision.schema import json_schema
+    from runit_provision.schema import json_schema, reference
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    click.echo(reference() if markdown else json.dumps(json_schema(), indent=2, ensure_ascii=False), nl=not markdown)
