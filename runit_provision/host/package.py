@@ -17,6 +17,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,14 @@ sys.exit(not compileall.compile_dir(sys.argv[1], quiet=1, stripdir=sys.argv[1], 
 """
 
 
+_TRIAL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runit_provision.runtime.shell import trial
+trial.main(sys.argv)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Installed:
     """What `install` did: the tools' paths, the name of the version's folder, and whether anything had to be written."""
@@ -74,8 +83,10 @@ class Installed:
     changed: bool
 
 
-def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON) -> Installed:
+def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried: bool = False) -> Installed:
     """Lay the runtime under `root`/`prefix`. Doing it again changes nothing, or renews it without a moment's gap.
+
+    tried: a version proves itself before tools run it (runtime/shell/trial.py): HostError tells why it did not, and the old one stays.
 
     Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix`
     cannot be written, or when `python` (a path of the host's) cannot run the tools.
@@ -94,6 +105,8 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON) -> In
         try:
             if not laid:
                 expected |= _lay_version(manifest, version, interpreter, prefix)
+            if tried:
+                _try_out(place, version, interpreter)
             manifest.expect(expected)
             manifest.write(place / _MANIFEST)
             _switch(place / _CURRENT, version)
@@ -240,6 +253,16 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
     manifest.write(manifest.place / _MANIFEST)
     staged.rename(folder)
     return laid
+
+
+def _try_out(place: Path, version: str, interpreter: Interpreter) -> None:
+    with tempfile.TemporaryDirectory(prefix="runit-provision-") as scratch:
+        arguments = [interpreter.path, "-IS", "-c", _TRIAL, str(place / LIBRARY / version), scratch, str(place / "bin/rsvlog")]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stdout or (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        message = f"version {version} did not prove itself, and is not taken: {reason}"
+        raise HostError(Problem(message, path=str(place / LIBRARY / version)))
 
 
 def _switch(link: Path, target: str) -> None:

@@ -1,4 +1,4 @@
-"""`runit-provision runtime install | remove`"""
+"""`runit-provision runtime install | upgrade | remove`"""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import click
 
 from runit_provision.cli import options
 from runit_provision.cli.output import Format, Output, output_options
+from runit_provision.errors import HostError, Problem
+
+PATIENCE = 60.0
+"""Seconds for all running trees to become another version."""
 
 
 @click.group()
 def command() -> None:
-    """Install or remove the shipped runtime: runsvdir, runsv, sv, svlogd, chpst, rsvlog.
+    """Install, renew or remove the shipped runtime: runsvdir, runsv, sv, svlogd, chpst, rsvlog.
 
     pip puts only runit-provision on PATH, so a host's own runit is never shadowed unless you ask for it here.
     """
@@ -36,6 +40,35 @@ def install(*, prefix: Path, root: Path, python: str | None, output: Output) -> 
     names = " ".join(tool.name for tool in done.tools)
     state = "installed" if done.changed else "is installed already; nothing to do"
     return output.line(f"runtime {done.version} {state}: {done.tools[0].parent}/ has {names}")
+
+
+@command.command()
+@options.prefix
+@click.option("--python", metavar="EXE", help="The interpreter that the tools start with.  [default: /usr/bin/python3]")
+@output_options
+def upgrade(*, prefix: Path, python: str | None, output: Output) -> None:
+    """Install this version, and have every running tree become it; services and logs go on, with their pids.
+
+    It has to supervise a service of its own first: else nothing is changed. As root for the trees of all users. A package that switched
+    DIR/lib/runit-provision/current itself calls this too, or sends USR2 to each runsvdir.
+    """
+    from runit_provision.host import interpreter, package, trees
+
+    done = package.install(prefix=prefix, python=python or interpreter.PYTHON, tried=True)
+    library = prefix / package.LIBRARY
+    running = trees.find(library)
+    others = [tree for tree in running if tree.version != done.version]
+    trees.ask(others, library)
+    left = trees.watch(others, library, version=done.version, patience=PATIENCE)
+    if output.form is Format.JSON:
+        renewed = [str(tree) for tree in running if tree.pid not in {other.pid for other in left}]
+        output.json({"changed": done.changed, "version": done.version, "trees": renewed, "failed": [str(tree) for tree in left]})
+    else:
+        state = "installed" if done.changed else "is installed already"
+        output.line(f"runtime {done.version} {state}; {len(running) - len(left)} of {len(running)} running trees run it")
+    if left:
+        hint = "what its runsvdir says on stderr tells why; one that has no runsvdir waits for it"
+        raise HostError(*(Problem(f"still runs version {tree.version}", path=str(tree), hint=hint) for tree in left))
 
 
 @command.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shell import environment, parents, runsvdir, state
+from ..shell import environment, parents, process, runsvdir, state
 
 USAGE = " [-P] dir"
 
@@ -20,6 +20,7 @@ def main(argv: list[str]) -> int:
     if not arguments:
         os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
         return 1
+    inherited = process.inherited()
     parents.default_signals()
     environment.restore()
     path = os.path.abspath(arguments[0])
@@ -30,4 +31,4 @@ def main(argv: list[str]) -> int:
         os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {consequence}\n"))
         memory = state.without_directory()
     log = arguments[1] if len(arguments) > 1 else ""
-    return runsvdir.supervise(runsvdir.Call(path, shown=arguments[0], new_session=new_session, log=log), memory)
+    return runsvdir.supervise(runsvdir.Call(path, arguments[0], new_session, log), memory, inherited)

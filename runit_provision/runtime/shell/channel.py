@@ -44,6 +44,15 @@ class Channel:
         self._backlog.append((data, [os.dup(fd) for fd in fds]))
         self._loop.mind(self._sock.fileno(), EPOLLIN | EPOLLOUT)
 
+    @property
+    def backlog(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._backlog)
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         """End the conversation; the other side reads what was sent, then EOF."""
         if not self.open:

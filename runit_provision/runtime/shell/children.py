@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Row = tuple[int, int, int, int, int, int, int]
+
 _RESET = tuple(
     getattr(_signal, name)
     for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGCHLD", "SIGIO", "SIGUSR1", "SIGUSR2", "SIGXFSZ")
@@ -57,6 +59,23 @@ class Children:
     def all(self) -> list[Child]:
         """Give every live child."""
         return list(self._by_pid.values())
+
+    def known(self) -> tuple[list[Row], int, list[tuple[int, int, int]]]:
+        """Give what `resume` takes."""
+        rows = [
+            (child.slot, child.key, w.pid, w.role, w.starttime, w.started, w.signals)
+            for child in self._by_pid.values()
+            for w in (child.process,)
+        ]
+        return rows, self._last, self.sessions.known()
+
+    def resume(self, rows: list[Row], last: int, leaders: list[tuple[int, int, int]]) -> None:
+        """Be the parent that another version was, whose process this is."""
+        self._last = last
+        for slot, key, pid, role, starttime, started, signals in rows:
+            written = records.Process(pid=pid, role=role, life=records.LIVE, starttime=starttime, started=started, signals=signals)
+            self._by_pid[pid] = self._by_key[slot, key] = Child(slot, key, written)
+        self.sessions.resume(leaders)
 
     def get(self, slot: int, key: int) -> Child | None:
         """Give the live child of a key."""

@@ -15,7 +15,7 @@ import time
 
 from ..wire import keeper as wire
 from ..wire import records
-from . import holder, process
+from . import handover, holder, installation, process
 from .channel import Channel
 from .children import Children
 from .loop import Loop
@@ -23,15 +23,27 @@ from .title import Title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any, Protocol
 
     from .state import State
 
-    StandIn = Callable[[State, _socket.socket], int]
+    class Call(Protocol):
+        """How the tree's runsvdir was called."""
+
+        path: str
+
+        def stand_in(self, state: State, sock: _socket.socket) -> int:
+            """Supervise until a runsvdir comes, with the keeper at the other end of `sock`; gives the exit status."""
+
+        def words(self) -> tuple[str, str, bool, str]:
+            """Give what another version makes the same of."""
+
 
 SOCKET = "socket"
 _KILL_SECONDS = 5.0
 """Between TERM and KILL when no state lets anybody find the processes again."""
+_SUCCESSOR_SECONDS = 5.0
+"""For a supervisor to come that has said it would, or that has told us to become another version."""
 _BREATH = 1.0
 """Seconds before the next stand-in, when one did not live as long."""
 
@@ -54,10 +66,13 @@ class _Peer:
 
 
 class _Keeper:
-    def __init__(self, state: State, stand_in: StandIn) -> None:
+    def __init__(self, state: State, call: Call) -> None:
         self.loop = Loop(_report)
         self._state = state
-        self._stand_in = stand_in
+        self._call = call
+        self._expects = False
+        # Tells who asks /proc which installation and version this is.
+        self._library = os.open(installation.LIBRARY, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._children = Children(state.table)
         self._supervisor: _Peer | None = None
         self._waiting: list[_Peer] = []
@@ -68,15 +83,36 @@ class _Keeper:
         self._listener: _socket.socket | None = None
         self.done = False
 
-    def begin(self, sock: _socket.socket, *, stands_in: bool) -> None:
         for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGIO, _signal.SIGPIPE):
             self.loop.on_signal(number, _nothing)
+        self.loop.on_signal(_signal.SIGUSR2, self._pass_on)
         self.loop.on_signal(_signal.SIGCHLD, self._reap)
+
+    def begin(self, sock: _socket.socket, *, stands_in: bool) -> None:
         self._supervisor = _Peer(sock, self, stands_in=stands_in)
         self._supervisor.pid = os.getppid()
         if self._state.directory >= 0:
-            self._listener = listen(self._state, SOCKET)
-            self.loop.watch(self._listener.fileno(), self._accept)
+            self._listen(listen(self._state, SOCKET))
+
+    def resume(self, known: dict[str, Any]) -> None:
+        """Go on as the keeper that knew this; the supervisor that told it is about to come again."""
+        self._listen(_socket.socket(fileno=known["listener"]))
+        if known["holder"] >= 0:
+            self._hold_by(_socket.socket(fileno=known["holder"]))
+        self._children.resume(known["children"], known["last"], known["leaders"])
+        self._reaps = known["reaps"]
+        self._left = known["left"]
+        self.loop.soon(self._reap)
+        self.loop.after(_SUCCESSOR_SECONDS, self._replace)
+
+    def _pass_on(self) -> None:
+        """Another version is installed: the supervisor decides."""
+        if self._supervisor is not None:
+            self._supervisor.send(wire.Record(wire.UPGRADE))
+
+    def _listen(self, listener: _socket.socket) -> None:
+        self._listener = listener
+        self.loop.watch(listener.fileno(), self._accept)
 
     def received(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
         try:
@@ -97,10 +133,19 @@ class _Keeper:
             self._end_if_empty()
         elif self._state.directory < 0:
             self._end_all()
+        elif self._expects:
+            self._expects = False
+            self.loop.after(_SUCCESSOR_SECONDS, self._replace)
         else:
             # One that dies at once must not keep this process busy.
             delay = max(0.0, self._stood_in + _BREATH - time.monotonic()) if peer.stands_in else 0.0
             self.loop.after(delay, self._replace)
+
+    def go_on(self) -> None:
+        """Work until all is over."""
+        self.loop.run_soon()
+        while not self.done:
+            self.loop.run_once()
 
     def _obey(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
         match record.op:
@@ -119,6 +164,10 @@ class _Keeper:
                 self._pool(peer, record, fds)
             case wire.HOLD | wire.RELEASE:
                 self._hold(record, fds)
+            case wire.SUCCESSOR:
+                self._expects = bool(record.value)
+            case wire.UPGRADE:
+                self._become(os.fsdecode(record.name))
             case wire.LEAVE:
                 self._left = True
                 self._end_if_empty()
@@ -150,13 +199,49 @@ class _Keeper:
             return
         peer.send(wire.Record(wire.STARTED, slot=uid, key=records.POOL, value=child.process.pid))
 
+    def _become(self, library: str) -> None:
+        """Execute another version in our place; whoever is connected connects again."""
+        if self._holder is not None and self._holder.backlog:
+            self.loop.after(0.01, lambda: self._become(library))
+            return
+        assert self._listener is not None
+        state = self._state
+        children, last, leaders = self._children.known()
+        holder_fd = self._holder.fileno() if self._holder is not None else -1
+        known = {
+            "state": (state.path, state.directory, state.lock, state.table),
+            "call": self._call.words(),
+            "listener": self._listener.fileno(),
+            "holder": holder_fd,
+            "children": children,
+            "last": last,
+            "leaders": leaders,
+            "reaps": self._reaps,
+            "left": self._left,
+        }
+        fds = [state.directory, state.lock, state.table, self._listener.fileno(), *(fd for _slot, _pid, fd in leaders)]
+        memory = handover.leave(known)
+        try:
+            installation.become(library, "keeper", memory, *fds, *([holder_fd] if holder_fd >= 0 else []))
+        except OSError as error:
+            _report(f"unable to become {library}: {error.strerror}")
+            os.close(memory)
+        if self._supervisor is not None:
+            # It asks again, and sees that we are as we were.
+            self._expects = True
+            self._supervisor.channel.close()
+            self.gone(self._supervisor)
+
     def _hold(self, record: wire.Record, fds: list[int]) -> None:
         if record.op == wire.RELEASE:
             self._children.sessions.end(record.slot)
         if self._holder is None:
-            sock = holder.fork_holder()
-            self._holder = Channel(sock, self.loop, size=wire.SIZE, received=_ignore, closed=self._holder_gone)
+            self._hold_by(holder.fork_holder())
+        assert self._holder is not None
         self._holder.send(wire.pack(record), tuple(fds))
+
+    def _hold_by(self, sock: _socket.socket) -> None:
+        self._holder = Channel(sock, self.loop, size=wire.SIZE, received=_ignore, closed=self._holder_gone)
 
     def _holder_gone(self) -> None:
         self._holder = None
@@ -220,7 +305,7 @@ class _Keeper:
         for child in self._children.all():
             written = child.process
             peer.send(wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid))
-        peer.send(wire.Record(wire.WELCOME), (self._state.lock,) if self._state.lock >= 0 else ())
+        peer.send(wire.Record(wire.WELCOME, name=installation.version()), (self._state.lock,) if self._state.lock >= 0 else ())
 
     def _replace(self) -> None:
         if self._supervisor is not None or self.done:
@@ -242,14 +327,14 @@ class _Keeper:
             _signal.set_wakeup_fd(-1)
             state = self._state
             process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
-            status = self._stand_in(state, sock)
+            status = self._call.stand_in(state, sock)
         except BaseException as error:
             _report(f"stand-in: {type(error).__name__}: {error}")
         finally:
             os._exit(status)
 
 
-def run(state: State, sock: _socket.socket, stand_in: StandIn, *, stands_in: bool) -> None:
+def run(state: State, sock: _socket.socket, call: Call, *, stands_in: bool) -> None:
     """Be the keeper of `state`'s tree, with the supervisor at the other end of `sock`, until all is over.
 
     stands_in: whether that supervisor is a stand-in itself, and yields to a runsvdir.
@@ -258,10 +343,21 @@ def run(state: State, sock: _socket.socket, stand_in: StandIn, *, stands_in: boo
     for number in (_signal.SIGINT, _signal.SIGQUIT):
         _signal.signal(number, _signal.SIG_DFL)
     process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
-    keeper = _Keeper(state, stand_in)
+    keeper = _Keeper(state, call)
     keeper.begin(sock, stands_in=stands_in)
-    while not keeper.done:
-        keeper.loop.run_once()
+    keeper.go_on()
+
+
+def resume(state: State, call: Call, known: dict[str, Any]) -> None:
+    """Be the keeper that another version was, whose process this is; known: what that has left."""
+    fds = [state.directory, state.lock, state.table, known["listener"], known["holder"], *(fd for _slot, _pid, fd in known["leaders"])]
+    for fd in fds:
+        if fd >= 0:
+            os.set_inheritable(fd, False)
+    keeper = _Keeper(state, call)
+    keeper.resume(known)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    keeper.go_on()
 
 
 def listen(state: State, name: str) -> _socket.socket:
@@ -289,10 +385,15 @@ def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
     os.chdir("/")
     if os.geteuid() == 0 and uid != 0:
         _drop(uid, gid)
-    Title().show([b"log-pool", b"%d" % uid])
+    show_pool()
     from . import pool
 
     pool.main(listener, journal)
+
+
+def show_pool() -> None:
+    """Say in the title what this process is."""
+    Title().show([b"log-pool", b"%d" % os.geteuid(), installation.version()])
 
 
 def _drop(uid: int, gid: int) -> None:

@@ -10,7 +10,7 @@ import _socket
 import os
 
 from ..wire import pool as wire
-from . import keeper
+from . import installation, keeper
 from .channel import Channel, received_fds
 
 TYPE_CHECKING = False
@@ -38,6 +38,7 @@ class Pool:
         self._loggers = loggers
         self._channel: Channel | None = None
         self._starting = False
+        self._outdated = self._renewed = False
 
     def add(self, service: Supervised) -> None:
         """Keep the log of `service`; the answer is that it started, or that it ended."""
@@ -135,7 +136,14 @@ class Pool:
             sock.close()
             return False
         self._converse(sock)
+        self._renew()
         return True
+
+    def _renew(self) -> None:
+        """Tell a pool of another version to become ours, once. Its services do not notice: it has their logs again at once."""
+        if self._outdated and not self._renewed and self._channel is not None:
+            self._renewed = True
+            self.send(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY)))
 
     def _converse(self, sock: _socket.socket) -> None:
         self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
@@ -173,6 +181,8 @@ class Pool:
                 self.has[record.slot] = record.value
             case wire.END:
                 self.pid = record.value
+                self._outdated = record.name != installation.version()
+                self._renew()
             case wire.ADDED:
                 if service is not None:
                     service.log_started(self.pid)
@@ -193,8 +203,12 @@ class Pool:
     def _gone(self) -> None:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
         self._channel = None
-        self.pid = 0
         self.has.clear()
+        if self._outdated and self._renewed:
+            self._outdated = False
+            self.start()
+            return
+        self.pid = 0
         closing = False
         for service in list(self.wanted.values()):
             if service.service.closing:
@@ -279,12 +293,8 @@ def _is_shipped(directory: int) -> bool:
         return False
     if os.path.basename(target) not in _PROGRAMS:
         return False
-    library = __file__
-    for _ in range(6):
-        library = os.path.dirname(library)
-    tool = os.path.join(os.path.dirname(library), "bin", os.path.basename(target))
     try:
-        return os.path.samestat(os.stat("log/run", dir_fd=directory), os.stat(tool))
+        return os.path.samestat(os.stat("log/run", dir_fd=directory), os.stat(installation.tool(os.path.basename(target))))
     except OSError:
         return False
 

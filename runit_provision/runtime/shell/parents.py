@@ -8,7 +8,7 @@ import os
 import time
 
 from ..wire import keeper as wire
-from . import descriptors, keeper
+from . import descriptors, installation, keeper
 from .channel import Channel, received_fds
 from .children import Children
 from .title import Title, name_process
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from .keeper import StandIn
+    from .keeper import Call
     from .loop import Loop
     from .state import State
 
@@ -123,6 +123,10 @@ class Kept:
     def leave(self) -> None:
         self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
 
+    def succeed(self, expected: bool) -> None:
+        """Say whether we end, and connect again soon."""
+        self._channel.send(wire.pack(wire.Record(wire.SUCCESSOR, value=expected)))
+
     def children(self) -> dict[tuple[int, int], int]:
         return self._children
 
@@ -137,41 +141,56 @@ class Kept:
         self._received(record)
 
 
-def fork_keeper(state: State, stand_in: StandIn, path: str, *, stands_in: bool, descriptors_allowed: int = 0) -> _socket.socket:
+def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowed: int = 0) -> _socket.socket:
     """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock.
 
-    path: the tree's directory, which the keeper shows in its title; stands_in: whether we are a stand-in; descriptors_allowed: the soft
-    limit for the keeper and its services, 0 for ours.
+    call: how runsvdir was called; stands_in: whether we are a stand-in; descriptors_allowed: the soft limit for the keeper and its
+    services, 0 for ours.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         try:
             if descriptors_allowed:
                 descriptors.allow(descriptors_allowed)
-            name_process(b"runsvdir-keeper")
-            Title().show([b"runsvdir-keeper", os.fsencode(path)])
-            keeper.run(state, theirs, stand_in, stands_in=stands_in)
+            show_keeper(call.path)
+            keeper.run(state, theirs, call, stands_in=stands_in)
         finally:
             os._exit(0)
     theirs.close()
     return ours
 
 
-def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> dict[tuple[int, int], int] | None:
-    """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead."""
+def show_keeper(path: str) -> None:
+    """Say in name and title that this process is the keeper of the tree over `path`, and of which version."""
+    name_process(b"runsvdir-keeper")
+    Title().show([b"runsvdir-keeper", os.fsencode(path), installation.version()])
+
+
+def greet(
+    sock: _socket.socket, state: State, busy: Callable[[int], None], *, version: bytes = b""
+) -> dict[tuple[int, int], int] | None:
+    """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead.
+
+    version: a keeper of another one is told to become it, and goes away; empty: any is welcome.
+    """
     children = {}
     while True:
         try:
             data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 256)
         except ConnectionResetError:
             return None
-        for fd in received_fds(ancillary):
-            state.take_lock(fd)
-            os.close(fd)
+        fds = received_fds(ancillary)
         if not data:
             return None
         record = wire.unpack(data)
-        if record.op == wire.CHILD:
+        other = record.op == wire.WELCOME and version not in {b"", record.name}
+        for fd in fds:
+            if not other:
+                state.take_lock(fd)
+            os.close(fd)
+        if other:
+            sock.send(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY))))
+        elif record.op == wire.CHILD:
             children[record.slot, record.key] = record.value
         elif record.op == wire.BUSY:
             busy(record.value)
@@ -181,6 +200,7 @@ def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> di
 
 def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int]] | None:
     """Give the connection to the keeper that the tree has, once it is ours; None when there is none, and the lock is ours instead."""
+    version = installation.version()
     while not state.try_lock():
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         try:
@@ -191,9 +211,11 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
             time.sleep(_AGAIN_SECONDS)
             continue
         _say_hello(sock)
-        children = greet(sock, state, busy)
+        children = greet(sock, state, busy, version=version)
         if children is not None:
             return sock, children
+        # It became what we are; or it cannot, then it has to do.
+        version = b""
         sock.close()
     return None
 

@@ -16,8 +16,8 @@ import select
 import time
 
 from ..wire import pool as wire
-from . import descriptors, log_place, log_settings
-from .log_loop import name_process
+from . import descriptors, installation, log_place, log_settings
+from .log_loop import name_process, print_error
 from .pool_journal import Journal
 from .pool_logger import LIMIT_MAX, Logger
 from .pool_writer import PAUSED_BY_SIGNAL, Task, Writer
@@ -77,6 +77,7 @@ class Pool:
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._ending = False
+        self.next_version = ""
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
@@ -125,7 +126,7 @@ class Pool:
         for member in list(self._members.values()):
             if member.status is not None:
                 self._tell(wire.ENDED, member.slot, value=member.status)
-        self._tell(wire.END, value=posix.getpid())
+        self._tell(wire.END, value=posix.getpid(), name=installation.version())
 
     def _drop_client(self) -> None:
         if self._client is not None:
@@ -197,6 +198,11 @@ class Pool:
                 self._tell(wire.PONG)
             case wire.QUIT:
                 self._ending = True
+            case wire.UPGRADE:
+                # Nobody is to hear that logs end: they are added again.
+                self._drop_client()
+                self._ending = True
+                self.next_version = record.name.decode("utf-8", "surrogateescape")
             case _:
                 pass  # for a logger that has just ended
         for descriptor in fds:
@@ -405,6 +411,12 @@ def main(listener: int, journal: int) -> int:
     """
     name_process(b"log-pool")
     descriptors.allow_all()
-    Pool(listener, journal).run()
+    pool = Pool(listener, journal)
+    pool.run()
+    if pool.next_version:
+        try:
+            installation.become(pool.next_version, "pool", listener, journal)
+        except OSError as error:
+            print_error(f"log-pool: unable to become {pool.next_version}: {error.strerror}\n".encode("utf-8", "replace"))
     # Threads that hang on a dead disk are not waited for.
     posix._exit(0)

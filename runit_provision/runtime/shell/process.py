@@ -66,6 +66,21 @@ def be_subreaper() -> bool:
         return False
 
 
+def inherited() -> list[int]:
+    """Give the descriptors from 3 on that are open now."""
+    listed = [int(fd) for fd in os.listdir("/proc/self/fd")]
+    return [fd for fd in listed if fd > 2 and _is_open(fd)]
+
+
+def _is_open(fd: int) -> bool:
+    # The one that /proc was read by is closed again.
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
 def close_all_but(*kept: int) -> None:
     """Close every descriptor from 3 on that is not in `kept`."""
     previous = 2

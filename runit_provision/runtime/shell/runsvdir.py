@@ -14,6 +14,7 @@ import time
 from ..core.events import Letter
 from ..core.service import MAIN
 from ..wire import keeper as wire
+from ..wire import records
 from . import descriptors, parents, process, scan, stderr
 from .files import RefusedError
 from .loop import Loop
@@ -24,7 +25,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .keeper import StandIn as StandInMain
     from .state import State
     from .supervised import Supervised
 
@@ -48,13 +48,34 @@ EXIT_HUP = 111
 class Call:
     """How runsvdir was called; path: the directory, absolute; log: the argument that holds the rolling log, or empty."""
 
-    def __init__(self, path: str, *, shown: str, new_session: bool, log: str) -> None:
+    def __init__(self, path: str, shown: str, new_session: bool, log: str) -> None:
         self.path = path
         self.new_session = new_session
+        self._shown = shown
         self._log = log
         options = ["-P"] if new_session else []
         self._arguments = [os.fsencode(argument) for argument in ("runsvdir", *options, shown)]
         self._title: Title | None = None
+
+    def words(self) -> tuple[str, str, bool, str]:
+        """Give what another version makes the same of."""
+        return self.path, self._shown, self.new_session, self._log
+
+    def arguments(self) -> list[bytes]:
+        """Give what follows the program's name."""
+        return [*self._arguments[1:], *([os.fsencode(self._log)] if self._log else [])]
+
+    def stand_in(self, state: State, sock: _socket.socket) -> int:
+        """Supervise in the place of a runsvdir until the next one comes; `sock` leads to the keeper, whose fork this process is."""
+        greeting = parents.greet(sock, state, _nobody)
+        if greeting is None:
+            return 1
+        reader = self.take_over_title(state)
+        standing = StandIn(self, state, report=report_to_stderr("runsvdir"))
+        if reader >= 0:
+            self.follow(reader, standing.loop)
+        standing.begin(sock, greeting)
+        return standing.run()
 
     def take_title(self, state: State, report: Callable[[str], None]) -> int:
         """Show the call, and lead stderr to the log in it; give what to read it from, or -1."""
@@ -92,9 +113,8 @@ class _Supervisor:
 
     stands_in = False
 
-    def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
+    def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
         self.call = call
-        self._stand_in = stand_in
         # After the keeper was started, which is the parent of services.
         self._descriptors = descriptors.allow_all()
         self.loop = Loop(report)
@@ -107,6 +127,10 @@ class _Supervisor:
         self.tree.taken = self.taken
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
         self.loop.on_signal(_signal.SIGHUP, self.end)
+        self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
+
+    def upgrade(self) -> None:
+        """Another version is installed. A stand-in leaves that to the runsvdir that comes next, which is of that version."""
 
     def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Work through the keeper at the other end of `sock`."""
@@ -161,6 +185,8 @@ class _Supervisor:
     def _received(self, record: wire.Record) -> None:
         if record.op == wire.YIELD:
             self.status = 0
+        elif record.op == wire.UPGRADE:
+            self.upgrade()
         else:
             self.tree.received(record)
 
@@ -168,9 +194,7 @@ class _Supervisor:
         if self.status is not None:
             return  # it said that another takes over, and died
         self.report("warning: the keeper is gone, starting another; its services go on")
-        sock = parents.fork_keeper(
-            self.state, self._stand_in, self.call.path, stands_in=self.stands_in, descriptors_allowed=self._descriptors
-        )
+        sock = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
         self.connect(sock, {})
         self.tree.orphans.reap()
         self.tree.parent_lost()
@@ -179,14 +203,15 @@ class _Supervisor:
 class Runsvdir(_Supervisor):
     """The supervisor that init starts."""
 
-    def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
-        super().__init__(call, state, stand_in, report=report)
+    def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
+        super().__init__(call, state, report=report)
         self._path = call.path
         self._services: dict[tuple[int, int], Supervised] = {}
         self._settling: dict[tuple[int, int], int] = {}
         self._refused: dict[tuple[int, int], str] = {}
         self._looking = False
         self._first = True
+        self._tries = False
         self._watch = scan.Watch(call.path)
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
@@ -224,6 +249,37 @@ class Runsvdir(_Supervisor):
                 self._look_in(AGAIN_SECONDS)
         super().gone(service)
 
+    def upgrade(self) -> None:
+        """Become the version that is installed now, if it is another one and proves itself."""
+        from . import installation, successor
+
+        if self.ending or self._tries or self.state.directory < 0:
+            return
+        try:
+            if installation.current() == installation.LIBRARY:
+                return
+        except OSError:
+            return
+        self._tries = True
+        successor.try_out(f"{self.state.path}/trial", records.MAGIC, self.loop, self._tried)
+
+    def _tried(self, reason: str) -> None:
+        from . import installation, successor
+
+        self._tries = False
+        if not reason and not self.ending:
+            descriptors.allow(self._descriptors)
+            self._kept.succeed(True)
+            try:
+                successor.execute(self.call.arguments(), self._doors())
+            except OSError as error:
+                reason = f"{installation.tool('runsvdir')}: {error.strerror}"
+                self._kept.succeed(False)
+                descriptors.allow_all()
+        if reason:
+            mine = os.fsdecode(installation.version())
+            self.report(f"runsvdir {self._path}: warning: the version now installed is not taken, {mine} goes on: {reason}")
+
     def _leave(self) -> None:
         if len(self.tree):
             self._hold_doors()
@@ -233,15 +289,16 @@ class Runsvdir(_Supervisor):
 
     def _hold_doors(self) -> None:
         """Let letters that come before the stand-in is there wait for it: a host that goes down tells each service to end at once."""
-        doors = [
-            fd for service in self.tree.services() for files in (service.files, service.log_files) if files for fd in files.doors()
-        ]
+        doors = self._doors()
         if os.fork() == 0:
             try:
                 process.close_all_but(*doors)
                 time.sleep(DOORS_SECONDS)
             finally:
                 os._exit(0)
+
+    def _doors(self) -> list[int]:
+        return [fd for service in self.tree.services() for files in (service.files, service.log_files) if files for fd in files.doors()]
 
     def _look_soon(self) -> None:
         if not self._looking:
@@ -302,8 +359,8 @@ class StandIn(_Supervisor):
 
     stands_in = True
 
-    def __init__(self, call: Call, state: State, stand_in: StandInMain, *, report: Callable[[str], None]) -> None:
-        super().__init__(call, state, stand_in, report=report)
+    def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
+        super().__init__(call, state, report=report)
         self.loop.on_signal(_signal.SIGTERM, _nothing)
 
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
@@ -319,14 +376,15 @@ class StandIn(_Supervisor):
             self._finish()
 
 
-def supervise(call: Call, state: State) -> int:
-    """Be runsvdir as `call` says; gives the exit status."""
+def supervise(call: Call, state: State, inherited: list[int]) -> int:
+    """Be runsvdir as `call` says; gives the exit status.
+
+    inherited: descriptors that this program was started with: of a runsvdir that became us, its services' doors. They are closed when
+    ours are open.
+    """
     report = report_to_stderr("runsvdir")
     reader = call.take_title(state, report)
     path = call.path
-
-    def stand_in(state: State, sock: _socket.socket) -> int:
-        return _stand_in(call, state, sock)
 
     def busy(pid: int) -> None:
         report(f"runsvdir {path}: warning: already supervised by process {pid}; waiting for it to end")
@@ -334,29 +392,15 @@ def supervise(call: Call, state: State) -> int:
     found = parents.find_keeper(state, busy)
     if found is None:
         state.prepare()
-        found = (parents.fork_keeper(state, stand_in, call.path, stands_in=False), {})
-    supervisor = Runsvdir(call, state, stand_in, report=report)
+        found = (parents.fork_keeper(state, call, stands_in=False), {})
+    supervisor = Runsvdir(call, state, report=report)
     if reader >= 0:
         call.follow(reader, supervisor.loop)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     supervisor.begin(*found)
+    for fd in inherited:
+        os.close(fd)
     return supervisor.run()
-
-
-def _stand_in(call: Call, state: State, sock: _socket.socket) -> int:
-    """Be the stand-in of the tree of `state`; `sock` leads to the keeper, whose fork this process is. Gives the exit status."""
-    greeting = parents.greet(sock, state, _nobody)
-    if greeting is None:
-        return 1
-    reader = call.take_over_title(state)
-
-    def stand_in(state: State, sock: _socket.socket) -> int:
-        return _stand_in(call, state, sock)
-
-    standing = StandIn(call, state, stand_in, report=report_to_stderr("runsvdir"))
-    if reader >= 0:
-        call.follow(reader, standing.loop)
-    standing.begin(sock, greeting)
-    return standing.run()
 
 
 def _exit(service: Supervised) -> None:

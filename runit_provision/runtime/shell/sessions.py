@@ -63,6 +63,17 @@ class Sessions:
         if known is not None:
             known[1].close()
 
+    def known(self) -> list[tuple[int, int, int]]:
+        """Give slot, pid and socket of each leader."""
+        return [(slot, pid, sock.fileno()) for slot, (pid, sock) in self._leaders.items()]
+
+    def resume(self, leaders: list[tuple[int, int, int]]) -> None:
+        """Take over what `known` gave."""
+        for slot, pid, fd in leaders:
+            sock = _socket.socket(fileno=fd)
+            sock.settimeout(PATIENCE)
+            self._leaders[slot] = (pid, sock)
+
     def _ask(self, leader: tuple[int, _socket.socket], request: wire.Record, wait: int, fds: list[int]) -> int:
         """Give the pid of the process that `leader` forks; a leader that cannot is ended."""
         pid, sock = leader

@@ -2,6 +2,7 @@
 
 A supervisor that connects says HELLO and waits for WELCOME; the keeper sends YIELD to the stand-in that it had put in its place, or
 BUSY to the newcomer while a true runsvdir is there. Then CHILD for every process that lives, WELCOME, and events as they happen.
+HELLO, BUSY, CHILD, WELCOME and UPGRADE are what different versions say to each other, and never change.
 """
 
 from __future__ import annotations
@@ -23,12 +24,18 @@ HOLD = 6
 """slot; descriptors: its FIFOs, to its log and of its control, which are to be held open whoever else dies."""
 RELEASE = 7
 """slot: its FIFOs are not needed any more."""
+UPGRADE = 8
+"""name: the library of another version, which is to be executed in the keeper's place. Then who asked connects again.
+
+The other way: the keeper was asked, by USR2, that the tree become what is installed now."""
+SUCCESSOR = 9
+"""value: whether the supervisor is about to become another version and connect again: no stand-in is needed meanwhile."""
 
 # The keeper says:
 CHILD = 17
 """slot, key, role; value: pid. In the greeting."""
 WELCOME = 18
-"""descriptor: the tree's lock, so that it is held by whoever may start the next keeper."""
+"""descriptor: the tree's lock, so that it is held by whoever may start the next keeper; name: the keeper's version."""
 BUSY = 19
 """value: the pid of the supervisor that is there."""
 YIELD = 20

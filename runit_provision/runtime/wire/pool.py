@@ -20,12 +20,14 @@ ACK = 4
 PING = 5
 QUIT = 6
 """All loggers are gone: exit."""
+UPGRADE = 7
+"""name: the library of another version, which is to be executed in the pool's place; its loggers will be added again."""
 
 # The pool says:
 HAVE = 17
 """value: CLOSING and PAUSED, or'ed."""
 END = 18
-"""value: the pool's pid."""
+"""value: the pool's pid; name: its version."""
 ADDED = 19
 FAILED = 20
 """value: errno; name: text for people. Counts as a logger that exited 111."""

@@ -51,16 +51,19 @@ def test_a_kill_between_any_two_system_calls_changes_nothing(runtime: Path, tmp_
 
 def strike_all(world: World, name: str, roles: tuple[str, ...], random_: random.Random) -> int:
     """Strike an act at each of its instants, or at a few that are drawn; give how many there were."""
-    count = 0
+    count = missed = 0
     last = MOST
     for at in range(1, MOST) if ALL else [random_.random() for _ in range(SAMPLE if name != "start" else SAMPLE * 2)]:
         instant = at if isinstance(at, int) else 1 + int(at * at * min(last, 150 if name in {"start", "add_and_remove"} else 40))
         if strike(world, name, roles, instant):
             count += 1
-        elif ALL:
-            return count
+            missed = 0
         else:
             last = instant
+            missed += 1
+            # What the same act takes is not the same number each time.
+            if ALL and missed == 3:
+                break
     return count
 
 

@@ -1,0 +1,91 @@
+"""Running trees of the shipped runtime, of all users for root: which version each runs, and asking it to become the installed one.
+
+Users are hostile: nothing of theirs is opened. A tree is found by its keeper in /proc, told by a signal that its owner could send it as
+well, and watched until it runs the other version. Whoever pretends to be a keeper gets a signal, and is listed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import select
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+KEEPER = "runsvdir-keeper"
+_AGAIN_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """pid: the keeper's, which stays the same; version: the folder's name of what it runs; path: of its services, as it says."""
+
+    pid: int
+    uid: int
+    path: str
+    version: str
+
+    def __str__(self) -> str:
+        try:
+            user = pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            user = str(self.uid)
+        return f"{self.path} ({user}, keeper {self.pid})"
+
+
+def find(library: Path) -> list[Tree]:
+    """Give the trees that run a version from `library`, PREFIX/lib/runit-provision; only one's own for who is not root."""
+    found = (_examine(int(entry.name), library.resolve()) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return sorted((tree for tree in found if tree is not None), key=lambda tree: (tree.uid, tree.path))
+
+
+def ask(trees: Iterable[Tree], library: Path) -> None:
+    """Ask each tree to become what is installed now."""
+    for tree in trees:
+        try:
+            process = os.pidfd_open(tree.pid)
+        except OSError:
+            continue
+        try:
+            # Looked at again behind the handle: from here on it cannot be another process.
+            if _examine(tree.pid, library.resolve()) is not None:
+                signal.pidfd_send_signal(process, signal.SIGUSR2)
+        except OSError:
+            continue  # it has just ended, or is another user's
+        finally:
+            os.close(process)
+
+
+def watch(trees: Iterable[Tree], library: Path, *, version: str, patience: float) -> list[Tree]:
+    """Wait until every tree runs `version` or has ended, at most `patience` seconds; give those that do not, as they are now."""
+    left = list(trees)
+    end = time.monotonic() + patience
+    while left and time.monotonic() < end:
+        select.select([], [], [], _AGAIN_SECONDS)
+        now = [_examine(tree.pid, library.resolve()) for tree in left]
+        left = [tree for tree in now if tree is not None and tree.version != version]
+    return left
+
+
+def _examine(pid: int, library: Path) -> Tree | None:
+    """Give the tree whose keeper `pid` is; None when it is no keeper that runs from `library`."""
+    process = Path(f"/proc/{pid}")
+    try:
+        if (process / "comm").read_text(errors="replace").strip() != KEEPER:
+            return None
+        status = dict(line.split(":\t", 1) for line in (process / "status").read_text(errors="replace").splitlines() if ":\t" in line)
+        uids = {int(uid) for uid in status["Uid"].split()}
+        title = (process / "cmdline").read_bytes().split(b"\0")
+        # Not one that somebody runs with more rights than his own; nor a program that is not python.
+        if len(uids) != 1 or not (process / "exe").readlink().name.startswith("python"):
+            return None
+        for descriptor in (process / "fd").iterdir():
+            opened = descriptor.readlink()
+            if opened.parent == library:
+                return Tree(pid, uids.pop(), os.fsdecode(title[1]) if len(title) > 1 else "?", opened.name)
+    except (OSError, KeyError, ValueError):
+        pass
+    return None

@@ -1,0 +1,48 @@
+"""Which version of the runtime this process runs, and which one its host has now.
+
+PREFIX/lib/runit-provision/VERSION    LIBRARY, from where this module was imported
+PREFIX/lib/runit-provision/current    the version that a tool would run that is started now
+PREFIX/bin                            the tools
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+LIBRARY = os.path.abspath(__file__).rsplit("/", 4)[0]
+_VERSIONS = os.path.dirname(LIBRARY)
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from runit_provision.runtime.shell import handover; handover.%s(sys.argv)"
+
+
+def tool(name: str) -> str:
+    """Give the path of an installed tool."""
+    return f"{os.path.dirname(os.path.dirname(_VERSIONS))}/bin/{name}"
+
+
+def current() -> str:
+    """Give the library that a tool would run with; OSError when none is installed."""
+    return f"{_VERSIONS}/{os.path.basename(os.readlink(_VERSIONS + '/current'))}"
+
+
+def version(library: str = LIBRARY) -> bytes:
+    """Give the name of a library's folder, which tells one version from another."""
+    return os.fsencode(os.path.basename(library))
+
+
+def become(library: str, role: str, *fds: int) -> None:
+    """Execute handover.ROLE of `library` in the place of this program, with `fds` open; OSError when that cannot be.
+
+    Signals are blocked until it has its handlers: what they do by default would end it.
+    """
+    import _signal
+
+    if not os.path.isfile(f"{library}/runit_provision/runtime/shell/handover.py"):
+        raise FileNotFoundError(2, "no runtime", library)
+    for fd in fds:
+        os.set_inheritable(fd, True)
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    try:
+        os.execv(sys.executable, [sys.executable, "-IS", "-c", _START % role, library, *map(str, fds)])
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
