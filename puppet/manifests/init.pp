@@ -125,7 +125,7 @@ class runit (
   Boolean                                                      $manage_init,
   Optional[Variant[String[1], Hash]]                           $hiera_merge       = 'deep',
   Optional[String[1]]                                          $package_provider  = undef,
-  Optional[Enum['systemd', 'sysvinit']]                        $init              = undef,
+  Optional[Runit::Init]                                        $init              = undef,
   Optional[Enum['shipped', 'package', 'package_file', 'none']] $runtime           = undef,
   Optional[Runit::Absolutepath]                                $prefix            = undef,
   Optional[Runit::Line]                                        $package_file      = undef,

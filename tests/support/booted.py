@@ -25,6 +25,10 @@ class Booted:
         self.root = root
         self._leader = leader
 
+    def has_ended(self) -> bool:
+        """Whether its pid 1 is gone."""
+        return not Path(f"/proc/{self._leader}/root/etc").exists()
+
     def run(self, *command: object) -> subprocess.CompletedProcess[str]:
         """Run a command inside, to its end."""
         inside = [
@@ -52,12 +56,14 @@ class Booted:
         return waiting.until(lambda: found if len(found := self.pids(*words)) == 1 else [], what=f"one process {words}")[0]
 
     def runsvdir(self, *, but: int = 0) -> int:
-        """Wait for the runsvdir that init itself has started, another one than `but`: init's child, and the leader of a session."""
+        """Wait for the runsvdir that init has started, another one than `but`, and no stand-in, which is a child of the keeper's."""
 
         def found() -> int:
-            for line in self.run("ps", "-eo", "pid=,ppid=,sid=,args=").stdout.splitlines():
-                pid, parent, session, command = line.split(None, 3)
-                if parent == "1" and session == pid != str(but) and {"-P", "/etc/service"} <= {*command.split()}:
+            rows = [line.split(None, 2) for line in self.run("ps", "-eo", "pid=,ppid=,args=").stdout.splitlines()]
+            commands = {pid: command for pid, _, command in rows}
+            for pid, parent, command in rows:
+                stands_in = "keeper" in commands.get(parent, "")
+                if {"-P", "/etc/service"} <= {*command.split()} and "keeper" not in command and not stands_in and pid != str(but):
                     return int(pid)
             return 0
 
@@ -103,6 +109,62 @@ def with_sysvinit(root: Path, inittab: str) -> Path:
     shutil.copytree(SYSVINIT / "sbin", root / "sbin", symlinks=True)
     (root / "etc/inittab").write_text(inittab)
     return root
+
+
+def with_openrc(root: Path) -> Path:
+    """Let OpenRC's own init be the init of a prepared root."""
+    _with_init(root, oracle.program("openrc-init", package="openrc"))
+    shutil.copy("/etc/rc.conf", root / "etc")
+    for level in ("sysinit", "boot", "default", "shutdown"):
+        (root / "etc/runlevels" / level).mkdir(parents=True)
+    (root / "etc/init.d").mkdir()
+    (root / "var/run").symlink_to("/run")
+    return root
+
+
+def with_busybox(root: Path) -> Path:
+    """Let busybox be the init of a prepared root."""
+    _with_init(root, oracle.program("busybox", package="busybox"))
+    (root / "etc/inittab").write_text("::sysinit:/bin/true\n::shutdown:/bin/true\n")
+    return root
+
+
+def with_runit(root: Path) -> Path:
+    """Let C runit be the init of a prepared root, with its own tree beside the one that the tests provision."""
+    _with_init(root, oracle.program("runit", package="runit"))
+    stages = {
+        "1": "exit 0",
+        "2": "exec env - PATH=/usr/bin:/bin:/usr/sbin:/sbin /usr/bin/runsvdir -P /etc/runit/runsvdir/default",
+        "3": "exec env - PATH=/usr/bin:/bin:/usr/sbin:/sbin sh -c '/usr/bin/sv -w 60 force-stop /etc/runit/runsvdir/default/*'",
+        "ctrlaltdel": "exit 0",
+    }
+    (root / "etc/runit/runsvdir/default").mkdir(parents=True)
+    for name, text in stages.items():
+        (root / "etc/runit" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (root / "etc/runit" / name).chmod(0o755)
+    return root
+
+
+def with_s6(root: Path) -> Path:
+    """Let s6-svscan be pid 1 of a prepared root."""
+    program = oracle.program("s6-svscan", package="s6")
+    _with_init(root, "/bin/true")
+    (root / "sbin/init").unlink()
+    image = "/etc/s6-linux-init/current/run-image/service"
+    (root / image.lstrip("/")).mkdir(parents=True)
+    (root / "sbin/init").write_text(f"#!/bin/sh\ncp -a {image} /run/service\nexec {program} /run/service\n")
+    (root / "sbin/init").chmod(0o755)
+    return root
+
+
+def _with_init(root: Path, program: str) -> None:
+    """Give a prepared root its own /sbin, which has all that this machine's has, and `program` as init."""
+    (root / "sbin").unlink()
+    (root / "sbin").mkdir()
+    for path in Path("/usr/sbin").iterdir():
+        if path.name != "init":
+            (root / "sbin" / path.name).symlink_to(path)
+    (root / "sbin/init").symlink_to(program)
 
 
 def _program(command: str) -> list[str]:

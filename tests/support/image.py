@@ -38,6 +38,57 @@ def sysvinit_image(root: Path, *, inittab: str = INITTAB) -> Path:
     return root
 
 
+def openrc_image(root: Path) -> Path:
+    """Make `root` look like a host of OpenRC whose own init is pid 1."""
+    _with_python(root)
+    for folder in ("etc/init.d", "etc/runlevels/default", "sbin"):
+        (root / folder).mkdir(parents=True)
+    (root / "sbin/openrc-init").touch(mode=0o755)
+    (root / "sbin/init").symlink_to("openrc-init")
+    return root
+
+
+def busybox_image(root: Path) -> Path:
+    """Make `root` look like a host of busybox."""
+    _with_python(root)
+    for folder in ("etc", "sbin", "bin"):
+        (root / folder).mkdir()
+    (root / "bin/busybox").touch(mode=0o755)
+    (root / "sbin/init").symlink_to("/bin/busybox")
+    (root / "etc/inittab").write_text("::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n")
+    return root
+
+
+def runit_image(root: Path) -> Path:
+    """Make `root` look like a host of runit, with the places of Void Linux."""
+    _with_python(root)
+    for folder in ("etc/runit/runsvdir/default", "var", "sbin"):
+        (root / folder).mkdir(parents=True)
+    (root / "var/service").symlink_to("/etc/runit/runsvdir/default")
+    (root / "sbin/runit-init").touch(mode=0o755)
+    (root / "sbin/init").symlink_to("runit-init")
+    return root
+
+
+def s6_image(root: Path) -> Path:
+    """Make `root` look like a host of s6-linux-init."""
+    _with_python(root)
+    for folder in ("etc/s6-linux-init/current/run-image/service", "run/service", "sbin"):
+        (root / folder).mkdir(parents=True)
+    (root / "sbin/init").write_text("#!/bin/execlineb -S0\ns6-linux-init -c /etc/s6-linux-init/current -- $@\n")
+    return root
+
+
+def upstart_image(root: Path) -> Path:
+    """Make `root` look like a host of upstart."""
+    _with_python(root)
+    for folder in ("etc/init", "sbin"):
+        (root / folder).mkdir(parents=True)
+    (root / "sbin/init").touch(mode=0o755)
+    (root / "etc/init/rc.conf").write_text("exec /etc/init.d/rc\n")
+    return root
+
+
 def _with_python(root: Path) -> None:
     (root / "usr/bin").mkdir(parents=True)
     (root / "usr/bin/python3.11").touch(mode=0o755)

@@ -11,6 +11,7 @@ import click
 
 from runit_provision.cli import DIFFERENT, DONE, options
 from runit_provision.cli.output import Format, Output, output_options
+from runit_provision.host.inits.detect import NAMES
 
 if TYPE_CHECKING:
     from runit_provision.host.inits.boot import Boot
@@ -25,7 +26,7 @@ def command() -> None:
 def _init_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the init that was detected or named, the reason, and what it starts."""
 
-    @click.option("--init", "name", type=click.Choice(["systemd", "sysvinit"]), help="Which init; else it is detected.")
+    @click.option("--init", "name", type=click.Choice(NAMES), help="Which init; else it is detected.")
     @click.option(
         "--service-directory",
         type=options.HostPath(),
@@ -55,7 +56,8 @@ def _init_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def link(*, init: Init, reason: str, boot: Boot, output: Output) -> None:
     """Write what starts runsvdir at boot; on a running host, start it now.
 
-    systemd: a unit. sysvinit: lines in /etc/inittab between marks. The death of runsvdir ends no service: the next one adopts them.
+    systemd: a unit. sysvinit, busybox: lines in /etc/inittab between marks. openrc: a script in a runlevel. upstart: a job.
+    runit, s6: a service of theirs. The death of runsvdir ends no service: the next one adopts them.
     """
     from runit_provision.host.inits import linking
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from runit_provision.errors import HostError, Problem
-from runit_provision.host.rooted import on_host, resolve
+from runit_provision.host.rooted import folder_on_host, on_host, resolve
 
-NAMES = ("systemd", "sysvinit")
+NAMES = ("systemd", "sysvinit", "openrc", "busybox", "runit", "s6", "upstart")
+_PROGRAMS = {
+    "systemd": "systemd",
+    "openrc-init": "openrc",
+    "runit": "runit",
+    "runit-init": "runit",
+    "s6-svscan": "s6",
+    "s6-linux-init": "s6",
+    "busybox": "busybox",
+}
+"""What a program that is pid 1 tells by its name alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +37,51 @@ def detect(root: Path) -> Detected:
 
 
 def _running() -> Detected:
-    # sd_booted(3) looks at the same directory.
-    if Path("/run/systemd/system").is_dir():
-        return Detected("systemd", "/run/systemd/system is there")
-    name = Path("/proc/1/comm").read_text(encoding="utf-8", errors="replace").strip()
+    # sd_booted(3) and OpenRC's own scripts look at the same directories.
+    for folder, name in (("/run/systemd/system", "systemd"), ("/run/openrc", "openrc")):
+        if Path(folder).is_dir():
+            return Detected(name, f"{folder} is there")
+    comm = Path("/proc/1/comm").read_text(encoding="utf-8", errors="replace").strip()
     try:
         program = PurePosixPath(os.readlink("/proc/1/exe")).name
     except OSError:
-        program = name
-    if name == program == "init" and Path("/etc/inittab").exists():
-        return Detected("sysvinit", "pid 1 is init, and /etc/inittab is there")
-    raise _unknown(f"pid 1 is {name}, and neither /run/systemd/system nor an init with /etc/inittab is there")
+        program = comm
+    for word in (program, comm):
+        if word in _PROGRAMS:
+            return Detected(_PROGRAMS[word], f"pid 1 is {word}")
+    found = _of_table(Path("/"), f"pid 1 is {comm}") if comm == program == "init" else None
+    return found or _unknown(f"pid 1 is {comm}, and neither /etc/inittab nor /etc/init is there")
 
 
 def _installed(root: Path) -> Detected:
     program = resolve(root, "/sbin/init")
     if program is None:
-        raise _unknown(f"{root}/sbin/init is not there")
-    match PurePosixPath(program).name:
-        case "systemd":
-            return Detected("systemd", f"/sbin/init is {program}")
-        case "init" if on_host(root, "/etc/inittab").exists():
-            return Detected("sysvinit", f"/sbin/init is {program}, and /etc/inittab is there")
-        case _:
-            raise _unknown(f"/sbin/init is {program}, and /etc/inittab is not there")
+        return _unknown(f"{root}/sbin/init is not there")
+    reason = f"/sbin/init is {program}"
+    name = PurePosixPath(program).name
+    if name == "busybox" and folder_on_host(root, "/etc/runlevels").is_dir():
+        return Detected("openrc", f"{reason}, and /etc/runlevels is there")
+    if name in _PROGRAMS:
+        return Detected(_PROGRAMS[name], reason)
+    with (root / program.lstrip("/")).open("rb") as file:
+        script = file.read(4096)
+    if script.startswith(b"#!") and b"s6-linux-init" in script:
+        return Detected("s6", f"{reason}, which calls s6-linux-init")
+    return _of_table(root, reason) or _unknown(f"{reason}, and neither /etc/inittab nor /etc/init is there")
 
 
-def _unknown(message: str) -> HostError:
-    return HostError(Problem(f"no init that is known here: {message}", hint=f"name one with --init ({', '.join(NAMES)})"))
+def _of_table(root: Path, reason: str) -> Detected | None:
+    """Tell the inits that are called just that by what they read."""
+    inittab = on_host(root, "/etc/inittab")
+    if inittab.exists():
+        runs_openrc = re.search(rb"(?m)^[^#\n]*:/sbin/openrc\b", inittab.read_bytes())
+        if runs_openrc:
+            return Detected("openrc", f"{reason}, and /etc/inittab calls openrc")
+        return Detected("sysvinit", f"{reason}, and /etc/inittab is there")
+    if folder_on_host(root, "/etc/init").is_dir():
+        return Detected("upstart", f"{reason}, and /etc/init is there")
+    return None
+
+
+def _unknown(message: str) -> Detected:
+    raise HostError(Problem(f"no init that is known here: {message}", hint=f"name one with --init ({', '.join(NAMES)})"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,25 @@ from typing import Protocol, assert_never
 
 from runit_provision.errors import HostError, Problem
 from runit_provision.host.inits.boot import Boot
-from runit_provision.host.inits.pieces import Piece, State
+from runit_provision.host.inits.busybox import Busybox
+from runit_provision.host.inits.nested import S6, Runit
+from runit_provision.host.inits.openrc import OpenRC
+from runit_provision.host.inits.pieces import Piece, State, own_folders
 from runit_provision.host.inits.systemd import Systemd
 from runit_provision.host.inits.sysvinit import Sysvinit
+from runit_provision.host.inits.upstart import Upstart
 from runit_provision.host.rooted import on_host, on_root
 
 _LIVE = Path("/")
+_INITS: dict[str, Callable[[Path], Init]] = {
+    "systemd": Systemd,
+    "sysvinit": Sysvinit,
+    "openrc": OpenRC,
+    "busybox": Busybox,
+    "runit": Runit,
+    "s6": S6,
+    "upstart": Upstart,
+}
 
 
 class Init(Protocol):
@@ -57,7 +70,7 @@ class Standing:
 
 def by_name(name: str, *, root: Path) -> Init:
     """Give the init called `name`, one of detect.NAMES."""
-    return Sysvinit(root) if name == "sysvinit" else Systemd(root)
+    return _INITS[name](root)
 
 
 def link(init: Init, boot: Boot) -> list[str]:
@@ -140,9 +153,9 @@ def _withdraw(root: Path, pieces: list[Piece]) -> None:
 
 def _take_back(piece: Piece, root: Path) -> None:
     piece.take_back(root)
-    if piece.own_folder:
+    for folder in own_folders(piece):
         with suppress(OSError):  # not empty: somebody else uses it
-            on_host(root, piece.path).parent.rmdir()
+            on_host(root, folder).rmdir()
 
 
 @contextmanager
@@ -150,7 +163,7 @@ def _host_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise HostError(Problem(error.strerror or str(error), path=str(error.filename or ""))) from error
+        raise HostError(Problem(error.strerror or str(error), path=str(error.filename2 or error.filename or ""))) from error
     except subprocess.CalledProcessError as error:
         message = (error.stderr or "").strip().replace("\n", "; ") or f"exit status {error.returncode}"
         raise HostError(Problem(message, path=" ".join(error.cmd))) from error

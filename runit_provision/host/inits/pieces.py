@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from runit_provision.host.manifest import beside, digest, read, write
@@ -34,13 +34,14 @@ class State(Enum):
 
 
 class Piece(Protocol):
-    """One of the things that an init is told with. path: the host's. own_folder: its folder is made, and goes when it is empty."""
+    """One of the things that an init is told with. path: the host's. own_folder: the
+    outermost folder on the way that is made, and goes when it is empty; or none."""
 
     @property
     def path(self) -> str: ...
 
     @property
-    def own_folder(self) -> bool: ...
+    def own_folder(self) -> str: ...
 
     @property
     def when_edited(self) -> str:
@@ -58,12 +59,13 @@ class Piece(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """A whole file. `text` is without the stamp, which comes after a `#!` line or first."""
+    """A whole file. `text` is without the stamp, which comes after a `#!` line or first; stamped: it has one."""
 
     path: str
     text: str
     mode: int
-    own_folder: bool = False
+    own_folder: str = ""
+    stamped: bool = True
     when_edited: str = "move it away; it is laid anew, without the edit"
 
     def __str__(self) -> str:
@@ -78,7 +80,7 @@ class OwnFile:
 
     def lay(self, root: Path) -> None:
         file = on_host(root, self.path)
-        _make_parent(file, own=self.own_folder)
+        _make_folders(root, self)
         write(beside(file), self._content(), mode=self.mode)
         beside(file).replace(file)
 
@@ -86,6 +88,8 @@ class OwnFile:
         on_host(root, self.path).unlink(missing_ok=True)
 
     def _content(self) -> bytes:
+        if not self.stamped:
+            return self.text.encode()
         head, body = re.fullmatch(r"(?s)(#![^\n]*\n)?(.*)", self.text).groups("")  # type: ignore[union-attr]
         return f"{head}{_STAMP.format(_short(self.text))}{body}".encode()
 
@@ -96,7 +100,7 @@ class OwnLink:
 
     path: str
     target: str
-    own_folder: bool = False
+    own_folder: str = ""
 
     def __str__(self) -> str:
         return self.path
@@ -113,7 +117,7 @@ class OwnLink:
 
     def lay(self, root: Path) -> None:
         link = on_host(root, self.path)
-        _make_parent(link, own=self.own_folder)
+        _make_folders(root, self)
         link.symlink_to(self.target)
 
     def take_back(self, root: Path) -> None:
@@ -132,7 +136,7 @@ class OwnLines:
     name: str
     text: str
     before: Callable[[str], bool]
-    own_folder: bool = False
+    own_folder: str = ""
 
     def __str__(self) -> str:
         return f"{self.path} ({', '.join(self.text.splitlines())})"
@@ -201,7 +205,12 @@ def _short(text: str) -> str:
     return digest(text.encode(errors="surrogateescape"))[:12]
 
 
-def _make_parent(file: Path, *, own: bool) -> None:
-    if own:
+def own_folders(piece: Piece) -> list[str]:
+    """Give the folders that are made for `piece`, innermost first."""
+    return [str(folder) for folder in PurePosixPath(piece.path).parents if folder.is_relative_to(piece.own_folder or piece.path)]
+
+
+def _make_folders(root: Path, piece: Piece) -> None:
+    for folder in reversed(own_folders(piece)):
         with suppress(FileExistsError):
-            file.parent.mkdir(mode=0o755)
+            on_host(root, folder).mkdir(mode=0o755)

@@ -25,6 +25,7 @@ from runit_provision.host.rooted import on_host, resolve
 
 UNIT = "runit-provision.service"
 _FOLDER = "/etc/systemd/system"
+_WANTS = f"{_FOLDER}/multi-user.target.wants"
 _STOP_SECONDS = 90
 _WHEN_EDITED = "move it away; a drop-in is the place for changes of a unit"
 _TEXT = """\
@@ -72,7 +73,7 @@ class Systemd:
         unit = f"{_FOLDER}/{UNIT}"
         return (
             OwnFile(unit, text, 0o644, when_edited=_WHEN_EDITED),
-            OwnLink(f"{_FOLDER}/multi-user.target.wants/{UNIT}", unit, own_folder=True),
+            OwnLink(f"{_WANTS}/{UNIT}", unit, own_folder=_WANTS),
         )
 
     def rivals(self, boot: Boot) -> Iterator[Problem]:

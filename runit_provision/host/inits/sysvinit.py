@@ -7,7 +7,6 @@ line that runs that level's rc scripts, then takes them down in order.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -17,21 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runit_provision.errors import Problem
+from runit_provision.host.inits import inittab, scripts
 from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.pieces import OwnFile, OwnLines, Piece
-from runit_provision.host.manifest import read
-from runit_provision.host.rooted import on_host
 
-INITTAB = "/etc/inittab"
-_SCRIPTS = "/etc/runit-provision"
 _STOP_SECONDS = 60
 _TERM_SECONDS = 15
-_DOTS = "." * 395
-_START = """\
-#!/bin/sh
-PATH={path}
-exec env - PATH="$PATH" runsvdir -P {services} 'log: {dots}'
-"""
 _STOP = """\
 #!/bin/sh
 PATH={path}
@@ -60,32 +50,21 @@ class Sysvinit:
 
     def pieces(self, boot: Boot) -> tuple[Piece, ...]:
         """The scripts, then the lines that call them."""
-        words = {"path": shlex.quote(boot.path), "services": shlex.quote(boot.services)}
         return (
-            OwnFile(f"{_SCRIPTS}/runsvdir-start", _START.format(**words, dots=_DOTS), 0o755, own_folder=True),
-            OwnFile(f"{_SCRIPTS}/runsvdir-stop", _STOP.format(**words, seconds=_STOP_SECONDS), 0o755, own_folder=True),
-            OwnLines(INITTAB, "runit-provision stop", _ENTRIES["rq"].format(scripts=_SCRIPTS), before=_ends_a_level),
-            OwnLines(INITTAB, "runit-provision start", _ENTRIES["rp"].format(scripts=_SCRIPTS), before=lambda _: False),
+            scripts.start(boot),
+            OwnFile(f"{scripts.FOLDER}/runsvdir-stop", _stop(boot), 0o755, own_folder=scripts.FOLDER),
+            OwnLines(inittab.PATH, "runit-provision stop", _ENTRIES["rq"].format(scripts=scripts.FOLDER), before=_ends_a_level),
+            OwnLines(inittab.PATH, "runit-provision start", _ENTRIES["rp"].format(scripts=scripts.FOLDER), before=lambda _: False),
         )
 
     def rivals(self, boot: Boot) -> Iterator[Problem]:
         """Give the lines of others that start the same tree, or that have our lines' ids."""
-        file = on_host(self.root, INITTAB)
-        if file.is_symlink():
-            hint = "put the file itself in its place; it is to be replaced at once, and a link would be lost"
-            yield Problem(f"a symbolic link to {file.readlink()}", path=INITTAB, hint=hint)
-            return
-        text = (read(file) or b"").decode(errors="replace")
-        if not file.exists():
-            yield Problem("No such file", path=INITTAB, hint="is this a host of sysvinit? name its init with --init")
-        for number, line in enumerate(text.splitlines(), 1):
-            fields = line.split(":", 3)
-            if line.lstrip().startswith("#") or len(fields) < 4 or fields[3].startswith(f"{_SCRIPTS}/runsvdir-"):
-                continue
+        yield from inittab.unfit(self.root)
+        for number, fields in inittab.strangers(self.root):
             if fields[0] in _ENTRIES:
-                yield Problem(f"line {number} has the id `{fields[0]}`, which is needed here", path=INITTAB, hint="give it another")
-            if boot.is_started_by(fields[3]):
-                yield Problem(f"line {number} starts runsvdir on {boot.services} already", path=INITTAB, hint="remove it first")
+                hint = "give it another"
+                yield Problem(f"line {number} has the id `{fields[0]}`, which is needed here", path=inittab.PATH, hint=hint)
+            yield from inittab.same_tree(number, fields, boot)
 
     def started(self, boot: Boot, *, fresh: bool) -> list[str]:  # noqa: ARG002 - init sees for itself what is new
         """Let init read its table again."""
@@ -102,21 +81,19 @@ class Sysvinit:
         deadline = time.monotonic() + _TERM_SECONDS
         while self.active(boot) and time.monotonic() < deadline:
             time.sleep(0.05)  # init sends TERM when it comes to it, and KILL five seconds later
-        script = _STOP.format(path=shlex.quote(boot.path), services=shlex.quote(boot.services), seconds=_STOP_SECONDS)
-        subprocess.run(["/bin/sh", "-c", script], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(["/bin/sh", "-c", _stop(boot)], check=False, stdout=subprocess.DEVNULL)
         return [*told, f"stopped the services of {boot.services}"]
 
     def active(self, boot: Boot) -> bool:
-        """True when a child of init's is a runsvdir that scans the directory: init tells nobody what it has started."""
-        for process in Path("/proc").glob("[0-9]*/cmdline"):
-            words = (read(process) or b"").decode(errors="surrogateescape").split("\0")
-            parent = (read(process.with_name("stat")) or b"").rpartition(b")")[2].split()[1:2]
-            if parent == [b"1"] and boot.services in words and any(os.path.basename(word) == "runsvdir" for word in words[:3]):
-                return True
-        return False
+        """True when a child of init's is a runsvdir that scans the directory."""
+        return 1 in scripts.running(boot).values()
 
 
 def _ends_a_level(line: str) -> bool:
     """True for a line that runs the rc scripts of level 0, 1 or 6."""
-    fields = line.split(":", 3)
-    return not line.startswith("#") and len(fields) == 4 and fields[2] == "wait" and bool(re.search("[016]", fields[1]))
+    fields = inittab.fields_of(line)
+    return bool(fields) and fields[2] == "wait" and bool(re.search("[016]", fields[1]))
+
+
+def _stop(boot: Boot) -> str:
+    return _STOP.format(path=shlex.quote(boot.path), services=shlex.quote(boot.services), seconds=_STOP_SECONDS)

@@ -1,8 +1,8 @@
-"""`runit-provision init link | unlink` where a real systemd or sysvinit is pid 1."""
+"""`runit-provision init link | unlink` where a real init is pid 1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from support import waiting
-from support.booted import booted, prepare, with_systemd, with_sysvinit
+from support.booted import booted, prepare, with_busybox, with_openrc, with_runit, with_s6, with_systemd, with_sysvinit
 from support.command import runit_provision
 
 SERVICE = "#!/bin/sh\nexec sleep 1111\n"
@@ -26,10 +26,27 @@ l2:2:wait:/bin/sh -c ": >/root/rc2"
 """
 
 
-@pytest.fixture(params=["systemd", "sysvinit"])
+MAKE: dict[str, Callable[[Path], Path]] = {
+    "systemd": with_systemd,
+    "sysvinit": partial(with_sysvinit, inittab=INITTAB),
+    "openrc": with_openrc,
+    "busybox": with_busybox,
+    "runit": with_runit,
+    "s6": with_s6,
+}
+POWER_OFF = {
+    "systemd": "systemctl poweroff",
+    "sysvinit": "telinit 0",
+    "openrc": "openrc-shutdown --poweroff now",
+    "busybox": "kill -USR2 1",
+    "runit": "runit-init 0",
+    "s6": "s6-svscanctl -t /run/service",
+}
+
+
+@pytest.fixture(params=MAKE)
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    root = prepare(tmp_path / "root", services={"plain": SERVICE})
-    root = with_systemd(root) if request.param == "systemd" else with_sysvinit(root, INITTAB)
+    root = MAKE[request.param](prepare(tmp_path / request.param, services={"plain": SERVICE}))
     assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
     return root
 
@@ -40,17 +57,13 @@ def boot() -> Iterator[ExitStack]:
         yield stack
 
 
-def init_of(root: Path) -> str:
-    return "sysvinit" if (root / "etc/inittab").exists() else "systemd"
-
-
 def told(done: CompletedProcess[str]) -> str:
     print(done.stderr)
     return done.stdout if done.returncode == 0 else ""
 
 
 def link_image(root: Path) -> None:
-    assert runit_provision("init", "link", "--root", root, "--prefix", "/opt/runit", "--init", init_of(root)).status == 0
+    assert runit_provision("init", "link", "--root", root, "--prefix", "/opt/runit", "--init", root.name).status == 0
 
 
 def test_a_linked_image_starts_its_services_at_boot_and_they_outlive_runsvdir(root: Path, boot: ExitStack) -> None:
@@ -68,7 +81,7 @@ def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_servi
     box = boot.enter_context(booted(root))
     link = partial(box.runit_provision, "init", "link", "--prefix", "/opt/runit")
     said = waiting.until(lambda: told(link()), what="an init that listens")
-    assert said.startswith(f"{init_of(root)}: ")
+    assert said.startswith(f"{root.name}: ")
     box.pid("sleep", "1111")
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 0
     assert link().stdout.endswith("nothing to do\n")
@@ -78,33 +91,42 @@ def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_servi
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 2
 
 
-@pytest.mark.parametrize("root", ["systemd"], indirect=True)  # sysvinit runs what the script has become when runsvdir dies
+@pytest.mark.parametrize("root", ["systemd", "openrc", "runit", "s6"], indirect=True)  # others run what the script has become later
 def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, boot: ExitStack) -> None:
     link_image(root)
     box = boot.enter_context(booted(root))
     service = box.pid("sleep", "1111")
     first = box.runsvdir()
-    unit = root / "etc/systemd/system/runit-provision.service"
     assert box.runit_provision("runtime", "install", "--prefix", "/opt/other").returncode == 0
     done = box.runit_provision("init", "link", "--prefix", "/opt/other")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "ExecStart=/opt/other/bin/runsvdir" in unit.read_text()
-    box.runsvdir(but=first)
+    second = box.runsvdir(but=first)
+    assert "PATH=/opt/other/bin:" in box.run("cat", f"/proc/{second}/environ").stdout
     assert box.pids("sleep", "1111") == [service]
 
 
-def test_stopping_the_unit_or_the_host_ends_services_in_order(root: Path, boot: ExitStack) -> None:
+def test_stopping_the_unit_ends_services_in_order(tmp_path: Path, boot: ExitStack) -> None:
+    root = with_systemd(prepare(tmp_path / "systemd", services={"plain": SLOW}))
+    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    link_image(root)
+    box = boot.enter_context(booted(root))
+    box.pid("sleep", "2222")
+    done = box.run("systemctl", "stop", "runit-provision.service")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (box.pids("-P", "/etc/service"), box.pids("sleep", "2222")) == ([], [])
+    assert box.run("systemctl", "is-failed", "runit-provision.service").stdout == "inactive\n"
+    assert (root / "root/ended").read_text() == "ended\n"
+
+
+def test_powering_off_the_host_ends_services_in_order(root: Path, boot: ExitStack) -> None:
     (root / "etc/service/plain/run").write_text(SLOW)
     link_image(root)
     box = boot.enter_context(booted(root))
     box.pid("sleep", "2222")
-    if init_of(root) == "systemd":
-        done = box.run("systemctl", "stop", "runit-provision.service")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert (box.pids("-P", "/etc/service"), box.pids("sleep", "2222")) == ([], [])
-        assert box.run("systemctl", "is-failed", "runit-provision.service").stdout == "inactive\n"
-    else:
-        assert box.run("telinit", "0").returncode == 0
-        waiting.until((root / "root/rc0").exists, what="the level's rc script")
-        assert "sleep 2222" not in (root / "root/rc0").read_text()
+    box.run(*POWER_OFF[root.name].split())
+    waiting.until((root / "root/ended").exists, what="a service that was told to end")
+    over = (root / "root/rc0").exists if root.name == "sysvinit" else box.has_ended  # sysvinit's level does not halt by itself
+    waiting.until(over, what="a host that is down")
     assert (root / "root/ended").read_text() == "ended\n"
+    if root.name == "sysvinit":
+        assert "sleep 2222" not in (root / "root/rc0").read_text()

@@ -11,16 +11,38 @@ from pathlib import Path
 import pytest
 from support import oracle
 from support.command import runit_provision
-from support.image import INITTAB, snapshot, systemd_image, sysvinit_image
+from support.image import (
+    INITTAB,
+    busybox_image,
+    openrc_image,
+    runit_image,
+    s6_image,
+    snapshot,
+    systemd_image,
+    sysvinit_image,
+    upstart_image,
+)
 
 UNIT = "etc/systemd/system/runit-provision.service"
 Make = Callable[[Path], Path]
 
 
-@pytest.fixture(params=[systemd_image, sysvinit_image], ids=["systemd", "sysvinit"])
+IMAGES: dict[str, tuple[Make, str]] = {
+    "systemd": (systemd_image, "/sbin/init is /usr/lib/systemd/systemd"),
+    "sysvinit": (sysvinit_image, "/sbin/init is /sbin/init, and /etc/inittab is there"),
+    "openrc": (openrc_image, "/sbin/init is /sbin/openrc-init"),
+    "busybox": (busybox_image, "/sbin/init is /bin/busybox"),
+    "runit": (runit_image, "/sbin/init is /sbin/runit-init"),
+    "s6": (s6_image, "/sbin/init is /sbin/init, which calls s6-linux-init"),
+    "upstart": (upstart_image, "/sbin/init is /sbin/init, and /etc/init is there"),
+}
+"""What makes an image of each init, and the reason for which it is taken for one."""
+
+
+@pytest.fixture(params=IMAGES)
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    make: Make = request.param
-    root = make(tmp_path / "image")
+    make, _ = IMAGES[request.param]
+    root = make(tmp_path / request.param)
     assert runit_provision("runtime", "install", "--root", root).status == 0
     return root
 
@@ -158,14 +180,25 @@ def test_an_inittab_that_is_a_link_is_not_replaced(tmp_path: Path, target: str) 
     assert snapshot(root) == before
 
 
-def test_the_scripts_are_ones_that_a_shell_checker_likes(tmp_path: Path) -> None:
+def test_the_scripts_are_ones_that_a_shell_checker_likes(root: Path) -> None:
     shellcheck = oracle.program("shellcheck", package="shellcheck")
-    root = sysvinit_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
     assert runit_provision("init", "link", "--root", root, "--service-directory", "/srv/a b").status == 0
-    scripts = sorted((root / "etc/runit-provision").iterdir())
-    done = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
+    laid = [path for path in (root / "etc/runit-provision").rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!")]
+    assert laid or root.name == "systemd"
+    done = subprocess.run([shellcheck, "--shell=sh", "/dev/null", *laid], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("make", [runit_image, s6_image], ids=["runit", "s6"])
+def test_what_the_hosts_own_supervisor_scans_is_not_scanned_twice(make: Make, tmp_path: Path) -> None:
+    root = make(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    before = snapshot(root)
+    own = "/etc/s6-linux-init/current/run-image/service" if make is s6_image else "/var/service"
+    result = runit_provision("init", "link", "--root", root, "--service-directory", own)
+    assert result.status == 1
+    assert result.err.startswith(f"{own}: the host's own supervisor scans it; two would fight for its services; name another with")
+    assert snapshot(root) == before
 
 
 def test_an_inittab_line_that_runs_the_same_tree_or_has_our_id_is_said(tmp_path: Path) -> None:
@@ -200,10 +233,7 @@ def test_an_enabled_unit_that_runs_the_same_tree_is_said(tmp_path: Path) -> None
 
 def test_which_init_an_image_has_and_why(root: Path) -> None:
     result = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)
-    assert (result["init"], result["reason"]) in (
-        ("systemd", "/sbin/init is /usr/lib/systemd/systemd"),
-        ("sysvinit", "/sbin/init is /sbin/init, and /etc/inittab is there"),
-    )
+    assert (result["init"], result["reason"]) == (root.name, IMAGES[root.name][1])
 
 
 def test_an_image_without_a_known_init_is_said_and_can_be_told(tmp_path: Path) -> None:
@@ -213,6 +243,6 @@ def test_an_image_without_a_known_init_is_said_and_can_be_told(tmp_path: Path) -
     result = runit_provision("init", "link", "--root", root)
     assert (result.status, result.err.splitlines()[0]) == (
         1,
-        f"no init that is known here: {root}/sbin/init is not there; name one with --init (systemd, sysvinit)",
+        f"no init that is known here: {root}/sbin/init is not there; name one with --init ({', '.join(IMAGES)})",
     )
     assert runit_provision("init", "link", "--root", root, "--init", "systemd").status == 0

@@ -1,0 +1,51 @@
+"""The scripts that inits call which cannot say so much themselves, and who runs what they start."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from runit_provision.host.inits.boot import Boot
+from runit_provision.host.inits.pieces import OwnFile
+from runit_provision.host.manifest import read
+
+FOLDER = "/etc/runit-provision"
+STOP_SECONDS = 90
+"""Until all services have to be gone: runsvdir itself sends KILL after a minute."""
+_DOTS = "." * 395
+_START = """\
+#!/bin/sh
+PATH={path}
+exec env - PATH="$PATH" runsvdir -P {services} 'log: {dots}'
+"""
+
+
+def start(boot: Boot) -> OwnFile:
+    """The script that becomes runsvdir, with nothing in its environment but a PATH, and its last errors in its title."""
+    return OwnFile(f"{FOLDER}/runsvdir-start", start_text(boot), 0o755, own_folder=FOLDER)
+
+
+def start_text(boot: Boot) -> str:
+    """What that script says."""
+    return _START.format(path=shlex.quote(boot.path), services=shlex.quote(boot.services), dots=_DOTS)
+
+
+def running(boot: Boot) -> dict[int, int]:
+    """Give the processes that are a runsvdir on the directory, each with its parent: most inits tell nobody what they have started."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        words = (read(process) or b"").decode(errors="surrogateescape").split("\0")
+        if boot.services in words and any(os.path.basename(word) == "runsvdir" for word in words[:3]):
+            parent = (read(process.with_name("stat")) or b"").rpartition(b")")[2].split()[1:2]
+            found[int(process.parent.name)] = int(parent[0]) if parent else 0
+    return found
+
+
+def replace(boot: Boot) -> None:
+    """End the runsvdir that runs: whoever started it starts another, which takes over its services as they are."""
+    for pid in running(boot):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)

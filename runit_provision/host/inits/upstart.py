@@ -1,0 +1,78 @@
+"""upstart: a job; init(5) of upstart 1.x, sections "respawn", "kill signal" and "kill timeout".
+
+Stopping the job sends HUP, upon which runsvdir takes its services down in order and exits with 111. When runsvdir dies, upstart starts
+the next one, for ever; with -P services are in sessions of their own, which upstart's signals to the job's group do not reach.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runit_provision.errors import Problem
+from runit_provision.host.inits import scripts
+from runit_provision.host.inits.boot import Boot
+from runit_provision.host.inits.pieces import OwnFile, Piece
+from runit_provision.host.manifest import read
+from runit_provision.host.rooted import on_host
+
+JOB = "runit-provision"
+_TEXT = """\
+description "runit services"
+start on runlevel [2345]
+stop on runlevel [016]
+respawn
+respawn limit unlimited
+kill signal HUP
+kill timeout {seconds}
+exec {folder}/runsvdir-start
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstart:
+    """`root` is the host's root directory; only on "/" is initctl called."""
+
+    root: Path
+    name: str = "upstart"
+
+    def pieces(self, boot: Boot) -> tuple[Piece, ...]:
+        """What becomes runsvdir, and the job."""
+        text = _TEXT.format(folder=scripts.FOLDER, seconds=scripts.STOP_SECONDS)
+        hint = f"move it away; /etc/init/{JOB}.override is the place for changes"
+        return (scripts.start(boot), OwnFile(f"/etc/init/{JOB}.conf", text, 0o644, when_edited=hint))
+
+    def rivals(self, boot: Boot) -> Iterator[Problem]:
+        """Give the jobs of others that start the same tree."""
+        for job in sorted(on_host(self.root, "/etc/init/x").parent.glob("*.conf")):
+            lines = (read(job) or b"").decode(errors="replace").splitlines() if job.stem != JOB else []
+            if any(boot.is_started_by(line) for line in lines if not line.lstrip().startswith("#")):
+                hint = f"`echo manual >/etc/init/{job.stem}.override` and stop it first"
+                yield Problem(f"starts runsvdir on {boot.services} already", path=f"/etc/init/{job.name}", hint=hint)
+
+    def started(self, boot: Boot, *, fresh: bool) -> list[str]:
+        """Start the job; a runsvdir that runs already is replaced, its services are not."""
+        subprocess.run(["initctl", "reload-configuration"], check=True, capture_output=True, text=True)
+        if fresh or not self.active(boot):
+            subprocess.run(["initctl", "start", JOB], check=True, capture_output=True, text=True)
+            return [f"started {JOB}"]
+        scripts.replace(boot)
+        return [f"replaced the runsvdir of {JOB}; its services go on"]
+
+    def before_unlink(self, boot: Boot) -> list[str]:
+        """Stop the job, and with it all services, in order."""
+        if not self.active(boot):
+            return []
+        subprocess.run(["initctl", "stop", JOB], check=True, capture_output=True, text=True)
+        return [f"stopped {JOB} and its services"]
+
+    def after_unlink(self, boot: Boot) -> list[str]:  # noqa: ARG002 - upstart watches its folder
+        """Nothing: upstart sees that the job is gone."""
+        return []
+
+    def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the job knows its directory
+        """True when the job is started."""
+        done = subprocess.run(["initctl", "status", JOB], check=False, capture_output=True, text=True)
+        return "start/running" in done.stdout
