@@ -17,7 +17,7 @@ from runit_provision.inputs import Inputs
 _SETTING = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*")
 _SECTION = re.compile(r"\s*\[(\w*)\].*")
 _NOTHING = re.compile(r"\s*(?:#.*)?")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_VARIABLE = re.compile(r"\$(\w+|\{)")
 _MAGIC = re.compile(r"[*?\[{]")
 
 
@@ -53,12 +53,7 @@ class Layers:
         assert self.environmentpath
         codedir = Path(os.path.normpath(self.environmentpath / ".."))
         base = (codedir / "modules",) if self.basemodulepath is None else self.basemodulepath
-        known = {
-            "basemodulepath": ":".join(map(str, base)),
-            "codedir": str(codedir),
-            "environment": self.environment,
-            "environmentpath": str(self.environmentpath),
-        }
+        known = {"basemodulepath": ":".join(map(str, base)), "codedir": str(codedir)}
         written = _modulepath_of(environment / "environment.conf", known, inputs)
         if written is None:
             return (environment / "modules", *base)
@@ -85,11 +80,11 @@ def _modulepath_of(path: Path, known: Mapping[str, str], inputs: Inputs) -> str 
 
 
 def _filled(text: str, known: Mapping[str, str], mark: Mark) -> str:
-    for name in (found[1] or found[2] for found in _VARIABLE.finditer(text)):
+    for name in (found[1] for found in _VARIABLE.finditer(text)):
         if name not in known:
             hint = f"known here are {', '.join(f'${each}' for each in known)}; or give --modulepath"
             raise DataError(Problem(f"unknown setting ${name}", mark, key="modulepath", hint=hint))
-    return _VARIABLE.sub(lambda found: known[found[1] or found[2]], text)
+    return _VARIABLE.sub(lambda found: known[found[1]], text)
 
 
 def _folders(entry: str, environment: Path, inputs: Inputs) -> Iterator[Path]:

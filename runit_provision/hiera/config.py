@@ -176,7 +176,11 @@ class _Reader:
         backend = self._backend(level, defaults, name)
         where, places = self._where(level, name)
         datadir = self._string(level, "datadir") if "datadir" in level else defaults.get("datadir") or _DATADIR
-        options = self._options(level) if level.get("options") is not None else defaults.get("options") or Table()
+        options = self._options(level) if "options" in level else defaults.get("options") or Table()
+        if backend and options and not backend.opener:
+            own = "options" in level
+            hint = "leave them out" if own else "those of defaults; write `options: {}` here"
+            self._problem(f"{backend.name} takes no options", level, "options" if own else "name", hint)
         if backend and len(self._problems) == before:
             yield Level(name, backend, where, places, datadir, options, level.mark)
 
@@ -228,9 +232,9 @@ class _Reader:
         return key, tuple(places)
 
     def _options(self, table: Table) -> Table:
-        options = table.get("options")
-        if options is None:
+        if "options" not in table:
             return Table()
+        options = table["options"]
         if not isinstance(options, Table):
             self._problem(f"a hash is wanted, not {kind(options)}", table, "options")
             return Table()

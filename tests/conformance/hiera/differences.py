@@ -49,6 +49,18 @@ DIFFERENCES = (
         lambda _query, _theirs, ours: "is not a regular expression" in str(ours),
     ),
     Difference(
+        "a list, a hash or Sensitive that an alias puts in the place of a key is refused: no YAML can write it, no key can reach it",
+        lambda _query, _theirs, ours: "a key is text, or an alias" in str(ours),
+    ),
+    Difference(
+        "options of a level that takes none are an error when hiera.yaml is opened; Puppet tells only when the level has a file",
+        lambda _query, _theirs, ours: "takes no options" in str(ours),
+    ),
+    Difference(
+        "an empty key is nowhere; Puppet's function for encrypted levels refuses it",
+        lambda query, theirs, ours: query["key"] == "" and "String[1]" in str(theirs) and ours == ["missing"],
+    ),
+    Difference(
         "half of a surrogate pair in JSON refuses the file; to Puppet it is a string of broken UTF-8",
         lambda _query, _theirs, ours: "surrogate" in str(ours),
     ),

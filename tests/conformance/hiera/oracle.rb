@@ -37,7 +37,7 @@ def answer(query, scope)
   value.equal?(missing) ? ['missing'] : ['found', encoded(value)]
 rescue SystemStackError
   ['error', 'stack level too deep']
-rescue StandardError, Puppet::Error => e
+rescue StandardError, ScriptError => e
   ['error', "#{e.class}: #{e.message}"]
 end
 
@@ -77,7 +77,7 @@ def answers(asked)
   end
 rescue SystemStackError
   [['error', 'stack level too deep']] * asked['queries'].size
-rescue StandardError, Puppet::Error => e
+rescue StandardError, ScriptError => e
   [['error', "#{e.class}: #{e.message}"]] * asked['queries'].size
 end
 

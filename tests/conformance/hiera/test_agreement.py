@@ -10,36 +10,46 @@ import datetime
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.hiera import cases
+from conformance.hiera.case import Case
 from conformance.hiera.differences import allowed
+from conformance.hiera.drawn.conversions import conversions
+from conformance.hiera.drawn.documents import documents, hocon_files, json_files, yaml_scalars
+from conformance.hiera.drawn.encrypted import CLEAR, encrypted_levels
+from conformance.hiera.drawn.hierarchies import hierarchies, interpolations, layers
+from conformance.hiera.drawn.merges import merges
 from conformance.hiera.puppet import Answer, Puppet, ask_ours, same
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from support import oracle
+from support.encrypted import Lock
 
 _ALL = os.environ.get("HARNESS") == "all"
 _SEED = datetime.date.today().toordinal() if _ALL else 5
 _HUNDREDTH = 200 if _ALL else 20
-_AREAS: dict[str, tuple[st.SearchStrategy[cases.Case], int]] = {
-    "hierarchies": (cases.hierarchies(), 30),
-    "merges": (cases.merges(), 20),
-    "layers": (cases.layers(), 15),
-    "interpolations": (cases.interpolations(), 10),
-    "conversions": (cases.conversions(), 8),
-    "documents": (cases.documents(), 7),
-    "yaml scalars": (cases.yaml_scalars(), 5),
-    "json files": (cases.json_files(), 5),
+_ENCRYPTED = "encrypted levels"
+_AREAS: dict[str, tuple[st.SearchStrategy[Case], int]] = {
+    "hierarchies": (hierarchies(), 28),
+    "merges": (merges(), 16),
+    "layers": (layers(), 15),
+    "interpolations": (interpolations(), 9),
+    "conversions": (conversions(), 8),
+    "documents": (documents(), 6),
+    _ENCRYPTED: (encrypted_levels(), 6),
+    "yaml scalars": (yaml_scalars(), 4),
+    "json files": (json_files(), 4),
+    "hocon files": (hocon_files(), 4),
 }
 """What is drawn, and how many hundredths of all cases."""
 
 
 @dataclass(frozen=True)
 class _Asked:
-    case: cases.Case
+    case: Case
     theirs: Future[list[Answer]]
     ours: list[Answer]
 
@@ -52,21 +62,27 @@ class _Asked:
 Record = Callable[[str, object], None]
 
 
+@pytest.fixture(scope="session")
+def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
+    oracle.program("eyaml", package="hiera-eyaml")
+    return Lock(tmp_path_factory.mktemp("keys"), CLEAR)
+
+
 @pytest.mark.parametrize("area", _AREAS)
-def test_every_drawn_case_has_puppets_answer(area: str, puppet: Puppet, tmp_path: Path, record_property: Record) -> None:
-    _compare(area, puppet, tmp_path, record_property)
+def test_every_drawn_case_has_puppets_answer(area: str, puppet: Puppet, lock: Lock, tmp_path: Path, record_property: Record) -> None:
+    _compare(area, puppet, lock, tmp_path, record_property)
 
 
 if _ALL:
 
     @pytest.mark.parametrize("area", _AREAS)
     def test_every_drawn_case_has_the_answer_of_puppet_8(
-        area: str, newest_puppet: Puppet, tmp_path: Path, record_property: Record
+        area: str, newest_puppet: Puppet, lock: Lock, tmp_path: Path, record_property: Record
     ) -> None:
-        _compare(area, newest_puppet, tmp_path, record_property, strict=True)
+        _compare(area, newest_puppet, lock, tmp_path, record_property, strict=True)
 
 
-def _compare(area: str, puppet: Puppet, folder: Path, record: Record, *, strict: bool = False) -> None:
+def _compare(area: str, puppet: Puppet, lock: Lock, folder: Path, record: Record, *, strict: bool = False) -> None:
     """Draw the area's cases and compare all answers; strict: in the strict mode alone, else in the one that each case has."""
     drawn, hundredths = _AREAS[area]
     asked: list[_Asked] = []
@@ -80,10 +96,11 @@ def _compare(area: str, puppet: Puppet, folder: Path, record: Record, *, strict:
         suppress_health_check=list(HealthCheck),
     )
     @given(drawn)
-    def ask(case: cases.Case) -> None:
+    def ask(case: Case) -> None:
+        case = replace(case, files={name: lock.close(text) for name, text in case.files.items()})
         question = case.lay(folder / str(len(asked)))
         question["strict"] |= strict
-        asked.append(_Asked(case, puppet.ask_meanwhile(question), ask_ours(question)))
+        asked.append(_Asked(case, puppet.ask_meanwhile(question), ask_ours(question, secrets=area != _ENCRYPTED)))
 
     ask()
     differing = [difference for each in asked for difference in each.differences()]
@@ -92,6 +109,6 @@ def _compare(area: str, puppet: Puppet, folder: Path, record: Record, *, strict:
     assert len(asked) >= hundredths * _HUNDREDTH
 
 
-def _report(case: cases.Case, query: dict[str, Any], theirs: list[Any], ours: list[Any]) -> str:
+def _report(case: Case, query: dict[str, Any], theirs: list[Any], ours: list[Any]) -> str:
     files = "".join(f"--- {name}\n{text}\n" for name, text in case.files.items())
     return f"{files}{query} strict={case.strict}\nPuppet: {theirs}\nours:   {ours}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.hiera.cases import Case
+from conformance.hiera.case import Case
 from conformance.hiera.puppet import Puppet, ask_ours, same
 from support import oracle
 

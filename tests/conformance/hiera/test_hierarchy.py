@@ -164,6 +164,15 @@ def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None
             "2:22: a: convert_to Integer failed: the string is no number; the ",
         ),
         ("a: x\nlookup_options: {a: {convert_to: Integr}}\n", "2:22: a: `Integr` is not a type: unknown type `Integr`; as String"),
+        ("a: x\nlookup_options: {a: {convert_to: []}}\n", "2:22: a: convert_to names a type, not undef; as `convert_to: Sensitive`"),
+        (
+            "a: x\nlookup_options: {a: {convert_to: 'Sensitive[Integer]'}}\n",
+            "2:22: a: convert_to Sensitive[Integer] failed: it became a Sensitive that holds a String, which is no ",
+        ),
+        ('a: "%{foo(1)}"\n', "1:1: undefined variable `foo(1)`; a function takes one key in quotes, as %{lookup('key')}"),
+        ("b: [x]\na: {\"%{alias('b')}\": 1}\n", "2:5: an Array as a key; a key is text"),
+        (f"a: {'9' * 5000}\n", "1:4: an integer of more than 3,500 digits; quote it to have a string"),
+        ("b: 1\na: 'x\nc: 1\n", "2:4: not YAML: while scanning a quoted scalar, found unexpected end of stream; look for the end of"),
         ("lookup_options: []\na: 1\n", "1:1: lookup_options: a hash is wanted, not an Array"),
         ("[1]\n", "1:1: no data: it holds an Array, not a hash; write `key: value` lines, or `{}` for none"),
     ],
@@ -188,20 +197,77 @@ def test_a_directory_in_the_place_of_a_data_file_is_an_error(tmp_path: Path) -> 
     ]
 
 
+def _asked_as_nobody(folder: Path) -> str:
+    """What is wrong when the user `nobody` looks up `a`."""
+    code = (
+        "import os, pathlib, sys; from runit_provision import hiera; os.setuid(65534)\n"
+        "try: hiera.open_hierarchy(pathlib.Path(sys.argv[1]), facts={}, node='n1').lookup('a')\n"
+        "except hiera.DataError as error: print(error)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, folder / "hiera.yaml"], capture_output=True, text=True, check=True)
+    return ran.stdout
+
+
 def test_a_level_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
     oracle.root("another user is needed who may not read the file")
     _open(tmp_path, common="a: 1\n")
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
         folder.chmod(0o755)
     (tmp_path / "data/common.yaml").chmod(0)
-    code = (
-        "import os, pathlib, sys; from runit_provision import hiera; os.setuid(65534)\n"
-        "try: hiera.open_hierarchy(pathlib.Path(sys.argv[1]), facts={}, node='n1').lookup('a')\n"
-        "except hiera.DataError as error: print(error)"
-    )
-    ran = subprocess.run([sys.executable, "-c", code, tmp_path / "hiera.yaml"], capture_output=True, text=True, check=True)
     hint = "run as a user who may read it, or change its mode"
-    assert ran.stdout == f"{tmp_path}/data/common.yaml:1:1: cannot read it: Permission denied; {hint}\n"
+    assert _asked_as_nobody(tmp_path) == f"{tmp_path}/data/common.yaml:1:1: cannot read it: Permission denied; {hint}\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "mode"), [("path: locked/x.yaml", 0), ("glob: 'locked/*.yaml'", 0), ("glob: 'locked/{x,y}.yaml'", 0o600)]
+)
+def test_a_folder_that_may_not_be_looked_into_is_an_error_also_for_a_glob(where: str, mode: int, tmp_path: Path) -> None:
+    oracle.root("another user is needed who may not read the folder")
+    _open(tmp_path, config=f"version: 5\nhierarchy:\n  - name: a\n    {where}\n", locked__x="a: 1\n")
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "data/locked").chmod(mode)
+    said = _asked_as_nobody(tmp_path)
+    assert said.startswith(f"{tmp_path}/hiera.yaml:3:5: {tmp_path}/data/locked")
+    assert said.endswith(": cannot look into it: Permission denied; run as a user who may read it, or change its mode\n")
+
+
+def test_a_name_that_no_file_can_have_is_nowhere_and_one_with_a_null_is_an_error(tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: a, path: '%{role}.yaml'}]\n"
+    (tmp_path / "hiera.yaml").write_text(config)
+    assert open_hierarchy(tmp_path / "hiera.yaml", facts={"role": "x" * 300}, node="n1").find("a") is None
+    assert _problems(lambda: open_hierarchy(tmp_path / "hiera.yaml", facts={"role": "\0"}, node="n1")) == [
+        f"{tmp_path}/hiera.yaml:2:13: a path with a null character; look at the facts that it is made of"
+    ]
+
+
+def test_facts_with_the_names_of_puppets_own_variables_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text("version: 5\n")
+    (tmp_path / "facts.yaml").write_text("role: web\nname: x\n5: y\n")
+    facts = read_facts(tmp_path / "facts.yaml")
+    said = "a fact cannot be called so: it is a variable of Puppet's own; leave it out"
+    assert _problems(lambda: open_hierarchy(tmp_path / "hiera.yaml", facts=facts, node="n1")) == [
+        f"{tmp_path}/facts.yaml:2:1: name: {said}",
+        f"{tmp_path}/facts.yaml:3:1: 5: {said}",
+    ]
+
+
+def test_a_long_chain_of_lookups_works_and_one_without_end_is_an_error(tmp_path: Path) -> None:
+    links = "".join(f"k{n}: \"%{{lookup('k{n + 1}')}}\"\n" for n in range(400)) + "k400: end\n"
+    hierarchy = _open(tmp_path, common=links)
+    assert hierarchy.lookup("k250") == "end"
+    assert _problems(lambda: hierarchy.lookup("k0")) == [
+        f"{tmp_path}/data/common.yaml:200:1: more than 200 lookups lead to each other; shorten the chain"
+    ]
+
+
+def test_aliases_nest_data_no_deeper_than_a_file_does(tmp_path: Path) -> None:
+    links = "".join(f"k{n}: [[[[[[\"%{{alias('k{n + 1}')}}\"]]]]]]\n" for n in range(30)) + "k30: end\n"
+    hierarchy = _open(tmp_path, common=links)
+    assert hierarchy.lookup("k20")
+    assert _problems(lambda: hierarchy.lookup("k0")) == [
+        f"{tmp_path}/data/common.yaml:17:10: lookups nest data more than 100 deep; make the values flatter"
+    ]
 
 
 def test_a_missing_hiera_yaml_is_an_error(tmp_path: Path) -> None:
@@ -252,6 +318,20 @@ def test_version_3_is_refused_with_the_text_of_version_5(tmp_path: Path) -> None
         "    options:\n"
         '      pkcs7_private_key: "/k"'
     ]
+
+
+def test_what_version_3_says_of_merging_is_told_where_version_5_has_it(tmp_path: Path) -> None:
+    config = (
+        ":backends: yaml\n:hierarchy: common\n:merge_behavior: deeper\n"
+        ":deep_merge_options:\n  :knockout_prefix: '--'\n:logger: console\n"
+    )
+    (said,) = _problems(lambda: _open(tmp_path, config=config))
+    assert said.partition('      - "common.yaml"\n')[2] == (
+        "# :merge_behavior: deeper is said in the data, of each key or pattern that is merged:\n"
+        "# lookup_options:\n"
+        '#   some::key: {merge: {strategy: deep, knockout_prefix: "--"}}\n'
+        "# :logger: has no counterpart"
+    )
 
 
 def test_facts_are_read_as_facter_and_as_puppet_facts_print_them(tmp_path: Path) -> None:

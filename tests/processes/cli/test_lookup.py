@@ -12,6 +12,9 @@ import pytest
 from support import oracle
 from support.command import Result, runit_provision
 
+from runit_provision.app.layers import Layers
+from runit_provision.inputs import Inputs
+
 Lookup = Callable[..., Result]
 _CONFIG = """\
 version: 5
@@ -255,3 +258,71 @@ def test_a_facter_that_fails_is_an_error_with_its_last_words(tmp_path: Path) -> 
     program.write_text("#!/bin/sh\necho oops\n")
     assert _facts_shown(tmp_path, "kernel", path=f"{tmp_path}/bin:/usr/bin").err.startswith("facter:1:1: not JSON")
     assert _facts_shown(tmp_path, "kernel", "--fact", "kernel=L", path=f"{tmp_path}/bin:/usr/bin") == Result(0, "L\n", "")
+
+
+def test_facts_of_the_command_line_are_strings_or_what_yaml_says(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text("version: 5\nhierarchy: [{name: a, mapped_paths: [roles, role, '%{role}.yaml']}]\n")
+    (tmp_path / "data/db.yaml").write_text('a: "%{cpus} %{text} %{facts.os}"\n')
+    given = ("--fact", "roles:=[web, db]", "--fact", "cpus:=0x10", "--fact", "text=0x10", "--fact", "os.release:={major: 12}")
+    assert lookup("a", *given).out == '16 0x10 {"release"=>{"major"=>12}, "family"=>"Debian"}\n'
+    refused = lookup("a", "--fact", "roles:=[web")
+    assert (refused.status, refused.out) == (64, "")
+    assert "roles:1:1: not YAML" in refused.err
+
+
+def test_what_only_a_hierarchy_reads_is_refused_beside_resolved_data(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("runit: {}\n")
+    (tmp_path / "facts.yaml").write_text("{}\n")
+    for words in (["--facts", "facts.yaml"], ["--fact", "a=b"], ["--node", "n1"], ["--lenient"], ["--environment", "test"]):
+        refused = runit_provision("render", "--data", "data.yaml", *words, cwd=tmp_path)
+        assert (refused.status, refused.out) == (64, "")
+        assert f"{words[0]}: for a hierarchy (--hiera-config) alone" in refused.err
+
+
+def test_a_number_that_json_does_not_have_is_an_error(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "data/common.yaml").write_text("a: [.inf]\n")
+    assert lookup("a").out == "- .inf\n"
+    hint = "--format yaml shows it"
+    assert lookup("a", "--format", "json") == Result(1, "", f"a: JSON has no number that is not finite; {hint}\n1 problem\n")
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        None,
+        "",
+        "# comment\nmodulepath = site : modules:$basemodulepath\n",
+        "manifest = x\nmodulepath=../shared:/abs:./b/../c:$codedir/x\n",
+        "modulepath = m*:$basemodulepath\nmodulepath = never\n",
+        "[main]\nmodulepath = a\n",
+        "modulepath =\n",
+    ],
+)
+def test_environment_conf_says_where_modules_are(conf: str | None, tmp_path: Path) -> None:
+    environment = tmp_path / "code/environments/test"
+    (environment / "modules").mkdir(parents=True)
+    (environment / "m2").mkdir()
+    if conf is not None:
+        (environment / "environment.conf").write_text(conf)
+    layers = Layers("test", tmp_path / "code/environments", basemodulepath=(tmp_path / "base", Path("/else")))
+    own = [f"--{name}={tmp_path / 'code'}" for name in ("confdir", "vardir", "codedir")]
+    base = f"--basemodulepath={tmp_path}/base:/else"
+    puppet = oracle.program("puppet", package="puppet-agent")
+    words = ["config", "print", "modulepath", *own, f"--environmentpath={layers.environmentpath}", "--environment=test", base]
+    said = subprocess.run([puppet, *words], capture_output=True, text=True, check=True).stdout
+    assert ":".join(map(str, layers.modules(Inputs()))) == said.strip()
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ("modulepath = $nope/x\n", "1:1: modulepath: unknown setting $nope; known here are $basemodulepath, $codedir; or"),
+        ("# x\nmodulepath\n", "2:1: neither a setting nor a comment; as `modulepath = site:modules:$basemodulepath`"),
+    ],
+)
+def test_a_wrong_environment_conf_is_an_error_with_its_line(conf: str, said: str, lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "envs/test").mkdir(parents=True)
+    (tmp_path / "envs/test/environment.conf").write_text(conf)
+    wrong = lookup("m::a", "--environmentpath", "envs", "--environment", "test")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err.startswith(f"envs/test/environment.conf:{said}")

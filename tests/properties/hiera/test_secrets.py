@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import datetime
 import io
 import json
 import os
@@ -13,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import pkcs7
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.encrypted import Lock
 
 from runit_provision.cli import main
 
@@ -48,36 +43,9 @@ _TYPES = (
 _MERGES = ("first", "unique", "hash", "deep", "{strategy: deep, knockout_prefix: '--', sort_merged_arrays: true}")
 
 
-class _Lock:
-    """A pair of keys, and what it makes of the clear texts."""
-
-    def __init__(self, folder: Path) -> None:
-        key = rsa.generate_private_key(65537, 1024)
-        name = x509.Name([])
-        start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-        certificate = (x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + datetime.timedelta(days=36500))).sign(
-            key, hashes.SHA256()
-        )
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
-        (folder / "private.pem").write_bytes(private)
-        (folder / "public.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        self.options = f"{{pkcs7_private_key: {folder}/private.pem, pkcs7_public_key: {folder}/public.pem}}"
-        self._closed = {}
-        for word, clear in _CLEAR.items():
-            builder = pkcs7.PKCS7EnvelopeBuilder().set_data(clear.encode()).add_recipient(certificate)
-            cipher = builder.encrypt(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
-            self._closed[word] = f"ENC[PKCS7,{base64.b64encode(cipher).decode()}]"
-
-    def close(self, text: str) -> str:
-        """Put the encrypted values where their words stand."""
-        return re.sub("|".join(self._closed), lambda word: self._closed[word[0]], text)
-
-
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory) -> _Lock:
-    return _Lock(tmp_path_factory.mktemp("keys"))
+def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
+    return Lock(tmp_path_factory.mktemp("keys"), _CLEAR)
 
 
 _names = st.sampled_from([*_KEYS, *_HIDDEN, "a.x", "b.0", "nosuch"])
@@ -127,15 +95,15 @@ def _hierarchies(draw: st.DrawFn) -> dict[str, str]:
 _CONFIG = """\
 version: 5
 hierarchy:
-  - {{name: node, lookup_key: eyaml_lookup_key, path: node.yaml, options: {options}}}
-  - {{name: inventory, data_hash: json_data, path: inventory.json}}
-  - {{name: other, data_hash: hocon_data, path: other.conf}}
-  - {{name: common, lookup_key: eyaml_lookup_key, path: common.yaml, options: {options}}}
+  - {name: node, lookup_key: eyaml_lookup_key, path: node.yaml, options: EYAML-OPTIONS}
+  - {name: inventory, data_hash: json_data, path: inventory.json}
+  - {name: other, data_hash: hocon_data, path: other.conf}
+  - {name: common, lookup_key: eyaml_lookup_key, path: common.yaml, options: EYAML-OPTIONS}
 """
 _MODULE = """\
 version: 5
 hierarchy: []
-default_hierarchy: [{{name: defaults, lookup_key: eyaml_lookup_key, path: defaults.yaml, options: {options}}}]
+default_hierarchy: [{name: defaults, lookup_key: eyaml_lookup_key, path: defaults.yaml, options: EYAML-OPTIONS}]
 """
 
 
@@ -161,10 +129,10 @@ def _lookup(folder: Path, *words: str) -> str:
 @settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=_hierarchies(), key=_names, merge=st.sampled_from([None, *_MERGES[:4]]), lenient=st.booleans())
 def test_nothing_that_is_printed_shows_a_secret(
-    files: dict[str, str], key: str, merge: str | None, lenient: bool, lock: _Lock, tmp_path_factory: pytest.TempPathFactory
+    files: dict[str, str], key: str, merge: str | None, lenient: bool, lock: Lock, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("case")
-    files |= {"hiera.yaml": _CONFIG.format(options=lock.options), "modules/m/hiera.yaml": _MODULE.format(options=lock.options)}
+    files |= {"hiera.yaml": _CONFIG, "modules/m/hiera.yaml": _MODULE}
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(lock.close(text))
@@ -174,9 +142,9 @@ def test_nothing_that_is_printed_shows_a_secret(
         assert not _SEEN.search(re.sub(r"\W|_", "", said.replace(str(folder), ""))), said
 
 
-def test_every_secret_is_shown_when_that_is_asked_for(lock: _Lock, tmp_path: Path) -> None:
+def test_every_secret_is_shown_when_that_is_asked_for(lock: Lock, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    (tmp_path / "hiera.yaml").write_text(_CONFIG.format(options=lock.options))
+    (tmp_path / "hiera.yaml").write_text(lock.close(_CONFIG))
     (tmp_path / "data/node.yaml").write_text(lock.close("a: {x: ['ENC-text'], \"%{lookup('b')}\": 1}\nb: 'k ENC-number'\n"))
     assert _lookup(tmp_path, "a") == "Sensitive [value redacted]\n"
     assert _lookup(tmp_path, "a.x") == "- Sensitive [value redacted]\n"
