@@ -235,7 +235,7 @@ _HOCON = (
 @st.composite
 def hocon_files(draw: st.DrawFn) -> Case:
     """One file of HOCON."""
-    lines = draw(st.lists(st.sampled_from(_HOCON), min_size=1, max_size=5))
+    lines = draw(st.lists(st.sampled_from(_HOCON), min_size=1, max_size=5, unique=True))
     files = {
         "hiera.yaml": "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n",
         "data/x.conf": "".join(line + "\n" for line in lines),
