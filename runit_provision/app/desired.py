@@ -29,6 +29,7 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     """Go the pure part of the road; DataError with every problem of the data. inputs: is told of everything that is read."""
     from runit_provision.host import shell
     from runit_provision.render import render
+    from runit_provision.render.lint import lint
     from runit_provision.schema import read_host
 
     inputs = inputs or Inputs()
@@ -36,7 +37,7 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     resolved = source.resolve(inputs)
     found = Found(source.folder, templates(), inputs)
     host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found)
-    return Desired(host, render(host, found.templates(host.template_path)), resolved.warnings)
+    return Desired(host, render(host, found.templates(host.template_path)), (*resolved.warnings, *lint(host)))
 
 
 @cache

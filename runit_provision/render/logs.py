@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from runit_provision.model.logging import Logger, Policy, Timestamp
 from runit_provision.model.process import Credentials, Limits, Process, Variable
 from runit_provision.model.run import Argv
@@ -44,6 +46,7 @@ def rsvlog_environment(logger: Logger) -> tuple[Variable, ...]:
     return tuple(sorted((*logger.environment, *(Variable(name, value) for name, value in values.items())), key=lambda one: one.name))
 
 
+@lru_cache(maxsize=64)
 def config(policy: Policy) -> bytes:
     """Give the log directory's `config`."""
     default = Config()

@@ -64,6 +64,8 @@ def _stop(value: Any) -> Any:
     """A lone word is the signal, a lone number the seconds."""
     if isinstance(value, str) and value in SIGNALS:
         return {"signal": value}
+    if isinstance(value, str) and not value[:1].isdigit():
+        raise refuse(f"has to be a signal ({', '.join(SIGNALS)}), a number of seconds or a hash, not {value!r}")
     return {"seconds": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
 
 

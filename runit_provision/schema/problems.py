@@ -113,6 +113,14 @@ class Problems:
         """Give why something is there: its key, and where that was written."""
         return Origin(self.key(path), locate(self._data, path))
 
+    def origins(self, path: Path, parts: Iterable[Path]) -> dict[str, Origin]:
+        """Give the origin of each of `parts` below `path`, by the part as text; the way to `path` is gone once."""
+        key, mark, data = self.key(path), locate(self._data, path), self._data
+        for step in path:
+            data = data.unwrap() if isinstance(data, Sensitive) else data
+            data = data.get(step) if isinstance(data, dict) else None
+        return {".".join(map(str, part)): Origin(".".join([key, *map(_quoted, part)]), locate(data, part) or mark) for part in parts}
+
     def raise_any(self) -> None:
         """Raise DataError with every problem, in the order of the source, if there is one."""
         if self._found:

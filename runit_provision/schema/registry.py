@@ -37,8 +37,9 @@ class Registry:
 
     def peers(self, names: list[str], place: Place, path: Path) -> Iterator[Peer]:
         """Give the services that `names`, at `path` of the data, mean to a service in `place`: how it asks for them."""
-        for name in names:
-            entry = self._find(name, place, path)
+        for index, name in enumerate(names):
+            at = (*path, index)
+            entry = self._find(name, place, at)
             if entry is None:
                 continue
             own = entry.account.name == place.account.name
@@ -46,7 +47,7 @@ class Registry:
                 self.watched.add(entry.id)
                 if entry.scripted:
                     hint = "give it a `command`, so that its script can let others see its state"
-                    place.problems.add(path, f"{entry.id} is of another tree, and its `run` is a script of its own", hint=hint)
+                    place.problems.add(at, f"{entry.id} is of another tree, and its `run` is a script of its own", hint=hint)
             account = entry.account.name if place.privileged and not own else None
             stranger = not own and not place.privileged and entry.account.uid != 0
             yield Peer(entry.id, entry.link, entry.one_shot, account, stranger)
@@ -72,5 +73,6 @@ class Registry:
             others = [each.removeprefix(place.prefix) for each in self.entries if each.startswith(place.prefix)]
             where = "anywhere" if "/" in name else "in this tree"
             elsewhere = [f"/{each}" if "/" not in each else each for each in self.entries]
-            place.problems.add(path, f"there is no service {name!r} {where}", hint=nearest(name, elsewhere if "/" in name else others))
+            hint = f"`/{name}` is the host's" if name in self.entries else nearest(name, elsewhere if "/" in name else others)
+            place.problems.add(path, f"there is no service {name!r} {where}", hint=hint)
         return entry

@@ -150,7 +150,7 @@ class Reader:
         paths: list[Path] = [(key,) for key in spec.model_fields_set]
         paths += [(key, name) for key in ("env", "files", "control") for name in getattr(spec, key)]
         paths += [("limits", name) for name in spec.limits.model_fields_set]
-        return {".".join(map(str, path)): self.place.problems.origin((*self.path, *path)) for path in paths}
+        return self.place.problems.origins(self.path, paths)
 
     def _inner_place(self) -> Place:
         """Give the place of a nested tree."""

@@ -32,4 +32,10 @@ def test_the_examples_mean_this_tree(node: str) -> None:
 def test_wrong_data_are_refused_with_every_problem_at_once(case: Path) -> None:
     with pytest.raises(DataError) as caught:
         tree_of_source(Source(data=case))
-    agree(case.with_suffix(".txt"), str(caught.value).replace(f"{case}:", f"{case.name}:") + "\n")
+    agree(case.with_suffix(".txt"), str(caught.value).replace(f"{HERE}/refusals/", "") + "\n")
+
+
+def test_a_problem_stands_at_the_file_that_its_value_came_from_however_levels_were_merged() -> None:
+    with pytest.raises(DataError) as caught:
+        tree_of_source(Source(hiera_config=HERE / "merged/hiera.yaml"))
+    agree(HERE / "merged/problems.txt", str(caught.value).replace(f"{HERE}/merged/", "") + "\n")
