@@ -15,6 +15,8 @@ _USAGE = b" [-v] [-w sec] command service ..."
 _USAGE_INIT_SCRIPT = b" [-w sec] command"
 _WAIT = 7
 """Seconds."""
+_MANY = 50
+"""Services from which on reading a table of all of them is less work than asking each."""
 _MOST = 99
 """The greatest exit status that counts failures."""
 
@@ -93,6 +95,10 @@ def _directory() -> bytes:
 
 def _report(client: Client, services: list[bytes], is_init_script: bool) -> int:
     occupy_standard_streams()
+    if len(services) >= _MANY:
+        from ..shell.client_table import Tables
+
+        client.tables = Tables()
     for service in services:
         code = client.report(service)
     client.flush()

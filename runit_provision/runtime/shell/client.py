@@ -15,6 +15,7 @@ from .console import explain, write
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..wire.status import Status
+    from .client_table import Tables
 
 ENOENT = 2
 ENXIO = 6
@@ -33,9 +34,10 @@ class Client:
     """What one call of sv knows: where services are, what was said and not yet written, how many services failed.
 
     directory: where services without a slash are; asked_to_exit: a supervisor that has gone is then what was wanted.
+    tables: to be asked before the services, if any.
     """
 
-    __slots__ = ("_first_open", "_last_open", "asked_to_exit", "directory", "failures", "now_ns", "out")
+    __slots__ = ("_first_open", "_last_open", "asked_to_exit", "directory", "failures", "now_ns", "out", "tables")
 
     def __init__(self, directory: bytes, *, now_ns: int, asked_to_exit: bool) -> None:
         self.directory = directory
@@ -44,6 +46,7 @@ class Client:
         self.failures = 0
         self.out: list[bytes] = []
         self._first_open = self._last_open = -1
+        self.tables: Tables | None = None
 
     def flush(self) -> None:
         if self.out:
@@ -145,10 +148,13 @@ class Client:
         """Print the service's line and that of its logger; give what an init script's `status` exits with: 0, 1, 3 or 4."""
         if self._last_open > _OPEN_AT_ONCE:
             self._close()
+        known_log = None
         # A status that can be read tells that its directory is there: only where it cannot, the directory is asked for.
         try:
             path = self.path(name)
-            status: Status | int = self._read(path)
+            known = self.tables.find(path) if self.tables is not None else None
+            status: Status | int
+            status, known_log = known or (self._read(path), None)
         except (OSError, ValueError):
             self._close()
             entered = self.enter(name)
@@ -160,16 +166,16 @@ class Client:
             return 1 if status == GONE else 4
         line = self.line(name, path, status)
         self.out.append(line)
-        self._report_log(name, path + b"log/")
+        self._report_log(name, path + b"log/", known_log)
         if not line:
             return 4
         return 0 if status.pid else 3
 
-    def _report_log(self, name: bytes, path: bytes) -> None:
+    def _report_log(self, name: bytes, path: bytes, known: Status | None) -> None:
         """Print the rest of the line: nothing where there is no log/, else the logger's status or what is wrong with it."""
         status: Status | int = UNKNOWN
         try:
-            status = self._read(path)
+            status = self._read(path) if known is None else known
             self.out.append(b"; ")
         except (OSError, ValueError):
             try:

@@ -220,6 +220,7 @@ class Runsvdir(_Supervisor):
         """Take over what lives, then look what else there is."""
         self.connect(sock, children)
         self.tree.recover()
+        self.state.vouch()
         for service in self.tree.services():
             self.taken(service)
         self.loop.soon(self.changed)
@@ -367,6 +368,7 @@ class StandIn(_Supervisor):
         """Go on where the one before was killed."""
         self.connect(sock, children)
         self.tree.recover()
+        self.state.vouch()
         if not len(self.tree):
             self._finish()
 

@@ -1,6 +1,6 @@
 """The private state directory of a tree: records, sockets and locks, where no other user can forge them.
 
-    STATE/trees/KEY/    lock  records  socket  stderr  pool-UID  pool-UID.journal
+    STATE/trees/KEY/    lock  records  ok  socket  stderr  pool-UID  pool-UID.journal
 
 STATE is $RUNIT_PROVISION_STATE, else /run/runit-provision for root, else $XDG_RUNTIME_DIR/runit-provision or
 ~/.local/state/runit-provision. KEY is the directory's name as the supervisor was called with it, made absolute: not its inode, since
@@ -13,9 +13,7 @@ import fcntl
 import os
 
 from ..wire import records
-from . import process
-
-_NAME_MAX = 200
+from . import process, state_place
 
 
 class State:
@@ -26,6 +24,7 @@ class State:
         self.directory = directory
         self.lock = lock
         self.table = table
+        self._ok = -1
 
     def try_lock(self) -> bool:
         """Become the one who may start a keeper; the keeper inherits the lock. False while another one holds it, or removed it."""
@@ -58,6 +57,18 @@ class State:
             os.ftruncate(self.table, 0)
             os.pwrite(self.table, records.pack_header(boot), 0)
 
+    def vouch(self) -> None:
+        """Say that the table is as true as every service's `status`: `sv status` of many services reads it while `ok` has a reader."""
+        if self.directory < 0:
+            return
+        try:
+            os.mkfifo("ok", 0o600, dir_fd=self.directory)
+        except FileExistsError:
+            pass
+        except OSError:
+            return  # without room for it, each service is asked
+        self._ok = os.open("ok", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.directory)
+
     def slots(self) -> list[tuple[int, bytes]]:
         """Give each used slot's number and bytes."""
         data = b""
@@ -68,32 +79,9 @@ class State:
         return [(slot, content) for slot, content in found if records.unpack_identity(content) is not None]
 
 
-def base() -> str:
-    """Give STATE for this process's user."""
-    environ = os.environ
-    if environ.get("RUNIT_PROVISION_STATE"):
-        return os.path.abspath(environ["RUNIT_PROVISION_STATE"])
-    if os.geteuid() == 0:
-        return "/run/runit-provision"
-    if environ.get("XDG_RUNTIME_DIR"):
-        return environ["XDG_RUNTIME_DIR"] + "/runit-provision"
-    home = environ.get("HOME")
-    if not home:
-        import pwd
-
-        home = pwd.getpwuid(os.geteuid()).pw_dir
-    return home + "/.local/state/runit-provision"
-
-
 def key(path: str) -> str:
-    """Give the name that stands for an absolute `path`; short enough for a file's name, and different for different paths."""
-    name = path.replace("%", "%25").replace("+", "%2B").strip("/").replace("/", "+") or "+"
-    if len(os.fsencode(name)) <= _NAME_MAX:
-        return name
-    import binascii
-
-    whole = os.fsencode(name)
-    return f"{len(whole)}+{binascii.crc32(whole):08x}+{binascii.crc32(whole[::-1]):08x}+{os.fsdecode(whole[-100:])}"
+    """Give the name that stands for an absolute `path`."""
+    return os.fsdecode(state_place.key(os.fsencode(path)))
 
 
 def open_state(kind: str, name: str) -> State:
@@ -101,7 +89,7 @@ def open_state(kind: str, name: str) -> State:
 
     kind: `trees` for runsvdir's, `services` for a runsv of its own.
     """
-    top = base()
+    top = os.fsdecode(state_place.base())
     os.makedirs(top, mode=0o700, exist_ok=True)
     found = os.lstat(top)
     if found.st_uid != os.geteuid() or found.st_mode & 0o170000 != 0o040000:
@@ -118,7 +106,7 @@ def open_state(kind: str, name: str) -> State:
 
 def refusal(error: OSError) -> str:
     """Say for people why there is no state directory."""
-    return f"no state directory: {os.fsdecode(error.filename or base())}: {error.strerror}"
+    return f"no state directory: {os.fsdecode(error.filename or state_place.base())}: {error.strerror}"
 
 
 def without_directory() -> State:

@@ -234,6 +234,7 @@ class Tree:
             self._recover_slot(slot, content, identity)
         except RefusedError as refusal:
             # Whoever was killed may still be closing its locks; or a stranger, C's runsv for one, came in between.
+            os.pwrite(self.table, records.HELD, records.offset(slot))
             self._held[slot] = ((identity.dev, identity.ino), os.fsdecode(identity.name), str(refusal))
         except OSError as error:
             self._abandon(slot, content, error)
@@ -289,6 +290,7 @@ class Tree:
             os.pwrite(self.table, b"\0", records.offset(slot))
             return
         service = self._reopen(identity, content)
+        os.pwrite(self.table, records.TAKEN, records.offset(slot))
         self._slots[slot] = service
         service.slot = slot
         main, log, script = (self._found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import struct
 
+from .status import Status
+
 SIZE = 1024
 MAGIC = b"rprov-1\n"
 INTENT_AT = 800
@@ -38,12 +40,19 @@ NEVER = 0
 LIVE = 1
 ENDED = 2
 
+# The first byte of a slot that is not free.
+TAKEN = b"\1"
+HELD = b"\2"
+"""Another one supervises the service, and only that one knows how it is."""
+
 _HEADER = struct.Struct("<8s36s")
 _IDENTITY = struct.Struct("<B7xQQHH4x256s512s")
 _PART = struct.Struct("<BBBBBBBxqqiiI8s")
 _INTENT = struct.Struct("<BBBB2s2xq")
 _PROCESS = struct.Struct("<iBBxxQqiI")
 PROCESS_SIZE = _PROCESS.size
+_STATUS = struct.Struct("<B7xQQH6x256s512x3xB12x" + 2 * "BBBB2xBxq8xi16x" + f"{SIZE - PROCESSES_AT + 8}x")
+"""A whole slot, of which only what `sv status` asks for: from the identity, whether it has a log, and twice from a part's intent."""
 
 
 class Identity:
@@ -231,6 +240,34 @@ def unpack_process(slot: bytes, key: int) -> Process:
     """Read the process MAIN, LOG or SCRIPT of a slot of SIZE bytes."""
     pid, role, life, starttime, started, status, signals = _PROCESS.unpack_from(slot, PROCESSES_AT + key * PROCESS_SIZE)
     return Process(pid=pid, role=role, life=life, starttime=starttime, started=started, status=status, signals=signals)
+
+
+def statuses(table: bytes) -> dict[bytes, tuple[int, ...]]:
+    """Give a row by name for each service of a whole table that `known` can tell of.
+
+    Not of those that are held, or about to start: of them only their own status files tell.
+    """
+    rows = {}
+    for row in _STATUS.iter_unpack(memoryview(table)[SIZE : len(table) - len(table) % SIZE]):
+        used, _dev, _ino, length, name, has_log = row[:6]
+        if used == TAKEN[0] and row[11] and not row[10] and not (has_log and (row[17] or not row[18])):
+            rows[name[:length]] = row
+    return rows
+
+
+def is_of(row: tuple[int, ...], dev: int, ino: int) -> bool:
+    """Whether a row of `statuses` is about the directory with this device and inode."""
+    return row[1] == dev and row[2] == ino
+
+
+def known(row: tuple[int, ...]) -> tuple[Status, Status | None]:
+    """Read a row of `statuses`: the status of the service and that of its log, None where there is none."""
+    return _status(row, 6), _status(row, 13) if row[5] else None
+
+
+def _status(row: tuple[int, ...], at: int) -> Status:
+    want, state, paused, got_term, _spawning, since, pid = row[at : at + 7]
+    return Status(since_ns=since, pid=pid, state=state, want=want, paused=bool(paused), got_term=bool(got_term))
 
 
 def _pack_part(part: PartIntent) -> bytes:

@@ -153,6 +153,22 @@ def test_what_a_crash_left_is_set_aside(both: tuple[str, str], log: Path) -> Non
     assert [suffix for suffix, _, _ in outcome.directories[0].old] == [".s", ".u"]
 
 
+@pytest.mark.parametrize("number", [None, signal.SIGHUP], ids=["end of input", "HUP"])
+def test_a_log_directory_that_vanishes_while_it_is_used(both: tuple[str, str], log: Path, number: int | None) -> None:
+    def play(program: str) -> worlds.Outcome:
+        session = Session(program, log, "-v")
+        session.feed(b"one\n")
+        session.wrote(b"one\n")
+        shutil.rmtree(log)
+        if number is not None:
+            session.signal(number)
+            session.process.wait(waiting.DEADLINE)
+        log.mkdir()
+        return session.end()
+
+    assert both_ways(both, log, play).status == (0 if number is None else 111)
+
+
 @pytest.mark.parametrize("old", [["0.x", "1.s", "2.s"], ["0.u", "1.s", "2.s"], ["0.s", "1.u"], ["0.t", "1.s"]])
 def test_the_oldest_goes_but_never_what_waits_to_be_processed(both: tuple[str, str], log: Path, old: list[str]) -> None:
     def play(program: str) -> worlds.Outcome:

@@ -23,11 +23,26 @@ INSTRUCTIONS = st.tuples(st.sampled_from([b"+", b"-", b"e", b"E"]), PATTERNS).ma
 NUMBERS = b"s1k s2kx s n n1 n2 n3 N1 N t1h t90m # x p pk ! ux U1.2.3.4:0".split()
 DIRECTIVES = st.one_of(INSTRUCTIONS, st.integers(0, 200).map(lambda size: b"s%d" % size), st.sampled_from([*NUMBERS, b"", b"pk: "]))
 CONFIGS = st.lists(DIRECTIVES, max_size=6).map(b"\n".join).flatmap(lambda text: st.sampled_from([text, text + b"\n"]))
-WORDS = [["-t"], ["-tt"], ["-ttt"], ["-r_"], ["-r", "k"], ["-R", "gz"], ["-l", "9"], ["-l40"], ["-l", "0"], ["-b", "2000"], ["-b1001"]]
+WORDS = [
+    ["-t"],
+    ["-tt"],
+    ["-ttt"],
+    ["-r_"],
+    ["-r", "k"],
+    ["-R", "gz"],
+    ["-l", "9"],
+    ["-l40"],
+    ["-l", "0"],
+    ["-b", "2000"],
+    ["-b1001"],
+    ["-v"],
+]
 OPTIONS = st.lists(st.sampled_from(WORDS), max_size=3).map(lambda options: [word for option in options for word in option])
 
 
-@pytest.mark.covers("svlogd", "-t", "-tt", "-ttt", "-r", "-R", "-l", "-b", "s", "n", "N", "t", "u", "U", "p", "+", "-", "e", "E", "!")
+@pytest.mark.covers(
+    "svlogd", "-t", "-tt", "-ttt", "-r", "-R", "-l", "-b", "-v", "s", "n", "N", "t", "u", "U", "p", "+", "-", "e", "E", "!"
+)
 @settings(max_examples=EXAMPLES)
 @given(
     configs=st.lists(CONFIGS, min_size=DIRECTORIES, max_size=DIRECTORIES),

@@ -16,7 +16,7 @@ CORE = "core core.actions core.events core.recovery core.service"
 WIRE = "wire wire.errors wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = """shell shell.channel shell.children shell.descriptors shell.environment shell.files shell.handover
 shell.holder shell.installation shell.keeper shell.letters shell.loggers shell.loop shell.orphans shell.parents
-shell.process shell.sessions shell.state shell.supervised shell.title shell.tree"""
+shell.process shell.sessions shell.state shell.state_place shell.supervised shell.title shell.tree"""
 SHARED = f"{CORE} {WIRE} {SHELL} cli"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runit_provision.runtime.wire import keeper, pool, records
+from runit_provision.runtime.wire import keeper, pool, records, status
 
 BOOT = b"01234567-89ab-cdef-0123-456789abcdef"
 
@@ -105,3 +105,38 @@ def test_keeper_and_pool_records_survive() -> None:
     assert pool.unpack(pool.pack(added)) == added
     with pytest.raises(ValueError, match="pool record"):
         pool.unpack(b"")
+
+
+def part(**changes: int) -> records.PartIntent:
+    values = {"want": 0, "state": status.RUN, "spawning": 0, "since": 10**18 + 1, "started": 9, "pid": 77, "ended": 3} | changes
+    flags = {name: bool(values.pop(name, 0)) for name in ("paused", "got_term", "damped", "owed", "spawning")}
+    return records.PartIntent(**values, **flags, signalled=8, signals=(1, 2, 3))  # type: ignore[arg-type]
+
+
+def table(*, main: records.PartIntent, log: records.PartIntent | None = None, mark: bytes = records.TAKEN) -> bytes:
+    slot = bytearray(records.pack_slot(records.Identity(dev=5, ino=7, name=b"it", path=b"/x/it")))
+    intent = records.pack_intent(records.Intent(main=main, log=log, script="u", then=1, scripted=4, closing=True))
+    slot[records.INTENT_AT : records.INTENT_AT + len(intent)] = intent
+    slot[:1] = mark
+    return records.pack_header(BOOT) + bytes(slot)
+
+
+def test_a_table_tells_what_the_status_files_tell() -> None:
+    main, log = part(paused=1, got_term=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0)
+    (row,) = records.statuses(table(main=main, log=log)).values()
+    assert records.known(row) == (
+        status.Status(since_ns=10**18 + 1, pid=77, state=status.RUN, want=status.WANT_EXIT, paused=True, got_term=True),
+        status.Status(since_ns=10**18 + 1, pid=0, state=status.DOWN, want=status.WANT_UP),
+    )
+    assert records.is_of(row, 5, 7)
+    assert not records.is_of(row, 5, 8)
+    assert records.known(records.statuses(table(main=main))[b"it"])[1] is None
+
+
+def test_a_table_does_not_tell_of_what_is_not_published() -> None:
+    assert records.statuses(table(main=part(), mark=records.HELD)) == {}
+    assert records.statuses(table(main=part(), mark=b"\0")) == {}
+    assert records.statuses(table(main=part(spawning=1))) == {}
+    assert records.statuses(table(main=part(since=0))) == {}
+    assert records.statuses(table(main=part(), log=part(spawning=1))) == {}
+    assert records.statuses(table(main=part())[:-1]) == {}

@@ -1,0 +1,133 @@
+"""sv status of many services, which reads the tree's own table where it may: what C's sv says of them, whoever supervises them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, supervision
+from support.programs import Said, run
+from support.supervision import Tree, letter, stat, tree
+from support.waiting import until
+
+COUNT = 60
+
+
+@pytest.fixture
+def running(runtime: Path, tmp_path: Path) -> Iterator[Tree]:
+    """A tree of COUNT services of all kinds, most of them down."""
+    services = tmp_path / "services"
+    for number in range(COUNT):
+        folder = supervision.service(
+            services / f"s{number:02}", "exec sleep 1000", log="exec cat >/dev/null" if number % 10 == 0 else None
+        )
+        if number % 5:
+            (folder / "down").touch()
+    supervision.script(services / "s05/finish", "exec sleep 1000")
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as prepared:
+        prepared.start()
+        until(
+            lambda: all(stat(folder) == ("down" if number % 5 else "run") for number, folder in enumerate(listed(services))),
+            what="all are there",
+        )
+        until(lambda: all(stat(folder / "log") == "run" for folder in listed(services)[::10]), what="the logs too")
+        yield prepared
+
+
+def listed(services: Path) -> list[Path]:
+    return sorted(services.iterdir())
+
+
+def status(sv: Path | str, running: Tree, *names: str) -> Said:
+    """Give what `sv status` says, pids left in."""
+    environment = {"SVDIR": str(running.services), "RUNIT_PROVISION_STATE": str(running.state), "PATH": "/usr/bin:/bin"}
+    said = run(sv, ["status", *names], env=environment)
+    return said._replace(out=re.sub(rb"\b\d+s\b", b"Ns", said.out))
+
+
+def names(running: Tree) -> list[str]:
+    return [folder.name for folder in listed(running.services)]
+
+
+def both_say(runtime: Path, running: Tree, *words: str) -> Said:
+    """Wait until both say the same, since what was asked for takes its time; give it."""
+    c_sv = oracle.program("sv", package="runit")
+    said: list[Said] = []
+
+    def same() -> bool:
+        said[:] = [status(sv, running, *words) for sv in (c_sv, runtime / "sv")]
+        return said[0] == said[1]
+
+    until(same, what="both say the same")
+    return said[1]
+
+
+def test_services_of_every_state_are_told_the_same(runtime: Path, running: Tree) -> None:
+    for name, letters, awaited in (
+        ("s00", "p", "run, paused"),
+        ("s05", "d", "finish, want down"),
+        ("s10", "o", "run, want down"),
+        ("s01", "p", "down, paused"),
+    ):
+        letter(running.services / name, letters)
+        until(lambda name=name, awaited=awaited: stat(running.services / name) == awaited, what=awaited)  # type: ignore[misc]
+    (running.services / "s15/down").touch()
+    (running.services / "s16/down").unlink()
+    said = both_say(runtime, running, *names(running), "nope", str(running.services / "s20"))
+    assert said.code == 1
+    assert said.out.count(b"\n") == COUNT + 2
+    assert b"; run: log: (pid " in said.out
+    assert b", normally down\n" in said.out
+
+
+def test_the_table_is_read_and_the_services_are_not(runtime: Path, running: Tree) -> None:
+    strace = oracle.program("strace", package="strace")
+    environment = {"SVDIR": str(running.services), "RUNIT_PROVISION_STATE": str(running.state), "PATH": "/usr/bin:/bin"}
+    said = run(strace, ["-e", "trace=openat,open", str(runtime / "sv"), "status", *names(running)], env=environment)
+    assert said.code == 0
+    assert b"/records" in said.err
+    assert b"supervise/status" not in said.err
+
+
+def test_paths_lead_to_the_table_too(runtime: Path, running: Tree) -> None:
+    paths = [str(folder) for folder in listed(running.services)]
+    assert both_say(runtime, running, *paths).code == 0
+
+
+def test_nobody_is_believed_who_has_gone(runtime: Path, running: Tree) -> None:
+    pids = running.supervisors()
+    for number in (19, 9):
+        for pid in pids:
+            os.kill(pid, number)
+    until(lambda: not any(supervision.is_alive(pid) for pid in pids), what="supervisor and keeper are gone")
+    assert b"runsv not running" in both_say(runtime, running, *names(running)).out
+
+
+def test_a_killed_supervisor_is_followed_by_one_that_knows_the_same(runtime: Path, running: Tree) -> None:
+    before = both_say(runtime, running, *names(running))
+    running.kill()
+    running.start()
+    until(lambda: status(runtime / "sv", running, *names(running)).code == 0, what="all are supervised again")
+    assert both_say(runtime, running, *names(running)) == before
+
+
+def test_a_service_that_is_another_directory_now_is_asked_itself(runtime: Path, running: Tree) -> None:
+    moved = (running.services / "s00").rename(running.services.parent / "moved")
+    shutil.copytree(running.services / "s01", running.services / "s00", symlinks=True, ignore=shutil.ignore_patterns("supervise"))
+    said = both_say(runtime, running, *names(running))
+    assert said.out.count(b"\n") == COUNT
+    assert moved.exists()
+
+
+def test_a_table_of_somebody_else_is_not_believed(runtime: Path, running: Tree) -> None:
+    oracle.root("gives the table to another user")
+    (table,) = running.state.glob("trees/*/records")
+    os.chown(table, 65534, 65534)
+    strace = oracle.program("strace", package="strace")
+    environment = {"SVDIR": str(running.services), "RUNIT_PROVISION_STATE": str(running.state), "PATH": "/usr/bin:/bin"}
+    said = run(strace, ["-e", "trace=openat,open", str(runtime / "sv"), "status", *names(running)], env=environment)
+    assert said.err.count(b"supervise/status") >= COUNT
