@@ -110,10 +110,10 @@ def test_a_disk_without_room_for_the_fifos_is_what_ours_says(programs: Programs,
 def test_a_disk_without_room_for_the_status_is_no_reason_not_to_run(programs: Programs, place: Path) -> None:
     it = service(place / "it", "echo run >>trace; exec sleep 1000")
     (it / "supervise").mkdir()
-    status, said = refused(programs["C"], it, wrapper=(*ROOM_FOR, "2"))
+    status, said = refused(programs["C"], it, wrapper=(*ROOM_FOR, "3"))
     assert (status, said.splitlines()[-1]) == (111, "runsv it: fatal: unable to read supervise/ok: file does not exist")
     mounting = place / "mounting"
-    script(mounting, f"cd {place}; set -- 2 {programs['ours']} it; {FULL}")
+    script(mounting, f"cd {place}; set -- 3 {programs['ours']} it; {FULL}")
     with tree("unshare", it, place / "state", "--user", "--map-root-user", "--mount", str(mounting)) as running:
         running.start()
         until((it / "trace").exists, what="it runs")
