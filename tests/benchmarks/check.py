@@ -1,57 +1,37 @@
-"""A run that has nothing to do: `check` beside Puppet, for the same services. `python tests/benchmarks/check.py [services]`.
+"""A run that has nothing to do: `check`, a reader of the same files, and Puppet. `python tests/benchmarks/check.py [services]`.
 
-Each service has 5 files (run, finish, check, one of env/ and one of its own). Puppet looks after the same paths twice: as `file`
-resources of one manifest, and as the module does it, with one file of data and one exec whose `unless` is `check`. Prints ratios,
-judges nothing.
+The reader is a Python process that reads and digests the same files, and knows nothing of what they should be. Puppet looks after the
+same paths twice: as the module does it, with one file of data and one exec whose `unless` is `check`, and as `file` resources of one
+manifest. Then the system calls of a check, and how it grows with services and with users. Prints medians and ratios of one run, judges
+nothing.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-TOOL = Path(sys.executable).with_name("runit-provision")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.measuring import TOOL, cost, file_resources, image, medians, puppet_apply, show, system_calls, versions
+
 RUNS = 5
+GROWTH = ((100, 0), (1000, 0), (10000, 0), (0, 100), (0, 1000))
+_READER = """
+import hashlib, os, sys
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            hashlib.sha256(file.read()).hexdigest()
+"""
 
 
-def data(services: int) -> dict[str, object]:
-    """Give the data of a host."""
-    service = {
-        "command": ["/usr/bin/env", "sleep", "1000"],
-        "finish": "#!/bin/sh\necho ended\n",
-        "check": "#!/bin/sh\nexec test -e ready\n",
-        "env": {"MODE": "production"},
-        "files": {"settings.conf": "answer = 42\n"},
-        "log": False,
-    }
-    return {"runit": {"profile": False, "services": {f"service{number:04}": service for number in range(services)}}}
-
-
-def file_resources(root: Path) -> Iterator[str]:
-    """Give the `file` resources for everything that apply made below `root`."""
-    for top in ("etc/sv", "etc/service"):
-        for path in sorted((root / top).rglob("*")):
-            mode = f"{path.lstat().st_mode & 0o7777:04o}"
-            if path.is_symlink():
-                yield f"file {{ '{path}': ensure => link, target => '{os.readlink(path)}' }}"  # noqa: PTH115 - as it is stored
-            elif path.is_dir():
-                yield f"file {{ '{path}': ensure => directory, mode => '{mode}' }}"
-            else:
-                content = path.read_text().replace("\\", "\\\\").replace("'", "\\'")
-                yield f"file {{ '{path}': ensure => file, mode => '{mode}', content => '{content}' }}"
-
-
-def module_like(root: Path, file: Path) -> str:
+def module_like(options: list[str], file: Path) -> str:
     """Give a manifest of one file of data and one exec, as the module's classes make them."""
     content = file.read_text().replace("\\", "\\\\").replace("'", "\\'")
-    words = ", ".join(f"'{word}'" for word in ("--root", str(root), "--data", str(file)))
+    words = ", ".join(f"'{word}'" for word in options)
     run = f"command => ['{TOOL}', 'apply', {words}], unless => [['{TOOL}', 'check', {words}]]"
     return (
         f"file {{ '{file}': ensure => file, content => '{content}' }}\n"
@@ -59,45 +39,55 @@ def module_like(root: Path, file: Path) -> str:
     )
 
 
-def seconds(command: list[str], *, runs: int) -> float:
-    """Give the shortest of `runs` wall times; what has nothing to do has to exit 0."""
-    best = float("inf")
-    for _ in range(runs):
-        begin = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        best = min(best, time.perf_counter() - begin)
-    return best
+def applied(folder: Path, services: int, users: int = 0) -> list[str]:
+    """Make an image in which there is nothing to do; give the words of a check of it."""
+    options = image(folder, services, users)
+    subprocess.run([TOOL, "apply", *options], check=True, stdout=subprocess.DEVNULL)
+    return [str(TOOL), "check", *options]
 
 
-def main(services: int) -> None:
-    """Measure over `services` services in an image."""
-    puppet = shutil.which("puppet")
-    with tempfile.TemporaryDirectory() as folder:
-        root, file = Path(folder, "root"), Path(folder, "data.json")
-        (root / "etc").mkdir(parents=True)
-        (root / "var/log").mkdir(parents=True)
-        for name in ("passwd", "group"):
-            shutil.copy(f"/etc/{name}", root / "etc")
-        file.write_text(json.dumps(data(services), indent=1))
-        arguments = ["--root", str(root), "--data", str(file)]
-        subprocess.run([TOOL, "apply", *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        check = seconds([str(TOOL), "check", *arguments], runs=RUNS)
+def beside_others(services: int) -> None:
+    """Measure `check` beside the reader and Puppet."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        check = applied(folder, services)
+        root = folder / "root"
         files = sum(1 for path in (root / "etc/sv").rglob("*") if path.is_file())
-        print(f"{services} services, {files} files, nothing to do")
-        print(f"check                                  {check:6.2f} s")
-        if puppet is None:
-            print("puppet is not installed (package puppet-agent): nothing to compare with")
-            return
-        settings = ["--confdir", f"{folder}/puppet", "--vardir", f"{folder}/var", "--log_level", "err", "--detailed-exitcodes"]
-        for title, manifest in (
-            ("puppet apply, one exec", module_like(root, file)),
-            ("puppet apply, `file` resources", "\n".join(file_resources(root))),
-        ):
-            path = Path(folder, "site.pp")
-            path.write_text(manifest)
-            took = seconds([puppet, "apply", *settings, str(path)], runs=2)
-            print(f"{title:38} {took:6.2f} s   check takes {check / took:.3f} of it")
+        print(f"{services} services, {files} files, nothing to do; medians of {RUNS} runs in turn")
+        contenders: dict[str, list[str]] = {
+            "a reader of the same files": [sys.executable, "-c", _READER, str(root / "etc/sv")],
+            "check": check,
+        }
+        costs = medians(contenders, runs=RUNS)
+        manifests = {
+            "puppet apply, one exec": module_like(check[2:], folder / "data.json"),
+            "puppet apply, `file` resources": "\n".join(file_resources(root)),
+        }
+        for number, (title, manifest) in enumerate(manifests.items()):
+            command = puppet_apply(folder, f"{number}.pp", manifest)
+            if command:
+                costs |= medians({title: command}, runs=2)
+        show(costs, beside=["a reader of the same files", "puppet apply, `file` resources"])
+        if calls := system_calls(check):
+            print(f"{calls * 1000 // services} system calls per 1,000 services")
+
+
+def growth() -> None:
+    """Measure how a check grows."""
+    print(f"{'services':>9} {'users':>6} {'wall s':>8} {'CPU s':>8} {'MB':>7}   ms of CPU for each")
+    for services, users in GROWTH:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            check = applied(Path(folder), services, users)
+            cost(check)
+            seen = cost(check)
+            each = seen.cpu / (services + users) * 1000
+            print(f"{services:9} {users:6} {seen.wall:8.2f} {seen.cpu:8.2f} {seen.memory:7.1f}   {each:.2f}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    print(versions())
+    beside_others(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    growth()
+    if shutil.which("puppet") is None:
+        print("puppet is not installed (package puppet-agent): nothing to compare with")

@@ -1,0 +1,61 @@
+"""A first apply, made durable, beside Puppet's of the same paths. `python tests/benchmarks/apply.py [services]`.
+
+Every service has 5 files. Puppet makes the same paths as `file` resources of one manifest, and syncs nothing. Then the system calls of
+an apply, and how it grows with services and with users. Prints medians and ratios of one run, judges nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.measuring import TOOL, cost, file_resources, image, medians, puppet_apply, show, system_calls, versions
+
+RUNS = 3
+GROWTH = ((100, 0), (1000, 0), (10000, 0), (0, 100), (0, 1000))
+
+
+def _empty(folder: Path, services: int) -> None:
+    shutil.rmtree(folder / "root")
+    (folder / "data.json").unlink()
+    image(folder, services)
+    subprocess.run(["sync"], check=True)
+
+
+def beside_puppet(services: int) -> None:
+    """Measure the first apply of an image beside Puppet's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        apply = [str(TOOL), "apply", *image(folder, services)]
+        cost(apply)
+        contenders: dict[str, list[str]] = {"apply": apply}
+        command = puppet_apply(folder, "site.pp", "\n".join(file_resources(folder / "root")))
+        if command:
+            contenders["puppet apply, `file` resources"] = command
+        print(f"{services} services, {services * 5} files, from nothing; medians of {RUNS} runs in turn")
+        costs = medians(contenders, runs=RUNS, before=lambda _: _empty(folder, services))
+        show(costs, beside=["puppet apply, `file` resources"])
+        _empty(folder, services)
+        if calls := system_calls(apply):
+            print(f"{calls * 1000 // services} system calls per 1,000 services")
+
+
+def growth() -> None:
+    """Measure how a first apply grows."""
+    print(f"{'services':>9} {'users':>6} {'wall s':>8} {'CPU s':>8} {'MB':>7}   ms of CPU for each")
+    for services, users in GROWTH:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            seen = cost([str(TOOL), "apply", *image(Path(folder), services, users)])
+            each = seen.cpu / (services + users) * 1000
+            print(f"{services:9} {users:6} {seen.wall:8.2f} {seen.cpu:8.2f} {seen.memory:7.1f}   {each:.2f}")
+
+
+if __name__ == "__main__":
+    print(versions())
+    beside_puppet(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    growth()
