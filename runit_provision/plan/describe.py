@@ -133,8 +133,7 @@ _ORDER = (Kind.FILE, Kind.DIRECTORY, Kind.LINK, Kind.OTHER)
 def to_json(plan: Plan) -> dict[str, Any]:
     """Give the plan as plain values; contents are not part of it, digests are, but for secret files.
 
-    paths: change, path, kind, reason, key, file, line, found, account, service, before, after (kind, mode, uid, gid, size, digest,
-    target, or null). services: service, verb, reason. problems: what keeps a part from being done. summary: text, unchanged.
+    Its schema is in json_schema.py.
     """
     return {
         "version": SCHEMA_VERSION,

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -95,7 +95,7 @@ def cost(command: Sequence[str]) -> Cost:
     return Cost(perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def medians(contenders: dict[str, Sequence[str]], *, runs: int, before: Callable[[str], object] = str) -> dict[str, Cost]:
+def medians(contenders: Mapping[str, Sequence[str]], *, runs: int, before: Callable[[str], object] = str) -> dict[str, Cost]:
     """Run the commands in turn, so that a busy moment meets all of them; give each one's medians. before: is told what comes next."""
     seen: dict[str, list[Cost]] = {name: [] for name in contenders}
     for _ in range(runs):

@@ -7,10 +7,19 @@ import click
 
 @click.command()
 @click.option("--markdown", is_flag=True, help="Write the page for people in place of the JSON Schema.")
-def command(*, markdown: bool) -> None:
+@click.option("--plan", is_flag=True, help="The schema of what `plan` and `check` print with --format json.")
+def command(*, markdown: bool, plan: bool) -> None:
     """Print the JSON Schema of the data, with which an editor completes and checks it."""
     import json
 
-    from runit_provision.schema import json_schema, reference
+    if markdown and plan:
+        raise click.UsageError("Give either --markdown or --plan.")
+    if markdown:
+        from runit_provision.schema import reference
 
-    click.echo(reference() if markdown else json.dumps(json_schema(), indent=2, ensure_ascii=False), nl=not markdown)
+        return click.echo(reference(), nl=False)
+    if plan:
+        from runit_provision.plan.json_schema import json_schema
+    else:
+        from runit_provision.schema import json_schema
+    return click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -378,6 +378,7 @@ def test_colours_only_where_they_are_wanted(road: Road, data: Path) -> None:
 
 def test_the_schema_is_json(road: Road) -> None:
     assert json.loads(road("schema").out)["properties"].keys() >= {"runit"}
+    assert json.loads(road("schema", "--plan").out)["properties"].keys() >= {"paths", "services"}
 
 
 def test_status_tells_of_what_was_applied(road: Road, data: Path) -> None:

@@ -1,0 +1,57 @@
+"""The plan as JSON is as its schema says, whatever is in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.json_schema import faults
+from support.trees import Unit, grow
+
+from runit_provision.model.observed import Kind, Manifest, Observed, Record, Seen
+from runit_provision.model.plan import Change, Found, Plan, Verb
+from runit_provision.model.tree import RenderedTree
+from runit_provision.plan import decide, to_json
+from runit_provision.plan.json_schema import json_schema
+
+TREE = grow("/b", [Unit("a", log=b"#!/bin/sh\n"), Unit("b")])
+OWNERS = {(node.realm, node.owner): (0, 0) for node in TREE.nodes}
+FIRST = decide(TREE, Observed({}, OWNERS, {}, Manifest()))
+DONE = {path: record.seen for path, record in FIRST.manifest.records.items()}
+EDITED = {**DONE, "/b/sv/a/run": Seen(Kind.FILE, 0o600, 1, 1, 3, "0" * 64), "/b/sv/b/run": Seen(Kind.FILE, 0o755, 0, 0, 99999, "")}
+STRAY = Manifest({**FIRST.manifest.records, "/b/sv/c": Record(Seen(Kind.LINK, target="/x"), TREE.nodes[0].realm, "c", live=True)})
+
+
+def printed(plan: Plan, runtime: str | None = None) -> dict[str, object]:
+    return {**to_json(plan), "empty": plan.empty, "runtime": runtime}
+
+
+PLANS = {
+    "all is new": FIRST,
+    "nothing to do": decide(TREE, Observed(DONE, OWNERS, {}, FIRST.manifest)),
+    "files that hands changed": decide(TREE, Observed(EDITED, OWNERS, {}, FIRST.manifest)),
+    "what goes": decide(TREE, Observed({**DONE, "/b/sv/c": STRAY.records["/b/sv/c"].seen}, OWNERS, {}, STRAY)),
+    "all goes": decide(RenderedTree((), (), ()), Observed(DONE, {}, {}, FIRST.manifest)),
+    "a killed one": replace(FIRST, resumes=True, leftovers=(("/b/.x", TREE.nodes[0].realm),)),
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_a_plan_is_as_the_schema_says(plan: Plan) -> None:
+    assert list(faults(printed(plan), json_schema())) == []
+    assert list(faults(printed(plan, "/usr/local"), json_schema())) == []
+
+
+def test_the_schema_names_every_change_verb_and_origin() -> None:
+    paths, services = (json_schema()["properties"][name]["items"]["properties"] for name in ("paths", "services"))
+    assert paths["change"]["enum"] == [change.name.lower() for change in Change] == ["create", "replace", "remove"]
+    assert paths["found"]["enum"] == [found.value for found in Found]
+    assert services["verb"]["enum"] == [verb.value for verb in Verb]
+
+
+def test_what_is_not_as_the_schema_says_is_told_by_its_place() -> None:
+    plan = printed(PLANS["all is new"])
+    assert list(faults({**plan, "empty": "no", "more": 1}, json_schema())) == [
+        "$.more: not described",
+        "$.empty: 'no' is not of type boolean",
+    ]
