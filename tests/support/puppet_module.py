@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runit_provision.host.inits.detect import NAMES
 from runit_provision.schema import json_schema
 
 Schema = dict[str, Any]
@@ -27,6 +28,7 @@ def generated(module: Path) -> dict[Path, str]:
     definitions = json_schema()["$defs"]
     aliases = Aliases(definitions)
     files = dict(aliases.files())
+    files[Path("types/init.pp")] = f"# @summary An init that `runit-provision init link` knows.\ntype Runit::Init = {_enum([*NAMES])}\n"
     for manifest, definition in _MANIFESTS.items():
         path = Path("manifests") / manifest
         files[path] = _manifest((module / path).read_text(), aliases, definitions[definition], path)
