@@ -65,6 +65,17 @@ class Arm(Action):
         self.delay = delay
 
 
+class Bound(Action):
+    """The process `pid` of a part was sent TERM: answer with Overdue after the service's `timeout-kill`, if it has one."""
+
+    __slots__ = ("part", "pid")
+    __match_args__ = ("part", "pid")
+
+    def __init__(self, part: int, pid: int) -> None:
+        self.part = part
+        self.pid = pid
+
+
 class Publish(Action):
     """Write `supervise/status`, `stat` and `pid` of a part, and its record."""
 

@@ -67,5 +67,15 @@ class Due(Event):
         self.part = part
 
 
+class Overdue(Event):
+    """The process `pid` of a part has had the time that it may take to end."""
+
+    __slots__ = ("part", "pid")
+
+    def __init__(self, part: int, pid: int) -> None:
+        self.part = part
+        self.pid = pid
+
+
 UNKNOWN = -1
 """A wait status that nobody could learn, since the process had no parent of ours any more."""

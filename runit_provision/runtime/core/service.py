@@ -13,6 +13,7 @@ Rules that make it feel like runit:
 * A letter's signal is sent unless `control/LETTER` exits 0. Stopping asks control/t first, then sends CONT whatever that said, then
   runs control/d or control/x for its own sake. control/u runs before every start of ./run. While a script runs, what happens to the
   main part waits for it (`waiting`); the log goes on.
+* A service that has a `timeout-kill` is sent KILL when it still runs that long after it was sent TERM (runsv knows no such time).
 * `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves.
 
 Two quirks of runsv are not kept: `k` does not make a service `down` that its signal has not ended yet (with a control/k that exits 0,
@@ -23,8 +24,8 @@ from __future__ import annotations
 
 from ..wire import status as wire
 from ..wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
-from .actions import Action, Arm, CloseLog, Exit, Publish, Script, Signal, Spawn
-from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, ScriptEnded, Started
+from .actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, Overdue, ScriptEnded, Started
 
 MAIN = 0
 LOG = 1
@@ -152,6 +153,8 @@ def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> 
             _script_ended(service, event.succeeded, now, actions)
         case Due():
             service.part(event.part).damped = False
+        case Overdue():
+            _overdue(service.part(event.part), event.pid, actions)
         case _:
             raise ValueError(f"no event of a service: {event!r}")
     _settle(service, now, actions)
@@ -163,6 +166,18 @@ def _begin(service: Service, now: int, actions: list[Action]) -> None:
             continue
         if part.damped:
             actions.append(Arm(part.number, min(SECOND, max(0, part.since + SECOND - now))))
+        if _is_ending(part):
+            # The time begins again: nobody knows how much of it is over.
+            actions.append(Bound(part.number, part.pid))
+
+
+def _is_ending(part: Part) -> bool:
+    return part.number == MAIN and part.state == RUN and part.pid != 0 and part.got_term
+
+
+def _overdue(part: Part, pid: int, actions: list[Action]) -> None:
+    if part.pid == pid and _is_ending(part):
+        _send(part, SIGKILL, actions)
 
 
 def _publish(part: Part, actions: list[Action]) -> None:
@@ -274,6 +289,8 @@ def _terminate(service: Service, part: Part, handled: bool, now: int, actions: l
         _send(part, SIGTERM, actions)
         part.got_term = True
         _publish(part, actions)
+        if _is_ending(part):
+            actions.append(Bound(part.number, part.pid))
     if part.want != WANT_UP:
         _send(part, SIGCONT, actions)
         if part.number == MAIN:

@@ -52,10 +52,18 @@ class Supervise:
         """Write pid (when it changed), stat and status, each by rename; RefusedError tells what could not be written."""
         pid = wire.pid_text(status)
         if pid != self._pid:
-            self._replace("pid", pid)
+            self.replace("pid", pid)
             self._pid = pid
-        self._replace("stat", wire.stat_text(status))
-        self._replace("status", wire.pack(status))
+        self.replace("stat", wire.stat_text(status))
+        self.replace("status", wire.pack(status))
+
+    def read(self, name: str, size: int) -> bytes:
+        """Give at most `size` bytes of a file of this directory; OSError when there is none, or something else."""
+        fd = os.open(self._prefix + name, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=self._directory)
+        try:
+            return os.read(fd, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         """Let go of everything; the lock is free, and `sv` finds nobody."""
@@ -135,7 +143,8 @@ class Supervise:
             raise _refused(f"unable to create {path}", error) from None
         return path
 
-    def _replace(self, name: str, content: bytes) -> None:
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file of this directory by rename; RefusedError tells why that cannot be."""
         path = self._prefix + name
         new = path + ".new"
         try:

@@ -6,11 +6,12 @@ import os
 import time
 
 from ..core import recovery
-from ..core.actions import Action, Arm, CloseLog, Exit, Publish, Script, Signal, Spawn
-from ..core.events import Begin, Due, Ended, Event, Letter, ScriptEnded, Started
+from ..core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from ..core.events import Begin, Due, Ended, Event, Letter, Overdue, ScriptEnded, Started
 from ..core.service import LOG, MAIN, Part, Service, arguments_of, step
 from ..wire import keeper, records
 from ..wire.status import RUN, WANT_DOWN, WANT_UP
+from . import endings
 from .files import RefusedError, Supervise
 from .loop import EPOLLIN
 
@@ -111,7 +112,7 @@ class Supervised:
             self.tell(Letter(part, letter))
         self.tell(Begin())
         for part, status in found.ended:
-            self.tell(self._ended_event(part, status))
+            self._end(part, status)
         if found.script_succeeded is not None:
             self.tell(ScriptEnded(succeeded=found.script_succeeded))
 
@@ -144,7 +145,18 @@ class Supervised:
             self._started[key] = self._scripting
             self.tell(ScriptEnded(succeeded=status == 0))
         elif pid == self.service.part(key).pid:
-            self.tell(self._ended_event(key, status))
+            self._end(key, status)
+
+    def _end(self, key: int, status: int) -> None:
+        """A process of a part is over: act on it, then tally it if it was ./run."""
+        main = self.service.main
+        counts, since = key == MAIN and main.state == RUN, main.since
+        self.tell(self._ended_event(key, status))
+        if counts and self.directory >= 0:
+            try:
+                endings.add(self.files, endings.line(time.time_ns(), since, status))
+            except (RefusedError, OSError):
+                pass  # a full disk: of that, the status files tell already
 
     def signalled(self, key: int, count: int) -> None:
         """The process of a part has got so many signals. What is said before it has started is about the one before."""
@@ -287,14 +299,13 @@ class Supervised:
                     self._dirty.add(part)
                     self.tree.unpublished(self)
                 case Signal(part, number):
-                    count = self.tree.signal(self, part, number)
-                    if count is not None:
-                        self.service.part(part).confirm(count)
-                        confirmed = True
+                    confirmed |= self._signal(part, number)
                 case Script(letter):
                     self._script(letter)
                 case Arm(part, delay):
                     self.tree.loop.after(delay / 1e9, lambda part=part: self._due(part))  # type: ignore[misc]
+                case Bound(part, pid):
+                    self._bound(part, pid)
                 case CloseLog():
                     self.tree.close_log(self)
                 case Exit():
@@ -306,6 +317,27 @@ class Supervised:
         if confirmed:
             self._mask()
             self._save()
+
+    def _signal(self, part: int, number: int) -> bool:
+        """Send a signal; True when it is known already that it was sent."""
+        count = self.tree.signal(self, part, number)
+        if count is not None:
+            self.service.part(part).confirm(count)
+        return count is not None
+
+    def _bound(self, part: int, pid: int) -> None:
+        """Let a service that was sent TERM run for `timeout-kill` milliseconds more, at most; s6's file of the same name."""
+        try:
+            after = endings.milliseconds(self.directory)
+        except ValueError as error:
+            self.warn(str(error))
+        else:
+            if after:
+                self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
+
+    def _overdue(self, part: int, pid: int) -> None:
+        if self.directory >= 0:
+            self.tell(Overdue(part, pid))
 
     def _due(self, part: int) -> None:
         if self.directory >= 0:

@@ -14,7 +14,7 @@ OS = "os os.path stat _stat posixpath genericpath _collections_abc"
 LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
 CORE = "core core.actions core.events core.recovery core.service"
 WIRE = "wire wire.errors wire.keeper wire.pool wire.records wire.status wire.tai"
-SHELL = """shell shell.channel shell.children shell.descriptors shell.environment shell.files shell.handover
+SHELL = """shell shell.channel shell.children shell.descriptors shell.endings shell.environment shell.files shell.handover
 shell.holder shell.installation shell.keeper shell.letters shell.loggers shell.loop shell.orphans shell.parents
 shell.process shell.sessions shell.state shell.state_place shell.supervised shell.title shell.tree"""
 SHARED = f"{CORE} {WIRE} {SHELL} cli"

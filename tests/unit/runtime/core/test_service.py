@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runit_provision.runtime.core.actions import Action, Arm, CloseLog, Exit, Publish, Script, Signal, Spawn
-from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, ScriptEnded, Started
+from runit_provision.runtime.core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, Overdue, ScriptEnded, Started
 from runit_provision.runtime.core.service import LOG, MAIN, SECOND, Service, step
 from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
 
@@ -88,7 +88,8 @@ def test_finish_is_not_followed_by_another_finish() -> None:
 
 def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
     service = running()
-    assert play(service, Letter(MAIN, "d")) == [Publish(MAIN), Signal(MAIN, TERM), Publish(MAIN), Signal(MAIN, CONT)]
+    term = [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, 71)]
+    assert play(service, Letter(MAIN, "d")) == [Publish(MAIN), *term, Signal(MAIN, CONT)]
     assert service.main.got_term
     assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN)]
     assert (service.main.state, service.main.want, service.main.got_term) == (DOWN, WANT_DOWN, False)
@@ -96,7 +97,7 @@ def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
 
 def test_term_restarts() -> None:
     service = running()
-    assert play(service, Letter(MAIN, "t")) == [Signal(MAIN, TERM), Publish(MAIN)]
+    assert play(service, Letter(MAIN, "t")) == [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, 71)]
     assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN), Spawn(MAIN, RUN)]
 
 
@@ -213,3 +214,16 @@ def test_an_event_that_is_none_raises() -> None:
 def test_a_log_that_is_not_there_has_no_letters() -> None:
     with pytest.raises(ValueError, match="no part 1"):
         step(running(), Letter(LOG, "d"), START)
+
+
+def test_who_was_sent_term_is_killed_when_it_is_overdue_and_nobody_else() -> None:
+    service = Service(now=0)
+    step(service, Begin(), 0)
+    step(service, ScriptEnded(succeeded=False), 0)
+    step(service, Started(MAIN, 7), 0)
+    assert step(service, Overdue(MAIN, 7), SECOND) == ()
+    step(service, Letter(MAIN, "t"), SECOND)
+    asked = step(service, ScriptEnded(succeeded=False), SECOND)
+    assert [action for action in asked if isinstance(action, Bound)] == [Bound(MAIN, 7)]
+    assert step(service, Overdue(MAIN, 6), SECOND) == ()
+    assert step(service, Overdue(MAIN, 7), SECOND) == (Signal(MAIN, 9),)

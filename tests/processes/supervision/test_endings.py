@@ -1,0 +1,97 @@
+"""How services end, beside what runit knows: KILL after a time, and a tally of the last ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import supervision
+from support.supervision import pid_of, service, stat, tree
+from support.waiting import until
+
+STUBBORN = "trap '' TERM\ntouch ready\nwhile :; do sleep 0.05; done"
+
+
+@pytest.fixture
+def stubborn(tmp_path: Path) -> Path:
+    home = service(tmp_path / "services/it", STUBBORN, finish='echo "$1 $2" >ended')
+    (home / "timeout-kill").write_text("300\n")
+    return home
+
+
+@pytest.mark.parametrize("program", ["runsv", "runsvdir"])
+def test_a_service_that_ignores_term_is_killed_after_its_time(runtime: Path, stubborn: Path, tmp_path: Path, program: str) -> None:
+    target = stubborn if program == "runsv" else stubborn.parent
+    with tree(runtime / program, target, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert (stubborn / "ended").read_text() == "-1 9\n"
+
+
+def test_restart_is_bounded_too_also_by_the_next_supervisor(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        before = pid_of(stubborn)
+        supervision.letter(stubborn, "t")
+        until(lambda: "got TERM" in stat(stubborn), what="it got TERM")
+        running.kill()
+        running.start()
+        until(lambda: pid_of(stubborn) not in {0, before}, what="it runs again")
+
+
+def test_a_wrong_timeout_is_said_and_nothing_is_killed(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
+    (stubborn / "timeout-kill").write_text("soon\n")
+    with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        supervision.letter(stubborn, "t")
+        until(lambda: "runsv it: warning: timeout-kill is no number of milliseconds" in running.stderr.read_text(), what="it is said")
+        assert supervision.is_alive(pid_of(stubborn))
+
+
+def deaths(home: Path) -> list[str]:
+    path = home / "supervise/deaths"
+    return re.findall(r"^@[0-9a-f]{24} ran \d+\.\d{3} (.*)$", path.read_text(), re.M) if path.exists() else []
+
+
+def test_the_tally_tells_the_last_ends_also_over_a_change_of_supervisors(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "[ -e once ] || { touch once; exit 3; }\nexec sleep 1000", finish="exit 0")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: deaths(home) == ["exited 3"] and stat(home) == "run", what="one end, and it runs again")
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next runsvdir has it")
+        kill(home)
+        until(lambda: deaths(home) == ["exited 3", "signal 9"], what="two ends")
+
+
+def test_the_tally_keeps_the_last_32_ends_and_follows_no_link(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "exec sleep 1000")
+    (home / "supervise").mkdir(mode=0o700)
+    (home / "supervise/deaths").write_text("an old line\n" * 40)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(home) == "run", what="it runs")
+        kill(home)
+        until(lambda: deaths(home) == ["signal 9"], what="an end")
+        assert len((home / "supervise/deaths").read_text().splitlines()) == 32
+        (tmp_path / "secret").write_text("secret\n")
+        (home / "supervise/deaths").unlink()
+        (home / "supervise/deaths").symlink_to(tmp_path / "secret")
+        before = pid_of(home)
+        kill(home)
+        until(lambda: pid_of(home) not in {0, before} and stat(home) == "run", what="it runs again")
+        assert (tmp_path / "secret").read_text() == "secret\n"
+
+
+def kill(home: Path) -> None:
+    """Kill the process of a service, once there is one."""
+    os.kill(until(lambda: pid_of(home), what="it has a process"), signal.SIGKILL)
