@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import oracle
+from support.command import runit_provision
 from support.trees import Unit, grow, join
 
 from runit_provision import apply, host, plan
@@ -80,3 +83,40 @@ def test_a_link_that_somebody_else_put_there_is_not_followed(image: Path) -> Non
         provision(image, grow("/srv/mine", [Unit("a")]))
     with pytest.raises(HostError, match="/home/joe: belongs to uid 4711, who could swap what lies in it"):
         provision(image, grow("/home/joe", [Unit("a")]))
+
+
+def test_an_image_gets_byte_for_byte_what_the_same_data_make_of_a_live_host(tmp_path: Path) -> None:
+    oracle.root("another account's tree")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        live, root, data = Path(folder, "live"), Path(folder, "image"), tmp_path / "data.yaml"
+        for base in (live, Path(f"{root}{live}")):
+            (base / "home").mkdir(parents=True)
+            shutil.chown(base / "home", "nobody", "nogroup")
+        (root / "etc").mkdir()
+        for name in ("passwd", "group"):
+            shutil.copy(f"/etc/{name}", root / "etc")
+        places = f"service_directory: {live}/service\n  definitions: {live}/sv\n  log_directory: {live}/log\n  prefix: {live}/runtime"
+        service = (
+            "{command: [sleep, '1'], env: {A: b}, finish: \"#!/bin/sh\\n\", files: {f: {content: x, mode: '0600'}}, log: {keep: 3}}"
+        )
+        users = f"users: {{nobody: {{home: {live}/home, services: {{mine: {service}}}}}}}"
+        data.write_text(f"runit:\n  {places}\n  runtime: none\n  profile: {live}/profile\n  services: {{a: {service}}}\n  {users}\n")
+        library = {"RUNIT_PROVISION_LIB": str(tmp_path / "lib")}
+        assert runit_provision("apply", "--data", data, env=library).status == 0
+        assert runit_provision("apply", "--data", data, "--root", root).status == 0
+        assert everything(Path(f"{root}{live}")) == everything(live)
+        assert len(everything(live)) > 30
+        remembered = [tmp_path / "lib", root / "var/lib/runit-provision"]
+        live_records, image_records = (json.loads((folder / "manifest.json").read_bytes())["records"] for folder in remembered)
+        assert live_records == image_records
+
+
+def everything(base: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    """Every path with its kind, mode and owner, and its content or target."""
+    found = {}
+    for path in base.rglob("*"):
+        seen = path.lstat()
+        content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(base))] = (seen.st_mode, seen.st_uid, seen.st_gid, content)
+    return found
