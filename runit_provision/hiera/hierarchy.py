@@ -8,15 +8,14 @@ Source: Puppet's documentation, "Lookup", and `puppet lookup` where that is sile
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Problem
 from runit_provision.hiera.config import read_config
 from runit_provision.hiera.documents import Documents
-from runit_provision.hiera.explain import Outline, Trace
+from runit_provision.hiera.explain import Hides, Outline, Trace
 from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
 from runit_provision.hiera.kinds import kind
@@ -90,7 +89,7 @@ class Hierarchy:
         interpolation = Interpolation(self._scope, self._looked_up, outline)
         self._options.clear()  # so that the search for lookup_options is shown
         try:
-            with _deep_stack():
+            with _DeepStack():
                 self._outlined(keys, interpolation, outline, merge=merge, default_merge=default_merge)
         except DataError as error:
             for problem in error.problems:
@@ -127,7 +126,7 @@ class Hierarchy:
 
     def _first_found(self, keys: Sequence[str], *, merge: object, default_merge: object) -> Found | None:
         interpolation = Interpolation(self._scope, self._looked_up)
-        with _deep_stack():
+        with _DeepStack():
             found = (self._find(key, interpolation, merge=merge, default_merge=default_merge) for key in keys)
             return next((each for each in found if each is not None), None)
 
@@ -147,12 +146,16 @@ class Hierarchy:
         if isinstance(key.root, int):
             raise DataError(Problem("a key begins with a name, not with an index", key=text, hint="quote it: \"'1'.a\""))
         entry = self._entry(key, interpolation)
-        with interpolation.searching(text, secret=entry.secret):
-            if merge is None and entry.merge is not None:
-                trace.note("Using the merge strategy of lookup_options")
-            chosen = next((said for said in (merge, entry.merge, default_merge) if said is not None), None)
-            found = self._searched(key, strategy(chosen, entry.merge_mark, text), interpolation)
-            return found if found is None or entry.convert_to is None else self._converted(found, entry, text, trace)
+        outer, interpolation.secret = interpolation.secret, entry.secret
+        try:
+            with trace.step("Searching for", f'"{text}"', hides=Hides.VALUES if entry.secret else Hides.NOTHING):
+                if merge is None and entry.merge is not None:
+                    trace.note("Using the merge strategy of lookup_options")
+                chosen = next((said for said in (merge, entry.merge, default_merge) if said is not None), None)
+                found = self._searched(key, strategy(chosen, entry.merge_mark, text), interpolation)
+                return found if found is None or entry.convert_to is None else self._converted(found, entry, text, trace)
+        finally:
+            interpolation.secret = outer
 
     def _searched(self, key: Key, chosen: Strategy, interpolation: Interpolation) -> Found | None:
         found = chosen.search(
@@ -217,15 +220,17 @@ class Hierarchy:
         return Found(convert(found.value, entry.convert_to, entry.convert_mark, key, hint), found.mark)
 
 
-@contextmanager
-def _deep_stack() -> Iterator[None]:
+class _DeepStack:
     """Within this, lookups may lead to each other as far as `interpolation` allows it."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _FRAMES))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(self._before, _FRAMES))
+
+    def __exit__(self, *_: object) -> None:
+        sys.setrecursionlimit(self._before)
 
 
 def _type(text: str) -> Type:

@@ -45,7 +45,7 @@ Lookup = Callable[[str, "Interpolation"], Found | None]
 class Interpolation:
     """Interpolates values for one lookup; it remembers the names on its way, so that a circle is found."""
 
-    __slots__ = ("_depth", "_lookup", "_names", "_secret", "scope", "trace")
+    __slots__ = ("_depth", "_lookup", "_names", "scope", "secret", "trace")
 
     def __init__(self, scope: Scope, lookup: Lookup | None, trace: Trace = SILENT) -> None:
         """`lookup` of None forbids the functions, as hiera.yaml does."""
@@ -53,19 +53,10 @@ class Interpolation:
         self.trace = trace
         self._lookup = lookup
         self._names: list[str] = []
-        self._secret = False
+        self.secret = False
+        """Whether the value that is searched for becomes Sensitive, so that its text in the files is secret too."""
         self._depth = 0
         """How many containers the value that is resolved now lies in; those around an alias count on in what it leads to."""
-
-    @contextmanager
-    def searching(self, key: str, *, secret: bool) -> Iterator[None]:
-        """Within this, `key` is searched for; secret: its value becomes Sensitive, so that its text in the files is secret too."""
-        outer, self._secret = self._secret, secret
-        try:
-            with self.trace.step("Searching for", f'"{key}"', hides=Hides.VALUES if secret else Hides.NOTHING):
-                yield
-        finally:
-            self._secret = outer
 
     @contextmanager
     def entered(self, name: str, mark: Mark | None = None) -> Iterator[None]:
@@ -118,7 +109,7 @@ class Interpolation:
 
     def text(self, text: str, mark: Mark | None = None) -> Any:
         """Give `text` with every `%{...}` replaced: a string, or any value when an alias is the whole of it."""
-        if not isinstance(text, SecretText) and (not self._secret or _POINTER.fullmatch(text)):
+        if not isinstance(text, SecretText) and (not self.secret or _POINTER.fullmatch(text)):
             with self.trace.step("Interpolation on", text):
                 return self._filled(text, mark)
         with self.trace.step("Interpolation on", text, hides=Hides.ALL), self._unsaid(mark):

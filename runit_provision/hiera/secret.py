@@ -42,7 +42,9 @@ class Veiled(Sensitive):
 def holds_secret(value: Any) -> bool:
     """Whether something that came out of an encrypted value is in `value`, be it a hash's key."""
     match value:
-        case SecretText() | Veiled():
+        case str():
+            return isinstance(value, SecretText)
+        case Veiled():
             return True
         case Sensitive():
             return holds_secret(value.unwrap())
