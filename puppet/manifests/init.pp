@@ -99,6 +99,9 @@
 # @param profile
 #   The file in which login shells find SVDIR for the users; `false` writes none.
 #
+# @param groups
+#   Groups that are made where they are missing.
+#
 # @param purge
 #   Services that are found in `service_directory`, and are not in the data, go.
 #
@@ -144,6 +147,7 @@ class runit (
   Optional[Runit::Absolutepath]                                $basedir           = undef,
   Optional[Runit::Absolutepath]                                $logdir            = undef,
   Optional[Runit::Profile]                                     $profile           = undef,
+  Optional[Runit::Groups]                                      $groups            = undef,
   Optional[Boolean]                                            $purge             = undef,
   Optional[Boolean]                                            $purge_logs        = undef,
   Optional[Runit::Data::Service]                               $defaults          = undef,
@@ -169,6 +173,7 @@ class runit (
       'basedir'           => $basedir,
       'logdir'            => $logdir,
       'profile'           => $profile,
+      'groups'            => $groups,
       'purge'             => $purge,
       'purge_logs'        => $purge_logs,
       'defaults'          => $defaults,

@@ -62,6 +62,9 @@
 # @param enabled
 #   The tree starts at boot.
 #
+# @param manage
+#   The login is made where it is missing, with its `group`, `groups` and `home`; `true`, or a hash that says how.
+#
 # @param purge
 #   Services that are found in the user's service directory, and are not in the data, go.
 #
@@ -93,6 +96,7 @@ define runit::user (
   Optional[Boolean]                                     $profile           = undef,
   Optional[Enum['running', 'stopped', 'absent', 'any']] $ensure            = undef,
   Optional[Boolean]                                     $enabled           = undef,
+  Optional[Runit::Manage]                               $manage            = undef,
   Optional[Boolean]                                     $purge             = undef,
   Optional[Boolean]                                     $purge_logs        = undef,
   Optional[Runit::Data::Service]                        $defaults          = undef,
@@ -121,6 +125,7 @@ define runit::user (
       'profile'           => $profile,
       'ensure'            => $ensure,
       'enabled'           => $enabled,
+      'manage'            => $manage,
       'purge'             => $purge,
       'purge_logs'        => $purge_logs,
       'defaults'          => $defaults,

@@ -18,6 +18,7 @@ type Runit::Data = Struct[{
   Optional['basedir'] => Runit::Absolutepath,
   Optional['logdir'] => Runit::Absolutepath,
   Optional['profile'] => Runit::Profile,
+  Optional['groups'] => Runit::Groups,
   Optional['purge'] => Boolean,
   Optional['purge_logs'] => Boolean,
   Optional['defaults'] => Runit::Data::Service,

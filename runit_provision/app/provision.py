@@ -14,13 +14,15 @@ from runit_provision.app.unmet import missing_tools, to_lay, too_high
 from runit_provision.errors import HostError, Problem, before_any_change
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Demands
-from runit_provision.model.plan import Plan
+from runit_provision.model.plan import LoginStep, Plan
 from runit_provision.model.tree import Realm
 
 if TYPE_CHECKING:
     from runit_provision.app.desired import Desired
     from runit_provision.apply import Report
     from runit_provision.host import Machine
+    from runit_provision.host.accounts import Accounts
+    from runit_provision.model.host import Host
 
 Progress = Callable[[int, int, str], None]
 """Told how many steps are done, of how many, and which is next."""
@@ -78,6 +80,11 @@ def apply(
         with machine.lock(timeout=lock_timeout, command="apply"):
             planned = decide(desired, machine, target)
             announce(planned)
+            if planned.plan.logins:
+                _make_logins(planned.plan.logins, machine)
+                inputs = Inputs()
+                desired = _desire(source, machine, inputs)
+                planned = decide(desired, machine, target)
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
             manifest = replace(planned.plan.manifest, answer=answered(source, target, machine, inputs, desired, planned.plan))
@@ -113,9 +120,33 @@ def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     from runit_provision import plan
     from runit_provision.app.demands import demands
 
-    observed = machine.observe(desired.tree, user=target.user)
+    logins = _logins(desired.host, machine) if target.user is None else ()
+    coming = {step.login.name: step.login for step in logins if step.login}
+    observed = machine.observe(desired.tree, user=target.user, coming=coming)
     warnings = (*desired.warnings, *_forgotten(observed.abandoned), *_unlinked(observed.plain))
-    return _planned(plan.decide(desired.tree, observed), demands(desired.host, target), warnings, target)
+    return _planned(replace(plan.decide(desired.tree, observed), logins=logins), demands(desired.host, target), warnings, target)
+
+
+def _logins(host: Host, machine: Machine) -> tuple[LoginStep, ...]:
+    """Decide what is to be done to accounts."""
+    if not host.logins and not host.groups:
+        return ()
+    from runit_provision.plan import decide_logins
+
+    known = {login.name: machine.accounts.login(login.name) for login in host.logins}
+    names = {name for login in host.logins for name in (login.group, *login.groups)} | {group.name for group in host.groups}
+    return decide_logins(host.logins, host.groups, known, {name: machine.accounts.number(name) for name in sorted(names)})
+
+
+def _make_logins(steps: tuple[LoginStep, ...], machine: Machine) -> None:
+    from runit_provision.host.logins import perform
+
+    def asked_anew() -> Accounts:
+        machine.renew()
+        return machine.accounts
+
+    perform(steps, root=machine.root, hand=machine.hand(Realm(None, "/")), accounts=asked_anew)
+    machine.renew()
 
 
 def _forgotten(realms: Iterable[Realm]) -> Iterator[Problem]:

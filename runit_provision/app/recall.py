@@ -25,7 +25,7 @@ from runit_provision.plan.settled import settled
 if TYPE_CHECKING:
     from runit_provision.app.desired import Desired
 
-_ACCOUNTS = ("account", "group")
+_ACCOUNTS = ("account", "group", "login")
 
 
 def recall(source: Source, target: Target, machine: Machine) -> tuple[Plan, Answer] | None:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.host.rooted import on_host
 from runit_provision.inputs import Question
-from runit_provision.model.account import Account
+from runit_provision.model.account import UNKNOWN, Account, KnownLogin, Login
 from runit_provision.model.tree import Owner, Realm
 
 
@@ -56,9 +57,33 @@ class Accounts(Mapping[str, Account]):
         """Give what is said to the question for an "account" or a "group"; it is not counted as asked."""
         kind, name = question
         try:
-            return repr(self._account(name) if kind == "account" else self._gid(name)).encode()
+            said = self._account(name) if kind == "account" else self._login(name) if kind == "login" else self._gid(name)
+            return repr(said).encode()
         except KeyError:
             return b""
+
+    def login(self, name: str) -> KnownLogin | None:
+        """Give all that is known of the account `name`, or None."""
+        question = ("login", name)
+        self.said[question] = self.ask(question)
+        return self._login(name)
+
+    def _login(self, name: str) -> KnownLogin | None:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            return None
+        names = [_group_name(gid) for gid in os.getgrouplist(name, entry.pw_gid)]
+        home = os.path.lexists(entry.pw_dir)
+        group = _group_name(entry.pw_gid)
+        return KnownLogin(entry.pw_uid, entry.pw_gid, group, tuple(names), entry.pw_dir, entry.pw_shell, entry.pw_gecos, home)
+
+    def number(self, group: str) -> int | None:
+        """Give the number of the group `group`, or None."""
+        try:
+            return self.gid(group)
+        except KeyError:
+            return None
 
     def groups(self, name: str) -> tuple[int, ...]:
         """Give the numbers of all groups of the account `name`, its primary group first; KeyError when there is none."""
@@ -74,15 +99,20 @@ class ImageAccounts(Accounts):
         super().__init__()
         self._groups: dict[str, int] = {}
         self._members: dict[str, list[int]] = {}
+        self._logins: dict[str, KnownLogin] = {}
         names: dict[int, str] = {}
         for name, _, gid, members in _lines(root / "etc/group", 4):
             self._groups.setdefault(name, int(gid))
             names.setdefault(int(gid), name)
             for member in filter(None, members.split(",")):
                 self._members.setdefault(member, []).append(int(gid))
-        for name, _, uid, gid, _, home, _ in _lines(root / "etc/passwd", 7):
-            account = Account(name=name, uid=int(uid), gid=int(gid), group=names.get(int(gid), gid), home=home)
+        for name, _, uid, gid, comment, home, shell in _lines(root / "etc/passwd", 7):
+            group = names.get(int(gid), gid)
+            account = Account(name=name, uid=int(uid), gid=int(gid), group=group, home=home)
             self._known.setdefault(name, account)
+            others = [names[number] for number in self._members.get(name, ()) if names[number] != group]
+            there = os.path.lexists(on_host(root, home))
+            self._logins.setdefault(name, KnownLogin(int(uid), int(gid), group, (group, *others), home, shell, comment, there))
 
     def _account(self, name: str) -> Account | None:
         return self._known.get(name)
@@ -96,6 +126,9 @@ class ImageAccounts(Accounts):
     def _gid(self, group: str) -> int:
         return self._groups[group]
 
+    def _login(self, name: str) -> KnownLogin | None:
+        return self._logins.get(name)
+
     def groups(self, name: str) -> tuple[int, ...]:
         account = self[name]
         return (account.gid, *(gid for gid in self._members.get(name, ()) if gid != account.gid))
@@ -106,11 +139,14 @@ def _looked_up(name: str) -> Account | None:
         entry = pwd.getpwnam(name)
     except KeyError:
         return None
+    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, group=_group_name(entry.pw_gid), home=entry.pw_dir)
+
+
+def _group_name(gid: int) -> str:
     try:
-        group = grp.getgrgid(entry.pw_gid).gr_name
+        return grp.getgrgid(gid).gr_name
     except KeyError:
-        group = str(entry.pw_gid)
-    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, group=group, home=entry.pw_dir)
+        return str(gid)
 
 
 def read(root: Path = Path("/")) -> Accounts:
@@ -135,12 +171,18 @@ def _lines(path: Path, fields: int) -> Iterator[list[str]]:
         yield values
 
 
-def number(accounts: Accounts, realm: Realm, owner: Owner | None) -> tuple[int, int]:
-    """Give uid and gid of what `owner` (None: the realm's account, or who applies) is to own; HostError for an unknown name."""
+def number(accounts: Accounts, realm: Realm, owner: Owner | None, coming: Mapping[str, Login]) -> tuple[int, int]:
+    """Give uid and gid of what `owner` (None: the realm's account, or who applies) is to own; HostError for an unknown name.
+
+    coming: logins that are to be made; their numbers may be UNKNOWN still.
+    """
     user = owner.user if owner else realm.account
     if user is None:
         return os.geteuid(), os.getegid()
     account = accounts.get(user)
+    if account is None and user in coming:
+        login = coming[user]
+        return login.uid or UNKNOWN, login.gid or UNKNOWN
     if account is None:
         raise HostError(Problem(f"no such account: {user}", path=realm.base, hint="create it first, or correct the name"))
     if owner is None or owner.group is None:

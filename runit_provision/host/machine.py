@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from runit_provision.host.ground import Ground
 from runit_provision.host.hand import Hand, LentHand, OwnHand, work
 from runit_provision.host.nursery import Nursery
 from runit_provision.host.observe import observe
+from runit_provision.model.account import Login
 from runit_provision.model.observed import Journal, Manifest, Observed
 from runit_provision.model.tree import Realm, RenderedTree
 
@@ -45,6 +46,12 @@ class Machine:
     def alive(self) -> bool:
         """False in an image: nothing is started or signalled there."""
         return self.root == Path("/")
+
+    def renew(self) -> None:
+        """Ask again for all accounts: some were made."""
+        while self._hands:
+            self._hands.popitem()[1].close()
+        self.accounts = accounts.read(self.root)
 
     def nurse(self) -> None:
         """Fork the nursery, if hands can be lent at all: to be done before this process has grown."""
@@ -123,19 +130,27 @@ class Machine:
             raise HostError(Problem(f"only root can work as {shown}", mark=origin.mark, key=origin.key, hint=hint))
 
     def observe(
-        self, tree: RenderedTree, *, user: str | None = None, journal: Journal | None = None, manifest: Manifest | None = None
+        self,
+        tree: RenderedTree,
+        *,
+        user: str | None = None,
+        journal: Journal | None = None,
+        manifest: Manifest | None = None,
+        coming: Mapping[str, Login] | None = None,
     ) -> Observed:
         """Look at everything that `tree` or the library speaks of; writes nothing. HostError with every problem.
 
         user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished. manifest:
-        what the library remembers, where it was asked already.
+        what the library remembers, where it was asked already. coming: logins that are made, or whose homes are, before anything else.
         """
+        coming = coming or {}
         if os.geteuid() != 0 and user is None:
             self._refuse_others(tree)
         return observe(
             tree,
             hand=self.hand,
-            number=lambda realm, owner: accounts.number(self.accounts, realm, owner),
+            number=lambda realm, owner: accounts.number(self.accounts, realm, owner, coming),
+            coming=coming,
             manifest=manifest or self.library.manifest(),
             journal=journal or self.library.journal(),
             user=user,

@@ -59,11 +59,13 @@ def observe(
     user: str | None,
     alive: bool,
     store: Callable[[Realm], str | None] | None = None,
+    coming: Collection[str] = (),
 ) -> Observed:
     """Look. What is wrong in an account's realm is `refused`; in the system's, or in `user`'s, it is a HostError with every problem.
 
     hand: what works in a realm, as Machine.hand gives it. number: uid and gid of an owner in a realm. user: only this account's
     realms. alive: there are running services to look at. store: see Machine.store, when `journal` is to be undone.
+    coming: accounts that are to be made, or whose homes are: of those nothing is there yet.
     """
     sights = _Sights()
     owners = _owners(tree, number, user, sights)
@@ -79,14 +81,14 @@ def observe(
                 found = hand(realm).call("stored", store(realm), work.kept)
                 sights.kept |= {name for name, there in zip(work.kept, found, strict=True) if there}
         except NoAccountError as error:
-            if realm in asked:
-                sights.complain(realm, *error.problems)
-            else:
+            if realm not in asked:
                 sights.abandoned.add(realm)
+            elif realm.account not in coming:
+                sights.complain(realm, *error.problems)
         except ProvisionError as error:
             sights.complain(realm, *error.problems)
         except OSError as error:
-            if error.errno == errno.ENOENT and (realm.base in desired or realm not in asked):
+            if error.errno == errno.ENOENT and (realm.base in desired or realm not in asked or realm.account in coming):
                 continue  # made by the realm above, in the same apply; or gone, and nobody asks for it
             sights.complain(realm, _problem(error, realm, asked.get(realm)))
     if any(realm.account is None or user is not None for realm in sights.problems):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from runit_provision.model.account import Account
+from runit_provision.model.account import Account, Group, Login
 from runit_provision.model.levels import Levels
 from runit_provision.model.service import Service
 from runit_provision.model.tree import Origin, Realm
@@ -70,7 +70,7 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a host is to be. profile: the file that login shells read, or None to write none. levels: None when all services are always
-    to be supervised. template_path: folders with templates of one's own."""
+    to be supervised. template_path: folders with templates of one's own. logins, groups: accounts that the data manage."""
 
     runtime: Runtime
     tree: Tree
@@ -79,6 +79,8 @@ class Host:
     origin: Origin
     levels: Levels | None = None
     template_path: tuple[str, ...] = ()
+    logins: tuple[Login, ...] = ()
+    groups: tuple[Group, ...] = ()
 
     def services(self) -> Iterator[Service]:
         """Give every service: the host's, then each user's, parents before what is nested in them."""

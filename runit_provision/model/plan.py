@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from runit_provision.errors import Problem
+from runit_provision.model.account import Group, Login
 from runit_provision.model.observed import Life, Manifest, Seen
 from runit_provision.model.tree import Effect, Node, Origin, Realm, ServiceTree
 
@@ -81,6 +82,19 @@ class ServiceStep:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginStep:
+    """What is done to a `group`, an `account` or a `home`: by name, a home by its path."""
+
+    change: Change
+    kind: str
+    name: str
+    reason: str
+    origin: Origin
+    group: Group | None = None
+    login: Login | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Every step, in the order in which they are done.
 
@@ -89,7 +103,7 @@ class Plan:
     apply that was killed. unchanged: how many paths are as they should be. manifest: what is remembered when all is done, remembered:
     what is now. lives: the services as they were observed. resumes: an earlier apply was killed, and this completes it. user: see
     Observed. lost: what a rollback cannot bring back, since a hand took it away before it was kept. problems: what is wrong with users'
-    directories, in which nothing is done therefore.
+    directories, in which nothing is done therefore. logins: accounts, groups and homes, which come before all else.
     """
 
     stops: tuple[ServiceStep, ...] = ()
@@ -107,6 +121,7 @@ class Plan:
     user: str | None = None
     lost: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    logins: tuple[LoginStep, ...] = ()
 
     @property
     def steps(self) -> tuple[PathStep, ...]:
@@ -116,4 +131,6 @@ class Plan:
     @property
     def empty(self) -> bool:
         """True when the host is as the data says."""
-        return not (self.stops or self.steps or self.leftovers or any(call.verb is not Verb.LEAVE for call in self.calls))
+        return not (
+            self.logins or self.stops or self.steps or self.leftovers or any(call.verb is not Verb.LEAVE for call in self.calls)
+        )

@@ -24,9 +24,10 @@ _WIDEST = 60
 
 def describe(plan: Plan, *, diff: bool = False) -> list[str]:
     """Give the plan's lines; each begins with its sign, those of a diff with four spaces. The last one counts."""
+    logins = [f"{step.change.value} {step.kind} {step.name}  {_printable(step.reason)}: {step.origin}" for step in plan.logins]
     steps = list(_ordered(plan))
     width = min(_WIDEST, max((len(_shown(step)) for step in steps), default=0))
-    lines = []
+    lines = logins
     for step in steps:
         lines.append(f"{_sign(step)} {_shown(step):<{width}}  {reason(step)}")
         if diff and isinstance(step, PathStep):
@@ -109,6 +110,7 @@ def summary(plan: Plan) -> str:
     if plan.empty:
         return f"nothing to do; {plan.unchanged} unchanged"
     counts: dict[str, list[int]] = {}
+    logins = [f"{len(plan.logins)} account{'s' * (len(plan.logins) != 1)}, groups and homes to make"] if plan.logins else []
     for step in plan.steps:
         kind = (step.after or step.before or Seen(Kind.OTHER)).kind
         counts.setdefault(f"{_CHANGES[step.change]}", [0] * len(_ORDER))[_ORDER.index(kind)] += 1
@@ -124,7 +126,7 @@ def summary(plan: Plan) -> str:
     parts += [f"{number} service{'s' * (number != 1)} to {verb}" for verb, number in verbs.items()]
     if plan.leftovers:
         parts.append(f"{len(plan.leftovers)} left behind")
-    return ", ".join([*parts, f"{plan.unchanged} unchanged"])
+    return ", ".join([*logins, *parts, f"{plan.unchanged} unchanged"])
 
 
 _ORDER = (Kind.FILE, Kind.DIRECTORY, Kind.LINK, Kind.OTHER)
@@ -139,6 +141,10 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "version": SCHEMA_VERSION,
         "empty": plan.empty,
         "resumes": plan.resumes,
+        "logins": [
+            {"change": _CHANGES[step.change], "kind": step.kind, "name": step.name, "reason": step.reason, "key": step.origin.key}
+            for step in plan.logins
+        ],
         "paths": [_path(step) for step in plan.steps],
         "services": [
             {"service": call.service.id, "verb": call.verb.value, "reason": call.reason} for call in (*plan.stops, *plan.calls)

@@ -51,6 +51,14 @@ _PATH = _hash(
     before=_maybe(_SEEN, "what is there; null for nothing"),
     after=_maybe(_SEEN, "what it becomes; null for nothing"),
 )
+_LOGIN = _hash(
+    "a group, an account or a home that is made, or made as the data say",
+    change={"enum": ["create", "replace"]},
+    kind={"enum": ["group", "account", "home"]},
+    name=_said("its name; of a home its path"),
+    reason=_said("what is different, in words"),
+    key=_said("dotted key of the data that asks for it"),
+)
 _SERVICE = _hash(
     "what happens to one service; `leave` where nothing does though its files change",
     service=_said("its id: name, user/name, user/parent/name"),
@@ -66,6 +74,7 @@ def json_schema() -> dict[str, Any]:
         version={"const": 1},
         empty={**_TRUTH, "description": "there is nothing to do"},
         resumes={**_TRUTH, "description": "an earlier apply was killed, and this one completes it"},
+        logins=_list(_LOGIN, "accounts, groups and homes that are made, or made good, before all else"),
         paths=_list(_PATH, "every path that changes"),
         services=_list(_SERVICE, "every service that is stopped, started, restarted, signalled, or left although its files change"),
         leftovers=_list(_TEXT, "half-made paths of an apply that was killed, which go"),

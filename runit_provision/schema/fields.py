@@ -16,6 +16,7 @@ from runit_provision.model.process import Variable
 from runit_provision.schema.json_kinds import (
     ABSOLUTE,
     COMMAND,
+    COMMENT,
     ENV,
     LINE,
     LINES,
@@ -255,6 +256,12 @@ def _named_values(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _full_name(value: str) -> str:
+    if ":" in _line(value):
+        raise refuse("holds a colon, which parts the fields of passwd")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(text), TEXT]
 Secret = Annotated[MaybeSecret, PlainValidator(_maybe_secret), SECRET]
 Line = Annotated[str, BeforeValidator(text), AfterValidator(_line), AfterValidator(_filled), LINE]
@@ -278,6 +285,9 @@ Verb = Annotated[
     Literal["restart", "up", "down", "hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill"], BeforeValidator(text), VERB
 ]
 Words = Annotated[list[Annotated[str, BeforeValidator(text)]], AfterValidator(_program), WORDS]
+Number = Annotated[int, Strict(), Field(ge=1, le=0xFFFFFFFE)]
+"""Of an account or a group; root's is nobody's to give."""
+Comment = Annotated[str, BeforeValidator(text), AfterValidator(_full_name), COMMENT]
 CommandLine = Annotated[str, BeforeValidator(_line_of_command)]
 CommandValue = Annotated[
     Annotated[Words, Tag("words")] | Annotated[CommandLine, Tag("line")],

@@ -7,10 +7,48 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from runit_provision.schema.base import Spec
-from runit_provision.schema.fields import Absolute, Flag, Line, Lines, Name, Nice, Variables
+from runit_provision.schema.fields import Absolute, Comment, Flag, Line, Lines, Mode, Name, Nice, Number, Variables
 from runit_provision.schema.json_kinds import ABSOLUTE, NAME, Forms, Kind
 from runit_provision.schema.log_spec import LogValue
 from runit_provision.schema.service_spec import SERVICES, LimitsSpec, ServiceSpec
+
+
+class GroupSpec(Spec):
+    """A group of the host."""
+
+    gid: Number | None = None
+    """Its number; default: the next that is free. Example: 4000"""
+    system: Flag = False
+    """Its number is one of the system's. Example: true"""
+
+
+GROUPS = Forms("Groups", "Groups by name.", names=NAME)
+
+
+class ManageSpec(Spec):
+    """A login, made by apply where it is missing; a login is never removed, nor its number changed."""
+
+    uid: Number | None = None
+    """Its number; default: the next that is free. Another one on the host is an error: files would change hands. Example: 4711"""
+    gid: Number | None = None
+    """The number of its primary group, `group`, which is made where it is missing. Example: 4711"""
+    shell: Absolute | None = None
+    """Its login shell; default: /bin/sh, and what is there is left. Example: /bin/bash"""
+    comment: Comment | None = None
+    """Its full name. Example: Runs the application"""
+    system: Flag = False
+    """Its number is one of the system's. Example: true"""
+    skeleton: Flag = True
+    """A home that is made gets what lies in /etc/skel. Example: false"""
+    home_mode: Mode = 0o755
+    """The mode of a home that is made. Example: '0750'"""
+
+
+MANAGE = Forms("Manage", "Whether apply makes a user's login, and how; `true` is all defaults.", {"type": "boolean"})
+
+
+def _manage(value: Any) -> Any:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
 
 class UserSpec(Spec):
@@ -52,6 +90,9 @@ class UserSpec(Spec):
     """The state of the whole tree. Example: stopped"""
     enabled: Flag = True
     """The tree starts at boot. Example: false"""
+    manage: Annotated[ManageSpec | None, BeforeValidator(_manage), MANAGE] = None
+    """The login is made where it is missing, with its `group`, `groups` and `home`; `true`, or a hash that says how.
+    Example: true Example: {uid: 4711, shell: /bin/bash}"""
     purge: Flag = False
     """Services that are found in the user's service directory, and are not in the data, go. Example: true"""
     purge_logs: Flag = False
@@ -122,6 +163,8 @@ class HostSpec(Spec):
     """Directory that holds a `logdir` for each user, by the user's name. Example: /srv/logs"""
     profile: Annotated[Absolute | None, BeforeValidator(_profile), PROFILE] = "/etc/profile.d/runit-provision.sh"
     """The file in which login shells find SVDIR for the users; `false` writes none. Example: false"""
+    groups: Annotated[dict[Name, GroupSpec], GROUPS] = Field(default_factory=dict)
+    """Groups that are made where they are missing. Example: {media: {gid: 4000}}"""
     purge: Flag = False
     """Services that are found in `service_directory`, and are not in the data, go. Example: true"""
     purge_logs: Flag = False

@@ -84,6 +84,7 @@ LINE = Kind(
     "One line of text that is not empty.",
     anyOf=[{"type": "integer"}, {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"}],
 )
+COMMENT = Kind("Comment", "A full name, as passwd can hold it.", type="string", pattern=r"^[^:\x00-\x1f\x7f]*$")
 LINES = Kind("Lines", "One line, or several.", anyOf=[LINE.reference, {"type": "array", "items": LINE.reference}])
 NAME = Kind(
     "Name",

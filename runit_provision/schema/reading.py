@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from runit_provision.model.tree import Ensure, Realm
 from runit_provision.schema import shape
 from runit_provision.schema.host_spec import HostSpec, UserSpec
 from runit_provision.schema.levels import read_levels
+from runit_provision.schema.logins import read_logins, stand_ins
 from runit_provision.schema.materials import Materials
 from runit_provision.schema.place import Place, find_account
 from runit_provision.schema.problems import Path, Problems
@@ -67,6 +69,10 @@ def _host(
     materials: Materials | None,
 ) -> Host:
     runtime = _runtime(spec)
+    owner_uid = accounts[spec.owner].uid if spec.owner in accounts else 0
+    logins, groups = read_logins(spec, accounts, problems, privileged=owner_uid == 0)
+    if logins:
+        accounts = ChainMap(stand_ins(logins, accounts), accounts)  # type: ignore[arg-type]  # it is only read
     owner = find_account(spec.owner, ("owner",), accounts, problems)
     realm = Realm(None, "/")
     place = Place(
@@ -109,7 +115,7 @@ def _host(
         drops_logs=spec.purge_logs,
     )
     profile = spec.profile if any(user.in_profile for user in users) else None
-    return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels, tuple(spec.template_path))
+    return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels, tuple(spec.template_path), logins, groups)
 
 
 def _runtime(spec: HostSpec) -> Runtime:

@@ -17,6 +17,7 @@ type Runit::Data::User = Struct[{
   Optional['profile'] => Boolean,
   Optional['ensure'] => Enum['running', 'stopped', 'absent', 'any'],
   Optional['enabled'] => Boolean,
+  Optional['manage'] => Runit::Manage,
   Optional['purge'] => Boolean,
   Optional['purge_logs'] => Boolean,
   Optional['defaults'] => Runit::Data::Service,

@@ -67,6 +67,7 @@ def test_json_has_a_stable_shape() -> None:
         "version": 1,
         "empty": False,
         "resumes": False,
+        "logins": [],
         "paths": [
             {
                 "change": "replace",

@@ -1,0 +1,2 @@
+# @summary Groups by name.
+type Runit::Groups = Hash[Runit::Name, Runit::Group]

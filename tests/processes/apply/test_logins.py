@@ -1,0 +1,200 @@
+"""Accounts that the data manage: by the host's own tools, and in an image."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from support import oracle
+from support.command import PROGRAM, Result, runit_provision
+from support.image import snapshot
+
+DATA = """\
+runit:
+  runtime: none
+  profile: false
+  groups: {media: {gid: 70000}}
+  services: {web: {command: [sleep, '9']}}
+  users:
+    joe:
+      manage: {uid: 4711, shell: /bin/sh, comment: Joe Doe, home_mode: '0750'}
+      groups: [media]
+      services: {worker: {command: [sleep, '9'], user: joe}}
+    daemon1: {manage: {system: true, skeleton: false}, home: /srv/daemon1}
+"""
+
+
+class Image:
+    """An image with the accounts of a new system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root.with_name("data.yaml")
+        self.data.write_text(DATA)
+        for folder in ("etc/skel/.config", "home", "srv", "var/lib"):
+            (root / folder).mkdir(parents=True)
+        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nold:x:1005:1005::/home/old:/bin/sh\n")
+        (root / "etc/group").write_text("root:x:0:\nold:x:1005:\naudio:x:29:old\n")
+        (root / "etc/shadow").write_text("root:*:19000:0:99999:7:::\n")
+        (root / "etc/shadow").chmod(0o640)
+        (root / "etc/skel/.profile").write_text("umask 022\n")
+        (root / "etc/skel/.config").chmod(0o700)
+        (root / "etc/skel/.link").symlink_to(".profile")
+
+    def road(self, *words: object) -> Result:
+        return runit_provision(*words, "--root", self.root, "--data", self.data)
+
+    def lines(self, name: str) -> list[str]:
+        return (self.root / "etc" / name).read_text().splitlines()
+
+
+@pytest.fixture
+def image() -> Iterator[Image]:
+    oracle.root("accounts")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Image(Path(folder, "image"))
+
+
+def test_an_image_gets_the_accounts_groups_and_homes_of_the_data(image: Image) -> None:
+    before = snapshot(image.root)
+    planned = image.road("plan", "--no-diff")
+    assert planned.status == 2
+    made = [line.split("  ")[0] for line in planned.out.splitlines() if line.split()[1] in ("account", "group", "home")]
+    assert sorted(made) == [
+        *("+ account daemon1", "+ account joe", "+ group daemon1", "+ group joe", "+ group media"),
+        *("+ home /home/joe", "+ home /srv/daemon1"),
+    ]
+    assert f"+ account joe  new: runit.users.joe.manage ({image.data}:8)" in planned.out
+    assert snapshot(image.root) == before
+    applied = image.road("apply")
+    assert (applied.status, applied.err) == (0, "")
+    assert image.lines("passwd")[2:] == ["daemon1:x:999:999::/srv/daemon1:/bin/sh", "joe:x:4711:1006:Joe Doe:/home/joe:/bin/sh"]
+    assert image.lines("group") == ["root:x:0:", "old:x:1005:", "audio:x:29:old", "media:x:70000:joe", "daemon1:x:999:", "joe:x:1006:"]
+    assert image.lines("shadow")[1:] == ["daemon1:!::0:99999:7:::", "joe:!::0:99999:7:::"]
+    assert stat.S_IMODE((image.root / "etc/shadow").stat().st_mode) == 0o640
+    home = image.root / "home/joe"
+    assert [(oct(path.lstat().st_mode), path.lstat().st_uid, path.lstat().st_gid) for path in (home, home / ".config")] == [
+        ("0o40750", 4711, 1006),
+        ("0o40700", 4711, 1006),
+    ]
+    assert (home / ".profile").read_text() == "umask 022\n"
+    assert (home / ".link").readlink() == Path(".profile")
+    assert {path.lstat().st_uid for path in home.rglob("*") if not path.is_symlink()} == {4711}
+    assert (home / "runit/worker/run").exists()
+    assert not (image.root / "srv/daemon1/.profile").exists()
+    checked = image.road("check")
+    assert (checked.status, checked.err) == (0, "")
+    assert not list(image.root.rglob(".runit-provision.*"))
+
+
+def test_what_drifts_is_made_good_but_no_number_is_changed(image: Image) -> None:
+    assert image.road("apply").status == 0
+    passwd = image.root / "etc/passwd"
+    passwd.write_text(passwd.read_text().replace("Joe Doe:/home/joe:/bin/sh", "Joe:/home/joe:/bin/zsh"))
+    group = image.root / "etc/group"
+    group.write_text(group.read_text().replace("70000:joe", "70000:old"))
+    checked = image.road("check")
+    assert checked.status == 2
+    assert "~ account joe  shell /bin/zsh -> /bin/sh, comment 'Joe' -> 'Joe Doe', not in media: " in checked.out
+    assert image.road("apply").status == 0
+    assert "joe:x:4711:1006:Joe Doe:/home/joe:/bin/sh" in image.lines("passwd")
+    assert "media:x:70000:old,joe" in image.lines("group")
+    assert image.road("check").status == 0
+    passwd.write_text(passwd.read_text().replace(":4711:", ":4712:"))
+    before = snapshot(image.root)
+    refused = image.road("apply")
+    hint = "files would change hands: correct the data, or change the number by hand"
+    assert refused.err.splitlines() == [
+        f"{image.data}:8:7: runit.users.joe.manage: the account joe has the number 4712, not 4711; {hint}",
+        "1 problem; nothing was changed",
+    ]
+    left = snapshot(image.root)
+    assert {path for path in left if left[path] != before.get(path)} <= {"var/lib/runit-provision/lock"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("groups: [media]", "groups: [sound]", "joe.manage: there is no group 'sound' on this host; let `groups` of the host make it"),
+        ("joe:", "'Joe:x':", "Joe:x: 'Joe:x' is no name that useradd takes; small letters, digits, - and _, at most 32"),
+        ("uid: 4711", "uid: 0", "joe.manage.uid: 0 is less than 1"),
+        ("comment: Joe Doe", "comment: 'a:b'", "joe.manage.comment: holds a colon, which parts the fields of passwd"),
+    ],
+)
+def test_what_cannot_be_an_account_is_refused(image: Image, old: str, new: str, said: str) -> None:
+    image.data.write_text(DATA.replace(old, new))
+    before = snapshot(image.root)
+    refused = image.road("apply")
+    assert refused.status == 1
+    assert said in refused.err
+    assert snapshot(image.root) == before
+
+
+def test_a_home_whose_parent_others_could_swap_is_not_made(image: Image) -> None:
+    (image.root / "home").chmod(0o777)
+    refused = image.road("apply")
+    assert refused.status == 1
+    assert (
+        "joe.manage: /home: the home of joe cannot be made: can be written by all; make it by hand, or correct the data" in refused.err
+    )
+    assert not (image.root / "home/joe").exists()
+
+
+class Host(NamedTuple):
+    """What a running host has after an apply in a namespace: its /etc, its homes, and what was said."""
+
+    etc: Path
+    homes: Path
+    result: subprocess.CompletedProcess[str]
+
+
+def on_a_host(folder: Path, before: str = ":") -> Host:
+    """Apply twice, in a mount namespace whose /etc is a copy and whose /home is a folder; `before` is a shell line."""
+    oracle.root("mounts")
+    etc, homes = folder / "etc", folder / "homes"
+    shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True, ignore=shutil.ignore_patterns("ssl", "alternatives"))
+    homes.mkdir()
+    data = folder / "data.yaml"
+    data.write_text(DATA.replace("/srv/", "/home/").replace("  services: {web", "  definitions: /home/sv\n  services: {web"))
+    line = (
+        f"mount --bind {etc} /etc && mount --bind {homes} /home && {before} && "
+        f"{PROGRAM} apply --data {data} && exec {PROGRAM} check --data {data}"
+    )
+    environment = {**os.environ, "RUNIT_PROVISION_LIB": str(folder / "lib")}
+    done = subprocess.run(["unshare", "-m", "sh", "-c", line], capture_output=True, text=True, check=False, env=environment)
+    return Host(etc, homes, done)
+
+
+def accounts(host: Host) -> dict[str, tuple[str, ...]]:
+    return {line.split(":")[0]: tuple(line.split(":")[2:]) for line in (host.etc / "passwd").read_text().splitlines()}
+
+
+def test_a_running_hosts_useradd_makes_what_is_missing(tmp_path: Path) -> None:
+    oracle.program("useradd", package="passwd")
+    host = on_a_host(tmp_path)
+    assert (host.result.returncode, host.result.stderr) == (0, ""), host.result.stdout
+    joe = accounts(host)["joe"]
+    assert (joe[0], *joe[2:]) == ("4711", "Joe Doe", "/home/joe", "/bin/sh")
+    assert "media:x:70000:joe" in (host.etc / "group").read_text().splitlines()
+    assert int(accounts(host)["daemon1"][0]) < 1000
+    assert (host.homes / "joe").stat().st_uid == 4711
+    assert (host.homes / "joe/runit/worker/run").stat().st_uid == 4711
+    assert "joe" not in {entry.pw_name for entry in pwd.getpwall()}
+
+
+def test_a_host_without_useradd_says_what_it_lacks(tmp_path: Path) -> None:
+    hidden = " && ".join(f"mount --bind /dev/null {found}" for name in ("useradd", "groupadd") if (found := shutil.which(name)))
+    host = on_a_host(tmp_path, hidden)
+    assert host.result.returncode == 1
+    said = "runit.groups.media: groupadd is not installed; install shadow's tools (package passwd, shadow or shadow-utils)"
+    assert host.result.stderr.splitlines()[0].endswith(said)
+    assert "joe" not in accounts(host)
