@@ -17,7 +17,8 @@ def main(argv: list[str]) -> int:
         new_session = arguments[0].startswith("-P")
         if arguments[0][1:2] in {"P", "-"}:
             arguments = arguments[1:]
-    if not arguments:
+    # An empty name, which would be the current directory made absolute, is a variable that was not set.
+    if not arguments or not arguments[0]:
         os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
         return 1
     inherited = process.inherited()

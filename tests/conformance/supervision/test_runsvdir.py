@@ -259,6 +259,13 @@ def test_a_log_argument_that_is_too_short_is_refused_with_a_warning(program: str
     assert "log service disabled." in text
 
 
+def test_an_empty_name_is_not_the_current_directory(runtime: Path, services: Path) -> None:
+    service(services / "it", SLEEPER)
+    done = subprocess.run([runtime / "runsvdir", "-P", ""], cwd=services, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.endswith(b" [-P] dir\n\n")) == (1, True)
+    assert not (services / "it/supervise").exists()
+
+
 @pytest.mark.parametrize("arguments", [(), ("-P",), ("--",)])
 def test_usage(program: str, arguments: tuple[str, ...]) -> None:
     done = subprocess.run([program, *arguments], capture_output=True, check=False)

@@ -26,7 +26,7 @@ def called(program: str | Path, *arguments: str | bytes, cwd: Path) -> tuple[int
 
 
 @pytest.mark.covers("runsv", "exit 111")
-@pytest.mark.parametrize("arguments", [(), ("a", "b"), ("absent",), ("file",), (b"bad\xff\n",)])
+@pytest.mark.parametrize("arguments", [(), ("",), ("a", "b"), ("absent",), ("file",), (b"bad\xff\n",)])
 def test_wrong_calls(programs: tuple[str, Path], tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "file").touch()
     theirs, ours = (called(program, *arguments, cwd=tmp_path) for program in programs)
