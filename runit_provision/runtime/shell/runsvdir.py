@@ -39,6 +39,8 @@ DOORS_SECONDS = 1.0
 """After TERM, in which a stand-in has taken over even on a crowded machine."""
 HUP_SECONDS = 60.0
 """For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
+CONTAINER_SECONDS = 8.0
+"""The same for a container that is stopped: less than what its manager waits before it kills all, usually ten seconds."""
 KILL_SECONDS = 5.0
 IDLE_SECONDS = 0.3
 """After the start, before what is needed only when the keeper dies is loaded."""
@@ -121,6 +123,7 @@ class _Supervisor:
         self.state = state
         self.report = report
         self.status: int | None = None
+        self._ended = EXIT_HUP
         self.ending = False
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, pools=True)
         self.tree.gone = self.gone
@@ -154,8 +157,8 @@ class _Supervisor:
         if self.ending and not len(self.tree):
             self._finish()
 
-    def end(self) -> None:
-        """Take every service down in order, and exit 111 when all are gone."""
+    def end(self, seconds: float = HUP_SECONDS) -> None:
+        """Take every service down in order, and exit when all are gone, after `seconds` with KILL."""
         if self.ending:
             return
         self.ending = True
@@ -164,7 +167,7 @@ class _Supervisor:
         if not len(self.tree):
             self._finish()
         self.loop.after(HELD_SECONDS, self._give_up_held)
-        self.loop.after(_hup_seconds(), self._kill)
+        self.loop.after(_hup_seconds(seconds), self._kill)
 
     def _give_up_held(self) -> None:
         self.tree.give_up_held()
@@ -180,7 +183,7 @@ class _Supervisor:
 
     def _finish(self) -> None:
         self.tree.leave()
-        self.status = EXIT_HUP
+        self.status = self._ended
 
     def _received(self, record: wire.Record) -> None:
         if record.op == wire.YIELD:
@@ -215,6 +218,10 @@ class Runsvdir(_Supervisor):
         self._watch = scan.Watch(call.path)
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
+        if os.getpid() == 1:
+            # A container's init: nobody can stand in for it. What the container is stopped with, or Ctrl-C, ends services in order.
+            for number in (_signal.SIGTERM, _signal.SIGINT):
+                self.loop.on_signal(number, self._stop)
 
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over what lives, then look what else there is."""
@@ -280,6 +287,10 @@ class Runsvdir(_Supervisor):
         if reason:
             mine = os.fsdecode(installation.version())
             self.report(f"runsvdir {self._path}: warning: the version now installed is not taken, {mine} goes on: {reason}")
+
+    def _stop(self) -> None:
+        self._ended = 0
+        self.end(CONTAINER_SECONDS)
 
     def _leave(self) -> None:
         if len(self.tree):
@@ -411,11 +422,11 @@ def _exit(service: Supervised) -> None:
     service.tell(Letter(MAIN, "x"))
 
 
-def _hup_seconds() -> float:
+def _hup_seconds(otherwise: float) -> float:
     try:
-        return float(os.environ.get("RUNSVDIR_HUP_SECONDS", HUP_SECONDS))
+        return float(os.environ.get("RUNSVDIR_HUP_SECONDS", otherwise))
     except ValueError:
-        return HUP_SECONDS
+        return otherwise
 
 
 def _prepare_for_orphans() -> None:
