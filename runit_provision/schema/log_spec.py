@@ -86,7 +86,7 @@ class LogSpec(Spec):
     prefix: Text | None = None
     """What each line is prefixed with, after the timestamp. Example: "worker: " """
     filters: list[Filter] = Field(default_factory=list)
-    """Ordered patterns of svlogd, each with its sign: `-` drop, `+` take, `e` and `E` the same for standard error.
+    """Ordered patterns of svlogd, each with its sign: `-` drops and `+` takes a line; `e` has it on standard error too, `E` has it not.
     Example: ["-debug: *", "+debug: warning*"]"""
     line_length: Annotated[int, Field(ge=1)] | None = None
     """Bytes of a line that patterns see; svlogd's default is 1000. Example: 2000"""

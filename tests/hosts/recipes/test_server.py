@@ -80,6 +80,15 @@ def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: Wor
     server.sh("sv up sshd")
 
 
+def test_a_user_of_whom_no_more_is_said_has_a_tree_with_a_log_of_its_own(server: World) -> None:
+    tree = server.running("runsvdir-kburdis")
+    assert server.sh(f"stat -c %U /proc/{tree}") == "kburdis\n"
+    assert server.sh(f"tr '\\0' ' ' </proc/{tree}/cmdline").startswith("runsvdir -P /home/kburdis/service ")
+    run = "mkdir -p runit/loud && printf '#!/bin/sh\necho alas >&2\nexec sleep 1000\n' >runit/loud/run && chmod +x runit/loud/run"
+    server.sh(f"{run} && ln -s ../runit/loud service/", user="kburdis")
+    server.until("grep -h alas /home/kburdis/logs/runsvdir/current")
+
+
 def test_joes_services_run_as_him_with_his_environment_and_his_programs(server: World) -> None:
     who = 'echo "$(id -un) $HOME $USER $(command -v mine)" >&2\nexec mine 1000\n'
     server.sh("mkdir -p bin runit/who && ln -s /bin/sleep bin/mine", user="joeuser")
