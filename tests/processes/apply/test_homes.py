@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import json
 import os
@@ -29,6 +30,7 @@ from runit_provision.model.tree import Effect, Owner, Realm, RenderedTree
 
 USER = "nobody"
 SECRET = "what only root may read"
+ALL = os.environ.get("HARNESS") == "all"
 
 
 class Home(Place):
@@ -311,6 +313,43 @@ def test_a_trap_in_the_place_of_a_file_catches_nobody(home: Home, trap: Callable
     home.unharmed()
 
 
+@pytest.mark.parametrize("number", [(1, 5), (1, 7), (5, 0)], ids=["zero", "full", "tty"])
+def test_a_device_in_the_place_of_a_file_is_not_opened(home: Home, number: tuple[int, int]) -> None:
+    home.apply(home.tree())
+    path = home.home / "sv/a/run"
+    path.unlink()
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(*number))
+    os.chown(path, home.user.pw_uid, home.user.pw_gid)
+    assert home.apply(home.tree()).ok
+    assert path.read_bytes() == Unit("a").run
+    home.unharmed()
+
+
+@pytest.mark.parametrize("options", ["size=16k,mode=755", "ro,mode=755"], ids=["full", "read-only"])
+def test_a_home_on_another_filesystem_that_takes_nothing_fails_alone(home: Home, options: str) -> None:
+    mount = f"mount -t tmpfs -o {options},uid={home.user.pw_uid},gid={home.user.pw_gid} none {home.home}"
+    system = home.base / "system"
+    system.mkdir()
+    reader, writer = os.pipe()
+    if not os.fork():
+        try:
+            os.close(reader)
+            ctypes.CDLL(None).unshare(0x00020000)  # CLONE_NEWNS
+            subprocess.run(["sh", "-c", f"mount --make-rprivate / && {mount}"], check=True)
+            large = Unit("a", files={"large": (b"x" * 100_000, Effect.NOTHING)})
+            report = home.apply(join(grow(system, [Unit("x")]), home.tree(large)))
+            os.write(writer, json.dumps([[problem.path, problem.message] for problem in report.problems]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        ((path, message),) = json.loads(told.read())
+    assert path.startswith(str(home.home))
+    assert message in ("No space left on device", "Read-only file system")
+    assert (system / "service/x").is_symlink()
+    home.unharmed()
+
+
 def test_root_escapes_nobody_while_the_user_swaps_directories_for_links(home: Home) -> None:
     home.apply(home.tree())
     shelves = {name: home.home / name for name in ("sv", "sv/a", "sv/a/env", "service", "sv/b")}
@@ -329,7 +368,7 @@ def test_root_escapes_nobody_while_the_user_swaps_directories_for_links(home: Ho
     player = home.as_user(swap)
     refused = 0
     try:
-        for turn in range(150):
+        for turn in range(3000 if ALL else 150):
             units = [Unit("a", run=b"%d" % turn, files={"env/ONE": (b"%d\n" % turn, Effect.RESTART)})]
             if turn % 3:
                 units.append(Unit("b", run=b"%d" % turn))

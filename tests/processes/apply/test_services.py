@@ -131,6 +131,21 @@ def test_rollback_restores_what_ran(running: Running) -> None:
     assert not Path(f"/proc/{pids[1]}").exists()
 
 
+def test_rollback_starts_what_an_apply_had_stopped_and_stops_what_it_had_started(running: Running) -> None:
+    up, down = (Unit("a", run=script(), ensure=ensure, enabled=ensure is Ensure.RUNNING) for ensure in (Ensure.RUNNING, Ensure.STOPPED))
+    running.apply(grow(running.base, [up]))
+    running.apply(grow(running.base, [down]))
+    assert running.pid("a") == 0
+    assert running.rollback().ok
+    assert running.pid("a")
+    assert running.apply(grow(running.base, [down])).ok
+    assert running.apply(grow(running.base, [up])).ok
+    assert running.pid("a")
+    assert running.rollback().ok
+    assert running.pid("a") == 0
+    assert (running.base / "sv/a/down").exists()
+
+
 def test_a_service_that_does_not_come_up_is_reported_and_the_rest_is_done(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "SETTLE", 0.5)
     broken = Unit("broken", run=b"#!/bin/sh\nexit 1\n")
@@ -261,8 +276,8 @@ def test_no_service_is_ever_seen_half_made(running: Running) -> None:
     """Each run script looks for the last of its files, as soon as anything can start it."""
     text = b"#!/bin/sh\n[ -s z ] && [ -s env/Z ] || echo half >>../../half\nexec sleep 1000\n"
     files = {name: (b"%d" % size * 5000, Effect.NOTHING) for size, name in enumerate(("a", "env/A", "env/Z", "z"))}
-    units = [Unit(f"s{number}", run=text, files=files) for number in range(120)]
-    report = running.apply(grow(running.base, units), timeout=60)
+    units = [Unit(f"s{number}", run=text, files=files) for number in range(900 if os.environ.get("HARNESS") == "all" else 120)]
+    report = running.apply(grow(running.base, units), timeout=300)
     assert report.ok, report.problems
     assert all(running.pid(unit.name) for unit in units)
     assert not (running.base / "half").exists()

@@ -1,0 +1,33 @@
+"""Whether somebody looks after a directory: told from the processes that see the same files, not from those of a container."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+
+from runit_provision.host.ground import Ground
+from runit_provision.host.letters import scanned
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["on this host", "in a container"])
+def test_a_runsvdir_counts_only_where_it_sees_the_same_files(tmp_path: Path, apart: bool) -> None:
+    oracle.root("mounts")
+    program = oracle.program("runsvdir", package="runit")
+    service = tmp_path / "service"
+    service.mkdir()
+    words = ["unshare", "-m"] if apart else []
+    supervisor = subprocess.Popen([*words, program, str(service)])
+    try:
+        name = Path(f"/proc/{supervisor.pid}/comm")
+        waiting.until(lambda: name.read_text() == "runsvdir\n")
+        root = os.open("/", os.O_PATH)
+        assert scanned(Ground(root, "/"), str(service)) is not apart
+        os.close(root)
+    finally:
+        supervisor.send_signal(signal.SIGHUP)
+        supervisor.wait(30)
