@@ -168,7 +168,8 @@ class Story:
     def _steady_pids(self, services: list[ServiceTree]) -> dict[str, int]:
         """Give the pids of the services that run, and do not end by themselves."""
         lives = self._look(services)
-        return {each.service.id: each.life.pid for each in lives if each.life.running and each.service.id not in self._ending}
+        steady = [each for each in lives if each.life.running and not each.service.one_shot and each.service.id not in self._ending]
+        return {each.service.id: each.life.pid for each in steady}
 
     def _refuse_other_pids(self, before: dict[str, int], services: list[ServiceTree]) -> None:
         after = self._until(lambda: self._supervised_pids(services), "every service is supervised")
