@@ -14,6 +14,9 @@ from support import oracle
 from support.laid import lay
 from support.world import tree_of
 
+from runit_provision.render import expand
+from runit_provision.render.quoting import quote
+
 MIRROR = """#!/usr/bin/python3 -IS
 import sys
 with open("/proc/self/cmdline", "rb") as words, open("/proc/self/environ", "rb") as variables:
@@ -82,3 +85,66 @@ def test_every_variable_arrives_byte_for_byte(tools: str, env: dict[str, str], o
     both = {**odd, **env}
     _, environ = answer(["x"], both, tools)
     assert {name: environ.get(name.encode()) for name in both} == {name: value.encode() for name, value in both.items()}
+
+
+lines = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(str.strip)
+paths = lines.map(lambda text: text.replace("/", "_")).filter(lambda text: text not in (".", "..") and len(text.encode()) < 200)
+
+SAYS = """import os, sys
+with open("/proc/self/cmdline", "rb") as words:
+    sys.stdout.buffer.write(bytes([0]).join((os.getcwdb(), os.environb[b"FROM_THERE"], words.read())))
+"""
+CALLED = """#!/usr/bin/python3 -IS
+import os, sys
+with open("/proc/self/cmdline", "rb") as words:
+    sys.stdout.buffer.write(b"%s\\0" % os.getcwdb() + words.read())
+"""
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(directory=paths, lock=paths, folder=paths, argv0=lines, address=lines, asked=st.lists(words, max_size=4), template=words)
+@example("it's $HOME", "`lock`", "-e", "-sh", "-s $(id)@x", ["'", "$", ""], '"\\\n')
+@example("~", "#", "a\\", "a'b", "a b", ["*", "\n"], "\n\n")
+def test_every_other_text_of_the_data_arrives_too(
+    tools: str, directory: str, lock: str, folder: str, argv0: str, address: str, asked: list[str], template: str
+) -> None:
+    """Working and env directory, lock, the program's name, whom finish mails, what check asks, a value of a template."""
+    with tempfile.TemporaryDirectory() as base:
+        for name in ("work", "locks", "envs", "bin"):
+            (Path(base) / name).mkdir()
+        work, env = Path(base, "work", directory), Path(base, "envs", folder)
+        work.mkdir()
+        env.mkdir()
+        (env / "FROM_THERE").write_text("yes\n")
+        for name in ("called", "mail"):
+            program = Path(base, "bin", name)
+            program.write_text(CALLED)
+            program.chmod(0o755)
+        service = {
+            "command": ["/usr/bin/python3", "-IS", "-c", SAYS],
+            "directory": str(work),
+            "lock": f"{base}/locks/{lock}",
+            "env_directories": [str(env)],
+            "argv0": argv0,
+            "check": {"command": [f"{base}/bin/called", *asked]},
+            "finish": {"mail": {"on_failure": address}},
+            "log": False,
+        }
+        places = {key: f"{base}/{key}" for key in ("service_directory", "definitions", "log_directory")}
+        lay(tree_of({**places, "services": {"it": service}}))
+        place = Path(base, "definitions", "it")
+        (place / "supervise").mkdir()
+        (place / "supervise" / "stat").write_text("run\n")
+
+        def said(script: str, *arguments: str) -> bytes:
+            path = f"{base}/bin:{tools}:{os.environ['PATH']}"
+            return subprocess.run([f"./{script}", *arguments], cwd=place, env={"PATH": path}, capture_output=True, check=True).stdout
+
+        where, there, called, *_ = said("run").split(b"\0")
+        assert (where, there, called) == (os.fsencode(work), b"yes", argv0.encode())
+        assert Path(base, "locks", lock).exists()
+        assert said("check").removesuffix(b"\0").split(b"\0")[4:] == [word.encode() for word in asked]
+        assert said("finish", "1", "0").removesuffix(b"\0").split(b"\0")[-1] == address.encode()
+    assert expand({"t": "printf %s {{ value|sh }}"}, "t", {"value": template}) == f"printf %s {quote(template)}"
+    shown = subprocess.run(["/bin/sh", "-c", f"printf '%s|' {quote(template)}"], capture_output=True, check=True).stdout
+    assert shown == template.encode() + b"|"
