@@ -11,7 +11,7 @@ from runit_provision.app.recall import answered, recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 from runit_provision.app.unmet import missing_tools, to_lay, too_high
-from runit_provision.errors import HostError, Problem, before_any_change
+from runit_provision.errors import DataError, HostError, Problem, before_any_change
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Demands
 from runit_provision.model.plan import LoginStep, Plan
@@ -120,11 +120,25 @@ def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     from runit_provision import plan
     from runit_provision.app.demands import demands
 
+    _refuse_stranger(desired.host, machine, target.user)
     logins = _logins(desired.host, machine) if target.user is None else ()
     coming = {step.login.name: step.login for step in logins if step.login}
     observed = machine.observe(desired.tree, user=target.user, coming=coming)
     warnings = (*desired.warnings, *_forgotten(observed.abandoned), *_unlinked(observed.plain))
     return _planned(replace(plan.decide(desired.tree, observed), logins=logins), demands(desired.host, target), warnings, target)
+
+
+def _refuse_stranger(host: Host, machine: Machine, name: str | None) -> None:
+    """Refuse a user of whom neither the data nor an earlier apply knows: nothing to do would be no answer."""
+    known = {host.tree.account.name, *(user.tree.account.name for user in host.users)}
+    if name is None or name in known:
+        return
+    if name not in {service.realm.account for service in machine.library.manifest().services.values()}:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"those that there are: {', '.join(sorted(known))}"
+        raise DataError(Problem(f"there is no user {name!r} in the data", hint=hint))
 
 
 def _logins(host: Host, machine: Machine) -> tuple[LoginStep, ...]:

@@ -242,7 +242,11 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
         (staged / path).parent.mkdir(parents=True, exist_ok=True)
         files.write(staged / path, content, mode=0o644)
     if interpreter.compiler:
-        subprocess.run([interpreter.compiler, "-I", "-c", _COMPILE, str(staged), str(prefix / LIBRARY / version)], check=True)
+        subprocess.run(
+            [interpreter.compiler, "-I", "-c", _COMPILE, str(staged), str(prefix / LIBRARY / version)],
+            check=True,
+            start_new_session=True,  # Ctrl-C is for us to answer, not for both
+        )
     laid: dict[str, str] = {}
     for name, _, names in os.walk(staged):
         os.chmod(name, 0o755)

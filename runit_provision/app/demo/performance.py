@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 from runit_provision.app.demo.interruption import Interruptions
 from runit_provision.app.demo.narrator import Narrator
@@ -74,18 +77,18 @@ def _clean(stage: Stage, supervision: Supervision, narrator: Narrator, *, told: 
 
 def _say_how_to_look_around(stage: Stage, supervision: Supervision, narrator: Narrator) -> None:
     narrator.chapter("Kept, and still running")
+    program = str(Path(sys.argv[0]).absolute())  # a virtual environment is not on that PATH
     narrator.say("Set the environment in your shell, and look around:")
     for name in ("PATH", "RUNIT_PROVISION_STATE", "RUNIT_PROVISION_LIB"):
-        narrator.command(f"export {name}={stage.environment[name]}")
+        narrator.command(f"export {name}={shlex.quote(stage.environment[name])}")
     for line in (
-        f"cd {stage.directory}",
+        f"cd {shlex.quote(str(stage.directory))}",
         "sv status ./service/* ./home/apprun1/service/*",
         "tail -f home/apprun1/logs/ticker/current",
-        f"$EDITOR {stage.examples}/data/nodes/*.yaml",
-        f"runit-provision apply --hiera-config {stage.examples}/hiera.yaml --facts {stage.facts}",
+        f"${{EDITOR:-vi}} {shlex.quote(f'{stage.examples}/data/nodes/app1.example.com.yaml')}",
+        shlex.join([program, "apply", "--hiera-config", f"{stage.examples}/hiera.yaml", "--facts", str(stage.facts)]),
     ):
         narrator.command(line)
     narrator.say("And when you have seen enough:")
-    narrator.command(
-        f"kill -HUP {supervision.pid}; while kill -0 {supervision.pid} 2>/dev/null; do sleep 1; done; rm -r {stage.directory}"
-    )
+    ended = f"kill -HUP {supervision.pid}; while kill -0 {supervision.pid} 2>/dev/null; do sleep 1; done"
+    narrator.command(f"{ended}; rm -r {shlex.quote(str(stage.directory))}")

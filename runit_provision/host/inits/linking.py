@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol, assert_never
 
 from runit_provision.errors import HostError, Problem
@@ -80,6 +80,7 @@ def link(init: Init, boot: Boot) -> list[str]:
     """
     states = _states(init, boot)
     problems = [*init.rivals(boot), *_obstacles(states)]
+    problems += _homeless(init, states)
     if not os.access(on_host(init.root, boot.runsvdir), os.X_OK):
         hint = f"`runit-provision runtime install {on_root(init.root)}--prefix {boot.prefix}` first"
         problems.append(Problem("No such program", path=boot.runsvdir, hint=hint))
@@ -130,6 +131,14 @@ def status(init: Init, boot: Boot) -> Standing:
 
 def _states(init: Init, boot: Boot) -> list[tuple[Piece, State]]:
     return [(piece, piece.state(init.root)) for piece in init.pieces(boot)]
+
+
+def _homeless(init: Init, states: list[tuple[Piece, State]]) -> Iterator[Problem]:
+    """Give the folders that an init has and this host has not."""
+    outermost = {str(PurePosixPath([piece.path, *own_folders(piece)][-1]).parent) for piece, _ in states}
+    for folder in sorted(outermost):
+        if not on_host(init.root, f"{folder}/x").parent.is_dir():
+            yield Problem("No such directory", path=folder, hint=f"is this a host of {init.name}? name its init with --init")
 
 
 def _obstacles(states: list[tuple[Piece, State]]) -> Iterator[Problem]:

@@ -138,6 +138,14 @@ class S6(_Nested):
 
     name: str = "s6"
 
+    def rivals(self, boot: Boot) -> Iterator[Problem]:
+        """Also refuse an image in which nothing would last until its boot."""
+        yield from _Nested.rivals(self, boot)
+        for scan in self._scans():
+            if self.root != Path("/") and scan.startswith("/run/"):
+                hint = f"{_S6_IMAGE} is where s6-linux-init keeps what it puts there"
+                yield Problem("what is put there is gone at the next boot", path=scan, hint=hint)
+
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the service knows its directory
         return _answers("true", "s6-svstat", "-o", "up", _DEFINITION)
 

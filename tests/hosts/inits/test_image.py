@@ -189,6 +189,29 @@ def test_the_scripts_are_ones_that_a_shell_checker_likes(root: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_a_root_without_the_inits_own_folders_is_none_of_its_hosts(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    before = snapshot(root)
+    result = runit_provision("init", "link", "--root", root, "--init", "openrc")
+    assert (result.status, result.err.splitlines()[:2]) == (
+        1,
+        [
+            "/etc/init.d: No such directory; is this a host of openrc? name its init with --init",
+            "/etc/runlevels/default: No such directory; is this a host of openrc? name its init with --init",
+        ],
+    )
+    assert snapshot(root) == before
+
+
+def test_a_service_of_s6_that_would_be_gone_at_the_next_boot_is_refused(tmp_path: Path) -> None:
+    root = s6_image(tmp_path / "image")
+    shutil.rmtree(root / "etc/s6-linux-init")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    result = runit_provision("init", "link", "--root", root, "--init", "s6")
+    assert (result.status, result.err.partition(";")[0]) == (1, "/run/service: what is put there is gone at the next boot")
+
+
 @pytest.mark.parametrize("make", [runit_image, s6_image], ids=["runit", "s6"])
 def test_what_the_hosts_own_supervisor_scans_is_not_scanned_twice(make: Make, tmp_path: Path) -> None:
     root = make(tmp_path / "image")

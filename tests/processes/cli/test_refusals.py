@@ -100,6 +100,13 @@ def test_what_is_refused_before_the_first_apply_leaves_nothing(host: Host) -> No
     assert {**snapshot(host.base), "data.yaml": b""} == {**before, "data.yaml": b""}
 
 
+@pytest.mark.parametrize("command", ["plan", "apply", "check", "verify"])
+def test_a_user_of_whom_the_data_know_nothing_is_no_success(host: Host, command: str) -> None:
+    said = host.road(command, "--user", "gamse")
+    assert (said.status, said.err.splitlines()[0]) == (1, "there is no user 'gamse' in the data; did you mean `games`?")
+    assert not host.library.exists()
+
+
 def test_an_ordinary_user_is_told_how_to_take_his_own_tree(host: Host) -> None:
     host.road("plan")
     source = Source(data=host.data)

@@ -181,10 +181,12 @@ def test_what_cannot_be_written_leaves_nothing(place: Path, unbuffered: str) -> 
 
 
 def test_keep_leaves_all_running_and_says_how_to_look_around_and_to_end_it(place: Path) -> None:
+    place = place / "to be 'quoted'"
+    place.mkdir()
     result = runit_provision("demo", "--keep", env={"TMPDIR": str(place)})
     assert (result.status, result.err) == (0, "")
     commands = re.findall(r"^  \$ (.*)$", result.out.partition("Kept, and still running")[2], re.MULTILINE)
-    looks = [line for line in commands if not line.startswith(("tail", "$EDITOR", "kill"))]
+    looks = [line for line in commands if not line.startswith(("tail", "${EDITOR", "kill"))]
     looked = subprocess.run(
         ["sh", "-ec", "\n".join(looks)], capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}
     )
