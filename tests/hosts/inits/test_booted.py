@@ -100,8 +100,12 @@ def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, 
     assert box.runit_provision("runtime", "install", "--prefix", "/opt/other").returncode == 0
     done = box.runit_provision("init", "link", "--prefix", "/opt/other")
     assert (done.returncode, done.stderr) == (0, "")
-    second = box.runsvdir(but=first)
-    assert "PATH=/opt/other/bin:" in box.run("cat", f"/proc/{second}/environ").stdout
+
+    def is_replaced() -> bool:
+        others = [pid for pid in box.pids("-P", "/etc/service") if pid != first]
+        return any("PATH=/opt/other/bin:" in box.run("cat", f"/proc/{pid}/environ").stdout for pid in others)
+
+    waiting.until(is_replaced, what="a runsvdir of the other prefix")
     assert box.pids("sleep", "1111") == [service]
 
 

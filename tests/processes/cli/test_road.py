@@ -304,9 +304,9 @@ def test_another_apply_holds_the_lock(road: Road, data: Path, tmp_path: Path) ->
     [
         (("check",), "Give either --hiera-config FILE or --data FILE."),
         (("check", "--data", "a", "--hiera-config", "b"), "Give either --hiera-config FILE or --data FILE."),
-        (("check", "--hiera-config", "hiera.yaml", "--fact", "role"), "'role' is not NAME=VALUE"),
-        (("check", "--hiera-config", "hiera.yaml", "--fact", "=x"), "'=x' is not NAME=VALUE"),
-        (("check", "--hiera-config", "hiera.yaml", "--fact", "a..b=x"), "'a..b=x' is not NAME=VALUE"),
+        (("check", "--hiera-config", "hiera.yaml", "--fact", "role"), "'role' is neither NAME=TEXT nor NAME:=VALUE"),
+        (("check", "--hiera-config", "hiera.yaml", "--fact", "=x"), "'=x' is neither NAME=TEXT nor NAME:=VALUE"),
+        (("check", "--hiera-config", "hiera.yaml", "--fact", "a..b=x"), "'a..b=x' is neither NAME=TEXT nor NAME:=VALUE"),
         (("check", "--data", "a", "--root", "/nowhere"), "'/nowhere' does not exist"),
         (("chekc",), "No such command 'chekc'"),
         (("check", "--dta", "x"), "No such option '--dta'"),

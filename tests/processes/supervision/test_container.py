@@ -15,6 +15,7 @@ from support.waiting import until
 
 SLOW = """\
 trap 'kill $!; sleep 0.3; echo ended >>ended; exit 0' TERM
+: >ready
 while :; do sleep 1000 & wait; done"""
 ORPHANS = """\
 for number in 1 2 3 4 5 6 7 8 9; do (sh -c 'sleep 0.1; : >ended.$0' $number &); done
@@ -47,7 +48,7 @@ def first(process: subprocess.Popen[bytes]) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_the_container_ends_services_in_order(container: tuple[subprocess.Popen[bytes], Path], number: int) -> None:
     process, folder = container
-    until(lambda: supervision.stat(folder / "slow") == "run", what="it runs")
+    until((folder / "slow/ready").exists, what="it runs, and listens")
     os.kill(first(process), number)
     assert process.wait(60) == 0
     assert (folder / "slow/ended").read_text() == "ended\n"
