@@ -111,8 +111,8 @@ class _Reader:
             raise DataError(*self._problems)
         return Config(self._path, levels, last)
 
-    def _problem(self, message: str, table: Table, key: str, hint: str = "") -> None:
-        self._problems.append(Problem(message, table.marks.get(key) or table.mark, key=key, hint=hint))
+    def _problem(self, message: str, table: Table, key: object, hint: str = "") -> None:
+        self._problems.append(Problem(message, table.marks.get(key) or table.mark, key=str(key), hint=hint))
 
     def _unknown_keys(self, table: Table, known: tuple[str, ...], where: str) -> None:
         for key in table:
@@ -137,6 +137,9 @@ class _Reader:
             return Table()
         self._unknown_keys(written, _DEFAULTS, " in defaults")
         self._options(written)
+        for name in ("datadir", *_FUNCTIONS):
+            if name in written:
+                self._string(written, name)
         if len([name for name in _FUNCTIONS if name in written]) > 1:
             self._problem("only one of data_hash, lookup_key and data_dig can be the default", written, "data_hash")
         return written
@@ -199,10 +202,13 @@ class _Reader:
                 "add `data_hash: yaml_data`",
             )
             return None
-        backend = BACKENDS.get((function, table[function]))
+        known_as = self._string(table, function) if own else table[function]
+        if not isinstance(known_as, str) or not known_as:
+            return None  # said already, here or of defaults
+        backend = BACKENDS.get((function, known_as))
         if backend is None:
             known = ", ".join(f"{kind} {known}" for kind, known in BACKENDS)
-            self._problem(f"unknown backend `{table[function]}`", table, function, f"known are {known}")
+            self._problem(f"unknown backend `{known_as}`", table, function, f"known are {known}")
         return backend
 
     def _where(self, level: Table, name: str) -> tuple[str, tuple[str, ...]]:

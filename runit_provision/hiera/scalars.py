@@ -51,6 +51,9 @@ class OddKey:
 
     __slots__ = ()
 
+    def __str__(self) -> str:
+        return "(a list or a hash)"
+
 
 def scalar(text: str) -> Any:
     """Give the value of the plain scalar `text`: None, bool, int, float, str or Symbol.

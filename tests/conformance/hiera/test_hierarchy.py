@@ -295,6 +295,26 @@ def test_every_fault_of_hiera_yaml_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("defaults: {data_hash: yaml_data, datadir: 5}", "2:34: datadir: a string is wanted, not an Integer"),
+        ("defaults: {data_hash: yaml_data, datadir: [a]}", "2:34: datadir: a string is wanted, not an Array"),
+        ("defaults: {data_hash: yaml_data, datadir: true}", "2:34: datadir: a string is wanted, not a Boolean"),
+        ("defaults: {data_hash: yaml_data, datadir: ~}", "2:34: datadir: a string is wanted, not undef"),
+        ("defaults: {data_hash: [x]}", "2:12: data_hash: a string is wanted, not an Array"),
+        ("hierarchy: [{name: b, path: c.yaml, data_hash: [x]}]", "2:37: data_hash: a string is wanted, not an Array"),
+        ("hierarchy: [{name: b, path: c.yaml, data_hash: {a: 1}}]", "2:37: data_hash: a string is wanted, not a Hash"),
+        ("hierarchy: [{1: a, name: x, path: y}]", "2:14: 1: unknown key in a level; known are "),
+        ("? [a]\n: 1", "2:3: (a list or a hash): unknown key; known are "),
+    ],
+)
+def test_what_is_of_the_wrong_kind_in_hiera_yaml_is_an_error_with_its_line(written: str, said: str, tmp_path: Path) -> None:
+    problems = _problems(lambda: _open(tmp_path, config=f"version: 5\n{written}\n"))
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{tmp_path}/hiera.yaml:{said}")
+
+
 def test_version_3_is_refused_with_the_text_of_version_5(tmp_path: Path) -> None:
     config = (
         ":backends: [yaml, eyaml]\n:hierarchy: ['nodes/%{::fqdn}', common]\n:yaml:\n  :datadir: /etc/data\n"
