@@ -67,9 +67,11 @@ def command(
     if explain:
         output.line(hierarchy.explain(*keys, merge=merge, show_secrets=show_secrets).rstrip("\n"))
     wanted: dict[str, Any] = {} if default is None else {"default": default}
-    value = _plain(hierarchy.lookup(*keys, merge=merge, value_type=value_type, **wanted), show_secrets=show_secrets)
-    for warning in hierarchy.warnings:
-        output.warn(warning)
+    try:
+        value = _plain(hierarchy.lookup(*keys, merge=merge, value_type=value_type, **wanted), show_secrets=show_secrets)
+    finally:  # also when nothing is found: they may say why
+        for warning in hierarchy.warnings:
+            output.warn(warning)
     if not explain:
         _show(value, form, output, key=", ".join(keys))
 

@@ -169,6 +169,15 @@ def test_bad_data_is_an_error_with_its_line_and_a_hint(common: bytes, said: str,
     assert wrong.err.endswith("\n1 problem\n")
 
 
+def test_warnings_are_shown_also_when_nothing_is_found(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text("version: 5\nhierarchy: [{name: a, path: '%{fact.os.family}.yaml'}]\n")
+    for words in (["a"], ["a", "--explain"]):
+        missed = lookup(*words)
+        assert missed.status == 1
+        assert "hiera.yaml:2:13: undefined variable `fact`; did you mean `facts`?\n" in missed.err
+        assert "a: hiera.yaml: not found in any level" in missed.err
+
+
 def test_an_unknown_backend_is_an_error_with_its_line_and_what_is_known(lookup: Lookup, tmp_path: Path) -> None:
     (tmp_path / "hiera.yaml").write_text(_CONFIG + "  - name: vault\n    lookup_key: hiera_vault\n    path: x\n")
     wrong = lookup("a")
