@@ -53,7 +53,8 @@ class Layers:
         assert self.environmentpath
         codedir = Path(os.path.normpath(self.environmentpath / ".."))
         base = (codedir / "modules",) if self.basemodulepath is None else self.basemodulepath
-        known = {"basemodulepath": ":".join(map(str, base)), "codedir": str(codedir)}
+        # absolute, as in Puppet: they come to stand in environment.conf, whose relative folders start at the environment
+        known = {"basemodulepath": ":".join(str(folder.absolute()) for folder in base), "codedir": str(codedir.absolute())}
         written = _modulepath_of(environment / "environment.conf", known, inputs)
         if written is None:
             return (environment / "modules", *base)

@@ -231,6 +231,10 @@ def test_environments_and_modules_are_the_second_and_third_layer(lookup: Lookup,
     given = ("--environmentpath", "envs", "--environment", "test")
     assert [lookup(key, *given).out for key in ("family", "env", "ntp::server")] == ["from the family\n", "test\n", "pool\n"]
     assert lookup("ntp::server", "--modulepath", "site:envs/test/modules").out == "site\n"
+    (tmp_path / "envs/test/environment.conf").write_text("modulepath = $basemodulepath\n")
+    assert lookup("ntp::server", *given, "--basemodulepath", "site").out == "site\n"
+    (tmp_path / "site").rename(tmp_path / "modules")
+    assert lookup("ntp::server", *given).out == "site\n"
     assert lookup("env", "--environmentpath", "envs").err == (
         "envs/production: no such environment; check --environmentpath and --environment\n1 problem\n"
     )
