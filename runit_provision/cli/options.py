@@ -74,6 +74,8 @@ class _Fact(click.ParamType[tuple[str, Any]]):
         name = before.removesuffix(":")
         if not equals or not all(name.split(".")):
             self.fail(f"{value!r} is neither NAME=TEXT nor NAME:=VALUE", param, ctx)
+        if not _is_utf8(str(value)):
+            self.fail(f"{value!r} is not UTF-8", param, ctx)
         return name, text if name == before else self._parsed(name, text, param, ctx)
 
     def _parsed(self, name: str, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -84,6 +86,11 @@ class _Fact(click.ParamType[tuple[str, Any]]):
             return parse_yaml(text, name)
         except DataError as error:
             self.fail(str(error), param, ctx)
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether an argument's bytes were UTF-8; Python hides those that were not in the text, and no output takes them."""
+    return not any("\udc80" <= sign <= "\udcff" for sign in text)
 
 
 class _Folders(click.ParamType[tuple[Path, ...]]):

@@ -281,6 +281,9 @@ def test_facts_of_the_command_line_are_strings_or_what_yaml_says(lookup: Lookup,
     refused = lookup("a", "--fact", "roles:=[web")
     assert (refused.status, refused.out) == (64, "")
     assert "roles:1:1: not YAML" in refused.err
+    broken = lookup("a", "--fact", os.fsdecode(b"roles=\xff"))
+    assert (broken.status, broken.out) == (64, "")
+    assert "'--fact': 'roles=\\udcff' is not UTF-8" in broken.err
 
 
 def test_what_only_a_hierarchy_reads_is_refused_beside_resolved_data(tmp_path: Path) -> None:
