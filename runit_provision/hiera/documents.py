@@ -77,9 +77,7 @@ def _refused_or_interpolated(value: Any, mark: Mark | None, key: str) -> bool:
     """Whether `%{` stands anywhere in `value`. Raises DataError for what is no data to Puppet: symbols, and keys that are no names."""
     match value:
         case Symbol():
-            raise DataError(
-                Problem(f"`:{value}` is a symbol, which Puppet refuses in data", mark, key=key, hint="quote it to have a string")
-            )
+            raise DataError(Problem("a symbol, which Puppet refuses in data", mark, key=key, hint="quote it to have a string"))
         case str():
             return "%{" in value
         case Table():

@@ -37,7 +37,7 @@ _BASES = {"binary": 2, "octal": 8, "decimal": 10, "hex": 16}
 
 
 class UnreadableError(ValueError):
-    """A scalar that makes Puppet refuse the whole file; the text says why."""
+    """A scalar that makes Puppet refuse the whole file; the text says why, without the scalar: it may be a secret."""
 
 
 class Symbol(str):
@@ -74,7 +74,7 @@ def _number_or_text(text: str) -> Any:
     if text[0] == ":" and len(text) > 1:
         return _symbol(text)
     if _TIME.fullmatch(text) or _DATE.fullmatch(text):
-        raise UnreadableError(f"{text} is a date, which Puppet refuses in data")
+        raise UnreadableError("a date, which Puppet refuses in data")
     if special := _SPECIAL.fullmatch(text):
         return float("nan") if special[3] else float(special[1] + "inf")
     if _BASE60_INTEGER.fullmatch(text):
@@ -109,7 +109,7 @@ def _float(text: str) -> Any:
         return text
     bare = re.sub(r"[,_]|\.([Ee]|$)", r"\1", text)
     if not re.fullmatch(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?", bare):
-        raise UnreadableError(f"{text} looks like a number, but is none")
+        raise UnreadableError("it looks like a number, but is none")
     return float(bare)
 
 
@@ -119,5 +119,5 @@ def _integer(text: str, found: re.Match[str]) -> int:
     if not digits:
         if kind == "octal":
             return 0
-        raise UnreadableError(f"{text} looks like a number, but is none")
+        raise UnreadableError("it looks like a number, but is none")
     return integer(found["sign"] + digits, _BASES[kind])

@@ -246,11 +246,11 @@ def _with_strings_for_symbols(table: Table) -> Table:
 def _float(text: str) -> float:
     value = scalar(text)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise UnreadableError(f"{text} is not a number")
+        raise UnreadableError("!!float of what is not a number")
     try:
         return float(value)
     except ValueError:
-        raise UnreadableError(f"{text} is not a number") from None
+        raise UnreadableError("!!float of what is not a number") from None
 
 
 def _binary(text: str, mark: Mark) -> str:

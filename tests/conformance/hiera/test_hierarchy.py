@@ -148,7 +148,7 @@ def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None
             "a: 1\n\tb: 2\n",
             "2:1: not YAML: while scanning a plain scalar, found a tab character that violates indentation; indent with",
         ),
-        ("a: :b\n", "1:1: a: `:b` is a symbol, which Puppet refuses in data; quote it to have a string"),
+        ("a: :b\n", "1:1: a: a symbol, which Puppet refuses in data; quote it to have a string"),
         ("a: {x: 1, yes: 1}\n", "1:11: a: a Boolean as a key; quote it"),
         ("a: \"%{lookup('a')}\"\n", "1:1: recursive lookup: a -> a; break the circle"),
         ("a: \"%{nosuch('a')}\"\n", "1:1: unknown interpolation method `nosuch`; known are lookup, hiera, alias, literal, scope"),

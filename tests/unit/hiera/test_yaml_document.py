@@ -41,6 +41,14 @@ def test_every_item_knows_its_line_and_column() -> None:
     assert locate(data, ["runit", "users", 1, "name"]) == Mark("common.yaml", 4, 8)
 
 
+@pytest.mark.parametrize("value", ["2020-01-31", ".e+31", "!!float hunter31"])
+def test_what_is_refused_is_told_without_the_value_which_may_be_a_secret(value: str) -> None:
+    with pytest.raises(DataError) as caught:
+        parse_yaml(f"a: {value}\n", "f.yaml")
+    assert str(caught.value).startswith("f.yaml:1:4: ")
+    assert "31" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column", "what"),
     [
