@@ -21,7 +21,7 @@ from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_ke
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
-from runit_provision.hiera.options import Entry, LookupOptions, checked, compiled
+from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.secret import cleared, sealed
 
@@ -188,7 +188,7 @@ class Hierarchy:
         if layer is None or not layer.has_defaults:
             return None
         with interpolation.trace.step("Searching the default_hierarchy of", layer.name):
-            quiet = Interpolation(self._scope, self._looked_up)
+            quiet = interpolation.aside()
             options = compiled(checked(layer.search(_OPTIONS_KEY, HASH, quiet, defaults=True), key.module))
             chosen = strategy(options.of(key).merge, options.of(key).merge_mark, key.text)
             found = layer.search(key, chosen, interpolation, defaults=True)
@@ -197,8 +197,13 @@ class Hierarchy:
     def _entry(self, key: Key, interpolation: Interpolation) -> Entry:
         """What lookup_options say about `key`; they are gathered once for each module."""
         if key.module not in self._options:
-            with interpolation.trace.step("Searching for", f'"{LOOKUP_OPTIONS}"'):
-                self._options[key.module] = self._gathered(key.module, interpolation)
+            self._options[key.module] = NO_OPTIONS  # for the keys that the options themselves look up, as in Puppet
+            try:
+                with interpolation.trace.step("Searching for", f'"{LOOKUP_OPTIONS}"'):
+                    gathered = self._gathered(key.module, interpolation)
+            finally:
+                del self._options[key.module]
+            self._options[key.module] = gathered
         return self._options[key.module].of(key)
 
     def _gathered(self, module: str | None, outer: Interpolation) -> LookupOptions:

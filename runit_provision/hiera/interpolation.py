@@ -58,6 +58,12 @@ class Interpolation:
         self._depth = 0
         """How many containers the value that is resolved now lies in; those around an alias count on in what it leads to."""
 
+    def aside(self) -> Interpolation:
+        """Give one for a search on the side, which no trace shows; it knows the names on the way too."""
+        quiet = Interpolation(self.scope, self._lookup)
+        quiet._names = self._names
+        return quiet
+
     @contextmanager
     def entered(self, name: str, mark: Mark | None = None) -> Iterator[None]:
         """Within this, `name` is being resolved; raises DataError when it is already."""

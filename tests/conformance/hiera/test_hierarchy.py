@@ -315,6 +315,35 @@ def test_what_is_of_the_wrong_kind_in_hiera_yaml_is_an_error_with_its_line(writt
     assert problems[0].startswith(f"{tmp_path}/hiera.yaml:{said}")
 
 
+def test_lookup_options_may_look_up_keys_which_have_no_options_meanwhile(tmp_path: Path) -> None:
+    hierarchy = _open(
+        tmp_path,
+        nodes__n1="merged: [n]\naliased: {x: 1}\nunique: no\n",
+        common=(
+            "lookup_options:\n"
+            "  merged: {merge: \"%{lookup('how')}\"}\n"
+            "  aliased: \"%{alias('entry')}\"\n"
+            "  converted: {convert_to: \"%{lookup('type')}\"}\n"
+            "  how: {convert_to: [Array, true]}\n"
+            "merged: [c]\naliased: {y: 2}\nconverted: '5'\nhow: unique\nentry: {merge: hash}\ntype: Integer\n"
+        ),
+    )
+    keys = ("merged", "aliased", "converted", "how")
+    assert [hierarchy.lookup(key) for key in keys] == [["n", "c"], {"y": 2, "x": 1}, 5, ["unique"]]
+    assert '"how"' in hierarchy.explain("merged")
+
+
+def test_options_of_a_default_hierarchy_that_lead_back_to_it_are_a_circle(tmp_path: Path) -> None:
+    module = tmp_path / "modules/m"
+    (module / "data").mkdir(parents=True)
+    (module / "hiera.yaml").write_text("version: 5\nhierarchy: []\ndefault_hierarchy: [{name: d, path: common.yaml}]\n")
+    (module / "data/common.yaml").write_text("lookup_options: {m::k: {merge: \"%{lookup('m::how')}\"}}\nm::k: [1]\nm::how: deep\n")
+    (tmp_path / "hiera.yaml").write_text(_CONFIG)
+    hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1", modulepath=(tmp_path / "modules",))
+    circle = f"{module}/data/common.yaml:1:25: recursive lookup: lookup_options -> lookup_options; break the circle"
+    assert _problems(lambda: hierarchy.lookup("m::k")) == [circle]
+
+
 def test_version_3_is_refused_with_the_text_of_version_5(tmp_path: Path) -> None:
     config = (
         ":backends: [yaml, eyaml]\n:hierarchy: ['nodes/%{::fqdn}', common]\n:yaml:\n  :datadir: /etc/data\n"
