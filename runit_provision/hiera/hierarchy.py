@@ -70,6 +70,9 @@ class Hierarchy:
         """
         found = self._first_found(keys, merge=merge, default_merge=default_merge)
         if found is None and default is _NOTHING:
+            if all(map(_is_options, keys)):
+                hint = f"`lookup --explain` of another key shows what {LOOKUP_OPTIONS} say"
+                raise DataError(Problem("cannot be looked up", path=str(self._config), key=", ".join(keys), hint=hint))
             hint = "`lookup --explain` shows every level that was asked"
             raise DataError(Problem("not found in any level", path=str(self._config), key=", ".join(keys), hint=hint))
         value, mark = (default, None) if found is None else found
@@ -139,7 +142,7 @@ class Hierarchy:
 
     def _find(self, text: str, interpolation: Interpolation, *, merge: object = None, default_merge: object = None) -> Found | None:
         trace = interpolation.trace
-        if text == LOOKUP_OPTIONS or text.startswith(LOOKUP_OPTIONS + "."):
+        if _is_options(text):
             trace.note(f"`{LOOKUP_OPTIONS}` cannot be looked up")
             return None
         key = parse_key(text)
@@ -223,6 +226,10 @@ class Hierarchy:
         trace.note("Converting to", next(iter(entry.convert_to), ""))
         hint = f"the value is in {found.mark}" if found.mark else ""
         return Found(convert(found.value, entry.convert_to, entry.convert_mark, key, hint), found.mark)
+
+
+def _is_options(key: str) -> bool:
+    return key == LOOKUP_OPTIONS or key.startswith(LOOKUP_OPTIONS + ".")
 
 
 class _DeepStack:

@@ -74,6 +74,14 @@ def test_levels_are_merged_as_lookup_options_or_the_caller_say(lookup: Lookup) -
     assert "need --merge deep" in refused.err
 
 
+def test_lookup_options_themselves_cannot_be_looked_up(lookup: Lookup) -> None:
+    for key in ("lookup_options", "lookup_options.joined"):
+        refused = lookup(key)
+        assert (refused.status, refused.out) == (1, "")
+        assert refused.err.startswith(f"{key}: hiera.yaml: cannot be looked up; ")
+    assert lookup("lookup_options", "family").out == "from the family\n"
+
+
 def test_a_default_stands_in_for_what_is_nowhere(lookup: Lookup) -> None:
     assert lookup("nosuch", "--default", "x: 1") == Result(0, "'x: 1'\n", "")
     assert lookup("family", "--default", "x") == Result(0, "from the family\n", "")
