@@ -59,9 +59,13 @@ def _split(options: str) -> list[str]:
 
 
 def _matching(pattern: str, inputs: Inputs) -> Iterator[str]:
-    """Give what a pattern without braces matches, each folder's names sorted bytewise; `**/` goes down through folders, not links."""
+    """Give what a pattern without braces matches, each folder's names sorted bytewise; `**/` goes down through folders, not links.
+
+    One with `/` at its end matches folders alone.
+    """
     parts = tuple(part for part in pattern.split("/") if part)
-    return _below("/" if pattern.startswith("/") else "", [parts], inputs)
+    found = _below("/" if pattern.startswith("/") else "", [parts], inputs)
+    return (f"{path}/" for path in found if inputs.is_folder(path)) if pattern.endswith("/") else found
 
 
 def _below(folder: str, patterns: list[tuple[str, ...]], inputs: Inputs) -> Iterator[str]:
