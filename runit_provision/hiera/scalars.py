@@ -84,7 +84,7 @@ def _number_or_text(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return _float(text)
     if found := _INTEGER.fullmatch(text):
-        return _integer(text, found)
+        return _integer(found)
     return text
 
 
@@ -113,7 +113,7 @@ def _float(text: str) -> Any:
     return float(bare)
 
 
-def _integer(text: str, found: re.Match[str]) -> int:
+def _integer(found: re.Match[str]) -> int:
     kind = found.lastgroup or "decimal"
     digits = found[kind].replace(",", "").replace("_", "")
     if not digits:
