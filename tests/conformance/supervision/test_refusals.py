@@ -34,7 +34,8 @@ def refused(program: str, home: Path, *, user: int | None = None, wrapper: tuple
     state = home.parent / f"state-{user}"
     if not state.exists():
         state.mkdir(mode=0o700)
-        os.chown(state, user or 0, user or 0)
+        if user is not None:
+            os.chown(state, user, user)
     done = subprocess.run(
         [*wrapper, program, "it"],
         cwd=home.parent,
