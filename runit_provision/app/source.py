@@ -14,6 +14,7 @@ from runit_provision.model.data import Sensitive, Table
 
 if TYPE_CHECKING:
     from runit_provision.hiera import Hierarchy
+    from runit_provision.hiera.keys import Found
 
 KEY = "runit"
 _PREFIX = f"{KEY}::"
@@ -67,6 +68,15 @@ class Source:
             strict=not self.lenient,
             inputs=inputs,
         )
+
+    def given(self, *keys: str) -> Found | None:
+        """Give what a data file holds at the first of `keys` that is there, as a dotted key digs; DataError when one digs amiss."""
+        from runit_provision.hiera.keys import Found, dig, parse_key
+
+        assert self.data is not None
+        table = Found(_read_data(self.data, Inputs()), Mark(str(self.data), 1, 1))
+        parsed = [parse_key(key) for key in keys]
+        return next((found for key in parsed if (found := dig(table, (key.root, *key.segments), key.text))), None)
 
     def resolve(self, inputs: Inputs | None = None) -> Resolved:
         """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says what to provision."""

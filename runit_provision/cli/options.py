@@ -133,65 +133,62 @@ def _layers(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def source_options(*, data: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options that say where the data comes from; it gets `source`. data: a resolved file will do."""
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say where the data comes from; it gets `source`."""
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @click.option("--hiera-config", type=_FILE, metavar="FILE", help="The hierarchy: a hiera.yaml of version 5.")
-        @click.option(
-            "--facts",
-            "facts_file",
-            type=_FILE,
-            metavar="FILE",
-            help="The node's facts, as `facter --yaml` prints them.  "
-            "[default: what facter says here, if no --fact, --node or --root is given]",
+    @click.option("--hiera-config", type=_FILE, metavar="FILE", help="The hierarchy: a hiera.yaml of version 5.")
+    @click.option("--data", "data_file", type=_FILE, metavar="FILE", help="Data that is resolved already, YAML or JSON.")
+    @click.option(
+        "--facts",
+        "facts_file",
+        type=_FILE,
+        metavar="FILE",
+        help="The node's facts, as `facter --yaml` prints them.  "
+        "[default: what facter says here, if no --fact, --node or --root is given]",
+    )
+    @click.option(
+        "--fact",
+        "facts",
+        type=_Fact(),
+        multiple=True,
+        help="One more fact; wins over the file. NAME:=VALUE is YAML, as `cpus:=4`.",
+    )
+    @click.option("--node", default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]")
+    @_layers
+    @click.option(
+        "--lenient",
+        is_flag=True,
+        help="Undefined variables are empty, and files may hold no hash, as in Puppet 7.  [default: as in 8]",
+    )
+    @wraps(command)
+    def run(
+        *,
+        hiera_config: Path | None,
+        facts_file: Path | None,
+        facts: tuple[tuple[str, Any], ...],
+        node: str,
+        layers: Layers,
+        lenient: bool,
+        data_file: Path | None,
+        **rest: Any,
+    ) -> Any:
+        if (hiera_config is None) == (data_file is None):
+            raise click.UsageError("Give either --hiera-config FILE or --data FILE.")
+        if data_file is not None:
+            _refuse_what_only_a_hierarchy_reads()
+        source = Source(
+            hiera_config=hiera_config,
+            data=data_file,
+            facts_file=facts_file,
+            facts=dict(facts),
+            ask_facter=not facts and not node and _is_about_this_machine(),
+            node=node,
+            layers=layers,
+            lenient=lenient,
         )
-        @click.option(
-            "--fact",
-            "facts",
-            type=_Fact(),
-            multiple=True,
-            help="One more fact; wins over the file. NAME:=VALUE is YAML, as `cpus:=4`.",
-        )
-        @click.option("--node", default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]")
-        @_layers
-        @click.option(
-            "--lenient",
-            is_flag=True,
-            help="Undefined variables are empty, and files may hold no hash, as in Puppet 7.  [default: as in 8]",
-        )
-        @wraps(command)
-        def run(
-            *,
-            hiera_config: Path | None,
-            facts_file: Path | None,
-            facts: tuple[tuple[str, Any], ...],
-            node: str,
-            layers: Layers,
-            lenient: bool,
-            data_file: Path | None = None,
-            **rest: Any,
-        ) -> Any:
-            if (hiera_config is None) == (data_file is None):
-                raise click.UsageError("Give either --hiera-config FILE or --data FILE." if data else "Give --hiera-config FILE.")
-            if data_file is not None:
-                _refuse_what_only_a_hierarchy_reads()
-            source = Source(
-                hiera_config=hiera_config,
-                data=data_file,
-                facts_file=facts_file,
-                facts=dict(facts),
-                ask_facter=not facts and not node and _is_about_this_machine(),
-                node=node,
-                layers=layers,
-                lenient=lenient,
-            )
-            return command(source=source, **rest)
+        return command(source=source, **rest)
 
-        option = click.option("--data", "data_file", type=_FILE, metavar="FILE", help="Data that is resolved already, YAML or JSON.")
-        return option(run) if data else run
-
-    return decorate
+    return run
 
 
 def _refuse_what_only_a_hierarchy_reads() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--rollback-on-failure", is_flag=True, help="When anything fails, put all back as it was before.")
 @options.timeouts
 @options.target_options
-@options.source_options()
+@options.source_options
 @output_options
 def command(
     *, diff: bool, rollback_on_failure: bool, lock_timeout: float, timeout: float, target: Target, source: Source, output: Output

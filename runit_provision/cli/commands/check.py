@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.target_options
-@options.source_options()
+@options.source_options
 @output_options
 def command(*, target: Target, source: Source, output: Output) -> int:
     """Is the host as the data says? Read-only. Exit status 0 when it is, 2 when it is not."""

@@ -48,7 +48,7 @@ def _merge_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--explain", is_flag=True, help="Show every level that was asked, and what it gave.")
 @click.option("--show-secrets", is_flag=True, help="Show Sensitive and encrypted values.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How a value is shown.")
-@source_options(data=False)
+@source_options
 @color_option
 def command(
     *,
@@ -63,6 +63,14 @@ def command(
     output: Output,
 ) -> None:
     """Show the resolved value of the first KEY that is found. A dotted KEY digs: `os.family`. Secrets are redacted."""
+    if source.data is not None:
+        if explain or merge is not None or value_type is not None:
+            raise click.UsageError("--explain, --merge and --type ask a hierarchy: give --hiera-config FILE instead of --data.")
+        found = source.given(*keys)
+        if found is None and default is None:
+            raise DataError(Problem("not found in the file", path=str(source.data), key=", ".join(keys)))
+        _show(_plain(default if found is None else found.value, show_secrets=show_secrets), form, output, key=", ".join(keys))
+        return
     hierarchy = source.hierarchy()
     if explain:
         output.line(hierarchy.explain(*keys, merge=merge, show_secrets=show_secrets).rstrip("\n"))

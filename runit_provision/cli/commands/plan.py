@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--diff/--no-diff", default=True, show_default=True, help="Show what changes inside of files.")
 @options.target_options
-@options.source_options()
+@options.source_options
 @output_options
 def command(*, diff: bool, target: Target, source: Source, output: Output) -> int:
     """Show what apply would do and why; writes nothing. Exit status 2 when there is something to do."""

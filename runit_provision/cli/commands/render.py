@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the files there: a new folder, or an empty one.")
 @options.root
-@options.source_options()
+@options.source_options
 @output_options
 def command(*, out: Path | None, root: Path, source: Source, output: Output) -> None:
     """Show the tree that the data means: every path with its mode and digest, or the files themselves."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="For people, programs, CI servers or test harnesses.",
 )
 @options.target_options
-@options.source_options()
+@options.source_options
 @color_option
 def command(*, within: float, form: str, target: Target, source: Source, output: Output) -> int:
     """Check, and whether services are supervised, up and logging as the data says. Exit status 2 when something is not so."""

@@ -350,3 +350,20 @@ def test_a_wrong_environment_conf_is_an_error_with_its_line(conf: str, said: str
     wrong = lookup("m::a", "--environmentpath", "envs", "--environment", "test")
     assert (wrong.status, wrong.out) == (1, "")
     assert wrong.err.startswith(f"envs/test/environment.conf:{said}")
+
+
+def test_a_data_file_is_looked_into_without_a_hierarchy(tmp_path: Path) -> None:
+    data = tmp_path / "data.yaml"
+    data.write_text("runit:\n  users:\n    u1: {services: {w: {command: [a, b]}}}\nplain: 5\n")
+    found = runit_provision("lookup", "runit.users.u1.services.w.command.1", "--data", data)
+    assert (found.status, found.out, found.err) == (0, "b\n", "")
+    assert runit_provision("lookup", "nothing", "plain", "--data", data).out == "5\n"
+    assert runit_provision("lookup", "nothing", "--default", "x", "--data", data).out == "x\n"
+    missing = runit_provision("lookup", "nothing", "--data", data)
+    assert (missing.status, missing.err.splitlines()[0]) == (1, f"nothing: {data}: not found in the file")
+    amiss = runit_provision("lookup", "plain.x", "--data", data)
+    assert (amiss.status, amiss.err.splitlines()[0]) == (
+        1,
+        f"{data}:4:1: plain.x: cannot look up `x` in an Integer; only hashes and lists have subkeys",
+    )
+    assert runit_provision("lookup", "plain", "--explain", "--data", data).status == 64
