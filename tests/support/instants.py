@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import supervision
 from support.interrupt import Interrupter
-from support.supervision import Tree, letter, pid_of, service, stat
+from support.supervision import Tree, letter, log_in_pool, pid_of, service, stat
 from support.waiting import until
 
 SUPERVISOR, KEEPER, POOL = "supervisor", "keeper", "pool"
@@ -54,13 +54,7 @@ class World:
         reads = "exec sh -c 'while IFS= read -r l; do echo \"$l\"; done >>../lines'"
         home = service(self.folder / name, TALKER.format(lines=LINES), log=reads)
         if name == "pooled":
-            (home / "log/run").unlink()
-            (home / "log/run").symlink_to(runtime / "rsvlog")
-            (home / "log/env").mkdir()
-            (home / "log/env/RSVLOG_DIR").write_text("main\n")
-            (home / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
-            (home / "log/main").mkdir()
-            (home / "log/main/config").write_text("s99999999\n")
+            log_in_pool(home, runtime)
         return home
 
     def is_up(self) -> bool:

@@ -262,3 +262,14 @@ def _read(pid: int, name: str) -> bytes:
 def _is_zombie(pid: int) -> bool:
     fields = _read(pid, "stat").rpartition(b")")[2].split()
     return not fields or fields[0] in {b"Z", b"X"}
+
+
+def log_in_pool(home: Path, runtime: Path) -> None:
+    """Let a service that has a log be logged by the pool, without rotation, into log/main."""
+    (home / "log/run").unlink()
+    (home / "log/run").symlink_to(runtime / "rsvlog")
+    (home / "log/env").mkdir()
+    (home / "log/env/RSVLOG_DIR").write_text("main\n")
+    (home / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
+    (home / "log/main").mkdir()
+    (home / "log/main/config").write_text("s99999999\n")

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from support import supervision
-from support.supervision import Tree, pid_of, service, tree
+from support.supervision import Tree, log_in_pool, pid_of, service, tree
 from support.waiting import until
 
 KILLS = 2000 if os.environ.get("HARNESS") == "all" else 50
@@ -32,13 +32,7 @@ def world(folder: Path, runtime: Path) -> None:
         counter = 'echo "$$" >>starts\ni=0; while [ ! -e stop ]; do echo "$i"; i=$((i+1)); [ $((i % 50)) -ne 0 ] || sleep 0.01; done\n'
         home = service(folder / name, counter + 'echo "$i" >last; exec sleep 1000', log=log or "exit 1", finish='echo "$1 $2" >>ended')
         if name == "pooled":
-            (home / "log/run").unlink()
-            (home / "log/run").symlink_to(runtime / "rsvlog")
-            (home / "log/env").mkdir()
-            (home / "log/env/RSVLOG_DIR").write_text("main\n")
-            (home / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
-            (home / "log/main").mkdir()
-            (home / "log/main/config").write_text("s99999999\n")
+            log_in_pool(home, runtime)
 
 
 def victims(running: Tree) -> dict[str, list[int]]:
