@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..shell import environment, parents, process, runsvdir, state
+from ..shell.call import Call
 
 USAGE = " [-P] dir"
 
@@ -21,7 +22,8 @@ def main(argv: list[str]) -> int:
     if not arguments or not arguments[0]:
         os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
         return 1
-    inherited = process.inherited()
+    for fd in process.inherited():
+        os.close(fd)
     parents.default_signals()
     environment.restore()
     path = os.path.abspath(arguments[0])
@@ -32,4 +34,4 @@ def main(argv: list[str]) -> int:
         os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {consequence}\n"))
         memory = state.without_directory()
     log = arguments[1] if len(arguments) > 1 else ""
-    return runsvdir.supervise(runsvdir.Call(path, arguments[0], new_session, log), memory, inherited)
+    return runsvdir.supervise(Call(path, arguments[0], new_session, log), memory)

@@ -22,7 +22,10 @@ class Action:
 
 
 class Spawn(Action):
-    """Start `./run` or `./finish` of a part; role: RUN or FINISH; arguments: what follows the program's name."""
+    """Start `./run` or `./finish` of a part; role: RUN or FINISH; arguments: what follows the program's name.
+
+    While a sweep is due, FINISH is the process that kills what is left behind.
+    """
 
     __slots__ = ("arguments", "part", "role")
     __match_args__ = ("part", "role", "arguments")
@@ -66,13 +69,14 @@ class Arm(Action):
 
 
 class Bound(Action):
-    """The process `pid` of a part was sent TERM: answer with Overdue after the service's `timeout-kill`, if it has one."""
+    """The process `pid` of a part is to end, RUN after TERM and FINISH at all: answer with Overdue after its time."""
 
-    __slots__ = ("part", "pid")
-    __match_args__ = ("part", "pid")
+    __slots__ = ("part", "pid", "role")
+    __match_args__ = ("part", "role", "pid")
 
-    def __init__(self, part: int, pid: int) -> None:
+    def __init__(self, part: int, role: int, pid: int) -> None:
         self.part = part
+        self.role = role
         self.pid = pid
 
 

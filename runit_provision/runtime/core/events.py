@@ -39,14 +39,25 @@ class Started(Event):
 
 
 class Ended(Event):
-    """A process ended; status: as waitpid gives it, or UNKNOWN; finish: whether `./finish` is there."""
+    """A process ended; status: as waitpid gives it, or UNKNOWN.
 
-    __slots__ = ("finish", "part", "status")
+    finish: whether `./finish` is there; sweep: whether what it left behind is to be killed; most: `max-delay` in nanoseconds, or 0.
+    """
 
-    def __init__(self, part: int, status: int, *, finish: bool = False) -> None:
+    __slots__ = ("finish", "most", "part", "status", "sweep")
+
+    def __init__(self, part: int, status: int, *, finish: bool = False, sweep: bool = False, most: int = 0) -> None:
         self.part = part
         self.status = status
         self.finish = finish
+        self.sweep = sweep
+        self.most = most
+
+
+class Notified(Event):
+    """The main part's process said that it is ready."""
+
+    __slots__ = ()
 
 
 class ScriptEnded(Event):

@@ -8,9 +8,9 @@ tell whether it was sent. Once too often is right: who waits for the effect of a
 
 from __future__ import annotations
 
-from ..wire import keeper, records
+from ..wire import beyond, keeper, records
 from ..wire.status import DOWN, FINISH, RUN
-from .service import MAIN, Part, Service
+from .part import LOG, MAIN, Part, Service
 
 
 class Recovery:
@@ -37,6 +37,7 @@ def recover(intent: records.Intent, processes: tuple[records.Process, records.Pr
     log_want = intent.log.want if intent.log is not None else None
     service = Service(now=intent.main.since, want=intent.main.want, log_want=log_want)
     service.closing = intent.closing
+    service.beyond = beyond.unpack(intent.beyond)
     recovery = Recovery(service)
     _recover_part(recovery, service.main, intent.main, processes[records.MAIN])
     if service.log is not None and intent.log is not None:
@@ -44,12 +45,12 @@ def recover(intent: records.Intent, processes: tuple[records.Process, records.Pr
     if intent.script:
         _recover_script(recovery, intent, processes[records.SCRIPT])
     for part, letter in enumerate(intent.letters):
-        if letter and (part == MAIN or service.log is not None):
+        if letter and (part != LOG or service.log is not None):
             recovery.letters.append((part, letter))
     return recovery
 
 
-def intent_of(service: Service, *, started: tuple[int, int, int], letters: tuple[str, str] = ("", "")) -> records.Intent:
+def intent_of(service: Service, *, started: tuple[int, int, int], letters: tuple[str, str, str] = ("", "", "")) -> records.Intent:
     """Give what is to be remembered of `service`.
 
     started: the `started` of MAIN, LOG and SCRIPT that it knows of; letters: what it has not been told yet.
@@ -61,6 +62,7 @@ def intent_of(service: Service, *, started: tuple[int, int, int], letters: tuple
         then=service.then,
         scripted=started[records.SCRIPT],
         closing=service.closing,
+        beyond=beyond.pack(service.beyond),
         letters=letters,
     )
 
@@ -114,7 +116,7 @@ def _take(part: Part, intent: records.PartIntent, process: records.Process) -> N
     part.pid = process.pid
     if intent.spawning or process.started == intent.started:
         part.signals, part.signalled = intent.signals, intent.signalled
-    part.state = FINISH if process.role == keeper.FINISH else RUN
+    part.state = FINISH if process.role in {keeper.FINISH, keeper.SWEEP} else RUN
     if process.started != intent.started and not intent.spawning:
         part.damped = part.owed = part.paused = part.got_term = False
         if part.state == RUN:

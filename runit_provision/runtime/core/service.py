@@ -13,7 +13,10 @@ Rules that make it feel like runit:
 * A letter's signal is sent unless `control/LETTER` exits 0. Stopping asks control/t first, then sends CONT whatever that said, then
   runs control/d or control/x for its own sake. control/u runs before every start of ./run. While a script runs, what happens to the
   main part waits for it (`waiting`); the log goes on.
-* A service that has a `timeout-kill` is sent KILL when it still runs that long after it was sent TERM (runsv knows no such time).
+* A service that has a `timeout-kill` is sent KILL when it still runs that long after it was sent TERM, and a finish that has a
+  `timeout-finish` when it still runs that long after its start (runsv knows no such times).
+* Where it is asked for, what ./run or ./finish left behind is killed before anything else happens: meanwhile the service is in finish,
+  until a process of ours has done that. How long it rests before its next start when it keeps dying is backoff.py's matter.
 * `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves.
 
 Two quirks of runsv are not kept: `k` does not make a service `down` that its signal has not ended yet (with a control/k that exits 0,
@@ -22,105 +25,17 @@ runsv starts a second copy), and letters take effect during the second's pause i
 
 from __future__ import annotations
 
-from ..wire import status as wire
+from ..wire.beyond import NO_SWEEP, THEN_DOWN, THEN_FINISH
 from ..wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
+from . import backoff
 from .actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
-from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, Overdue, ScriptEnded, Started
-
-MAIN = 0
-LOG = 1
-
-SECOND = 1_000_000_000
+from .backoff import SECOND
+from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, Notified, Overdue, ScriptEnded, Started
+from .part import LOG, MAIN, THEN_NOTHING, THEN_SIGNAL, THEN_START, THEN_STOP, Part, Service
 
 SIGCONT, SIGKILL, SIGSTOP, SIGTERM = 18, 9, 19, 15
 _SIGNALS = {"p": SIGSTOP, "c": SIGCONT, "k": SIGKILL, "h": 1, "a": 14, "i": 2, "q": 3, "1": 10, "2": 12}
 """Letters that stand for a signal; the numbers are those of Linux on x86, arm and riscv (signal(7))."""
-
-# What follows a control script.
-THEN_NOTHING = 0
-THEN_START = 1
-THEN_STOP = 2
-THEN_SIGNAL = 3
-
-
-class Part:
-    """The main service or its log.
-
-    pid: 0 for none, or not told yet; since: Unix time in nanoseconds of the last start of run or the last going down; damped: in the
-    pause after a short run; owed: one start was asked for by `o` and has not happened; spawning: Spawn was given and not answered;
-    signals: asked for and not confirmed; signalled: how many the process has got before them.
-    """
-
-    __slots__ = (
-        *(
-            "damped",
-            "ended",
-            "got_term",
-            "number",
-            "owed",
-            "paused",
-            "pid",
-            "signalled",
-            "signals",
-            "since",
-            "spawning",
-            "state",
-            "want",
-        ),
-    )
-
-    def __init__(self, number: int, *, now: int, want: int = WANT_UP) -> None:
-        self.number = number
-        self.want = want
-        self.state = DOWN
-        self.since = now
-        self.pid = 0
-        self.ended = 0
-        self.paused = False
-        self.got_term = False
-        self.damped = False
-        self.owed = False
-        self.spawning = False
-        self.signals: tuple[int, ...] = ()
-        self.signalled = 0
-
-    def confirm(self, count: int) -> None:
-        """Take note that the process has got `count` signals since it was started."""
-        self.signals = self.signals[max(0, count - self.signalled) :]
-        self.signalled = max(count, self.signalled)
-
-    @property
-    def alive(self) -> bool:
-        """Whether a process exists or was asked for."""
-        return self.pid != 0 or self.spawning
-
-    def status(self) -> wire.Status:
-        """Give what supervise/status says."""
-        return wire.Status(
-            since_ns=self.since, pid=self.pid, state=self.state, want=self.want, paused=self.paused, got_term=self.got_term
-        )
-
-
-class Service:
-    """A service; `script` is the letter of the control script that runs, or empty, and `then` what follows it."""
-
-    __slots__ = ("closing", "log", "main", "script", "then", "waiting")
-
-    def __init__(self, *, now: int, want: int = WANT_UP, log_want: int | None = None) -> None:
-        self.main = Part(MAIN, now=now, want=want)
-        self.log = None if log_want is None else Part(LOG, now=now, want=log_want)
-        self.script = ""
-        self.then = THEN_NOTHING
-        self.closing = False
-        self.waiting: list[Event] = []
-
-    def part(self, number: int) -> Part:
-        """Give the part MAIN or LOG; ValueError when there is none."""
-        if number == MAIN:
-            return self.main
-        if number == LOG and self.log is not None:
-            return self.log
-        raise ValueError(f"a service has no part {number}")
 
 
 def step(service: Service, event: Event, now: int) -> tuple[Action, ...]:
@@ -146,15 +61,17 @@ def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> 
         case Letter():
             _letter(service, service.part(event.part), event.letter, now, actions)
         case Started():
-            _started(service.part(event.part), event.pid, actions)
+            _started(service, service.part(event.part), event.pid, actions)
         case Ended():
-            _ended(service.part(event.part), event, now, actions)
+            _ended(service, service.part(event.part), event, now, actions)
+        case Notified():
+            _notified(service, now, actions)
         case ScriptEnded():
             _script_ended(service, event.succeeded, now, actions)
         case Due():
             service.part(event.part).damped = False
         case Overdue():
-            _overdue(service.part(event.part), event.pid, actions)
+            _overdue(service, service.part(event.part), event.pid, actions)
         case _:
             raise ValueError(f"no event of a service: {event!r}")
     _settle(service, now, actions)
@@ -165,18 +82,22 @@ def _begin(service: Service, now: int, actions: list[Action]) -> None:
         if part is None:
             continue
         if part.damped:
-            actions.append(Arm(part.number, min(SECOND, max(0, part.since + SECOND - now))))
-        if _is_ending(part):
+            rest = service.beyond.rest if part.number == MAIN else SECOND
+            # However the clock was set meanwhile: no longer than it was to be.
+            actions.append(Arm(part.number, min(rest, max(0, part.since + rest - now))))
+        if _is_ending(service, part):
             # The time begins again: nobody knows how much of it is over.
-            actions.append(Bound(part.number, part.pid))
+            actions.append(Bound(part.number, part.state, part.pid))
 
 
-def _is_ending(part: Part) -> bool:
-    return part.number == MAIN and part.state == RUN and part.pid != 0 and part.got_term
+def _is_ending(service: Service, part: Part) -> bool:
+    if part.number == LOG or part.pid == 0:
+        return False
+    return part.got_term if part.state == RUN else part.state == FINISH and service.beyond.sweep == NO_SWEEP
 
 
-def _overdue(part: Part, pid: int, actions: list[Action]) -> None:
-    if part.pid == pid and _is_ending(part):
+def _overdue(service: Service, part: Part, pid: int, actions: list[Action]) -> None:
+    if part.pid == pid and _is_ending(service, part):
         _send(part, SIGKILL, actions)
 
 
@@ -186,32 +107,77 @@ def _publish(part: Part, actions: list[Action]) -> None:
         actions.append(Publish(part.number))
 
 
-def _started(part: Part, pid: int, actions: list[Action]) -> None:
+def _started(service: Service, part: Part, pid: int, actions: list[Action]) -> None:
     if part.spawning or part.pid not in {0, pid}:
         part.spawning = False
         part.pid = pid
         actions.append(Publish(part.number))
+        if part.state == FINISH and _is_ending(service, part):
+            actions.append(Bound(part.number, FINISH, pid))
 
 
-def _ended(part: Part, event: Ended, now: int, actions: list[Action]) -> None:
+def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[Action]) -> None:
     if not part.alive:
         return
+    unasked = part.want == WANT_UP and not part.got_term
     part.pid = 0
     part.spawning = False
     part.got_term = False
     part.signals = ()
-    if part.state == RUN and event.finish and part.number == MAIN:
-        part.state = FINISH
-        part.ended = event.status
-        # Before ./finish can ask supervise/stat what was meant.
-        actions.append(Publish(part.number))
+    if part.number == LOG:
+        _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
+    beyond = service.beyond
+    follows, sweep = beyond.sweep or THEN_DOWN, event.sweep and beyond.sweep == NO_SWEEP
+    beyond.sweep = NO_SWEEP
+    if part.state == RUN:
+        beyond.notifies, beyond.ready = False, 0
+        part.ended = event.status
+        if unasked:
+            backoff.count(beyond, since=part.since, now=now, most=event.most)
+        if event.finish:
+            follows = THEN_FINISH
+    # It counts from when the service is down.
+    beyond.rest = backoff.rest(beyond, quick=now - part.since < SECOND, most=event.most)
+    if sweep:
+        beyond.sweep = follows
+    if sweep or follows == THEN_FINISH:
+        part.state = FINISH
+        # Before ./finish can ask supervise/stat what was meant.
+        actions.append(Publish(MAIN))
+    else:
+        _go_down(part, beyond.rest, now, actions)
+
+
+def _go_down(part: Part, rest: int, now: int, actions: list[Action]) -> None:
     part.state = DOWN
-    part.damped = now - part.since < SECOND
+    part.damped = rest > 0
     part.since = now
     actions.append(Publish(part.number))
     if part.damped:
-        actions.append(Arm(part.number, SECOND))
+        actions.append(Arm(part.number, rest))
+
+
+def _end_rest(service: Service, part: Part, now: int, actions: list[Action]) -> None:
+    """Whoever asks for a start need not wait longer than in runsv."""
+    beyond = service.beyond
+    if part.number != MAIN or part.state != DOWN or beyond.deaths == 0:
+        return
+    beyond.deaths = 0
+    if part.damped:
+        beyond.rest = min(beyond.rest, SECOND)
+        left = min(beyond.rest, max(0, part.since + beyond.rest - now))
+        part.damped = left > 0
+        if part.damped:
+            actions.append(Arm(MAIN, left))
+    _publish(part, actions)
+
+
+def _notified(service: Service, now: int, actions: list[Action]) -> None:
+    main, beyond = service.main, service.beyond
+    if main.state == RUN and main.alive and beyond.notifies and not beyond.ready:
+        beyond.ready = now
+        _publish(main, actions)
 
 
 def _letter(service: Service, part: Part, letter: str, now: int, actions: list[Action]) -> None:
@@ -222,6 +188,7 @@ def _letter(service: Service, part: Part, letter: str, now: int, actions: list[A
             part.want = WANT_UP if letter == "u" else WANT_DOWN
             part.owed = part.owed or part.state == DOWN
             _publish(part, actions)
+            _end_rest(service, part, now, actions)
         case "d" | "x":
             if letter == "x" and part.number == LOG:
                 return
@@ -233,6 +200,7 @@ def _letter(service: Service, part: Part, letter: str, now: int, actions: list[A
         case "t":
             if part.state == RUN:
                 _stop(service, part, now, actions)
+            _end_rest(service, part, now, actions)
         case _ if letter in _SIGNALS:
             _ask(service, part, letter, THEN_SIGNAL, now, actions)
         case _:
@@ -258,7 +226,7 @@ def _script_ended(service: Service, succeeded: bool, now: int, actions: list[Act
 
 def _follow(service: Service, part: Part, letter: str, then: int, handled: bool, now: int, actions: list[Action]) -> None:
     if then == THEN_START:
-        _spawn_run(part, now, actions)
+        _spawn_run(service, part, now, actions)
     elif then == THEN_STOP:
         _terminate(service, part, handled, now, actions)
     elif then == THEN_SIGNAL:
@@ -289,8 +257,8 @@ def _terminate(service: Service, part: Part, handled: bool, now: int, actions: l
         _send(part, SIGTERM, actions)
         part.got_term = True
         _publish(part, actions)
-        if _is_ending(part):
-            actions.append(Bound(part.number, part.pid))
+        if _is_ending(service, part):
+            actions.append(Bound(part.number, RUN, part.pid))
     if part.want != WANT_UP:
         _send(part, SIGCONT, actions)
         if part.number == MAIN:
@@ -301,7 +269,7 @@ def _settle(service: Service, now: int, actions: list[Action]) -> None:
     """Bring what is nearer to what is wanted, as far as nothing has to be waited for."""
     main, log = service.main, service.log
     if log is not None and _may_start(log) and not _is_over(main):
-        _spawn_run(log, now, actions)
+        _spawn_run(service, log, now, actions)
     if service.script:
         return
     if _is_over(main):
@@ -331,7 +299,14 @@ def _leave(service: Service, actions: list[Action]) -> None:
         actions.append(CloseLog())
 
 
-def _spawn_run(part: Part, now: int, actions: list[Action]) -> None:
+def expect_notification(service: Service) -> None:
+    """The process that Spawn asked for gets a descriptor to say on that it is ready."""
+    service.beyond.notifies = True
+
+
+def _spawn_run(service: Service, part: Part, now: int, actions: list[Action]) -> None:
+    if part.number == MAIN:
+        service.beyond.notifies, service.beyond.ready = False, 0
     part.since = now
     _spawn(part, RUN, actions)
 

@@ -13,6 +13,7 @@ from ..wire import tai
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..wire.detail import Detail
     from ..wire.status import Status
 
 CONTROL = 0
@@ -143,23 +144,53 @@ _STATES = {wire.DOWN: b"down: ", wire.RUN: b"run: ", wire.FINISH: b"finish: "}
 
 def line(name: bytes, status: Status, *, now_ns: int, normally_up: bool) -> bytes:
     """Give the status as sv prints it, without a newline: `run: name: (pid 7) 3s, normally down`."""
-    pid = status.pid
-    parts = [_STATES[status.state], name, b": "]
-    if status.state != wire.DOWN:
-        parts.append(b"(pid %d) " % pid)
-    parts.append(b"%ds" % max(0, now_ns // tai.NANOSECONDS - status.since_ns // tai.NANOSECONDS))
-    if pid:
-        if not normally_up:
-            parts.append(b", normally down")
-        if status.paused:
-            parts.append(b", paused")
-        if status.want != wire.WANT_UP:
-            parts.append(b", want down")
-        if status.got_term:
-            parts.append(b", got TERM")
-    else:
-        if normally_up:
-            parts.append(b", normally up")
-        if status.want == wire.WANT_UP:
-            parts.append(b", want up")
+    how = bytes((status.want, status.state, status.paused, status.got_term))
+    return told(name, how, status.since_ns, status.pid, now_ns, normally_up)
+
+
+def told(name: bytes, how: bytes, since_ns: int, pid: int, now_ns: int, normally_up: bool) -> bytes:
+    """Give what `line` gives of a status; `how` is of it: want, state, paused, got TERM."""
+    said = (how, pid == 0, normally_up)
+    words = _said.get(said)
+    if words is None:
+        words = _said[said] = _words(*said)
+    seconds = max(0, now_ns // tai.NANOSECONDS - since_ns // tai.NANOSECONDS)
+    return words % (name, seconds) if how[1] == wire.DOWN else words % (name, pid, seconds)
+
+
+_said: dict[tuple[bytes, bool, bool], bytes] = {}
+"""What was put into words before: of many services most are alike."""
+
+
+def _words(how: bytes, no_process: bool, normally_up: bool) -> bytes:
+    """Give the form of a line, into which name, pid (unless it is down) and seconds are put."""
+    want, state, paused, got_term = how
+    up = want == wire.WANT_UP
+    words = _STATES[state] + (b"%b: %ds" if state == wire.DOWN else b"%b: (pid %d) %ds")
+    clauses = [(normally_up, b"normally up"), (up, b"want up")]
+    if not no_process:
+        clauses = [
+            (not normally_up, b"normally down"),
+            (bool(paused), b"paused"),
+            (not up, b"want down"),
+            (bool(got_term), b"got TERM"),
+        ]
+    return words + b"".join([b", " + clause for is_so, clause in clauses if is_so])
+
+
+def detail(known: Detail, status: Status, *, now_ns: int) -> bytes:
+    """Give what follows the line of a service that has more to tell than runit's: readiness, a bounded stop, a rest; mostly nothing."""
+    parts = []
+    if known.notifies:
+        parts.append(b", ready %ds" % _seconds(now_ns - known.ready) if known.ready else b", not ready")
+    if known.kill_at:
+        parts.append(b", KILL in %ds" % _seconds(known.kill_at - now_ns))
+    if known.starts_at:
+        times = b"%d times in %ds" % (known.deaths, _seconds(status.since_ns - known.dying_since))
+        parts.append(b", backing off, next start in %ds" % _seconds(known.starts_at - now_ns))
+        parts.append(b", died %b, last %b" % (times, known.ended.encode()))
     return b"".join(parts)
+
+
+def _seconds(nanoseconds: int) -> int:
+    return max(0, nanoseconds // tai.NANOSECONDS)

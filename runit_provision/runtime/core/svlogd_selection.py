@@ -26,6 +26,8 @@ QUESTIONS_MAX = 64
 """Compiled sets of instructions that are kept for the next batch."""
 DENSE = 8
 """Lines for each that has a needle, from which on the lines are asked one by one."""
+SAMPLE = 4096
+"""Bytes that tell how dense needles are in all: to count takes as long as to ask."""
 
 
 class Selection:
@@ -86,8 +88,9 @@ class Selection:
         before = stamp + self._prefix
         if not before or not data:
             return data
-        # Each newline but the last gets what stands before the next line.
-        return before + data.replace(b"\n", b"\n" + before, data.count(b"\n") - 1)
+        # Each newline but the last gets what stands before the next line. To replace all, and cut the last off, takes a sixth of
+        # the time of counting how many to replace: count looks at every byte by itself.
+        return (before + data.replace(b"\n", b"\n" + before))[: -len(before)]
 
 
 class _Sieve:
@@ -119,7 +122,7 @@ class _Sieve:
         if question.runs is None:
             return data if question.all else b""
         needles = [needle for needle, is_there in zip(self._needles, asked, strict=True) if is_there]
-        if all(needles) and sum(map(data.count, needles)) * DENSE < data.count(b"\n"):
+        if all(needles) and _are_rare(needles, data[:SAMPLE]):
             return b"".join(self._sparse(data, needles, question))
         return b"".join(question.runs.findall(data))
 
@@ -157,6 +160,10 @@ class _Sieve:
         if self._all:
             parts.append(data[done:])
         return parts
+
+
+def _are_rare(needles: list[bytes], sample: bytes) -> bool:
+    return sum(map(sample.count, needles)) * DENSE <= sample.count(b"\n")
 
 
 class _Question:

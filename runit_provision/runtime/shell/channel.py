@@ -94,16 +94,21 @@ class Channel:
             if not self.open:
                 return
             try:
-                data, ancillary, _flags, _address = self._sock.recvmsg(self._size, _FDS_MAX * _INT + 64, _socket.MSG_CMSG_CLOEXEC)
+                data, ancillary, flags, _address = self._sock.recvmsg(self._size, _FDS_MAX * _INT + 64, _socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 break
             except OSError:
-                data, ancillary = b"", []
+                data, ancillary, flags = b"", [], 0
             if not data:
                 self.close()
                 self._closed()
                 return
-            self._received(data, received_fds(ancillary))
+            fds = received_fds(ancillary)
+            if flags & _socket.MSG_CTRUNC:
+                # This process may open no more: whoever gets none of them knows that they are missing.
+                _close_all(fds)
+                fds = []
+            self._received(data, fds)
         if self.open and self._backlog:
             self._flush()
 

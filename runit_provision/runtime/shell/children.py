@@ -10,6 +10,7 @@ So at no instant is there a service that nobody knows of. A second process for a
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 import time
 
@@ -30,6 +31,11 @@ _RESET = tuple(
 """What Python or our own programs catch or ignore; everything else is as our parent left it."""
 
 _EXEC_FAILED = 111
+
+
+def needs_subreaper(request: keeper.Record) -> bool:
+    """Whether what `request` starts must come to us when its parent dies: from a session's leader, or to be swept by its mark."""
+    return bool(request.flags & keeper.NEW_SESSION) or request.flags & (keeper.SWEPT | keeper.GROUPED) == keeper.SWEPT
 
 
 class Child:
@@ -89,6 +95,8 @@ class Children:
         living = self._by_key.get((request.slot, request.key))
         if living is not None:
             return living
+        if not fds:
+            raise OSError(errno.EMFILE, "the descriptors could not be received")
         if request.flags & keeper.NEW_SESSION:
             return self._fork(request, lambda wait, _go: self.sessions.fork(request, wait, fds))
         return self.fork(request, lambda: _become(request, fds))
@@ -191,8 +199,18 @@ def _child(wait: int, become: Callable[[], None]) -> None:
 
 def _become(request: keeper.Record, fds: list[int]) -> None:
     """Turn into the program that was asked for."""
+    group = fds.pop() if request.flags & keeper.GROUPED else -1
+    notify = fds.pop() if request.flags & keeper.NOTIFIES else -1
     directory, pipe = fds[0], fds[1] if len(fds) > 1 else -1
+    if request.role == keeper.SWEEP:
+        from . import sweep
+
+        sweep.main(request, directory, group)
     os.fchdir(directory)
+    if request.flags & keeper.SWEPT:
+        from . import sweep
+
+        sweep.enter(directory, group)
     program = {keeper.RUN: "./run", keeper.FINISH: "./finish", keeper.LOG_RUN: "./run"}.get(request.role)
     arguments = request.arguments
     shown = f"log/{program}" if request.role == keeper.LOG_RUN else program
@@ -203,6 +221,10 @@ def _become(request: keeper.Record, fds: list[int]) -> None:
         os.chdir("log")
     if pipe >= 0:
         _open_pipe(pipe, to_log=request.role != keeper.LOG_RUN)
+    if notify >= 0:
+        # Last: any descriptor that we need until here may have that number.
+        os.dup2(os.open(f"/proc/self/fd/{notify}", os.O_WRONLY), request.value)
+        os.set_inheritable(request.value, True)
     try:
         os.execv(program, (program, *arguments))
     except OSError as error:

@@ -14,6 +14,7 @@ from .console import explain, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..wire.detail import Detail
     from ..wire.status import Status
     from .client_table import Tables
 
@@ -34,7 +35,7 @@ class Client:
     """What one call of sv knows: where services are, what was said and not yet written, how many services failed.
 
     directory: where services without a slash are; asked_to_exit: a supervisor that has gone is then what was wanted.
-    tables: to be asked before the services, if any.
+    tables: to be asked before the services, if any; not of an init script, which has to know more than the line.
     """
 
     __slots__ = ("_first_open", "_last_open", "asked_to_exit", "directory", "failures", "now_ns", "out", "tables")
@@ -116,17 +117,42 @@ class Client:
         else:
             self.fail(b"fail: ", name, b"runsv not running")
 
-    def line(self, name: bytes, path: bytes, status: Status, *, shown: bytes = b"") -> bytes:
-        """Give the status line of a service; nothing, after a complaint, when its file `down` cannot be looked for."""
-        normally_up = False
+    def detail(self, path: bytes, status: Status) -> Detail | None:
+        """Give what there is to tell of a service beyond its status, None for nothing."""
+        if not posix.access(path + b"supervise/detail", posix.F_OK, follow_symlinks=False):
+            return None
         try:
-            posix.stat(path + b"down")
-        except FileNotFoundError:
-            normally_up = True
-        except OSError as error:
-            self.complain(b"unable to stat", name + b"/down", error.errno)
-            return b""
-        return sv.line(shown or name, status, now_ns=self.now_ns, normally_up=normally_up)
+            descriptor = posix.open(path + b"supervise/detail", _READ | posix.O_NOFOLLOW)
+        except OSError:
+            return None
+        from ..wire import detail
+
+        try:
+            return detail.unpack(posix.read(descriptor, detail.SIZE_MAX), status.pid)
+        except OSError:
+            return None
+        finally:
+            posix.close(descriptor)
+
+    def line(self, name: bytes, path: bytes, status: Status, *, shown: bytes = b"", detailed: bool = True) -> bytes:
+        """Give the status line of a service whose `path` can be entered; nothing, after a complaint, if `down` cannot be looked for.
+
+        shown: in the name's place; detailed: whether to look for what is beyond the status.
+        """
+        normally_up = True
+        # Of many services hardly any has one, and without an exception it costs half as much to see that.
+        if posix.access(path + b"down", posix.F_OK, follow_symlinks=False):
+            try:
+                posix.stat(path + b"down")
+                normally_up = False
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                self.complain(b"unable to stat", name + b"/down", error.errno)
+                return b""
+        line = sv.line(shown or name, status, now_ns=self.now_ns, normally_up=normally_up)
+        known = self.detail(path, status) if detailed else None
+        return line if known is None else line + sv.detail(known, status, now_ns=self.now_ns)
 
     def _read(self, path: bytes) -> Status:
         """Give the status under `path`; OSError or ValueError when there is none, or nobody that keeps it up to date.
@@ -148,13 +174,14 @@ class Client:
         """Print the service's line and that of its logger; give what an init script's `status` exits with: 0, 1, 3 or 4."""
         if self._last_open > _OPEN_AT_ONCE:
             self._close()
-        known_log = None
         # A status that can be read tells that its directory is there: only where it cannot, the directory is asked for.
         try:
             path = self.path(name)
-            known = self.tables.find(path) if self.tables is not None else None
-            status: Status | int
-            status, known_log = known or (self._read(path), None)
+            known = self.tables.line(name, path) if self.tables is not None else None
+            if known is not None:
+                self.out.append(known)
+                return 0
+            status: Status | int = self._read(path)
         except (OSError, ValueError):
             self._close()
             entered = self.enter(name)
@@ -166,16 +193,16 @@ class Client:
             return 1 if status == GONE else 4
         line = self.line(name, path, status)
         self.out.append(line)
-        self._report_log(name, path + b"log/", known_log)
+        self._report_log(name, path + b"log/")
         if not line:
             return 4
         return 0 if status.pid else 3
 
-    def _report_log(self, name: bytes, path: bytes, known: Status | None) -> None:
+    def _report_log(self, name: bytes, path: bytes) -> None:
         """Print the rest of the line: nothing where there is no log/, else the logger's status or what is wrong with it."""
         status: Status | int = UNKNOWN
         try:
-            status = self._read(path) if known is None else known
+            status = self._read(path)
             self.out.append(b"; ")
         except (OSError, ValueError):
             try:
@@ -189,14 +216,19 @@ class Client:
                 self.out.append(b"; ")
                 status = self.status(name + b"/log", path)
         if not isinstance(status, int):
-            self.out.append(self.line(name, path, status, shown=b"log") + b"\n")
+            self.out.append(self.line(name, path, status, shown=b"log", detailed=False) + b"\n")
+
+    def _rests(self, path: bytes, status: Status) -> bool:
+        """Whether a service is backing off, which being told to start ends."""
+        known = self.detail(path, status) if status.state == wire.DOWN else None
+        return known is not None and known.starts_at != 0
 
     def control(self, name: bytes, path: bytes, letters: bytes) -> bool:
         """Write `letters` to the service's supervisor, unless it wants that already; False, after saying why, when it cannot be."""
         status = self.status(name, path)
         if isinstance(status, int):
             return False
-        if sv.is_asked_already(letters[:1], status):
+        if sv.is_asked_already(letters[:1], status) and not self._rests(path, status):
             return True
         try:
             descriptor = posix.open(path + b"supervise/control", _WRITE)

@@ -12,16 +12,24 @@ if TYPE_CHECKING:
     from .client import Client
 
 
+def is_there(path: bytes) -> bool:
+    """Whether the service directory has a ./check; True also when nobody can tell, which `passes` complains of."""
+    try:
+        posix.stat(path + b"check")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
 def passes(client: Client, name: bytes, path: bytes) -> bool:
-    """Run ./check in the service directory, without standard output; True when it exits 0, and when there is none.
+    """Run ./check in the service directory, without standard output; True when it exits 0.
 
     A script that cannot be run is complained of and taken for available, as C's sv does.
     """
-    script = path + b"check"
     try:
-        posix.stat(script)
-    except FileNotFoundError:
-        return True
+        posix.stat(path + b"check")
     except OSError as error:
         client.complain(b"unable to stat", name + b"/check", error.errno)
         return False

@@ -149,7 +149,11 @@ class Waiting:
             if isinstance(status, int):
                 return True
             answer = sv.reached(self._command.letters, status, started_ns=self._started_ns)
-            if answer == sv.REACHED_IF_CHECKED and not client_check.passes(client, wait.name, wait.path):
+            if answer == sv.REACHED_IF_CHECKED and not client_check.is_there(wait.path):
+                known = client.detail(wait.path, status)
+                if known is not None and known.notifies and not known.ready:
+                    return False
+            elif answer == sv.REACHED_IF_CHECKED and not client_check.passes(client, wait.name, wait.path):
                 wait.due = self._elapsed() + wait.check_pause
                 wait.check_pause = min(2 * wait.check_pause, sv.TICK)
                 return False

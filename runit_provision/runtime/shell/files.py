@@ -21,32 +21,32 @@ class RefusedError(Exception):
 
 
 class Supervise:
-    """An open supervise/; `control` is read for letters, and `pipe`, in log/supervise/, keeps the log's FIFO."""
+    """An open supervise/; `control` is read for letters, `ok` vouches for the status, `pipe` in log/supervise/ is the log's."""
 
-    __slots__ = ("_directory", "_lock", "_ok", "_pid", "_prefix", "control", "pipe")
+    __slots__ = ("_directory", "_lock", "_pid", "_prefix", "control", "ok", "pipe")
 
     def __init__(self, directory: int, prefix: str) -> None:
         """Take supervise/ of the service directory `directory`; prefix: empty, or `log/`. Raises RefusedError."""
         self._directory = directory
         self._prefix = prefix + "supervise/"
         self._pid: bytes | None = None
-        self._lock = self._ok = self.control = self.pipe = -1
+        self._lock = self.ok = self.control = self.pipe = -1
         try:
             self._make_directory(prefix)
             self._take_lock()
-            self.control = self._open_fifo("control")
+            self.control = self.open_fifo("control")
             # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
             self._make_fifo("ok")
             if prefix:
-                self.pipe = self._open_fifo("pipe")
+                self.pipe = self.open_fifo("pipe")
         except BaseException:
             self.close()
             raise
 
     def open_ok(self) -> None:
         """Say that somebody is there: from now on `sv` believes the status. Once is enough."""
-        if self._ok < 0:
-            self._ok = self._open_fifo("ok")
+        if self.ok < 0:
+            self.ok = self.open_fifo("ok")
 
     def publish(self, status: wire.Status) -> None:
         """Write pid (when it changed), stat and status, each by rename; RefusedError tells what could not be written."""
@@ -67,14 +67,10 @@ class Supervise:
 
     def close(self) -> None:
         """Let go of everything; the lock is free, and `sv` finds nobody."""
-        for fd in (self._ok, self.control, self.pipe, self._lock):
+        for fd in (self.ok, self.control, self.pipe, self._lock):
             if fd >= 0:
                 os.close(fd)
-        self._lock = self._ok = self.control = self.pipe = -1
-
-    def doors(self) -> tuple[int, ...]:
-        """Give what `sv` knocks at: open, and whoever holds them keeps its letters."""
-        return tuple(fd for fd in (self._ok, self.control) if fd >= 0)
+        self._lock = self.ok = self.control = self.pipe = -1
 
     def close_pipe(self) -> None:
         """Let the log read to its end."""
@@ -121,7 +117,16 @@ class Supervise:
         except OSError as error:
             raise _refused(f"unable to lock {path}", error) from None
 
-    def _open_fifo(self, name: str) -> int:
+    def remove(self, name: str) -> None:
+        """Remove a file of this directory, if it is there; RefusedError tells why that cannot be."""
+        try:
+            os.unlink(self._prefix + name, dir_fd=self._directory)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _refused(f"unable to remove {self._prefix}{name}", error) from None
+
+    def open_fifo(self, name: str) -> int:
         """Open for reading and writing: there is always a reader, nobody waits for a writer, and reading never meets EOF."""
         path = self._make_fifo(name)
         try:
@@ -170,4 +175,4 @@ class Supervise:
 
 
 def _refused(what: str, error: OSError) -> RefusedError:
-    return RefusedError(f"{what}: {errors.text(error.errno or 0).decode()}")
+    return RefusedError(f"{what}: {errors.words(error)}")

@@ -29,7 +29,7 @@ def keeper(arguments: list[str]) -> None:
     import marshal
 
     from . import environment, keeper, parents
-    from .runsvdir import Call
+    from .call import Call
     from .state import State
 
     parents.default_signals()

@@ -1,8 +1,11 @@
-"""A process that only holds the reading ends of FIFOs: to logs, and of supervise/control.
+"""A process that only holds FIFOs open: to logs, supervise/control and supervise/ok.
 
 A service that writes to a FIFO without any reader is killed by SIGPIPE, and what the FIFO holds, lines or letters, is gone at its last
-close. Supervisor and logger each have it open, and may die at the same instant; the keeper must not have it, since the descriptor table
-of every service would be as large as its own. So its child does, which is never a writer: a logger still reads to the end.
+close; a logger that reads from one without any writer ends. Supervisor and logger each have it open, and may die at the same instant;
+the keeper must not have it, since the descriptor table of every service would be as large as its own. So its child does.
+
+An open supervise/ok says that somebody supervises. As long as there is a keeper that is so, or will be in a moment: who asks in between
+two supervisors is not told that there is none.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ LINGER_SECONDS = 60.0
 def fork_holder() -> _socket.socket:
     """Start a holder, which ends with us or soon after.
 
-    Gives our end of the conversation: HOLD with descriptors of FIFOs, and RELEASE.
+    Gives our end of the conversation: HOLD and VOUCH with descriptors of FIFOs, and RELEASE, which is answered.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
@@ -44,17 +47,39 @@ def fork_holder() -> _socket.socket:
 def _hold(sock: _socket.socket) -> None:
     descriptors.allow_all()
     held: dict[int, list[int]] = {}
+    vouched: dict[int, list[int]] = {}
     while True:
         data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
         if not data:
             break
-        record = wire.unpack(data)
-        previous = held.pop(record.slot, [])
-        for fd in received_fds(ancillary):
-            held.setdefault(record.slot, []).append(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-            os.close(fd)
-        for fd in previous:
-            os.close(fd)
+        record, fds = wire.unpack(data), received_fds(ancillary)
+        if record.op == wire.VOUCH:
+            previous = vouched.pop(record.slot, [])
+            vouched[record.slot] = fds
+        else:
+            previous = held.pop(record.slot, []) + fds
+            if record.op == wire.HOLD:
+                held[record.slot] = [_open_again(fd, os.O_RDONLY if record.value else os.O_RDWR) for fd in fds]
+            else:
+                previous += vouched.pop(record.slot, [])
+        _close_all(previous)
+        if record.op == wire.RELEASE:
+            sock.send(wire.pack(wire.Record(wire.RELEASED, slot=record.slot)), _socket.MSG_NOSIGNAL)
+    for fds in vouched.values():
+        _close_all(fds)
     if held:
-        # The keeper was killed: whoever comes next has them open before long.
+        # The keeper was killed: whoever comes next has them open before long, and does not know of us, who must not be a writer.
+        for fds in held.values():
+            for fd in fds:
+                _open_again(fd, os.O_RDONLY)
+                os.close(fd)
         time.sleep(LINGER_SECONDS)
+
+
+def _open_again(fd: int, flags: int) -> int:
+    return os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _close_all(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)

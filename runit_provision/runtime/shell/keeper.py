@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import _signal
 import _socket
+import errno
 import os
 import time
 
+from ..wire import errors, records
 from ..wire import keeper as wire
-from ..wire import records
 from . import handover, holder, installation, process
 from .channel import Channel
-from .children import Children
+from .children import Children, needs_subreaper
 from .loop import Loop
 from .title import Title
 
@@ -162,7 +163,7 @@ class _Keeper:
                 peer.send(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value, when=count))
             case wire.POOL:
                 self._pool(peer, record, fds)
-            case wire.HOLD | wire.RELEASE:
+            case wire.HOLD | wire.VOUCH | wire.RELEASE:
                 self._hold(record, fds)
             case wire.SUCCESSOR:
                 self._expects = bool(record.value)
@@ -175,7 +176,7 @@ class _Keeper:
                 raise ValueError(f"no record for a keeper: {record.op}")
 
     def _spawn(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
-        if record.flags & wire.NEW_SESSION and not self._reaps:
+        if needs_subreaper(record) and not self._reaps:
             self._reaps = process.be_subreaper()
         try:
             child = self._children.spawn(record, fds)
@@ -190,9 +191,12 @@ class _Keeper:
 
     def _pool(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
         request = wire.Record(wire.SPAWN, slot=record.slot, key=records.POOL, role=wire.LOGGERS)
-        uid, gid, listener, journal = record.slot, record.value, fds[0], fds[1]
+        uid, gid = record.slot, record.value
         living = self._children.get(request.slot, request.key)
         try:
+            if not fds:
+                raise OSError(errno.EMFILE, "the descriptors could not be received")
+            listener, journal = fds
             child = living or self._children.fork(request, lambda: _be_pool(uid, gid, listener, journal))
         except OSError as error:
             peer.send(wire.Record(wire.FAILED, slot=uid, key=records.POOL, value=error.errno or 0))
@@ -224,7 +228,7 @@ class _Keeper:
         try:
             installation.become(library, "keeper", memory, *fds, *([holder_fd] if holder_fd >= 0 else []))
         except OSError as error:
-            _report(f"unable to become {library}: {error.strerror}")
+            _report(f"unable to become {library}: {errors.words(error)}")
             os.close(memory)
         if self._supervisor is not None:
             # It asks again, and sees that we are as we were.
@@ -235,16 +239,27 @@ class _Keeper:
     def _hold(self, record: wire.Record, fds: list[int]) -> None:
         if record.op == wire.RELEASE:
             self._children.sessions.end(record.slot)
+        elif not fds:
+            # There are always some: they could not be received.
+            self.loop.after(_BREATH, self._hold_again)
+            return
         if self._holder is None:
             self._hold_by(holder.fork_holder())
         assert self._holder is not None
         self._holder.send(wire.pack(record), tuple(fds))
 
     def _hold_by(self, sock: _socket.socket) -> None:
-        self._holder = Channel(sock, self.loop, size=wire.SIZE, received=_ignore, closed=self._holder_gone)
+        self._holder = Channel(sock, self.loop, size=wire.SIZE, received=self._released, closed=self._holder_gone)
+
+    def _released(self, data: bytes, _fds: list[int]) -> None:
+        if self._supervisor is not None:
+            self._supervisor.channel.send(data)
 
     def _holder_gone(self) -> None:
         self._holder = None
+        self._hold_again()
+
+    def _hold_again(self) -> None:
         if self._supervisor is not None:
             self._supervisor.send(wire.Record(wire.NOTHING_HELD))
 
@@ -264,6 +279,8 @@ class _Keeper:
     def _end_all(self) -> None:
         """Nobody will find these processes again, and the next supervisor would start them a second time."""
         self._left = True
+        if self._holder is not None:
+            self._holder.close()
         self._send_all((_signal.SIGTERM, _signal.SIGCONT))
         self.loop.after(_KILL_SECONDS, lambda: self._send_all((_signal.SIGKILL,)))
         self._end_if_empty()
@@ -405,10 +422,6 @@ def _drop(uid: int, gid: int) -> None:
         os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
-
-
-def _ignore(_data: bytes, _fds: list[int]) -> None:
-    """A holder says nothing."""
 
 
 def _report(text: str) -> None:

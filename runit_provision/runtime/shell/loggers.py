@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import os
 
+from ..wire import errors, records
 from ..wire import pool as wire
 from . import installation, keeper
 from .channel import Channel, received_fds
@@ -75,10 +76,16 @@ class Pool:
             files.stop_writing()
 
     def start(self) -> None:
-        """Join the pool that is there; when there is none, ask the keeper for one."""
+        """Join the pool that is there; when there is none, ask the keeper for one; what cannot be done now is done later."""
         self._starting = self._channel is None
-        if not self._starting or self._join():
-            return
+        try:
+            if self._starting and not self._join():
+                self._ask()
+        except OSError as error:
+            self._loggers.tree.report(f"runsv: warning: unable to start loggers, sleeping: {errors.words(error)}")
+            self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
+
+    def _ask(self) -> None:
         state = self._loggers.state
         listener = keeper.listen(state, _socket_name(self.uid))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -149,7 +156,10 @@ class Pool:
         self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
 
     def _connect(self) -> _socket.socket | None:
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        try:
+            sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        except OSError:
+            return None
         try:
             sock.connect(keeper.address(self._loggers.state, _socket_name(self.uid)))
         except OSError:
@@ -161,13 +171,30 @@ class Pool:
         files = service.log_files
         if files is None or files.pipe < 0 or service.directory < 0:
             return
-        pipe = files.open_pipe(os.O_RDWR | os.O_NONBLOCK)
-        log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.directory)
+        try:
+            log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.directory)
+        except OSError as error:
+            self._put_off(service, error)
+            return
+        try:
+            pipe = files.open_pipe(os.O_RDWR | os.O_NONBLOCK)
+        except OSError as error:
+            os.close(log)
+            self._put_off(service, error)
+            return
         self.send(wire.Record(wire.ADD, slot=service.slot, name=service.identity.name), (pipe, log))
         os.close(pipe)
         os.close(log)
         if service.service.closing:
             self.close(service)
+
+    def _put_off(self, service: Supervised, error: OSError) -> None:
+        """Let the service try again later; one whose log reads to its end has nothing to try again."""
+        if service.service.closing:
+            self._loggers.tree.loop.after(_BREATH_SECONDS, lambda: self._send_add(service))
+            return
+        self.wanted.pop(service.slot, None)
+        self._loggers.tree.loop.soon(lambda: service.failed(records.LOG, errors.text(error.errno or 0)))
 
     def _on_record(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:

@@ -8,9 +8,9 @@ import os
 import time
 
 from ..wire import keeper as wire
-from . import descriptors, installation, keeper
+from . import descriptors, installation, keeper, process
 from .channel import Channel, received_fds
-from .children import Children
+from .children import Children, needs_subreaper
 from .title import Title, name_process
 
 TYPE_CHECKING = False
@@ -34,8 +34,14 @@ if TYPE_CHECKING:
         def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
             """Ask for a pool of loggers; fds: its listening socket and its journal."""
 
-        def hold(self, slot: int, fds: tuple[int, ...]) -> None:
-            """Let the FIFOs of `slot` be held open, or, without any, no more."""
+        def hold(self, slot: int, fds: tuple[int, ...], *, closing: bool) -> None:
+            """Let the FIFOs of `slot` be held open whoever dies, when `closing` by nobody who could write."""
+
+        def vouch(self, slot: int, fds: tuple[int, ...]) -> None:
+            """Let supervise/ok of `slot` be held open while this parent is there."""
+
+        def release(self, slot: int) -> bool:
+            """Let nothing of `slot` be held any more; True when that is so, False when RELEASED will tell."""
 
         def leave(self) -> None:
             """Say that every service is gone."""
@@ -52,14 +58,17 @@ class Own:
 
     def __init__(self, state: State, loop: Loop, received: Callable[[wire.Record], None]) -> None:
         self._children = Children(state.table)
+        self._reaps = False
         self._loop = loop
         self._received = received
 
     def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
+        if needs_subreaper(request) and not self._reaps:
+            self._reaps = process.be_subreaper()
         try:
             written = self._children.spawn(request, list(fds)).process
         except OSError as error:
-            answer = wire.Record(wire.FAILED, slot=request.slot, key=request.key, role=request.role, value=error.errno or 0)
+            answer = _failed(request, error)
         else:
             answer = wire.Record(
                 wire.STARTED, slot=request.slot, key=request.key, role=written.role, value=written.pid, when=written.started
@@ -73,8 +82,14 @@ class Own:
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         raise NotImplementedError("one process keeps no pool")
 
-    def hold(self, slot: int, fds: tuple[int, ...]) -> None:
+    def hold(self, slot: int, fds: tuple[int, ...], *, closing: bool) -> None:
         """Nobody else is there who could."""
+
+    def vouch(self, slot: int, fds: tuple[int, ...]) -> None:
+        """Nobody else is there who could."""
+
+    def release(self, slot: int) -> bool:  # noqa: ARG002 - nothing was held
+        return True
 
     def leave(self) -> None:
         """Nobody else is to be told."""
@@ -104,11 +119,17 @@ class Kept:
         lost: Callable[[], None],
     ) -> None:
         self._children = children
+        self._loop = loop
         self._received = received
         self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost)
 
     def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
-        self._channel.send(wire.pack(request), fds)
+        try:
+            self._channel.send(wire.pack(request), fds)
+        except OSError as error:
+            # No descriptor is left to wait with, until the keeper has taken what was asked before.
+            failed = _failed(request, error)
+            self._loop.soon(lambda: self._received(failed))
 
     def signal(self, slot: int, key: int, number: int) -> int | None:
         self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
@@ -117,8 +138,15 @@ class Kept:
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
 
-    def hold(self, slot: int, fds: tuple[int, ...]) -> None:
-        self._channel.send(wire.pack(wire.Record(wire.HOLD if fds else wire.RELEASE, slot=slot)), fds)
+    def hold(self, slot: int, fds: tuple[int, ...], *, closing: bool) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.HOLD, slot=slot, value=closing)), fds)
+
+    def vouch(self, slot: int, fds: tuple[int, ...]) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.VOUCH, slot=slot)), fds)
+
+    def release(self, slot: int) -> bool:
+        self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)))
+        return False
 
     def leave(self) -> None:
         self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
@@ -139,6 +167,10 @@ class Kept:
         elif record.op == wire.ENDED:
             self._children.pop((record.slot, record.key), None)
         self._received(record)
+
+
+def _failed(request: wire.Record, error: OSError) -> wire.Record:
+    return wire.Record(wire.FAILED, slot=request.slot, key=request.key, role=request.role, value=error.errno or 0)
 
 
 def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowed: int = 0) -> _socket.socket:

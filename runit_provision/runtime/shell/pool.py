@@ -17,9 +17,10 @@ import time
 
 from ..wire import pool as wire
 from . import descriptors, installation, log_place, log_settings
-from .log_loop import name_process, print_error
+from .log_loop import keep_freed_memory, name_process, print_error
 from .pool_journal import Journal
 from .pool_logger import LIMIT_MAX, Logger
+from .pool_watch import Watch
 from .pool_writer import PAUSED_BY_SIGNAL, Task, Writer
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ class Pool:
         self._backlog: list[bytes] = []
         self._members: dict[int, Member] = {}
         self._writers: dict[int, Writer] = {}
-        self._jobs: list[Callable[[], None]] = []
+        self._jobs: list[tuple[bytes, Callable[[], None]]] = []
         self._job_lock = _thread.allocate_lock()
         self._openers = 0
         self._busy_since = 0.0
@@ -76,6 +77,7 @@ class Pool:
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say)
         self._ending = False
         self.next_version = ""
         _signal.set_wakeup_fd(-1)
@@ -87,7 +89,7 @@ class Pool:
     def run(self) -> None:
         """Work until TERM, or QUIT."""
         while not self._ending:
-            for descriptor, _ in self._epoll.poll():
+            for descriptor, _ in self._epoll.poll(self._watch.timeout()):
                 if descriptor == self._wake:
                     posix.eventfd_read(self._wake)
                 elif descriptor == self._listener.fileno():
@@ -96,6 +98,7 @@ class Pool:
                     self._receive()
             while self._inbox:
                 self._inbox.pop(0)()
+            self._watch.look()
         self._leave_all()
 
     def _on_term(self, _number: int, _frame: object) -> None:
@@ -224,7 +227,7 @@ class Pool:
             return
         member = self._members[record.slot] = Member(record.slot)
         member.fifo = (status.st_dev, status.st_ino)
-        self._open_soon(lambda: self._open(member, fifo, directory))
+        self._open_soon(b"log of " + record.name, lambda: self._open(member, fifo, directory))
 
     def _new_fifo(self, member: Member, fifo: int) -> None:
         writer, task = _running(member)
@@ -232,10 +235,10 @@ class Pool:
         member.fifo = (status.st_dev, status.st_ino)
         writer.call(lambda: writer.replace_fifo(task, fifo))
 
-    def _open_soon(self, job: Callable[[], None]) -> None:
+    def _open_soon(self, name: bytes, job: Callable[[], None]) -> None:
         """Let an opener do it; one that has not come back for a while is not waited for."""
         with self._job_lock:
-            self._jobs.append(job)
+            self._jobs.append((name, job))
             if self._openers and time.monotonic() - self._busy_since < OPENER_PATIENCE:
                 return
             self._openers += 1
@@ -243,14 +246,18 @@ class Pool:
         _thread.start_new_thread(self._opener, ())
 
     def _opener(self) -> None:
+        turn = self._watch.turn()
         while True:
             with self._job_lock:
                 if not self._jobs:
                     self._openers -= 1
+                    turn.leave()
                     return
-                job = self._jobs.pop(0)
+                name, job = self._jobs.pop(0)
                 self._busy_since = time.monotonic()
+            turn.begin(name)
             job()
+            turn.end()
 
     def _open(self, member: Member, fifo: int, directory: int) -> None:
         """In an opener: find out where the log is, and give it to that filesystem's writer."""
@@ -277,7 +284,7 @@ class Pool:
     def _give(self, member: Member, logger: Logger, directory: tuple[int, int]) -> None:
         writer = self._writers.get(directory[0])
         if writer is None:
-            writer = self._writers[directory[0]] = Writer()
+            writer = self._writers[directory[0]] = Writer(self._watch.turn())
             _thread.start_new_thread(writer.run, ())
         task = Task(logger, lambda status: self._ended(member, status))
         member.writer = writer
@@ -410,6 +417,7 @@ def main(listener: int, journal: int) -> int:
     listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
     """
     name_process(b"log-pool")
+    keep_freed_memory()
     descriptors.allow_all()
     pool = Pool(listener, journal)
     pool.run()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .log_steps import Steps
     from .pool_journal import Slot
     from .pool_logger import Logger
+    from .pool_watch import Turn
 
 IN_FLIGHT_MAX = 64
 """Chunks that logs which are set aside may hold; then no other is taken until one is through."""
@@ -51,9 +52,10 @@ class Task:
 
 
 class Writer:
-    """The thread's loop."""
+    """The thread's loop; turn: how it says what it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
         self.inbox: list[Callable[[], None]] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._epoll = select.epoll()
@@ -91,6 +93,7 @@ class Writer:
                 self.inbox.pop(0)()
             while self._timers and self._timers[0][0] <= time.monotonic():
                 _heapq.heappop(self._timers)[2]()
+            self._turn.end()
 
     def stop(self) -> None:
         """End the loop; from this thread only."""
@@ -179,6 +182,7 @@ class Writer:
     def _advance(self, task: Task) -> None:
         """Go on with what is being done, as far as it goes."""
         assert task.steps is not None
+        self._turn.begin(task.logger.log.name)
         try:
             step = next(task.steps)
         except StopIteration:

@@ -29,6 +29,12 @@ def starttime(pid: int) -> int:
     return int(fields[19]) if len(fields) > 19 else 0
 
 
+def parent(pid: int) -> int:
+    """Give the parent of `pid`; 0 when there is none, or no such process."""
+    fields = _stat(pid)
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
 def is_zombie(pid: int) -> bool:
     """Whether `pid` ended and nobody has asked how."""
     fields = _stat(pid)

@@ -10,11 +10,13 @@ import _signal
 import os
 
 from ..core.events import Letter
-from ..core.service import MAIN
+from ..core.part import MAIN
+from ..wire import errors
 from . import parents
 from .files import RefusedError
 from .loop import Loop
-from .tree import Tree, report_to_stderr
+from .report import report_to_stderr
+from .tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def supervise(path: str, state: State) -> int:
     try:
         state.remove()
     except OSError as error:
-        report(f"runsv {path}: warning: unable to remove {state.path}: {error.strerror}")
+        report(f"runsv {path}: warning: unable to remove {state.path}: {errors.words(error)}")
     return 0
 
 

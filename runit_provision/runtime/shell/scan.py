@@ -11,6 +11,8 @@ import fcntl
 import os
 import stat
 
+from ..wire import errors
+
 _EVENTS = fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT
 _SILENT = ("nfs", "cifs", "smb3", "9p", "fuse", "ceph", "afs", "virtiofs", "glusterfs", "lustre", "vboxsf")
 _LINKS_MAX = 40
@@ -62,23 +64,56 @@ class Watch:
                 self.polls = True
 
 
-def look(path: str, now_ns: int) -> list[Found]:
-    """Give every service in the directory `path`; OSError when it cannot be read. Names that begin with a dot are none."""
-    found = []
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+class Look:
+    """What a look at a directory found.
+
+    services: in the order of their names; complaints: what runsvdir says of the rest; entered, readable: whether that could be.
+    """
+
+    __slots__ = ("complaints", "entered", "readable", "services")
+
+    def __init__(self) -> None:
+        self.services: list[Found] = []
+        self.complaints: list[str] = []
+        self.entered = self.readable = False
+
+    def complain(self, what: str, error: OSError) -> None:
+        self.complaints.append(f"unable to {what}: {errors.words(error)}")
+
+
+def look(path: str, now_ns: int) -> Look:
+    """Look for services in the directory `path`. Names that begin with a dot are none."""
+    found = Look()
+    what = "stat"
+    directory = -1
     try:
-        for name in sorted(os.listdir(directory)):
-            if name.startswith("."):
-                continue
-            try:
-                entry = os.stat(name, dir_fd=directory)
-            except OSError:
-                continue
-            if stat.S_ISDIR(entry.st_mode):
-                found.append(Found(name, entry, complete=_is_complete(directory, name, entry, now_ns)))
+        os.stat(path)
+        what = "change directory to"
+        os.stat(f"{path}/.")
+        found.entered = True
+        what = "open directory"
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        what = "read directory"
+        names = sorted(os.listdir(directory))
+        found.readable = True
+        for name in names:
+            if not name.startswith("."):
+                _examine(directory, name, now_ns, found)
+    except OSError as error:
+        found.complain(f"{what} {path}", error)
     finally:
-        os.close(directory)
+        if directory >= 0:
+            os.close(directory)
     return found
+
+
+def _examine(directory: int, name: str, now_ns: int, found: Look) -> None:
+    try:
+        entry = os.stat(name, dir_fd=directory)
+        if stat.S_ISDIR(entry.st_mode):
+            found.services.append(Found(name, entry, complete=_is_complete(directory, name, entry, now_ns)))
+    except OSError as error:
+        found.complain(f"stat {name}", error)
 
 
 def _is_complete(directory: int, name: str, entry: os.stat_result, now_ns: int) -> bool:

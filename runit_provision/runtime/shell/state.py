@@ -42,7 +42,7 @@ class State:
     def remove(self) -> None:
         """Leave nothing behind. Only for who has the lock: whoever opened it before finds that it is no file any more."""
         if self.directory >= 0:
-            for name in ("records", "lock"):
+            for name in os.listdir(self.directory):
                 os.unlink(name, dir_fd=self.directory)
             os.rmdir(self.path)
 

@@ -1,7 +1,7 @@
 """The live upgrade: a runsvdir that is told to, by USR2, has the version that is installed now prove itself, and becomes it.
 
-    runsvdir    executes the new version in its place: for init it is the same process. Until that has taken over, `supervise/ok` stays
-                open and letters wait in their FIFOs, so that a client notices a moment's silence at most
+    runsvdir    executes the new version in its place: for init it is the same process. Until that has taken over, the keeper's holder
+                keeps supervise/ok open and the letters in their FIFOs, so that a client notices a moment's silence at most
     keeper      is told by the new runsvdir, which greets it and finds another version than its own, to do the same; services stay its
                 children
     pools       likewise, as soon as the new runsvdir meets them; what is written meanwhile waits in the FIFOs
@@ -66,17 +66,13 @@ def _verdict(place: str, magic: bytes) -> str:
         trial.remove(place)
 
 
-def execute(arguments: list[bytes], kept: list[int]) -> None:
-    """Become the installed runsvdir, called as we were, with the descriptors `kept` open; OSError when that cannot be.
+def execute(arguments: list[bytes]) -> None:
+    """Become the installed runsvdir, called as we were; OSError when that cannot be.
 
     Signals are blocked until it has its handlers, since without them they would end it.
     """
-    for fd in kept:
-        os.set_inheritable(fd, True)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     try:
         os.execv(installation.tool("runsvdir"), [os.fsencode(installation.tool("runsvdir")), *arguments])
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-        for fd in kept:
-            os.set_inheritable(fd, False)

@@ -7,13 +7,16 @@ import time
 
 from ..core import recovery
 from ..core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
-from ..core.events import Begin, Due, Ended, Event, Letter, Overdue, ScriptEnded, Started
-from ..core.service import LOG, MAIN, Part, Service, arguments_of, step
-from ..wire import keeper, records
-from ..wire.status import RUN, WANT_DOWN, WANT_UP
-from . import endings
+from ..core.events import Begin, Due, Ended, Event, Letter, Notified, Overdue, ScriptEnded, Started
+from ..core.part import LOG, MAIN, Part, Service
+from ..core.service import arguments_of, expect_notification, step
+from ..wire import errors, keeper, records
+from ..wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
+from . import endings, settings
 from .files import RefusedError, Supervise
 from .loop import EPOLLIN
+from .publisher import Publisher
+from .readiness import Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,21 +26,26 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = 5.0
 _SIGNALS_OF_A_LETTER = 2
 """At most: TERM and CONT."""
+WORD = 2
+"""Where the letter of the main part's process itself stands: behind those of MAIN and LOG."""
 
 
 class Supervised:
     """A service directory that this process supervises. Errors of its own stay its own."""
 
     __slots__ = (
-        "_dirty",
+        "_arms",
         "_letters",
         "_masked",
+        "_publisher",
+        "_readiness",
         "_saved",
         "_scripting",
         "_started",
         "directory",
         "files",
         "identity",
+        "last_end",
         "leaving",
         "log_files",
         "must_prepare",
@@ -48,16 +56,20 @@ class Supervised:
     )
 
     def __init__(self, tree: Tree, directory: int, identity: records.Identity) -> None:
-        """Take the service whose directory is open; RefusedError when it cannot be. Nothing runs until `begin` or `resume`."""
+        """Take the service whose directory is open; RefusedError when it cannot be. Nothing runs until `begin` or `resume`.
+
+        last_end: the wait status of ./run when it last ended, None until then.
+        """
         self.tree = tree
         self.directory = directory
         self.identity = identity
         self.slot = 0
         self.leaving = False
+        self.last_end: int | None = None
         self.pool: Pool | None = None
         self.must_prepare = False
-        self._dirty: set[int] = set()
-        self._letters = ("", "")
+        self._arms = [0, 0]
+        self._letters = ("", "", "")
         self._masked: set[int] = set()
         self._saved = b""
         self._started = [0, 0, 0]
@@ -70,22 +82,26 @@ class Supervised:
         except BaseException:
             self.files.close()
             raise
+        self._publisher = Publisher(self)
+        self._readiness = Readiness(self.files, tree.loop, self._read_word, self._notified)
         now = time.time_ns()
         log_want = self._first_want("log/down") if self.log_files is not None else None
         self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
 
-    def begin(self, slot: int) -> None:
-        """Start a service that was not known before, in a free slot."""
+    def enter(self, slot: int) -> None:
+        """Take a free slot, before anything can be spawned: who finds no intent believes that nothing was. May raise OSError."""
         self.slot = slot
         os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(slot))
         self._open()
-        # Before anything can be spawned for it: who finds no intent believes that nothing was.
         self._save()
+
+    def begin(self) -> None:
+        """Start a service that was not known before."""
         self.tell(Begin())
         # What is being started is published once it runs.
-        for part in self._parts():
+        for part in self.parts():
             if not part.alive and not self.service.script:
-                self._dirty.add(part.number)
+                self._publisher.changed(part.number)
         self.flush()
 
     def resume(self, slot: int, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
@@ -101,20 +117,27 @@ class Supervised:
             self.service.log = None
         if self.service.closing and self.log_files is not None and self.pool is None:
             self.log_files.close_pipe()
-        self._letters = ("", "")
         for part, letter in found.letters:
-            self._letters = (letter, self._letters[1]) if part == MAIN else (self._letters[0], letter)
+            self._keep_letter(part, letter)
         self._open()
-        self._publish_all()
+        self._listen_to_run()
+        self._publisher.all_changed()
         self._do_again(found)
         for part, letter in found.letters:
-            self._letters = ("", self._letters[1]) if part == MAIN else (self._letters[0], "")
-            self.tell(Letter(part, letter))
+            self._keep_letter(part, "")
+            if part == WORD:
+                self._notified(letter)
+            else:
+                self.tell(Letter(part, letter))
         self.tell(Begin())
         for part, status in found.ended:
             self._end(part, status)
         if found.script_succeeded is not None:
             self.tell(ScriptEnded(succeeded=found.script_succeeded))
+
+    def _keep_letter(self, part: int, letter: str) -> None:
+        main, log, word = self._letters
+        self._letters = (letter, log, word) if part == MAIN else (main, letter, word) if part == LOG else (main, log, letter)
 
     def _do_again(self, found: recovery.Recovery) -> None:
         """Do what was to be done when the supervisor before died."""
@@ -151,6 +174,8 @@ class Supervised:
         """A process of a part is over: act on it, then tally it if it was ./run."""
         main = self.service.main
         counts, since = key == MAIN and main.state == RUN, main.since
+        if counts:
+            self.last_end = status
         self.tell(self._ended_event(key, status))
         if counts and self.directory >= 0:
             try:
@@ -169,7 +194,12 @@ class Supervised:
     def fifos(self) -> tuple[int, ...]:
         """Give the descriptors of what holds lines and letters."""
         log = self.log_files
-        return (self.files.control,) if log is None else tuple(fd for fd in (log.pipe, self.files.control, log.control) if fd >= 0)
+        logs = () if log is None else (log.pipe, log.control)
+        return tuple(fd for fd in (*logs, self.files.control, self._readiness.fd) if fd >= 0)
+
+    def oks(self) -> tuple[int, ...]:
+        """Give the descriptors that tell that somebody supervises."""
+        return tuple(files.ok for files in (self.files, self.log_files) if files is not None and files.ok >= 0)
 
     def log_started(self, pid: int) -> None:
         """A pool keeps the log."""
@@ -184,7 +214,7 @@ class Supervised:
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
         self.warn(f"unable to fork, sleeping: {reason.decode()}")
-        self._publish_all()
+        self._publisher.all_changed()
         if key == records.SCRIPT:
             self.tell(ScriptEnded(succeeded=False))
         else:
@@ -224,9 +254,9 @@ class Supervised:
 
     def known(self) -> list[tuple[int, int]]:
         """Give (key, pid) of the processes that this service believes to live."""
-        return [(part.number, part.pid) for part in self._parts() if part.pid]
+        return [(part.number, part.pid) for part in self.parts() if part.pid]
 
-    def _parts(self) -> list[Part]:
+    def parts(self) -> list[Part]:
         return [self.service.main] if self.service.log is None else [self.service.main, self.service.log]
 
     def warn(self, text: str) -> None:
@@ -235,6 +265,7 @@ class Supervised:
 
     def close(self) -> None:
         """Let go of the directory."""
+        self._readiness.close()
         for files in (self.files, self.log_files):
             if files is not None:
                 self.tree.loop.forget(files.control)
@@ -256,7 +287,7 @@ class Supervised:
         except FileNotFoundError:
             return False
         except OSError as error:
-            self.warn(f"unable to stat() ./log: {error.strerror}")
+            self.warn(f"unable to stat() ./log: {errors.words(error)}")
             return False
         if found.st_mode & 0o170000 == 0o040000:
             return True
@@ -281,8 +312,20 @@ class Supervised:
                 self.tree.letters.done(self.slot, part)
 
     def _ended_event(self, part: int, status: int) -> Ended:
-        finish = part == MAIN and self.service.main.state == RUN and self._is_readable("finish")
-        return Ended(part, status, finish=finish)
+        if part == LOG or self.directory < 0:
+            return Ended(part, status)
+        finish = self.service.main.state == RUN and self._is_readable("finish")
+        most = max(0, self._milliseconds(settings.MAX_DELAY)) * 1_000_000
+        sweep = self._milliseconds(settings.KILL_ORPHANS) >= 0
+        return Ended(part, status, finish=finish, sweep=sweep, most=most)
+
+    def _milliseconds(self, name: str) -> int:
+        """Give what a setting says; one that cannot be read is told, and counts as absent."""
+        try:
+            return settings.milliseconds(self.directory, name)
+        except ValueError as error:
+            self.warn(str(error))
+            return settings.ABSENT
 
     def _is_readable(self, path: str) -> bool:
         return os.access(path, os.R_OK, dir_fd=self.directory, effective_ids=True)
@@ -293,30 +336,34 @@ class Supervised:
             if self.directory < 0:
                 return
             match action:
-                case Spawn(part, role, arguments):
-                    self._spawn(part, role, arguments)
-                case Publish(part):
-                    self._dirty.add(part)
-                    self.tree.unpublished(self)
                 case Signal(part, number):
                     confirmed |= self._signal(part, number)
-                case Script(letter):
-                    self._script(letter)
-                case Arm(part, delay):
-                    self.tree.loop.after(delay / 1e9, lambda part=part: self._due(part))  # type: ignore[misc]
-                case Bound(part, pid):
-                    self._bound(part, pid)
-                case CloseLog():
-                    self.tree.close_log(self)
-                case Exit():
-                    self.flush()
-                    self.tree.exited(self)
-                    return
                 case _:
-                    raise ValueError(f"no action of a service: {action!r}")
+                    self._do(action)
         if confirmed:
             self._mask()
             self._save()
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Spawn(part, role, arguments):
+                self._spawn(part, role, arguments)
+            case Publish(part):
+                self._publisher.changed(part)
+                self.tree.unpublished(self)
+            case Script(letter):
+                self._script(letter)
+            case Arm(part, delay):
+                self._arm(part, delay / 1e9)
+            case Bound(part, role, pid):
+                self._bound(part, role, pid)
+            case CloseLog():
+                self.tree.close_log(self)
+            case Exit():
+                self.flush()
+                self.tree.exited(self)
+            case _:
+                raise ValueError(f"no action of a service: {action!r}")
 
     def _signal(self, part: int, number: int) -> bool:
         """Send a signal; True when it is known already that it was sent."""
@@ -325,28 +372,74 @@ class Supervised:
             self.service.part(part).confirm(count)
         return count is not None
 
-    def _bound(self, part: int, pid: int) -> None:
-        """Let a service that was sent TERM run for `timeout-kill` milliseconds more, at most; s6's file of the same name."""
-        try:
-            after = endings.milliseconds(self.directory)
-        except ValueError as error:
-            self.warn(str(error))
-        else:
-            if after:
-                self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
+    def _arm(self, part: int, seconds: float) -> None:
+        """Let the pause of a part end in `seconds`, and not when an earlier one was to end."""
+        self._arms[part] += 1
+        number = self._arms[part]
+        self.tree.loop.after(seconds, lambda: self._due(part, number))
+
+    def _bound(self, part: int, role: int, pid: int) -> None:
+        """Let a process that is to end run as long as its setting says, at most."""
+        after = self._milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL)
+        if after > 0:
+            self._publisher.kill_at = (pid, time.time_ns() + after * 1_000_000)
+            self._publisher.changed(part)
+            self.tree.unpublished(self)
+            self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
 
     def _overdue(self, part: int, pid: int) -> None:
         if self.directory >= 0:
             self.tell(Overdue(part, pid))
 
-    def _due(self, part: int) -> None:
-        if self.directory >= 0:
+    def _due(self, part: int, number: int) -> None:
+        if self.directory >= 0 and self._arms[part] == number:
             self.tell(Due(part))
 
     def _spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
         self.flush()
-        kind = keeper.LOG_RUN if part == LOG else keeper.RUN if role == RUN else keeper.FINISH
-        self.tree.spawn(self, part, kind, arguments)
+        if part == LOG:
+            self.tree.spawn(self, part, keeper.LOG_RUN, arguments)
+            return
+        patience = self._milliseconds(settings.KILL_ORPHANS)
+        notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
+        if role == RUN:
+            descriptor = self._expect_word()
+            notify = (descriptor, self._readiness.fd) if descriptor else None
+        elif self.service.beyond.sweep:
+            kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
+        self.tree.spawn(self, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
+
+    def _expect_word(self) -> int:
+        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""
+        try:
+            descriptor = settings.notification_descriptor(self.directory)
+            if descriptor == 0 and self._readiness.fd < 0:
+                return 0
+            self._readiness.renew() if descriptor else self._readiness.close()
+        except (ValueError, RefusedError) as problem:
+            self.warn(str(problem))
+            return 0
+        self.tree.hold(self)
+        if descriptor:
+            expect_notification(self.service)
+            self._save()
+        return descriptor
+
+    def _listen_to_run(self) -> None:
+        if self.service.beyond.notifies:
+            try:
+                self._readiness.resume()
+            except RefusedError as refusal:
+                self.warn(str(refusal))
+            self.tree.hold(self)
+
+    def _read_word(self, fd: int) -> str:
+        return self.tree.letters.read(fd, self.slot, WORD)
+
+    def _notified(self, byte: str) -> None:
+        if byte == "\n":
+            self.tell(Notified())
+        self.tree.letters.done(self.slot, WORD)
 
     def _script(self, letter: str) -> None:
         path = f"control/{letter}"
@@ -355,7 +448,7 @@ class Supervised:
         except FileNotFoundError:
             executable = 0
         except OSError as error:
-            self.warn(f"unable to stat {path}: {error.strerror}")
+            self.warn(f"unable to stat {path}: {errors.words(error)}")
             executable = 0
         if executable:
             self.flush()  # a control script may ask what is wanted
@@ -372,7 +465,7 @@ class Supervised:
         """Read no letters of a part that could not be acted upon, or whose signals could not be remembered."""
         if self.directory < 0:
             return
-        for part in self._parts():
+        for part in self.parts():
             files = self.files if part.number == MAIN else self.log_files
             busy = len(part.signals) > records.SIGNALS_MAX - _SIGNALS_OF_A_LETTER or bool(part.number == MAIN and self.service.script)
             if files is not None and busy != (part.number in self._masked):
@@ -389,25 +482,5 @@ class Supervised:
             self._saved = packed
 
     def flush(self) -> None:
-        """Write the status of what changed; what cannot be written is tried again later."""
-        if self.directory < 0:
-            return
-        failed = set()
-        for number in sorted(self._dirty):
-            files = self.files if number == MAIN else self.log_files
-            if files is None:
-                continue
-            try:
-                files.publish(self.service.part(number).status())
-                files.open_ok()
-            except RefusedError as refusal:
-                if not self.leaving:
-                    self.warn(str(refusal))
-                    failed.add(number)
-        self._dirty = failed
-        if failed:
-            self.tree.loop.after(_RETRY_SECONDS, self.flush)
-
-    def _publish_all(self) -> None:
-        self._dirty.update(part.number for part in self._parts() if not part.spawning)
-        self.flush()
+        """Write the status of what changed."""
+        self._publisher.flush()

@@ -6,7 +6,6 @@ This knows services and processes. Which directories are services is scan.py's m
 from __future__ import annotations
 
 import os
-import time
 
 from ..core import recovery
 from ..wire import errors, records
@@ -22,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .groups import Groups
     from .parents import Parent
     from .state import State
 
@@ -54,14 +54,16 @@ class Tree:
         self.taken: Callable[[Supervised], None] = lambda _service: None
         self._held: dict[int, tuple[tuple[int, int], str, str]] = {}
         self._slots: dict[int, Supervised] = {}
+        self._leaving: dict[int, Supervised] = {}
         self._free: list[int] = []
         self._last = 0
         self._unpublished: set[Supervised] = set()
+        self._groups: Groups | None = None
         self.orphans = Orphans(loop, state.table, self._orphan_ended)
         self.letters = Letters(state.table)
 
     def __len__(self) -> int:
-        return len(self._slots) + len(self._held)
+        return len(self._slots) + len(self._held) + len(self._leaving)
 
     def holds(self, identity: tuple[int, int]) -> bool:
         """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
@@ -83,8 +85,20 @@ class Tree:
 
     # What a service asks.
 
-    def spawn(self, service: Supervised, key: int, role: int, arguments: tuple[str, ...]) -> None:
-        """Ask for a process of `service`."""
+    def spawn(
+        self,
+        service: Supervised,
+        key: int,
+        role: int,
+        arguments: tuple[str, ...],
+        *,
+        notify: tuple[int, int] | None = None,
+        swept: bool = False,
+    ) -> None:
+        """Ask for a process of `service`.
+
+        notify: the descriptor that it gets, and what that leads to; swept: what it starts is to be found again.
+        """
         pool = self._loggers.pool_for(service) if key == records.LOG and self._loggers is not None else None
         if key == records.LOG:
             service.pool = pool
@@ -99,10 +113,29 @@ class Tree:
         flags = self._flags
         if flags and service.log_files is not None and service.pool is None:
             flags |= wire.SHARED_SESSION
-        name = service.identity.name
-        self.parent.spawn(
-            wire.Record(wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, arguments=arguments, name=name), fds
+        descriptor, name = 0, service.identity.name
+        if notify is not None:
+            descriptor, flags, fds = notify[0], flags | wire.NOTIFIES, (*fds, notify[1])
+        if role == wire.SWEEP:
+            flags = 0
+        group = self._open_group(service) if swept else -1
+        if swept:
+            flags |= wire.SWEPT
+        if group >= 0:
+            flags, fds = flags | wire.GROUPED, (*fds, group)
+        request = wire.Record(
+            wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, value=descriptor, arguments=arguments, name=name
         )
+        self.parent.spawn(request, fds)
+        if group >= 0:
+            os.close(group)
+
+    def _open_group(self, service: Supervised) -> int:
+        if self._groups is None:
+            from .groups import Groups
+
+            self._groups = Groups(self._state)
+        return self._groups.open(service.slot, service.identity.name)
 
     def signal(self, service: Supervised, key: int, number: int) -> int | None:
         """Send a signal to a process of `service`; give how many that has got, or None: Supervised.signalled will be told."""
@@ -114,11 +147,16 @@ class Tree:
 
     def close_log(self, service: Supervised) -> None:
         """Let the log of `service` read to its end."""
+        self.hold(service)
         if service.pool is not None:
             # Its FIFO stays open until it has ended: should the pool die meanwhile, another goes on.
             service.pool.close(service)
         elif service.log_files is not None:
             service.log_files.close_pipe()
+
+    def vouch(self, service: Supervised) -> None:
+        """Let whoever asks find that `service` is supervised, also in a moment without us."""
+        self.parent.vouch(service.slot, service.oks())
 
     def unpublished(self, service: Supervised) -> None:
         """Write the status of `service` once for all that changes in this turn."""
@@ -127,32 +165,54 @@ class Tree:
         self._unpublished.add(service)
 
     def exited(self, service: Supervised) -> None:
-        """Forget `service`."""
-        self.parent.hold(service.slot, ())
+        """Forget `service`, which is gone when nobody finds its doors open."""
+        released = self.parent.release(service.slot)
+        if self._groups is not None:
+            self._groups.remove(service.slot, service.identity.name)
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
         os.pwrite(self.table, b"\0", records.offset(service.slot))
-        self._free.append(service.slot)
-        self.gone(service)
+        self._leaving[service.slot] = service
+        if released:
+            self._released(service.slot)
+
+    def _released(self, *slots: int) -> None:
+        for slot in slots:
+            service = self._leaving.pop(slot, None)
+            if service is not None:
+                self._free.append(slot)
+                self.gone(service)
 
     # What the outside tells.
 
     def add(self, path: str, name: str) -> Supervised:
         """Supervise the service directory `path`; RefusedError when that cannot be, OSError when it cannot be opened."""
         service = self._open(path, name, None)
-        slot = self._free.pop() if self._free else self._next_slot()
+        try:
+            slot = self._free.pop() if self._free else self._next_slot()
+        except OSError:
+            service.close()
+            raise
         self._slots[slot] = service
         service.slot = slot
-        self._hold(service)
-        service.begin(slot)
+        try:
+            self.hold(service)
+            service.enter(slot)
+        except OSError:
+            # Nothing was started for it: whoever meets it again begins anew, and finds its locks free.
+            self.exited(service)
+            raise
+        service.begin()
         return service
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""
+        if record.op == wire.RELEASED:
+            self._released(record.slot)
+            return
         if record.op == wire.NOTHING_HELD:
-            for known in self.services():
-                self._hold(known)
+            self._hold_all()
             return
         if record.key == records.POOL:
             self._received_of_pool(record)
@@ -198,10 +258,10 @@ class Tree:
         """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
         if self._loggers is not None:
             self._loggers.keeper_lost()
+        self._hold_all()
         for service in self.services():
             if service.directory < 0:
                 continue
-            self._hold(service)
             content = os.pread(self.table, records.SIZE, records.offset(service.slot))
             try:
                 for key in (records.MAIN, records.LOG, records.SCRIPT):
@@ -211,7 +271,8 @@ class Tree:
 
     def give_up_held(self) -> None:
         """Wait no longer for services that another one supervises: they are left to it."""
-        for _identity, name, reason in self._held.values():
+        for slot, (_identity, name, reason) in self._held.items():
+            self.parent.release(slot)
             self.report(f"runsv {name}: warning: another one supervises it, leaving it: {reason}")
         self._held.clear()
 
@@ -254,10 +315,21 @@ class Tree:
 
         self.loop.after(delay, retry)
 
-    def _hold(self, service: Supervised) -> None:
-        self.parent.hold(service.slot, service.fifos())
+    def hold(self, service: Supervised) -> None:
+        """Let what holds lines and letters of `service` be held open by others too."""
+        self.parent.hold(service.slot, service.fifos(), closing=service.service.closing)
+
+    def _hold_all(self) -> None:
+        """Whoever held anything is gone."""
+        self._released(*self._leaving)
+        for service in self.services():
+            if service.directory >= 0:
+                self.hold(service)
+                self.vouch(service)
 
     def _next_slot(self) -> int:
+        # What is mapped and not there on a full disk is a SIGBUS later.
+        os.posix_fallocate(self.table, records.offset(self._last + 1), records.SIZE)
         self._last += 1
         return self._last
 
@@ -297,8 +369,9 @@ class Tree:
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
-        self._hold(service)
         service.resume(slot, recovery.recover(intent, (main, log, script)), started, scripting=script.started)
+        if service.directory >= 0:
+            self.hold(service)
         if service.pool is not None:
             service.pool.keep(service)
 
@@ -345,22 +418,5 @@ class Tree:
                 for number in (SIGTERM, SIGCONT):
                     if self.orphans.signal(slot, key, number) is None:
                         self.parent.signal(slot, key, number)
+        self.parent.release(slot)
         os.pwrite(self.table, b"\0", records.offset(slot))
-
-
-def report_to_stderr(program: str) -> Callable[[str], None]:
-    """Give a report that writes lines to stderr, as `program` where they name none."""
-
-    def report(text: str) -> None:
-        line = text if text.startswith("runsv") else f"{program}: {text}"
-        try:
-            os.write(2, os.fsencode(line) + b"\n")
-        except OSError:
-            pass
-
-    return report
-
-
-def now() -> int:
-    """Give Unix time in nanoseconds."""
-    return time.time_ns()

@@ -73,3 +73,8 @@ _BY_NUMBER = {getattr(errno, name): text.encode() for name, text in _TEXTS.items
 def text(number: int) -> bytes:
     """Give runit's words for an errno; a number that runit does not name is an `unknown error`."""
     return _BY_NUMBER.get(number, b"unknown error")
+
+
+def words(error: OSError) -> str:
+    """Give runit's words for what went wrong."""
+    return text(error.errno or 0).decode()

@@ -13,7 +13,8 @@ import struct
 HELLO = 1
 """value: its pid; descriptors: stdin, stdout, stderr for what is spawned from now on, and a memory file with its environment."""
 SPAWN = 2
-"""slot, key, role, flags, arguments, name; descriptors: the service directory, and the FIFO to its log where there is one."""
+"""slot, key, role, flags, arguments, name; descriptors: the service directory, the FIFO to its log where there is one, and what `flags`
+says; value: with NOTIFIES, the descriptor that leads to it."""
 SIGNAL = 3
 """slot, key; value: signal number."""
 POOL = 4
@@ -21,15 +22,18 @@ POOL = 4
 LEAVE = 5
 """Every service is gone: exit when no child is left."""
 HOLD = 6
-"""slot; descriptors: its FIFOs, to its log and of its control, which are to be held open whoever else dies."""
+"""slot; value: whether its log reads to the end, so that there may be no writer; descriptors: its FIFOs, to its log and of its control,
+which are to be held open whoever else dies."""
 RELEASE = 7
-"""slot: its FIFOs are not needed any more."""
+"""slot: its FIFOs are not needed any more. RELEASED is the answer."""
 UPGRADE = 8
 """name: the library of another version, which is to be executed in the keeper's place. Then who asked connects again.
 
 The other way: the keeper was asked, by USR2, that the tree become what is installed now."""
 SUCCESSOR = 9
 """value: whether the supervisor is about to become another version and connect again: no stand-in is needed meanwhile."""
+VOUCH = 10
+"""slot; descriptors: its supervise/ok, held open while the keeper is there, who lets no service be without a supervisor for long."""
 
 # The keeper says:
 CHILD = 17
@@ -51,17 +55,28 @@ SIGNALLED = 25
 FAILED = 23
 """slot, key, role; value: errno: no process could be made; ask again later."""
 
+RELEASED = 26
+"""slot: nobody else has its FIFOs open any more."""
+
 # What a process runs (`role`).
 RUN = 1
 FINISH = 2
 LOG_RUN = 3
 CONTROL = 4
 LOGGERS = 5
+SWEEP = 6
+"""Ours, no program of the service: kills what is left of it. arguments: milliseconds between TERM and KILL."""
 
 NEW_SESSION = 1
 """flags: as runsvdir -P has it."""
 SHARED_SESSION = 2
 """flags: with NEW_SESSION: the session of all processes of the slot, until it is released."""
+NOTIFIES = 4
+"""flags: a FIFO comes along on which the process says that it is ready."""
+SWEPT = 8
+"""flags: what the process starts is to be found again, by its control group, or by a mark in its environment; see sweep.py."""
+GROUPED = 16
+"""flags: with SWEPT: its control group comes along, the last descriptor."""
 
 _RECORD = struct.Struct("<BBBBIiqHH24s256s")
 SIZE = _RECORD.size

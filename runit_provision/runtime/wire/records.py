@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import struct
 
-from .status import Status
+from .status import DOWN, FINISH, WANT_UP
 
 SIZE = 1024
 MAGIC = b"rprov-1\n"
-INTENT_AT = 800
-LETTERS_AT = 804
-"""One byte for the main part, one for the log; 0: none that was read and not acted upon."""
-PROCESSES_AT = 912
-PATH_MAX = 512
+INTENT_AT = 784
+LETTERS_AT = 788
+"""One byte for the main part, one for the log, one for what the service says of itself; 0: none that was not acted upon."""
+PROCESSES_AT = 928
+PATH_MAX = 496
 SIGNALS_MAX = 8
 """Signals of a part that may be under way."""
 
@@ -46,13 +46,20 @@ HELD = b"\2"
 """Another one supervises the service, and only that one knows how it is."""
 
 _HEADER = struct.Struct("<8s36s")
-_IDENTITY = struct.Struct("<B7xQQHH4x256s512s")
+_IDENTITY = struct.Struct("<B7xQQHH4x256s496s")
 _PART = struct.Struct("<BBBBBBBxqqiiI8s")
-_INTENT = struct.Struct("<BBBB2s2xq")
+_INTENT = struct.Struct("<BBBB3s1xq")
 _PROCESS = struct.Struct("<iBBxxQqiI")
 PROCESS_SIZE = _PROCESS.size
-_STATUS = struct.Struct("<B7xQQH6x256s512x3xB12x" + 2 * "BBBB2xBxq8xi16x" + f"{SIZE - PROCESSES_AT + 8}x")
-"""A whole slot, of which only what `sv status` asks for: from the identity, whether it has a log, and twice from a part's intent."""
+_STATUS = struct.Struct("<B7xQQ760x3xB12x" + 2 * "4s2x?xq8xi16x" + f"B{SIZE - INTENT_AT - 105}x")
+"""A whole slot, of which only what `sv status` asks for: from the identity, whether it has a log, twice from a part's intent, and from
+what is beyond runit."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Row = tuple[int, int, int, int, bytes, bool, int, int, bytes, bool, int, int, int]
+    """Of a slot: its first byte, device, inode, whether it has a log; then of the service and of its log: want, state, paused and got
+    TERM, a byte each, whether it is about to start, since when in Unix nanoseconds, pid; at last whether it notifies."""
 
 
 class Identity:
@@ -124,10 +131,11 @@ class Intent:
     """What the supervisor last wanted of a service.
 
     script: the letter of the control script that runs, or empty; scripted: `started` of the last one that ended; letters: what was
-    read for the main part and for the log, and not acted upon yet, each empty or one.
+    read for the main part, for the log, and of what the service says of itself, and not acted upon yet, each empty or one; beyond: as
+    beyond.py packs it.
     """
 
-    __slots__ = ("closing", "letters", "log", "main", "script", "scripted", "then")
+    __slots__ = ("beyond", "closing", "letters", "log", "main", "script", "scripted", "then")
 
     def __init__(
         self,
@@ -138,8 +146,10 @@ class Intent:
         then: int,
         scripted: int,
         closing: bool,
-        letters: tuple[str, str] = ("", ""),
+        beyond: bytes,
+        letters: tuple[str, str, str] = ("", "", ""),
     ) -> None:
+        self.beyond = beyond
         self.letters = letters
         self.main = main
         self.log = log
@@ -202,7 +212,8 @@ def pack_intent(intent: Intent) -> bytes:
     script = ord(intent.script) if intent.script else 0
     letters = bytes(ord(letter) if letter else 0 for letter in intent.letters)
     head = _INTENT.pack(script, intent.then, intent.closing, intent.log is not None, letters, intent.scripted)
-    return head + _pack_part(intent.main) + (_pack_part(intent.log) if intent.log is not None else b"")
+    log = _pack_part(intent.log) if intent.log is not None else bytes(_PART.size)
+    return head + _pack_part(intent.main) + log + intent.beyond
 
 
 def pack_process(process: Process) -> bytes:
@@ -232,8 +243,13 @@ def unpack_intent(slot: bytes) -> Intent | None:
         then=then,
         scripted=scripted,
         closing=bool(closing),
-        letters=(chr(letters[0]) if letters[0] else "", chr(letters[1]) if letters[1] else ""),
+        beyond=slot[INTENT_AT + _INTENT.size + 2 * _PART.size : PROCESSES_AT],
+        letters=(_letter(letters[0]), _letter(letters[1]), _letter(letters[2])),
     )
+
+
+def _letter(byte: int) -> str:
+    return chr(byte) if byte else ""
 
 
 def unpack_process(slot: bytes, key: int) -> Process:
@@ -242,32 +258,20 @@ def unpack_process(slot: bytes, key: int) -> Process:
     return Process(pid=pid, role=role, life=life, starttime=starttime, started=started, status=status, signals=signals)
 
 
-def statuses(table: bytes) -> dict[bytes, tuple[int, ...]]:
-    """Give a row by name for each service of a whole table that `known` can tell of.
+def add_statuses(rows: dict[tuple[int, int], Row], slots: bytes) -> None:
+    """Put a row by device and inode for each service of some slots of a table, of which it can be told how it is, into `rows`.
 
-    Not of those that are held, or about to start: of them only their own status files tell.
+    Not of those that are held, or about to start, nor of those that may have a supervise/detail, since they notify, are to end, or
+    rest: of them only their own files tell.
     """
-    rows = {}
-    for row in _STATUS.iter_unpack(memoryview(table)[SIZE : len(table) - len(table) % SIZE]):
-        used, _dev, _ino, length, name, has_log = row[:6]
-        if used == TAKEN[0] and row[11] and not row[10] and not (has_log and (row[17] or not row[18])):
-            rows[name[:length]] = row
-    return rows
-
-
-def is_of(row: tuple[int, ...], dev: int, ino: int) -> bool:
-    """Whether a row of `statuses` is about the directory with this device and inode."""
-    return row[1] == dev and row[2] == ino
-
-
-def known(row: tuple[int, ...]) -> tuple[Status, Status | None]:
-    """Read a row of `statuses`: the status of the service and that of its log, None where there is none."""
-    return _status(row, 6), _status(row, 13) if row[5] else None
-
-
-def _status(row: tuple[int, ...], at: int) -> Status:
-    want, state, paused, got_term, _spawning, since, pid = row[at : at + 7]
-    return Status(since_ns=since, pid=pid, state=state, want=want, paused=bool(paused), got_term=bool(got_term))
+    row: Row
+    for row in _STATUS.iter_unpack(memoryview(slots)[: len(slots) - len(slots) % SIZE]):
+        used, dev, ino, has_log, how, spawning, since, _pid, _log_how, log_spawning, log_since, _log_pid, notifies = row
+        if used != TAKEN[0] or not since or spawning or (has_log and (log_spawning or not log_since)):
+            continue
+        want, state, _paused, got_term = how
+        if not (notifies or got_term or state == FINISH or (state == DOWN and want == WANT_UP)):
+            rows[dev, ino] = row
 
 
 def _pack_part(part: PartIntent) -> bytes:

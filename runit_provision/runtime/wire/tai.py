@@ -29,3 +29,10 @@ def unpack(label: bytes) -> int:
 def text(epoch_ns: int) -> str:
     """Give the label as svlogd -t prints it: `@` and 24 hexadecimal digits."""
     return "@" + pack(epoch_ns).hex()
+
+
+def read(label: bytes) -> int:
+    """Give the Unix time in nanoseconds of a label as `text` gives it; ValueError when it is none."""
+    if label[:1] != b"@":
+        raise ValueError(f"no TAI64N label: {label!r}")
+    return unpack(bytes.fromhex(label[1:].decode("ascii")))

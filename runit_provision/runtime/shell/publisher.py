@@ -1,0 +1,96 @@
+"""What supervise/ and log/supervise/ say of a service: runsv's files, and `detail` where there is more to be told (wire/detail.py)."""
+
+from __future__ import annotations
+
+from ..core.part import MAIN
+from ..wire import detail
+from ..wire.status import DOWN, WANT_UP
+from .files import RefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .supervised import Supervised
+
+_RETRY_SECONDS = 5.0
+
+
+class Publisher:
+    """kill_at: Unix time in nanoseconds when the main part's process is sent KILL, and its pid."""
+
+    __slots__ = ("_detail", "_dirty", "_owner", "_refused", "kill_at")
+
+    def __init__(self, owner: Supervised) -> None:
+        self._owner = owner
+        self._dirty: set[int] = set()
+        self._detail: bytes | None = None
+        self._refused: dict[int, str] = {}
+        self.kill_at = (0, 0)
+
+    def changed(self, part: int) -> None:
+        """Write the status of a part with the next flush."""
+        self._dirty.add(part)
+
+    def all_changed(self) -> None:
+        """Write what can be written now: between Spawn and Started a status would name no process."""
+        self._dirty.update(part.number for part in self._owner.parts() if not part.spawning)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the status of what changed; what cannot be written is tried again later."""
+        owner = self._owner
+        if owner.directory < 0 or not self._dirty:
+            return
+        failed = set()
+        known = owner.oks()
+        for number in sorted(self._dirty):
+            files = owner.files if number == MAIN else owner.log_files
+            if files is None:
+                continue
+            try:
+                if number == MAIN:
+                    self._publish_detail()
+                files.publish(owner.service.part(number).status())
+                files.open_ok()
+                self._refused.pop(number, None)
+            except RefusedError as refusal:
+                if not owner.leaving:
+                    self._complain(number, str(refusal))
+                    failed.add(number)
+        self._dirty = failed
+        if owner.oks() != known:
+            owner.tree.vouch(owner)
+        if failed:
+            owner.tree.loop.after(_RETRY_SECONDS, self.flush)
+
+    def _complain(self, number: int, reason: str) -> None:
+        # Once, and not every five seconds for as long as a disk is full.
+        if self._refused.get(number) != reason:
+            self._refused[number] = reason
+            self._owner.warn(reason)
+
+    def _publish_detail(self) -> None:
+        """Before the status, which is what makes it count."""
+        text = detail.pack(self._told())
+        if text == self._detail:
+            return
+        if text:
+            self._owner.files.replace("detail", text)
+        else:
+            self._owner.files.remove("detail")
+        self._detail = text
+
+    def _told(self) -> detail.Detail:
+        service = self._owner.service
+        main, beyond = service.main, service.beyond
+        pid, kill_at = self.kill_at
+        rests = main.state == DOWN and main.damped and main.want == WANT_UP and beyond.deaths > 1
+        return detail.Detail(
+            pid=main.pid,
+            notifies=beyond.notifies,
+            ready=beyond.ready,
+            kill_at=kill_at if pid and pid == main.pid else 0,
+            starts_at=main.since + beyond.rest if rests else 0,
+            deaths=beyond.deaths,
+            dying_since=beyond.dying_since,
+            ended=detail.ending(main.ended),
+        )

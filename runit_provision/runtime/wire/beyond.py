@@ -1,0 +1,49 @@
+"""What a service here has beyond runit's: readiness, back-off, and the sweep after its end; part of its record (records.py)."""
+
+from __future__ import annotations
+
+import struct
+
+SIZE = 26
+_PACKED = struct.Struct("<BBqqq")
+
+NO_SWEEP = 0
+THEN_DOWN = 1
+THEN_FINISH = 2
+"""What a sweep of left processes is followed by."""
+
+_NOTIFIES = 4
+DEATHS_MAX = 255
+
+
+class Beyond:
+    """notifies: its process was given a descriptor to say on that it is ready, and `ready`: when it did, 0 for not yet.
+
+    deaths: how often it ended quickly and unasked in a row; dying_since: when the first of these runs began; rest: how long it
+    pauses before its next start, in nanoseconds; sweep: NO_SWEEP, THEN_DOWN or THEN_FINISH. Times in nanoseconds of Unix time.
+    """
+
+    __slots__ = ("deaths", "dying_since", "notifies", "ready", "rest", "sweep")
+
+    def __init__(self) -> None:
+        self.notifies = False
+        self.ready = 0
+        self.deaths = 0
+        self.dying_since = 0
+        self.rest = 0
+        self.sweep = NO_SWEEP
+
+
+def pack(beyond: Beyond) -> bytes:
+    """Give the SIZE bytes of `beyond`."""
+    flags = beyond.sweep | (_NOTIFIES if beyond.notifies else 0)
+    return _PACKED.pack(flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest)
+
+
+def unpack(data: bytes) -> Beyond:
+    """Read what begins with SIZE bytes."""
+    beyond = Beyond()
+    flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest = _PACKED.unpack_from(data)
+    beyond.notifies = bool(flags & _NOTIFIES)
+    beyond.sweep = flags & ~_NOTIFIES
+    return beyond
