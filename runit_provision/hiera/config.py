@@ -71,6 +71,8 @@ def read_config(path: Path, inputs: Inputs, *, module: bool = False) -> Config:
 def _check_version(data: Table) -> None:
     version = data.get("version")
     mark = data.marks.get("version") or data.mark
+    if version is None and any(str(key).partition("::")[0] == "runit" for key in data):
+        raise DataError(Problem("holds data, and no hierarchy", data.mark, hint="data that is resolved already is given with --data"))
     if version in (None, 3, "3"):
         raise DataError(Problem("hiera.yaml of version 3", mark, hint="replace it with this:\n" + as_version_5(data)))
     if version == 4 and not isinstance(version, bool):

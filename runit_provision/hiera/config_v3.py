@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from runit_provision.model.data import Table
@@ -14,50 +15,78 @@ _FUNCTIONS = {
 }
 _KNOWN = ("backends", "hierarchy", "merge_behavior", "deep_merge_options", "version", *_FUNCTIONS)
 _DEEP_OPTIONS = ("knockout_prefix", "sort_merged_arrays", "merge_hash_arrays")
-_EXTENSIONS = {"hocon": "conf"}
+_EXTENSIONS = {"yaml": "yaml", "json": "json", "hocon": "conf"}
+"""Those that version 3 has no setting for."""
+_DATADIR = "/etc/puppetlabs/code/environments/%{environment}/hieradata"
+"""Where version 3 looks when nothing is said; version 5 would look into `data` beside hiera.yaml."""
 
 
 def as_version_5(data: Table) -> str:
     """Give the text of a hiera.yaml of version 5 that means what the version 3 in `data` means."""
-    backends = _list(data.get("backends")) or ["yaml"]
-    levels = _list(data.get("hierarchy")) or ["common"]
+    backends = list(_words(data.get("backends"))) or ["yaml"]
+    levels = list(_words(data.get("hierarchy"))) or ["common"]
     lines = ["version: 5", "hierarchy:"]
-    for backend in backends:
+    for backend in dict.fromkeys(backends):
         settings = data.get(backend)
-        options = settings if isinstance(settings, Table) else Table()
-        name, paths = f"{backend} data", [f"{level}.{_EXTENSIONS.get(backend, backend)}" for level in levels]
-        lines += [f"  - name: {_quoted(name)}", f"    {_FUNCTIONS.get(backend, f'lookup_key: {backend}_lookup_key')}"]
-        if datadir := options.get("datadir"):
-            lines.append(f"    datadir: {_quoted(str(datadir))}")
-        lines.append("    paths:")
-        lines += [f"      - {_quoted(entry)}" for entry in paths]
-        keys = [(str(key), value) for key, value in options.items() if str(key).startswith("pkcs7")]
-        if keys:
-            lines.append("    options:")
-            lines += [f"      {key}: {_quoted(str(value))}" for key, value in keys]
-    return "\n".join([*lines, *_left_over(data)])
+        lines += _level(backend, levels, settings if isinstance(settings, Table) else Table())
+    return "\n".join([*lines, *_left_over(data, backends)])
 
 
-def _left_over(data: Table) -> list[str]:
+def _level(backend: str, levels: list[str], settings: Table) -> Iterator[str]:
+    datadir, own = settings.get("datadir"), settings.get("extension")
+    extension = _EXTENSIONS.get(backend) or (own if isinstance(own, str) and own else backend)
+    yield f"  - name: {_quoted(f'{backend} data')}"
+    yield f"    {_FUNCTIONS.get(backend, f'lookup_key: {backend}_lookup_key')}"
+    yield f"    datadir: {_quoted(datadir if isinstance(datadir, str) and datadir else _DATADIR)}"
+    yield "    paths:"
+    yield from (f"      - {_quoted(f'{level}.{extension}')}" for level in levels)
+    options = {key: value for key, value in settings.items() if key not in {"datadir", "extension"}}
+    if options and backend not in _EXTENSIONS:
+        yield "    options:"
+        yield from (f"      {key}: {_written(value)}" for key, value in options.items())
+
+
+def _left_over(data: Table, backends: list[str]) -> Iterator[str]:
     """What version 5 has no place for, as comments that say what to do instead."""
-    lines = []
     behavior = data.get("merge_behavior")
     if behavior not in (None, "native"):
         options = data.get("deep_merge_options")
         given = options if isinstance(options, Table) else Table()
         entry = ", ".join(["strategy: deep", *(f"{name}: {_written(value)}" for name, value in given.items() if name in _DEEP_OPTIONS)])
-        lines += [f"# :merge_behavior: {behavior} is said in the data, of each key or pattern that is merged:", "# lookup_options:"]
-        lines += [f"#   some::key: {{merge: {{{entry}}}}}"]
-    return lines + [f"# :{name}: has no counterpart" for name in data if name not in _KNOWN and name not in _list(data.get("backends"))]
+        yield f"# :merge_behavior: {behavior} is said in the data, of each key or pattern that is merged:"
+        yield "# lookup_options:"
+        yield f"#   some::key: {{merge: {{{entry}}}}}"
+    yield from (f"# :{name}: has no counterpart" for name in data if name not in _KNOWN and name not in backends)
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Give the words of a list or of a single one, as version 3 takes both."""
+    match value:
+        case list():
+            for item in value:
+                yield from _words(item)
+        case str() | int() | float() if value != "" and not isinstance(value, bool):
+            yield str(value)
 
 
 def _written(value: Any) -> str:
-    return _quoted(value) if isinstance(value, str) else str(value).lower()
-
-
-def _list(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
+    """Give a value in YAML's flow style."""
+    match value:
+        case None:
+            return "~"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case list():
+            return f"[{', '.join(map(_written, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{_written(key)}: {_written(item)}' for key, item in value.items())}}}"
+        case _:
+            return _quoted(str(value))
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    import json
+
+    return json.dumps(text, ensure_ascii=False)

@@ -12,7 +12,8 @@ from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.kinds import kind
-from runit_provision.hiera.patterns import ruby_pattern
+from runit_provision.hiera.patterns import RubyPattern
+from runit_provision.hiera.secret import bare
 from runit_provision.model.data import Array, Table
 
 
@@ -44,7 +45,7 @@ def identity(value: Any) -> Any:
         case str():
             return str, value
         case _:
-            return type(value), value
+            return type(bare(value)), bare(value)
 
 
 class _Merge:
@@ -53,7 +54,7 @@ class _Merge:
     def __init__(self, options: DeepOptions, mark: Mark | None) -> None:
         self._options = options
         self._mark = mark
-        self._prefix = ruby_pattern("^" + options.knockout_prefix, mark) if options.knockout_prefix else None
+        self._prefix = RubyPattern("^" + options.knockout_prefix, mark) if options.knockout_prefix else None
 
     def into(self, high: Any, low: Any) -> Any:
         if high is None:
@@ -116,7 +117,7 @@ class _Merge:
         while read < len(high):
             item = high[read]
             read += 1
-            if isinstance(item, str) and (bare := self._prefix.sub("", item)) != item:
+            if isinstance(item, str) and (bare := self._prefix.removed(item)) != item:
                 _delete(low, bare)
                 _delete(low, item)
             else:
@@ -146,6 +147,7 @@ class _Merge:
         if isinstance(first, list) and isinstance(second, list):
             orders = (self._compared(one, other) for one, other in zip(first, second, strict=False))
             return next((order for order in orders if order), (len(first) > len(second)) - (len(first) < len(second)))
+        first, second = bare(first), bare(second)
         if _rank(first) is _rank(second) is not None:
             return int(first > second) - int(first < second)
         if identity(first) == identity(second):
@@ -156,7 +158,7 @@ class _Merge:
         if self._prefix is None:
             return high
         if isinstance(high, str):
-            return high if self._prefix.sub("", high) == high else ""
+            return high if self._prefix.removed(high) == high else ""
         if isinstance(high, list):
             for item in [item for item in high if isinstance(item, str) and self._prefix.search(item)]:
                 _delete(high, item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class Documents:
             if not isinstance(value, Table):
                 self._no_hash(value, path, strict=strict, hash_only=hash_only)
                 value = Table(mark=Mark(path, 1, 1))
+            self.warnings += value.warnings
             document = self._known[path, parse] = Document(value)
         return document
 
@@ -84,9 +86,11 @@ def _refused_or_interpolated(value: Any, mark: Mark | None, key: str) -> bool:
             found = False
             for name, item in value.items():
                 place = value.marks.get(name, mark)
-                if name is None or isinstance(name, bool | OddKey):
+                if name is None or isinstance(name, bool | OddKey) or (isinstance(name, float) and isnan(name)):
                     what = "a list or a hash" if isinstance(name, OddKey) else kind(name)
-                    hint = "quote it; unquoted yes, no, on, off, true, false, null and ~ are no strings, and no more is [x] or {x: y}"
+                    hint = (
+                        "quote it; unquoted yes, no, on, off, true, false, null, ~, .nan are no strings, and no more is [x] or {x: y}"
+                    )
                     raise DataError(Problem(f"{what} as a key", place, key=key, hint=hint))
                 found |= isinstance(name, str) and "%{" in name
                 found |= _refused_or_interpolated(item, place, f"{key}.{name}")

@@ -92,4 +92,7 @@ class _Keys:
             certificate = x509.load_pem_x509_certificate(public[0])
         except ValueError:
             raise _problem("not a certificate", _KEY_FILE_HINT, public[1]) from None
+        if certificate.public_key() != key.public_key():
+            message = f"the private key and the public one are no pair: {self.private} and {public[1]}"
+            raise _problem(message, "give both as one `eyaml createkeys` wrote them")
         self.decrypt: Callable[[bytes], bytes] = lambda cipher: pkcs7.pkcs7_decrypt_der(cipher, certificate, key, [])

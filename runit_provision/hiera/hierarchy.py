@@ -7,6 +7,7 @@ Source: Puppet's documentation, "Lookup", and `puppet lookup` where that is sile
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _NOTHING = object()
 _FRAMES = 15_000
 """Calls in each other that Python allows within a lookup; they live on the heap, not on the processor's stack."""
+# What a module may be called; Puppet takes no other folder for one.
+_MODULE = re.compile(r"[a-z][a-z0-9_]*")
 _OPTIONS_KEY = Key(LOOKUP_OPTIONS, LOOKUP_OPTIONS, ())
 
 
@@ -75,25 +78,36 @@ class Hierarchy:
                 raise DataError(Problem("cannot be looked up", path=str(self._config), key=", ".join(keys), hint=hint))
             hint = "`lookup --explain` shows every level that was asked"
             raise DataError(Problem("not found in any level", path=str(self._config), key=", ".join(keys), hint=hint))
-        value, mark = (default, None) if found is None else found
-        given = self._sealed(value)
-        if value_type is not None and not any(map((wanted := _type(value_type)).holds, (cleared(value), given))):
-            raise DataError(Problem(f"it is {kind(value)}, and no {wanted.text}", mark, key=", ".join(keys)))
-        return given
+        given = Found(default) if found is None else found
+        return self._demanded(given, value_type, keys)
 
     def find(self, *keys: str, merge: object = None, default_merge: object = None) -> Found | None:
         """Give what was found for the first of `keys` that is found, and where it was written, or None; otherwise as `lookup`."""
         found = self._first_found(keys, merge=merge, default_merge=default_merge)
         return found and Found(self._sealed(found.value), found.mark)
 
-    def explain(self, *keys: str, merge: object = None, default_merge: object = None, show_secrets: bool = False) -> str:
+    def explain(
+        self,
+        *keys: str,
+        merge: object = None,
+        default_merge: object = None,
+        value_type: str | None = None,
+        default: Any = _NOTHING,
+        show_secrets: bool = False,
+    ) -> str:
         """Give an outline of the whole search for `keys`: levels, files, merges, conversions, and the error if it ends in one."""
         outline = Outline(show_secrets=show_secrets)
         interpolation = Interpolation(self._scope, self._looked_up, outline)
         self._options.clear()  # so that the search for lookup_options is shown
         try:
             with _DeepStack():
-                self._outlined(keys, interpolation, outline, merge=merge, default_merge=default_merge)
+                found = self._outlined(keys, interpolation, outline, merge=merge, default_merge=default_merge)
+            if found is None and default is not _NOTHING:
+                found = Found(default)
+                outline.note("Using the default:", outline.shown(default))
+            if found is not None and value_type is not None:
+                outline.note("Type that is demanded:", value_type)
+                self._demanded(found, value_type, keys)
         except DataError as error:
             for problem in error.problems:
                 outline.note("Error:", problem)
@@ -101,13 +115,14 @@ class Hierarchy:
 
     def _outlined(
         self, keys: Sequence[str], interpolation: Interpolation, outline: Outline, *, merge: object, default_merge: object
-    ) -> None:
+    ) -> Found | None:
         for key in keys:
             found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
             if found is not None:
                 outline.note("Result:", outline.shown(found.value))
-                return
+                return found
         outline.note("Result: nothing was found for", ", ".join(keys))
+        return None
 
     def keys(self, prefix: str = "") -> list[str]:
         """Give the keys that start with `prefix` in any file of the layers, in the order of their first appearance."""
@@ -132,6 +147,13 @@ class Hierarchy:
         with _DeepStack():
             found = (self._find(key, interpolation, merge=merge, default_merge=default_merge) for key in keys)
             return next((each for each in found if each is not None), None)
+
+    def _demanded(self, found: Found, value_type: str | None, keys: Sequence[str]) -> Any:
+        """Give what was found as it leaves; DataError when it is not of the type that is demanded."""
+        given = self._sealed(found.value)
+        if value_type is not None and not any(map((wanted := _type(value_type)).holds, (cleared(found.value), given))):
+            raise DataError(Problem(f"it is {kind(found.value)}, and no {wanted.text}", found.mark, key=", ".join(keys)))
+        return given
 
     def _sealed(self, value: Any) -> Any:
         """The value as it leaves; where no level is encrypted there is nothing to seal."""
@@ -180,7 +202,8 @@ class Hierarchy:
 
     def _module(self, name: str) -> Layer | None:
         if name not in self._modules:
-            paths = (folder / name / "hiera.yaml" for folder in self._modulepath)
+            known = self._modulepath if _MODULE.fullmatch(name) else ()
+            paths = (folder / name / "hiera.yaml" for folder in known)
             path = next((path for path in paths if self._inputs.exists(str(path))), None)
             config = read_config(path, self._inputs, module=True) if path else None
             self._modules[name] = Layer(f'Module "{name}"', config, self._scope, self._documents, module=name) if config else None

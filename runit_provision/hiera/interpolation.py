@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Mark, Problem
@@ -36,6 +37,8 @@ _METHODS = ("lookup", "hiera", "alias", "literal", "scope")
 
 _MOST_NAMES = 200
 """Lookups that lead to each other; Puppet's own stack ends between 100 and 200."""
+_MOST_LOOKUPS = 100_000
+"""For one key. Each that asks for two others in turn doubles them; text and data of that size nobody means."""
 _SECRET_HINT = "where it is to hold `%{` itself, write %{literal('%')}{"
 
 Lookup = Callable[[str, "Interpolation"], Found | None]
@@ -45,7 +48,7 @@ Lookup = Callable[[str, "Interpolation"], Found | None]
 class Interpolation:
     """Interpolates values for one lookup; it remembers the names on its way, so that a circle is found."""
 
-    __slots__ = ("_depth", "_lookup", "_names", "scope", "secret", "trace")
+    __slots__ = ("_asked", "_depth", "_lookup", "_names", "scope", "secret", "trace")
 
     def __init__(self, scope: Scope, lookup: Lookup | None, trace: Trace = SILENT) -> None:
         """`lookup` of None forbids the functions, as hiera.yaml does."""
@@ -53,6 +56,7 @@ class Interpolation:
         self.trace = trace
         self._lookup = lookup
         self._names: list[str] = []
+        self._asked = count()
         self.secret = False
         """Whether the value that is searched for becomes Sensitive, so that its text in the files is secret too."""
         self._depth = 0
@@ -61,7 +65,7 @@ class Interpolation:
     def aside(self) -> Interpolation:
         """Give one for a search on the side, which no trace shows; it knows the names on the way too."""
         quiet = Interpolation(self.scope, self._lookup)
-        quiet._names = self._names
+        quiet._names, quiet._asked = self._names, self._asked
         return quiet
 
     @contextmanager
@@ -182,6 +186,9 @@ class Interpolation:
 
     def _looked_up(self, key: str, mark: Mark | None) -> Any:
         assert self._lookup is not None
+        if next(self._asked) >= _MOST_LOOKUPS:
+            hint = "keys that ask for each other twice and more multiply; flatten them"
+            raise DataError(Problem(f"more than {_MOST_LOOKUPS:,} lookups for one key", mark, hint=hint))
         try:
             found = self._lookup(key, self)
         except DataError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from runit_provision.hiera.secret import bare
+
 
 def kind(value: Any) -> str:
     """Name the type of a value for a message, in Puppet's words and without the value, which may be a secret."""
@@ -34,4 +36,4 @@ def is_data(value: Any) -> bool:
         case list():
             return all(map(is_data, value))
         case _:
-            return value is None or isinstance(value, str | int | float)
+            return value is None or isinstance(bare(value), str | int | float)

@@ -15,6 +15,7 @@ from runit_provision.hiera.explain import Trace
 from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.keys import Found
 from runit_provision.hiera.kinds import is_data, kind
+from runit_provision.hiera.secret import bare, laid_open
 from runit_provision.model.data import Array, Table
 
 Source = TypeVar("Source")
@@ -40,7 +41,7 @@ class Merging(First):
     def search(self, sources: Sequence[Source], ask: Callable[[Source], Found | None], trace: Trace) -> Found | None:
         if len(sources) == 1:
             found = ask(sources[0])
-            return found and Found(self.alone(found.value), found.mark)
+            return found and Found(self.alone(laid_open(found.value)), found.mark)
         with trace.step("Merge strategy", self.name):
             result: Found | None = None
             count = 0
@@ -49,10 +50,11 @@ class Merging(First):
                 if found is None:
                     continue
                 count += 1
+                value = laid_open(found.value)
                 if result is None:
-                    result = Found(self.begun(found.value), found.mark)
+                    result = Found(self.begun(value), found.mark)
                 else:
-                    result = Found(self.merged(result.value, found.value, found.mark or result.mark), result.mark)
+                    result = Found(self.merged(result.value, value, found.mark or result.mark), result.mark)
             if result is not None and count > 1:
                 self.remark(count, trace)
                 trace.merged(count, result.value)
@@ -106,7 +108,7 @@ class Unique(Merging):
 
     def merged(self, high: Any, low: Any, mark: Mark | None) -> Array:
         for value in (high, low):
-            fits = is_data(value) if isinstance(value, list) else isinstance(value, str | int | float)
+            fits = is_data(value) if isinstance(value, list) else isinstance(bare(value), str | int | float)
             if not fits:
                 raise DataError(
                     Problem(f"the merge strategy `unique` cannot merge {kind(value)}", mark, hint="it merges scalars and lists")

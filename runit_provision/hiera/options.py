@@ -5,16 +5,19 @@ An exact key stands before a pattern (`^...`); of patterns the first that matche
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
 from runit_provision.hiera.kinds import kind
-from runit_provision.hiera.patterns import ruby_pattern
+from runit_provision.hiera.patterns import RubyPattern
 from runit_provision.hiera.secret import holds_secret
 from runit_provision.model.data import Array, Table
+
+_OPTIONS = ("merge", "convert_to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class LookupOptions:
     """
 
     exact: Table
-    patterns: tuple[tuple[re.Pattern[str], str], ...]
+    patterns: tuple[tuple[RubyPattern, str], ...]
     warnings: tuple[Problem, ...] = ()
 
     def of(self, key: Key) -> Entry:
@@ -100,15 +103,19 @@ def compiled(options: Table | None) -> LookupOptions:
     """Make a checked hash ready for use; DataError for a pattern that is none."""
     if options is None:
         return NO_OPTIONS
-    patterns = [(ruby_pattern(key, options.marks.get(key)), key) for key in options if key.startswith("^")]
-    warnings = [
-        Problem(
-            "ignored: options are a hash",
-            options.marks.get(key),
-            key=f"{LOOKUP_OPTIONS}.{key}",
-            hint=f"write `{key}: {{merge: {value}}}`",
-        )
-        for key, value in options.items()
-        if isinstance(value, str)
-    ]
-    return LookupOptions(options, tuple(patterns), tuple(warnings))
+    patterns = [(RubyPattern(key, options.marks.get(key)), key) for key in options if key.startswith("^")]
+    return LookupOptions(options, tuple(patterns), tuple(_ignored(options)))
+
+
+def _ignored(options: Table) -> Iterator[Problem]:
+    """Tell of what Puppet passes over in silence."""
+    for key, value in options.items():
+        where = f"{LOOKUP_OPTIONS}.{key}"
+        match value:
+            case str():
+                yield Problem("ignored: options are a hash", options.marks.get(key), where, hint=f"write `{key}: {{merge: {value}}}`")
+            case Table():
+                for name in value:
+                    if name not in _OPTIONS:
+                        hint = nearest(name, _OPTIONS, f"known are {' and '.join(_OPTIONS)}")
+                        yield Problem("ignored: no such option", value.marks.get(name), f"{where}.{name}", hint=hint)

@@ -1,33 +1,58 @@
-"""Ruby's regular expressions in Python's words, for patterns that stand in data."""
+"""Ruby's regular expressions, for patterns that stand in data: matched by Oniguruma, which Ruby's own engine was made from.
+
+Where the two differ, a pattern is put in Oniguruma's words (Ruby's `Regexp`, section "Shorthand Character Classes").
+"""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Mark, Problem
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# In Ruby these are ASCII's, while POSIX brackets, \\p{} and \\b are Unicode's; and a letter that means nothing is itself.
 _WORDS = {
-    r"\z": r"\Z",
-    r"\Z": r"(?=\n?\Z)",
-    r"\h": "[0-9a-fA-F]",
-    r"\H": "[^0-9a-fA-F]",
-    "(?<": "(?P<",
-    "[:alpha:]": "a-zA-Z",
-    "[:digit:]": "0-9",
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:upper:]": "A-Z",
-    "[:lower:]": "a-z",
-    "[:space:]": r"\s",
-    "[:word:]": r"\w",
-    "[:xdigit:]": "0-9a-fA-F",
+    r"\w": "[a-zA-Z0-9_]",
+    r"\W": "[^a-zA-Z0-9_]",
+    r"\d": "[0-9]",
+    r"\D": "[^0-9]",
+    r"\s": r"[ \t\r\n\f\v]",
+    r"\S": r"[^ \t\r\n\f\v]",
+    r"\N": "N",
+    r"\O": "O",
 }
-_TOKEN = re.compile(r"\\.|\(\?<(?![=!])|\[:[a-z]+:\]", re.DOTALL)
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
 
 
-def ruby_pattern(source: str, mark: Mark | None = None) -> re.Pattern[str]:
-    """Compile a Ruby pattern, whose `^` and `$` are a line's; DataError when it is none."""
-    translated = _TOKEN.sub(lambda token: _WORDS.get(token[0], token[0]), source)
-    try:
-        return re.compile(translated, re.MULTILINE)
-    except re.error as error:
-        raise DataError(Problem(f"`{source}` is not a regular expression: {error}", mark)) from None
+class RubyPattern:
+    """A pattern whose `^` and `$` are a line's; DataError when it is none."""
+
+    def __init__(self, source: str, mark: Mark | None = None) -> None:
+        # Few need it, and its import costs what a tenth of a lookup does.
+        import onigurumacffi
+
+        try:
+            self._pattern: Any = onigurumacffi.compile(_ESCAPE.sub(lambda escape: _WORDS.get(escape[0], escape[0]), source))
+        except onigurumacffi.OnigError as error:
+            raise DataError(Problem(f"`{source}` is not a regular expression: {error}", mark)) from None
+
+    def search(self, text: str) -> bool:
+        """Whether it matches anywhere in `text`."""
+        return self._pattern.search(text) is not None
+
+    def removed(self, text: str) -> str:
+        """Give `text` without what it matches, as gsub with an empty string does."""
+        return "".join(self._between(text))
+
+    def _between(self, text: str) -> Iterator[str]:
+        at = 0
+        while at <= len(text) and (match := self._pattern.search(text, at)) is not None:
+            yield text[at : match.start()]
+            at = match.end()
+            if match.start() == match.end():
+                yield text[at : at + 1]
+                at += 1
+        yield text[at:]

@@ -67,7 +67,8 @@ class Scope:
         if "(" in bare:
             hint = "a function takes one key in quotes, as %{lookup('key')}"
         else:
-            hint = nearest(bare, self._variables, "give it as a fact, or be lenient as Puppet 7 is (--lenient)")
+            lenient = ", or be lenient as Puppet 7 is (--lenient)" if self.strict else ""
+            hint = nearest(bare, self._variables, f"give it as a fact{lenient}")
         problem = Problem(f"undefined variable `{name}`", mark, hint=hint)
         if self.strict:
             raise DataError(problem)

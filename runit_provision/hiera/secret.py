@@ -67,6 +67,41 @@ def veiled(value: Any) -> Any:
             return Veiled(cleared(value))
 
 
+def laid_open(value: Any) -> Any:
+    """Give the value for a merge, which has to see its lists and hashes: veils are on what they hold instead."""
+    return _opened(value) if _has_veil(value) else value
+
+
+def _has_veil(value: Any) -> bool:
+    match value:
+        case dict():
+            return any(map(_has_veil, value.values()))
+        case list():
+            return any(map(_has_veil, value))
+        case _:
+            return isinstance(value, Veiled)
+
+
+def _opened(value: Any) -> Any:
+    match value:
+        case Veiled():
+            return _parted(value.unwrap())
+        case dict() | list():
+            return _rebuilt(value, _opened)
+        case _:
+            return value
+
+
+def _parted(value: Any) -> Any:
+    match value:
+        case dict() | list():
+            return _rebuilt(value, _parted)
+        case None | Sensitive():
+            return value
+        case _:
+            return veiled(value)
+
+
 def cleared(value: Any) -> Any:
     """Give the value without its veils, for one who makes something of it and veils that again."""
     match value:
@@ -100,12 +135,18 @@ def revealed(value: Any) -> Any:
             return _rebuilt(value, revealed)
 
 
+def bare(value: Any) -> Any:
+    """Give what is behind the veil of a number or a Boolean, to be compared."""
+    return value.unwrap() if isinstance(value, Veiled) else value
+
+
 def _rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
     """Give a container with `change` applied to what it holds, places kept; of anything else the plain value."""
     match value:
         case dict():
-            items = [(change(key), change(item)) for key, item in value.items()]
-            marks = {change(key): mark for key, mark in getattr(value, "marks", {}).items()}
+            names = {key: change(key) if isinstance(key, str) else key for key in value}
+            items = [(names[key], change(item)) for key, item in value.items()]
+            marks = {names[key]: mark for key, mark in getattr(value, "marks", {}).items() if key in names}
             return Table(items, marks=marks, mark=getattr(value, "mark", None))
         case list():
             return Array(map(change, value), marks=getattr(value, "marks", []), mark=getattr(value, "mark", None))

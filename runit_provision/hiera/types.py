@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.kinds import is_data
-from runit_provision.hiera.patterns import ruby_pattern
+from runit_provision.hiera.patterns import RubyPattern
 from runit_provision.model.data import Sensitive
 
+_BLANKS = re.compile(r"(?:\s|#[^\n]*)*", re.ASCII)
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<name>(?:::)?[A-Z]\w*(?:::[A-Z]\w*)*)|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<word>[a-z_]\w*)
+    r"""(?:\s|\#[^\n]*)*(?:(?P<name>(?:::)?[A-Z]\w*(?:::[A-Z]\w*)*)|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<word>[a-z_]\w*)
     |'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|/(?P<regex>(?:[^/\\]|\\.)*)/|(?P<sign>=>|[\[\]{},]))""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
@@ -75,6 +76,10 @@ class _Parser:
         self._at = token.end()
         return token
 
+    def _is_next(self, sign: str) -> bool:
+        token = self._peek()
+        return token is not None and token["sign"] == sign
+
     def _took(self, sign: str) -> bool:
         token = self._peek()
         if token and token["sign"] == sign:
@@ -82,12 +87,20 @@ class _Parser:
             return True
         return False
 
+    def _took_directly(self, sign: str) -> bool:
+        """Whether `sign` follows without a blank; after one it begins a list to Puppet, which a type has no place for."""
+        before = self._at
+        took = self._took(sign)
+        if took and self._at != before + len(sign):
+            self.fail(f"a blank before `{sign}`")
+        return took
+
     def _need(self, sign: str) -> None:
         if not self._took(sign):
             self.fail(f"`{sign}` is missing")
 
     def end(self) -> None:
-        if self._text[self._at :].strip():
+        if not _BLANKS.fullmatch(self._text, self._at):
             self.fail(f"something follows it: `{self._text[self._at :]}`")
 
     def type(self) -> Type:
@@ -97,14 +110,14 @@ class _Parser:
         build = _BUILDERS.get(name)
         if build is None:
             self.fail(f"unknown type `{name or token[0].strip()}`")
-        arguments = self._arguments() if self._took("[") else []
+        arguments = self._arguments() if self._took_directly("[") else []
         holds = build(arguments, self)
         inner = next((argument for argument in arguments if isinstance(argument, Type)), None)
         return Type(self._text[start : self._at].strip(), name, holds, inner)
 
     def _arguments(self) -> list[Any]:
         arguments = [self._argument()]
-        while self._took(","):
+        while self._took(",") and not self._is_next("]"):
             arguments.append(self._argument())
         self._need("]")
         return arguments
@@ -124,7 +137,7 @@ class _Parser:
             case "single" | "double":
                 return re.sub(r"\\(.)", r"\1", token[token.lastgroup])
             case "regex":
-                return ruby_pattern(token["regex"].replace("\\/", "/"), self._mark)
+                return RubyPattern(token["regex"].replace("\\/", "/"), self._mark)
         if token["sign"] != "{":
             self.fail(f"unexpected `{token[0].strip()}`")
         return self._members()
@@ -216,8 +229,8 @@ def _enum(arguments: list[Any], parser: _Parser) -> Holds:
 
 
 def _pattern(arguments: list[Any], parser: _Parser) -> Holds:
-    patterns = [ruby_pattern(argument) if isinstance(argument, str) else argument for argument in arguments]
-    if not all(isinstance(pattern, re.Pattern) for pattern in patterns):
+    patterns = [RubyPattern(argument) if isinstance(argument, str) else argument for argument in arguments]
+    if not all(isinstance(pattern, RubyPattern) for pattern in patterns):
         parser.fail("regular expressions are wanted")
     return lambda value: isinstance(value, str) and (not patterns or any(pattern.search(value) for pattern in patterns))
 

@@ -1,7 +1,7 @@
 """YAML as Puppet reads it, every item with its place.
 
 libyaml's events, which Psych builds on too, come in; Tables and Arrays with marks go out. As in Psych the first document counts,
-of equal keys the last one, `<<` overrides what stands before it, and tags that name Ruby classes are refused.
+of equal keys the last one (with a warning), `<<` overrides what stands before it, and tags that name Ruby classes are refused.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class _Builder:
         self._open: set[str] = set()
         self._count = 0
         self._depth = 0
+        self._warnings: list[Problem] = []
 
     def document(self) -> Any:
         self._next()  # the stream's start
@@ -96,6 +97,8 @@ class _Builder:
             return None
         value = self._value(self._next())
         self._next()  # the document's end, or what should not stand there
+        if isinstance(value, Table):
+            value.warnings = tuple(self._warnings)
         return value
 
     def _value(self, event: Any) -> Any:
@@ -172,6 +175,7 @@ class _Builder:
 
     def _table(self, mark: Mark) -> Table:
         result = Table(mark=mark)
+        written: dict[Any, Mark] = {}
         while not isinstance(event := self._next(), MappingEndEvent):
             assert event is not None
             place = self._mark(event)
@@ -182,6 +186,10 @@ class _Builder:
                 continue
             if not isinstance(key, str) and key in result and not any(known is key or type(known) is type(key) for known in result):
                 _refuse(f"the key {key} stands here as another kind of number before", place, "quote one of the two")
+            if (first := written.setdefault(key, place)) is not place:
+                name = key[1] if isinstance(key, tuple) else key
+                what = f"the key {name!r} stands here once more: what line {first.line} says of it is lost"
+                self._warnings.append(Problem(what, place, hint="keep one of both"))
             result[key] = value
             result.marks[key] = place
         return result if not any(isinstance(key, tuple) for key in result) else _with_strings_for_symbols(result)

@@ -1,0 +1,322 @@
+"""HOCON's substitutions, resolved as its specification says in whatever order a file writes them.
+
+`hocon-parser` reads the text; its own resolver goes from top to bottom and keeps one earlier value of each key, which loses values
+where three are written or a path leads through a later substitution. Here a key keeps all that is written for it, and each is evaluated
+when it is asked for: what another value hides never is, and a substitution that leads back to its own key finds the values below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import chain
+from typing import Literal, NoReturn, cast
+
+from hocon import ResolveError
+from hocon._internal.parser.ast import AstArray, AstConcat, AstField, AstInclude, AstNode, AstObject, AstScalar, AstSubst, Pos
+from hocon.value import HoconArray, HoconObject, HoconScalar, HoconValue
+
+
+class _Below:
+    """Of `a += 1`: the value that `a` had so far, if it had one."""
+
+    kind: Literal["below"] = "below"
+
+    def __init__(self, pos: Pos) -> None:
+        self.pos = pos
+
+
+Node = AstNode | _Below
+Fields = dict[str, list[Node]]
+"""All that is written for each key of one hash, lowest first."""
+
+_MOST_VALUES = 2_000_000
+"""Substitutions repeat what they lead to; a file whose values, so counted, are more than this is an attack or a mistake."""
+
+
+@dataclass(eq=False)
+class _Hash:
+    """Hashes that merge, lowest first."""
+
+    layers: tuple[Fields, ...]
+    hides: bool
+    """Whether it stands above a scalar or a list: then nothing merges with it from below."""
+    keys: dict[str, _Key] = field(default_factory=dict)
+
+    def names(self) -> Iterator[str]:
+        """Give the keys in Puppet's order: those of the hash that is written last come first."""
+        return iter(dict.fromkeys(name for layer in reversed(self.layers) for name in layer))
+
+    def key(self, name: str) -> _Key:
+        """Give what is written for `name`, which may be nothing."""
+        if name not in self.keys:
+            written = [(node, layer) for layer, fields in enumerate(self.layers) for node in fields.get(name, ())]
+            self.keys[name] = _Key([node for node, _ in written], [layer for _, layer in written])
+        return self.keys[name]
+
+
+@dataclass(eq=False)
+class _List:
+    items: list[tuple[Node, _Key]]
+    """Each with the key that it is written for."""
+
+
+Value = HoconScalar | _Hash | _List
+
+
+@dataclass(eq=False)
+class _Key:
+    """What is written for one key, lowest first, and in which layer of its hash."""
+
+    written: list[Node]
+    layers: list[int]
+    under_way: int | None = None
+    known: Value | None = None
+    is_known: bool = False
+
+
+def resolved(root: AstObject) -> HoconValue:
+    """Give the value of a file; raises ResolveError for what leads nowhere or in a circle, RecursionError for too deep nesting."""
+    return _Resolver(root).whole()
+
+
+class _Resolver:
+    def __init__(self, root: AstObject) -> None:
+        self._fields: dict[tuple[int, ...], Fields] = {}
+        self._hashes: dict[tuple[int, ...], _Hash] = {}
+        self._root = self._hash(self._merged_fields([root]))
+        self._around_substitutions = dict(_concatenations(root, ()))
+        self._under_way: list[_Key] = []
+        self._around: list[tuple[Value, set[int]]] = []
+        """The hashes and lists that are being written out, outermost first, and (their ids) the layers that have the key in turn."""
+        self._count = 0
+
+    def whole(self) -> HoconValue:
+        return self._written_out(self._root)
+
+    def _hash(self, *layers: Fields, hides: bool = False) -> _Hash:
+        """Give the one hash of these layers, so that what leads in a circle is seen to; a layer that comes again counts at the top."""
+        once = tuple(reversed({id(layer): layer for layer in reversed(layers)}.values()))
+        return self._hashes.setdefault((hides, *map(id, once)), _Hash(once, hides))
+
+    def _beside(self, left: _Hash, right: _Hash) -> _Hash:
+        return right if right.hides else self._hash(*left.layers, *right.layers, hides=left.hides)
+
+    def _above(self, upper: _Hash | None, lower: Value) -> Value:
+        if not upper:
+            return lower
+        if isinstance(lower, _Hash):
+            return self._beside(lower, upper)
+        return self._hash(*upper.layers, hides=True)
+
+    def _merged_fields(self, nodes: Sequence[AstObject]) -> Fields:
+        """Give the keys of hashes that are written out and merge without any substitution between them, lowest first."""
+        known = tuple(map(id, nodes))
+        if known not in self._fields:
+            values = [list(_values(node)) for node in nodes]
+            fields = self._fields[known] = {name: [] for each in reversed(values) for name, _ in each}
+            for name, value in chain.from_iterable(values):
+                fields[name].append(value)
+        return self._fields[known]
+
+    def _value(self, key: _Key) -> Value | None:
+        """Give what `key` is, what a hash or list holds not evaluated yet; None where its substitutions lead nowhere."""
+        if key.is_known:
+            return key.known
+        if key.under_way is not None:
+            if key is self._under_way[-1]:
+                return self._merged(key, key.under_way)
+            _refuse_circle(key.written[key.under_way])
+        self._under_way.append(key)
+        try:
+            key.known = self._merged(key)
+        finally:
+            self._under_way.pop()
+        key.is_known = True
+        return key.known
+
+    def _merged(self, key: _Key, below: int | None = None) -> Value | None:
+        """Merge the values of `key`, or those that stand `below` one of them in the same layer of its hash.
+
+        None is evaluated that a scalar or a list above it hides.
+        """
+        before, merged = key.under_way, None
+        at = len(key.written) if below is None else below
+        floor = 0 if below is None else key.layers.index(key.layers[below])
+        self._under_way.append(key)
+        try:
+            while at > floor:
+                at, end = self._start_of_hashes(key, at), at
+                key.under_way = at
+                value = self._evaluated(key.written[at:end], key)
+                if value is None:
+                    continue
+                value = self._above(merged, value)
+                if not isinstance(value, _Hash) or value.hides:
+                    return value
+                merged = value
+        finally:
+            key.under_way = before
+            self._under_way.pop()
+        return merged
+
+    def _start_of_hashes(self, key: _Key, end: int) -> int:
+        """Give where the hashes begin that end there and are one: no substitution stands among or below them in their layer."""
+        start, layer = end - 1, key.layers.index(key.layers[end - 1])
+        if not all(node.kind in {"object", "scalar", "array"} for node in key.written[layer:end]):
+            return start
+        while start > layer and key.written[start].kind == key.written[start - 1].kind == "object":
+            start -= 1
+        return start
+
+    def _evaluated(self, nodes: Sequence[Node], key: _Key) -> Value | None:
+        """Give what one node, or some hashes that are one, are; of hashes and lists only that they are."""
+        match nodes[0]:
+            case AstObject():
+                return self._hash(self._merged_fields([node for node in nodes if isinstance(node, AstObject)]))
+            case AstScalar() as node:
+                return HoconScalar(node.raw, node.value_type)
+            case AstArray() as node:
+                return _List([(item, key) for item in node.items])
+            case AstSubst() as node:
+                return self._led_to(node)
+            case AstConcat() as node:
+                return self._joined(node, key)
+            case _Below():
+                return self._value(key)
+        raise AssertionError(nodes[0].kind)
+
+    def _led_to(self, node: AstSubst) -> Value | None:
+        name = ".".join(segment.text for segment in node.segments)
+        if node.list_suffix:
+            raise ResolveError(f"no path of a key: ${{{name}[]}}", name, node.pos.line, node.pos.col)
+        value: Value | None = self._root
+        for segment in node.segments:
+            value = self._seen_from(node, value.key(segment.text)) if isinstance(value, _Hash) else None
+        if value is None and not node.optional:
+            raise ResolveError(f"could not resolve substitution: ${{{name}}}", name, node.pos.line, node.pos.col)
+        return value
+
+    def _seen_from(self, node: AstSubst, key: _Key) -> Value | None:
+        """Give what `key` is to `node`: what stands below the concatenation that it is part of, if it is written for `key`."""
+        around = self._around_substitutions[id(node)]
+        for at, written in enumerate(key.written):
+            if any(written is each for each in around):
+                return self._merged(key, at)
+        return self._value(key)
+
+    def _joined(self, node: AstConcat, key: _Key) -> Value | None:
+        """Join what stands side by side: blanks count between scalars alone."""
+        found = [(part, value) for part in _parts(node) if (value := self._evaluated(part, key)) is not None]
+        if len(found) == 1:
+            return found[0][1]
+        joined = [value for (part, *_), value in found if not _is_blank(part)]
+        hashes = [value for value in joined if isinstance(value, _Hash)]
+        if hashes and len(hashes) == len(joined):
+            return reduce(self._beside, hashes)
+        if joined and all(isinstance(value, _List) for value in joined):
+            return _List([item for value in joined if isinstance(value, _List) for item in value.items])
+        scalars = [value.raw for _, value in found if isinstance(value, HoconScalar)]
+        if len(scalars) < len(found):
+            raise ResolveError("hashes, lists and text stand side by side", "", node.pos.line, node.pos.col)
+        return HoconScalar("".join(scalars), "string") if scalars else None
+
+    def _written_out(self, value: Value) -> HoconValue:
+        self._count += 1
+        if isinstance(value, HoconScalar):
+            return value
+        if self._count > _MOST_VALUES:
+            raise ResolveError(f"substitutions repeat more than {_MOST_VALUES} values", "", 1, 1)
+        layers: set[int] = set()
+        self._around.append((value, layers))
+        try:
+            if isinstance(value, _List):
+                items = (self._within([node], self._evaluated([node], key)) for node, key in value.items)
+                return HoconArray([item for item in items if item is not None])
+            fields = {}
+            for name in value.names():
+                key = value.key(name)
+                layers.clear()
+                layers.update(id(value.layers[layer]) for layer in key.layers)
+                if (item := self._within(key.written, self._value(key))) is not None:
+                    fields[name] = item
+            return HoconObject(fields)
+        finally:
+            self._around.pop()
+
+    def _within(self, written: Sequence[Node], value: Value | None) -> HoconValue | None:
+        """Write out what `written` is; an optional substitution that leads to what is around it leads nowhere."""
+        if value is None:
+            return None
+        circles = [around for around in self._around if _is_around(value, *around)]
+        if not circles:
+            return self._written_out(value)
+        is_sure = any(value is around or len(value.layers) == len(layers) for around, layers in circles if isinstance(value, _Hash))
+        if len(written) == 1 and isinstance(written[0], AstSubst) and written[0].optional and (is_sure or isinstance(value, _List)):
+            return None
+        return _refuse_circle(written[-1])
+
+
+def _is_around(value: Value, around: Value, layers: set[int]) -> bool:
+    return value is around or (isinstance(value, _Hash) and layers.issuperset(map(id, value.layers)))
+
+
+def _values(node: AstObject) -> Iterator[tuple[str, Node]]:
+    """Give what stands for each key: `a.b = 1` is a hash, `a = {..} {..}` is written twice, `a += 1` joins with what is below."""
+    for each in node.fields:
+        if isinstance(each.value, AstInclude):
+            _refuse_unknown(each.value)
+            continue
+        name, *deeper = each.key
+        if deeper:
+            yield name, AstObject([AstField(deeper, each.value, each.append, each.pos)], each.pos)
+        elif each.append:
+            yield name, AstConcat([cast("AstNode", _Below(each.pos)), AstArray([each.value], each.pos)], each.pos)
+        elif isinstance(each.value, AstConcat) and all(part.kind == "object" or _is_blank(part) for part in each.value.nodes):
+            yield from ((name, part) for part in each.value.nodes if part.kind == "object")
+        else:
+            yield name, each.value
+
+
+def _refuse_unknown(include: AstInclude) -> None:
+    if include.required or include.qualifier.kind == "package":
+        raise ResolveError("Puppet knows no such include", include.path, include.pos.line, include.pos.col)
+
+
+def _parts(node: AstConcat) -> Iterator[Sequence[Node]]:
+    """Give what stands side by side, hashes that do so as one."""
+    hashes: list[Node] = []
+    for part in node.nodes:
+        if isinstance(part, AstObject):
+            hashes.append(part)
+        elif not (hashes and _is_blank(part)):
+            yield from filter(None, (hashes, [part]))
+            hashes = []
+    if hashes:
+        yield hashes
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, AstScalar) and node.separator
+
+
+def _concatenations(node: AstNode, around: tuple[AstConcat, ...]) -> Iterator[tuple[int, tuple[AstConcat, ...]]]:
+    """Give of each substitution (its id) the concatenations with substitutions that it is part of."""
+    match node:
+        case AstSubst():
+            yield id(node), around
+        case AstObject():
+            for each in node.fields:
+                yield from _concatenations(each.value, around)
+        case AstArray():
+            for item in node.items:
+                yield from _concatenations(item, around)
+        case AstConcat():
+            within = (*around, node) if any(part.kind == "subst" for part in node.nodes) else around
+            for part in node.nodes:
+                yield from _concatenations(part, within)
+
+
+def _refuse_circle(node: Node) -> NoReturn:
+    raise ResolveError("a substitution leads in a circle", "", node.pos.line, node.pos.col)
