@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,6 +46,8 @@ class ProvisionError(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+        self.warnings: tuple[Problem, ...] = ()
+        """What was odd before, and may say why."""
 
 
 class DataError(ProvisionError):
@@ -63,6 +65,16 @@ class HostError(ProvisionError):
 
 class NoAccountError(HostError):
     """An account that is to work on its own files is not on this host."""
+
+
+@contextmanager
+def with_warnings(warnings: Callable[[], Iterable[Problem]]) -> Iterator[None]:
+    """Let a ProvisionError from here know what was odd until then."""
+    try:
+        yield
+    except ProvisionError as error:
+        error.warnings = tuple(warnings())
+        raise
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from importlib import resources
 
 from runit_provision.app.materials import Found
 from runit_provision.app.source import Source
-from runit_provision.errors import Problem
+from runit_provision.errors import Problem, with_warnings
 from runit_provision.inputs import Inputs
 from runit_provision.model.account import Account
 from runit_provision.model.host import Host
@@ -36,7 +36,8 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     inputs.ourselves()
     resolved = source.resolve(inputs)
     found = Found(source.folder, templates(), inputs)
-    host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found)
+    with with_warnings(lambda: resolved.warnings):
+        host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found)
     return Desired(host, render(host, found.templates(host.template_path)), (*resolved.warnings, *lint(host)))
 
 

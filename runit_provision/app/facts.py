@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runit_provision.errors import DataError, Problem
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Table
 
@@ -31,14 +32,27 @@ def _said_by_facter(inputs: Inputs, *, legacy: bool) -> Table:
 
 
 def set_facts(facts: Table, single: Mapping[str, Any]) -> Table:
-    """Give the facts with single ones set: `os.family` is the item `family` of the fact `os`."""
+    """Give the facts with single ones set: `os.family` is the item `family` of the fact `os`.
+
+    Raises DataError when one would take away what another says.
+    """
     changed = Table(facts.items(), marks=facts.marks, mark=facts.mark)
+    before: list[str] = []
     for name, value in single.items():
+        if within := next((other for other in before if other.startswith(f"{name}.")), None):
+            raise DataError(Problem(f"it would take `{within}` away", key=f"fact {name}", hint="give the part after the whole"))
+        before.append(name)
         *folders, last = name.split(".")
         table = changed
-        for folder in folders:
-            inner = table.get(folder)
-            table[folder] = Table(inner.items(), marks=inner.marks, mark=inner.mark) if isinstance(inner, Table) else Table()
+        for depth, folder in enumerate(folders, 1):
+            inner = table.get(folder, Table())
+            if not isinstance(inner, Table):
+                whole = ".".join(folders[:depth])
+                message = f"`{whole}` is no hash, so that it cannot have parts"
+                raise DataError(
+                    Problem(message, table.marks.get(folder), key=f"fact {name}", hint=f"give `{whole}` by its parts alone")
+                )
+            table[folder] = Table(inner.items(), marks=inner.marks, mark=inner.mark)
             table = table[folder]
         table[last] = value
     return changed

@@ -10,6 +10,7 @@ from runit_provision.errors import HostError, Problem
 from runit_provision.host import Machine
 from runit_provision.model.observed import Life
 from runit_provision.model.tree import Realm, ServiceTree
+from runit_provision.plan.states import state
 
 
 class Living(NamedTuple):
@@ -22,9 +23,7 @@ class Living(NamedTuple):
     @property
     def state(self) -> str:
         """One word: up, finish, down, or not supervised."""
-        if not self.life.supervised:
-            return "not supervised"
-        return "up" if self.life.running else "finish" if self.life.pid else "down"
+        return state(self.life)
 
     @property
     def note(self) -> str:
@@ -59,13 +58,18 @@ def applied(target: Target) -> list[Living]:
 def look(machine: Machine, services: Iterable[ServiceTree]) -> list[Living]:
     """Look at each service, in order; reads only. HostError or OSError when a realm cannot be entered."""
     services = list(services)
-    found: dict[str, Living] = {}
     by_realm: dict[Realm, list[ServiceTree]] = {}
     for service in services:
         by_realm.setdefault(service.realm, []).append(service)
-    for realm, members in by_realm.items():
-        places = [place for service in members for place in (service.directory, f"{service.directory}/log")]
-        lives = iter(machine.hand(realm).call("lives", places))
+    errands = [
+        (realm, [("lives", ([place for service in members for place in (service.directory, f"{service.directory}/log")],))])
+        for realm, members in by_realm.items()
+    ]
+    found: dict[str, Living] = {}
+    for members, answers in zip(by_realm.values(), machine.ask(errands), strict=True):
+        if isinstance(answers, Exception):
+            raise answers
+        lives = iter(answers[0])
         for service in members:
             found[service.id] = Living(service, Life(*next(lives)), Life(*next(lives)))
     return [found[service.id] for service in services]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runit_provision.app.recall import answered, recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
-from runit_provision.app.unmet import missing_tools, to_lay, too_high
+from runit_provision.app.unmet import assumed, hard_limits, missing_tools, to_lay, too_high
 from runit_provision.errors import DataError, HostError, Problem, before_any_change
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Demands
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from runit_provision.host import Machine
     from runit_provision.host.accounts import Accounts
     from runit_provision.model.host import Host
+    from runit_provision.model.observed import Observed
+    from runit_provision.model.tree import RenderedTree
 
 Progress = Callable[[int, int, str], None]
 """Told how many steps are done, of how many, and which is next."""
@@ -30,11 +32,15 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """plan: what apply would do. runtime: the shipped runtime that the data names is to be laid first, under this prefix; or None."""
+    """plan: what apply would do. runtime: the shipped runtime that the data names is to be laid first, under this prefix; or None.
+
+    whole: with the plan done the host is as the data says; not when the plan leaves out services that something is to be done about.
+    """
 
     plan: Plan
     runtime: str | None
     warnings: tuple[Problem, ...]
+    whole: bool = True
 
     @property
     def empty(self) -> bool:
@@ -72,7 +78,7 @@ def apply(
         known = _recalled(source, target, machine)
         if known and known.empty:
             announce(known)
-            return execution.Report()
+            return execution.Report(problems=list(known.plan.problems))
         inputs = Inputs()
         desired = _desire(source, machine, inputs)
         if not machine.library.begun:
@@ -87,7 +93,8 @@ def apply(
                 planned = decide(desired, machine, target)
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
-            manifest = replace(planned.plan.manifest, answer=answered(source, target, machine, inputs, desired, planned.plan))
+            answer = answered(source, target, machine, inputs, desired, planned.plan) if planned.whole else None
+            manifest = replace(planned.plan.manifest, answer=answer)
             try:
                 work = execution.apply_or_undo if undo_failure else execution.apply
                 return work(replace(planned.plan, manifest=manifest), machine, progress=progress, timeout=service_timeout)
@@ -125,7 +132,33 @@ def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     coming = {step.login.name: step.login for step in logins if step.login}
     observed = machine.observe(desired.tree, user=target.user, coming=coming)
     warnings = (*desired.warnings, *_forgotten(observed.abandoned), *_unlinked(observed.plain))
-    return _planned(replace(plan.decide(desired.tree, observed), logins=logins), demands(desired.host, target), warnings, target)
+    _refuse_unknown(target.services, {service.id for service in desired.tree.services} | observed.manifest.services.keys())
+    decided = plan.decide(desired.tree, observed)
+    part = _part(decided, desired.tree, observed, target.services)
+    return replace(_planned(replace(part, logins=logins), demands(desired.host, target), warnings, target), whole=part is decided)
+
+
+def _part(whole: Plan, tree: RenderedTree, observed: Observed, services: frozenset[str] | None) -> Plan:
+    """Give the part of a plan that is about `services`; the whole where that does no more, or an apply that was killed is completed."""
+    from runit_provision import plan
+
+    if services is None or observed.journal is not None or (not whole.problems and plan.is_about(whole, tree, services)):
+        return whole
+    return plan.decide(tree, observed, only=services)
+
+
+def _refuse_unknown(services: frozenset[str] | None, known: Collection[str]) -> None:
+    """Refuse a service that is neither in the data nor was made here: nothing to do would be no answer."""
+    unknown = sorted((services or frozenset()).difference(known))
+    if unknown:
+        raise DataError(*(Problem(f"there is no service {name!r} in the data", hint=_nearest(name, known)) for name in unknown))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    return f"did you mean `{near[0]}`?" if near else f"those that there are: {', '.join(sorted(known))}"
 
 
 def _refuse_stranger(host: Host, machine: Machine, name: str | None) -> None:
@@ -134,11 +167,7 @@ def _refuse_stranger(host: Host, machine: Machine, name: str | None) -> None:
     if name is None or name in known:
         return
     if name not in {service.realm.account for service in machine.library.manifest().services.values()}:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"those that there are: {', '.join(sorted(known))}"
-        raise DataError(Problem(f"there is no user {name!r} in the data", hint=hint))
+        raise DataError(Problem(f"there is no user {name!r} in the data", hint=_nearest(name, known)))
 
 
 def _logins(host: Host, machine: Machine) -> tuple[LoginStep, ...]:
@@ -180,10 +209,16 @@ def _recalled(source: Source, target: Target, machine: Machine) -> Planned | Non
     if found is None:
         return None
     plan, answer = found
+    if not plan.manifest.services.keys() >= (target.services or frozenset()):
+        return None  # a service that was never made here: the data may have it, as absent, or not know it
     return _planned(plan, answer.demands, answer.warnings, target)
 
 
 def _planned(plan: Plan, demands: Demands, warnings: tuple[Problem, ...], target: Target) -> Planned:
-    alive = target.root == Path("/")
-    high = too_high(demands.ceilings, plan.lives) if alive else ()
-    return Planned(plan, to_lay(demands, target.root), (*warnings, *missing_tools(demands, target.root), *high))
+    runtime = to_lay(demands, target.root)
+    missing = tuple(missing_tools(demands, target.root))
+    if target.root != Path("/"):  # what an image lacks may come with a later step of its build
+        return Planned(plan, runtime, (*warnings, *assumed(demands.ceilings), *missing))
+    if high := tuple(too_high(demands.ceilings, hard_limits(plan.lives, alone=target.user is not None))):
+        raise DataError(*high)
+    return Planned(replace(plan, problems=(*plan.problems, *missing)), runtime, warnings)

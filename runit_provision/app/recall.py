@@ -30,6 +30,7 @@ _ACCOUNTS = ("account", "group", "login")
 
 def recall(source: Source, target: Target, machine: Machine) -> tuple[Plan, Answer] | None:
     """Give the plan that does nothing, and the answer that it comes from; None when the whole way has to be gone. Reads only."""
+    machine.nurse()
     try:
         manifest = machine.library.manifest()
         answer = manifest.answer

@@ -18,7 +18,8 @@ def with_secrets(data: Any) -> Any:
     if isinstance(data, Table):
         if data.keys() == {_TYPE, _VALUE} and data[_TYPE] == "Sensitive":
             return Sensitive(with_secrets(data[_VALUE]))
-        return Table(((key, with_secrets(value)) for key, value in data.items()), marks=data.marks, mark=data.mark)
+        items = ((key, with_secrets(value)) for key, value in data.items())
+        return Table(items, marks=data.marks, mark=data.mark, warnings=data.warnings)
     if isinstance(data, Array):
         return Array((with_secrets(value) for value in data), marks=data.marks, mark=data.mark)
     return data

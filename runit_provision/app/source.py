@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runit_provision.app.layers import Layers
-from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.errors import DataError, Mark, Problem, with_warnings
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, Table
 
@@ -58,10 +58,13 @@ class Source:
         if self.hiera_config is None:
             raise DataError(Problem("a data file has no hierarchy", Mark(str(self.data), 1, 1), hint="give --hiera-config"))
         facts = gather(self.facts_file, self.facts, inputs, ask_facter=self.ask_facter, legacy=self.lenient)
+        node = self.node or _own_name(facts, inputs)
+        # An agent adds its name to what facter says; levels named after it are as common as those after trusted.certname.
+        facts.setdefault("clientcert", node)
         return hiera.open_hierarchy(
             self.hiera_config,
             facts=facts,
-            node=self.node or _own_name(facts, inputs),
+            node=node,
             environment=self.layers.environment,
             environment_path=self.layers.environment_path(inputs),
             modulepath=self.layers.modules(inputs),
@@ -82,13 +85,15 @@ class Source:
         """Give the `runit` hash; DataError when anything that is asked for it is wrong, or nothing says what to provision."""
         inputs = inputs or Inputs()
         if self.data is not None:
-            return Resolved(_joined(_read_data(self.data, inputs), self.data), ())
+            data = _read_data(self.data, inputs)
+            return Resolved(_joined(data, self.data), data.warnings)
         assert self.hiera_config is not None
         hierarchy = self.hierarchy(inputs)
-        found = [(key, hierarchy.find(key, default_merge="deep")) for key in [KEY, *hierarchy.keys(_PREFIX)]]
-        pairs = [(key, each.value, each.mark) for key, each in found if each is not None]
-        table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
-        return Resolved(_joined(table, self.hiera_config), tuple(hierarchy.warnings))
+        with with_warnings(lambda: hierarchy.warnings):
+            found = [(key, hierarchy.find(key, default_merge="deep")) for key in [KEY, *hierarchy.keys(_PREFIX)]]
+            pairs = [(key, each.value, each.mark) for key, each in found if each is not None]
+            table = Table([(key, value) for key, value, _ in pairs], marks={key: mark for key, _, mark in pairs if mark})
+            return Resolved(_joined(table, self.hiera_config), tuple(hierarchy.warnings))
 
 
 @dataclass(frozen=True, slots=True)

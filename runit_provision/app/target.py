@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 class Target:
     """root: "/" or an image. user: one account's tree alone, or None for the whole host.
 
+    services: the ids of those that it is about, none for all that is no service of the data; or None for everything.
+
     library: where apply keeps what it remembers; None for the place that root and environment give it.
     """
 
     root: Path = Path("/")
     user: str | None = None
     library: Path | None = None
+    services: frozenset[str] | None = None
 
     @before_any_change()
     def machine(self) -> Machine:

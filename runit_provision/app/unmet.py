@@ -11,7 +11,7 @@ from runit_provision.host.rooted import folder_on_host
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
 
-_HINT = "raise the limit that the supervisor is started with (for a systemd unit LimitNOFILE= and its like)"
+_HINT = "raise the limit that the supervisor is started with (for a systemd unit LimitNOFILE= and its like), and start it anew"
 
 
 def to_lay(demands: Demands, root: Path) -> str | None:
@@ -36,17 +36,30 @@ def missing_tools(demands: Demands, root: Path) -> Iterator[Problem]:
         yield Problem(message, path=demands.folders, hint=demands.hint)
 
 
-def too_high(asked: tuple[Ceiling, ...], lives: Mapping[str, tuple[Life, Life]]) -> Iterator[Problem]:
-    """Say which limits are above the hard ones: chpst lowers them to those without a word.
-
-    A service that runs tells its hard limits, which are its supervisor's; of one that does not, only what the kernel allows at most
-    is known. A host that is to be rebooted with other limits is no error: so these are warnings.
-    """
-    hard: dict[str, Mapping[str, int]] = {}
-    for service, name, value, origin in asked:
-        if service not in hard:
-            life = lives[service][0] if service in lives else Life()
-            hard[service] = (ceilings.of_process(life.pid) if life.pid else {}) or ceilings.of_kernel()
-        if value > hard[service].get(name, value):
-            message = f"{value} is above the hard limit of {hard[service][name]}, which the service would get instead"
+def too_high(asked: tuple[Ceiling, ...], hard: Mapping[str, int]) -> Iterator[Problem]:
+    """Say which limits are above the `hard` ones: chpst lowers them to those without a word."""
+    for _, name, value, origin in asked:
+        if value > hard.get(name, value):
+            message = f"{value} is above the hard limit of {hard[name]}, which the service would get instead"
             yield Problem(message, mark=origin.mark, key=origin.key, hint=_HINT)
+
+
+def assumed(asked: tuple[Ceiling, ...]) -> Iterator[Problem]:
+    """Say which limits the host that an image is for has to allow more than usual for: nothing else is known of it."""
+    for _, name, value, origin in asked:
+        if value > ceilings.USUAL.get(name, value):
+            message = f"{value} is more than the {ceilings.USUAL[name]} that Linux gives at most: it is assumed that the image has more"
+            yield Problem(message, mark=origin.mark, key=origin.key, hint="set fs.nr_open in the image's sysctl.conf")
+
+
+def hard_limits(lives: Mapping[str, tuple[Life, Life]], *, alone: bool) -> Mapping[str, int]:
+    """Give the hard limits of the supervisor, which all services of all trees inherit; where nothing runs yet, what the kernel allows.
+
+    A service that runs tells them: they are those of its parent, since a daemon may lower its own. Only the host's services are asked,
+    unless a user's tree stands `alone`: what a user's directories say of a process has to count for nobody else.
+    """
+    found = ceilings.of_kernel()
+    pids = (life.pid for service, both in lives.items() if alone or "/" not in service for life in both if life.pid)
+    if pid := next(pids, 0):
+        found |= {name: min(value, found.get(name, value)) for name, value in ceilings.of_parent(pid).items()}
+    return found

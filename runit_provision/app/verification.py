@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runit_provision.app import provision
 from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
-from runit_provision.errors import HostError, Problem
 
 if TYPE_CHECKING:
     from runit_provision.verify.report import Report
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """planned: what apply would do. report: the promises that were held against the running services."""
+    """planned: what apply would do. report: that, and the promises that were held against the running services."""
 
     planned: provision.Planned
     report: Report
@@ -25,19 +24,28 @@ class Verified:
     @property
     def kept(self) -> bool:
         """True when files and services are as the data says."""
-        return self.planned.empty and self.report.kept
+        return self.report.kept
 
 
 def verify(source: Source, target: Target, *, within: float) -> Verified:
-    """Hold host and services against the data; reads only. within: seconds that services are given to settle.
+    """Hold this host and its services against the data; reads only. within: seconds that services are given to settle.
 
-    Raises DataError or HostError with every problem; HostError for an image, in which nothing lives.
+    Raises DataError or HostError with every problem.
     """
     from runit_provision.verify.run import verify as hold
 
     with target.machine() as machine:
-        if not machine.alive:
-            raise HostError(Problem("an image has no running services", path=str(target.root), hint="`check` compares its files"))
         desired = desire(source, machine.accounts)
         planned = provision.decide(desired, machine, target)
-        return Verified(planned, hold(desired.tree, accounts=machine.accounts, user=target.user, within=within))
+        report = hold(desired.tree, accounts=machine.accounts, user=target.user, within=within)
+        return Verified(planned, replace(report, differences=tuple(_differences(planned))))
+
+
+def _differences(planned: provision.Planned) -> list[str]:
+    """Give what apply would do, and what keeps it from being done, as a plan shows it; nothing when all is so."""
+    from runit_provision.plan import describe
+
+    problems = [str(problem) for problem in planned.plan.problems]
+    runtime = [] if planned.runtime is None else [f"+ {planned.runtime}/bin: the shipped runtime is to be installed"]
+    *steps, _ = describe(planned.plan)
+    return [*problems, *runtime, *(step for step in steps if not step.startswith("="))]

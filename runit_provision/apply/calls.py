@@ -40,11 +40,9 @@ def take_down(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, 
         around = {step.service.id: inner for step in group if (inner := _holds(step.service, held))}
         goes = [step for step in group if step.service.id not in around]
         missed = _do(machine, goes, set(), outcome, timeout, hopeful=False)[1]
-        failed = [
-            _problem(step, f"did not go down within {_patience(step, timeout):g} s, and stays", _ending(step)) for step, _ in missed
-        ]
-        failed += [_problem(step, f"stays, since {around[step.service.id]} in it does") for step in group if step.service.id in around]
-        outcome.report.problems += failed
+        failed = [(step, f"did not go down within {_patience(step, timeout):g} s, and stays", _ending(step)) for step, _ in missed]
+        failed += [(step, f"stays, since {around[step.service.id]} in it does", "") for step in group if step.service.id in around]
+        _report(outcome, failed)
         held += [step.service for step in group if step.service.id in around] + [step.service for step, _ in missed]
     outcome.held.update(service.id for service in held)
 
@@ -61,7 +59,7 @@ def dismiss(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *,
         wishes.setdefault(call.service.realm, []).append((call, (call.service.directory, "unsupervised", 0, 0)))
     for call, _ in _await(machine, wishes, outcome, timeout)[1]:
         outcome.held.add(call.service.id)
-        outcome.report.problems.append(_problem(call, f"its supervisor is still there after {timeout:g} s"))
+        _report(outcome, [(call, f"its supervisor is still there after {timeout:g} s", "")])
 
 
 def call(
@@ -74,9 +72,7 @@ def call(
         came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls))
         started += [(step, life) for step, life in came if step.verb in (Verb.START, Verb.RESTART) and not step.service.one_shot]
         outcome.report.calls += [step for step, _ in came]
-        outcome.report.problems += [
-            _problem(step, f"{_FAILURES[step.verb]} within {_patience(step, timeout):g} s", _ending(step)) for step, _ in failed
-        ]
+        _report(outcome, [(step, f"{_FAILURES[step.verb]} within {_patience(step, timeout):g} s", _ending(step)) for step, _ in failed])
         told(list(group))
     for directory in sorted(unscanned):
         outcome.report.notes.append(f"no runsvdir looks after {directory} yet: what is there starts when one does")
@@ -91,13 +87,14 @@ def lives(machine: Machine, services: Sequence[ServiceTree]) -> dict[str, tuple[
     sorted_services: dict[Realm, list[ServiceTree]] = {}
     for service in services:
         sorted_services.setdefault(service.realm, []).append(service)
-    for realm, mine in sorted_services.items():
-        places = [place for service in mine for place in (service.directory, f"{service.directory}/log")]
-        try:
-            seen = iter(machine.hand(realm).call("lives", places))
-        except (OSError, ProvisionError):
-            continue
-        found |= {service.id: (Life(*next(seen)), Life(*next(seen))) for service in mine}
+    errands = [
+        (realm, [("lives", ([place for service in mine for place in (service.directory, f"{service.directory}/log")],))])
+        for realm, mine in sorted_services.items()
+    ]
+    for mine, answers in zip(sorted_services.values(), machine.ask(errands), strict=True):
+        if not isinstance(answers, Exception):
+            seen = iter(answers[0])
+            found |= {service.id: (Life(*next(seen)), Life(*next(seen))) for service in mine}
     return found
 
 
@@ -269,14 +266,25 @@ def _await_or_kill(
 
 def _settle(machine: Machine, started: Settled, outcome: Outcome) -> None:
     """Look again after a moment: a service that ended at once did not come up."""
+    ended = _ended(machine, started, outcome)
+    # Of a service that keeps dying, the letter that asks for the restart may have met the process that already ran what is new.
+    again = [step for step, _ in ended if step.verb is Verb.RESTART]
+    wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
+    for step in again:
+        wishes.setdefault(step.service.realm, []).append((step, (step.service.directory, "running", 0, 0)))
+    came, missed = _await(machine, wishes, outcome, _AFTER_KILL)
+    failed = [*(step for step, _ in ended if step.verb is not Verb.RESTART), *(step for step, _ in missed)]
+    failed += [step for step, _ in _ended(machine, came, outcome)]
+    _report(outcome, [(step, "came up, but ended again at once", "") for step in failed])
+
+
+def _ended(machine: Machine, started: Settled, outcome: Outcome) -> Settled:
+    """Give those of the services that end within SETTLE."""
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     for step, life in started:
         wish = (step.service.directory, "ended", life.pid, life.since)
         wishes.setdefault(step.service.realm, []).append((step, wish))
-    if not wishes:
-        return
-    ended, _ = _await(machine, wishes, outcome, SETTLE)
-    outcome.report.problems += [_problem(step, "came up, but ended again at once") for step, _ in ended]
+    return _await(machine, wishes, outcome, SETTLE)[0] if wishes else []
 
 
 def _ending(step: ServiceStep) -> str:
@@ -288,6 +296,14 @@ def _holds(service: ServiceTree, held: Sequence[ServiceTree]) -> str:
     """Name one of the `held` services that lies in `service`, or in the tree that it runs."""
     places = tuple(f"{place}/" for place in (service.directory, service.scans) if place)
     return next((inner.id for inner in held if inner.directory.startswith(places) or (inner.link or "").startswith(places)), "")
+
+
+def _report(outcome: Outcome, failures: Sequence[tuple[ServiceStep, str, str]]) -> None:
+    """Note what did not come to what was asked of it, each with what is to be said of it and a hint."""
+    for step, message, hint in failures:
+        problem = _problem(step, message, hint)
+        outcome.report.problems.append(problem)
+        outcome.report.blame(step.service.id, problem)
 
 
 def _problem(step: ServiceStep, message: str, hint: str = "") -> Problem:

@@ -30,14 +30,17 @@ def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
 
 def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, str]) -> Intent:
     before = earlier.before if earlier else step.before
-    keeps = before is not None and before.kind is not Kind.DIRECTORY
+    keeps = any(seen is not None and seen.kind is not Kind.DIRECTORY for seen in (before, step.before))
+    made_beside = step.path in tops and (step.live or tops[step.path] == staged(step.path))
     return Intent(
         path=step.path,
         realm=step.realm,
         before=before,
         after=step.after,
+        found=step.before if earlier and step.found in (Found.NOTHING, Found.OURS) else step.after,
         kept=(earlier.kept if earlier and earlier.kept else kept) if keeps else "",
-        staged=staged(step.path) if step.path in tops and (step.live or tops[step.path] == staged(step.path)) else "",
+        # what an earlier one left half made is swept only after this was written down
+        staged=staged(step.path) if made_beside else earlier.staged if earlier else "",
         service=step.service,
         effect=step.effect,
         live=step.live,

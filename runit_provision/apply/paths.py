@@ -15,7 +15,7 @@ from runit_provision.errors import HostError, Problem, ProvisionError
 from runit_provision.host import Machine
 from runit_provision.host.files import STORE
 from runit_provision.host.hand import Request
-from runit_provision.model.observed import Kind
+from runit_provision.model.observed import Intent, Kind
 from runit_provision.model.plan import Found, PathStep
 from runit_provision.model.tree import Directory, File, Link, Realm
 
@@ -38,8 +38,10 @@ def waves(steps: Sequence[PathStep]) -> Iterator[list[PathStep]]:
     """Split steps so that a realm whose base is made here comes after the one that makes it."""
     rest = list(steps)
     while rest:
-        made = {step.path for step in rest}
-        later = {step.realm for step in rest if step.realm.account is not None and step.realm.base in made}
+        makers = {step.path: step.realm for step in rest}
+        later = {
+            step.realm for step in rest if step.realm.account is not None and makers.get(step.realm.base, step.realm) != step.realm
+        }
         yield [step for step in rest if step.realm not in later]
         rest = [step for step in rest if step.realm in later]
 
@@ -74,7 +76,7 @@ def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> No
                 raise HostError(*problems(error)) from error
             outcome.report.problems += problems(error)
             for step in mine:
-                outcome.fail(step)
+                outcome.fail(step, *problems(error))
 
 
 def _made(machine: Machine, step: PathStep, places: dict[str, str], *, durable: bool) -> Iterator[Request]:
@@ -122,12 +124,14 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
     """Take paths away, each file kept before, and make that last; a directory with what was not made here in it stays."""
     whole = len(steps) > _FEW
     synced: set[int] = set()
-    for realm, mine in by_realm(steps).items():
+    # What lies in a directory that was given away comes before that directory.
+    for realm, mine in sorted(by_realm(steps).items(), key=lambda item: len(item[0].base), reverse=True):
         for step in mine:
             if step.service in outcome.held:
                 outcome.fail(step)
         _keep(machine, realm, mine, outcome)
         touched: set[str] = set()
+        gone: set[str] = set()
         for step in mine:
             if step.path in outcome.failed:
                 continue
@@ -135,17 +139,19 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
             requests: list[Request] = []
             if step.logs:
                 _clear_logs(machine, step, outcome)
-            if step.before is not None and step.before.kind is Kind.DIRECTORY:
+            is_directory = step.before is not None and step.before.kind is Kind.DIRECTORY
+            if is_directory:
                 requests.append(("remove_directory", (step.path, bool(step.service))))
             else:
                 requests.append(("unlink", (step.path,)))
             answers = _do(machine, realm, step, requests, outcome, told)
             if answers and answers[-1] and any(path.startswith(f"{step.path}/") for path in outcome.failed):
                 outcome.fail(step)
+            elif answers and is_directory and not answers[-1]:
+                gone.add(step.path)
             elif answers and answers[-1]:
                 names = ", ".join(answers[-1][:3])
                 outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
-        gone = {step.path for step in mine if step.before is not None and step.before.kind is Kind.DIRECTORY}
         _last(machine, realm, touched - gone, synced, outcome, whole=whole)
 
 
@@ -214,17 +220,22 @@ def _keep(machine: Machine, realm: Realm, steps: Iterable[PathStep], outcome: Ou
         except (OSError, ProvisionError) as error:
             outcome.report.problems += problems(error)
             for step in steps:
-                outcome.fail(step)
+                outcome.fail(step, *problems(error))
 
 
 def _kept(store: str | None, step: PathStep, outcome: Outcome) -> list[Request]:
-    intent = outcome.intents[step.path]
-    if not intent.kept or step.before is None:
+    return [("keep", (step.path, store, name)) for name in _names(step, outcome.intents[step.path])]
+
+
+def _names(step: PathStep, intent: Intent) -> list[str]:
+    """Give the names under which what is at a path now is kept.
+
+    What a hand edited after a killed apply had kept what was before, or had made the path where nothing was, has a name of its own.
+    """
+    if not intent.kept or step.before is None or step.before.kind is Kind.DIRECTORY:
         return []
-    kept: list[Request] = [("keep", (step.path, store, intent.kept))]
-    if step.found is Found.EDITED and intent.before != step.before:  # edited after a killed apply had kept what was before
-        kept.append(("keep", (step.path, store, f"{intent.kept}.edited")))
-    return kept
+    names = [intent.kept] if intent.before else []
+    return [*names, f"{intent.kept}.edited"] if step.found is Found.EDITED and intent.before != step.before else names
 
 
 def _answers(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome) -> list[Any]:
@@ -234,7 +245,7 @@ def _answers(machine: Machine, realm: Realm, step: PathStep, requests: list[Requ
         if error:
             raise error
     except (OSError, ProvisionError) as error:
-        outcome.fail(step)
+        outcome.fail(step, *problems(error))
         outcome.report.problems += problems(error)
         return []
     return answers
@@ -245,9 +256,9 @@ def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request],
     if not answers:
         return []
     outcome.report.paths.append(step)
-    if step.found in (Found.EDITED, Found.FOREIGN) and (kept := outcome.intents[step.path].kept):
+    if step.found in (Found.EDITED, Found.FOREIGN) and (kept := _names(step, outcome.intents[step.path])):
         store = f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}"
-        outcome.report.notes.append(f"what {step.path} was is kept as {store}/{kept}")
+        outcome.report.notes.append(f"what {step.path} was is kept as {store}/{kept[-1]}")
     told(step.path)
     return answers
 

@@ -14,14 +14,21 @@ from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
 class Report:
     """paths, calls: what was done. problems: what was not, each with its reason; all else was. notes: what a person should know.
 
-    undone: the rollback, when what could not be done whole was taken back.
+    failed: the problems of each service that has any, by its id. undone: the rollback, when what could not be done whole was taken
+    back.
     """
 
     paths: list[PathStep] = field(default_factory=list)
     calls: list[ServiceStep] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failed: dict[str, list[Problem]] = field(default_factory=dict)
     undone: Report | None = None
+
+    def blame(self, service: str, *problems: Problem) -> None:
+        """Note that `problems`, which stand among all of them too, are those of a service."""
+        if service:
+            self.failed.setdefault(service, []).extend(problems)
 
     @property
     def ok(self) -> bool:
@@ -42,13 +49,14 @@ class Report:
         return [*self.notes, *([", ".join(counts)] if counts else []), *undone]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values: ok, paths, services, problems, notes, and rolled_back, another such or None."""
+        """Give it as plain values: ok, paths, services, problems, failed, notes, and rolled_back, another such or None."""
         return {
             "version": 1,
             "ok": self.ok,
             "paths": [{"path": step.path, "change": step.change.name.lower()} for step in self.paths],
             "services": [{"service": call.service.id, "verb": call.verb.value} for call in self.calls],
             "problems": [str(problem) for problem in self.problems],
+            "failed": {service: [str(problem) for problem in problems] for service, problems in sorted(self.failed.items())},
             "notes": self.notes,
             "rolled_back": self.undone.to_json() if self.undone else None,
         }
@@ -68,11 +76,12 @@ class Outcome:
     broken: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
 
-    def fail(self, step: PathStep) -> None:
-        """Mark one path as not done."""
+    def fail(self, step: PathStep, *problems: Problem) -> None:
+        """Mark one path as not done, for what `problems` say."""
         self.failed.add(step.path)
         if step.service:
             self.broken.add(step.service)
+            self.report.blame(step.service, *problems)
 
     def is_broken(self, service: str) -> bool:
         """Whether `service`, or the directory whose services it runs, is not as planned: then it is not to be started."""

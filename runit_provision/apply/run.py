@@ -38,7 +38,7 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
     if plan.empty and not plan.resumes:
         if plan.manifest != plan.remembered:
             library.remember(plan.manifest)
-        return Report(problems=list(plan.problems))
+        return Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()})
     earlier = library.journal()
     if earlier:
         library.remember(plan.remembered)  # the journal that tells what the killed one had made is about to be replaced
@@ -108,7 +108,11 @@ def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None) 
 
 
 def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | None, timeout: float, *, fresh: bool) -> Outcome:
-    outcome = Outcome(plan, Report(problems=list(plan.problems)), {intent.path: intent for intent in began.intents})
+    outcome = Outcome(
+        plan,
+        Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()}),
+        {intent.path: intent for intent in began.intents},
+    )
     tell = _Teller(progress, len(plan.steps) + len(plan.calls))
     paths.sweep(machine, plan.leftovers, outcome)
     first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
@@ -162,7 +166,7 @@ def _remembered(plan: Plan, outcome: Outcome) -> Manifest:
             records.pop(path, None)
     services |= {name: plan.remembered.services[name] for name in outcome.held if name in plan.remembered.services}
     whole = outcome.report.ok and not outcome.failed and not outcome.held
-    return Manifest(records, services, plan.manifest.answer if whole else None)
+    return Manifest(records, services, plan.manifest.answer if whole else None, plan.manifest.owed)
 
 
 def _forget(machine: Machine, past: Journal | None, present: Journal | None) -> None:

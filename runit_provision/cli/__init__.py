@@ -59,6 +59,8 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _report(error: ProvisionError, *, changes: bool = True) -> int:
     """Print the problems; changes: the command could have changed something, so it is said when it did not."""
+    for warning in error.warnings:
+        _complain(f"warning: {warning}")
     for problem in error.problems:
         _complain(str(problem))
     number = len(error.problems)

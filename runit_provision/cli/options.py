@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from runit_provision.app.layers import Layers
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 
-_FILE = click.Path(path_type=Path)
-"""A file that is read; that it is there is the reader's to say, with exit status 1: it is input, not usage."""
+_FILE = click.Path(path_type=Path, readable=False)
+"""A file that is read; that it is there and can be is the reader's to say, with exit status 1: it is input, not usage."""
 
 
 class HostPath(click.Path):
@@ -45,14 +46,49 @@ prefix = click.option(
 )
 
 
+_user = click.option("--user", metavar="NAME", help="One user's tree alone; that user may do it without root.")
+
+
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what is provisioned; it gets `target`."""
 
-    @click.option("--user", metavar="NAME", help="One user's tree alone; that user may do it without root.")
+    @_user
     @root
     @wraps(command)
     def run(*, root: Path, user: str | None, **rest: Any) -> Any:
         return command(target=Target(root=root, user=user), **rest)
+
+    return run
+
+
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that asks what runs `target`, which is this host: in an image nothing does."""
+
+    @_user
+    @wraps(command)
+    def run(*, user: str | None, **rest: Any) -> Any:
+        return command(target=Target(user=user), **rest)
+
+    return run
+
+
+def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `target_options`, and those that say which services it is about."""
+
+    @click.option(
+        "--service",
+        "services",
+        multiple=True,
+        metavar="ID",
+        help="This service alone, and the directories that it lies in; may be given more than once.",
+    )
+    @click.option("--no-services", "none", is_flag=True, help="All but the services of the data.")
+    @target_options
+    @wraps(command)
+    def run(*, target: Target, services: tuple[str, ...], none: bool, **rest: Any) -> Any:
+        if services and none:
+            raise click.UsageError("Give either --service or --no-services.")
+        return command(target=replace(target, services=frozenset(services) if services or none else None), **rest)
 
     return run
 
@@ -62,6 +98,17 @@ def timeouts(command: Callable[..., Any]) -> Callable[..., Any]:
     lock = click.option("--lock-timeout", type=float, default=0.0, show_default=True, help="Seconds to wait for another apply.")
     service = click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for services.")
     return lock(service(command))
+
+
+class Text(click.ParamType[str]):
+    """Text that may be shown again, and so has to be UTF-8."""
+
+    name = "text"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _is_utf8(str(value)):
+            self.fail(f"{value!r} is not UTF-8", param, ctx)
+        return str(value)
 
 
 class _Fact(click.ParamType[tuple[str, Any]]):
@@ -105,7 +152,7 @@ class _Folders(click.ParamType[tuple[Path, ...]]):
 def _layers(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say which layers Puppet adds to the hierarchy; it gets `layers`."""
 
-    @click.option("--environment", default="production", show_default=True, metavar="NAME", help="The node's environment.")
+    @click.option("--environment", type=Text(), default="production", show_default=True, metavar="NAME", help="The node's environment.")
     @click.option(
         "--environmentpath", type=_FILE, metavar="DIR", help="A folder of environments, whose hiera.yaml is the second layer."
     )
@@ -153,7 +200,9 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         help="One more fact; wins over the file. NAME:=VALUE is YAML, as `cpus:=4`.",
     )
-    @click.option("--node", default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]")
+    @click.option(
+        "--node", type=Text(), default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]"
+    )
     @_layers
     @click.option(
         "--lenient",

@@ -37,7 +37,7 @@ def show_difference(planned: Planned, output: Output, *, diff: bool) -> int:
         output.complain(problem)
     if problems:
         number = len(problems)
-        output.complain(f"{number} problem{'s' * (number != 1)}; apply leaves alone what is concerned, and does the rest")
+        output.complain(f"{number} problem{'s' * (number != 1)}, which apply does not solve; it does the rest")
         return FAILED
     return DONE if planned.empty else DIFFERENT
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "check": "Is the host as the data says? Read-only.",
     "verify": "Check, and whether services are supervised, up and logging.",
     "status": "Show how the services fare.",
+    "restart": "Restart services, or send them the signal that their data name.",
     "rollback": "Undo the last apply.",
     "schema": "Print the JSON Schema of the data.",
     "runtime": "Install or remove the shipped runtime.",

@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _PATIENCE = 1.0
 """Seconds before anything is shown."""
 _PACE = 0.1
 """Seconds between two showings."""
-_ERASE = "\r\x1b[K"
 
 
 @contextmanager
@@ -21,16 +24,37 @@ def progress() -> Iterator[Callable[[int, int, str], None] | None]:
         yield None
         return
     due = time.monotonic() + _PATIENCE
+    bar: Progress | None = None
 
     def show(done: int, total: int, what: str) -> None:
-        nonlocal due
-        if (now := time.monotonic()) >= due:
-            due = now + _PACE
-            sys.stderr.write(f"{_ERASE}{done}/{total} {what}"[:100])
-            sys.stderr.flush()
+        nonlocal due, bar
+        if (now := time.monotonic()) < due:
+            return
+        due = now + _PACE
+        if bar is None:
+            bar = _bar()
+            bar.add_task("", total=total)
+            bar.start()
+        bar.update(bar.task_ids[0], completed=done, description=what, refresh=True)
 
     try:
         yield show
     finally:
-        sys.stderr.write(_ERASE)
-        sys.stderr.flush()
+        if bar is not None:
+            bar.stop()
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeElapsedColumn
+    from rich.text import Text
+
+    class What(ProgressColumn):
+        """A path as it is: markup in it means nothing, and its end says more than its beginning."""
+
+        def render(self, task: Task) -> Text:
+            return Text(task.description[-60:], no_wrap=True, overflow="ellipsis")
+
+    # No thread draws it: processes are forked meanwhile.
+    columns = (MofNCompleteColumn(), BarColumn(bar_width=24), TimeElapsedColumn(), What())
+    return Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)

@@ -17,8 +17,20 @@ _ROWS = {
 }
 
 
-def of_process(pid: int) -> dict[str, int]:
-    """Give the hard limits of the process `pid` by the data's names, without the unlimited ones; nothing of a process that went."""
+USUAL = {"files": 1 << 20}
+"""What no hard limit exceeds unless the machine's fs.nr_open says more; proc_sys_fs(5)."""
+
+
+def of_parent(pid: int) -> dict[str, int]:
+    """Give the hard limits of the parent of `pid` by the data's names, without the unlimited ones; nothing when either has gone."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return _of_process(int(words[1]))
+    except (OSError, ValueError, IndexError):
+        return {}
+
+
+def _of_process(pid: int) -> dict[str, int]:
     try:
         lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
     except OSError:

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from runit_provision.host.ground import Ground
+from runit_provision.host.ground import Ground, NotTrustedError
 
 SHOWN = 64 * 1024
 """Bytes; what is larger is shown in no diff, and digested only when its size could be the wanted one."""
 STORE = ".runit-provision"
 """Where an account's realm keeps what was replaced, below its base."""
-RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up"))
+RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up", "succeeded", "failed"))
 """What a running service leaves in its directory: it goes with the service, and is never touched while there is one."""
 
 _CHUNK = 1 << 20
@@ -327,7 +327,10 @@ def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
         else:
             ground.forget(path)
             return []
-        here = ground.directory(path)
+        try:
+            here = ground.directory(path)
+        except NotTrustedError:
+            return ["what its owner keeps there"]
         names = set(_list(here))
         ours = {entry for entry in names if entry.startswith(f"{STORE}.") or (of_service and entry in RESIDUE)}
         if names - ours:
@@ -457,7 +460,8 @@ def _about(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if str(error.filename).startswith("/") and not str(error.filename).startswith("/proc/self/fd/"):
+        whole = error.filename2 is None and str(error.filename).startswith("/")  # symlink(2) would name what the link is to lead to
+        if whole and not str(error.filename).startswith("/proc/self/fd/"):
             raise
         raise OSError(error.errno, error.strerror, path) from error
 

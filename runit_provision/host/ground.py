@@ -113,12 +113,12 @@ class Ground:
             raise _named(error, self._base) from None
         self._chain.append((self._base, descriptor))
         found = os.fstat(descriptor)
-        if found.st_uid != self._account:
-            self.close()
-            raise NotTrustedError(f"belongs to uid {found.st_uid}, not to {self._account}", self._base)
+        wrong = f"belongs to uid {found.st_uid}, not to {self._account}" if found.st_uid != self._account else ""
         if found.st_mode & stat.S_IWOTH:
-            self.close()
-            raise NotTrustedError("can be written by all", self._base)
+            wrong = wrong or "can be written by all"
+        if wrong:
+            os.close(self._chain.pop()[1])
+            raise NotTrustedError(wrong, self._base)
         return self._chain
 
     def _walk(self, descriptor: int, names: list[str], *, at: str) -> int:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from runit_provision.errors import HostError, NoAccountError, Problem
-from runit_provision.host import accounts, library
+from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
+from runit_provision.host import accounts, library, readers
 from runit_provision.host.ground import Ground
-from runit_provision.host.hand import Hand, LentHand, OwnHand, work
-from runit_provision.host.nursery import Nursery
+from runit_provision.host.hand import HAND, Hand, LentHand, OwnHand, Request, work
+from runit_provision.host.nursery import Credentials, Nursery
 from runit_provision.host.observe import observe
-from runit_provision.model.account import Login
+from runit_provision.model.account import Account, Login
 from runit_provision.model.observed import Journal, Manifest, Observed
 from runit_provision.model.tree import Realm, RenderedTree
 
@@ -54,9 +55,14 @@ class Machine:
         self.accounts = accounts.read(self.root)
 
     def nurse(self) -> None:
-        """Fork the nursery, if hands can be lent at all: to be done before this process has grown."""
-        if self._nursery is None and os.geteuid() == 0:
-            self._nursery = Nursery(work)
+        """Fork the nursery, if others' realms can be entered at all: to be done before this process has grown."""
+        if os.geteuid() == 0:
+            self._nurse()
+
+    def _nurse(self) -> Nursery:
+        if self._nursery is None:
+            self._nursery = Nursery({HAND: work, readers.READER: readers.work})
+        return self._nursery
 
     def hand(self, realm: Realm) -> Hand:
         """Give the hand that works in `realm`; OSError when the way to its base is not as it has to be, HostError when nobody here can
@@ -70,27 +76,47 @@ class Machine:
         self._hands[realm] = self._lend(realm)
         return self._hands[realm]
 
+    def ask(self, errands: Sequence[tuple[Realm, Sequence[Request]]]) -> Iterator[list[Any] | OSError | ProvisionError]:
+        """Give, in order, the answers to calls in each realm that only look, or what went wrong there."""
+        asked: list[readers.Errand | ProvisionError | None] = []
+        for realm, calls in errands:
+            try:
+                account = self._stranger(realm)
+                asked.append(readers.Errand(realm.base, self._credentials(account), calls) if account else None)
+            except ProvisionError as error:
+                asked.append(error)
+        lent = [errand for errand in asked if isinstance(errand, readers.Errand)]
+        found = readers.ask(self._nurse(), self._root, lent) if lent else iter(())
+        for (realm, calls), errand in zip(errands, asked, strict=True):
+            if errand is None:
+                answers, failed = self.hand(realm).batch(calls)
+                yield failed or answers
+            else:
+                yield errand if isinstance(errand, ProvisionError) else next(found)
+
     def _lend(self, realm: Realm) -> Hand:
+        account = self._stranger(realm)
+        if account is None:
+            return OwnHand(Ground(self._root, realm.base, account=None if realm.account is None else os.geteuid()))
+        ground = Ground(self._root, realm.base, account=account.uid)
+        return LentHand(ground, self._nurse(), self._credentials(account), held=self.library.held)
+
+    def _stranger(self, realm: Realm) -> Account | None:
+        """Give the account that somebody has to become who works in `realm`, or None; NoAccountError, HostError as for `hand`."""
         if realm.account is None:
-            return OwnHand(Ground(self._root, realm.base))
+            return None
         account = self.accounts.get(realm.account)
         if account is None:
             hint = "create it first, or correct the name"
             raise NoAccountError(Problem(f"no such account: {realm.account}", path=realm.base, hint=hint))
-        ground = Ground(self._root, realm.base, account=account.uid)
         if account.uid == os.geteuid():
-            return OwnHand(ground)
-        self.nurse()
-        if self._nursery is None:
+            return None
+        if os.geteuid() != 0:
             raise HostError(Problem(f"belongs to {realm.account}: only root can work there as {realm.account}", path=realm.base))
-        groups = self.accounts.groups(realm.account)
-        return LentHand(ground, self._nursery, uid=account.uid, gid=account.gid, groups=groups, held=self.library.held)
+        return account
 
-    def release(self, realm: Realm) -> None:
-        """End the hand of `realm`, if there is one."""
-        hand = self._hands.pop(realm, None)
-        if hand is not None:
-            hand.close()
+    def _credentials(self, account: Account) -> Credentials:
+        return (account.uid, account.gid, tuple(self.accounts.groups(account.name)))
 
     def close(self) -> None:
         """End all hands and close what is open."""
@@ -148,7 +174,7 @@ class Machine:
             self._refuse_others(tree)
         return observe(
             tree,
-            hand=self.hand,
+            ask=self.ask,
             number=lambda realm, owner: accounts.number(self.accounts, realm, owner, coming),
             coming=coming,
             manifest=manifest or self.library.manifest(),

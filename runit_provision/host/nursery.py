@@ -1,13 +1,13 @@
-"""A small process, forked before data and libraries make this one large, that forks the hands which work for other accounts.
+"""A small process, forked before data and libraries make this one large, that forks those who work for other accounts.
 
 A fork copies the tables of all memory there is: of a process that has read the data of a thousand users that takes longer than what
-the hand then does. What the nursery is asked comes over a socket pair that no hand keeps:
+is then done. What the nursery is asked comes over a socket pair that no child keeps:
 
-    (number, uid, gid, groups, base), and the descriptors that the hand gets     answered with the pid, 0 when there is none
-    (number,)                                                                     that hand is ended, and gone when it is answered
+    (number, job, argument, become), and the descriptors that the child gets     answered with the pid, 0 when there is none
+    (number,)                                                                     that child is ended, and gone when it is answered
     ()                                                                            all is ended
 
-It dies with the one who forked it, and every hand with it.
+It dies with the one who forked it, and every child with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import errno
 import marshal
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +29,16 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-Work = Callable[[str, int, Sequence[int]], None]
-"""What a hand does once it has the account's credentials: base, uid, descriptors."""
+Work = Callable[[str, Sequence[int]], None]
+"""What a child does, from its argument and the descriptors that it got."""
+Credentials = tuple[int, int, tuple[int, ...]]
+"""uid, gid, and all groups."""
 
 
 class Nursery:
     """The parent's end."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, jobs: Mapping[str, Work]) -> None:
         import socket
 
         self._asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -46,31 +48,33 @@ class Nursery:
         if self._pid == 0:
             try:
                 self._asks.close()
-                _nurse(answers, parent, work)
+                _nurse(answers, parent, jobs)
             finally:
                 os._exit(1)
         answers.close()
 
-    def fork(self, *, base: str, uid: int, gid: int, groups: Sequence[int], descriptors: Sequence[int]) -> tuple[int, int]:
-        """Fork a hand; give its number here and its pid. OSError when there can be no more processes."""
+    def fork(self, job: str, argument: str, descriptors: Sequence[int], *, become: Credentials | None = None) -> tuple[int, int]:
+        """Fork a child that does `job`; give its number here and its pid. OSError when there can be no more processes.
+
+        become: the credentials that it takes for good before; None when it stays root.
+        """
         import socket
 
         self._born += 1
-        order = marshal.dumps((self._born, uid, gid, tuple(groups), base))
-        socket.send_fds(self._asks, [order], list(descriptors))
+        socket.send_fds(self._asks, [marshal.dumps((self._born, job, argument, become))], list(descriptors))
         pid = int.from_bytes(self._asks.recv(4), "little")
         if not pid:
-            raise OSError(errno.EAGAIN, "no process could be made to work there", base)
+            raise OSError(errno.EAGAIN, "no process could be made to work there", argument)
         return self._born, pid
 
     def end(self, number: int) -> None:
-        """End a hand, whatever it does, and wait until it is gone."""
+        """End a child, whatever it does, and wait until it is gone."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self._asks.send(marshal.dumps((number,)))
             self._asks.recv(4)
 
     def close(self) -> None:
-        """End it, with all its hands."""
+        """End it, with all its children."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self._asks.send(marshal.dumps(()))
         self._asks.close()
@@ -78,7 +82,7 @@ class Nursery:
             os.waitpid(self._pid, 0)
 
 
-def _nurse(asked: socket, parent: int, work: Work) -> None:
+def _nurse(asked: socket, parent: int, jobs: Mapping[str, Work]) -> None:
     import ctypes
     import socket
 
@@ -88,17 +92,17 @@ def _nurse(asked: socket, parent: int, work: Work) -> None:
     _die_with(libc, parent)
     _close_all_but(asked.fileno())
     here = os.getpid()
-    hands: dict[int, int] = {}
-    while order := socket.recv_fds(asked, _LARGEST, _DESCRIPTORS):
-        data, descriptors, *_ = order
+    children: dict[int, int] = {}
+    while received := socket.recv_fds(asked, _LARGEST, _DESCRIPTORS):
+        data, descriptors, *_ = received
         if not data:
             break
         words = marshal.loads(data)
         if not words:
             break
-        number, *account = words
-        if not account:
-            _end(hands.pop(number))
+        number, *order = words
+        if not order:
+            _end(children.pop(number))
             asked.send(bytes(4))
             continue
         try:
@@ -108,30 +112,30 @@ def _nurse(asked: socket, parent: int, work: Work) -> None:
         if pid == 0:
             try:
                 asked.close()
-                uid, gid, groups, base = account
-                _become(libc, here, uid=uid, gid=gid, groups=groups)
-                work(base, uid, descriptors)
+                job, argument, become = order
+                _begin(libc, here, become)
+                jobs[job](argument, descriptors)
                 os._exit(0)
             finally:
                 os._exit(1)
         for descriptor in descriptors:
             os.close(descriptor)
         if pid > 0:
-            hands[number] = pid
+            children[number] = pid
         asked.send(max(pid, 0).to_bytes(4, "little"))
-    for pid in hands.values():
+    for pid in children.values():
         _end(pid)
     os._exit(0)
 
 
 def _close_all_but(kept: int) -> None:
-    """Leave nothing of the parent's to hands but the standard streams: they get what they are sent."""
+    """Leave nothing of the parent's to children but the standard streams: they get what they are sent."""
     os.closerange(3, kept)
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _end(pid: int) -> None:
-    # A hand ends at its closed pipe; one that its account stopped, or that hangs, would not. Nobody has reaped it: the pid is its own.
+    # A child ends at its closed pipe; one that its account stopped, or that hangs, would not. Nobody has reaped it: the pid is its own.
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
@@ -141,15 +145,17 @@ def _die_with(libc: Any, parent: int) -> None:
         os._exit(1)
 
 
-def _become(libc: Any, parent: int, *, uid: int, gid: int, groups: Sequence[int]) -> None:
-    """Take the account's credentials for good. prctl comes after: a change of uid resets both settings; prctl(2)."""
+def _begin(libc: Any, parent: int, become: Credentials | None) -> None:
+    """Take an account's credentials for good. prctl comes after: a change of uid resets both settings; prctl(2)."""
     for number in (*_ASKED_TO_END, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-    os.setgroups(groups)
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    if become is not None:
+        uid, gid, groups = become
+        os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+        if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
+            raise OSError(errno.EPERM, "credentials")
     if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise OSError(errno.EPERM, "prctl")
     _die_with(libc, parent)
-    if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
-        raise OSError(errno.EPERM, "credentials")

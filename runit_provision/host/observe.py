@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
 from runit_provision.host import files
-from runit_provision.host.hand import Hand
+from runit_provision.host.hand import Request
 from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen, Stray
 from runit_provision.model.tree import Ensure, File, Node, OnChange, Origin, Owner, Purge, Realm, RenderedTree, ServiceTree
 
@@ -23,12 +24,33 @@ _HINTS = {
 
 @dataclass(slots=True)
 class _Work:
-    """What is to be looked at in one realm."""
+    """What is to be looked at in one realm. above: directories that the data leave to others, and in which something is to lie."""
 
     looks: dict[str, files.Look] = field(default_factory=dict)
     services: dict[str, ServiceTree] = field(default_factory=dict)
     staged: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    above: set[str] = field(default_factory=set)
+    purged: list[tuple[Purge, str]] = field(default_factory=list)
+
+    def calls(self, store: str | None) -> list[Request]:
+        """Give what asks for all of it, in the order in which `_understand` takes the answers."""
+        strays: list[Request] = []
+        for purge, directory in self.purged:
+            names = [path.rpartition("/")[2] for path in self.looks if path.rpartition("/")[0] == directory]
+            strays.append(("strays", (directory, purge.definitions, names)))
+        return [
+            ("look", ([self.looks[path] for path in sorted(self.looks)],)),
+            ("exists", (sorted(self.above),)),
+            ("exists", (self.staged,)),
+            ("lives", ([place for service in self.supervised() for place in _places(service)],)),
+            *strays,
+            ("stored", (store, self.kept)),
+        ]
+
+    def supervised(self) -> list[ServiceTree]:
+        """Give the services, those beside each other in the same directory together."""
+        return sorted(self.services.values(), key=lambda service: service.directory)
 
 
 @dataclass(slots=True)
@@ -49,10 +71,14 @@ class _Sights:
         self.problems.setdefault(realm, []).extend(problems)
 
 
+Ask = Callable[[Sequence[tuple[Realm, Sequence[Request]]]], Iterator[list[Any] | OSError | ProvisionError]]
+"""What looks in many realms, as Machine.ask does."""
+
+
 def observe(
     tree: RenderedTree,
     *,
-    hand: Callable[[Realm], Hand],
+    ask: Ask,
     number: Callable[[Realm, Owner | None], tuple[int, int]],
     manifest: Manifest,
     journal: Journal | None,
@@ -63,23 +89,21 @@ def observe(
 ) -> Observed:
     """Look. What is wrong in an account's realm is `refused`; in the system's, or in `user`'s, it is a HostError with every problem.
 
-    hand: what works in a realm, as Machine.hand gives it. number: uid and gid of an owner in a realm. user: only this account's
-    realms. alive: there are running services to look at. store: see Machine.store, when `journal` is to be undone.
-    coming: accounts that are to be made, or whose homes are: of those nothing is there yet.
+    ask: see Ask. number: uid and gid of an owner in a realm. user: only this account's realms. alive: there are running services to
+    look at. store: see Machine.store, when `journal` is to be undone. coming: accounts that are to be made, or whose homes are: of
+    those nothing is there yet.
     """
     sights = _Sights()
     owners = _owners(tree, number, user, sights)
     desired = {node.path: node for node in tree.nodes}
     asked = {node.realm: node for node in reversed(tree.nodes)}
-    for realm, work in _works(tree, manifest, journal, user).items():
+    works = _works(tree, manifest, journal, user, alive=alive, undoes=store is not None)
+    errands = [(realm, work.calls(store(realm) if store and work.kept else None)) for realm, work in works.items()]
+    for (realm, work), found in zip(works.items(), ask(errands), strict=True):
         try:
-            _look(realm, work, hand, sights, desired, alive=alive)
-            for purge in tree.purges:
-                if purge.realm == realm:
-                    _look_for_strays(purge, work.looks, hand(realm), sights)
-            if store and work.kept:
-                found = hand(realm).call("stored", store(realm), work.kept)
-                sights.kept |= {name for name, there in zip(work.kept, found, strict=True) if there}
+            if isinstance(found, Exception):
+                raise found
+            _understand(realm, work, found, sights, desired)
         except NoAccountError as error:
             if realm not in asked:
                 sights.abandoned.add(realm)
@@ -88,7 +112,8 @@ def observe(
         except ProvisionError as error:
             sights.complain(realm, *error.problems)
         except OSError as error:
-            if error.errno == errno.ENOENT and (realm.base in desired or realm not in asked or realm.account in coming):
+            made = realm.base in desired and user in (None, desired[realm.base].realm.account)
+            if error.errno == errno.ENOENT and (made or realm not in asked or realm.account in coming):
                 continue  # made by the realm above, in the same apply; or gone, and nobody asks for it
             sights.complain(realm, _problem(error, realm, asked.get(realm)))
     if any(realm.account is None or user is not None for realm in sights.problems):
@@ -141,8 +166,10 @@ def _owners(
     return owners
 
 
-def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user: str | None) -> Mapping[Realm, _Work]:
-    """Sort everything by realm, the realms that lie in others after those."""
+def _works(
+    tree: RenderedTree, manifest: Manifest, journal: Journal | None, user: str | None, *, alive: bool, undoes: bool
+) -> Mapping[Realm, _Work]:
+    """Sort everything by realm, the realms that lie in others after those. undoes: what the journal kept is asked for."""
     works: dict[Realm, _Work] = {}
 
     def work(realm: Realm) -> _Work:
@@ -150,9 +177,14 @@ def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user
             works[realm] = _Work()
         return works[realm]
 
+    desired = {node.path for node in tree.nodes}
     for node in tree.nodes:
         record = manifest.records.get(node.path)
-        work(node.realm).looks[node.path] = _desire(node, record.seen.size if record else -1)
+        here = work(node.realm)
+        here.looks[node.path] = _desire(node, record.seen.size if record else -1)
+        above = node.path.rpartition("/")[0] or "/"
+        if above not in desired and above != node.realm.base:
+            here.above.add(above)
     for path, record in manifest.records.items():
         work(record.realm).looks.setdefault(path, (path, -1, "", record.seen.size, False))
     for intent in journal.intents if journal else ():
@@ -160,10 +192,12 @@ def _works(tree: RenderedTree, manifest: Manifest, journal: Journal | None, user
         work(intent.realm).looks.setdefault(intent.path, (intent.path, size, "", intent.before.size if intent.before else -1, False))
         if intent.staged:
             work(intent.realm).staged.append(intent.staged)
-        if intent.kept:
+        if intent.kept and undoes:
             work(intent.realm).kept.append(intent.kept)
-    for service in (*(journal.services if journal else ()), *manifest.services.values(), *tree.services):
+    for service in (*(journal.services if journal else ()), *manifest.services.values(), *tree.services) if alive else ():
         work(service.realm).services[service.id] = service
+    for purge in tree.purges:
+        work(purge.realm).purged += [(purge, directory) for directory in purge.directories]
     return {realm: works[realm] for realm in sorted(works, key=_depth) if user is None or realm.account == user}
 
 
@@ -178,14 +212,10 @@ def _desire(node: Node, was_size: int) -> files.Look:
     return (node.path, len(entry.content), hashlib.sha256(entry.content).hexdigest(), was_size, not entry.secret)
 
 
-def _look(
-    realm: Realm, work: _Work, hand: Callable[[Realm], Hand], sights: _Sights, desired: Mapping[str, Node], *, alive: bool
-) -> None:
-    here = hand(realm)
-    looks = [work.looks[path] for path in sorted(work.looks)]
+def _understand(realm: Realm, work: _Work, answers: Sequence[Any], sights: _Sights, desired: Mapping[str, Node]) -> None:
+    looked, above, staged, lives, *strays, stored = answers
     blocked: dict[str, None] = {}
-    for one, sight in zip(looks, here.call("look", looks), strict=True):
-        path = one[0]
+    for path, sight in zip(sorted(work.looks), looked, strict=True):
         if sight is None:
             continue
         if isinstance(sight, str):
@@ -198,16 +228,19 @@ def _look(
             sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
     for path in blocked:
         sights.complain(realm, Problem("has to be a directory, and is none; a link is not followed here", path=path))
-    absent = {os.path.dirname(path): path for path in work.looks if path in desired and path not in sights.paths}
-    above = sorted(path for path in absent if path not in desired and path not in blocked and path != realm.base)
-    for path, found in zip(above, here.call("exists", above), strict=True):
-        if not found:
+    absent = {path.rpartition("/")[0] or "/": path for path in work.looks if path in desired and path not in sights.paths}
+    for path, found in zip(sorted(work.above), above, strict=True):
+        if path in absent and path not in blocked and not found:
             sights.complain(realm, _missing(path, desired[absent[path]]))
-    if work.staged:
-        there = here.call("exists", work.staged)
-        sights.leftovers += [(path, realm) for path, found in zip(work.staged, there, strict=True) if found]
-    if alive:
-        _look_at_services(here, list(work.services.values()), sights)
+    sights.leftovers += [(path, realm) for path, found in zip(work.staged, staged, strict=True) if found]
+    life = iter(lives)
+    for service in work.supervised():
+        first = Life(*next(life))
+        sights.lives[service.id] = (first, Life(*next(life)) if service.logged else Life())
+    for (purge, directory), (found, plain) in zip(work.purged, strays, strict=True):
+        sights.plain += plain
+        _take_strays(purge, directory, found, sights)
+    sights.kept |= {name for name, there in zip(work.kept, stored, strict=True) if there}
 
 
 def _missing(path: str, node: Node) -> Problem:
@@ -217,30 +250,19 @@ def _missing(path: str, node: Node) -> Problem:
     )
 
 
-def _look_at_services(here: Hand, services: list[ServiceTree], sights: _Sights) -> None:
-    services.sort(key=lambda service: service.directory)
-    asked = []
-    for service in services:
-        asked += [service.directory, f"{service.directory}/log"] if service.logged else [service.directory]
-    found = iter(here.call("lives", asked))
-    for service in services:
-        life = Life(*next(found))
-        sights.lives[service.id] = (life, Life(*next(found)) if service.logged else Life())
+def _places(service: ServiceTree) -> list[str]:
+    return [service.directory, f"{service.directory}/log"] if service.logged else [service.directory]
 
 
-def _look_for_strays(purge: Purge, known: Collection[str], here: Hand, sights: _Sights) -> None:
-    """Look for services that neither the data nor what is remembered speaks of."""
-    for directory in purge.directories:
-        names = [path.rpartition("/")[2] for path in known if path.rpartition("/")[0] == directory]
-        found, plain = here.call("strays", directory, purge.definitions, names)
-        sights.plain += plain
-        for link, sight, place, paths, logs, life, log, scans in found:
-            if not link.startswith(f"{directory}/") or not all(path == place or path.startswith(f"{place}/") for path in paths):
-                continue  # no answer of ours
-            service = _stray(purge, link, place, paths, scans)
-            sights.lives[link] = (Life(*life), Life(*log))
-            seen = {path: _seen(one) for path, one in paths.items()}
-            sights.strays.append(Stray(service, _seen(sight), seen, frozenset(logs)))
+def _take_strays(purge: Purge, directory: str, found: Sequence[Any], sights: _Sights) -> None:
+    """Take services that neither the data nor what is remembered speaks of."""
+    for link, sight, place, paths, logs, life, log, scans in found:
+        if not link.startswith(f"{directory}/") or not all(path == place or path.startswith(f"{place}/") for path in paths):
+            continue  # no answer of ours
+        service = _stray(purge, link, place, paths, scans)
+        sights.lives[link] = (Life(*life), Life(*log))
+        seen = {path: _seen(one) for path, one in paths.items()}
+        sights.strays.append(Stray(service, _seen(sight), seen, frozenset(logs)))
 
 
 def _seen(sight: files.Sight) -> Seen:

@@ -31,6 +31,7 @@ from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import PYTHON, Interpreter, find
 from runit_provision.host.manifest import Manifest
 from runit_provision.host.rooted import folder_on_host
+from runit_provision.host.trust import doubts
 
 TOOLS = {
     "runsvdir": "runsvdir",
@@ -89,9 +90,11 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
     tried: a version proves itself before tools run it (runtime/shell/trial.py): HostError tells why it did not, and the old one stays.
 
     Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix`
-    cannot be written, or when `python` (a path of the host's) cannot run the tools.
+    cannot be written, or by another than root who installs, or when `python` (a path of the host's) cannot run the tools.
     """
     interpreter = find(python, root=root)
+    if problems := [*doubts(prefix, root=root)]:
+        raise HostError(*problems)
     place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
     tools = tuple(place / path for path in launchers)

@@ -8,7 +8,7 @@ from typing import Any
 
 from runit_provision.errors import Mark, Problem
 from runit_provision.model.answer import Answer, Beside, Ceiling, Demands
-from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Record, Seen
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Owed, Record, Seen
 from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Purge, Realm, ServiceTree
 
 VERSION = 1
@@ -22,7 +22,9 @@ def dump_manifest(manifest: Manifest) -> bytes:
     records = {path: [*_seen(seen), realms.number(realm), *rest] for path, seen, realm, rest in _rows(manifest)}
     services = [_service(service, realms) for service in manifest.services.values()]
     answer = manifest.answer and _answer(manifest.answer, realms)
-    return _json({"version": VERSION, "realms": realms.rows, "records": records, "services": services, "answer": answer})
+    return _json(
+        {"version": VERSION, "realms": realms.rows, "records": records, "services": services, "answer": answer, "owed": manifest.owed}
+    )
 
 
 def _rows(manifest: Manifest) -> Iterable[tuple[str, Seen, Realm, list[Any]]]:
@@ -39,7 +41,8 @@ def load_manifest(data: bytes) -> Manifest:
     }
     services = [_unservice(row, realms) for row in found["services"]]
     answer = found["answer"] and _unanswer(found["answer"], realms)
-    return Manifest(records, {service.id: service for service in services}, answer)
+    owed = tuple(Owed(verb, name, life and Life(*life)) for verb, name, life in found["owed"])
+    return Manifest(records, {service.id: service for service in services}, answer, owed)
 
 
 def dump_journal(journal: Journal) -> bytes:
@@ -51,6 +54,7 @@ def dump_journal(journal: Journal) -> bytes:
             realms.number(intent.realm),
             intent.before and _seen(intent.before),
             intent.after and _seen(intent.after),
+            intent.found and _seen(intent.found),
             intent.kept,
             intent.staged,
             intent.service,
@@ -90,13 +94,14 @@ def load_journal(data: bytes) -> Journal | None:
             realms[row[1]],
             row[2] and _unseen(row[2]),
             row[3] and _unseen(row[3]),
-            row[4],
+            row[4] and _unseen(row[4]),
             row[5],
             row[6],
-            _EFFECTS[row[7]],
-            row[8],
-            _unorigin(row[9]),
-            row[10],
+            row[7],
+            _EFFECTS[row[8]],
+            row[9],
+            _unorigin(row[10]),
+            row[11],
         )
         for row in head["intents"]
     )

@@ -32,12 +32,21 @@ def resolve(root: Path, path: str | Path) -> str | None:
     return found if os.path.lexists(root / found.lstrip("/")) else None
 
 
-def _follow(root: Path, path: str) -> str:
+def way(root: Path, path: str | Path) -> list[str]:
+    """Give the host's absolute `path` as it resolves, after each folder in which something on the way to it is looked up."""
+    folders: list[str] = []
+    end = _follow(root, str(path), folders)
+    return list(dict.fromkeys([*folders, end]))
+
+
+def _follow(root: Path, path: str, folders: list[str] | None = None) -> str:
     """Resolve what exists of `path`; the rest stays as it is. A loop ends where the kernel gives up."""
     done: list[str] = []
     todo = _parts(path)
     followed = 0
     while todo:
+        if folders is not None:
+            folders.append("/" + "/".join(done))
         part = todo.pop()
         if part == "..":
             del done[-1:]

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from runit_provision.errors import Mark
+from runit_provision.errors import Mark, Problem
 
 
 class Table(dict[Any, Any]):
-    """A mapping; `marks[key]` is where the key was written, `mark` where the mapping begins."""
+    """A mapping; `marks[key]` is where the key was written, `mark` where the mapping begins.
 
-    __slots__ = ("mark", "marks")
+    warnings: of a whole file, what was odd in it.
+    """
+
+    __slots__ = ("mark", "marks", "warnings")
 
     def __init__(
         self,
@@ -23,10 +26,12 @@ class Table(dict[Any, Any]):
         *,
         marks: dict[Any, Mark] | None = None,
         mark: Mark | None = None,
+        warnings: tuple[Problem, ...] = (),
     ) -> None:
         super().__init__(items)
         self.marks = marks if marks is not None else {}
         self.mark = mark
+        self.warnings = warnings
 
 
 class Array(list[Any]):

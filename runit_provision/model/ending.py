@@ -59,7 +59,7 @@ class Notice:
 class Finish:
     """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, mail, notices, the count of restarts.
 
-    succeeded: notices are for an end with exit code 0 alone.
+    once: the service runs once; that it has succeeded is noted for those that require it, and notices are for that alone.
     """
 
     lines: str = ""
@@ -67,12 +67,12 @@ class Finish:
     mail: Mail | None = None
     restarts: Restarts | None = None
     notices: tuple[Notice, ...] = ()
-    succeeded: bool = False
+    once: bool = False
 
     @property
-    def tells_failure(self) -> bool:
-        """Whether it does something at a failure that it does not at a restart that somebody asked for."""
-        return self.restarts is not None or (self.mail is not None and self.mail.on_failure is not None)
+    def asks_why(self) -> bool:
+        """Whether it has to know if somebody asked for the end."""
+        return self.restarts is not None or (self.mail is not None and (self.once or self.mail.on_failure is not None))
 
 
 Ending = Script | Finish

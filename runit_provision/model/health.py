@@ -45,7 +45,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The service `id`, found at `directory`: of use when it runs and its check passes, or, a one-shot, when it has run.
+    """The service `id`, found at `directory`: of use when it runs and its check passes, or, a one-shot, when it has succeeded.
 
     account: who asks for it, None for the one who runs the script. stranger: it is another user's, whose check nobody else runs:
     that it runs is enough.

@@ -9,7 +9,7 @@ from enum import Enum
 from runit_provision.model.account import Account, Group, Login
 from runit_provision.model.levels import Levels
 from runit_provision.model.service import Service
-from runit_provision.model.tree import Origin, Realm
+from runit_provision.model.tree import SYSTEM, Origin, Realm
 
 TREE_SERVICE = "runsvdir-"
 """What the name of the host's service that runs a user's tree starts with; the user's name follows."""
@@ -43,8 +43,9 @@ class Runtime:
 class Tree:
     """The services of one runsvdir: those of the host or of one user.
 
-    account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories. purge: the key that
-    wants nothing else in it, or None. drops_logs: services that go take their logs with them.
+    account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories, log_realm: in whose
+    hands those lie. folders: directories of the system that hold some of its own. purge: the key that wants nothing else in it, or
+    None. drops_logs: services that go take their logs with them.
     """
 
     account: Account
@@ -54,6 +55,8 @@ class Tree:
     logs: str
     services: tuple[Service, ...]
     origin: Origin
+    log_realm: Realm = SYSTEM
+    folders: tuple[str, ...] = ()
     purge: Origin | None = None
     drops_logs: bool = False
 

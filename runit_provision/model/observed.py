@@ -51,18 +51,6 @@ class Record(NamedTuple):
     live: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Everything that was made on this host and is still there: paths, parents before children, and services.
-
-    answer: what the apply was asked that left exactly this, or None where nobody knows.
-    """
-
-    records: Mapping[str, Record] = field(default_factory=dict)
-    services: Mapping[str, ServiceTree] = field(default_factory=dict)
-    answer: Answer | None = None
-
-
 class Life(NamedTuple):
     """A service (or its log service) as its `supervise/` tells.
 
@@ -78,13 +66,41 @@ class Life(NamedTuple):
     gave_up: bool = False
 
 
+class Owed(NamedTuple):
+    """What an apply that was killed still owes a service, in a realm that could not be entered since: a verb's value.
+
+    life: the process that was to be told, or None where that was not noted; another one has the new content already.
+    """
+
+    verb: str
+    service: str
+    life: Life | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that was made on this host and is still there: paths, parents before children, and services.
+
+    answer: what the apply was asked that left exactly this, or None where nobody knows. owed: see Owed.
+    """
+
+    records: Mapping[str, Record] = field(default_factory=dict)
+    services: Mapping[str, ServiceTree] = field(default_factory=dict)
+    answer: Answer | None = None
+    owed: tuple[Owed, ...] = ()
+
+
 class Intent(NamedTuple):
-    """One path of an apply that began: what it was, what it was to become, and the name under which what it was is kept."""
+    """One path of an apply that began: what it was, what it was to become, and the name under which what it was is kept.
+
+    found: what an earlier apply, which was killed, had made of it; `after` when there was none.
+    """
 
     path: str
     realm: Realm
     before: Seen | None
     after: Seen | None
+    found: Seen | None
     kept: str
     staged: str
     service: str

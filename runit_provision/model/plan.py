@@ -103,7 +103,8 @@ class Plan:
     apply that was killed. unchanged: how many paths are as they should be. manifest: what is remembered when all is done, remembered:
     what is now. lives: the services as they were observed. resumes: an earlier apply was killed, and this completes it. user: see
     Observed. lost: what a rollback cannot bring back, since a hand took it away before it was kept. problems: what is wrong with users'
-    directories, in which nothing is done therefore. logins: accounts, groups and homes, which come before all else.
+    directories, in which nothing is done therefore; barred: the same for each service that is left alone, by its id. gone: services
+    that were made here, and of which the data know no more. logins: accounts, groups and homes, which come before all else.
     """
 
     stops: tuple[ServiceStep, ...] = ()
@@ -121,6 +122,8 @@ class Plan:
     user: str | None = None
     lost: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    barred: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
     logins: tuple[LoginStep, ...] = ()
 
     @property

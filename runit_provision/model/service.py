@@ -14,14 +14,26 @@ from runit_provision.model.tree import Ensure, OnChange, Origin, Owner
 
 
 @dataclass(frozen=True, slots=True)
-class StopSignal:
-    """What a process gets in place of TERM, by sv's letter for it; kill_after: seconds until KILL, or None for never."""
+class Shared:
+    """A script at `path`, which others have as well; it need not be there."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """What is done at TERM: `first` is asked, and when that is none, or fails, the process gets the signal that is sv's `letter`.
+
+    kill_after: seconds until KILL, or None for never. noted: `finish` is told that somebody asked for this end.
+    """
 
     letter: str = "t"
+    first: Script | Shared | None = None
     kill_after: int | None = None
+    noted: bool = False
 
 
-HANG_UP = StopSignal("h")
+HANG_UP = Stopping("h")
 """At HUP a runsvdir ends what it supervises, at TERM it leaves all of it running."""
 
 
@@ -30,7 +42,7 @@ class Control:
     """What runs in place of a signal; `letter` is one of t d u x k 1 2 h a i q c p."""
 
     letter: str
-    action: Script | StopSignal
+    action: Script | Shared | Stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +103,10 @@ class Service:
     """A service of a tree.
 
     id: `name` of the host's, `user/name` of a user's, `parent/child` of a nested one. directory: its definition; link: where
-    runsvdir finds it. before: shell lines that precede the program. children: the services of a nested tree, whose definitions
-    and links lie below `directory`. watched: services of another account ask how it fares. control: scripts, or
-    the path of a directory of them that is not this service's. origins: where each part was written, by its key of the data.
+    runsvdir finds it. before: shell lines that precede the program. children: the services of a nested tree, whose definitions and
+    links lie below `directory`. watched: services of another account ask how it fares. ready: the descriptor on which it says that
+    it is. timeout_kill: seconds after TERM until the supervisor kills it, or None. folders: directories that hold its own, and that
+    are not its tree's. origins: where each part was written, by its key of the data.
     """
 
     name: str
@@ -107,7 +120,10 @@ class Service:
     one_shot: bool = False
     ending: Ending | None = None
     check: Check | None = None
-    control: tuple[Control, ...] | str = ()
+    ready: int | None = None
+    control: tuple[Control, ...] = ()
+    timeout_kill: int | None = None
+    folders: tuple[str, ...] = ()
     delegate: Delegate | None = None
     stop: Stop | None = None
     log: Log | None = None

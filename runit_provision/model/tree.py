@@ -18,11 +18,19 @@ class Realm:
 
     account: a login name whose credentials are taken before anything below `base` is touched, or None for the one who applies
     (root on a host). base: an absolute path. For an account's realm it is the home, which exists already and whose owner decides
-    what lies below it; it is never created or changed here.
+    what lies below it; it is never created or changed here. It may be a log directory too, made in the system's realm and given away.
     """
 
     account: str | None
     base: str
+
+    def holds(self, path: str) -> bool:
+        """Whether `path` lies below the base."""
+        return path.startswith(self.base.rstrip("/") + "/")
+
+
+SYSTEM = Realm(None, "/")
+"""What nobody but the one who applies has in hands."""
 
 
 @dataclass(frozen=True, slots=True)

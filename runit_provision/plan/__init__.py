@@ -3,7 +3,8 @@
 from runit_provision.plan.decide import decide
 from runit_provision.plan.describe import describe, to_json
 from runit_provision.plan.logins import decide_logins
+from runit_provision.plan.scope import is_about
 from runit_provision.plan.settled import settled
 from runit_provision.plan.undo import undo
 
-__all__ = ["decide", "decide_logins", "describe", "settled", "to_json", "undo"]
+__all__ = ["decide", "decide_logins", "describe", "is_about", "settled", "to_json", "undo"]

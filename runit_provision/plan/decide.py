@@ -16,8 +16,8 @@ from runit_provision.model.observed import Intent, Kind, Manifest, Observed, Rec
 from runit_provision.model.plan import Change, Found, PathStep, Plan
 from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, Origin, Realm, RenderedTree, ServiceTree
 from runit_provision.plan.purge import purged, stopped
-from runit_provision.plan.scope import around
-from runit_provision.plan.services import calls, stops
+from runit_provision.plan.scope import around, barriers
+from runit_provision.plan.services import calls, left_owing, stops
 
 _KEY = b"# runit-provision: "
 """What the line of a rendered script begins with that names the data's key."""
@@ -25,14 +25,19 @@ _FOR_ALL = 0o004
 """What not everybody may read is shown in no diff: it may have been a secret before."""
 
 
-def decide(tree: RenderedTree, observed: Observed) -> Plan:
+def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | None = None) -> Plan:
     """Give every step from what was `observed` to `tree`, with its reason; HostError when something else is in the system's way.
 
     What is in the way of a user, or else wrong with a user's directories, is the plan's problem: all that is the user's stays as it is.
+    only: the ids of the services that it is about; none of them: all that is no service of the data.
     """
+    if only:
+        observed = replace(observed, strays=(), plain=())
     intents = {intent.path: intent for intent in observed.journal.intents} if observed.journal else {}
     refused = _refused(tree, observed, intents)
-    scope = around(tree, observed, refused)
+    scope = around(tree, observed, refused, only)
+    barred = barriers(tree, observed, refused)
+    told = refused if only is None else {name: problems for name, problems in barred.items() if name in only}
     manifest = scope.of(observed.manifest)
     nodes = [node for node in tree.nodes if scope.holds(node.realm, node.service)]
     services = [service for service in tree.services if scope.holds(service.realm, service.id)]
@@ -65,6 +70,7 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
         observed.manifest,
         records={**journalled, **observed.manifest.records},
         services={**_begun(observed), **observed.manifest.services},
+        owed=left_owing(observed),
     )
     strays, contents = purged(tree, observed, {**made, **records})
     plan = Plan(
@@ -82,7 +88,9 @@ def decide(tree: RenderedTree, observed: Observed) -> Plan:
         lives=observed.lives,
         resumes=observed.journal is not None,
         user=observed.user,
-        problems=tuple(problem for problems in refused.values() for problem in problems),
+        problems=tuple(dict.fromkeys(problem for problems in told.values() for problem in problems)),
+        barred=barred,
+        gone=frozenset(observed.manifest.services).difference(service.id for service in tree.services),
     )
     if not observed.alive:
         return plan
@@ -195,14 +203,22 @@ def difference(before: Seen, after: Seen) -> str:
 
 
 def _journalled(intents: Mapping[str, Intent], observed: Observed) -> dict[str, Record]:
-    """Give what an apply that was killed had made, as far as it is still as it was made."""
+    """Give what an apply that was killed had made, as far as it is still as it was made.
+
+    A directory that it made got its name with all that was to be in it: what is another there now was edited since.
+    """
+    new = {path for path, intent in intents.items() if intent.before is None and observed.paths.get(path) == intent.after}
     return {
         intent.path: Record(intent.after, intent.realm, intent.service, intent.effect, intent.live)
         for intent in intents.values()
         if intent.after
         and intent.realm not in observed.abandoned
         # what nobody could look at now is taken for what it was to become
-        and (intent.realm in observed.refused or observed.paths.get(intent.path) == intent.after)
+        and (
+            intent.realm in observed.refused
+            or observed.paths.get(intent.path) == intent.after
+            or (intent.path in observed.paths and not intent.live and intent.path.rpartition("/")[0] in new)
+        )
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from runit_provision.model.observed import Kind, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
 from runit_provision.model.tree import File
+from runit_provision.plan.states import states
 
 SCHEMA_VERSION = 1
 _CHANGES = {Change.CREATE: "create", Change.REPLACE: "replace", Change.REMOVE: "remove"}
@@ -18,21 +19,22 @@ _KINDS = {
     Kind.FILE: ("file", "files"),
     Kind.OTHER: ("path", "paths"),
 }
-_WIDEST = 60
+_WIDEST = 100
 """Columns at most for the paths, so that reasons stand below each other."""
 
 
 def describe(plan: Plan, *, diff: bool = False) -> list[str]:
     """Give the plan's lines; each begins with its sign, those of a diff with four spaces. The last one counts."""
-    logins = [f"{step.change.value} {step.kind} {step.name}  {_printable(step.reason)}: {step.origin}" for step in plan.logins]
+    logins = [(step, f"{step.kind} {step.name}") for step in plan.logins]
     steps = list(_ordered(plan))
-    width = min(_WIDEST, max((len(_shown(step)) for step in steps), default=0))
-    lines = logins
+    lengths = [*(len(_shown(step)) for step in steps), *(len(shown) for _, shown in logins), *(len(path) for path, _ in plan.leftovers)]
+    width = max((length for length in lengths if length <= _WIDEST), default=0)
+    lines = [f"{step.change.value} {shown:<{width}}  {_printable(step.reason)}: {step.origin}" for step, shown in logins]
     for step in steps:
         lines.append(f"{_sign(step)} {_shown(step):<{width}}  {reason(step)}")
         if diff and isinstance(step, PathStep):
             lines += [f"    {line}" for line in changes(step)]
-    lines += [f"- {path}  left behind by an apply that was killed" for path, _ in plan.leftovers]
+    lines += [f"- {path:<{width}}  left behind by an apply that was killed" for path, _ in plan.leftovers]
     return [*lines, summary(plan)]
 
 
@@ -149,6 +151,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "services": [
             {"service": call.service.id, "verb": call.verb.value, "reason": call.reason} for call in (*plan.stops, *plan.calls)
         ],
+        "states": states(plan),
         "leftovers": [path for path, _ in plan.leftovers],
         "problems": [str(problem) for problem in plan.problems],
         "summary": {"text": summary(plan), "unchanged": plan.unchanged},

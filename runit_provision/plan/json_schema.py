@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runit_provision.model.plan import Change, Found, Verb
+from runit_provision.model.tree import Ensure
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -65,6 +66,24 @@ _SERVICE = _hash(
     verb={"enum": [verb.value for verb in Verb]},
     reason=_said("why"),
 )
+_WORD = {"enum": ["up", "finish", "down", "not supervised"]}
+_STATE = _hash(
+    "one service: what the data want, how it is, and what is not so",
+    service=_said("its id"),
+    key=_said("dotted key of the data that asks for it"),
+    ensure={"enum": [ensure.value for ensure in Ensure], "description": "what the data want"},
+    gone={**_TRUTH, "description": "the data know it no more"},
+    made={**_TRUTH, "description": "an apply has made it here"},
+    state={**_WORD, "description": "how it is"},
+    want=_maybe({"enum": ["up", "down"]}, "what its supervisor was told last; null for one that is not supervised"),
+    pid=_maybe({"type": "integer", "minimum": 1}, "its process, of run or finish"),
+    log=_maybe(_WORD, "how its log service is; null for none"),
+    gave_up={**_TRUTH, "description": "it is down because it ended more often than `restart` forgives"},
+    drift={**_TRUTH, "description": "apply would do something"},
+    reasons=_list(_TEXT, "what it would do, and why: paths as seen from the service directory, then what happens to the process"),
+    left=_maybe(_TEXT, "why nothing happens to the process though something could: it gave up, or on_change says so"),
+    problems=_list(_TEXT, "what keeps anything from being done"),
+)
 
 
 def json_schema() -> dict[str, Any]:
@@ -77,6 +96,9 @@ def json_schema() -> dict[str, Any]:
         logins=_list(_LOGIN, "accounts, groups and homes that are made, or made good, before all else"),
         paths=_list(_PATH, "every path that changes"),
         services=_list(_SERVICE, "every service that is stopped, started, restarted, signalled, or left although its files change"),
+        states=_list(
+            _STATE, "every service that the data know or that is to go, by name, whether or not anything is to be done about it"
+        ),
         leftovers=_list(_TEXT, "half-made paths of an apply that was killed, which go"),
         problems=_list(_TEXT, "what keeps a part of it from being done"),
         summary=_hash("counts", text=_said("all of it in one line"), unchanged=_COUNT),

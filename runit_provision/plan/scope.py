@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
+from runit_provision.errors import Problem
 from runit_provision.model.observed import Manifest, Observed
+from runit_provision.model.plan import Plan, Verb
 from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
 
 
@@ -42,7 +45,11 @@ class Scope:
         return Manifest(
             {path: record for path, record in manifest.records.items() if self.holds(record.realm, record.service)},
             {name: service for name, service in manifest.services.items() if self.holds(service.realm, name)},
+            owed=tuple(each for each in manifest.owed if self._knows(each.service, manifest)),
         )
+
+    def _knows(self, service: str, manifest: Manifest) -> bool:
+        return service in manifest.services and self.holds(manifest.services[service].realm, service)
 
     def join(self, old: Manifest, new: Manifest) -> Manifest:
         """Give `new` with what is remembered of all that it was not decided about."""
@@ -66,12 +73,46 @@ class Scope:
                 },
                 **new.services,
             },
+            owed=(*(each for each in old.owed if each not in mine.owed and self._stays(each.service, old)), *new.owed),
         )
 
+    def _stays(self, service: str, old: Manifest) -> bool:
+        return service in old.services and old.services[service].realm not in self.abandoned
 
-def around(tree: RenderedTree, observed: Observed, refused: Collection[Realm]) -> Scope:
-    """Give what is decided about when the realms `refused` are left alone."""
-    return Scope(observed.user, refused, _left(tree, observed, refused), observed.abandoned)
+
+def around(tree: RenderedTree, observed: Observed, refused: Collection[Realm], only: Collection[str] | None = None) -> Scope:
+    """Give what is decided about when the realms `refused` are left alone; only: see `decide`."""
+    left = _left(tree, observed, refused)
+    if only is not None:
+        there = {service.id for service in tree.services}
+        left |= there.union(observed.manifest.services if only else ()).difference(only)
+    return Scope(observed.user, refused, left, observed.abandoned)
+
+
+def is_about(plan: Plan, tree: RenderedTree, only: Collection[str]) -> bool:
+    """Whether a plan of everything does nothing that one of `only` these services would not do as well."""
+    asked = (step.service.id for step in chain(plan.stops, plan.calls) if step.verb is not Verb.LEAVE)
+    touched = {"", *(step.service for step in plan.steps), *asked}
+    return touched.issubset({"", *only}) if only else touched.isdisjoint(service.id for service in tree.services)
+
+
+def barriers(tree: RenderedTree, observed: Observed, refused: Mapping[Realm, tuple[Problem, ...]]) -> dict[str, tuple[Problem, ...]]:
+    """Give for each service that is left as it is, since something is wrong with a realm, what that is."""
+    left = _left(tree, observed, refused)
+    services = {service.id: service for service in (*observed.manifest.services.values(), *tree.services) if service.id in left}
+    every = tuple(problem for problems in refused.values() for problem in problems)
+    return {name: refused.get(service.realm) or _within(service, refused) or every for name, service in services.items()}
+
+
+def _within(service: ServiceTree, refused: Mapping[Realm, tuple[Problem, ...]]) -> tuple[Problem, ...]:
+    """Give the problems of the realms that a service runs a tree in, or lies in."""
+    places = (f"{service.scans or service.directory}/", f"{service.directory}/")
+    return tuple(
+        problem
+        for realm, problems in refused.items()
+        if any(place.startswith(f"{realm.base.rstrip('/')}/") for place in places)
+        for problem in problems
+    )
 
 
 def _left(tree: RenderedTree, observed: Observed, refused: Collection[Realm]) -> frozenset[str]:

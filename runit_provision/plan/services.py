@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from runit_provision.model.observed import Journal, Life, Observed
+from runit_provision.model.observed import Journal, Life, Observed, Owed
 from runit_provision.model.plan import Change, PathStep, ServiceStep, Verb
 from runit_provision.model.tree import Effect, Ensure, OnChange, ServiceTree
 
 _ON_CHANGE = {OnChange.RESTART: Verb.RESTART, OnChange.HUP: Verb.HUP, OnChange.TERM: Verb.TERM}
 _NEVER = (Life(), Life())
+_OF_LOG = (Verb.LOG_HUP, Verb.LOG_RESTART)
 
 
 def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
@@ -114,25 +115,30 @@ def _differs(step: PathStep) -> bool:
     return step.before._replace(mode=0, uid=0, gid=0) != step.after._replace(mode=0, uid=0, gid=0)
 
 
-def _owed(observed: Observed) -> dict[str, list[tuple[Verb, str]]]:
-    """Give what an apply that was killed still owes each service."""
+def left_owing(observed: Observed) -> tuple[Owed, ...]:
+    """Give all that applies which were killed still owe services, whether these could be looked at or not."""
     journal = observed.journal
     if journal is None:
-        return {}
-    owed: dict[str, list[tuple[Verb, str]]] = {}
+        return observed.manifest.owed
+    found = list(observed.manifest.owed)
     for index, call in enumerate(journal.calls):
         verb = Verb(call.verb)
         if index in journal.done or verb in (Verb.LEAVE, Verb.STOP):
             continue
-        name = call.service.id
-        life, log = observed.lives.get(name, _NEVER)
-        was = journal.lives.get(name, _NEVER) if journal.lives is not None else (call.life, call.log)
-        now, then = (log, was[1]) if verb in (Verb.LOG_HUP, Verb.LOG_RESTART) else (life, was[0])
-        if journal.lives is None and not _begun(journal, name, observed):
-            continue
-        if journal.lives is not None and (now.pid, now.since) != (then.pid, then.since):
-            continue  # it was started after its files had their new content
-        owed.setdefault(name, []).append((verb, "an earlier apply was killed before it did this"))
+        was = journal.lives.get(call.service.id, _NEVER) if journal.lives is not None else None
+        if was is not None or call.service.realm in observed.refused or _begun(journal, call.service.id, observed):
+            found.append(Owed(call.verb, call.service.id, was and was[verb in _OF_LOG]))
+    return tuple(dict.fromkeys(found))
+
+
+def _owed(observed: Observed) -> dict[str, list[tuple[Verb, str]]]:
+    """Give what an apply that was killed still owes each service."""
+    owed: dict[str, list[tuple[Verb, str]]] = {}
+    for value, name, was in left_owing(observed):
+        verb = Verb(value)
+        now = observed.lives.get(name, _NEVER)[verb in _OF_LOG]
+        if was is None or (now.pid, now.since) == (was.pid, was.since):  # else it was started after its files had their new content
+            owed.setdefault(name, []).append((verb, "an earlier apply was killed before it did this"))
     return owed
 
 

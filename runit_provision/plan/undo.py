@@ -21,8 +21,13 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
     scope = around(RenderedTree((), (), ()), observed, observed.refused)
     held = [intent for intent in journal.intents if scope.holds(intent.realm, intent.service)]
     lost = {intent.path for intent in held if _is_lost(intent, observed)}
-    intents = [(_without_before(intent), False) if intent.path in lost else (intent, whole) for intent in held]
-    steps = [step for intent, all_of_it in intents if (step := _back(intent, observed.paths.get(intent.path), whole=all_of_it))]
+    new = {intent.path for intent in held if intent.before is None and observed.paths.get(intent.path) == intent.after}
+    steps = []
+    for intent in held:
+        ours = whole or (not intent.live and intent.path.rpartition("/")[0] in new)  # it came with a directory that is as it was made
+        asked = intent._replace(before=None, kept="") if intent.path in lost else intent
+        if step := _back(asked, observed.paths.get(intent.path), whole=ours and intent.path not in lost):
+            steps.append(step)
     goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
     comes = sorted((step for step in steps if step.change is not Change.REMOVE), key=lambda step: step.path)
     ran = [call for call in journal.calls if scope.holds(call.service.realm, call.service.id)]
@@ -47,19 +52,16 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
 
 def _is_lost(intent: Intent, observed: Observed) -> bool:
     """Whether what was there before is nowhere: a hand took it away before it was kept."""
-    return bool(intent.kept) and intent.kept not in observed.kept and observed.paths.get(intent.path) != intent.before
-
-
-def _without_before(intent: Intent) -> Intent:
-    """Give the intent with what a hand had left when it was acted upon: nothing."""
-    return intent._replace(before=None, kept="")
+    kept = intent.kept if intent.before else ""
+    return bool(kept) and kept not in observed.kept and observed.paths.get(intent.path) != intent.before
 
 
 def _back(intent: Intent, now: Seen | None, *, whole: bool) -> PathStep | None:
-    if now == intent.before or not (whole or now == intent.after):
+    known = now in (intent.after, intent.found) or (now is None and intent.before is not None and intent.before.kind is Kind.DIRECTORY)
+    if now == intent.before or not (whole or known):
         return None
     change = Change.REMOVE if intent.before is None else Change.REPLACE if now else Change.CREATE
-    ours = now is None or now == intent.after or now.kind is Kind.DIRECTORY
+    ours = now in (None, intent.after, intent.found) or now.kind is Kind.DIRECTORY
     return PathStep(
         change=change,
         path=intent.path,

@@ -22,9 +22,11 @@ _LIMITS = (
     ("-t", "cpu"),
 )
 _REDIRECTIONS = {">", "<", ">>", ">&", "<&", "<>"}
-_NOT_A_PROGRAM = re.compile(
-    r"[A-Za-z_][A-Za-z0-9_]*=|(?:\.|:|!|\{|if|for|while|until|case|cd|export|set|trap|ulimit|umask|unset|eval|source)$"
+_BUILTINS = (
+    r"\.|:|!|\{|\[\[|if|for|while|until|case|select|function|time|alias|break|builtin|cd|command|continue|declare|eval|exec|exit|export"
+    r"|getopts|hash|jobs|let|local|read|readonly|return|set|shift|source|times|trap|type|typeset|ulimit|umask|unalias|unset|wait"
 )
+_NOT_A_PROGRAM = re.compile(rf"-|[0-9]*[<>]|[A-Za-z_][A-Za-z0-9_]*\+?=|(?:{_BUILTINS})$")
 
 
 def command(run: Run, process: Process, *, environment_directory: str) -> str:
@@ -49,14 +51,14 @@ def _program(run: Run) -> str:
 
 def _line(text: str) -> str:
     """Give the line itself when it is one program's, else a shell that reads it."""
-    text = re.sub(r"^exec\s+", "", text)
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    bare = re.sub(r"^exec\s+", "", text)
+    lexer = shlex.shlex(bare, posix=True, punctuation_chars=True)
     lexer.commenters = ""
     tokens = list(lexer)
     signs = {token for token in tokens if set(token) <= set("();<>|&")}
-    if "\n" in text or "#" in text or not signs <= _REDIRECTIONS or not tokens or _NOT_A_PROGRAM.match(text.split()[0]):
+    if "\n" in bare or "#" in bare or not signs <= _REDIRECTIONS or not tokens or _NOT_A_PROGRAM.match(bare.split()[0]):
         return f"sh -c {quote(text)}"
-    return text
+    return bare
 
 
 def credentials_word(credentials: Credentials, *, numeric: bool = False) -> str:

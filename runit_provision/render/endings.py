@@ -14,7 +14,11 @@ from runit_provision.render.quoting import join, quote
 _PYTHON = ("/usr/bin/python3", "-IS", "-c")
 _TCP = "import socket, sys; socket.create_connection(sys.argv[1:3], float(sys.argv[3]))"
 _UNIX = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(float(sys.argv[2])); s.connect(sys.argv[1])"
-_HTTP = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2]))"
+# Never by a proxy that the caller's environment names: the service itself is asked.
+_HTTP = (
+    "import sys; from urllib.request import ProxyHandler, build_opener; "
+    "build_opener(ProxyHandler({})).open(sys.argv[1], timeout=float(sys.argv[2]))"
+)
 
 
 def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
@@ -25,8 +29,10 @@ def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
         name=service.id,
         exports=[variable for variable in service.process.environment if variable.in_script and ending.lines],
         lines=ending.lines.rstrip("\n"),
-        succeeded=ending.succeeded,
-        told=ending.tells_failure,
+        merge_stderr=service.process.merge_stderr,
+        once=ending.once,
+        watched=service.watched,
+        asks_why=ending.asks_why,
         notices=[notices.line(notice) for notice in ending.notices],
         tree=ending.tree,
         mail=ending.mail,
@@ -44,7 +50,7 @@ def _end_of_tree(tree: TreeEnd) -> str:
 def check(service: Service, probes: Probes, pages: Pages) -> bytes:
     """Give `check`, which sv asks whether a service that runs is of use."""
     lines = [line for probe in probes.all for line in _probe(probe, probes.timeout)]
-    if lines and not lines[-1].startswith(("ready", "seen")):
+    if lines and not isinstance(probes.all[-1], Services):
         lines[-1] = f"exec {lines[-1]}"
     return pages.page(
         "check.sh.j2",
@@ -79,7 +85,14 @@ def _probe(probe: Probe, timeout: int) -> tuple[str, ...]:
 
 def ready(peer: Peer) -> str:
     """Give the command that asks whether a service is of use; ready.sh.j2 defines what it calls."""
-    state = "down" if peer.one_shot else "run"
-    if peer.account is not None:
-        return join(("ready_as", peer.account, state, peer.directory))
-    return join(("seen" if peer.stranger else "ready", state, peer.directory))
+    asker = ("as", peer.account) if peer.account is not None else ("timeout", "5") if peer.stranger else ()
+    if peer.one_shot:
+        return join(("succeeded", peer.directory, *asker))
+    if peer.stranger:
+        return join(("is", "run", *asker, "sv", "status", peer.directory))
+    return join(("ready", peer.directory, *asker))
+
+
+def unready(peer: Peer) -> str:
+    """Say that a service is not of use."""
+    return f"not ready: {peer.directory}" + (", which runs once and has not succeeded" if peer.one_shot else "")

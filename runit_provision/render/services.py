@@ -13,11 +13,12 @@ from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Scan, Script
-from runit_provision.model.service import HANG_UP, Control, ExtraDirectory, ExtraFile, Service, StopSignal
-from runit_provision.model.tree import Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
+from runit_provision.model.service import HANG_UP, Control, ExtraDirectory, ExtraFile, Service, Shared, Stopping
+from runit_provision.model.tree import SYSTEM, Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
 from runit_provision.render.commands import command
 from runit_provision.render.environment import carried, content
+from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages
 
 
@@ -98,6 +99,10 @@ class ServiceRenderer:
         return tuple(self._node(service, path, Directory(0o755), origin) for path in paths)
 
     def _definition(self, service: Service) -> Iterator[Node]:
+        for folder in service.folders:
+            for path in (*between(self.realm, folder), folder):
+                realm = self.realm if self.realm.holds(path) else SYSTEM
+                yield Node(path, Directory(0o755, shared=True), realm, None, service.origin_of("basedir"))
         yield self._node(service, service.directory, Directory(0o755), service.origin)
         yield from self._environment(service, f"{service.directory}/env", service.process.environment, "env", Effect.RESTART)
         yield from self._run(service)
@@ -130,7 +135,7 @@ class ServiceRenderer:
             one_shot=service.one_shot,
             watched=service.watched,
             peers=required.peers if required else (),
-            ready=[endings.ready(peer) for peer in required.peers] if required else [],
+            waits=[(endings.ready(peer), endings.unready(peer)) for peer in required.peers] if required else [],
             patience=required.patience if required else 0,
             umask=process.umask,
             exports=exports,
@@ -160,24 +165,37 @@ class ServiceRenderer:
                 yield self._script(service, "check", endings.check(service, service.check, self.pages), "check")
             case _:
                 assert_never(service.check)
-        if isinstance(service.control, str):
-            yield self._node(service, f"{service.directory}/control", Link(service.control), service.origin_of("control_from"))
-            return
+        if service.ready is not None:
+            entry = File(f"{service.ready}\n".encode(), 0o644)
+            yield self._node(service, f"{service.directory}/notification-fd", entry, service.origin_of("ready"), effect=Effect.RESTART)
         if service.control:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:
-            yield self._control(service, control)
+            yield from self._control(service, f"control/{control.letter}", control)
+        if service.timeout_kill is not None:
+            entry = File(f"{1000 * service.timeout_kill}\n".encode(), 0o644)
+            yield self._node(service, f"{service.directory}/timeout-kill", entry, service.origin_of("stop"))
 
-    def _control(self, service: Service, control: Control) -> Node:
-        name, key = f"control/{control.letter}", f"control.{control.letter}"
+    def _control(self, service: Service, name: str, control: Control) -> Iterator[Node]:
         match control.action:
             case Script(text, secret):
-                return self._script(service, name, text.encode(), key, secret=secret)
-            case StopSignal(letter, kill_after):
-                told = isinstance(service.ending, Finish) and service.ending.tells_failure
-                tree = control.action == HANG_UP and isinstance(service.run, Scan)
-                values = {"key": service.origin.key, "told": told, "letter": letter, "kill_after": kill_after, "tree": tree}
-                return self._script(service, name, self.pages.page("stop.sh.j2", **values), "stop")
+                yield self._script(service, name, text.encode(), f"control.{control.letter}", secret=secret)
+            case Shared(path):
+                yield self._node(service, f"{service.directory}/{name}", Link(path), service.origin_of("control_from"))
+            case Stopping(letter, first, kill_after, noted):
+                own = f"{name}-own"
+                if isinstance(first, Script):
+                    yield from self._control(service, own, Control(control.letter, first))
+                page = self.pages.page(
+                    "stop.sh.j2",
+                    key=service.origin.key,
+                    noted=noted,
+                    kill_after=kill_after,
+                    first=first.path if isinstance(first, Shared) else own if first else None,
+                    letter=letter,
+                    tree=letter == HANG_UP.letter and isinstance(service.run, Scan),
+                )
+                yield self._script(service, name, page, "stop")
             case _:
                 assert_never(control.action)
 
@@ -219,9 +237,9 @@ class ServiceRenderer:
 
     def _log_directory(self, service: Service, log: Logger, origin: Origin) -> Iterator[Node]:
         """Give the directory that svlogd writes to, and its config in it, which lies in the hands of who writes there."""
-        own = log.realm.base == log.directory
-        realm = self.realm if own else log.realm
-        owner = Owner(log.account.name) if own and log.account else None
+        given = log.realm.base == log.directory
+        realm = SYSTEM if given else log.realm
+        owner = Owner(log.realm.account) if given and log.realm.account else None
         yield Node(log.directory, Directory(log.mode), realm, owner, origin, service.id)
         config = File(logs.config(log.policy), 0o644)
         yield Node(f"{log.directory}/config", config, log.realm, None, origin, service.id, Effect.LOG_HUP)

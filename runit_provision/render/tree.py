@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 
 from runit_provision.model.host import TREE_SERVICE, Host, Tree
-from runit_provision.model.tree import Directory, File, Node, Origin, Purge, Realm, RenderedTree, ServiceTree
+from runit_provision.model.tree import SYSTEM, Directory, File, Node, Origin, Owner, Purge, RenderedTree, ServiceTree
 from runit_provision.render import levels
+from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages
 from runit_provision.render.services import Rendered, ServiceRenderer
-
-_EVERYWHERE = ("/etc/profile.d", "/var", "/var/log")
-"""Directories of the system that minimal images lack: they are made. Any other that is missing is a typo, or a disk not mounted."""
 
 
 def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
@@ -61,23 +59,24 @@ def _directories(tree: Tree, host: Host) -> Iterator[Node]:
     if tree is host.tree and host.levels is not None:
         del places["service_directory"]
         yield from levels.directories(host.levels, tree)
+    if tree.log_realm != tree.realm:
+        del places["logdir"]
+        yield from _given(tree)
     for name, path in places.items():
-        for above in (*_between(tree.realm, path), path):
+        for above in (*between(tree.realm, path), path):
             yield Node(above, Directory(0o755, shared=True), tree.realm, None, _said(tree.origin, name))
+
+
+def _given(tree: Tree) -> Iterator[Node]:
+    """Give the directory of a user's log directories where it lies outside the user's own: the system makes it, and gives it away."""
+    origin, owner = _said(tree.origin, "logdir"), Owner(tree.account.name)
+    for above in tree.folders:
+        yield Node(above, Directory(0o755, shared=True), SYSTEM, None, origin)
+    yield Node(tree.logs, Directory(0o755, shared=True), SYSTEM, owner, origin)
 
 
 def _said(origin: Origin, name: str) -> Origin:
     return Origin(f"{origin.key}.{name}", origin.mark)
-
-
-def _between(realm: Realm, path: str) -> Iterator[str]:
-    """Give the directories above `path` that lie below a user's base; above a host's only what every system has, or ought to."""
-    if realm.account is None:
-        yield from (above for above in _EVERYWHERE if path.startswith(f"{above}/"))
-        return
-    parts = path.removeprefix(realm.base.rstrip("/") + "/").split("/")
-    for depth in range(1, len(parts)):
-        yield "/".join([realm.base.rstrip("/"), *parts[:depth]])
 
 
 def _profile(host: Host, pages: Pages) -> Iterator[Node]:
@@ -86,7 +85,7 @@ def _profile(host: Host, pages: Pages) -> Iterator[Node]:
         text = pages.page("profile.sh.j2", key=f"{host.origin.key}.users", users=users)
         origin = _said(host.origin, "profile")
         if host.tree.realm.account is None:
-            for above in _between(host.tree.realm, host.profile):
+            for above in between(host.tree.realm, host.profile):
                 yield Node(above, Directory(0o755, shared=True), host.tree.realm, None, origin)
         yield Node(host.profile, File(text, 0o644), host.tree.realm, None, origin)
 

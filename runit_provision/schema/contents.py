@@ -19,7 +19,10 @@ from runit_provision.schema.problems import Path
 
 _WAYS = ("content", "template", "source")
 _OURS = frozenset(
-    "run finish check down env control log supervise service sv restart_count last_finish gave_up".split()  # noqa: SIM905 -- a list of words
+    (
+        *("run", "finish", "check", "down", "env", "control", "log", "supervise", "service", "sv"),
+        *("timeout-kill", "notification-fd", "restart_count", "last_finish", "gave_up", "succeeded", "failed"),
+    )
 )
 
 

@@ -16,7 +16,7 @@ class MailSpec(Spec):
     """Mail when the service has ended, by the system's `mail`."""
 
     on_failure: Line | None = None
-    """Address that is told when it ended though it was to be up. Example: admins@example.com"""
+    """Address that is told when it ended though it was to be up, a one-shot when it failed. Example: admins@example.com"""
     on_stop: Line | None = None
     """Address that is told when it was stopped on purpose. Example: auditing@example.com"""
 
@@ -57,7 +57,9 @@ class StopSpec(Spec):
     seconds: Annotated[Span, Field(ge=1)] = 30
     """How long it may take. Example: 2m"""
     kill: Flag = False
-    """It is killed then, whoever stopped it; default: apply reports it, and leaves it as it is. Example: true"""
+    """It is killed then, whoever stopped it: by the shipped runtime, which a file `timeout-kill` tells; under another one, or where
+    another signal or an own `control.t` takes the place of TERM, by control/t. Default: apply reports it, and leaves it as it is.
+    Example: true"""
 
 
 def _stop(value: Any) -> Any:
@@ -77,10 +79,11 @@ class FinishSpec(Spec):
     """What happens when the service has ended."""
 
     run: ScriptValue | None = None
-    """The whole of `finish`; its arguments are the exit code (-1 when killed) and the low byte of the wait status.
+    """The whole of `finish`; its arguments are the exit code (-1 when killed) and the low byte of the wait status. Its standard error
+    is the supervisor's, unless it says `exec 2>&1`.
     Example: "#!/bin/sh\\nrm -f /run/worker.pid\\n" """
     lines: Text = ""
-    """Shell lines that clean up. Example: rm -f /run/worker.pid"""
+    """Shell lines that clean up; what they write to standard error goes where the service's goes. Example: rm -f /run/worker.pid"""
     mail: MailSpec | None = None
     """Who is told. Example: {on_failure: admins@example.com}"""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runit_provision.model.ending import Ending as Finishing
 from runit_provision.model.ending import Finish, Mail, Notice, Restarts, TreeEnd
-from runit_provision.model.service import HANG_UP, Control, StopSignal
+from runit_provision.model.run import Script
+from runit_provision.model.service import HANG_UP, Control, Shared, Stopping
 from runit_provision.schema.contents import Contents
 from runit_provision.schema.ending_spec import RestartSpec
 from runit_provision.schema.place import Place
@@ -45,11 +48,12 @@ class Ending:
         mail = Mail(finish.mail.on_failure, finish.mail.on_stop) if finish and finish.mail else None
         tree = TreeEnd("./service", None, PATIENCE) if spec.services is not None else None
         lines = finish.lines if finish else ""
-        if not (restarts or mail or tree or lines or notices):
+        if not (restarts or mail or tree or lines or notices or spec.one_shot):
             return None
-        return Finish(lines, tree, mail, restarts, notices, succeeded=spec.one_shot)
+        return Finish(lines, tree, mail, restarts, notices, once=spec.one_shot)
 
     def _restarts(self) -> Restarts | None:
+        """Give how often it may end; a one-shot stays down anyway, and may have it from `defaults`."""
         spec = self._spec
         names = {"restart_count": "at_most", "restart_interval": "within", "clear_interval": "forget"}
         given = [key for key in names if getattr(spec, key) is not None]
@@ -60,38 +64,43 @@ class Ending:
             if spec.restart and names[key] in spec.restart.model_fields_set:
                 self._problem(f"says the same as `restart.{names[key]}`", key, hint="keep one")
             values[names[key]] = getattr(spec, key)
-        return Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
+        return None if spec.one_shot else Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
 
-    def control(self, finish: Finishing | None) -> tuple[Control, ...] | str:
-        """Give the scripts in place of signals, by letter, or whence they come.
+    def control(self, finish: Finishing | None) -> tuple[tuple[Control, ...], int | None]:
+        """Give what is done in place of signals, by letter, and the seconds after TERM until the supervisor kills.
 
-        finish: what follows an end, which may have to know why it came.
+        What is shared comes first, the service's own over it, and `stop` over both. finish: what follows an end, which may have to know
+        why it came.
         """
         spec = self._spec
+        scripts: dict[str, Script | Shared] = {}
         if spec.control_from is not None:
-            if spec.control:
-                self._problem("cannot stand beside `control`", "control_from", hint="keep one")
-            if spec.stop and "signal" in spec.stop.model_fields_set:
-                self._problem("`control_from` says what takes the place of TERM: a signal has no effect", "stop", hint="keep one")
-            return spec.control_from
-        controls: dict[str, Control] = {}
+            scripts = {letter: Shared(f"{spec.control_from}/{letter}") for letter in LETTERS}
         for letter, script in spec.control.items():
             if letter not in LETTERS or len(letter) != 1:
                 self._problem("is no letter that runsv looks for", "control", letter, hint=f"known are {' '.join(LETTERS)}")
-            controls[letter] = Control(letter, self._contents.script(script, (*self._path, "control", letter)))
-        stop = self._stop() or (StopSignal() if isinstance(finish, Finish) and finish.tells_failure else None)
-        if stop and "t" in controls and spec.stop and "signal" in spec.stop.model_fields_set:
-            self._problem("`control.t` is the whole of it: a signal has no effect beside it", "stop", hint="keep one")
-        elif stop and "t" not in controls:
-            controls["t"] = Control("t", stop)
-        return tuple(controls[letter] for letter in sorted(controls))
+            scripts[letter] = self._contents.script(script, (*self._path, "control", letter))
+        stopping = self._stopping(scripts.pop("t", None), noted=isinstance(finish, Finish) and finish.asks_why)
+        # The shipped supervisor itself counts the seconds from a TERM that it sends; else control/t has to.
+        counted = self._place.shipped and stopping.letter == "t" and stopping.first is None
+        timeout_kill = stopping.kill_after if counted else None
+        if counted:
+            stopping = replace(stopping, kill_after=None)
+        actions: dict[str, Script | Shared | Stopping] = dict(scripts)
+        if stopping != Stopping(first=stopping.first):
+            actions["t"] = stopping
+        elif stopping.first:
+            actions["t"] = stopping.first
+        return tuple(Control(letter, actions[letter]) for letter in sorted(actions)), timeout_kill
 
-    def _stop(self) -> StopSignal | None:
-        """Give what is to be done in place of TERM; None when that is TERM."""
+    def _stopping(self, own: Script | Shared | None, *, noted: bool) -> Stopping:
+        """Give what is done at TERM; own: the script that is there for it."""
         spec = self._spec.stop
-        if spec is None:
-            return HANG_UP if self._spec.services is not None else None
-        letter, after = _SIGNALS[spec.signal], spec.seconds if spec.kill else None
-        if letter == "t" and self._spec.services is not None:
+        says = spec is not None and "signal" in spec.model_fields_set
+        if says and "t" in self._spec.control:
+            self._problem("`control.t` is the whole of it: a signal has no effect beside it", "stop", hint="keep one")
+        first = None if says else own
+        letter = _SIGNALS[spec.signal] if spec else "t"
+        if letter == "t" and first is None and self._spec.services is not None:
             letter = HANG_UP.letter
-        return None if (letter, after) == ("t", None) else StopSignal(letter, after)
+        return Stopping(letter, first, spec.seconds if spec and spec.kill else None, noted)

@@ -130,7 +130,7 @@ def _absolute(value: str) -> str:
 
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\x00-\x20\x7f]+", value):
-        raise refuse(f"{value!r} is no URL of http or https")
+        raise refuse(f"{value!r} is no URL of http or https", hint="it begins with http:// or https://")
     return value
 
 
@@ -190,6 +190,8 @@ def _mode(value: Any) -> int:
 def _umask(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch("[0-7]{1,4}", value):
         return int(value, 8)
+    if isinstance(value, str):
+        raise refuse(f"has to be an octal mask like '027', not {value!r}")
     return value
 
 

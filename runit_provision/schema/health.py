@@ -35,7 +35,7 @@ class Health:
     def check(self, contents: Contents, children: list[Service]) -> Check | None:
         """Give the check; children: the services of a nested tree, which make it up when the data say nothing."""
         spec = self._spec.check
-        waited = self.requirements is not None
+        waited = self.requirements is not None and self._spec.ready is None  # who waits says later that it is ready
         if spec is None:
             inner = tuple(f"./service/{child.link.rpartition('/')[2]}" for child in children)
             settled = (Settled(inner),) if inner else ()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from runit_provision.schema.base import Spec
-from runit_provision.schema.fields import Absolute, Comment, Flag, Line, Lines, Mode, Name, Nice, Number, Variables
+from runit_provision.schema.fields import Absolute, Comment, Flag, Line, Lines, Mode, Name, Nice, Number, Variables, refuse
 from runit_provision.schema.json_kinds import ABSOLUTE, NAME, Forms, Kind
 from runit_provision.schema.log_spec import LogValue
 from runit_provision.schema.service_spec import SERVICES, LimitsSpec, ServiceSpec
@@ -65,7 +65,8 @@ class UserSpec(Spec):
     definitions: Absolute | None = None
     """Directory of the service directories; default `~/runit`. Example: /home/apprun1/.config/runit/sv"""
     logdir: Absolute | None = None
-    """Directory of the log directories; default `~/logs`. Example: /srv/logs/apprun1"""
+    """Directory of the log directories; default `~/logs`. One that lies outside of the home, or `basedir`, is made by root and given to
+    the user. Example: /srv/logs/apprun1"""
     group: Line | None = None
     """The group that the tree runs as; default: the account's primary one. Example: apps"""
     groups: Lines = Field(default_factory=list)
@@ -111,6 +112,15 @@ USERS = Forms(
     names=NAME,
     empty=True,
 )
+
+
+def _users(value: Any) -> Any:
+    """A list of names is a hash by now."""
+    if isinstance(value, list | str):
+        raise refuse("has to be a list of names, or a hash by name", hint="write `NAME: {services: ...}` for each")
+    return value
+
+
 LEVELS = Forms("Levels", "Names of services, by the name of the run level.", names=NAME)
 PROFILE = Kind("Profile", "A file, `true` for the usual one, `false` for none.", anyOf=[{"type": "boolean"}, ABSOLUTE.reference])
 
@@ -160,7 +170,7 @@ class HostSpec(Spec):
     basedir: Absolute | None = None
     """Directory that holds a `basedir` for each user, by the user's name. Example: /srv"""
     logdir: Absolute | None = None
-    """Directory that holds a `logdir` for each user, by the user's name. Example: /srv/logs"""
+    """Directory that holds a `logdir` for each user, by the user's name; it is made. Example: /srv/logs"""
     profile: Annotated[Absolute | None, BeforeValidator(_profile), PROFILE] = "/etc/profile.d/runit-provision.sh"
     """The file in which login shells find SVDIR for the users; `false` writes none. Example: false"""
     groups: Annotated[dict[Name, GroupSpec], GROUPS] = Field(default_factory=dict)
@@ -173,6 +183,6 @@ class HostSpec(Spec):
     """What all services have unless they, or their user's `defaults`, say otherwise. Example: {log: {size: 1m, keep: 10}}"""
     services: Annotated[dict[Name, ServiceSpec], SERVICES] = Field(default_factory=dict)
     """The host's services. Example: {cron: {command: [/usr/sbin/cron, -f]}}"""
-    users: Annotated[dict[Name, UserSpec], USERS] = Field(default_factory=dict)
+    users: Annotated[dict[Name, UserSpec], BeforeValidator(_users), USERS] = Field(default_factory=dict)
     """Users with services of their own: a list of names, or a hash.
     Example: [apprun1, apprun2] Example: {apprun1: {limits: {files: 4096}}}"""

@@ -39,19 +39,19 @@ def read_logger(name: str, log: LogSpec, directory: str, place: Place, path: Pat
         place.problems.add(path, "`type: script` needs the script", hint="give `run`")
         return Script("")
     _check(log, place, path)
-    runner = Runner(log.type) if log.type else Runner.RSVLOG if place.pooled and log.memory is None else Runner.SVLOGD
+    runner = Runner(log.type) if log.type else Runner.RSVLOG if place.shipped and log.memory is None else Runner.SVLOGD
     if runner is Runner.RSVLOG and log.memory is not None:
         place.problems.add(
             (*path, "memory"), "rsvlog shares one process with other logs and cannot be limited", hint="use `type: svlogd`"
         )
-    if runner is Runner.RSVLOG and not place.pooled:
+    if runner is Runner.RSVLOG and not place.shipped:
         place.problems.add((*path, "type"), "rsvlog belongs to the shipped runtime", hint="use `svlogd`")
     account = _account(log, place, path)
     directory = log.directory or directory
     return Logger(
         runner=runner,
         directory=directory,
-        realm=Realm(account.name, directory) if account else place.realm,
+        realm=Realm(account.name, directory) if account else place.hands(directory),
         account=account,
         mode=log.mode,
         timestamp=log.timestamp,

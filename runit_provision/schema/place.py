@@ -16,16 +16,17 @@ from runit_provision.schema.problems import Path, Problems, nearest
 class Place:
     """One tree.
 
-    account: its owner. realm: in whose hands its paths lie. pooled: the shipped rsvlog is there. path: of its services in the
-    data. prefix, log_prefix: of their ids, and of their log directories. shell, materials: see `read_host`; template_path, file_path:
-    where the latter looks.
+    account: its owner. realm, log_realm: in whose hands its paths and its log directories lie. shipped: the shipped runtime
+    supervises it. path: of its services in the data. prefix, log_prefix: of their ids, and of their log directories. shell,
+    materials: see `read_host`; template_path, file_path: where the latter looks.
     """
 
     account: Account
     accounts: Mapping[str, Account]
     problems: Problems
     realm: Realm
-    pooled: bool
+    log_realm: Realm
+    shipped: bool
     service_directory: str
     definitions: str
     logs: str
@@ -41,6 +42,17 @@ class Place:
     def privileged(self) -> bool:
         """Whether its owner may become anyone."""
         return self.account.uid == 0
+
+    def hands(self, directory: str) -> Realm:
+        """Give in whose hands the log directory `directory` lies; one that lies elsewhere is made by the system for the owner."""
+        around = (realm for realm in (self.realm, self.log_realm) if realm.holds(directory))
+        return next(around, Realm(self.account.name, directory))
+
+    def check_inside(self, key: str, directory: str, path: Path) -> None:
+        """Note a directory of a user that lies where the user's hands do not reach."""
+        if not self.realm.holds(directory):
+            message = f"{directory} lies outside the user's directory {self.realm.base}"
+            self.problems.add((*path, key), message, hint="set the user's `basedir` as well")
 
     def check_syntax(self, text: str, path: Path) -> None:
         """Note what the shell has to say against the script, or the lines, that stand at `path` of the data."""

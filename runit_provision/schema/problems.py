@@ -35,6 +35,8 @@ _MESSAGES = {
 
 _FEW = 12
 """Keys that a hint can still list."""
+_BEGINNING = 3
+"""Letters that tell what a longer word (`environment`) was probably meant to be."""
 
 
 class Problems:
@@ -69,9 +71,10 @@ class Problems:
             missing = item["type"] == "missing"
             path = self._path((*item["loc"], *context.get("at", ())), missing=missing)
             if item["type"] == "extra_forbidden":
-                self.add(path, "unknown key", hint=_nearest(str(path[-1]), known_keys(model, path[:-1])))
+                self.add(path, "unknown key", hint=_nearest(str(path[-1]), known_keys(model, item["loc"][:-1])))
             else:
-                self.add(path, self._message(item, context), hint=str(context.get("hint", "")), missing=missing)
+                hint = str(context.get("hint", "")) or (_keys(known_keys(model, item["loc"])) if item["type"] == "model_type" else "")
+                self.add(path, self._message(item, context), hint=hint, missing=missing)
             refused.append(path)
         self._refused += tuple(refused)
         return tuple(refused)
@@ -149,8 +152,15 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Name what was probably meant by `name`, as a hint, or nothing."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    known = list(known)
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    found += [other for other in known if len(other) >= _BEGINNING and name.startswith(other)]
     return f"did you mean `{found[0]}`?" if found else ""
+
+
+def _keys(known: tuple[str, ...]) -> str:
+    """Say what a hash holds that something else stands in the place of."""
+    return f"its keys are {', '.join(known)}" if len(known) <= _FEW else f"its keys are {', '.join(known[:3])} and more"
 
 
 def known_keys(model: type[BaseModel], path: Path) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from runit_provision.errors import DataError, Problem
 from runit_provision.model.account import Account
 from runit_provision.model.data import Sensitive, Table
 from runit_provision.model.host import TREE_SERVICE, Host, Runtime, RuntimeKind, Tree, User
-from runit_provision.model.tree import Ensure, Realm
+from runit_provision.model.tree import SYSTEM, Ensure, Realm
 from runit_provision.schema import shape
 from runit_provision.schema.host_spec import HostSpec, UserSpec
 from runit_provision.schema.levels import read_levels
 from runit_provision.schema.logins import read_logins, stand_ins
 from runit_provision.schema.materials import Materials
 from runit_provision.schema.place import Place, find_account
-from runit_provision.schema.problems import Path, Problems
+from runit_provision.schema.problems import Problems
 from runit_provision.schema.registry import Entry, Registry
 from runit_provision.schema.relations import check_relations
 from runit_provision.schema.services import Reader, read_services, register
@@ -74,7 +74,6 @@ def _host(
     if logins:
         accounts = ChainMap(stand_ins(logins, accounts), accounts)  # type: ignore[arg-type]  # it is only read
     owner = find_account(spec.owner, ("owner",), accounts, problems)
-    realm = Realm(None, "/")
     place = Place(
         account=owner,
         accounts=accounts,
@@ -83,8 +82,9 @@ def _host(
         materials=materials,
         template_path=tuple(spec.template_path),
         file_path=tuple(spec.file_path),
-        realm=realm,
-        pooled=runtime.kind is RuntimeKind.SHIPPED,
+        realm=SYSTEM,
+        log_realm=SYSTEM,
+        shipped=runtime.kind is RuntimeKind.SHIPPED,
         service_directory=spec.service_directory,
         definitions=spec.definitions,
         logs=spec.log_directory,
@@ -99,13 +99,13 @@ def _host(
     for reader in (*readers, *(reader for each in inner_readers.values() for reader in each)):
         reader.look_around()
     services = read_services(readers)
-    users = [_user(name, spec.users[name], inner[name], inner_readers[name]) for name in inner]
+    users = [_user(name, spec.users[name], spec, inner[name], inner_readers[name]) for name in inner]
     trees = [tree_service(user, spec.users[user.name], place, inner[user.name], runtime) for user in users]
     trees = [replace(tree, watched=tree.id in registry.watched) for tree in trees]
     levels = read_levels(spec, {service.name for service in (*services, *trees)}, problems)
     tree = Tree(
         account=owner,
-        realm=realm,
+        realm=SYSTEM,
         service_directory=spec.service_directory,
         definitions=spec.definitions,
         logs=spec.log_directory,
@@ -129,21 +129,27 @@ def _user_place(name: str, spec: UserSpec, host: HostSpec, place: Place) -> Plac
     account = place.find_account(spec.account or name, (*path, "account") if spec.account else path)
     home = spec.home or (f"{host.home}/{name}" if host.home else account.home)
     base = spec.basedir or (f"{host.basedir}/{name}" if host.basedir else home)
+    realm = Realm(account.name, base)
+    logs = spec.logdir or (f"{host.logdir}/{name}" if host.logdir else f"{base}/logs")
     inner = replace(
         place,
         account=replace(account, home=home),
-        realm=Realm(account.name, base),
+        realm=realm,
+        log_realm=realm if realm.holds(logs) else Realm(account.name, logs),
         service_directory=spec.service_directory or f"{base}/service",
         definitions=spec.definitions or f"{base}/runit",
-        logs=spec.logdir or (f"{host.logdir}/{name}" if host.logdir else f"{base}/logs"),
+        logs=logs,
         path=(*path, "services"),
         prefix=f"{name}/",
     )
-    _check_inside(base, inner, path)
+    if not base.strip("/"):
+        place.problems.add(path, "its files would lie in /, which is everybody's", hint="give the user a `basedir` of its own")
+    inner.check_inside("service_directory", inner.service_directory, path)
+    inner.check_inside("definitions", inner.definitions, path)
     return inner
 
 
-def _user(name: str, spec: UserSpec, place: Place, readers: list[Reader]) -> User:
+def _user(name: str, spec: UserSpec, host: HostSpec, place: Place, readers: list[Reader]) -> User:
     services = read_services(readers)
     if spec.ensure == "absent":
         services = tuple(replace(service, ensure=Ensure.ABSENT) for service in services)
@@ -151,6 +157,8 @@ def _user(name: str, spec: UserSpec, place: Place, readers: list[Reader]) -> Use
     tree = Tree(
         account=place.account,
         realm=place.realm,
+        log_realm=place.log_realm,
+        folders=(host.logdir,) if host.logdir and place.log_realm != place.realm and not spec.logdir else (),
         service_directory=place.service_directory,
         definitions=place.definitions,
         logs=place.logs,
@@ -160,11 +168,3 @@ def _user(name: str, spec: UserSpec, place: Place, readers: list[Reader]) -> Use
         drops_logs=spec.purge_logs,
     )
     return User(name, tree, in_profile=spec.profile and spec.ensure != "absent")
-
-
-def _check_inside(base: str, place: Place, path: Path) -> None:
-    """Refuse directories of a user that lie where the user's hands do not reach."""
-    directories = {"service_directory": place.service_directory, "definitions": place.definitions, "logdir": place.logs}
-    for key, directory in directories.items():
-        if not directory.startswith(base.rstrip("/") + "/"):
-            place.problems.add((*path, key), f"{directory} lies outside the user's directory {base}", hint="set `basedir` as well")

@@ -14,12 +14,17 @@ from runit_provision.schema.problems import Path, nearest
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A service as others see it. scripted: its `run` is a script of its own. delegate: the account that may control it too."""
+    """A service as others see it.
+
+    judged: others learn whether it has succeeded, which matters when it is a one-shot. scripted: its `run` is a script of its own.
+    delegate: the account that may control it too.
+    """
 
     id: str
     link: str
     account: Account
     one_shot: bool = False
+    judged: bool = True
     scripted: bool = False
     delegate: str | None = None
 
@@ -42,6 +47,10 @@ class Registry:
             entry = self._find(name, place, at)
             if entry is None:
                 continue
+            if not entry.judged:
+                message = f"{entry.id} runs once, and its `finish`, a whole script, tells nobody whether it succeeded"
+                hint = "say it with `lines` and `mail`, which note that as well"
+                place.problems.add(at, message, hint=hint)
             own = entry.account.name == place.account.name
             if not own and not place.privileged:
                 self.watched.add(entry.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, Strict
 
 from runit_provision.schema.base import Spec
 from runit_provision.schema.ending_spec import FinishValue, RestartValue, StopValue
@@ -35,7 +35,7 @@ LETTERS = "tduxk12haiqcp"
 
 
 class LimitsSpec(Spec):
-    """Soft limits; bytes may be written like `512m`."""
+    """Soft limits; bytes may be written like `512m`. More than the supervisor's hard ones is an error."""
 
     memory: Size | None = None
     """Data, stack, locked and address space, each; `chpst -m`. Example: 512m"""
@@ -113,8 +113,9 @@ class ServiceSpec(Spec):
 
     # Order.
     requires: Lines = Field(default_factory=list)
-    """Services that have to run, and to pass their check, before this one starts. A name is one of the same tree; with a slash it is an
-    id as `status` shows it, `/NAME` a service of the host. Example: [db] Example: [/postgresql, apprun2/cache]"""
+    """Services that have to run, and to pass their check, before this one starts; a one-shot has to have succeeded since boot. A name
+    is one of the same tree; with a slash it is an id as `status` shows it, `/NAME` a service of the host.
+    Example: [db] Example: [/postgresql, apprun2/cache]"""
     requires_timeout: Span = 60
     """Seconds that it waits for them; then its start fails, and is tried again. Example: 2m"""
     notifies: Annotated[
@@ -183,8 +184,8 @@ class ServiceSpec(Spec):
     finish: FinishValue | None = None
     """What happens when it has ended; a text is the whole script. Example: {mail: {on_failure: admins@example.com}}"""
     restart: RestartValue = None
-    """How often it may end by itself before it stays down; `always` (the default), `never`, or a hash.
-    Example: never Example: {at_most: 3, within: 30s}"""
+    """How often it may end by itself before it stays down; `always` (the default), `never`, or a hash. An end that somebody asked for
+    (`sv restart`, `sv term`) is none of these, and a one-shot stays down anyway. Example: never Example: {at_most: 3, within: 30s}"""
     restart_interval: Span | None = None
     """Like `restart.within`. Example: 30"""
     restart_count: Count | None = None
@@ -194,13 +195,16 @@ class ServiceSpec(Spec):
     check: CheckValue | None = None
     """When it is of use; a text is the whole script.
     Example: {tcp: 8080} Example: {all: [{tcp: 8080}, {services: [db]}], timeout: 3}"""
+    ready: Annotated[int | None, Strict(), Field(ge=3, le=65535)] = None
+    """The descriptor on which the program writes a newline when it is ready, as with s6; `sv start`, `sv check`, and services that
+    require it wait for that, unless `check` says otherwise. Needs the shipped runtime. Example: 3"""
     delegate: DelegateSpec | None = None
     """Who else may control it, and its log. Example: {group: operators}"""
     control: Annotated[dict[str, ScriptValue], CONTROL] = Field(default_factory=dict)
     """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p. Example: {h: "#!/bin/sh\\nexec worker --reload\\n"}"""
     control_from: Absolute | None = None
-    """A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it.
-    Example: /etc/sv/shared-control"""
+    """A directory of such scripts that several services share: each letter is a link to the one there, should there be one; what
+    `control` and `stop` say goes before it. Example: /etc/sv/shared-control"""
 
     # The log.
     log: LogValue | None = None
@@ -221,9 +225,10 @@ class ServiceSpec(Spec):
     """Other files of the service directory, by relative path; a text is the content, a path that ends in a slash a directory.
     Example: {worker.conf: "port=8080\\n", reload: {source: reload.sh, mode: "0755"}, conf.d/: {source: worker.d}}"""
     basedir: Absolute | None = None
-    """Directory that holds `runit/NAME`, the definition, and `logs/NAME`; default: the tree's own places. Example: /srv/worker"""
+    """Directory that holds `runit/NAME`, the definition, and `logs/NAME`, and is made with them; default: the tree's own places.
+    Example: /srv/worker"""
     logdir: Absolute | None = None
-    """Directory that holds the log directory. Example: /srv/logs"""
+    """Directory that holds the log directory, and is made. Example: /srv/logs"""
     link: Name | None = None
     """The name under which runsvdir finds it; default: its own. Example: 10-worker"""
     ensure: Literal["running", "stopped", "absent", "any"] | None = None

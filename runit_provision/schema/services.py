@@ -63,7 +63,8 @@ class Reader:
         self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
         self.id = place.prefix + name
         delegate = spec.delegate.user if spec.delegate else None
-        registry.add(Entry(self.id, self.link, place.account, spec.one_shot, spec.run is not None, delegate))
+        judged = not (spec.one_shot and spec.finish and spec.finish.run)
+        registry.add(Entry(self.id, self.link, place.account, spec.one_shot, judged, spec.run is not None, delegate))
         self.children = [] if spec.services is None else register(spec.services, self._inner_place(), registry)
         self.health: Health | None = None
 
@@ -87,6 +88,9 @@ class Reader:
         contents = Contents(place, self._known(log))
         endings = Ending(spec, place, contents, self.path)
         finish = endings.finish(self.health.notices)
+        control, timeout_kill = endings.control(finish)
+        if spec.ready is not None and not place.shipped:
+            self.problem("is heard by the shipped runtime alone", "ready", hint="say with `check` when it is of use")
         return Service(
             name=self.name,
             id=self.id,
@@ -99,7 +103,10 @@ class Reader:
             one_shot=spec.one_shot,
             ending=finish,
             check=self.health.check(contents, [child for child in children if child.ensure is not Ensure.ABSENT]),
-            control=endings.control(finish),
+            ready=spec.ready,
+            control=control,
+            timeout_kill=timeout_kill,
+            folders=self._folders(log),
             delegate=self._delegate(),
             stop=Stop(spec.stop.seconds, spec.stop.kill) if spec.stop else None,
             log=log,
@@ -112,6 +119,15 @@ class Reader:
             on_change=OnChange(spec.on_change),
             origins=self._origins(),
         )
+
+    def _folders(self, log: Log | None) -> tuple[str, ...]:
+        """Give the directories that hold those of this service alone."""
+        spec, place = self.spec, self.place
+        if spec.basedir:
+            place.check_inside("basedir", f"{spec.basedir}/runit", self.path)
+        of_basedir = (spec.basedir, f"{spec.basedir}/runit") if spec.basedir else ()
+        named = isinstance(log, Logger) and log.directory == f"{spec.logdir or f'{spec.basedir}/logs'}/{place.log_prefix}{self.name}"
+        return (*of_basedir, log.directory.rpartition("/")[0]) if isinstance(log, Logger) and named else of_basedir
 
     def _known(self, log: Log | None) -> dict[str, str | None]:
         """Give what every template knows of the service."""

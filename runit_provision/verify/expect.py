@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from runit_provision.model.tree import Ensure, ServiceTree
-from runit_provision.verify.life import Life, Process, Supervised, describe
+from runit_provision.verify.life import Life, Supervised, describe
 
 STEADY = 2
 """Seconds that a service has to be up: a run that ends within the first is restarted after one second of rest."""
@@ -15,11 +15,12 @@ STEADY = 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One promise of one service. fault: what is not so, or "" when it is kept."""
+    """One promise of one service. fault: what is not so, or "" when it is kept; final: no time will mend that."""
 
     service: str
     promise: str
     fault: str = ""
+    final: bool = False
 
     @property
     def kept(self) -> bool:
@@ -47,31 +48,37 @@ def _asleep(service: ServiceTree, known: Mapping[str, ServiceTree]) -> bool:
 
 def _of(service: ServiceTree, life: Life, *, asleep: bool) -> Iterator[Finding]:
     if service.ensure is Ensure.ABSENT:
-        yield _judge(service, life, "absent", not life.exists and life.main.supervised is Supervised.NO)
+        yield _judge(service, life, "absent", not life.exists and life.main.supervised is Supervised.NO, final=life.exists)
         return
-    yield _judge(service, life, "exists", life.exists)
-    yield _judge(service, life, "enabled" if service.enabled else "not enabled", life.exists and life.enabled is service.enabled)
+    yield _judge(service, life, "exists", life.exists, final=True)
+    enabled = life.exists and life.enabled is service.enabled
+    yield _judge(service, life, "enabled" if service.enabled else "not enabled", enabled, final=True)
     if asleep:
         return
-    yield _judge(service, life, "supervised", life.main.supervised is Supervised.YES)
+    unseen = not life.exists or life.main.supervised is Supervised.DENIED
+    yield _judge(service, life, "supervised", life.main.supervised is Supervised.YES, final=unseen)
     match service.ensure:
         case Ensure.RUNNING if service.one_shot:
-            yield _judge(service, life, "up, or done", life.main.up or life.want == "down")
+            done = life.want == "down" and not life.failed
+            yield _judge(service, life, "up, or done", life.main.up or done, final=unseen or (life.failed and _settled(life)))
         case Ensure.RUNNING:
-            yield _judge(service, life, "up", life.want == "up" and _steady(life.main, life.since))
+            stays_down = life.want == "down" and life.pid is None and _settled(life)
+            yield _judge(service, life, "up", life.want == "up" and life.main.up and _settled(life), final=unseen or stays_down)
         case Ensure.STOPPED:
-            yield _judge(service, life, "down", life.want == "down" and life.pid is None)
+            stays_up = life.want == "up" and _settled(life)
+            yield _judge(service, life, "down", life.want == "down" and life.pid is None, final=unseen or stays_up)
         case Ensure.ANY:
             pass
         case _:
             assert_never(service.ensure)
     if service.logged:
-        yield _judge(service, life, "logging", life.log is not None and life.log.up)
+        yield _judge(service, life, "logging", life.log is not None and life.log.up, final=unseen or life.log is None)
 
 
-def _steady(process: Process, since: int | None) -> bool:
-    return process.up and since is not None and since >= STEADY
+def _settled(life: Life) -> bool:
+    """True when it has been as it is for a while: neither between two runs, nor about to be told otherwise."""
+    return life.since is not None and life.since >= STEADY
 
 
-def _judge(service: ServiceTree, life: Life, promise: str, kept: bool) -> Finding:
-    return Finding(service.id, promise, "" if kept else describe(life))
+def _judge(service: ServiceTree, life: Life, promise: str, kept: bool, *, final: bool) -> Finding:
+    return Finding(service.id, promise) if kept else Finding(service.id, promise, describe(life), final)

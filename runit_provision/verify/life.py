@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,6 +11,9 @@ from runit_provision.runtime.wire import status as wire
 from runit_provision.runtime.wire.status import Status
 
 _LINE = 160
+_LATE = 60
+_KEPT = 32
+_TIMES = {1: "once", 2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
 class Supervised(Enum):
@@ -33,11 +38,20 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """One of the last ends of `run`. at: Unix time in seconds; how: `exited 1`, `signal 9`, or `unknown`."""
+
+    at: float
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """One look at a service directory.
 
     now: the host's Unix time in seconds; exists: it has a `run`; enabled: it has no `down`; log: None when it has no log service;
-    lines: the last lines of its log, oldest first, as far as they were asked for.
+    gave_up: its `finish` left word that it ended too often; failed: that a one-shot did not succeed. lines, ends: the last lines of its
+    log and its last ends, oldest first, as far as they were asked for.
     """
 
     now: int
@@ -46,6 +60,9 @@ class Life:
     main: Process
     log: Process | None = None
     lines: tuple[str, ...] = ()
+    gave_up: bool = False
+    failed: bool = False
+    ends: tuple[End, ...] = ()
 
     @property
     def pid(self) -> int | None:
@@ -68,15 +85,28 @@ class Life:
 
 
 def describe(life: Life) -> str:
-    """Say in one line how a service fares: `want up, down for 3 s, last log line: out of memory`."""
-    words = [_fares(life)]
+    """Say in one line how a service fares: `want up, down for 3 s, exited 1 five times in 60 s; last log line: out of memory`."""
+    words = [_fares(life), *_ends(life)]
     if life.exists and not life.enabled:
         words.append("not enabled at boot")
+    if life.failed:
+        words.append("its last run failed")
     if life.log is not None and not life.log.up:
         words.append("its logger is down" if life.log.supervised is Supervised.YES else "its logger is not supervised")
-    if life.lines:
-        words.append(f"last log line: {_printable(life.lines[-1])}")
-    return ", ".join(words)
+    last = f"; last log line: {_printable(life.lines[-1])}" if life.lines else ""
+    return ", ".join(words) + last
+
+
+def _ends(life: Life) -> Iterator[str]:
+    """Say how often and how it ended of late: before now, or before it gave up."""
+    if not life.ends:
+        return
+    until = life.ends[-1].at if life.gave_up else life.now
+    recent = Counter(end.how for end in life.ends if until - end.at <= _LATE)
+    if recent:
+        most = "at least " if recent.total() == _KEPT else ""
+        told = [f"{how} {most}{_TIMES.get(number, f'{number} times')}" for how, number in recent.items()]
+        yield f"{' and '.join(told)} in {_LATE} s"
 
 
 def _printable(line: str) -> str:
@@ -95,6 +125,7 @@ def _fares(life: Life) -> str:
     status = life.main.status
     if status is None:
         return "supervised, without a status yet"
+    gave_up = "gave up, " if life.gave_up and not status.pid else ""
     state = {wire.RUN: f"up (pid {status.pid})", wire.FINISH: f"in finish (pid {status.pid})"}.get(status.state, "down")
     extra = (", paused" if status.paused else "") + (", got TERM" if status.got_term else "")
-    return f"want {life.want}, {state} for {life.since} s{extra}"
+    return f"want {life.want}, {gave_up}{state} for {life.since} s{extra}"

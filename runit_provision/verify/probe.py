@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from importlib import resources
 
 from runit_provision.runtime.wire import status as wire
-from runit_provision.verify.life import Life, Process, Supervised
+from runit_provision.runtime.wire import tai
+from runit_provision.verify.life import End, Life, Process, Supervised
 
 MAX_COMMAND = 100_000
 """Bytes; Linux takes 128 KiB in one argument, and `sh -c` and ssh carry a command as one."""
@@ -23,7 +25,8 @@ def script() -> str:
 def commands(services: Iterable[tuple[str, str]], *, lines: int) -> Iterator[str]:
     """Give shell commands that look at all `services`, in their order.
 
-    services: pairs of service directory and log directory ("" when it is not known). lines: how many log lines to read of each.
+    services: pairs of service directory and log directory ("" when it is not known). lines: how many log lines to read of each; with 0
+    its last ends are not read either.
     """
     head = f"sh -c {shlex.quote(script())} probe {lines}"
     command = head
@@ -54,10 +57,19 @@ def _life(now: int, block: str) -> Life:
         now=now,
         exists="exists" in facts,
         enabled="enabled" in facts,
+        failed="failed" in facts,
         main=_process(facts["main"]),
         log=_process(facts["log"]) if "log" in facts else None,
         lines=tuple(_bytes(facts.get("lines", [])).decode(errors="replace").splitlines()),
+        gave_up="gave_up" in facts,
+        ends=tuple(_ends(_bytes(facts.get("ends", [])).decode(errors="replace"))),
     )
+
+
+def _ends(tally: str) -> Iterator[End]:
+    """Read supervise/deaths; a line that its owner wrote in another way is none."""
+    for label, how in re.findall(r"(?m)^@([0-9a-f]{24}) ran [0-9.]+ (exited \d{1,3}|signal \d{1,3}|unknown)$", tally):
+        yield End(tai.unpack(bytes.fromhex(label)) / 1e9, how)
 
 
 def _process(words: list[str]) -> Process:

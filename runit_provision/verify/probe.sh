@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tells what service directories say of themselves: probe.sh LINES [DIRECTORY LOG-DIRECTORY]...
 # Needs a POSIX shell and the usual small tools. Writes nothing, waits for nobody. Bytes of files are printed in hexadecimal.
-# LINES of 0 leaves the log unread. An empty LOG-DIRECTORY is searched for.
+# LINES of 0 leaves the log and the tally of ends unread. An empty LOG-DIRECTORY is searched for.
 LC_ALL=C
 export LC_ALL
 lines=$1
@@ -81,7 +81,13 @@ while [ $# -gt 1 ]; do
   echo service
   if [ -e "$1/run" ] || [ -h "$1/run" ]; then echo exists; fi
   [ -e "$1/down" ] || echo enabled
+  [ ! -e "$1/gave_up" ] || echo gave_up
+  [ ! -e "$1/failed" ] || echo failed
   process main "$1"
+  if [ "$lines" -gt 0 ] && [ -f "$1/supervise/deaths" ]; then
+    # shellcheck disable=SC2046 # the many blanks of od become one
+    echo ends $(tail -c 4096 "$1/supervise/deaths" | bytes)
+  fi
   if [ -d "$1/log" ]; then
     process log "$1/log"
     if [ "$lines" -gt 0 ]; then

@@ -25,7 +25,8 @@ def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, w
     """Hold every service of `tree` against how it lives on this host, as the account in whose hands it lies.
 
     user: only the services of this account. within: seconds until which all have to be as they should; what already is, is not asked
-    for again before the others are too. HostError when the host cannot be asked.
+    for again before the others are too, and what no time will mend (a service that gave up) is not waited for. HostError when the
+    host cannot be asked.
     """
     services = [service for service in tree.services if user is None or service.realm.account == user]
     began = time.monotonic()
@@ -33,14 +34,14 @@ def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, w
     unsettled = services
     while True:
         lives |= _look(unsettled, accounts, lines=0)
-        failing = {finding.service for finding in expect.findings(services, lives) if not finding.kept}
-        if not failing and len(unsettled) == len(services):
-            break
-        if time.monotonic() - began >= within:
+        faults = [finding for finding in expect.findings(services, lives) if not finding.kept]
+        waited_for = {finding.service for finding in faults if not finding.final}
+        if (not waited_for and len(unsettled) == len(services)) or time.monotonic() - began >= within:
+            failing = {finding.service for finding in faults}
             lives |= _look([service for service in services if service.id in failing], accounts, lines=1)
             break
-        unsettled = [service for service in services if service.id in failing] or services
-        if failing:
+        unsettled = [service for service in services if service.id in waited_for] or services
+        if waited_for:
             time.sleep(_POLL)
     return Report(expect.findings(services, lives), time.monotonic() - began)
 

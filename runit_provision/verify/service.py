@@ -49,7 +49,7 @@ class Service:
     @property
     def exists(self) -> bool:
         """True when there is a service directory with a `run`."""
-        return self._look().exists
+        return self.look().exists
 
     @property
     def is_supervised(self) -> bool:
@@ -64,7 +64,7 @@ class Service:
     @property
     def is_enabled(self) -> bool:
         """True when it starts with its supervisor: it exists and has no `down`."""
-        life = self._look()
+        life = self.look()
         return life.exists and life.enabled
 
     @property
@@ -92,11 +92,11 @@ class Service:
     @property
     def log(self) -> tuple[str, ...]:
         """The last 20 lines of its log, oldest first."""
-        return self._look(lines=20).lines
+        return self.look(lines=20).lines
 
     def comes_up(self, *, within: float = 10.0) -> bool:
         """True when it is up, and stays so for more than a second, within `within` seconds."""
-        return self._becomes(lambda life: life.main.up and (life.since or 0) >= _STEADY, within)
+        return self._becomes(is_steady, within)
 
     def goes_down(self, *, within: float = 10.0) -> bool:
         """True when it is supervised, wanted down and down within `within` seconds."""
@@ -117,12 +117,18 @@ class Service:
         return True
 
     def _life(self) -> Life:
-        life = self._look()
+        life = self.look()
         if life.main.supervised is Supervised.DENIED:
             hint = "connect as root (--sudo) or as the service's owner"
             raise HostError(Problem("its supervise directory is not open to this connection", path=self.directory, hint=hint))
         return life
 
-    def _look(self, *, lines: int = 1) -> Life:
+    def look(self, *, lines: int = 1) -> Life:
+        """Look at it once, and at the last `lines` lines of its log."""
         self._seen = self._target.look(self._place, lines=lines)
         return self._seen
+
+
+def is_steady(life: Life) -> bool:
+    """True when it is up, and has been for more than a second."""
+    return life.main.up and (life.since or 0) >= _STEADY

@@ -77,7 +77,7 @@ class Target:
         parts = name.split("/")
         if not all(part and not part.startswith(".") for part in parts):
             raise HostError(Problem(f"{name!r} is not a service's name", hint="write user/service, a service of the host, or a path"))
-        if len(parts) > 1 and (home := self._home(parts[0])):
+        if len(parts) > 1 and (home := self.home(parts[0])):
             account = parts[0] if self._is_root else None
             return Place(self._nested(f"{home}/service/{parts[1]}", parts[2:], account), account)
         return Place(self._nested(f"{self._service_directory}/{parts[0]}", parts[1:], None), None)
@@ -88,7 +88,22 @@ class Target:
         (life,) = probe.parse(self._run(command, account=place.account))
         return life
 
-    def _home(self, account: str) -> str:
+    def shell(self, script: str, *words: str, account: str = "") -> Answer:
+        """Run shell lines with `words` as their arguments, as `account` where the connection is root's."""
+        command = f"sh -c {shlex.quote(script)} sh {shlex.join(words)}"
+        return self._as(command, account if account and self._is_root else None)
+
+    def tree(self, user: str) -> str:
+        """Give the directory that the runsvdir of the host (user "") or of a user scans; HostError when there is no such account."""
+        if not user:
+            return self._service_directory
+        home = self.home(user)
+        if not home:
+            raise HostError(Problem(f"there is no account {user!r} on this host"))
+        return f"{home}/service"
+
+    def home(self, account: str) -> str:
+        """Give the home of an account; empty when there is none."""
         answer = self._host.run(f"sh -c {shlex.quote(_HOME)} home %s", account)
         fields = answer.stdout.split("\n")[0].split(":")
         return fields[5] if answer.rc == 0 and len(fields) == 7 else ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--diff/--no-diff", default=False, show_default=True, help="Show what changes inside of files.")
 @click.option("--rollback-on-failure", is_flag=True, help="When anything fails, put all back as it was before.")
 @options.timeouts
-@options.target_options
+@options.part_options
 @options.source_options
 @output_options
 def command(

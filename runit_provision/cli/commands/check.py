@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.target_options
+@options.part_options
 @options.source_options
 @output_options
 def command(*, target: Target, source: Source, output: Output) -> int:

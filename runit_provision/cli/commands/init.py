@@ -30,21 +30,27 @@ def _init_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--service-directory",
         type=options.HostPath(),
-        default="/etc/service",
-        show_default=True,
         metavar="DIR",
-        help="The directory that runsvdir scans.",
+        help="The directory that runsvdir scans.  [default: /etc/service, of systemd-user ~/service]",
     )
-    @options.prefix
+    @click.option(
+        "--prefix",
+        type=options.HostPath(),
+        metavar="DIR",
+        help="Where the runtime lives: its tools in DIR/bin.  [default: /usr/local, of systemd-user ~/.local]",
+    )
     @options.root
     @wraps(command)
-    def run(*, name: str | None, service_directory: Path, prefix: Path, root: Path, **rest: Any) -> Any:
+    def run(*, name: str | None, service_directory: Path | None, prefix: Path | None, root: Path, **rest: Any) -> Any:
         from runit_provision.host.inits.boot import Boot
         from runit_provision.host.inits.detect import Detected, detect
         from runit_provision.host.inits.linking import by_name
 
         found = Detected(name, "named with --init") if name else detect(root)
-        boot = Boot(prefix=str(prefix), services=str(service_directory))
+        own = found.name == "systemd-user"
+        tools = prefix or (Path.home() / ".local" if own else Path("/usr/local"))
+        services = service_directory or (Path.home() / "service" if own else Path("/etc/service"))
+        boot = Boot(prefix=str(tools), services=str(services))
         return command(init=by_name(found.name, root=root), reason=found.reason, boot=boot, **rest)
 
     return run
@@ -56,8 +62,9 @@ def _init_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def link(*, init: Init, reason: str, boot: Boot, output: Output) -> None:
     """Write what starts runsvdir at boot; on a running host, start it now.
 
-    systemd: a unit. sysvinit, busybox: lines in /etc/inittab between marks. openrc: a script in a runlevel. upstart: a job.
-    runit, s6: a service of theirs. The death of runsvdir ends no service: the next one adopts them.
+    systemd: a unit. systemd-user: one of your own systemd, without root. sysvinit, busybox: lines in /etc/inittab between marks.
+    openrc: a script in a runlevel. upstart: a job. runit, s6: a service of theirs. The death of runsvdir ends no service: the next
+    one adopts them.
     """
     from runit_provision.host.inits import linking
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runit_provision.cli.options import source_options
+from runit_provision.cli.options import Text, source_options
 from runit_provision.cli.output import Output, color_option
-from runit_provision.errors import DataError, Problem
+from runit_provision.errors import DataError, Problem, with_warnings
 
 if TYPE_CHECKING:
     from runit_provision.app.source import Source
@@ -22,7 +22,9 @@ def _merge_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--merge", type=click.Choice(["first", "unique", "hash", "deep"]), help="How levels are merged; else lookup_options say."
     )
-    @click.option("--knock-out-prefix", metavar="TEXT", help="With --merge deep: what begins with it takes a lower value away.")
+    @click.option(
+        "--knock-out-prefix", type=Text(), metavar="TEXT", help="With --merge deep: what begins with it takes a lower value away."
+    )
     @click.option("--sort-merged-arrays", is_flag=True, help="With --merge deep: merged lists are sorted.")
     @click.option("--merge-hash-arrays", is_flag=True, help="With --merge deep: hashes in lists are merged, by their position.")
     @wraps(command)
@@ -41,10 +43,12 @@ def _merge_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.argument("keys", metavar="KEY...", type=Text(), nargs=-1, required=True)
 @_merge_options
-@click.option("--default", metavar="TEXT", help="What is shown when none of the keys is found.")
-@click.option("--type", "value_type", metavar="TYPE", help="The Puppet type that the value has to have, as 'Array[String]'.")
+@click.option("--default", type=Text(), metavar="TEXT", help="What is shown when none of the keys is found.")
+@click.option(
+    "--type", "value_type", type=Text(), metavar="TYPE", help="The Puppet type that the value has to have, as 'Array[String]'."
+)
 @click.option("--explain", is_flag=True, help="Show every level that was asked, and what it gave.")
 @click.option("--show-secrets", is_flag=True, help="Show Sensitive and encrypted values.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How a value is shown.")
@@ -72,14 +76,14 @@ def command(
         _show(_plain(default if found is None else found.value, show_secrets=show_secrets), form, output, key=", ".join(keys))
         return
     hierarchy = source.hierarchy()
+    wanted: dict[str, Any] = {"merge": merge, "value_type": value_type, **({} if default is None else {"default": default})}
     if explain:
-        output.line(hierarchy.explain(*keys, merge=merge, show_secrets=show_secrets).rstrip("\n"))
-    wanted: dict[str, Any] = {} if default is None else {"default": default}
-    try:
-        value = _plain(hierarchy.lookup(*keys, merge=merge, value_type=value_type, **wanted), show_secrets=show_secrets)
-    finally:  # also when nothing is found: they may say why
-        for warning in hierarchy.warnings:
-            output.warn(warning)
+        outline = hierarchy.explain(*keys, **wanted, show_secrets=show_secrets)
+        output.line(outline.rstrip("\n"))
+    with with_warnings(lambda: hierarchy.warnings):
+        value = _plain(hierarchy.lookup(*keys, **wanted), show_secrets=show_secrets)
+    for warning in hierarchy.warnings:
+        output.warn(warning)
     if not explain:
         _show(value, form, output, key=", ".join(keys))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--diff/--no-diff", default=True, show_default=True, help="Show what changes inside of files.")
-@options.target_options
+@options.part_options
 @options.source_options
 @output_options
 def command(*, diff: bool, target: Target, source: Source, output: Output) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--within", type=float, default=30.0, show_default=True, metavar="SECONDS", help="How long services may take to settle.")
+@click.option(
+    "--within",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long services may take to settle.",
+)
 @click.option(
     "--format",
     "form",
@@ -25,38 +34,69 @@ if TYPE_CHECKING:
     show_default=True,
     help="For people, programs, CI servers or test harnesses.",
 )
-@options.target_options
+@click.option(
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write the format there, and here what people read.",
+)
+@options.live_options
 @options.source_options
 @color_option
-def command(*, within: float, form: str, target: Target, source: Source, output: Output) -> int:
-    """Check, and whether services are supervised, up and logging as the data says. Exit status 2 when something is not so."""
+def command(*, within: float, form: str, file: Path | None, target: Target, source: Source, output: Output) -> int:
+    """Check, and whether services are supervised, up and logging as the data says. Exit status 2 when something is not so.
+
+    It waits until all services have settled, --within at most; not for those that gave up, or are told to be down.
+    """
     from runit_provision.app import verification
 
+    if file and not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"{str(file.parent)!r} is no directory.", param_hint="'--output'")
     verified = verification.verify(source, target, within=within)
-    _show(verified, form, output)
+    if file:
+        file.write_text(_written(verified, form), encoding="utf-8")
+    if file or form == "text":
+        _show(verified, output)
+    else:
+        output.line(_written(verified, form).rstrip("\n"))
     return DONE if verified.kept else DIFFERENT
 
 
-def _show(verified: Verified, form: str, output: Output) -> None:
+def _show(verified: Verified, output: Output) -> None:
     from runit_provision.cli.planning import show_plan
+
+    show_plan(verified.planned, output, diff=False)
+    for problem in verified.planned.plan.problems:
+        output.complain(problem)
+    for line in verified.report.lines():
+        output.line(line)
+
+
+def _written(verified: Verified, form: str) -> str:
     from runit_provision.verify import report as forms
 
     match form:
         case "json":
-            output.json(_as_json(verified))
+            return json.dumps(_as_json(verified), indent=2, ensure_ascii=False) + "\n"
         case "junit":
-            output.line(forms.junit(verified.report).rstrip())
+            return forms.junit(verified.report)
         case "tap":
-            output.line(forms.tap(verified.report).rstrip())
+            return forms.tap(verified.report)
         case _:
-            show_plan(verified.planned, output, diff=False)
-            for line in verified.report.lines():
-                output.line(line)
+            return "".join(f"{line}\n" for line in (*verified.report.differences, *verified.report.lines()))
 
 
 def _as_json(verified: Verified) -> dict[str, object]:
     findings = [
-        {"service": finding.service, "promise": finding.promise, "kept": finding.kept, "fault": finding.fault or None}
+        {
+            "service": finding.service,
+            "promise": finding.promise,
+            "kept": finding.kept,
+            "fault": finding.fault or None,
+            "final": finding.final,
+        }
         for finding in verified.report.findings
     ]
-    return {"version": 1, "kept": verified.kept, "check": verified.planned.empty, "findings": findings}
+    report = verified.report
+    return {"version": 1, "kept": report.kept, "check": not report.differences, "differences": report.differences, "findings": findings}

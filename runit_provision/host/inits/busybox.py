@@ -9,15 +9,12 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runit_provision.errors import Problem
 from runit_provision.host.inits import inittab, scripts
 from runit_provision.host.inits.boot import Boot
-from runit_provision.host.inits.pieces import OwnFile, OwnLines, Piece
 
 _STOP = """\
 #!/bin/sh
@@ -41,50 +38,20 @@ done
 
 
 @dataclass(frozen=True, slots=True)
-class Busybox:
+class Busybox(inittab.Respawning):
     """`root` is the host's root directory; only on "/" is init told."""
 
     root: Path
     name: str = "busybox"
 
-    def pieces(self, boot: Boot) -> tuple[Piece, ...]:
-        """The scripts, then the lines that call them."""
-        folder = scripts.FOLDER
-        return (
-            scripts.start(boot),
-            OwnFile(f"{folder}/runsvdir-stop", _stop(boot), 0o755, own_folder=scripts.FOLDER),
-            OwnLines(inittab.PATH, "runit-provision stop", f"::shutdown:{folder}/runsvdir-stop\n", before=_is_shutdown),
-            OwnLines(inittab.PATH, "runit-provision start", f"::respawn:{folder}/runsvdir-start\n", before=lambda _: False),
-        )
+    def _lines(self) -> tuple[str, str, Callable[[str], bool]]:
+        return "::respawn", "::shutdown", _is_shutdown
 
-    def rivals(self, boot: Boot) -> Iterator[Problem]:
-        """Give the lines of others that start the same tree."""
-        yield from inittab.unfit(self.root)
-        for number, fields in inittab.strangers(self.root):
-            yield from inittab.same_tree(number, fields, boot)
+    def _stop_script(self, boot: Boot) -> str:
+        return _STOP.format(services=shlex.quote(boot.services), tries=scripts.STOP_SECONDS * 5)
 
-    def started(self, boot: Boot, *, fresh: bool) -> list[str]:  # noqa: ARG002 - init sees for itself what is new
-        """Let init read its table again."""
+    def _listen(self) -> None:
         os.kill(1, signal.SIGHUP)
-        return ["init reads its table again"]
-
-    def before_unlink(self, boot: Boot) -> list[str]:  # noqa: ARG002 - nothing may end while init would respawn it
-        """Nothing: what ended now, init would start again."""
-        return []
-
-    def after_unlink(self, boot: Boot) -> list[str]:
-        """Let init forget its lines, and end runsvdir with its services, in order."""
-        told = self.started(boot, fresh=False)
-        subprocess.run(["/bin/sh", "-c", _stop(boot)], check=False, stdout=subprocess.DEVNULL)
-        return [*told, f"stopped the services of {boot.services}"]
-
-    def active(self, boot: Boot) -> bool:
-        """True when a child of init's is a runsvdir that scans the directory."""
-        return 1 in scripts.running(boot).values()
-
-
-def _stop(boot: Boot) -> str:
-    return _STOP.format(services=shlex.quote(boot.services), tries=scripts.STOP_SECONDS * 5)
 
 
 def _is_shutdown(line: str) -> bool:

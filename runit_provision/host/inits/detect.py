@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from runit_provision.errors import HostError, Problem
 from runit_provision.host.rooted import folder_on_host, on_host, resolve
 
-NAMES = ("systemd", "sysvinit", "openrc", "busybox", "runit", "s6", "upstart")
+NAMES = ("systemd", "systemd-user", "sysvinit", "openrc", "busybox", "runit", "s6", "upstart")
 _PROGRAMS = {
     "systemd": "systemd",
     "openrc-init": "openrc",
@@ -40,6 +40,8 @@ def _running() -> Detected:
     # sd_booted(3) and OpenRC's own scripts look at the same directories.
     for folder, name in (("/run/systemd/system", "systemd"), ("/run/openrc", "openrc")):
         if Path(folder).is_dir():
+            if name == "systemd" and os.geteuid() != 0:
+                return Detected("systemd-user", f"{folder} is there, and this is not root")
             return Detected(name, f"{folder} is there")
     comm = Path("/proc/1/comm").read_text(encoding="utf-8", errors="replace").strip()
     try:

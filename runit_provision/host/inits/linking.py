@@ -16,14 +16,16 @@ from runit_provision.host.inits.busybox import Busybox
 from runit_provision.host.inits.nested import S6, Runit
 from runit_provision.host.inits.openrc import OpenRC
 from runit_provision.host.inits.pieces import Piece, State, own_folders
-from runit_provision.host.inits.systemd import Systemd
+from runit_provision.host.inits.systemd import OwnSystemd, Systemd
 from runit_provision.host.inits.sysvinit import Sysvinit
 from runit_provision.host.inits.upstart import Upstart
 from runit_provision.host.rooted import on_host, on_root
+from runit_provision.host.trust import doubts
 
 _LIVE = Path("/")
 _INITS: dict[str, Callable[[Path], Init]] = {
     "systemd": Systemd,
+    "systemd-user": OwnSystemd,
     "sysvinit": Sysvinit,
     "openrc": OpenRC,
     "busybox": Busybox,
@@ -81,6 +83,7 @@ def link(init: Init, boot: Boot) -> list[str]:
     states = _states(init, boot)
     problems = [*init.rivals(boot), *_obstacles(states)]
     problems += _homeless(init, states)
+    problems += doubts(boot.runsvdir, root=init.root)
     if not os.access(on_host(init.root, boot.runsvdir), os.X_OK):
         hint = f"`runit-provision runtime install {on_root(init.root)}--prefix {boot.prefix}` first"
         problems.append(Problem("No such program", path=boot.runsvdir, hint=hint))

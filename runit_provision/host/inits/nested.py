@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from pathlib import Path
 from runit_provision.errors import HostError, Problem
 from runit_provision.host.inits import scripts
 from runit_provision.host.inits.boot import Boot
+from runit_provision.host.inits.named import Named
 from runit_provision.host.inits.pieces import OwnFile, OwnLink, Piece
 from runit_provision.host.manifest import read
 from runit_provision.host.rooted import folder_on_host, on_host, resolve
@@ -40,7 +41,7 @@ _SEEN_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class _Nested(ABC):
+class _Nested(Named):
     """What runit and s6 share. `root` is the host's root directory; only on "/" is anybody told."""
 
     root: Path
@@ -57,28 +58,9 @@ class _Nested(ABC):
                 hint = "name another with --service-directory, and in the data with `service_directory`"
                 yield Problem("the host's own supervisor scans it; two would fight for its services", path=boot.services, hint=hint)
 
-    def started(self, boot: Boot, *, fresh: bool) -> list[str]:
-        """Let the host's supervisor see the service; a runsvdir of ours that runs already is replaced, its services are not."""
-        self._look()
-        if not fresh and self.active(boot):
-            scripts.replace(boot)
-            return [f"replaced the runsvdir of {SERVICE}; its services go on"]
-        if not _comes(lambda: self.active(boot)):
-            raise HostError(
-                Problem(f"not started within {_SEEN_SECONDS} seconds", path=_DEFINITION, hint="does anybody scan its link?")
-            )
-        return [f"started {SERVICE}"]
-
-    def before_unlink(self, boot: Boot) -> list[str]:
-        """End the service, and with it all of ours, in order."""
-        if not self.active(boot):
-            return []
-        self._stop(boot)
-        return [f"stopped {SERVICE} and its services"]
-
-    def after_unlink(self, boot: Boot) -> list[str]:  # noqa: ARG002 - the service knows its directory
+    def after_unlink(self, boot: Boot) -> list[str]:
         """Wait until the host's supervisor has let go of the service, and remove what it left there."""
-        self._look()
+        Named.after_unlink(self, boot)
         if _comes(lambda: not _is_supervised()):
             for left in ("supervise", "event"):
                 shutil.rmtree(f"{_DEFINITION}/{left}", ignore_errors=True)
@@ -87,9 +69,16 @@ class _Nested(ABC):
                     Path(folder).rmdir()
         return []
 
-    @abstractmethod
-    def active(self, boot: Boot) -> bool:
-        """True when the service runs."""
+    @property
+    def known_as(self) -> str:
+        return SERVICE
+
+    def _start(self, boot: Boot) -> None:
+        """Wait until the host's supervisor, which looks by itself, has started it."""
+        if not _comes(lambda: self.active(boot)):
+            raise HostError(
+                Problem(f"not started within {_SEEN_SECONDS} seconds", path=_DEFINITION, hint="does anybody scan its link?")
+            )
 
     @abstractmethod
     def _scans(self) -> tuple[str, ...]:
@@ -98,14 +87,6 @@ class _Nested(ABC):
     @abstractmethod
     def _how_to_stop(self) -> OwnFile:
         """The file that has HUP sent when the service is taken down."""
-
-    @abstractmethod
-    def _look(self) -> None:
-        """Tell the host's supervisor to look for what is new or gone."""
-
-    @abstractmethod
-    def _stop(self, boot: Boot) -> None:
-        """Take the service down, and wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +105,6 @@ class Runit(_Nested):
 
     def _how_to_stop(self) -> OwnFile:
         return OwnFile(f"{_DEFINITION}/control/t", _CONTROL, 0o755, own_folder=scripts.FOLDER)
-
-    def _look(self) -> None:
-        """It looks by itself."""
 
     def _stop(self, boot: Boot) -> None:
         _call(f"{boot.prefix}/bin/sv", "-w", str(scripts.STOP_SECONDS), "stop", _DEFINITION)
@@ -157,7 +135,7 @@ class S6(_Nested):
     def _how_to_stop(self) -> OwnFile:
         return OwnFile(f"{_DEFINITION}/down-signal", "SIGHUP\n", 0o644, own_folder=scripts.FOLDER, stamped=False)
 
-    def _look(self) -> None:
+    def _listen(self) -> None:
         _call("s6-svscanctl", "-an", self._scans()[0])
 
     def _stop(self, boot: Boot) -> None:  # noqa: ARG002

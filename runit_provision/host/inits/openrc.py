@@ -14,6 +14,7 @@ from pathlib import Path
 from runit_provision.errors import Problem
 from runit_provision.host.inits import scripts
 from runit_provision.host.inits.boot import Boot
+from runit_provision.host.inits.named import Named
 from runit_provision.host.inits.pieces import OwnFile, OwnLink, Piece
 from runit_provision.host.manifest import read
 from runit_provision.host.rooted import on_host
@@ -35,7 +36,7 @@ depend() {{
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRC:
+class OpenRC(Named):
     """`root` is the host's root directory; only on "/" is rc-service called."""
 
     root: Path
@@ -61,28 +62,18 @@ class OpenRC:
                 hint = f"`rc-update del {link.name} {link.parent.name}` first"
                 yield Problem(f"starts runsvdir on {boot.services} already", path=f"/etc/init.d/{link.name}", hint=hint)
 
-    def started(self, boot: Boot, *, fresh: bool) -> list[str]:
-        """Start the service; a runsvdir that runs already is replaced, its services are not."""
-        if fresh or not self.active(boot):
-            _call("rc-service", SERVICE, "start")
-            return [f"started {SERVICE}"]
-        scripts.replace(boot)
-        return [f"replaced the runsvdir of {SERVICE}; its services go on"]
-
-    def before_unlink(self, boot: Boot) -> list[str]:
-        """Stop the service, and with it all services of runit's, in order."""
-        if not self.active(boot):
-            return []
-        _call("rc-service", SERVICE, "stop")
-        return [f"stopped {SERVICE} and its services"]
-
-    def after_unlink(self, boot: Boot) -> list[str]:  # noqa: ARG002 - OpenRC looks at its folders each time
-        """Nothing: what is not there is not known."""
-        return []
+    @property
+    def known_as(self) -> str:
+        return SERVICE
 
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the service knows its directory
-        """True when the service is started."""
         return subprocess.run(["rc-service", "--quiet", SERVICE, "status"], check=False, capture_output=True).returncode == 0
+
+    def _start(self, boot: Boot) -> None:  # noqa: ARG002
+        _call("rc-service", SERVICE, "start")
+
+    def _stop(self, boot: Boot) -> None:  # noqa: ARG002
+        _call("rc-service", SERVICE, "stop")
 
 
 def _call(*command: str) -> None:

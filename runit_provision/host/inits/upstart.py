@@ -14,6 +14,7 @@ from pathlib import Path
 from runit_provision.errors import Problem
 from runit_provision.host.inits import scripts
 from runit_provision.host.inits.boot import Boot
+from runit_provision.host.inits.named import Named
 from runit_provision.host.inits.pieces import OwnFile, Piece
 from runit_provision.host.manifest import read
 from runit_provision.host.rooted import on_host
@@ -32,7 +33,7 @@ exec {folder}/runsvdir-start
 
 
 @dataclass(frozen=True, slots=True)
-class Upstart:
+class Upstart(Named):
     """`root` is the host's root directory; only on "/" is initctl called."""
 
     root: Path
@@ -52,27 +53,23 @@ class Upstart:
                 hint = f"`echo manual >/etc/init/{job.stem}.override` and stop it first"
                 yield Problem(f"starts runsvdir on {boot.services} already", path=f"/etc/init/{job.name}", hint=hint)
 
-    def started(self, boot: Boot, *, fresh: bool) -> list[str]:
-        """Start the job; a runsvdir that runs already is replaced, its services are not."""
-        subprocess.run(["initctl", "reload-configuration"], check=True, capture_output=True, text=True)
-        if fresh or not self.active(boot):
-            subprocess.run(["initctl", "start", JOB], check=True, capture_output=True, text=True)
-            return [f"started {JOB}"]
-        scripts.replace(boot)
-        return [f"replaced the runsvdir of {JOB}; its services go on"]
-
-    def before_unlink(self, boot: Boot) -> list[str]:
-        """Stop the job, and with it all services, in order."""
-        if not self.active(boot):
-            return []
-        subprocess.run(["initctl", "stop", JOB], check=True, capture_output=True, text=True)
-        return [f"stopped {JOB} and its services"]
-
-    def after_unlink(self, boot: Boot) -> list[str]:  # noqa: ARG002 - upstart watches its folder
-        """Nothing: upstart sees that the job is gone."""
-        return []
+    @property
+    def known_as(self) -> str:
+        return JOB
 
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the job knows its directory
-        """True when the job is started."""
         done = subprocess.run(["initctl", "status", JOB], check=False, capture_output=True, text=True)
         return "start/running" in done.stdout
+
+    def _listen(self) -> None:
+        _call("initctl", "reload-configuration")
+
+    def _start(self, boot: Boot) -> None:  # noqa: ARG002
+        _call("initctl", "start", JOB)
+
+    def _stop(self, boot: Boot) -> None:  # noqa: ARG002
+        _call("initctl", "stop", JOB)
+
+
+def _call(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True)

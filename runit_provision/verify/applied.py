@@ -1,0 +1,88 @@
+"""What the last apply has made on a host, as a test asks about it: its manifest, read where it lies."""
+
+from __future__ import annotations
+
+import shlex
+import time
+
+from runit_provision.errors import HostError, Problem
+from runit_provision.host.records import load_manifest
+from runit_provision.model.observed import Kind, Manifest
+from runit_provision.verify import expect
+from runit_provision.verify.target import Place, Target
+
+MANIFEST = "/var/lib/runit-provision/manifest.json"
+_POLL = 0.5
+_SOME = 200
+"""Files in one command."""
+
+
+class Applied:
+    """The manifest of a host, which root alone may read (`--sudo`). Every property looks anew."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @property
+    def exists(self) -> bool:
+        """True when an apply was done there."""
+        return self._target.shell('[ -e "$1" ]', MANIFEST).rc == 0
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The ids of all services that apply has made, sorted."""
+        return tuple(sorted(self._read().services))
+
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """The files that are not as apply left them, or are gone, sorted. Those in homes are read as the users whose they are."""
+        wanted: dict[str | None, dict[str, str]] = {}
+        for path, record in self._read().records.items():
+            if record.seen.kind is Kind.FILE:
+                wanted.setdefault(record.realm.account, {})[path] = record.seen.digest
+        found = {path for account, files in wanted.items() for path in self._differing(files, account or "")}
+        return tuple(sorted(found))
+
+    def faults(self, *, within: float = 30.0) -> tuple[str, ...]:
+        """Give what is not so of what the data promised of each service, a line each, once all is so or `within` seconds are over.
+
+        What no time will mend, as a service that gave up, is not waited for.
+        """
+        services = list(self._read().services.values())
+        places = {service.id: Place(expect.path(service), service.realm.account) for service in services}
+        end = time.monotonic() + within
+        while True:
+            lives = {name: self._target.look(place, lines=1) for name, place in places.items()}
+            broken = [finding for finding in expect.findings(services, lives) if not finding.kept]
+            if all(finding.final for finding in broken) or time.monotonic() > end:
+                return tuple(f"{finding.service}: should be {finding.promise}: {finding.fault}" for finding in broken)
+            time.sleep(_POLL)
+
+    def __repr__(self) -> str:
+        return f"<manifest of {len(self.services)} services>" if self.exists else "<no manifest: apply was never done there>"
+
+    def _read(self) -> Manifest:
+        answer = self._target.shell('cat -- "$1"', MANIFEST)
+        if answer.rc != 0:
+            hint = "connect as root (--sudo), to a host on which apply was done"
+            raise HostError(Problem(f"cannot be read: {answer.stderr.strip()}", path=MANIFEST, hint=hint))
+        return load_manifest(answer.stdout.encode())
+
+    def _differing(self, files: dict[str, str], account: str) -> set[str]:
+        paths = list(files)
+        left = dict(files)
+        for start in range(0, len(paths), _SOME):
+            some = shlex.join(paths[start : start + _SOME])
+            said = self._target.shell(f"timeout 30 sha256sum -- {some} 2>/dev/null", account=account).stdout
+            for line in said.splitlines():
+                digest, _, path = _plain(line).partition("  ")
+                if left.get(path) == digest:
+                    del left[path]
+        return set(left)
+
+
+def _plain(line: str) -> str:
+    """Undo what sha256sum(1) does to a name with a newline or a backslash in it."""
+    if not line.startswith("\\"):
+        return line
+    return line[1:].replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\")
