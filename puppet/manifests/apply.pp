@@ -1,16 +1,11 @@
-# @summary Makes the host as the data says, by one command, when `check` finds a difference.
+# @summary Makes the host as the data says, has init start it, and then each service.
 #
 # @api private
 #
 class runit::apply {
-  $data = ['--data', $runit::data_file]
-
-  exec { 'runit-provision apply':
-    command   => $runit::command + ['apply'] + $data + $runit::apply_options,
-    unless    => [$runit::command + ['check'] + $data],
-    path      => $facts['path'],
-    timeout   => 0,
-    logoutput => true,
+  runit_host { $runit::data_file:
+    command => $runit::command,
+    options => $runit::apply_options,
   }
 
   if $runit::manage_init and $runit::data['runtime'] == 'shipped' {
@@ -29,13 +24,13 @@ class runit::apply {
       default => { 'unless' => [$status] },
     }
 
-    # After apply, which lays the runtime that init starts, and waits for no service as long as nothing scans the directory.
+    # Between the host, which has the runtime that init starts, and the services, which come up when it has.
     exec { 'runit-provision init link':
       command   => $runit::command + ['init', 'link'] + $link + $init,
       path      => $facts['path'],
       timeout   => 0,
       logoutput => true,
-      require   => Exec['runit-provision apply'],
+      require   => Runit_host[$runit::data_file],
       *         => $only_if,
     }
   }

@@ -94,7 +94,7 @@
 #   Directory that holds a `basedir` for each user, by the user's name.
 #
 # @param logdir
-#   Directory that holds a `logdir` for each user, by the user's name.
+#   Directory that holds a `logdir` for each user, by the user's name; it is made.
 #
 # @param profile
 #   The file in which login shells find SVDIR for the users; `false` writes none.
@@ -197,5 +197,5 @@ class runit (
   contain runit::config
   contain runit::apply
 
-  Class['runit::install'] -> Class['runit::config'] ~> Class['runit::apply']
+  Class['runit::install'] -> Class['runit::config'] -> Class['runit::apply']
 }

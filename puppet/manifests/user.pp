@@ -27,7 +27,7 @@
 #   Directory of the service directories; default `~/runit`.
 #
 # @param logdir
-#   Directory of the log directories; default `~/logs`.
+#   Directory of the log directories; default `~/logs`. One that lies outside of the home, or `basedir`, is made by root and given to the user.
 #
 # @param group
 #   The group that the tree runs as; default: the account's primary one.
@@ -104,7 +104,7 @@ define runit::user (
 ) {
   include runit
 
-  runit_fragment { "Runit::User[${title}]":
+  runit_service { "runsvdir-${title}":
     target => $runit::data_file,
     keys   => ['users', $title],
     value  => runit::given({

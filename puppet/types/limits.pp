@@ -1,4 +1,4 @@
-# @summary Soft limits; bytes may be written like `512m`.
+# @summary Soft limits; bytes may be written like `512m`. More than the supervisor's hard ones is an error.
 type Runit::Limits = Struct[{
   Optional['memory'] => Runit::Size,
   Optional['data'] => Runit::Size,

@@ -33,7 +33,7 @@
 #   A nested tree: this service is a runsvdir over these.
 #
 # @param requires
-#   Services that have to run, and to pass their check, before this one starts. A name is one of the same tree; with a slash it is an id as `status` shows it, `/NAME` a service of the host.
+#   Services that have to run, and to pass their check, before this one starts; a one-shot has to have succeeded since boot. A name is one of the same tree; with a slash it is an id as `status` shows it, `/NAME` a service of the host.
 #
 # @param requires_timeout
 #   Seconds that it waits for them; then its start fails, and is tried again.
@@ -93,7 +93,7 @@
 #   What happens when it has ended; a text is the whole script.
 #
 # @param restart
-#   How often it may end by itself before it stays down; `always` (the default), `never`, or a hash.
+#   How often it may end by itself before it stays down; `always` (the default), `never`, or a hash. An end that somebody asked for (`sv restart`, `sv term`) is none of these, and a one-shot stays down anyway.
 #
 # @param restart_interval
 #   Like `restart.within`.
@@ -107,6 +107,9 @@
 # @param check
 #   When it is of use; a text is the whole script.
 #
+# @param ready
+#   The descriptor on which the program writes a newline when it is ready, as with s6; `sv start`, `sv check`, and services that require it wait for that, unless `check` says otherwise. Needs the shipped runtime.
+#
 # @param delegate
 #   Who else may control it, and its log.
 #
@@ -114,7 +117,7 @@
 #   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.
 #
 # @param control_from
-#   A directory of such scripts that several services share, instead of `control`; it is linked, and whose it is cares for it.
+#   A directory of such scripts that several services share: each letter is a link to the one there, should there be one; what `control` and `stop` say goes before it.
 #
 # @param log
 #   Its log; `false` for none.
@@ -138,10 +141,10 @@
 #   Other files of the service directory, by relative path; a text is the content, a path that ends in a slash a directory.
 #
 # @param basedir
-#   Directory that holds `runit/NAME`, the definition, and `logs/NAME`; default: the tree's own places.
+#   Directory that holds `runit/NAME`, the definition, and `logs/NAME`, and is made with them; default: the tree's own places.
 #
 # @param logdir
-#   Directory that holds the log directory.
+#   Directory that holds the log directory, and is made.
 #
 # @param link
 #   The name under which runsvdir finds it; default: its own.
@@ -193,6 +196,7 @@ define runit::user::service (
   Optional[Integer[0]]                                        $restart_count    = undef,
   Optional[Runit::Span]                                       $clear_interval   = undef,
   Optional[Runit::Check]                                      $check            = undef,
+  Optional[Integer[3, 65535]]                                 $ready            = undef,
   Optional[Runit::Delegate]                                   $delegate         = undef,
   Optional[Runit::Control]                                    $control          = undef,
   Optional[Runit::Absolutepath]                               $control_from     = undef,
@@ -213,7 +217,7 @@ define runit::user::service (
 ) {
   include runit
 
-  runit_fragment { "Runit::User::Service[${title}]":
+  runit_service { "${user}/${service}":
     target => $runit::data_file,
     keys   => ['users', $user] + runit::keys($service),
     value  => runit::given({
@@ -248,6 +252,7 @@ define runit::user::service (
       'restart_count'    => $restart_count,
       'clear_interval'   => $clear_interval,
       'check'            => $check,
+      'ready'            => $ready,
       'delegate'         => $delegate,
       'control'          => $control,
       'control_from'     => $control_from,

@@ -9,17 +9,11 @@ describe 'runit' do
   context 'with nothing said' do
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_class('runit::install').that_comes_before('Class[runit::config]') }
-    it { is_expected.to contain_class('runit::config').that_notifies('Class[runit::apply]') }
+    it { is_expected.to contain_class('runit::config').that_comes_before('Class[runit::apply]') }
     it { is_expected.to contain_file('/etc/runit-provision').with(ensure: 'directory', owner: 'root', mode: '0700') }
     it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped').with_validate_cmd("#{tool} render --data %") }
 
-    it 'asks check before it applies, and lets neither be killed' do
-      is_expected.to contain_exec('runit-provision apply').with(
-        command: [tool, 'apply', '--data', data, '--lock-timeout', '300'],
-        unless: [[tool, 'check', '--data', data]],
-        timeout: 0
-      )
-    end
+    it { is_expected.to contain_runit_host(data).with(command: [tool], options: ['--lock-timeout', '300']) }
 
     it 'links runsvdir to init' do
       link = ['--service-directory', '/etc/service', '--prefix', '/usr/local']
@@ -28,7 +22,7 @@ describe 'runit' do
           command: [tool, 'init', 'link', *link],
           onlyif: [['sh', '-c', '"$@"; test $? -eq 2', 'sh', tool, 'init', 'status', *link]]
         )
-        .that_requires('Exec[runit-provision apply]')
+        .that_requires("Runit_host[#{data}]")
     end
   end
 
@@ -74,17 +68,11 @@ describe 'runit' do
 
     it { is_expected.to contain_package('runit').with_ensure('present') }
 
-    {
-      'Gentoo' => 'sys-process/runit',
-      'RedHat' => 'runit',
-      'Alpine' => 'runit',
-      'Archlinux' => 'runit',
-      'Void' => 'runit'
-    }.each do |family, name|
-      context "of #{family}" do
-        let(:facts) { { 'os' => { 'name' => family, 'family' => family } } }
+    on_every_system do |system, expected|
+      context "of #{system}" do
+        let(:facts) { expected.facts }
 
-        it { is_expected.to contain_package(name) }
+        it { is_expected.to contain_package(expected.package).with_provider(nil) }
       end
     end
   end

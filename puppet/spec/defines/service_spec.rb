@@ -9,7 +9,7 @@ describe 'runit::service' do
   it { is_expected.to compile.with_all_deps }
 
   it 'says of the service what was given, and nothing else' do
-    is_expected.to contain_runit_fragment('Runit::Service[web]').with(
+    is_expected.to contain_runit_service('web').with(
       target: '/etc/runit-provision/data.json',
       keys: %w[services web],
       value: { 'command' => ['web', '--port', '80'], 'before' => 'umask 077', 'log' => { 'size' => '1m' } }
@@ -19,7 +19,7 @@ describe 'runit::service' do
   context 'in the tree of another' do
     let(:title) { 'cluster/node' }
 
-    it { is_expected.to contain_runit_fragment('Runit::Service[cluster/node]').with_keys(%w[services cluster services node]) }
+    it { is_expected.to contain_runit_service('cluster/node').with_keys(%w[services cluster services node]) }
   end
 
   context 'with a name that leads out' do

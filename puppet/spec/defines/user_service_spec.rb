@@ -9,7 +9,7 @@ describe 'runit::user::service' do
   it { is_expected.to compile.with_all_deps }
 
   it 'belongs to the user in its title' do
-    is_expected.to contain_runit_fragment('Runit::User::Service[apprun1/worker]').with(
+    is_expected.to contain_runit_service('apprun1/worker').with(
       keys: %w[users apprun1 services worker],
       value: { 'command' => 'exec worker' }
     )
@@ -20,7 +20,7 @@ describe 'runit::user::service' do
     let(:params) { { 'user' => 'apprun2', 'service' => 'cluster/worker' } }
 
     it 'belongs to the user that is named' do
-      is_expected.to contain_runit_fragment('Runit::User::Service[the worker]')
+      is_expected.to contain_runit_service('apprun2/cluster/worker')
         .with_keys(%w[users apprun2 services cluster services worker])
     end
   end

@@ -57,4 +57,27 @@ describe PuppetX::Runit::Document do
                    'services' => { 'web' => { 'user' => 'www', 'services' => { 'inner' => { 'user' => 'deep' } } } })
     expect(all.accounts).to contain_exactly('root', 'login', 'b', 'www', 'deep')
   end
+
+  describe 'services' do
+    let(:all) do
+      document('services' => { 'cluster' => { 'services' => { 'node' => { 'requires' => ['seed'] }, 'seed' => nil } }, 'db' => nil },
+               'users' => { 'a' => { 'services' => { 'web' => { 'requires' => ['db', '/db', 'b/db'] }, 'db' => nil } },
+                            'b' => { 'services' => { 'db' => nil } } })
+    end
+
+    it 'are named as the tool names them' do
+      expect(all.services).to eq(
+        'cluster' => %w[services cluster], 'cluster/node' => %w[services cluster services node], 'cluster/seed' => %w[services cluster services seed],
+        'db' => %w[services db], 'runsvdir-a' => %w[users a], 'runsvdir-b' => %w[users b],
+        'a/web' => %w[users a services web], 'a/db' => %w[users a services db], 'b/db' => %w[users b services db]
+      )
+    end
+
+    it 'wait for those that they require, and for the tree that they are in' do
+      expect(all.before('cluster/node')).to contain_exactly('cluster', 'cluster/seed')
+      expect(all.before('a/web')).to contain_exactly('runsvdir-a', 'a/db', 'db', 'b/db')
+      expect(all.before('runsvdir-a')).to be_empty
+      expect(all.before('nowhere')).to be_empty
+    end
+  end
 end

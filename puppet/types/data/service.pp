@@ -32,6 +32,7 @@ type Runit::Data::Service = Struct[{
   Optional['restart_count'] => Integer[0],
   Optional['clear_interval'] => Runit::Span,
   Optional['check'] => Runit::Check,
+  Optional['ready'] => Integer[3, 65535],
   Optional['delegate'] => Runit::Delegate,
   Optional['control'] => Runit::Control,
   Optional['control_from'] => Runit::Absolutepath,

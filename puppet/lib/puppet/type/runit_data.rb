@@ -1,10 +1,11 @@
 # frozen_string_literal: true
 
 require_relative '../../puppet_x/runit/document'
+require_relative '../../puppet_x/runit/tool'
 
 Puppet::Type.newtype(:runit_data) do
   @doc = <<-DOC
-    @summary The file with all of a host's data, put together from the class's hash and every `runit_fragment` for it.
+    @summary The file with all of a host's data, put together from the class's hash and what every `runit_service` adds to it.
 
     The file is readable by its owner alone, since it may hold secrets, and its contents are shown nowhere. Accounts that the data
     speaks of are required when the catalogue has them.
@@ -34,32 +35,65 @@ Puppet::Type.newtype(:runit_data) do
     desc 'A command that judges new data before it takes the place of the old; `%` stands for its file. It fails for bad data.'
   end
 
-  autorequire(:runit_fragment) { fragments.map(&:title) }
   autorequire(:user) { document.accounts }
   autorequire(:file) { File.dirname(self[:path]) }
 
-  # Before anything is applied, so that resources that contradict each other stop the run.
-  def generate
+  # Resources that contradict each other stop the run before anything is applied.
+  def pre_run_check
     document
-    []
   rescue PuppetX::Runit::Document::Conflict => e
     raise Puppet::Error, e.message
+  end
+
+  # Where there is no tool all that follows would fail, each in its own words.
+  def retrieve
+    tool = self[:validate_cmd].to_s.split.first
+    absent = tool&.start_with?('/') && !File.executable?(tool)
+    raise Puppet::Error, "#{tool} is not there: #{PuppetX::Runit::Tool::NEEDS}" if absent && !noop?
+
+    super
   end
 
   def eval_generate
     [generated]
   end
 
+  # The keys that lead to each service in the data, by its name.
+  def services
+    document.services
+  rescue PuppetX::Runit::Document::Conflict
+    {} # which stops the run by itself
+  end
+
+  # The names of the services that the data have a service wait for.
+  def before(service)
+    document.before(service)
+  rescue PuppetX::Runit::Document::Conflict
+    []
+  end
+
+  # The text, when the file does not hold it (yet).
+  def unwritten
+    text = document.to_s
+    text unless File.file?(self[:path]) && File.binread(self[:path]).force_encoding(text.encoding) == text
+  end
+
   private
 
-  def fragments
-    catalog.resources.select { |resource| resource.is_a?(Puppet::Type.type(:runit_fragment)) && resource[:target] == title }
+  def parts
+    catalog.resources.select { |resource| resource.is_a?(Puppet::Type.type(:runit_service)) && resource[:target] == title && resource[:value] }
   end
 
   def document
-    @document ||= fragments.sort_by(&:title).each_with_object(PuppetX::Runit::Document.new(self[:data], 'Class[Runit]')) do |fragment, all|
-      all.add(fragment[:keys], fragment[:value], fragment[:name])
+    @document ||= parts.sort_by(&:title).each_with_object(PuppetX::Runit::Document.new(self[:data], 'Class[Runit]')) do |part, all|
+      all.add(part[:keys], part[:value], origin(part))
     end
+  end
+
+  # Who declares it: the define, as a person wrote it.
+  def origin(part)
+    container = catalog.container_of(part)
+    container.is_a?(Puppet::Type::Component) ? container.ref : part.ref
   end
 
   def generated

@@ -32,6 +32,26 @@ class PuppetX::Runit::Document
     [@root['owner'], *names, *owners(@root), *users.values.compact.flat_map { |user| owners(user) }].compact.uniq
   end
 
+  # The keys that lead to each service, by its name: a user's tree is one of the host's.
+  def services
+    @root.fetch('users', {}).each_with_object(below(@root, [], '')) do |(name, user), all|
+      all["runsvdir-#{name}"] = ['users', name]
+      all.merge!(below(user || {}, ['users', name], "#{name}/"))
+    end
+  end
+
+  # The names of the services that one waits for: those that it requires, and those that it is in the tree of.
+  def before(service)
+    keys = services[service]
+    return [] unless keys
+
+    tree = service.rpartition('/').first
+    requires = keys.last(2).first == 'services' ? Array((@root.dig(*keys) || {})['requires']) : []
+    named = requires.map { |word| id(word.to_s, tree) }
+    trees = keys.first == 'users' && keys.size > 2 ? ["runsvdir-#{keys[1]}", tree] : [tree]
+    [*trees, *named] & services.keys
+  end
+
   # True when something in it is a secret.
   def sensitive?
     secret?(@root)
@@ -50,6 +70,7 @@ class PuppetX::Runit::Document
     when Hash then value.to_h { |key, item| [key.to_s, plain(item)] }
     when Array then value.map { |item| plain(item) }
     when Puppet::Pops::Types::PSensitiveType::Sensitive then { '__ptype' => 'Sensitive', '__pvalue' => plain(value.unwrap) }
+    when Puppet::Pops::Evaluator::DeferredValue then plain(value.resolve)
     when :undef then nil
     else value
     end
@@ -88,6 +109,21 @@ class PuppetX::Runit::Document
   def note(path, value, origin)
     @origins[path] = origin
     value.each { |key, item| note(path + [key], item, origin) } if mergeable?(value)
+  end
+
+  def below(tree, keys, prefix)
+    (tree['services'] || {}).each_with_object({}) do |(name, service), all|
+      here = [*keys, 'services', name]
+      all["#{prefix}#{name}"] = here
+      all.merge!(below(service || {}, here, "#{prefix}#{name}/"))
+    end
+  end
+
+  # A name is one of the same tree; with a slash it is an id, after a slash a service of the host.
+  def id(word, tree)
+    return word.delete_prefix('/') if word.include?('/')
+
+    tree.empty? ? word : "#{tree}/#{word}"
   end
 
   def owners(tree)

@@ -1,0 +1,110 @@
+# frozen_string_literal: true
+
+Puppet::Type.type(:runit_service).provide(:runit_provision) do
+  desc 'The command `runit-provision`: one `check` for all services of a host, and one `apply` for all whose turn has come.'
+
+  # So many reasons are told at most.
+  MANY = 12
+  STATES = { 'up' => :running, 'finish' => :stopped, 'down' => :stopped, 'not supervised' => :unsupervised }.freeze
+
+  # What the data want of it.
+  def wanted
+    problems = rows.flat_map { |row| row['problems'] }.uniq
+    raise Puppet::Error, problems.join("\n") unless problems.empty?
+
+    wishes = rows.map { |row| row['ensure'].to_sym }.uniq
+    wishes.first || :absent
+  end
+
+  # The state that a change would begin at; what is wanted when nothing would change it.
+  def state
+    row = drifting.find { |each| starts_or_stops?(each) } || lame.first
+    return wanted unless row
+
+    row['made'] ? STATES.fetch(row['state']) : :absent
+  end
+
+  def current?
+    drifting.empty?
+  end
+
+  # What would change, in words.
+  def reasons
+    (drifting | lame).map { |row| rows.size > 1 ? "#{row['service']}: #{said(row)}" : said(row) }.join('; ')
+  end
+
+  # Whether it is this resource's turn as soon as all of `ready` (a hash of resources) is done, and something is to be done.
+  def pending?(ready)
+    return false if resource.noop? || resource[:schedule] || drifting.empty? || drifting.any? { |row| host.applied?(row) }
+
+    resource.catalog.relationship_graph.dependencies(resource).all? { |other| other.is_a?(Puppet::Type::Whit) || ready.key?(other) }
+  end
+
+  def apply
+    host.apply(batch.flat_map(&:drifting)).each { |note| resource.notice(note) } if drifting.any? { |row| !host.applied?(row) }
+    failures = drifting.map { |row| host.failure(row) }.compact.uniq
+    failures += lame.map { |row| said(row) } if drifting.empty?
+    raise Puppet::Error, failures.join("\n") unless failures.empty?
+  end
+
+  def restart
+    host.restart(rows)
+  rescue PuppetX::Runit::Tool::Refusal => e
+    raise Puppet::Error, e.message
+  end
+
+  def drifting
+    rows.select { |row| row['drift'] }
+  end
+
+  private
+
+  def host
+    resource.host_resource&.host || raise(Puppet::Error, 'there is no data that it could belong to: include the class runit')
+  end
+
+  def rows
+    @rows ||= known
+  rescue PuppetX::Runit::Tool::Refusal => e
+    raise Puppet::Error, e.message
+  end
+
+  def known
+    name = resource[:name]
+    data = resource.data_resource
+    keys = resource[:keys] || data&.services&.fetch(name, nil)
+    found = host.rows(name, keys && ['runit', *keys].join('.'))
+    return found unless found.empty? && !keys
+
+    near = data ? DidYouMean::SpellChecker.new(dictionary: data.services.keys).correct(name).first : nil
+    raise Puppet::Error, "the data know no service #{name}#{"; did you mean #{near}?" if near}"
+  end
+
+  # Rows that apply would do nothing about, though they are not as they should be.
+  def lame
+    rows.select { |row| !row['drift'] && row['ensure'] == 'running' && (row['gave_up'] || host.keeps_ending?(row)) }
+  end
+
+  def said(row)
+    return row['left'] || 'is to be up, and ends as often as it is started; see what it logs' unless row['drift']
+
+    reasons = row['made'] ? row['reasons'] : ['created']
+    reasons.size > MANY ? [*reasons.first(MANY), "#{reasons.size - MANY} more"].join(', ') : reasons.join(', ')
+  end
+
+  def starts_or_stops?(row)
+    !row['made'] || row['ensure'] == 'absent' || !(host.verbs(row) & %w[start stop]).empty?
+  end
+
+  # The providers of all services whose turn has come with this one's: whatever they wait for is done.
+  def batch
+    catalog = resource.catalog
+    ready = catalog.relationship_graph.dependencies(resource).to_h { |other| [other, true] }
+    return [self] unless Puppet[:skip_tags].empty?
+
+    others = catalog.resources.select { |each| each.is_a?(resource.class) && !each.equal?(resource) && each.host_resource == resource.host_resource }
+    tags = Puppet[:tags].split(/\s*,\s*/)
+    others.select! { |each| each.tagged?(*tags) } unless tags.empty?
+    [self, *others.map(&:provider).select { |each| each.pending?(ready) }]
+  end
+end

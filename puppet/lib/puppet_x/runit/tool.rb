@@ -1,0 +1,76 @@
+# frozen_string_literal: true
+
+require 'json'
+require 'open3'
+require 'tempfile'
+
+module PuppetX; end unless defined?(PuppetX)
+module PuppetX::Runit; end unless defined?(PuppetX::Runit)
+
+# The command `runit-provision` with one file of data. What it prints is read as JSON; what it refuses is an error with its own words.
+class PuppetX::Runit::Tool
+  # It cannot be run, or would not do what it was asked.
+  class Refusal < StandardError; end
+
+  NEEDS = 'the module needs runit-provision on the host, with Python 3.11 or later; the parameter `runit::command` says where it is'
+
+  # command: words; file: of the data; options: more of them for whatever changes the host.
+  def initialize(command, file, options = [])
+    @command = command
+    @file = file
+    @options = options
+  end
+
+  # How the host and every service is, and what is not as the data say.
+  #
+  # text: data that the file does not have yet, and which are asked about in its place.
+  def check(text = nil)
+    return ask('check', '--data', @file) unless text
+
+    beside(text) { |file| ask('check', '--data', file) }
+  end
+
+  # Make these services as the data say, or all that is no service of the data.
+  def apply(services)
+    part = services ? services.flat_map { |service| ['--service', service] } : ['--no-services']
+    ask('apply', '--data', @file, *part, *@options)
+  end
+
+  # End services and start them again.
+  def restart(services)
+    ask('restart', *services, *@options)
+  end
+
+  private
+
+  # A template or a source of the data is found in the file's folder, so that is where a file in its place has to be.
+  def beside(text)
+    folder = File.dirname(@file)
+    Tempfile.create(['.data', '.json'], File.directory?(folder) ? folder : nil) do |file|
+      file.write(text)
+      file.flush
+      yield file.path
+    end
+  end
+
+  def ask(verb, *words)
+    out, err, status = run(verb, '--format', 'json', *words)
+    JSON.parse(out)
+  rescue JSON::ParserError
+    raise Refusal, refusal(verb, err, status)
+  end
+
+  def run(*words)
+    Open3.capture3({ 'LC_ALL' => 'C.UTF-8' }, *@command, *words, stdin_data: '')
+  rescue SystemCallError => e
+    raise Refusal, "#{@command.first} cannot be run (#{e.message}): #{NEEDS}"
+  end
+
+  def refusal(verb, err, status)
+    said = err.scrub.strip
+    how = status.signaled? ? "was ended by signal #{status.termsig}" : "ended with #{status.exitstatus}"
+    told = "#{[*@command, verb].join(' ')} #{how}#{": #{said}" unless said.empty?}"
+    # 1, 3 and 64 are the tool's own answers; with anything else it is not the tool that speaks.
+    status.signaled? || ![1, 3, 64].include?(status.exitstatus) || said.include?('Traceback') ? "#{told}\n#{NEEDS}" : told
+  end
+end

@@ -1,0 +1,50 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+require 'puppet_x/runit/tool'
+require 'tmpdir'
+
+describe PuppetX::Runit::Tool do
+  def tool(script, file: '/nowhere/data.json', options: [])
+    described_class.new(['/bin/sh', '-c', script, 'tool'], file, options)
+  end
+
+  it 'reads what the tool prints, whatever it ends with' do
+    expect(tool('echo "{}"; exit 2').check).to eq({})
+  end
+
+  it 'names services, or that there are none' do
+    told = tool('while test "$1"; do printf "%s " "$1"; shift; done >&2; exit 1', options: ['-x'])
+    expect { told.apply(%w[a b]) }.to raise_error(described_class::Refusal, /apply --format json --data \S+ --service a --service b -x/)
+    expect { told.apply(nil) }.to raise_error(described_class::Refusal, /apply --format json --data \S+ --no-services -x/)
+  end
+
+  it 'asks about data that are nowhere yet beside the file, for root alone' do
+    Dir.mktmpdir do |folder|
+      asked = tool(%q(stat -c '{"mode": "%a", "file": "%n"}' "$5"), file: "#{folder}/data.json").check('{}')
+      expect(asked).to include('mode' => '600', 'file' => start_with("#{folder}/."))
+      expect(Dir.children(folder)).to be_empty
+    end
+  end
+
+  it 'says what the tool said, and nothing else, of bad data' do
+    expect { tool('echo "data.json:3: no such key" >&2; exit 1').check }
+      .to raise_error(described_class::Refusal, /tool check ended with 1: data.json:3: no such key\z/)
+  end
+
+  {
+    'a crash' => ['echo "Traceback (most recent call last):" >&2; exit 1', /Traceback/],
+    'an end by a signal' => ['kill -9 $$', /ended by signal 9/],
+    'a wrong interpreter' => ['exit 127', /ended with 127/]
+  }.each do |what, (script, said)|
+    it "says what it needs after #{what}" do
+      expect { tool(script).check }.to raise_error(described_class::Refusal, said)
+      expect { tool(script).check }.to raise_error(described_class::Refusal, /Python 3.11 or later/)
+    end
+  end
+
+  it 'says what it needs where there is no tool' do
+    expect { described_class.new(['/nowhere/tool'], '/x').check }
+      .to raise_error(described_class::Refusal, %r{/nowhere/tool cannot be run .*No such file.*Python 3.11 or later})
+  end
+end
