@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support import oracle
 
 from runit_provision.host import interpreter, package
 
@@ -23,8 +26,9 @@ def pytest_sessionstart() -> None:
     assert not Path(package.__file__).is_relative_to(CHECKOUT / "runit_provision"), (
         "the tests import the checkout, not the installed wheel"
     )
-    # A shell without job control lets what it starts in the background ignore these, and C's runsv hands that on to services.
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    # A shell without job control lets what it starts in the background ignore the first two, nohup the third, and C's runsv hands
+    # that on to services.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
@@ -46,3 +50,14 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix.chmod(0o755)  # tools run as other users too
     package.install(prefix=prefix, python=interpreter.default())
     return prefix / "bin"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A filesystem of 64 KiB."""
+    oracle.root("mounts a small filesystem")
+    path = tmp_path / "small"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=400", "tmpfs", str(path)], check=True)
+    yield path
+    subprocess.run(["umount", "--lazy", str(path)], check=True)

@@ -1,17 +1,20 @@
 """The short-lived tools beside a bare python and C's: `PYTHONPATH=tests python tests/benchmarks/clients.py [services]`.
 
-Prints ratios, judges nothing. Each figure is the least of many runs, taken in turn: whatever else the machine does only adds.
+Prints ratios, judges nothing. The runs take turns. The wall time is the least of many, since whatever else the machine does only adds;
+the CPU time, user and system, the median.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from support import waiting
 from support.supervised import FakeSupervisor
@@ -23,16 +26,24 @@ from runit_provision.runtime.wire import status as wire
 RUNS = 60
 
 
-def least(*commands: list[str], env: dict[str, str]) -> list[float]:
-    """Give the shortest time of each of `commands`, in milliseconds."""
-    best = [float("inf")] * len(commands)
-    with Path(os.devnull).open("wb") as nowhere:
-        for _ in range(RUNS):
-            for index, command in enumerate(commands):
-                begin = time.perf_counter()
-                subprocess.run(command, stdout=nowhere, env=env, check=True)
-                best[index] = min(best[index], time.perf_counter() - begin)
-    return [each * 1e3 for each in best]
+class Cost(NamedTuple):
+    """Milliseconds: the shortest wall time, and the median of user and system time together."""
+
+    wall: float
+    cpu: float
+
+
+def costs(*commands: list[str], env: dict[str, str]) -> list[Cost]:
+    """Measure each of `commands`, in turn."""
+    seen: list[list[Cost]] = [[] for _ in commands]
+    for _ in range(RUNS):
+        for times, command in zip(seen, commands, strict=True):
+            begin = time.perf_counter()
+            pid = os.posix_spawn(command[0], command, env, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+            _, status, usage = os.wait4(pid, 0)
+            times.append(Cost((time.perf_counter() - begin) * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3))
+            assert status == 0, command
+    return [Cost(min(each.wall for each in times), statistics.median(each.cpu for each in times)) for times in seen]
 
 
 def real_tree(tools: Path, directory: Path, names: list[str], state: Path) -> subprocess.Popen[bytes]:
@@ -69,7 +80,7 @@ def main(services: int) -> None:
         env = {"SVDIR": str(directory), "PATH": "/usr/bin:/bin"}
         in_tree = {"SVDIR": str(tree), "RUNIT_PROVISION_STATE": str(state), "PATH": "/usr/bin:/bin"}
         bare = [PYTHON, "-I", "-S", "-c", "pass"]
-        print(f"{'':32}{'ours':>9}{'C':>9}{'bare python':>13}   ours/bare  ours/C")
+        print(f"{'wall; CPU in ms':38}{'ours':>14}{'C':>14}{'bare python':>14}    ours/bare       ours/C")
         for title, tool, words, where in (
             ("sv status of one", "sv", ["status", names[0]], env),
             (f"sv status of {services}, by files", "sv", ["status", *names], env),
@@ -77,8 +88,11 @@ def main(services: int) -> None:
             ("chpst -c 0 true", "chpst", ["-c", "0", "/bin/true"], env),
             ("chpst -u nobody true", "chpst", ["-u", "nobody", "/bin/true"], env),
         ):
-            ours, oracle, python = least([str(tools / tool), *words], [f"/usr/bin/{tool}", *words], bare, env=where)
-            print(f"{title:32}{ours:7.2f}ms{oracle:7.2f}ms{python:11.2f}ms{ours / python:12.2f}{ours / oracle:8.2f}")
+            measured = costs([str(tools / tool), *words], [f"/usr/bin/{tool}", *words], bare, env=where)
+            ours, oracle, python = measured
+            cells = "".join(f"{each.wall:7.2f};{each.cpu:6.2f}" for each in measured)
+            ratios = "".join(f"{ours.wall / each.wall:8.2f};{ours.cpu / each.cpu:5.2f}" for each in (python, oracle))
+            print(f"{title:38}{cells}{ratios}", flush=True)
         running.send_signal(signal.SIGHUP)
         running.wait()
         for each in made:

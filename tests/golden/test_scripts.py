@@ -34,9 +34,12 @@ def scripts(folder: Path) -> list[Path]:
     return [*(folder / name for name in texts.values()), *(examples() / "stages").iterdir()]
 
 
-def test_the_shell_reads_every_script(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash --posix", "busybox sh"])
+def test_every_shell_reads_every_script(tmp_path: Path, shell: str) -> None:
+    program, *words = shell.split()
+    found = oracle.program(program, package=program)
     for script in scripts(tmp_path):
-        done = subprocess.run(["/bin/sh", "-n", script], capture_output=True, text=True, check=False)
+        done = subprocess.run([found, *words, "-n", script], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), script
 
 

@@ -32,7 +32,7 @@ def modules(tool: str) -> set[str]:
     [
         ("cli.sv", SV, ""),
         ("cli.chpst", CHPST, ""),
-        ("shell.client_table", "shell.client_table shell.state_place wire.records wire.status wire.tai", "struct _struct"),
+        ("shell.client_table", "shell.client_table shell.state_place core.sv wire.records wire.status wire.tai", "struct _struct"),
         ("shell.client_wait", f"{SV} {WAIT}".replace("cli.sv ", "").replace("core.options ", ""), "fcntl"),
     ],
 )

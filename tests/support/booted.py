@@ -23,17 +23,17 @@ class Booted:
 
     def __init__(self, root: Path, leader: int) -> None:
         self.root = root
-        self._leader = leader
+        self.leader = leader
 
     def has_ended(self) -> bool:
         """Whether its pid 1 is gone."""
-        return not Path(f"/proc/{self._leader}/root/etc").exists()
+        return not Path(f"/proc/{self.leader}/root/etc").exists()
 
     def run(self, *command: object) -> subprocess.CompletedProcess[str]:
         """Run a command inside, to its end."""
         inside = [
             "nsenter",
-            f"--target={self._leader}",
+            f"--target={self.leader}",
             "--all",
             "/usr/bin/env",
             "-",

@@ -34,9 +34,9 @@ class Place:
         with self.machine() as machine, machine.lock(timeout=lock_timeout):
             return apply.apply(plan.decide(tree, machine.observe(tree)), machine, timeout=timeout)
 
-    def rollback(self) -> Report:
+    def rollback(self, *, lock_timeout: float = 0.0) -> Report:
         """Undo the last apply."""
-        with self.machine() as machine, machine.lock():
+        with self.machine() as machine, machine.lock(timeout=lock_timeout, command="rollback"):
             return apply.rollback(machine)
 
     def copy(self, other: Path) -> Place:

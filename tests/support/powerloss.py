@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 _LINE = re.compile(r"^(\d+) +(.*)$")
 _CALL = re.compile(r"^(\w+)\((.*)\) += +(-?\d+)(?:<(.*)>)?(?: \(deleted\))?(?: E\w+.*)?$")
@@ -38,8 +39,14 @@ class Inode:
     owner: tuple[int, int] = (0, 0)
 
 
-Change = tuple[int, Inode, str, Callable[[], None]]
-"""Number of the call, the inode that it changes, which of its histories (names, content, dress), and what makes the change."""
+class Change(NamedTuple):
+    """A call's number, the inode that it changes, which of its histories (names, content, dress), what makes it, and how it reads."""
+
+    number: int
+    inode: Inode
+    part: str
+    make: Callable[[], None]
+    told: str
 
 
 @dataclass(slots=True)
@@ -116,6 +123,7 @@ class _Reader:
         self._user = user
         self._made = Recording()
         self._open: dict[tuple[str, str], Inode] = {}
+        self._told = ""
 
     def read(self, trace: str) -> Recording:
         first = ""
@@ -124,6 +132,7 @@ class _Reader:
             call = _CALL.match(line)
             if call and int(call[3]) >= 0:
                 self._made.last = number
+                self._told = f"{pid} {line.replace(str(self._disk.base), '')}"
                 self._call(number, pid, call, (0, 0) if pid == first else self._user)
         return self._made
 
@@ -212,7 +221,7 @@ class _Reader:
 
     def _do(self, number: int, inode: Inode, part: str, change: Callable[[], None]) -> None:
         change()
-        self._made.changes.append((number, inode, part, change))
+        self._made.changes.append(Change(number, inode, part, change, self._told))
 
 
 def _naming(above: Inode, name: str, inode: Inode | None) -> Callable[[], None]:
@@ -244,13 +253,17 @@ def _lines(trace: str) -> Iterator[tuple[str, str]]:
         yield pid, text
 
 
-def lose(recording: Recording, restore: Callable[[], None], at: int, chosen: random.Random, *, ordered: bool) -> None:
-    """Let `restore` make the disk as it was before, and then what a loss of power after call number `at` may leave of the changes."""
+def lose(recording: Recording, restore: Callable[[], None], at: int, chosen: random.Random, *, ordered: bool) -> list[str]:
+    """Let `restore` make the disk as it was before, and then what a loss of power after call number `at` may leave of the changes.
+
+    Give the changes as lines, those that are lost with a minus.
+    """
     restore()
+    told = []
     durable = [each for each in recording.synced if each[0] <= at]
     reached: dict[tuple[int, str], int] = {}
     names = chosen.randint(0, at)
-    for number, inode, part, change in recording.changes:
+    for number, inode, part, change, call in recording.changes:
         if number > at:
             break
         key = (id(inode), part)
@@ -259,8 +272,11 @@ def lose(recording: Recording, restore: Callable[[], None], at: int, chosen: ran
         least = max((each[0] for each in durable if each[1] is None or (each[1] is inode and each[2] == part)), default=0)
         if ordered and part == "names":
             least = max((each[0] for each in durable if each[1] is None or each[2] == "names"), default=0)
-        if number <= max(reached[key], least):
+        kept = number <= max(reached[key], least)
+        if kept:
             change()
+        told.append(f"{'+' if kept else '-'} {number:4} {part:7} {call[:300]}")
+    return told
 
 
 def snapshot(disk: Disk) -> Callable[[], None]:

@@ -29,15 +29,28 @@ FIRST_ID = 61_000
 """User and group ids that a machine does not give to its own accounts."""
 
 
+def _without_people(etc: Path) -> None:
+    """Take the accounts of this machine's people out of the copy: a test's may have the same names."""
+    for name in ("passwd", "group"):
+        lines = (etc / name).read_text().splitlines(keepends=True)
+        (etc / name).write_text("".join(line for line in lines if not 1000 <= int(line.split(":")[2]) < FIRST_ID))
+    for name, of in (("shadow", "passwd"), ("gshadow", "group")):
+        known = {line.split(":")[0] for line in (etc / of).read_text().splitlines()}
+        lines = (etc / name).read_text().splitlines(keepends=True)
+        (etc / name).write_text("".join(line for line in lines if line.split(":")[0] in known))
+
+
 class Sandbox:
     """A context: the host lives inside of it. `work` is an empty directory that everybody may enter."""
 
     def __init__(self, work: Path) -> None:
         oracle.root("a host of its own has namespaces")
+        self.work = work
         unshare = oracle.program("unshare", package="util-linux")
         oracle.program("ip", package="iproute2")
         self._nsenter = oracle.program("nsenter", package="util-linux")
         subprocess.run(["cp", "--archive", "/etc", work / "etc"], check=True)  # with its owners, without whom daemons read nothing
+        _without_people(work / "etc")
         (work / "etc/service").unlink(missing_ok=True)
         (work / "etc/service").mkdir()
         arguments = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _SET_UP, "sh", str(work)]
@@ -48,7 +61,7 @@ class Sandbox:
         assert self._outside.stdout is not None
         assert self._outside.stdout.readline() == "ready\n"
         pid = self._outside.pid
-        (self._init,) = waiting.until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), what="the first process")
+        (self.init,) = waiting.until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), what="the first process")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -57,9 +70,14 @@ class Sandbox:
         for started in self._started:
             started.wait()
 
+    @property
+    def pid(self) -> str:
+        """The process id, here, of the host's first process."""
+        return self.init
+
     def command(self, *argv: str) -> list[str]:
         """Give the command that runs `argv` on the host."""
-        return [self._nsenter, "--target", self._init, "--mount", "--pid", "--net", "--", *argv]
+        return [self._nsenter, "--target", self.init, "--mount", "--pid", "--net", "--", *argv]
 
     def run(
         self, *argv: str, check: bool = True, stdin: str = "", env: Mapping[str, str] | None = None

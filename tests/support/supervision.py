@@ -96,7 +96,7 @@ class Tree:
 
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
-        return [pid for pid in self.processes() if _read(pid, "comm").strip() in {b"runsvdir", b"runsvdir-keeper"}]
+        return [pid for pid in self.processes() if _supervises(pid)]
 
     def describe(self) -> str:
         """Give for people what every process does, which FIFOs and journals it has open, who holds locks, and what stderr says last."""
@@ -108,7 +108,7 @@ class Tree:
 
         def none_left() -> bool:
             left = self.processes()
-            for pid in sorted(left, key=lambda pid: pid not in self.supervisors()):
+            for pid in sorted(left, key=lambda pid: not _supervises(pid)):
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
@@ -257,6 +257,10 @@ def _read(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
+
+
+def _supervises(pid: int) -> bool:
+    return _read(pid, "comm").strip() in {b"runsvdir", b"runsvdir-keeper"}
 
 
 def _is_zombie(pid: int) -> bool:

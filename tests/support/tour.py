@@ -35,6 +35,7 @@ class Tour:
         self.base = base
         self.tools = tools
         self._kind = kind
+        self.shipped = kind is RuntimeKind.SHIPPED
         self.me = pwd.getpwuid(os.geteuid()).pw_name
         self.sink = base / "mail"
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,10 +84,11 @@ class Tour:
         program.write_text(f'#!/bin/sh\n{{ echo "$2 to $3:"; cat; }} >>{self.sink}\n')
         program.chmod(0o755)
 
-    def sv(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run sv; a word with a slash in it names a service below the base."""
+    def sv(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run sv, with these variables too; a word with a slash in it names a service below the base."""
         arguments = [f"{self.base}/{word}" if "/" in word else word for word in words]
-        return subprocess.run([self.tools / "sv", *arguments], env=self.environment(), capture_output=True, text=True, check=False)
+        environment = self.environment() | variables
+        return subprocess.run([self.tools / "sv", *arguments], env=environment, capture_output=True, text=True, check=False)
 
     def status(self, service: str) -> wire.Status | None:
         """Give what the supervisor of `service` (a path below the base) wrote, None while there is nothing."""

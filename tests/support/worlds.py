@@ -30,7 +30,7 @@ echo ready >>trace
 while :; do sleep 0.02; done"""
 LOGGER = "exec cat >>../logged"
 
-_FORKS = threading.Lock()
+FORKS = threading.Lock()
 """A script that is open for writing in a fork of another thread could not be executed just then (ETXTBSY)."""
 
 
@@ -51,14 +51,22 @@ class Lab:
         """Write an executable script of the service."""
         path = self.home / name
         path.parent.mkdir(exist_ok=True)
-        with _FORKS:
+        with FORKS:
             supervision.script(path, text)
 
     def start(self) -> None:
         """Start the supervisor, and wait until it is there."""
-        with _FORKS:
+        with FORKS:
             self._tree.start()
         until(lambda: _is_open(self.home / "supervise/ok"), what="somebody holds supervise/ok")
+
+    def run(self, script: str, line: str = "") -> None:
+        """Write ./run, start the supervisor, and wait until it runs and, if one is given, has traced `line`."""
+        self.script("run", script)
+        self.start()
+        if line:
+            self.until_line(line)
+        self.until_stat("run")
 
     def letters(self, letters: str, log: bool = False) -> None:
         """Write letters, one by one, so that each is acted upon before the next where it can be."""

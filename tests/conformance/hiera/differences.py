@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,12 @@ class Difference:
     reason: str
     applies: Callable[[dict[str, Any], Answer, Answer], bool]
 
+
+_BREAKS = ("undefined method `resolved_status' for ", "undefined method `replace_child_in_list' for ", "constant Hocon::Impl::")
+"""What Ruby says of ruby-hocon's own mistakes."""
+
+_NOWHERE = r"Unable to parse .*: Could not resolve substitution to a value: \$\{[\w.]+\}\Z"
+"""What it says of a substitution that leads nowhere, not of one in a circle."""
 
 DIFFERENCES = (
     Difference(
@@ -51,6 +58,18 @@ DIFFERENCES = (
     Difference(
         "a list, a hash or Sensitive that an alias puts in the place of a key is refused: no YAML can write it, no key can reach it",
         lambda _query, _theirs, ours: "a key is text, or an alias" in str(ours),
+    ),
+    Difference(
+        "a list or a hash that convert_to would make a hash's key is refused for the same reason",
+        lambda _query, _theirs, ours: "cannot be a key" in str(ours),
+    ),
+    Difference(
+        "ruby-hocon breaks on some substitutions in hashes that are written in two places; here they have the specification's value",
+        lambda _query, theirs, _ours: theirs[0] == "error" and any(said in theirs[1] for said in _BREAKS),
+    ),
+    Difference(
+        "to ruby-hocon a substitution that leads nowhere is often an error also where another value takes its place",
+        lambda _query, theirs, _ours: theirs[0] == "error" and re.search(_NOWHERE, theirs[1]) is not None,
     ),
     Difference(
         "options of a level that takes none are an error when hiera.yaml is opened; Puppet tells only when the level has a file",

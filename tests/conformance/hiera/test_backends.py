@@ -85,6 +85,22 @@ def test_a_wrong_private_key_is_an_error_at_the_value(eyaml_keys: Path, tmp_path
     assert str(caught.value) == f"{value}: a: cannot be decrypted with {key}; was it encrypted for another key?"
 
 
+def test_keys_that_are_no_pair_are_an_error_that_names_both(eyaml_keys: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    _eyaml("createkeys", other)
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "private_key.pkcs7.pem").write_bytes((eyaml_keys / "private_key.pkcs7.pem").read_bytes())
+    (mixed / "public_key.pkcs7.pem").write_bytes((other / "public_key.pkcs7.pem").read_bytes())
+    _case(mixed, f"a: {_encrypted(eyaml_keys, 's3cret')}\n").lay(tmp_path)
+    with pytest.raises(DataError) as caught:
+        open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1").lookup("a")
+    pair = f"{mixed}/private_key.pkcs7.pem and {mixed}/public_key.pkcs7.pem"
+    said = f"a: the private key and the public one are no pair: {pair}; give both as one `eyaml createkeys` wrote them"
+    assert str(caught.value) == f"{tmp_path}/data/x.eyaml:1:1: {said}"
+
+
 @pytest.mark.parametrize("damaged", ["ENC[PKCS7,]", "ENC[PKCS7,MII", "x ENC[PKCS7,MII*c3] y"])
 def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_keys: Path, tmp_path: Path) -> None:
     _case(eyaml_keys, f"a: '{damaged}'\nb: 'see ENC[...]'\n").lay(tmp_path)
@@ -103,6 +119,20 @@ def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_
         ("a = 1\nb = ${nope}\n", "2:5: not HOCON: "),
         ("[1]\n", "1:1: no data: it holds a list"),
         (f"b = 1\na = {'9' * 5000}\n", "2:5: not HOCON: invalid float"),
+        ("{a = 1}\nb = 2\n", "2:1: not HOCON: something follows the closing brace"),
+        ("a = ${b}\nb = ${?c}\n", "1:5: not HOCON: could not resolve substitution: ${b}"),
+        ("a = ${b.c}\nb = ${a}\n", "1:5: not HOCON: a substitution leads in a circle"),
+        ("a = 1\na = ${b}\nb = ${a}\n", "2:5: not HOCON: a substitution leads in a circle"),
+        ("a = {x = ${a}}\n", "1:10: not HOCON: a substitution leads in a circle"),
+        ("a = ${b} {x = ${a}}\nb = {}\n", "1:15: not HOCON: could not resolve substitution: ${a}"),
+        ("a = ${?x[]}\n", "1:5: not HOCON: no path of a key: ${x[]}"),
+        ('include required("x")\n', "1:9: not HOCON: Puppet knows no such include"),
+        ("a = [1] {x = 2}\n", "1:5: not HOCON: hashes, lists and text stand side by side"),
+        (
+            "l0 = x\n" + "".join(f"l{n} = [${{l{n - 1}}}, ${{l{n - 1}}}]\n" for n in range(1, 40)),
+            "1:1: not HOCON: substitutions repeat",
+        ),
+        ("\ufeffa = 1\n", "1:1: not HOCON: a byte order mark"),
     ],
 )
 def test_what_is_wrong_with_hocon_is_said_with_its_place_and_a_hint(text: str, said: str, tmp_path: Path) -> None:
@@ -126,6 +156,18 @@ def test_what_is_wrong_with_hocon_is_said_with_its_place_and_a_hint(text: str, s
         "a = 10s\nb = 5 days\nc = 1.0\nd = [1e3, 010, 09, 5., -0.5]\ne.x = 3.5.6\n",
         'a = [1]\na += 2\nb = null x\nc = TRUE\nd = "\\u0041"\ne = ${?nope}\n',
         'a = 5\na.x = 1\nb = ${a} ${a}\ninclude "other"\nc = x${?nope}y\n',
+        "a = ${b.c}\nb = ${d}\nd = {c = {e = 5}}\nc = ${?b.c.e}\ne = ${?b.nope}\n",
+        "a = {x = ${b.c.e}}\nb = ${d}\nd = {c = ${e}}\ne = {e = ${c}}\nc = 5\n",
+        "a = ${b.x}\nb = {x = ${c.y}, y = ${a}}\nc = ${d}\nd = {y = 2}\n",
+        "a = {x = 1}\nb = ${c.e}\nc.e = 1\nc.e = ${c.e}2\n",
+        "{a = 1}\n# the end\n",
+        "b.y = 2\nb = ${?undefined}\nb.x = 1\na = ${b}\n",
+        'a.x = 1\na."p.q" = 2\nb = {x = 1, y = 2}\nb = {z = 3, y = {q = 4}}\nc = ${b} {w = 5}\nd = {x = 1} {y = 2, x = 3}\n',
+        "a : {a : {c : 1}}\na : ${a.a}\na : {a : 2}\nb : {a : ${c.d}, b : 1}\nb.b = 3\nc : {c : ${b.b}, d : 2}\nc.d = 4\n",
+        "a = {x = [1]}\na.x += 2\nc = {x = [1]}\nb = ${c}\nb.x += 3\nd = ${c} {x += 4}\ne = ${c}${c}\n",
+        "c = {x = 1}\na = {x = 0}\na = ${c} {y = ${a.x}2}\nb = ${c}\nb.y = ${b.x}2\nd = ${c} {y = ${?d.q}, q = 7}\n",
+        "a.z = ${?a}\na.y = 1\nb = [${?b}, 1]\nc.x = [${nope}]\nc.x = {}\nd = 1\nd.x = 1\ne.y = 1\ne = ${d}\n",
+        "a = ${?d} x ${?e}\nb = ${?d} ${?e}\nc = ${b}1\n",
     ],
 )
 def test_hocon_has_the_values_that_puppet_gives_it(text: str, puppet: Puppet, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from support import oracle
 
 from runit_provision.errors import DataError, Mark
 from runit_provision.hiera import Hierarchy, open_hierarchy, read_facts, read_yaml
+from runit_provision.hiera.config import read_config
+from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, locate
 
 _CONFIG = "version: 5\nhierarchy:\n  - name: node\n    path: nodes/%{trusted.certname}.yaml\n  - name: common\n    path: common.yaml\n"
@@ -114,6 +116,24 @@ def test_keys_lists_what_any_file_has(tmp_path: Path) -> None:
     assert hierarchy.keys() == ["runit::users", "x", "runit::package_file"]
 
 
+def test_lookups_that_double_each_other_end_in_an_error(tmp_path: Path) -> None:
+    doubled = "".join(f"k{n}: \"%{{lookup('k{n + 1}')}}%{{lookup('k{n + 1}')}}\"\n" for n in range(40)) + "k40: x\n"
+    hierarchy = _open(tmp_path, common=doubled)
+    assert hierarchy.lookup("k35") == "x" * 32
+    (said,) = _problems(lambda: hierarchy.lookup("k0"))
+    assert said.endswith("more than 100,000 lookups for one key; keys that ask for each other twice and more multiply; flatten them")
+
+
+def test_an_unknown_option_of_a_key_is_a_warning(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="a: [1]\nlookup_options:\n  a: {mergee: deep, x: 1}\n")
+    assert hierarchy.lookup("a") == [1]
+    place = f"{tmp_path}/data/common.yaml:3"
+    assert [str(warning) for warning in hierarchy.warnings] == [
+        f"{place}:7: lookup_options.a.mergee: ignored: no such option; did you mean `merge`?",
+        f"{place}:21: lookup_options.a.x: ignored: no such option; known are merge and convert_to",
+    ]
+
+
 def test_an_undefined_variable_is_an_error_or_when_lenient_a_warning(tmp_path: Path) -> None:
     place = f"{tmp_path}/data/common.yaml:1:1: undefined variable `rolle`; did you mean `role`?"
     hierarchy = _open(tmp_path, common="a: 'x%{rolle}'\n")
@@ -150,6 +170,7 @@ def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None
         ),
         ("a: :b\n", "1:1: a: a symbol, which Puppet refuses in data; quote it to have a string"),
         ("a: {x: 1, yes: 1}\n", "1:11: a: a Boolean as a key; quote it"),
+        ("a: [{.nan: 1}]\n", "1:6: a.0: a Float as a key; quote it"),
         ("a: \"%{lookup('a')}\"\n", "1:1: recursive lookup: a -> a; break the circle"),
         ("a: \"%{nosuch('a')}\"\n", "1:1: unknown interpolation method `nosuch`; known are lookup, hiera, alias, literal, scope"),
         ("a: \"x%{alias('b')}\"\n", "1:1: %{alias(...)} must be the whole string; use %{lookup(...)} inside of text"),
@@ -361,12 +382,38 @@ def test_version_3_is_refused_with_the_text_of_version_5(tmp_path: Path) -> None
         '      - "common.yaml"\n'
         '  - name: "eyaml data"\n'
         "    lookup_key: eyaml_lookup_key\n"
+        '    datadir: "/etc/puppetlabs/code/environments/%{environment}/hieradata"\n'
         "    paths:\n"
         '      - "nodes/%{::fqdn}.eyaml"\n'
         '      - "common.eyaml"\n'
         "    options:\n"
         '      pkcs7_private_key: "/k"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "datadir", "paths"),
+    [
+        (":eyaml:\n  :extension: yaml\n  :datadir: '%{::environment}/d'\n:backends: eyaml", "%{::environment}/d", ["common.yaml"]),
+        (
+            ":backends: :yaml\n:hierarchy: [[nodes/a, 5], common]\n:yaml:\n  :datadir: d\n  :extension: yml",
+            "d",
+            ["nodes/a", "5", "common"],
+        ),
+        (":backends: [hocon, hocon]\n:hierarchy: 'x%{role}'\n:hocon: ~", None, ["x%{role}.conf"]),
+        (":logger: :console\n:yaml:\n  :datadir: [x]", None, ["common.yaml"]),
+        (":backends: {a: 1}\n:hierarchy: ~\n:yaml: x", None, ["common.yaml"]),
+        (":backends: [eyaml]\n:eyaml:\n  :pkcs7_private_key: /k\n  :gpg_always_trust: yes\n  :n: 5", None, ["common.eyaml"]),
+    ],
+)
+def test_whatever_version_3_looks_like_the_text_of_version_5_can_be_read(
+    written: str, datadir: str | None, paths: list[str], tmp_path: Path
+) -> None:
+    (said,) = _problems(lambda: _open(tmp_path, config=f"{written}\n"))
+    (tmp_path / "hiera.yaml").write_text(said.partition("replace it with this:\n")[2])
+    (level,) = read_config(tmp_path / "hiera.yaml", Inputs()).levels
+    assert level.datadir == (datadir or "/etc/puppetlabs/code/environments/%{environment}/hieradata")
+    assert [path.removesuffix(".yaml") for path in level.places] == [path.removesuffix(".yaml") for path in paths]
 
 
 def test_what_version_3_says_of_merging_is_told_where_version_5_has_it(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
-"""Random configs, lines and chunk boundaries to both loggers: the same files, sizes, modes, bytes, stderr and exit status."""
+"""Random configs, lines, chunk boundaries, signals and full disks: both loggers leave the same files, bytes, stderr and exit status."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import oracle
 
 from . import worlds
 
 DIRECTORIES = 12
-EXAMPLES = 30  # of DIRECTORIES configs each
+EXAMPLES, DISKS = (600, 300) if os.environ.get("HARNESS") == "all" else (30, 20)
+"""The first are of DIRECTORIES configs each."""
 
 # Bytes that no stamp has, the newline often, and some that -r replaces.
 LETTERS = st.sampled_from(b"ghijklmnnnoz*+ \t\x00\x7f\xff" + b"\n" * 4)
@@ -40,16 +43,49 @@ WORDS = [
 OPTIONS = st.lists(st.sampled_from(WORDS), max_size=3).map(lambda options: [word for option in options for word in option])
 
 
+PIECES = st.lists(LETTERS, min_size=1, max_size=150).map(bytes)
+HUPS = st.lists(CONFIGS, max_size=DIRECTORIES).map(lambda configs: worlds.Told(signal.SIGHUP, tuple(configs)))
+STEPS = st.lists(PIECES | PIECES | st.just(worlds.Told(signal.SIGALRM)) | HUPS, max_size=12)
+
+
+def ended_by_term(steps: list[bytes | worlds.Told]) -> list[bytes | worlds.Told]:
+    """Let TERM come at a line's end: of one that has begun C drops what it reads (README, "Differences from runit")."""
+    return [*steps, b"\n", worlds.Told(signal.SIGTERM)]
+
+
 @pytest.mark.covers(
-    "svlogd", "-t", "-tt", "-ttt", "-r", "-R", "-l", "-b", "-v", "s", "n", "N", "t", "u", "U", "p", "+", "-", "e", "E", "!"
+    "svlogd",
+    "-t",
+    "-tt",
+    "-ttt",
+    "-r",
+    "-R",
+    "-l",
+    "-b",
+    "-v",
+    "s",
+    "n",
+    "N",
+    "t",
+    "u",
+    "U",
+    "p",
+    "+",
+    "-",
+    "e",
+    "E",
+    "!",
+    "signal ALRM",
+    "signal HUP",
+    "signal TERM",
 )
 @settings(max_examples=EXAMPLES)
 @given(
     configs=st.lists(CONFIGS, min_size=DIRECTORIES, max_size=DIRECTORIES),
     options=OPTIONS,
-    pieces=st.lists(st.lists(LETTERS, min_size=1, max_size=150).map(bytes), max_size=12),
+    steps=STEPS | STEPS.map(ended_by_term),
 )
-def test_both_loggers_leave_the_same(runtime: Path, configs: list[bytes], options: list[str], pieces: list[bytes]) -> None:
+def test_both_loggers_leave_the_same(runtime: Path, configs: list[bytes], options: list[str], steps: list[bytes | worlds.Told]) -> None:
     svlogd = oracle.program("svlogd", package="runit")
     outcomes = []
     for program in (svlogd, str(runtime / "svlogd")):
@@ -59,10 +95,38 @@ def test_both_loggers_leave_the_same(runtime: Path, configs: list[bytes], option
             for log, config in zip(logs, configs, strict=True):
                 log.mkdir()
                 log.joinpath("config").write_bytes(config)
-            outcomes.append(worlds.run(program, options, logs, pieces))
+            outcomes.append(worlds.run(program, options, logs, steps))
         finally:
             shutil.rmtree(scratch)
     theirs, ours = outcomes
     for number, config in enumerate(configs):
         assert ours.directories[number] == theirs.directories[number], config
+    assert ours == theirs
+
+
+@settings(max_examples=DISKS, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    size=st.integers(2000, 9000),
+    keep=st.integers(0, 60),
+    least=st.integers(0, 2),
+    pieces=st.lists(st.tuples(st.integers(5, 400), st.integers(1, 3900)), min_size=1, max_size=60),
+    rotations=st.sets(st.integers(0, 60), max_size=4),
+)
+def test_both_loggers_make_the_same_room_on_a_full_disk(
+    runtime: Path, small: Path, size: int, keep: int, least: int, pieces: list[tuple[int, int]], rotations: set[int]
+) -> None:
+    steps: list[bytes | worlds.Told] = []
+    for number, (width, length) in enumerate(pieces):
+        line = (b"n%d " % number).ljust(width, b"x") + b"\n"
+        steps.append(line * (length // len(line) + 1))
+        if number in rotations:
+            steps.append(worlds.Told(signal.SIGALRM))
+    outcomes = []
+    for program in (oracle.program("svlogd", package="runit"), str(runtime / "svlogd")):
+        log = small / "log"
+        log.mkdir()
+        log.joinpath("config").write_bytes(b"s%d\nn%d\nN%d\n" % (size, keep, least))
+        outcomes.append(worlds.run(program, [], [log], steps))
+        shutil.rmtree(log)
+    theirs, ours = outcomes
     assert ours == theirs

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import re
+import signal
 import struct
 import subprocess
 import termios
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import NamedTuple
 
 from support import waiting
 
 # What stamps are made of; test input must not have it, so that one stamp looks like another.
 STAMP = bytes.maketrans(b"0123456789abcdef-:._T", b"#####################")
+POLLS = {"x86_64": ("7", "271"), "aarch64": ("73",)}[os.uname().machine]
+"""The numbers of poll(2) and ppoll(2)."""
 NAME = re.compile(r"@[0-9a-f]{24}\.[stu]")
 
 
@@ -58,8 +65,22 @@ class Outcome:
     directories: tuple[Directory, ...]
 
 
-def run(svlogd: str, options: Sequence[str], directories: Sequence[Path], pieces: Sequence[bytes]) -> Outcome:
-    """Feed `pieces` to a logger, each when it has taken the one before, and end its input."""
+class Told(NamedTuple):
+    """A signal that comes when the logger waits for more; configs: what stands in the directories' config files from then on."""
+
+    number: int
+    configs: tuple[bytes, ...] = ()
+
+
+def run(
+    svlogd: str,
+    options: Sequence[str],
+    directories: Sequence[Path],
+    steps: Sequence[bytes | Told],
+    *,
+    patience: float = waiting.DEADLINE,
+) -> Outcome:
+    """Feed a logger, and tell it signals, each step when it has done with the one before; end its input, unless TERM was the last."""
     # Bare names and a working directory, so that messages are the same for both.
     process = subprocess.Popen(
         [svlogd, *options, *[path.name for path in directories]],
@@ -69,18 +90,49 @@ def run(svlogd: str, options: Sequence[str], directories: Sequence[Path], pieces
         env={"PATH": "/usr/bin:/bin"},
     )
     assert process.stdin is not None and process.stderr is not None
+    told: list[bytes] = []
+    reader = threading.Thread(target=lambda: told.append(process.stderr.read()))  # type: ignore[union-attr]
+    reader.start()
     try:
-        for piece in pieces:
-            process.stdin.write(piece)
-            process.stdin.flush()
-            waiting.until(lambda: not unread(process.stdin.fileno()) or process.poll() is not None, what="the logger reads")  # type: ignore[union-attr]
-        process.stdin.close()
+        waiting.until(lambda: waits(process), deadline=patience, what=f"{svlogd} is ready")
+        for step in steps:
+            if isinstance(step, Told):
+                for directory, config in zip(directories, step.configs, strict=False):
+                    directory.joinpath("config").write_bytes(config)
+                process.send_signal(step.number)
+            else:
+                process.stdin.write(step)
+                process.stdin.flush()
+            waiting.until(lambda: waits(process), deadline=patience, what=f"{svlogd} has done {step!r:.80}")
+        if not (steps and isinstance(steps[-1], Told) and steps[-1].number == signal.SIGTERM):
+            process.stdin.close()
+        status = process.wait(timeout=patience)
     except BrokenPipeError:
-        pass
-    stderr = process.stderr.read()
-    process.stderr.close()
-    status = process.wait(timeout=waiting.DEADLINE)
-    return Outcome(status, stderr.translate(STAMP), tuple(seen(path) for path in directories if path.is_dir()))
+        status = process.wait(timeout=patience)
+    finally:
+        process.kill()
+        process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        reader.join()
+        process.stderr.close()
+    return Outcome(status, told[0].translate(STAMP), tuple(seen(path) for path in directories if path.is_dir()))
+
+
+def waits(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a logger has ended, or took its input and signals and sleeps in poll(2) until there is more."""
+    assert process.stdin is not None
+    if process.poll() is not None:
+        return True
+    try:
+        if unread(process.stdin.fileno()):
+            return False
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        call = Path(f"/proc/{process.pid}/syscall").read_text().split()[0]
+    except (OSError, IndexError):
+        return process.poll() is not None
+    pending = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return call in POLLS and not any(int(mask, 16) for mask in pending)
 
 
 def unread(pipe: int) -> int:

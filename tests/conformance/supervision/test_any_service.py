@@ -12,6 +12,7 @@ import re
 import signal
 import tempfile
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,11 +23,13 @@ from hypothesis import strategies as st
 from support import oracle, supervision
 from support.programs import run
 from support.waiting import until
-from support.worlds import Lab, same_in_all
+from support.worlds import FORKS, Lab, same_in_all
 
 from runit_provision.runtime.wire import status as wire
 
 EXAMPLES = 60 if os.environ.get("HARNESS") == "all" else 5
+AT_ONCE = 5
+"""Services of one example, each with a supervisor of its own; most of the time they wait for a second to be over."""
 PATIENCE = 60
 """Seconds."""
 STOPPING = "dtx"
@@ -191,7 +194,8 @@ class Play:
 
     def look(self, svs: tuple[str, str]) -> Any:
         """Give all that can be seen; both svs must say the same of it."""
-        said = [run(sv, ["status", str(self.lab.home)]) for sv in svs]
+        with FORKS:
+            said = [run(sv, ["status", str(self.lab.home)]) for sv in svs]
         plain = [
             re.sub(rb"\d+s\b", b"Ns", re.sub(rb"pid \d+", b"pid N", each.out.replace(bytes(self.lab.home), b"it"))) for each in said
         ]
@@ -205,6 +209,7 @@ class Play:
     def end(self, letter: str) -> Any:
         """Let the supervisor exit, and give what is left."""
         pid, number = self.lab.pid(), self.number
+        (self.lab.home / "down").touch()  # or our runsvdir starts it again in a second
         self.lab.letters(letter)
         if pid and not self.drawn.kills(letter, self.drawn.start(number)):
             os.kill(pid, signal.SIGKILL)  # the letter k would let C's runsv exit at once, without ./finish
@@ -234,27 +239,42 @@ SERVICES = st.builds(
 LETTERS = st.text("uudddootkhaiq12z", min_size=1, max_size=5)
 
 
+class Life(NamedTuple):
+    """A service, the letters that it gets, and how it ends: by `x`, or with its supervisor."""
+
+    drawn: Drawn
+    letters: str
+    last: str
+
+    def play(self, lab: Lab, svs: tuple[str, str]) -> Any:
+        """Give all that was seen."""
+        play = Play(lab, self.drawn)
+        play.begin()
+        seen = [play.look(svs)]
+        for letter in self.letters:
+            play.tell(letter)
+            seen.append(play.look(svs))
+        if self.last == "x":
+            seen.append(play.end("x"))
+        return seen, lab.trace(), play.pauses_of_short_runs()
+
+
+LIVES = st.builds(Life, SERVICES, LETTERS, st.sampled_from("xx "))
+
+
 @pytest.mark.covers("runsv", *"udotkhaiq12pcx", *(f"control/{letter}" for letter in CONTROLLED))
 @settings(
     max_examples=EXAMPLES,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(drawn=SERVICES, letters=LETTERS, last=st.sampled_from("xx "))
-def test_any_service_lives_the_same(runtime: Path, drawn: Drawn, letters: str, last: str) -> None:
+@given(lives=st.lists(LIVES, min_size=AT_ONCE, max_size=AT_ONCE))
+def test_any_services_live_the_same(runtime: Path, lives: list[Life]) -> None:
     svs = oracle.program("sv", package="runit"), str(runtime / "sv")
 
-    def scenario(lab: Lab) -> Any:
-        play = Play(lab, drawn)
-        play.begin()
-        seen = [play.look(svs)]
-        for letter in letters:
-            play.tell(letter)
-            seen.append(play.look(svs))
-        if last == "x":
-            seen.append(play.end("x"))
-        return seen, lab.trace(), play.pauses_of_short_runs()
+    def live(number: int) -> list[bool]:
+        _, _, pauses = same_in_all(lambda lab: lives[number].play(lab, svs), runtime, Path(place) / str(number))
+        return list(pauses)
 
-    with tempfile.TemporaryDirectory() as place:
-        _, _, pauses = same_in_all(scenario, runtime, Path(place))
-    assert all(pauses)
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(AT_ONCE) as pool:
+        assert all(all(pauses) for pauses in pool.map(live, range(AT_ONCE)))

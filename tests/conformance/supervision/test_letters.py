@@ -13,10 +13,7 @@ from support.worlds import TRACER, TRAPS, Lab, Same
 
 def test_a_service_that_ignores_term_is_shown_as_got_term(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRAPS)
-        lab.start()
-        lab.until_line("ready")
-        lab.until_stat("run")
+        lab.run(TRAPS, "ready")
         lab.letters("d")
         lab.until_stat("run, got TERM, want down")
         first = lab.seen()
@@ -39,10 +36,7 @@ def test_a_service_that_ignores_term_is_shown_as_got_term(same: Same) -> None:
 )
 def test_a_letter_sends_its_signal(same: Same, letter: str, name: str) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRAPS)
-        lab.start()
-        lab.until_line("ready")
-        lab.until_stat("run")
+        lab.run(TRAPS, "ready")
         lab.letters(letter)
         lab.until_line(f"got {name}")
         return lab.seen(), lab.trace()
@@ -53,11 +47,8 @@ def test_a_letter_sends_its_signal(same: Same, letter: str, name: str) -> None:
 @pytest.mark.covers("runsv", "k")
 def test_k_kills_and_it_starts_again(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
         lab.script("finish", 'echo "finish $1 $2" >>trace')
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run(TRACER, "run")
         lab.letters("k")
         lab.until_traced("run", "finish -1 9", "run")
         lab.until_stat("run")
@@ -69,9 +60,7 @@ def test_k_kills_and_it_starts_again(same: Same) -> None:
 @pytest.mark.covers("runsv", "p", "c")
 def test_p_pauses_and_c_continues(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
-        lab.start()
-        lab.until_stat("run")
+        lab.run(TRACER)
         lab.letters("p")
         lab.until_stat("run, paused")
         paused = lab.seen()
@@ -98,9 +87,7 @@ def test_p_on_a_stopped_service_sets_the_paused_byte(same: Same) -> None:
 
 def test_letters_that_mean_nothing_change_nothing(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
-        lab.start()
-        lab.until_stat("run")
+        lab.run(TRACER)
         pid = lab.pid()
         lab.letters("zZ\n 09e!u")
         lab.letters("p")
@@ -117,12 +104,9 @@ def test_control_scripts(same: Same, letter: str, code: int) -> None:
     """Every script of control/ leaves a trace, and exits 0 (handled) or 1 (send the signal all the same)."""
 
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRAPS)
         for one in "tduxk12haiqcpo":
             lab.script(f"control/{one}", f'echo "control {one}" >>trace\nexit {code}')
-        lab.start()
-        lab.until_line("ready")
-        lab.until_stat("run")
+        lab.run(TRAPS, "ready")
         lab.letters(letter)
         # A second letter, whose trace shows that the first was done with; USR1's own trap may come late.
         if letter not in "xk":
@@ -155,11 +139,8 @@ def supervise_words(lab: Lab) -> Any:
 @pytest.mark.covers("runsv", "signal TERM", "exit 0")
 def test_term_to_the_supervisor_is_x(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
         lab.script("finish", 'echo "finish $1 $2 $(cat supervise/stat)" >>trace')
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run(TRACER, "run")
         lab.signal_supervisor(signal.SIGTERM)
         return lab.exit_status(), lab.trace()[:2]
 

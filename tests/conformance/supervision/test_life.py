@@ -14,10 +14,7 @@ STAMPED = "date +%s.%N >>starts"
 
 def test_a_service_is_started_and_its_status_says_so(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run(TRACER, "run")
         return lab.seen(), lab.trace()
 
     assert same(scenario) == ((True, 0, "u", 0, 1, "run", True), ["run"])
@@ -39,11 +36,8 @@ def test_finish_gets_exit_code_and_zero_and_run_starts_again_after_a_second(same
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGUSR1])
 def test_finish_gets_minus_one_and_the_signal(same: Same, number: int) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", f"ulimit -c 0\n{TRACER}")
         lab.script("finish", 'echo "finish $1 $2" >>trace')
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run(f"ulimit -c 0\n{TRACER}", "run")
         lab.kill(number)
         lab.until_line("run", times=2)
         return lab.trace()
@@ -99,11 +93,8 @@ def test_down_keeps_it_down_until_up(same: Same) -> None:
 @pytest.mark.covers("runsv", "d")
 def test_d_sends_term_runs_finish_and_stays_down(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
         lab.script("finish", 'echo "finish $1 $2 $(cat supervise/stat)" >>trace')
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run(TRACER, "run")
         lab.letters("d")
         lab.until_stat("down")
         return lab.seen(), lab.trace()
@@ -131,10 +122,7 @@ def test_o_starts_it_once(same: Same) -> None:
 @pytest.mark.covers("runsv", "o")
 def test_o_on_a_running_service_lets_it_run_and_not_again(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
-        lab.start()
-        lab.until_stat("run")
-        lab.until_line("run")
+        lab.run(TRACER, "run")
         lab.letters("o")
         lab.until_stat("run, want down")
         lab.kill(signal.SIGKILL)
@@ -181,10 +169,8 @@ def test_a_finish_that_is_not_executable_counts_as_done(same: Same) -> None:
 
 def test_the_time_moves_with_run_and_down_not_with_finish_pause_or_want(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
         lab.script("finish", "exec sleep 1000")
-        lab.start()
-        lab.until_stat("run")
+        lab.run(TRACER)
         times = [_time(lab)]
         lab.letters("p")
         lab.until_stat("run, paused")

@@ -14,11 +14,8 @@ from support.worlds import LOGGER, Lab, Same
 @pytest.mark.covers("runsv", "x", "exit 0")
 def test_x_with_a_log_lets_the_log_read_to_its_end(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", "trap 'echo last; exit 0' TERM\necho first\necho ready >>trace\nwhile :; do sleep 0.02; done")
         lab.script("log/run", "cat >>../logged\nsleep 0.3\necho drained >>../logged")
-        lab.start()
-        lab.until_line("ready")
-        lab.until_stat("run")
+        lab.run("trap 'echo last; exit 0' TERM\necho first\necho ready >>trace\nwhile :; do sleep 0.02; done", "ready")
         lab.letters("x")
         status = lab.exit_status()
         return status, (lab.home / "logged").read_text()
@@ -69,12 +66,9 @@ def test_a_log_that_dies_is_started_again_and_nothing_written_meanwhile_is_lost(
 
 def test_log_down_keeps_the_log_down_and_what_is_written_waits(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", "echo one\necho run >>trace\nexec sleep 1000")
         lab.script("log/run", LOGGER)
         (lab.home / "log/down").touch()
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run("echo one\necho run >>trace\nexec sleep 1000", "run")
         down = lab.seen(log=True)
         lab.letters("u", log=True)
         logged = lab.home / "logged"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -148,3 +149,39 @@ def test_a_service_that_another_has_is_left_alone_and_forgotten_with_its_link(ru
         late = service(place / "services/late", SLEEPER)
         until(lambda: stat(late) == "run", what="what came later runs")
         assert (stat(it), is_alive(pid)) == ("down", True)
+
+
+@pytest.mark.parametrize("how", ["missing", "a file", "a loop", "closed", "unreadable", "links that lead nowhere"])
+def test_what_cannot_be_looked_at_is_told_in_the_same_words(runtime: Path, place: Path, how: str) -> None:
+    oracle.root("is nobody then, who may not enter")
+    services = place / "services"
+    match how:
+        case "a file":
+            services.touch()
+        case "a loop":
+            services.symlink_to("services")
+        case "closed" | "unreadable":
+            services.mkdir(mode=0o700 if how == "closed" else 0o711)
+        case "links that lead nowhere":
+            services.mkdir()
+            (services / "gone").symlink_to("nowhere")
+            (services / "loop").symlink_to("loop")
+        case _:
+            pass
+    said: list[set[str]] = []
+    for program in (oracle.program("runsvdir", package="runit"), str(runtime / "runsvdir")):
+        state = place / f"state{len(said)}"
+        state.mkdir()
+        state.chmod(0o700)
+        os.chown(state, NOBODY, NOBODY)
+        environment = {**os.environ, "RUNIT_PROVISION_STATE": str(state)}
+        with subprocess.Popen(
+            [program, services], user=NOBODY, group=NOBODY, env=environment, stderr=subprocess.PIPE, text=True
+        ) as running:
+            assert running.stderr is not None
+            lines = {running.stderr.readline() for _ in range(2 if how.startswith("links") else 1)}
+            running.send_signal(signal.SIGHUP)
+            assert running.wait(60) == 111
+        said.append(lines)
+    assert said[1] == said[0]
+    assert all(line.startswith(f"runsvdir {services}: warning: unable to ") for line in said[0])

@@ -66,7 +66,7 @@ def test_directories_and_links_are_services_and_dot_names_and_files_are_not(star
     (services / "link").symlink_to(service(definitions / "linked", SLEEPER))
     running = start()
     until(lambda: runs(services / "directory") and runs(services / "link"), what="both run")
-    assert running.commands().count("sleep 1000") == 2
+    until(lambda: running.commands().count("sleep 1000") == 2, what="both have become what they execute")
     assert not (services / ".hidden/supervise").exists()
 
 
@@ -93,7 +93,7 @@ def test_a_directory_that_is_replaced_is_another_service(start: Start, services:
     (services / "it.new").symlink_to(new)
     (services / "it.new").replace(services / "it")
     until(lambda: runs(new) and stat(old) == "down", what="the new one runs, the old one does not")
-    assert running.commands().count("sleep 1000") == 1
+    until(lambda: running.commands().count("sleep 1000") == 1, what="it has become what it executes")
 
 
 @pytest.mark.covers("runsvdir", "signal TERM")

@@ -72,9 +72,7 @@ def called_for_a_moment(program: str | Path, home: Path) -> tuple[int | None, by
 @pytest.mark.covers("runsv", "exit 111")
 def test_a_second_one_for_the_same_directory_is_refused(runtime: Path, tmp_path: Path) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", "exec sleep 1000")
-        lab.start()
-        lab.until_stat("run")
+        lab.run("exec sleep 1000")
         pid = lab.pid()
         again = lab.run_again()
         return again, lab.pid() == pid

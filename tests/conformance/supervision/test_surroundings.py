@@ -15,11 +15,8 @@ from support.worlds import LOGGER, TRACER, Lab, Same
 
 def test_what_a_service_inherits(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", "echo run >>trace\nexec sleep 1000")
         lab.script("log/run", "exec sleep 1000")
-        lab.start()
-        lab.until_line("run")
-        lab.until_stat("run")
+        lab.run("echo run >>trace\nexec sleep 1000", "run")
         lab.until_stat("run", log=True)
         until(lambda: command(lab.pid(log=True)) == "sleep 1000", what="the log runs")
         until(lambda: command(lab.pid()) == "sleep 1000", what="it runs")
@@ -46,10 +43,8 @@ def test_a_service_has_the_default_signals_also_when_its_supervisor_was_started_
 
 def test_files_in_supervise(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", TRACER)
         lab.script("log/run", LOGGER)
-        lab.start()
-        lab.until_stat("run")
+        lab.run(TRACER)
         lab.until_stat("run", log=True)
         found = {}
         for folder in ("supervise", "log/supervise"):

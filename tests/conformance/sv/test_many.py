@@ -77,9 +77,13 @@ def test_services_of_every_state_are_told_the_same(runtime: Path, running: Tree)
         until(lambda name=name, awaited=awaited: stat(running.services / name) == awaited, what=awaited)  # type: ignore[misc]
     (running.services / "s15/down").touch()
     (running.services / "s16/down").unlink()
+    # What is there, what only seems to be, and what nobody can tell.
+    for name, target in (("s20/down", "run"), ("s25/down", "nowhere"), ("s30/log/down", "down")):
+        (running.services / name).symlink_to(target)
     said = both_say(runtime, running, *names(running), "nope", str(running.services / "s20"))
     assert said.code == 1
     assert said.out.count(b"\n") == COUNT + 2
+    assert said.err == b"warning: unable to stat s30/down: symbolic link loop\n"
     assert b"; run: log: (pid " in said.out
     assert b", normally down\n" in said.out
 

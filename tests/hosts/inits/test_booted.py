@@ -12,6 +12,11 @@ import pytest
 from support import waiting
 from support.booted import booted, prepare, with_busybox, with_openrc, with_runit, with_s6, with_systemd, with_sysvinit
 from support.command import runit_provision
+from testinfra.host import Host  # type: ignore[import-untyped]
+
+from runit_provision.verify.link import Link
+from runit_provision.verify.nsenter import NsenterBackend
+from runit_provision.verify.target import Target
 
 SERVICE = "#!/bin/sh\nexec sleep 1111\n"
 SLOW = """\
@@ -34,6 +39,9 @@ MAKE: dict[str, Callable[[Path], Path]] = {
     "runit": with_runit,
     "s6": with_s6,
 }
+
+
+KIND = {"systemd": "systemd", "sysvinit": "inittab", "openrc": "openrc", "busybox": "inittab", "runit": "nested", "s6": "nested"}
 POWER_OFF = {
     "systemd": "systemctl poweroff",
     "sysvinit": "telinit 0",
@@ -66,6 +74,10 @@ def link_image(root: Path) -> None:
     assert runit_provision("init", "link", "--root", root, "--prefix", "/opt/runit", "--init", root.name).status == 0
 
 
+shows = pytest.mark.shows
+
+
+@shows("inits", "{root}", "boot", "SIGKILL of runsvdir")
 def test_a_linked_image_starts_its_services_at_boot_and_they_outlive_runsvdir(root: Path, boot: ExitStack) -> None:
     link_image(root)
     box = boot.enter_context(booted(root))
@@ -77,6 +89,7 @@ def test_a_linked_image_starts_its_services_at_boot_and_they_outlive_runsvdir(ro
     assert box.pids("sleep", "1111") == [service]
 
 
+@shows("inits", "{root}", "live link and unlink")
 def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_services(root: Path, boot: ExitStack) -> None:
     box = boot.enter_context(booted(root))
     link = partial(box.runit_provision, "init", "link", "--prefix", "/opt/runit")
@@ -84,13 +97,17 @@ def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_servi
     assert said.startswith(f"{root.name}: ")
     box.pid("sleep", "1111")
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 0
+    seen = Link(Target(Host(NsenterBackend(str(box.leader)))))
+    assert seen.kind == KIND[root.name]
     assert link().stdout.endswith("nothing to do\n")
     done = box.runit_provision("init", "unlink", "--prefix", "/opt/runit")
     assert (done.returncode, done.stderr) == (0, "")
     assert (box.pids("sleep", "1111"), box.pids("-P", "/etc/service")) == ([], [])
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 2
+    assert not seen.is_linked
 
 
+@shows("inits", "{root}", "other options, same services")
 @pytest.mark.parametrize("root", ["systemd", "openrc", "runit", "s6"], indirect=True)  # others run what the script has become later
 def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, boot: ExitStack) -> None:
     link_image(root)
@@ -122,6 +139,7 @@ def test_stopping_the_unit_ends_services_in_order(tmp_path: Path, boot: ExitStac
     assert (root / "root/ended").read_text() == "ended\n"
 
 
+@shows("inits", "{root}", "orderly power-off")
 def test_powering_off_the_host_ends_services_in_order(root: Path, boot: ExitStack) -> None:
     (root / "etc/service/plain/run").write_text(SLOW)
     link_image(root)

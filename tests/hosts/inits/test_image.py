@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
-from support.command import runit_provision
+from support.command import PROGRAM, runit_provision
 from support.image import (
     INITTAB,
     busybox_image,
@@ -22,6 +23,8 @@ from support.image import (
     sysvinit_image,
     upstart_image,
 )
+
+from runit_provision.host.inits.detect import NAMES
 
 UNIT = "etc/systemd/system/runit-provision.service"
 Make = Callable[[Path], Path]
@@ -47,6 +50,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.shows("inits", "{root}", "image linked and unlinked")
 def test_what_link_wrote_unlink_takes_back(root: Path) -> None:
     before = snapshot(root)
     assert runit_provision("init", "status", "--root", root).status == 2
@@ -78,6 +82,102 @@ def test_without_a_runtime_nothing_is_linked(root: Path) -> None:
         f"/usr/local/bin/runsvdir: No such program; `runit-provision runtime install --root {root} --prefix /usr/local` first"
     )
     assert snapshot(root) == before
+
+
+def test_a_folder_that_was_there_stays_though_it_is_empty(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    (root / "etc/systemd/system/multi-user.target.wants").mkdir()
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    before = snapshot(root)
+    assert runit_provision("init", "link", "--root", root).status == 0
+    assert runit_provision("init", "status", "--root", root).status == 0
+    assert runit_provision("init", "unlink", "--root", root).status == 0
+    assert snapshot(root) == before
+
+
+@pytest.mark.shows("inits", "{root}", "a stranger's file")
+def test_what_a_stranger_has_put_in_the_place_of_any_piece_is_never_touched(root: Path) -> None:
+    assert runit_provision("init", "link", "--root", root).status == 0
+    pieces = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)["pieces"]
+    assert runit_provision("init", "unlink", "--root", root).status == 0
+    for path in (piece["what"] for piece in pieces if " " not in piece["what"]):
+        file = root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("a stranger's\n")
+        before = snapshot(root)
+        result = runit_provision("init", "link", "--root", root)
+        assert (result.status, result.err.splitlines()[0]) == (1, f"{path}: not laid by runit-provision; move it away")
+        assert runit_provision("init", "unlink", "--root", root).status == 0
+        assert snapshot(root) == before
+        file.unlink()
+
+
+@pytest.mark.shows("inits", "{root}", "read-only /etc")
+def test_an_etc_that_cannot_be_written_is_told_and_nothing_is_left(root: Path) -> None:
+    oracle.root("mounts")
+    before = snapshot(root)
+    script = 'mount --bind "$1/etc" "$1/etc" && mount -o remount,bind,ro "$1/etc" && shift && exec "$@"'
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", str(root), PROGRAM, "init", "link", "--root", str(root)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Read-only file system" in done.stderr
+    assert "/etc/" in done.stderr.splitlines()[0]
+    assert snapshot(root) == before
+
+
+def test_a_runtime_that_a_user_could_replace_is_not_started_as_root(tmp_path: Path) -> None:
+    oracle.root("gives folders to others")
+    root = systemd_image(tmp_path / "image")
+    (root / "home/jo").mkdir(parents=True)
+    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/home/jo/runit").status == 0
+    os.chown(root / "home/jo", 1000, 1000)
+    before = snapshot(root)
+    for words in (("init", "link"), ("runtime", "install")):
+        result = runit_provision(*words, "--root", root, "--prefix", "/home/jo/runit")
+        assert (result.status, result.err.splitlines()[0]) == (
+            1,
+            "/home/jo: belongs to user 1000, and root would run what lies in it; choose a place in which root alone writes",
+        )
+    assert snapshot(root) == before
+
+
+def test_a_host_whose_pid_1_is_no_init_is_said() -> None:
+    oracle.root("makes a pid namespace")
+    script = f"mount -t tmpfs none /run; {PROGRAM} init status; echo $?"
+    done = subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "1\n"
+    name = Path("/bin/sh").resolve().name
+    assert (
+        done.stderr.startswith(f"no init that is known here: pid 1 is {name}, ")
+        or "no init that is known here: pid 1 is sh" in done.stderr
+    )
+
+
+def test_an_image_has_no_users_systemd(tmp_path: Path) -> None:
+    root = systemd_image(tmp_path / "image")
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    before = snapshot(root)
+    result = runit_provision("init", "link", "--root", root, "--init", "systemd-user", "--prefix", "/usr/local")
+    assert result.status == 1
+    assert f"{root}: an image has no user's systemd; --init systemd is what starts trees at its boot" in result.err
+    assert snapshot(root) == before
+
+
+@pytest.mark.shows("inits", "{package}", "upgrade of its package")
+@pytest.mark.parametrize("package", ["systemd", "openrc", "runit", "s6", "busybox"])
+def test_no_upgrade_of_an_inits_package_touches_what_was_linked(tmp_path: Path, package: str) -> None:
+    """What dpkg replaces or removes is what its lists name; /etc/inittab is in none (postinst makes it where it is missing)."""
+    dpkg = oracle.program("dpkg-query", package="dpkg")
+    make, _ = IMAGES[package]
+    root = make(tmp_path / package)
+    assert runit_provision("runtime", "install", "--root", root).status == 0
+    assert runit_provision("init", "link", "--root", root).status == 0
+    pieces = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)["pieces"]
+    paths = {piece["what"].partition(" ")[0] for piece in pieces}
+    listed = subprocess.run([dpkg, "-L", package], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert paths & {*listed} == set()
 
 
 def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
@@ -266,6 +366,6 @@ def test_an_image_without_a_known_init_is_said_and_can_be_told(tmp_path: Path) -
     result = runit_provision("init", "link", "--root", root)
     assert (result.status, result.err.splitlines()[0]) == (
         1,
-        f"no init that is known here: {root}/sbin/init is not there; name one with --init ({', '.join(IMAGES)})",
+        f"no init that is known here: {root}/sbin/init is not there; name one with --init ({', '.join(NAMES)})",
     )
     assert runit_provision("init", "link", "--root", root, "--init", "systemd").status == 0

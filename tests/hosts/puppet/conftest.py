@@ -65,10 +65,10 @@ class Puppet:
         return Services(Target(Inside(self.host)))
 
     def apply(
-        self, data: str, *options: str, manifest: str = "include runit", manage_init: bool = False
+        self, data: str, *options: str, manifest: str = "include runit", manage_init: bool = False, tool: str = TOOL
     ) -> subprocess.CompletedProcess[str]:
         """Apply `manifest` with `data` (YAML) in hiera; give what became of it, its exit code among it."""
-        own = f"runit::command: ['{TOOL}']\nrunit::manage_init: {str(manage_init).lower()}\n"
+        own = f"runit::command: ['{tool}']\nrunit::manage_init: {str(manage_init).lower()}\n"
         self.host.write("/etc/puppet-test/data/common.yaml", own + data, mode=0o600)
         common = ["--confdir", "/etc/puppet-test", "--vardir", "/var/lib/puppet-test", "--hiera_config", "/etc/puppet-test/hiera.yaml"]
         more = ["--modulepath", "/etc/puppet-test/modules", "--detailed-exitcodes", "--color", "false"]

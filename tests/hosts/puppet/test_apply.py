@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from .conftest import CHANGED, FAILED, TOOL, UNCHANGED, Puppet
 
 SEED = """
@@ -20,6 +22,7 @@ runit:
 DATA = "/etc/runit-provision/data.json"
 
 
+@pytest.mark.shows("roads", "Puppet", "first run", "second run")
 def test_the_first_run_changes_and_the_second_does_nothing(puppet: Puppet) -> None:
     first = puppet.apply(SEED)
     assert first.returncode == CHANGED, first.stdout + first.stderr
@@ -67,23 +70,27 @@ def test_users_in_all_their_forms(puppet: Puppet) -> None:
 def test_noop_writes_nothing_and_tells_of_new_data(puppet: Puppet) -> None:
     done = puppet.apply(WEB, "--noop")
     assert done.returncode == UNCHANGED
-    assert "Exec[runit-provision apply]" in done.stdout
-    assert "Would have triggered 'refresh'" in done.stdout
+    assert "Runit_service[web]/ensure: current_value 'absent', should be 'running' (noop)" in done.stdout
+    assert "Runit_host[/etc/runit-provision/data.json]/ensure: current_value 'different', should be 'applied' (noop)" in done.stdout
     made = puppet.host.run("ls", "-d", "/etc/runit-provision", "/etc/sv/web", "/var/runit", "/etc/service/web", check=False)
     assert made.stdout == ""
 
 
+@pytest.mark.shows("roads", "Puppet", "drift", "dry run")
 def test_noop_tells_of_drift_and_leaves_it(puppet: Puppet) -> None:
     assert puppet.apply(WEB).returncode == CHANGED
     puppet.host.write("/etc/sv/web/run", "#!/bin/sh\nexec sleep 1\n", mode=0o755)
     done = puppet.apply(WEB, "--noop")
-    assert "Exec[runit-provision apply]/returns: current_value 'notrun', should be ['0'] (noop)" in done.stdout
+    assert "Runit_service[web]/definition: current_value 'different', should be 'current' (noop)" in done.stdout
     assert puppet.host.read("/etc/sv/web/run") == "#!/bin/sh\nexec sleep 1\n"
-    assert puppet.apply(WEB).returncode == CHANGED
+    mended = puppet.apply(WEB)
+    assert mended.returncode == CHANGED
+    assert "Runit_service[web]/definition: run: content changed" in mended.stdout
     assert "exec sleep 1\n" not in puppet.host.read("/etc/sv/web/run")
     assert puppet.apply(WEB).returncode == UNCHANGED
 
 
+@pytest.mark.shows("roads", "Puppet", "bad data")
 def test_data_that_the_tool_refuses_changes_nothing(puppet: Puppet) -> None:
     assert puppet.apply(WEB).returncode == CHANGED
     before = puppet.host.read(DATA)
@@ -92,7 +99,7 @@ def test_data_that_the_tool_refuses_changes_nothing(puppet: Puppet) -> None:
     assert "runit.services.web.user: there is no user 'nosuch' on this host" in done.stdout + done.stderr
     assert "runit.services.web.check" in done.stdout + done.stderr
     assert puppet.host.read(DATA) == before
-    assert "Exec[runit-provision apply]/returns: executed" not in done.stdout
+    assert "Skipping because of failed dependencies" in done.stderr
 
 
 def test_data_of_a_wrong_shape_does_not_even_compile(puppet: Puppet) -> None:
@@ -144,6 +151,7 @@ def test_two_that_contradict_each_other_stop_the_run(puppet: Puppet) -> None:
     assert puppet.host.run("test", "-e", DATA, check=False).returncode == 1
 
 
+@pytest.mark.shows("roads", "Puppet", "secrets unseen")
 def test_a_secret_is_in_no_report_and_in_no_file_that_others_may_read(puppet: Puppet) -> None:
     manifest = "runit::service { 'web': command => ['sleep', '1000'], env => { 'PASSWORD' => Sensitive('hunter2') } }"
     done = puppet.apply("runit: {prefix: /var/runit}", "--debug", "--show_diff", manifest=manifest)

@@ -38,7 +38,8 @@ def fact(puppet: Puppet) -> object:
 
 
 def test_the_fact_tells_each_services_state(running: Puppet) -> None:
-    running.host.run("mkdir", "-p", "/etc/service/trap/supervise", "/etc/service/.hidden")
+    # No runsv can lock it, so that none makes it whole when runsvdir meets it.
+    running.host.run("mkdir", "-p", "/etc/service/trap/supervise/lock", "/etc/service/.hidden")
     running.host.run("mkfifo", "/etc/service/trap/supervise/ok", "/etc/service/trap/supervise/status")
     running.host.run("touch", "/etc/service/.hidden/run")
     states = {"idle": "down", "runsvdir-apprun1": "up", "trap": "unsupervised", "web": "up"}
@@ -49,12 +50,12 @@ def test_a_host_without_services_has_an_empty_tree(puppet: Puppet) -> None:
     assert fact(puppet) == {"service_directory": "/etc/service", "services": {}}
 
 
-def task(puppet: Puppet, **parameters: str) -> tuple[int, str]:
-    """Run the task as Bolt does: its parameters in the environment."""
-    described = json.loads(Path(MODULE / "tasks/sv.json").read_text())["parameters"]
+def task(puppet: Puppet, name: str = "sv", **parameters: str) -> tuple[int, str]:
+    """Run a task as Bolt does: its parameters in the environment."""
+    described = json.loads(Path(MODULE / f"tasks/{name}.json").read_text())["parameters"]
     assert parameters.keys() <= described.keys()
-    environment = [f"PT_{name}={value}" for name, value in parameters.items()]
-    done = puppet.host.run("env", *environment, "sh", str(MODULE / "tasks/sv.sh"), check=False)
+    environment = [f"PT_{key}={value}" for key, value in parameters.items()]
+    done = puppet.host.run("env", *environment, "sh", str(MODULE / f"tasks/{name}.sh"), check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -79,3 +80,13 @@ def test_the_task_fails_for_a_service_that_is_not_there(running: Puppet) -> None
     code, said = task(running, action="status", service="ghost")
     assert code == 1
     assert "ghost" in said
+
+
+def test_the_status_task_tells_of_one_service_or_of_all_in_json(running: Puppet) -> None:
+    code, said = task(running, "status")
+    told = json.loads(said)
+    assert (code, {name: row["state"] for name, row in told.items()}) == (0, {"idle": "down", "runsvdir-apprun1": "up", "web": "up"})
+    assert (told["web"]["pid"], told["idle"]["pid"]) == (running.services("web").pid, None)
+    code, said = task(running, "status", service="worker", user="apprun1")
+    assert (code, json.loads(said)["worker"]["pid"]) == (0, running.services("apprun1/worker").pid)
+    assert task(running, "status", service="nosuch") == (1, "no service nosuch in /etc/service\n")

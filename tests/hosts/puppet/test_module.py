@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -65,6 +67,33 @@ def test_the_reference_is_the_one_that_puppet_strings_writes(copy: Path) -> None
     command = ["puppet", "strings", "generate", "--format", "markdown", "--out", str(out)]
     subprocess.run(command, cwd=copy, capture_output=True, check=True)
     agree(MODULE / "REFERENCE.md", out.read_text())
+
+
+def test_puppet_reads_every_plan() -> None:
+    puppet = oracle.program("puppet", package="puppet-agent")
+    done = subprocess.run([puppet, "parser", "validate", "--tasks", str(MODULE / "plans")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    called = {task for plan in MODULE.glob("plans/*.pp") for task in re.findall(r"run_task\('runit::(\w+)'", plan.read_text())}
+    assert called == {path.stem for path in MODULE.glob("tasks/*.json")}
+
+
+def test_the_metadata_are_as_the_forge_wants_them() -> None:
+    """The rules of the Forge's documentation and of metadata-json-lint in its strict mode, which is packaged nowhere here."""
+    found = json.loads((MODULE / "metadata.json").read_text())
+    strings = ("name", "version", "author", "license", "summary", "source", "project_page", "issues_url")
+    assert [key for key in strings if not isinstance(found.get(key), str) or not found[key]] == []
+    assert re.fullmatch(r"[a-z0-9_]+-[a-z][a-z0-9_]*", found["name"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["version"])
+    assert len(found["summary"]) <= 144
+    assert found["license"] == "MIT"  # of SPDX's list
+    assert all(found[key].startswith("https://") for key in ("source", "project_page", "issues_url"))
+    (puppet,) = found["requirements"]
+    assert (puppet["name"], bool(re.fullmatch(r">= \d+\.\d+\.\d+ < \d+\.\d+\.\d+", puppet["version_requirement"]))) == ("puppet", True)
+    assert len({each["operatingsystem"] for each in found["operatingsystem_support"]}) == len(found["operatingsystem_support"])
+    assert all(set(each) <= {"operatingsystem", "operatingsystemrelease"} for each in found["operatingsystem_support"])
+    assert all(isinstance(tag, str) and " " not in tag for tag in found["tags"])
+    assert found["dependencies"] == []
+    assert {"types", "dependencies", "description", "checksums"} & found.keys() <= {"dependencies"}  # the deprecated ones
 
 
 def test_shellcheck_has_nothing_to_say_of_the_tasks() -> None:

@@ -40,7 +40,7 @@ def test_a_group_is_up_when_all_of_it_is_of_use_and_down_when_nothing_is_left(cl
 
 
 def test_groups_may_share_one_directory_of_control_scripts(cluster: World) -> None:
-    assert cluster.sh("readlink /etc/sv/scanner/control") == "/etc/sv/camera/control\n"
+    assert cluster.sh("readlink /etc/sv/scanner/control/t") == "/etc/sv/camera/control/t\n"
     camera, scanner = cluster.running(FETCH), cluster.running(SCANNER)
     assert cluster.sh("sv -v -w 60 down scanner").startswith("ok: down: scanner: ")
     assert gone(cluster, scanner), "no orphan"

@@ -100,6 +100,19 @@ def test_what_a_hand_edits_after_a_kill_is_kept_as_well(base: Path) -> None:
         assert (base / "sv/a/run").read_bytes() in (Unit("a").run, b"by hand")
 
 
+def test_what_a_hand_edits_in_a_directory_that_a_killed_apply_made_goes_with_it_and_is_kept(base: Path) -> None:
+    run = base / "sv/d/run"
+    edited = 0
+    for place in every_fault(base, apply_second, late=True):
+        if run.exists():
+            run.write_text("by hand")
+            edited += 1
+        assert place.apply(grow(base, [Unit("c")])).ok
+        assert not (base / "sv/d").exists()
+        assert not edited or "by hand" in place.kept()
+    assert edited > 10
+
+
 @pytest.mark.parametrize("resumed", [True, False], ids=["another apply", "rollback at once"])
 def test_what_a_hand_takes_away_after_a_kill_comes_back_or_is_told(base: Path, resumed: bool) -> None:
     third = grow(base, [Unit("a", run=b"third"), Unit("c")])

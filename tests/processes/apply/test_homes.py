@@ -152,6 +152,35 @@ def test_a_users_service_is_started_restarted_and_taken_down_with_the_users_cred
         waiting.until(lambda: not Path(f"/proc/{last}").exists())
 
 
+def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_bad(home: Home) -> None:
+    program = oracle.program("runsvdir", package="runit")
+    home.apply(home.tree(Unit("a")))
+    supervisor = subprocess.Popen([program, f"{home.home}/service"], user=USER, group=home.user.pw_gid, extra_groups=[])
+    pid = home.home / "sv/a/supervise/pid"
+    new = home.tree(Unit("a", run=b"#!/bin/sh\nexec sleep 2000\n"))
+    try:
+        waiting.until(lambda: pid.exists() and pid.read_text())
+        before = pid.read_text()
+        for at in itertools.count():
+            # Hands of one that was killed hold the lock until they are gone.
+            interrupted(lambda: home.apply(new, lock_timeout=60), at=at, late=True)
+            if (home.home / "sv/a/run").read_bytes().endswith(b"2000\n"):
+                break
+        assert pid.read_text() == before
+        home.home.chmod(0o777)
+        assert [problem.message for problem in home.apply(new, lock_timeout=60).problems] == ["can be written by all"]
+        home.home.chmod(0o755)
+        assert pid.read_text() == before
+        assert [call.verb.value for call in home.apply(new).calls] == ["restart"]
+        assert pid.read_text() not in ("", before)
+        assert home.plan(new).empty
+    finally:
+        last = pid.read_text().strip()
+        supervisor.send_signal(signal.SIGHUP)
+        supervisor.wait(30)
+        waiting.until(lambda: not Path(f"/proc/{last}").exists())
+
+
 def link_home(home: Home) -> None:
     home.home.rmdir()
     home.home.symlink_to(home.outside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -15,7 +16,12 @@ from typing import NamedTuple
 import pytest
 from support import oracle
 from support.command import PROGRAM, Result, runit_provision
+from support.faults import UNTOUCHED, interrupted
 from support.image import snapshot
+
+from runit_provision.app import provision
+from runit_provision.app.source import Source
+from runit_provision.app.target import Target
 
 DATA = """\
 runit:
@@ -73,7 +79,7 @@ def test_an_image_gets_the_accounts_groups_and_homes_of_the_data(image: Image) -
         *("+ account daemon1", "+ account joe", "+ group daemon1", "+ group joe", "+ group media"),
         *("+ home /home/joe", "+ home /srv/daemon1"),
     ]
-    assert f"+ account joe  new: runit.users.joe.manage ({image.data}:8)" in planned.out
+    assert f"+ account joe new: runit.users.joe.manage ({image.data}:8)" in " ".join(planned.out.split())
     assert snapshot(image.root) == before
     applied = image.road("apply")
     assert (applied.status, applied.err) == (0, "")
@@ -94,6 +100,42 @@ def test_an_image_gets_the_accounts_groups_and_homes_of_the_data(image: Image) -
     checked = image.road("check")
     assert (checked.status, checked.err) == (0, "")
     assert not list(image.root.rglob(".runit-provision.*"))
+
+
+def test_killed_at_any_change_the_next_apply_makes_accounts_and_homes_as_if_nothing_had_happened(image: Image) -> None:
+    source, target, bare = Source(data=image.data), Target(root=image.root), image.root.with_name("bare")
+    subprocess.run(["cp", "-a", str(image.root), str(bare)], check=True)
+
+    def apply() -> None:
+        provision.apply(source, target, lock_timeout=20, service_timeout=1, announce=lambda _: None)
+
+    apply()
+    wanted = made(image)
+    for at in itertools.count(0, 1 if os.environ.get("HARNESS") == "all" else 7):
+        shutil.rmtree(image.root)
+        subprocess.run(["cp", "-a", str(bare), str(image.root)], check=True)
+        status = interrupted(apply, at=at, late=bool(at % 2))
+        apply()
+        assert made(image) == wanted, at
+        assert image.road("check").status == 0, at
+        if status == UNTOUCHED:
+            break
+    assert at > 80
+
+
+def made(image: Image) -> dict[str, tuple[object, ...]]:
+    """What an apply makes: everything but its own memory."""
+    memory = image.root / "var/lib/runit-provision"
+    return {
+        str(path.relative_to(image.root)): (
+            (seen := path.lstat()).st_mode,
+            seen.st_uid,
+            seen.st_gid,
+            path.read_bytes() if stat.S_ISREG(seen.st_mode) else path.readlink() if path.is_symlink() else None,
+        )
+        for path in sorted(image.root.rglob("*"))
+        if not path.is_relative_to(memory)
+    }
 
 
 def test_what_drifts_is_made_good_but_no_number_is_changed(image: Image) -> None:

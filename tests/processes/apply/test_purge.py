@@ -74,6 +74,7 @@ def host(place: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 def test_without_purge_what_the_data_does_not_know_is_never_touched(host: Host) -> None:
     other = host.hand("other", log=True)
     pid = host.up(other)
+    waiting.until((other / "log/main/lock").exists)
     before = host.listing()
     tree = host.tree(Unit("a"), purge=False)
     assert host.apply(tree).ok

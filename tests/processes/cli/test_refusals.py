@@ -74,7 +74,7 @@ def test_one_bad_home_fails_alone_and_is_listed(host: Host) -> None:
     for command in ("plan", "check"):
         found = host.road(command)
         assert found.status == 1
-        assert found.err.splitlines() == [*said, "1 problem; apply leaves alone what is concerned, and does the rest"]
+        assert found.err.splitlines() == [*said, "1 problem, which apply does not solve; it does the rest"]
         assert f"+ {host.base}/sv/web/run" in found.out
         assert "games" not in found.out
     applied = host.road("apply")

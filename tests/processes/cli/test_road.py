@@ -52,6 +52,7 @@ def road(tmp_path: Path) -> Road:
     return lambda *arguments: runit_provision(*arguments, env={"RUNIT_PROVISION_LIB": str(tmp_path / "lib")}, cwd=tmp_path)
 
 
+@pytest.mark.shows("roads", "command line", "first run", "second run", "drift", "dry run")
 def test_check_finds_the_difference_apply_does_it_and_the_second_apply_does_nothing(road: Road, place: Path, data: Path) -> None:
     before = snapshot(place)
     assert road("check", "--data", data).status == 2
@@ -118,16 +119,23 @@ def test_a_shipped_runtime_that_the_data_names_is_laid_by_apply(road: Road, data
     assert road("check", "--data", data).status == 0
 
 
-def test_tools_that_the_scripts_would_not_find_are_said(road: Road, data: Path, place: Path) -> None:
+def test_tools_that_the_scripts_would_not_find_are_a_problem_until_they_are_there(road: Road, data: Path, place: Path) -> None:
     data.write_text(data.read_text().replace("  runtime: none\n", ""))
-    said = road("plan", "--data", data).err
-    assert said.startswith(f"warning: {place}/runtime/bin: runsvdir, ")
-    assert said.endswith(f"not found, which the services' scripts call; `runit-provision runtime install --prefix {place}/runtime`\n")
+    for command in ("plan", "apply", "check", "apply"):
+        done = road(command, "--data", data)
+        said = done.err.splitlines()[0]
+        assert done.status == 1
+        assert said.startswith(f"{place}/runtime/bin: runsvdir, ")
+        assert said.endswith(f"not found, which the services' scripts call; `runit-provision runtime install --prefix {place}/runtime`")
+    assert (place / "service").is_dir()
+    undone = road("apply", "--rollback-on-failure", "--data", data)
+    assert (undone.status, undone.err.splitlines()[-1]) == (1, "1 problem; nothing was changed")
 
 
 # Bad input: where, what, what to do; status 1, and nothing is changed.
 
 
+@pytest.mark.shows("roads", "command line", "bad data")
 @pytest.mark.parametrize("command", ["check", "plan", "apply", "render"])
 def test_every_problem_is_a_line_and_nothing_is_changed(road: Road, data: Path, place: Path, command: str) -> None:
     data.write_text(
@@ -208,6 +216,22 @@ def test_an_image_without_profile_d_and_var_log_gets_them_and_a_rollback_takes_t
     assert runit_provision("rollback", "--root", image).status == 0
     assert not (image / "etc/profile.d").exists()
     assert not (image / "var/log").exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "check", "apply"])
+def test_a_limit_above_the_hard_one_is_refused_on_a_host_and_assumed_to_be_right_in_an_image(
+    tmp_path: Path, image: Path, command: str
+) -> None:
+    file = tmp_path / "data.yaml"
+    file.write_text(WHOLE.replace('"1000"]}', '"1000"], limits: {files: 99999999999}}', 1).partition("  users:")[0])
+    refused = runit_provision(command, "--data", file, env={"RUNIT_PROVISION_LIB": str(tmp_path / "lib")})
+    assert (refused.status, refused.out) == (1, "")
+    said, last = refused.err.splitlines()
+    assert said.startswith(f"{file}:4:46: runit.services.web.limits.files: 99999999999 is above the hard limit of ")
+    assert last == "1 problem; nothing was changed"
+    image_too = runit_provision(command, "--root", image, "--data", file)
+    assert image_too.status == (0 if command == "apply" else 2)
+    assert "99999999999 is more than the 1048576 that Linux gives at most: it is assumed that the image has more" in image_too.err
 
 
 def test_places_of_the_system_that_are_links_are_used_where_they_lead(tmp_path: Path, image: Path) -> None:

@@ -161,32 +161,25 @@ def test_a_log_that_cannot_be_opened_fails_and_the_others_go_on(pool: Pool, scra
     waiting.until(lambda: good.text() == b"a line\n")
 
 
-def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, scratch: Path) -> None:
-    oracle.root("mounts a small filesystem")
-    small = scratch / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
-    try:
-        good, full = Service(scratch, 1), Service(scratch, 2, logs=small, config=b"s0\n")
-        pool.added(good, full)
-        ballast = small / "ballast"
-        ballast.write_bytes(b"x" * 40000)
-        sent = b"".join(b"line %d\n" % number for number in range(6000))
-        write(full, sent[:60000])
-        assert b"out of disk space" in pool.expect(wire.SAYS).name
-        write(good, b"a line\n")
-        waiting.until(lambda: good.text() == b"a line\n")
-        pool.kill()
-        pool.start()
-        pool.added(good)
-        pool.add(full)
-        ballast.unlink()
-        subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
-        pool.expect(wire.ADDED, full)
-        waiting.until(lambda: full.text() == sent[:60000][: sent[:60000].rindex(b"\n") + 1])
-        pool.end()
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, scratch: Path, small: Path) -> None:
+    good, full = Service(scratch, 1), Service(scratch, 2, logs=small, config=b"s0\n")
+    pool.added(good, full)
+    ballast = small / "ballast"
+    ballast.write_bytes(b"x" * 40000)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))
+    write(full, sent[:60000])
+    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    write(good, b"a line\n")
+    waiting.until(lambda: good.text() == b"a line\n")
+    pool.kill()
+    pool.start()
+    pool.added(good)
+    pool.add(full)
+    ballast.unlink()
+    subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
+    pool.expect(wire.ADDED, full)
+    waiting.until(lambda: full.text() == sent[:60000][: sent[:60000].rindex(b"\n") + 1])
+    pool.end()
 
 
 def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Path) -> None:

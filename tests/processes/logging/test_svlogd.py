@@ -6,7 +6,6 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,17 +40,6 @@ def log(tmp_path: Path) -> Path:
     log = tmp_path / "log"
     log.mkdir()
     return log
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A filesystem of 64 KiB."""
-    oracle.root("mounts a small filesystem")
-    path = tmp_path / "small"
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=200", "tmpfs", str(path)], check=True)
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
 
 
 def old(log: Path, suffix: str) -> list[Path]:

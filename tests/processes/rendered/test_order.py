@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support import oracle, waiting
 from support.tour import Tour, account
+
+from runit_provision.errors import DataError
+from runit_provision.host import accounts
+from runit_provision.verify.run import verify
 
 SLEEP = ["sleep", "1000"]
 
@@ -47,6 +52,50 @@ def test_a_one_shot_that_failed_tells_nobody(tour: Tour) -> None:
     tour.sv("once", "sv/good")
     waiting.until(lambda: tour.log("log/after") and tour.is_down("sv/after"))
     assert tour.log("log/after") == ["ran"]
+
+
+def test_what_requires_a_one_shot_waits_until_that_has_succeeded_and_says_that_it_has_not(tour: Tour) -> None:
+    gate = tour.base / "gate"
+    services = {
+        "work": {"command": ["test", "-e", str(gate)], "one_shot": True},
+        "after": {"command": "echo started; exec sleep 1000", "requires": ["work"], "requires_timeout": 1},
+        "asks": {"command": SLEEP, "check": {"services": ["work"]}},
+    }
+    data = {"services": services}
+    tour.start(data)
+    said = f"not ready: {tour.base}/service/work, which runs once and has not succeeded"
+    assert waiting.until(lambda: tour.log("log/after"))[0] == said
+    assert tour.sv("-w", "1", "check", "sv/asks").returncode == 1
+    faults = verify(tour.tree(data), accounts=accounts.read(), within=0).faults
+    assert any((fault.service, fault.promise) == ("work", "up, or done") and "its last run failed" in fault.fault for fault in faults)
+    gate.touch()
+    tour.sv("once", "sv/work")
+    waiting.until(lambda: tour.log("log/after")[-1] == "started")
+    assert tour.sv("-w", "10", "check", "sv/asks").returncode == 0
+    # What was done before the machine was started anew is no longer so.
+    (tour.base / "sv/work/succeeded").write_text("another boot\n")
+    assert tour.sv("-w", "1", "check", "sv/asks").returncode == 1
+
+
+def test_what_requires_a_service_that_says_when_it_is_ready_waits_for_that_word(tour: Tour) -> None:
+    gate = tour.base / "gate"
+    says = f"until [ -e {gate} ]; do sleep 0.05; done; echo >&4; exec 4>&-; exec sleep 1000"
+    services = {
+        "db": {"command": says, "ready": 4},
+        "web": {"command": says, "ready": 4, "requires": ["db"]},
+        "after": {"command": f"[ -e {gate} ] && echo in time; exec sleep 1000", "requires": ["web"]},
+    }
+    if not tour.shipped:
+        with pytest.raises(DataError, match="is heard by the shipped runtime alone"):
+            tour.tree({"services": services})
+        return
+    tour.start({"services": services})
+    waiting.until(lambda: tour.runs("sv/db") and tour.runs("sv/after"))
+    assert tour.sv("-w", "1", "check", "sv/db").returncode == 1
+    assert tour.log("log/after") == []
+    gate.touch()
+    waiting.until(lambda: tour.log("log/after") == ["in time"])
+    assert tour.sv("-w", "20", "check", "sv/db", "sv/web").returncode == 0
 
 
 def test_those_that_follow_restart_when_a_service_has_ended_and_wait_for_it(tour: Tour) -> None:

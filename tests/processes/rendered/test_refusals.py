@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import resource
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from support.tour import account
 from runit_provision.app.demands import ceilings
 from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
-from runit_provision.app.unmet import too_high
+from runit_provision.app.unmet import assumed, hard_limits, too_high
 from runit_provision.errors import DataError
 from runit_provision.host import shell
 from runit_provision.inputs import Inputs
+from runit_provision.model.answer import Ceiling
 from runit_provision.model.observed import Life
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -52,20 +54,35 @@ def test_reading_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(tmp_path.iterdir()) == [trap]
 
 
-def test_a_limit_above_the_hard_one_of_the_running_service_is_warned_of(tmp_path: Path) -> None:
+def test_limits_are_held_against_the_supervisors_hard_ones(tmp_path: Path) -> None:
+    """A daemon may lower its own, as the one here does: those count for nothing."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard != resource.RLIM_INFINITY
     services = f"    a: {{command: [a], limits: {{files: {hard + 1}}}}}\n    b: {{command: [b], limits: {{files: {hard}}}}}\n"
-    text = f"runit:\n  owner: {ME}\n  services:\n{services}"
-    host = desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))}).host
-    running = (Life(supervised=True, running=True, want_up=True, pid=os.getpid()), Life())
-    (warning,) = too_high(tuple(ceilings(host)), {"a": running, "b": running})
-    assert str(warning).startswith(
-        f"{tmp_path}/data.yaml:4:32: runit.services.a.limits.files: {hard + 1} is above the hard limit of {hard}, which"
-    )
+    asked = asked_by(tmp_path, f"runit:\n  owner: {ME}\n  services:\n{services}")
+    with subprocess.Popen(["sh", "-c", "ulimit -n 64; exec sleep 1000"]) as daemon:
+        try:
+            running = (Life(supervised=True, running=True, want_up=True, pid=daemon.pid), Life())
+            found = [str(problem) for problem in too_high(asked, hard_limits({"b": running}, alone=False))]
+            forged = [str(problem) for problem in too_high(asked, hard_limits({"someone/b": running}, alone=False))]
+        finally:
+            daemon.kill()
+    wrong = f"{hard + 1} is above the hard limit of {hard}, which the service would get instead"
+    assert found == [
+        f"{tmp_path}/data.yaml:4:32: runit.services.a.limits.files: {wrong}; raise the limit that the supervisor is started with "
+        "(for a systemd unit LimitNOFILE= and its like), and start it anew"
+    ]
+    kernel = int(Path("/proc/sys/fs/nr_open").read_text())
+    assert bool(forged) is (hard >= kernel), "what a user says of a process counts for nobody else"
 
 
-def test_more_files_than_the_kernel_allows_are_warned_of_before_anything_runs(tmp_path: Path) -> None:
-    text = f"runit:\n  owner: {ME}\n  services:\n    a: {{command: [a], limits: {{files: 99999999999}}}}\n"
-    host = desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))}).host
-    assert [problem.key for problem in too_high(tuple(ceilings(host)), {})] == ["runit.services.a.limits.files"]
+def asked_by(folder: Path, text: str) -> tuple[Ceiling, ...]:
+    """Give the limits that data ask for."""
+    return tuple(ceilings(desire(source(folder, text), {ME: account(ME, str(folder))}).host))
+
+
+def test_more_files_than_the_kernel_allows_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    asked = asked_by(tmp_path, f"runit:\n  owner: {ME}\n  services:\n    a: {{command: [a], limits: {{files: 99999999999}}}}\n")
+    assert [problem.key for problem in too_high(asked, hard_limits({}, alone=False))] == ["runit.services.a.limits.files"]
+    (warning,) = assumed(asked)
+    assert "more than the 1048576 that Linux gives at most: it is assumed that the image has more" in str(warning)

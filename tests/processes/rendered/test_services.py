@@ -106,7 +106,7 @@ def test_a_check_passes_when_something_listens(tour: Tour) -> None:
         assert tour.sv("-w", "1", "check", "sv/web").returncode == 1
 
 
-def test_a_check_by_http_wants_an_answer_below_400(tour: Tour) -> None:
+def test_a_check_by_http_wants_an_answer_below_400_of_the_service_itself(tour: Tour) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         answers = iter([b"HTTP/1.0 500 No\r\n\r\n", b"HTTP/1.0 200 Yes\r\n\r\n"])
 
@@ -121,7 +121,7 @@ def test_a_check_by_http_wants_an_answer_below_400(tour: Tour) -> None:
         thread.start()
         tour.start({"services": {"web": {"command": SLEEP, "check": {"http": f"http://127.0.0.1:{server.getsockname()[1]}/"}}}})
         waiting.until(lambda: tour.runs("sv/web"))
-        assert tour.sv("-w", "10", "check", "sv/web").returncode == 0
+        assert tour.sv("-w", "10", "check", "sv/web", http_proxy="http://127.0.0.1:9").returncode == 0
         thread.join(waiting.DEADLINE)
         assert next(answers, None) is None
 

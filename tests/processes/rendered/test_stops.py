@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from support import waiting
 from support.tour import Tour
 
@@ -37,3 +39,101 @@ def test_a_restart_that_somebody_asked_for_is_no_failure(tour: Tour) -> None:
     tour.sv("interrupt", "sv/once")
     waiting.until(lambda: tour.is_down("sv/once"))
     waiting.until(tour.sink.exists)
+
+
+TRAPS = "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done"
+MAIL = {"mail": {"on_failure": "admins@example.com"}}
+
+
+def test_the_shipped_supervisor_kills_what_does_not_end_in_time_and_no_script_is_needed(tour: Tour) -> None:
+    script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+    stop = {"seconds": 2, "kill": True}
+    tour.start({"services": {"deaf": {"command": ["sh", "-c", script], "stop": stop, "finish": {"lines": 'echo "ended $1 $2"'}}}})
+    waiting.until(lambda: tour.log("log/deaf") == ["ready"])
+    began = time.monotonic()
+    assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
+    assert time.monotonic() - began >= stop["seconds"]
+    waiting.until(lambda: tour.log("log/deaf") == ["ready", "ended -1 9"])
+    assert (tour.base / "sv/deaf/timeout-kill").exists() is tour.shipped
+    assert (tour.base / "sv/deaf/control/t").exists() is not tour.shipped
+
+
+def test_a_restart_is_no_failure_whatever_the_services_own_script_does_at_term(tour: Tour) -> None:
+    shared = tour.base / "shared"
+    shared.mkdir()
+    (shared / "t").write_text('#!/bin/sh\necho "shared ${0##*/}"\nexit 1\n')
+    (shared / "t").chmod(0o755)
+    service = {"command": ["sh", "-c", TRAPS], "restart": "never", "finish": MAIL}
+    own = "#!/bin/sh\necho own\nexec sv interrupt .\n"
+    services = {
+        "own": {**service, "command": ["sh", "-c", TRAPS.replace("TERM", "INT")], "control": {"t": own}},
+        "shared": {**service, "control_from": str(shared)},
+    }
+    tour.start({"services": services})
+    for name, said in (("own", "own"), ("shared", "shared t")):
+        waiting.until(lambda name=name: tour.log(f"log/{name}") == ["ready"])  # type: ignore[misc]
+        assert tour.sv("-w", "30", "restart", f"sv/{name}").returncode == 0
+        waiting.until(lambda name=name, said=said: tour.log(f"log/{name}") == ["ready", said, "ready"])  # type: ignore[misc]
+    assert not tour.sink.exists()
+    for name in services:
+        tour.sv("kill", f"sv/{name}")
+        waiting.until(lambda name=name: tour.is_down(f"sv/{name}"))  # type: ignore[misc]
+    waiting.until(lambda: tour.sink.exists() and tour.sink.read_text().count(" failed to ") == 2)
+
+
+def test_what_does_not_end_in_time_is_killed_though_its_own_script_says_otherwise(tour: Tour) -> None:
+    service = {"command": ["sleep", "1000"], "control": {"t": "#!/bin/sh\nexit 0\n"}, "stop": {"seconds": 1, "kill": True}}
+    tour.start({"services": {"deaf": service}})
+    waiting.until(lambda: tour.runs("sv/deaf"))
+    assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
+
+
+def test_scripts_in_place_of_signals_come_from_elsewhere_and_back_without_a_restart(tour: Tour) -> None:
+    shared = tour.base / "shared"
+    shared.mkdir()
+    (shared / "h").write_text("#!/bin/sh\necho shared\n")
+    (shared / "h").chmod(0o755)
+    own = {"command": SLEEP, "control": {"h": "#!/bin/sh\necho own\n"}}
+    linked = {"command": SLEEP, "control_from": str(shared)}
+    assert tour.apply({"services": {"web": own}}).ok
+    tour.supervise()
+    before = waiting.until(lambda: tour.runs("sv/web") and tour.status("sv/web"))
+    said: list[str] = []
+    for data, line in ((own, "own"), (linked, "shared"), (own, "own"), ({**own, **linked}, "own"), (linked, "shared")):
+        assert tour.apply({"services": {"web": data}}).ok
+        assert tour.is_settled({"services": {"web": data}})
+        tour.sv("hup", "sv/web")
+        said.append(line)
+        waiting.until(lambda: tour.log("log/web") == said)
+    now = tour.status("sv/web")
+    assert before and now and (now.pid, now.since_ns) == (before.pid, before.since_ns)
+
+
+def test_what_finish_says_to_standard_error_goes_where_the_services_words_go(tour: Tour) -> None:
+    lines = "echo out; echo err >&2"
+    services = {
+        "parts": {"command": ["echo", "ran"], "restart": "never", "finish": {"lines": lines}},
+        "apart": {"command": ["echo", "ran"], "restart": "never", "finish": {"lines": lines}, "stderr": "supervisor"},
+        "whole": {"command": ["echo", "ran"], "finish": f"#!/bin/sh\n{lines}\nsv down .\n"},
+    }
+    tour.start({"services": services})
+    for name, said in (("parts", ["out", "err"]), ("apart", ["out"]), ("whole", ["out"])):
+        waiting.until(lambda name=name: tour.is_down(f"sv/{name}"))  # type: ignore[misc]
+        waiting.until(lambda name=name, said=said: tour.log(f"log/{name}")[: len(said) + 1] == ["ran", *said])  # type: ignore[misc]
+    assert "err" not in tour.log("log/apart") + tour.log("log/whole")
+
+
+def test_a_one_shot_that_failed_is_mailed_and_one_that_was_stopped_is_told_from_it(tour: Tour) -> None:
+    mail = {"on_failure": "admins@example.com", "on_stop": "auditing@example.com"}
+    service = {"one_shot": True, "finish": {"mail": mail}, "restart": "never"}
+    services = {
+        "good": {**service, "command": ["true"]},
+        "bad": {**service, "command": ["false"]},
+        "long": {**service, "command": SLEEP},
+    }
+    tour.start({"services": services})
+    waiting.until(lambda: tour.is_down("sv/good") and tour.is_down("sv/bad") and tour.runs("sv/long"))
+    waiting.until(lambda: tour.sink.exists() and "bad failed to admins@example.com:" in tour.sink.read_text())
+    assert tour.sv("-w", "20", "stop", "sv/long").returncode == 0
+    waiting.until(lambda: "long was stopped to auditing@example.com:" in tour.sink.read_text())
+    assert tour.sink.read_text().count(" to ") == 2

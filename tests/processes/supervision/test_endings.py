@@ -56,6 +56,50 @@ def test_a_wrong_timeout_is_said_and_nothing_is_killed(runtime: Path, stubborn: 
         assert supervision.is_alive(pid_of(stubborn))
 
 
+def test_the_time_until_kill_is_seen(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
+    (stubborn / "timeout-kill").write_text("3600000\n")
+    with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        supervision.letter(stubborn, "d")
+        until(lambda: re.search(r", want down, got TERM, KILL in 3[56]\d\ds$", shown(runtime, stubborn)), what="the status tells it")
+        supervision.letter(stubborn, "k")
+        until(lambda: "KILL" not in shown(runtime, stubborn), what="it tells it no more")
+
+
+def test_a_finish_that_hangs_is_killed_after_its_time(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "exec sleep 1000", finish="trap '' TERM\ntouch finishing\nwhile :; do sleep 0.05; done")
+    (home / "timeout-finish").write_text("300\n")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: pid_of(home) and stat(home) == "run", what="it runs")
+        done = subprocess.run([runtime / "sv", "-w", "30", "down", home], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert (home / "finishing").exists()
+
+
+def test_a_crash_loop_rests_longer_and_longer_and_says_so_until_it_is_told_to_start(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "[ -e good ] && exec sleep 1000\nexit 3")
+    (home / "max-delay").write_text("3600000\n")
+    told = r"down: .*: \d+s, normally up, want up, backing off, next start in \d+s, died 3 times in \d+s, last exited 3$"
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: re.search(told, shown(runtime, home)), what="it is backing off")
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next runsvdir has it")
+        assert re.search(told, shown(runtime, home))
+        (home / "good").touch()
+        done = subprocess.run([runtime / "sv", "-w", "60", "start", home], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: run:")
+        assert not (home / "supervise/detail").exists()
+
+
+def shown(runtime: Path, home: Path) -> str:
+    """Give what sv status says."""
+    return subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=False).stdout.strip()
+
+
 def deaths(home: Path) -> list[str]:
     path = home / "supervise/deaths"
     return re.findall(r"^@[0-9a-f]{24} ran \d+\.\d{3} (.*)$", path.read_text(), re.M) if path.exists() else []

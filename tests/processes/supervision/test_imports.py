@@ -12,16 +12,21 @@ from runit_provision.host import package
 
 OS = "os os.path stat _stat posixpath genericpath _collections_abc"
 LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
-CORE = "core core.actions core.events core.recovery core.service"
-WIRE = "wire wire.errors wire.keeper wire.pool wire.records wire.status wire.tai"
-SHELL = """shell shell.channel shell.children shell.descriptors shell.endings shell.environment shell.files shell.handover
-shell.holder shell.installation shell.keeper shell.letters shell.loggers shell.loop shell.orphans shell.parents
-shell.process shell.sessions shell.state shell.state_place shell.supervised shell.title shell.tree"""
+CORE = "core core.actions core.backoff core.events core.part core.recovery core.service"
+WIRE = "wire wire.beyond wire.detail wire.errors wire.keeper wire.pool wire.records wire.status wire.tai"
+SHELL = """shell shell.channel shell.children shell.descriptors shell.endings shell.environment shell.files shell.handover shell.holder
+shell.installation shell.keeper shell.letters shell.loggers shell.loop shell.orphans shell.parents shell.process
+shell.publisher shell.readiness shell.sessions shell.settings shell.state shell.state_place shell.supervised shell.title
+shell.tree"""
 SHARED = f"{CORE} {WIRE} {SHELL} cli"
 
 
 @pytest.mark.parametrize(
-    ("tool", "own"), [("runsv", "cli.runsv shell.runsv"), ("runsvdir", "cli.runsvdir shell.runsvdir shell.scan shell.stderr")]
+    ("tool", "own"),
+    [
+        ("runsv", "cli.runsv shell.report shell.runsv"),
+        ("runsvdir", "cli.runsvdir shell.call shell.report shell.runsvdir shell.scan shell.stderr shell.supervisor"),
+    ],
 )
 def test_a_supervisor_imports_these_modules_and_no_other(tool: str, own: str) -> None:
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable

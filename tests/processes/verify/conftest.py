@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import testinfra  # type: ignore[import-untyped]
 from support import oracle, waiting
+from support.reached import lay_sshd, ssh_config
 from support.sandbox import Sandbox
 
 from runit_provision.verify.service import Services
@@ -66,7 +66,7 @@ def populated(work: Path, keys: Path, tools: Path, rsvlog: Path) -> Iterator[Rea
         host.run("ln", "-s", str(rsvlog), "/home/apprun2/service/pooled/log/run")
         host.run("chown", "-R", "apprun1:apprun1", "/home/apprun1/service")
         host.run("chown", "-R", "apprun2:apprun2", "/home/apprun2/service")
-        lay_sshd(host)
+        service(host, "/etc/service/sshd", f"#!/bin/sh\nexec 2>&1\nexec {lay_sshd(host)}\n", log=LOGS)
         host.start("env", f"PATH={tools}:/usr/sbin:/usr/bin:/sbin:/bin", f"{tools}/runsvdir", "-P", "/etc/service")
         yield Reached(host, ssh_config(host, keys))
 
@@ -109,36 +109,6 @@ def by_ssh(reached: Reached) -> Services:
 def by_ssh_as_apprun2(reached: Reached) -> Services:
     """Services of the host as an ordinary user is told of them."""
     return reached.services("apprun2")
-
-
-def lay_sshd(host: Sandbox) -> None:
-    """A real sshd with keys of its own."""
-    sshd = oracle.program("sshd", package="openssh-server")
-    host.run("mkdir", "/run/sshd")
-    for key in ("/etc/ssh/host_key", "/etc/ssh/user_key"):
-        host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-    host.write(
-        "/etc/ssh/only_config",
-        "ListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/user_key.pub\n"
-        "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\n",
-    )
-    service(host, "/etc/service/sshd", f"#!/bin/sh\nexec 2>&1\nexec {sshd} -D -e -f /etc/ssh/only_config\n", log=LOGS)
-
-
-def ssh_config(host: Sandbox, folder: Path) -> Path:
-    """Write what lets ssh in, into the host's own network, as any of its users; give it when sshd answers."""
-    busybox = oracle.program("busybox", package="busybox")
-    key = folder / "key"
-    key.write_text(host.read("/etc/ssh/user_key"))
-    key.chmod(0o600)
-    config = folder / "config"
-    config.write_text(
-        f"Host 127.0.0.1\n  ProxyCommand {shlex.join(host.command(busybox, 'nc', '127.0.0.1', '22'))}\n  IdentityFile {key}\n"
-        "  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-    )
-    answers = ["ssh", "-F", str(config), "root@127.0.0.1", "true"]
-    waiting.until(lambda: subprocess.run(answers, capture_output=True, check=False).returncode == 0, what="sshd to answer")
-    return config
 
 
 def named(host: testinfra.host.Host) -> Services:

@@ -28,6 +28,7 @@ from runit_provision.model.data import Array, Sensitive, Table
         ("Optional[Variant[Integer, Enum[auto]]]", [None, 1, "auto"], ["x"]),
         ("Sensitive[String]", [Sensitive("x")], [Sensitive(1), "x"]),
         ("Data", [{"a": [1, None]}], [{1: 2}]),
+        (" Tuple[ String , # the name\n Integer[ 1, ] , ] # all", [["a", 1]], [["a", 0]]),
     ],
 )
 def test_a_type_holds_its_values_and_no_others(text: str, holds: list[Any], refuses: list[Any]) -> None:
@@ -36,7 +37,9 @@ def test_a_type_holds_its_values_and_no_others(text: str, holds: list[Any], refu
     assert [value for value in refuses if wanted.holds(value)] == []
 
 
-@pytest.mark.parametrize("text", ["", "Strin", "Array[", "Integer[1, 2, 3]", "String]", "Hash[String]", "Enum[1]", "Stdlib::Port"])
+@pytest.mark.parametrize(
+    "text", ["", "Strin", "Array[", "Integer[1, 2, 3]", "String]", "Hash[String]", "Enum[1]", "Stdlib::Port", "Sensitive [String]"]
+)
 def test_what_is_no_type_is_an_error(text: str) -> None:
     with pytest.raises(DataError, match="is not a type"):
         parse_type(text)

@@ -41,6 +41,15 @@ def test_every_item_knows_its_line_and_column() -> None:
     assert locate(data, ["runit", "users", 1, "name"]) == Mark("common.yaml", 4, 8)
 
 
+def test_a_key_that_stands_twice_is_warned_of_with_both_lines() -> None:
+    data = parse_yaml("a: &a {x: 1}\nb: {<<: *a, <<: {y: 2}, x: 3}\nc:\n  d: 1\n  d: 2\na: 4\n", "f.yaml")
+    assert data == {"a": 4, "b": {"x": 3, "y": 2}, "c": {"d": 2}}
+    assert [str(warning) for warning in data.warnings] == [
+        "f.yaml:5:3: the key 'd' stands here once more: what line 4 says of it is lost; keep one of both",
+        "f.yaml:6:1: the key 'a' stands here once more: what line 1 says of it is lost; keep one of both",
+    ]
+
+
 @pytest.mark.parametrize("value", ["2020-01-31", ".e+31", "!!float hunter31"])
 def test_what_is_refused_is_told_without_the_value_which_may_be_a_secret(value: str) -> None:
     with pytest.raises(DataError) as caught:

@@ -9,7 +9,7 @@ import pytest
 from support.trees import ORIGIN, SYSTEM, Unit, grow, join
 
 from runit_provision.errors import HostError, Problem
-from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Observed, Record, Seen
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Observed, Owed, Record, Seen
 from runit_provision.model.plan import Change, Found, Plan, ServiceStep, Verb
 from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, Realm, RenderedTree
 from runit_provision.plan import decide
@@ -225,7 +225,7 @@ def test_one_users_plan_leaves_what_is_remembered_of_others_alone() -> None:
 def killed(*, lives: dict[str, tuple[Life, Life]] | None, done: frozenset[int] = frozenset()) -> Journal:
     old, new = (grow("/b", [Unit("a", run=run)]) for run in (b"old", b"new"))
     before, after = (next(seen(node) for node in tree.nodes if node.path.endswith("/run")) for tree in (old, new))
-    intent = Intent("/b/sv/a/run", SYSTEM, before, after, "k", "", "a", Effect.RESTART, False, ORIGIN, False)
+    intent = Intent("/b/sv/a/run", SYSTEM, before, after, after, "k", "", "a", Effect.RESTART, False, ORIGIN, False)
     return Journal("j", "apply", (intent,), (Call("restart", new.services[0], UP, Life()),), lives=lives, done=done)
 
 
@@ -248,6 +248,19 @@ def test_what_a_killed_apply_owes_a_service_is_done_once(journal: Journal, owed:
 def test_what_a_killed_apply_did_not_begin_it_does_not_owe() -> None:
     tree = grow("/b", [Unit("a", run=b"old")])
     assert decide(tree, replace(host(tree), journal=killed(lives=None))).empty
+
+
+@pytest.mark.parametrize(("life", "asked"), [(UP, True), (UP._replace(pid=6, since=0), False)], ids=["as it was", "started since"])
+def test_what_is_owed_to_a_user_whose_home_is_bad_is_done_once_that_is_good(life: Life, asked: bool) -> None:
+    realm = Realm("joe", "/home/joe")
+    tree = grow(realm.base, [Unit("a", run=b"new")], realm=realm)
+    there = host(tree)
+    journal = Journal("j", "apply", (), (Call("restart", tree.services[0], UP, Life()),), lives={"joe/a": (UP, Life())})
+    bad = decide(tree, replace(there, paths={}, lives={}, journal=journal, refused={realm: (Problem("bad"),)}))
+    assert (bad.calls, bad.manifest.owed) == ((), (Owed("restart", "joe/a", UP),))
+    good = decide(tree, replace(there, manifest=bad.manifest, lives={"joe/a": (life, Life())}))
+    assert calls(good) == ([("joe/a", Verb.RESTART, "an earlier apply was killed before it did this")] if asked else [])
+    assert good.manifest.owed == ()
 
 
 def test_a_shared_directory_that_was_there_stays_as_it_is_and_is_never_called_ours() -> None:

@@ -84,6 +84,24 @@ def test_json_has_a_stable_shape() -> None:
             }
         ],
         "services": [{"service": "a", "verb": "restart", "reason": "run changed"}],
+        "states": [
+            {
+                "service": "a",
+                "key": "runit.services",
+                "ensure": "absent",
+                "gone": False,
+                "made": False,
+                "state": "not supervised",
+                "want": None,
+                "pid": None,
+                "log": None,
+                "gave_up": False,
+                "drift": True,
+                "reasons": ["run: content changed", "restart: run changed"],
+                "left": None,
+                "problems": [],
+            }
+        ],
         "leftovers": [],
         "problems": [],
         "summary": {"text": "1 file to replace, 1 service to restart, 4 unchanged", "unchanged": 4},

@@ -16,7 +16,9 @@ OLD, NEW, EDITED = (Seen(Kind.FILE, 0o755, 0, 0, 3, digest) for digest in ("old"
 def undone(*, before: Seen | None, after: Seen | None, now: Seen | None, kept: bool, whole: bool = True) -> tuple[object, ...]:
     """What becomes of one path: change, what it becomes, whose work is replaced; and what is lost."""
     name = "k" if before else ""
-    journal = Journal("j", "apply", (Intent("/b/run", SYSTEM, before, after, name, "", "a", Effect.RESTART, False, ORIGIN, False),), ())
+    journal = Journal(
+        "j", "apply", (Intent("/b/run", SYSTEM, before, after, after, name, "", "a", Effect.RESTART, False, ORIGIN, False),), ()
+    )
     there = Observed(
         paths={"/b/run": now} if now else {}, owners={}, lives={}, manifest=Manifest(), kept=frozenset({"k"} if kept else set())
     )

@@ -60,6 +60,12 @@ def test_the_stack_is_limited_by_softlimit_before_credentials_are_dropped() -> N
         ("a; b $c", 'sh -c "a; b \\$c"'),
         ("a\nb", "sh -c 'a\nb'"),
         ("prog 'a | b'", "prog 'a | b'"),
+        ("exec 3</etc/motd\nhead -1 <&3", "sh -c 'exec 3</etc/motd\nhead -1 <&3'"),
+        ("exec 2>/dev/null; prog", "sh -c 'exec 2>/dev/null; prog'"),
+        ("exec prog || other", "sh -c 'exec prog || other'"),
+        ("exec -a name prog", "sh -c 'exec -a name prog'"),
+        ("exit 3", "sh -c 'exit 3'"),
+        ("command prog", "sh -c 'command prog'"),
     ],
 )
 def test_a_line_is_executed_itself_unless_it_takes_a_shell(text: str, written: str) -> None:

@@ -81,6 +81,8 @@ def test_a_service_that_is_as_it_should_be() -> None:
         ({"one_shot": True}, life(DOWN), []),
         ({"one_shot": True}, life(UP_JUST_NOW), []),
         ({"one_shot": True}, life(FAILED), ["up, or done"]),
+        ({"one_shot": True}, life(DOWN, failed=True), ["up, or done"]),
+        ({"one_shot": True}, life(UP_JUST_NOW, failed=True), []),
     ],
 )
 def test_what_is_not_so(changes: dict[str, Any], seen: Life, promises: list[str]) -> None:
@@ -97,4 +99,33 @@ def test_nobody_supervises_what_lies_in_a_stopped_tree() -> None:
 def test_a_fault_says_how_the_service_fares() -> None:
     tree = service()
     (fault,) = (finding for finding in findings([tree], {tree.id: life(FAILED, lines=("out of \x1b[2Jmemory",))}) if not finding.kept)
-    assert fault == Finding("apprun1/worker", "up", r"want up, down for 1 s, last log line: out of \x1b[2Jmemory")
+    assert fault == Finding("apprun1/worker", "up", r"want up, down for 1 s; last log line: out of \x1b[2Jmemory")
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "is_final"),
+    [
+        ({}, life(FAILED), False),
+        ({}, life(UP_JUST_NOW), False),
+        ({}, life(NOBODY), False),
+        ({}, life(DOWN), True),
+        ({}, life(DOWN, gave_up=True), True),
+        ({}, life(Process(Supervised.YES, status(wire.DOWN, want=wire.WANT_DOWN, ago=1))), False),
+        ({}, life(Process(Supervised.YES, status(wire.FINISH, want=wire.WANT_DOWN))), False),
+        ({}, life(Process(Supervised.DENIED)), True),
+        ({}, life(NOBODY, exists=False), True),
+        ({"enabled": False}, life(UP), True),
+        ({"ensure": Ensure.STOPPED}, life(UP), True),
+        ({"ensure": Ensure.STOPPED}, life(UP_JUST_NOW), False),
+        ({"ensure": Ensure.STOPPED}, life(Process(Supervised.YES, status(wire.RUN, want=wire.WANT_DOWN))), False),
+        ({"ensure": Ensure.ABSENT, "link": None}, life(NOBODY), True),
+        ({"ensure": Ensure.ABSENT, "link": None}, life(UP, exists=False), False),
+        ({"logged": True}, life(UP), True),
+        ({"logged": True}, life(UP, log=DOWN), False),
+    ],
+)
+def test_what_no_time_will_mend(changes: dict[str, Any], seen: Life, is_final: bool) -> None:
+    tree = service(**changes)
+    faults = [finding for finding in findings([tree], {tree.id: seen}) if not finding.kept]
+    assert [fault.final for fault in faults] == [is_final] * len(faults)
+    assert faults

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from runit_provision.runtime.wire import status as wire
+from runit_provision.runtime.wire import tai
 from runit_provision.runtime.wire.status import Status
 from runit_provision.verify import probe
-from runit_provision.verify.life import Life, Process, Supervised, describe
+from runit_provision.verify.life import End, Life, Process, Supervised, describe
 
 NOW = 1_790_000_003
 UP = Status(since_ns=1_790_000_000_250_000_000, pid=4711, state=wire.RUN, want=wire.WANT_UP)
+STAYS_DOWN = Status(since_ns=1_790_000_000_250_000_000, pid=0, state=wire.DOWN, want=wire.WANT_DOWN)
 DOWN = Status(since_ns=1_790_000_000_250_000_000, pid=0, state=wire.DOWN, want=wire.WANT_UP)
+FIVE = tuple(End(NOW - ago, "exited 1") for ago in (50, 40, 30, 20, 3))
 
 
 def answer(*lines: str) -> str:
@@ -40,6 +43,14 @@ def test_a_service_that_runs_and_logs() -> None:
 
 def test_a_directory_that_is_not_there() -> None:
     assert probe.parse(answer("enabled", "main no")) == [Life(now=NOW, exists=False, enabled=True, main=Process(Supervised.NO))]
+
+
+def test_how_it_ended_of_late_as_its_supervisor_keeps_it_and_nothing_else_that_its_owner_wrote_there() -> None:
+    label = tai.text(1_790_000_002_500_000_000)
+    tally = f"{label} ran 12.043 exited 1\n{label} ran 0.001 signal 9\n{label} ran 1.000 unknown\n{label} ran x exited 1\nforged\n"
+    (life,) = probe.parse(answer("exists", "gave_up", "main no", f"ends {tally.encode().hex(' ')}"))
+    assert life.gave_up
+    assert life.ends == tuple(End(1_790_000_002.5, how) for how in ("exited 1", "signal 9", "unknown"))
 
 
 def test_a_status_that_is_being_written_first_is_none_yet() -> None:
@@ -81,13 +92,29 @@ def test_many_services_are_asked_in_several_commands() -> None:
         (Life(NOW, True, True, Process(Supervised.YES, UP)), "want up, up (pid 4711) for 3 s"),
         (
             Life(NOW, True, True, Process(Supervised.YES, DOWN), lines=("starting", "out of memory")),
-            "want up, down for 3 s, last log line: out of memory",
+            "want up, down for 3 s; last log line: out of memory",
         ),
         (Life(NOW, True, False, Process(Supervised.NO)), "not supervised, not enabled at boot"),
         (Life(NOW, False, True, Process(Supervised.NO)), "there is no run"),
         (
             Life(NOW, True, True, Process(Supervised.YES, UP), log=Process(Supervised.YES, DOWN)),
             "want up, up (pid 4711) for 3 s, its logger is down",
+        ),
+        (
+            Life(NOW, True, True, Process(Supervised.YES, DOWN), lines=("out of memory",), ends=(End(NOW - 61, "exited 2"), *FIVE)),
+            "want up, down for 3 s, exited 1 five times in 60 s; last log line: out of memory",
+        ),
+        (
+            Life(NOW, True, True, Process(Supervised.YES, UP), ends=(*FIVE[:2], End(NOW - 1, "signal 9"))),
+            "want up, up (pid 4711) for 3 s, exited 1 twice and signal 9 once in 60 s",
+        ),
+        (
+            Life(NOW + 900, True, True, Process(Supervised.YES, STAYS_DOWN), gave_up=True, ends=FIVE[:3]),
+            "want down, gave up, down for 903 s, exited 1 three times in 60 s",
+        ),
+        (
+            Life(NOW, True, True, Process(Supervised.YES, DOWN), ends=(End(NOW, "exited 7"),) * 32),
+            "want up, down for 3 s, exited 7 at least 32 times in 60 s",
         ),
     ],
 )

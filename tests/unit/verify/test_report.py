@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 from runit_provision.verify.expect import Finding
 from runit_provision.verify.report import Report, junit, tap
 
-FARES = 'not supervised, last log line: <a & "b"> #1'
+FARES = 'not supervised; last log line: <a & "b"> #1'
 REPORT = Report(
     (
         Finding("apprun1/worker", "exists"),
@@ -16,12 +14,14 @@ REPORT = Report(
         Finding("sshd", "exists"),
     ),
     seconds=30.04,
+    differences=("~ /etc/sv/sshd/run  content changed: runit.services.sshd",),
 )
 
 
-def test_people_read_a_line_for_each_service_that_is_not_as_it_should_be() -> None:
+def test_people_read_a_row_for_each_service_that_is_not_as_it_should_be() -> None:
     assert list(REPORT.lines()) == [
-        f"apprun1/worker: promised supervised, up: {FARES}",
+        "service         should be       but",
+        f"apprun1/worker  supervised, up  {FARES}",
         "2 services, 2 of 4 promises kept (30.0 s)",
     ]
 
@@ -30,33 +30,35 @@ def test_all_is_well() -> None:
     report = Report((Finding("sshd", "up"),), seconds=0.5)
     assert report.kept
     assert list(report.lines()) == ["1 service, 1 of 1 promises kept (0.5 s)"]
+    assert tap(report) == "TAP version 13\n1..2\nok 1 - everything on disk is as the data says\nok 2 - sshd up\n"
 
 
-def test_a_ci_server_reads_junit() -> None:
-    suite = ElementTree.fromstring(junit(REPORT))
-    assert (suite.tag, suite.get("tests"), suite.get("failures")) == ("testsuite", "4", "2")
-    cases = [(case.get("classname"), case.get("name"), [failure.get("message") for failure in case]) for case in suite]
-    assert cases == [
-        ("apprun1/worker", "exists", []),
-        ("apprun1/worker", "supervised", [FARES]),
-        ("apprun1/worker", "up", [FARES]),
-        ("sshd", "exists", []),
-    ]
+def test_a_difference_on_disk_is_none_that_services_can_hide() -> None:
+    report = Report((Finding("sshd", "up"),), seconds=0.5, differences=("- /etc/sv/old  no longer asked for",))
+    assert not report.kept
+    assert "not ok 1 - everything on disk is as the data says\n" in tap(report)
+    assert 'message="1 difference"' in junit(report)
 
 
 def test_a_harness_reads_tap() -> None:
-    message = '  message: "not supervised, last log line: <a & \\"b\\"> #1"'
+    message = '  message: "not supervised; last log line: <a & \\"b\\"> #1"'
     assert tap(REPORT).splitlines() == [
         "TAP version 13",
-        "1..4",
-        "ok 1 - apprun1/worker exists",
-        "not ok 2 - apprun1/worker supervised",
+        "1..5",
+        "not ok 1 - everything on disk is as the data says",
+        "  ---",
+        '  message: "1 difference"',
+        "  differences:",
+        '    - "~ /etc/sv/sshd/run  content changed: runit.services.sshd"',
+        "  ...",
+        "ok 2 - apprun1/worker exists",
+        "not ok 3 - apprun1/worker supervised",
         "  ---",
         message,
         "  ...",
-        "not ok 3 - apprun1/worker up",
+        "not ok 4 - apprun1/worker up",
         "  ---",
         message,
         "  ...",
-        "ok 4 - sshd exists",
+        "ok 5 - sshd exists",
     ]

@@ -204,13 +204,14 @@ _HOCON = (
     ),
     *("a = true", "a = TRUE", "a = yes", "a = null", "a = null x", "a = true1", "a = x y  z ", 'a = x"y"z', 'a = "x" "y"', "a = a/b"),
     *('a = "\\u0041\\n"', 'a = """x\ny"""', 'a = "%{role}"', "a = [1,2\n3]", "a = [1,,2]", "a = [1,2,]", "a = [x y, z]", "a = ${b}"),
-    *("a = ${?nope}", "a = ${nope}", "a = x${?nope}y", "a += 1", "a = [1]", "a += [2]", "a = 5", "a.x = 1", 'a."p.q" = 1', '"a.b" = 2'),
+    *("e = ${f.x}", "e = ${?f.x}", "f = ${g}", "f = ${?g}", "g = {x = ${a}}", "g = ${h}", "h = {x = 3}", "g = {x = ${e}}"),
+    *("a = ${?nope}", "a = ${nope}", "a = x${?nope}y", "a += 1", "a = [1]", "a += [2]", "a = 5", "a.x = 1", 'a."p.q" = 2', '"a.b" = 2'),
     *(
         "b = {x = 1}",
         "b = ${a}",
         "b : [1] [2]",
         "b = ${a} [3]",
-        "b {y = 2}",
+        "b {x = 2}",
         "c = ${a}${b}",
         "c = {x = ${a}}",
         'include "x"',
@@ -240,4 +241,4 @@ def hocon_files(draw: st.DrawFn) -> Case:
         "hiera.yaml": "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n",
         "data/x.conf": "".join(line + "\n" for line in lines),
     }
-    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "m::a", "a.x")), draw(st.booleans()))
+    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "e", "f", "m::a", "a.x")), draw(st.booleans()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from runit_provision.runtime.core import recovery
+from runit_provision.runtime.core.backoff import SECOND
 from runit_provision.runtime.core.events import Begin, Letter, ScriptEnded, Started
-from runit_provision.runtime.core.service import MAIN, SECOND, Service, step
+from runit_provision.runtime.core.part import MAIN, Service
+from runit_provision.runtime.core.service import step
 from runit_provision.runtime.wire import keeper, records
 from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN
 
@@ -113,8 +115,8 @@ def test_started_is_believed_once() -> None:
 
 def test_a_letter_that_was_read_and_not_acted_upon_is_still_to_be_told() -> None:
     intended = intent()
-    intended.letters = ("h", "")
-    assert recovered(through_bytes(intended), live()).letters == [(MAIN, "h")]
+    intended.letters = ("h", "", "\n")
+    assert recovered(through_bytes(intended), live()).letters == [(MAIN, "h"), (2, "\n")]
 
 
 def test_of_the_signals_that_were_to_be_sent_those_are_sent_that_the_process_has_not_counted() -> None:

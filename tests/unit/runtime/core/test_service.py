@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runit_provision.runtime.core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
-from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, Overdue, ScriptEnded, Started
-from runit_provision.runtime.core.service import LOG, MAIN, SECOND, Service, step
+from runit_provision.runtime.core.backoff import SECOND
+from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, Notified, Overdue, ScriptEnded, Started
+from runit_provision.runtime.core.part import LOG, MAIN, Service
+from runit_provision.runtime.core.service import expect_notification, step
+from runit_provision.runtime.wire.beyond import NO_SWEEP, THEN_DOWN, THEN_FINISH
 from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
 
 START = 1_000 * SECOND
@@ -88,7 +91,7 @@ def test_finish_is_not_followed_by_another_finish() -> None:
 
 def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
     service = running()
-    term = [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, 71)]
+    term = [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, RUN, 71)]
     assert play(service, Letter(MAIN, "d")) == [Publish(MAIN), *term, Signal(MAIN, CONT)]
     assert service.main.got_term
     assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN)]
@@ -97,7 +100,7 @@ def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
 
 def test_term_restarts() -> None:
     service = running()
-    assert play(service, Letter(MAIN, "t")) == [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, 71)]
+    assert play(service, Letter(MAIN, "t")) == [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, RUN, 71)]
     assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN), Spawn(MAIN, RUN)]
 
 
@@ -179,7 +182,7 @@ def test_exit_of_a_service_without_log() -> None:
 def test_exit_waits_for_finish_and_then_for_the_log_to_read_to_its_end() -> None:
     service = running(log=True)
     play(service, Letter(MAIN, "x"))
-    assert play(service, Ended(MAIN, 15, finish=True), Started(MAIN, 72))[-1] == Publish(MAIN)
+    assert play(service, Ended(MAIN, 15, finish=True), Started(MAIN, 72))[-1] == Bound(MAIN, FINISH, 72)
     assert play(service, Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN), Publish(LOG), CloseLog()]
     assert play(service, Letter(MAIN, "u")) == []
     assert play(service, Ended(LOG, 0), now=START + SECOND) == [Publish(LOG), Exit()]
@@ -224,6 +227,124 @@ def test_who_was_sent_term_is_killed_when_it_is_overdue_and_nobody_else() -> Non
     assert step(service, Overdue(MAIN, 7), SECOND) == ()
     step(service, Letter(MAIN, "t"), SECOND)
     asked = step(service, ScriptEnded(succeeded=False), SECOND)
-    assert [action for action in asked if isinstance(action, Bound)] == [Bound(MAIN, 7)]
+    assert [action for action in asked if isinstance(action, Bound)] == [Bound(MAIN, RUN, 7)]
     assert step(service, Overdue(MAIN, 6), SECOND) == ()
     assert step(service, Overdue(MAIN, 7), SECOND) == (Signal(MAIN, 9),)
+
+
+def test_a_finish_is_killed_when_it_is_overdue() -> None:
+    service = running()
+    assert play(service, Ended(MAIN, 0, finish=True), Started(MAIN, 72))[-1] == Bound(MAIN, FINISH, 72)
+    assert play(service, Overdue(MAIN, 71)) == []
+    assert play(service, Overdue(MAIN, 72)) == [Signal(MAIN, KILL)]
+
+
+def test_ready_is_who_said_so_and_was_asked_and_only_in_this_run() -> None:
+    service = running()
+    assert play(service, Notified()) == []
+    expect_notification(service)
+    assert play(service, Notified(), now=START + 5) == [Publish(MAIN)]
+    assert play(service, Notified(), now=START + 6) == []
+    assert service.beyond.ready == START + 5
+    play(service, Ended(MAIN, 0), now=START + SECOND)
+    assert (service.beyond.notifies, service.beyond.ready) == (False, 0)
+
+
+def test_ready_can_be_said_before_the_start_is_told() -> None:
+    service = Service(now=START)
+    play(service, Begin())
+    expect_notification(service)
+    assert play(service, Notified()) == []
+    assert play(service, Started(MAIN, 71)) == [Publish(MAIN)]
+    assert service.beyond.ready == START
+
+
+def die(service: Service, *, after: int, most: int, now: int, status: int = 256) -> tuple[list[Action], int]:
+    """Let the main part's process end; give what is done, and the time."""
+    now += after
+    return play(service, Ended(MAIN, status, most=most), now=now), now
+
+
+def test_who_keeps_dying_rests_longer_each_time_up_to_its_max_delay() -> None:
+    service, now, rests = running(), START, []
+    for _ in range(6):
+        done, now = die(service, after=2 * SECOND, most=10 * SECOND, now=now)
+        rests += [action.delay // SECOND if isinstance(action, Arm) else 0 for action in done if isinstance(action, (Arm, Spawn))]
+        now += service.beyond.rest
+        play(service, Due(MAIN), Started(MAIN, 71), now=now)
+    assert rests == [0, 2, 4, 8, 10, 10]
+    assert (service.beyond.deaths, service.beyond.dying_since) == (6, START)
+
+
+def test_a_run_as_long_as_max_delay_begins_the_count_anew() -> None:
+    service, now = running(), START
+    _done, now = die(service, after=SECOND, most=10 * SECOND, now=now)
+    play(service, Started(MAIN, 71), now=now)
+    done, now = die(service, after=10 * SECOND, most=10 * SECOND, now=now)
+    assert done == [Publish(MAIN), Spawn(MAIN, RUN)]
+    assert service.beyond.deaths == 1
+
+
+def test_without_max_delay_runsv_s_second_is_all() -> None:
+    service = running()
+    for _ in range(5):
+        assert play(service, Ended(MAIN, 256), now=START) == [Publish(MAIN), Arm(MAIN, SECOND)]
+        play(service, Due(MAIN), Started(MAIN, 71))
+
+
+def test_what_was_asked_for_is_no_death() -> None:
+    service = running()
+    play(service, Letter(MAIN, "t"))
+    die(service, after=SECOND, most=10 * SECOND, now=START, status=15)
+    assert service.beyond.deaths == 0
+
+
+@pytest.mark.parametrize("letter", ["u", "o", "t"])
+def test_who_is_told_to_start_rests_no_longer_than_in_runsv(letter: str) -> None:
+    service = running()
+    for _ in range(4):
+        play(service, Ended(MAIN, 256, most=60 * SECOND), Due(MAIN), Started(MAIN, 71))
+    play(service, Ended(MAIN, 256, most=60 * SECOND))
+    assert service.beyond.rest == 16 * SECOND
+    assert play(service, Letter(MAIN, letter), now=START + SECOND // 4)[-2:] == [Arm(MAIN, SECOND * 3 // 4), Publish(MAIN)]
+    assert play(service, Due(MAIN), now=START + SECOND) == [Spawn(MAIN, RUN)]
+
+
+def test_a_rest_that_is_over_by_runsv_s_rules_ends_with_the_letter() -> None:
+    service = running()
+    for _ in range(4):
+        play(service, Ended(MAIN, 256, most=60 * SECOND), Due(MAIN), Started(MAIN, 71))
+    play(service, Ended(MAIN, 256, most=60 * SECOND))
+    assert play(service, Letter(MAIN, "u"), now=START + 2 * SECOND)[-1] == Spawn(MAIN, RUN)
+
+
+def test_a_clock_that_is_set_back_or_forward_makes_no_rest_longer() -> None:
+    for jump in (-(10**6) * SECOND, 10**6 * SECOND):
+        service = running()
+        for _ in range(3):
+            play(service, Ended(MAIN, 256, most=60 * SECOND), Due(MAIN), Started(MAIN, 71))
+        play(service, Ended(MAIN, 256, most=60 * SECOND))
+        again = play(service, Begin(), now=START + jump)
+        assert [action.delay <= 8 * SECOND for action in again if isinstance(action, Arm)] == [True]
+
+
+def test_what_is_left_is_swept_before_finish_and_after_it() -> None:
+    service = running()
+    assert play(service, Ended(MAIN, 3 << 8, finish=True, sweep=True)) == [Publish(MAIN), Spawn(MAIN, FINISH, ("3", "0"))]
+    assert (service.main.state, service.beyond.sweep) == (FINISH, THEN_FINISH)
+    assert play(service, Started(MAIN, 72), Letter(MAIN, "d")) == [Publish(MAIN), Publish(MAIN)]
+    assert play(service, Ended(MAIN, 0, sweep=True)) == [Publish(MAIN), Spawn(MAIN, FINISH, ("3", "0"))]
+    assert (service.main.state, service.beyond.sweep) == (FINISH, NO_SWEEP)
+    assert play(service, Started(MAIN, 73), Ended(MAIN, 0, sweep=True))[-1] == Spawn(MAIN, FINISH, ("3", "0"))
+    assert (service.main.state, service.beyond.sweep) == (FINISH, THEN_DOWN)
+    assert play(service, Started(MAIN, 74), Ended(MAIN, 0, sweep=True), now=START + SECOND) == [Publish(MAIN), Publish(MAIN)]
+    assert (service.main.state, service.main.want) == (DOWN, WANT_DOWN)
+
+
+def test_without_finish_what_is_left_is_swept_once() -> None:
+    service = running()
+    play(service, Letter(MAIN, "d"))
+    assert play(service, Ended(MAIN, 15, sweep=True), now=START + SECOND)[0] == Publish(MAIN)
+    assert service.beyond.sweep == THEN_DOWN
+    assert play(service, Started(MAIN, 72), Ended(MAIN, 0, sweep=True), now=START + SECOND) == [Publish(MAIN), Publish(MAIN)]
+    assert service.main.state == DOWN

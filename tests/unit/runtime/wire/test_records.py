@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runit_provision.runtime.wire import keeper, pool, records, status
+from runit_provision.runtime.wire import beyond, keeper, pool, records, status
 
 BOOT = b"01234567-89ab-cdef-0123-456789abcdef"
 
@@ -58,7 +58,9 @@ def test_the_parts_of_a_slot_do_not_overlap() -> None:
         signalled=2**32 - 1,
         signals=(64,) * records.SIGNALS_MAX,
     )
-    packed = records.pack_intent(records.Intent(main=part, log=part, script="x", then=3, scripted=2**62, closing=True))
+    packed = records.pack_intent(
+        records.Intent(main=part, log=part, script="x", then=3, scripted=2**62, closing=True, beyond=bytes(beyond.SIZE))
+    )
     assert records.INTENT_AT + len(packed) <= records.PROCESSES_AT
 
 
@@ -80,16 +82,20 @@ def test_a_letter_stands_within_the_intent_which_clears_it() -> None:
     )
     slot = bytearray(records.pack_slot(records.Identity(dev=1, ino=1, name=b"n", path=b"/n")))
 
-    def write(letters: tuple[str, str]) -> records.Intent:
-        packed = records.pack_intent(records.Intent(main=part, log=part, script="", then=0, scripted=0, closing=False, letters=letters))
+    def write(letters: tuple[str, str, str]) -> records.Intent:
+        packed = records.pack_intent(
+            records.Intent(
+                main=part, log=part, script="", then=0, scripted=0, closing=False, beyond=bytes(beyond.SIZE), letters=letters
+            )
+        )
         slot[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
         read = records.unpack_intent(bytes(slot))
         assert read is not None
         return read
 
-    assert write(("h", "\xff")).letters == ("h", "\xff")
-    assert slot[records.LETTERS_AT : records.LETTERS_AT + 2] == b"h\xff"
-    assert write(("", "")).letters == ("", "")
+    assert write(("h", "\xff", "\n")).letters == ("h", "\xff", "\n")
+    assert slot[records.LETTERS_AT : records.LETTERS_AT + 3] == b"h\xff\n"
+    assert write(("", "", "")).letters == ("", "", "")
 
 
 def test_keeper_and_pool_records_survive() -> None:
@@ -115,28 +121,52 @@ def part(**changes: int) -> records.PartIntent:
 
 def table(*, main: records.PartIntent, log: records.PartIntent | None = None, mark: bytes = records.TAKEN) -> bytes:
     slot = bytearray(records.pack_slot(records.Identity(dev=5, ino=7, name=b"it", path=b"/x/it")))
-    intent = records.pack_intent(records.Intent(main=main, log=log, script="u", then=1, scripted=4, closing=True))
+    intent = records.pack_intent(
+        records.Intent(main=main, log=log, script="u", then=1, scripted=4, closing=True, beyond=bytes(beyond.SIZE))
+    )
     slot[records.INTENT_AT : records.INTENT_AT + len(intent)] = intent
     slot[:1] = mark
     return records.pack_header(BOOT) + bytes(slot)
 
 
+def statuses(table: bytes) -> dict[tuple[int, int], records.Row]:
+    rows: dict[tuple[int, int], records.Row] = {}
+    records.add_statuses(rows, table[records.SIZE :])
+    return rows
+
+
 def test_a_table_tells_what_the_status_files_tell() -> None:
-    main, log = part(paused=1, got_term=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0)
-    (row,) = records.statuses(table(main=main, log=log)).values()
-    assert records.known(row) == (
-        status.Status(since_ns=10**18 + 1, pid=77, state=status.RUN, want=status.WANT_EXIT, paused=True, got_term=True),
-        status.Status(since_ns=10**18 + 1, pid=0, state=status.DOWN, want=status.WANT_UP),
+    main, log = part(paused=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0)
+    row = statuses(table(main=main, log=log))[5, 7]
+    assert row[3:12] == (
+        *(True, bytes((status.WANT_EXIT, status.RUN, 1, 0)), False, 10**18 + 1, 77),
+        *(bytes((status.WANT_UP, status.DOWN, 0, 0)), False, 10**18 + 1, 0),
     )
-    assert records.is_of(row, 5, 7)
-    assert not records.is_of(row, 5, 8)
-    assert records.known(records.statuses(table(main=main))[b"it"])[1] is None
+    assert not statuses(table(main=main))[5, 7][3]
 
 
 def test_a_table_does_not_tell_of_what_is_not_published() -> None:
-    assert records.statuses(table(main=part(), mark=records.HELD)) == {}
-    assert records.statuses(table(main=part(), mark=b"\0")) == {}
-    assert records.statuses(table(main=part(spawning=1))) == {}
-    assert records.statuses(table(main=part(since=0))) == {}
-    assert records.statuses(table(main=part(), log=part(spawning=1))) == {}
-    assert records.statuses(table(main=part())[:-1]) == {}
+    assert statuses(table(main=part(), mark=records.HELD)) == {}
+    assert statuses(table(main=part(), mark=b"\0")) == {}
+    assert statuses(table(main=part(spawning=1))) == {}
+    assert statuses(table(main=part(since=0))) == {}
+    assert statuses(table(main=part(), log=part(spawning=1))) == {}
+    assert statuses(table(main=part())[:-1]) == {}
+
+
+@pytest.mark.parametrize("more", [{"got_term": 1}, {"state": status.FINISH}, {"state": status.DOWN, "pid": 0}])
+def test_a_table_does_not_tell_of_what_may_have_more_to_tell(more: dict[str, int]) -> None:
+    assert statuses(table(main=part(**more))) == {}
+
+
+def test_what_is_beyond_runit_survives_within_the_intent() -> None:
+    service = beyond.Beyond()
+    service.notifies, service.ready, service.deaths, service.sweep = True, 2**62, beyond.DEATHS_MAX, beyond.THEN_FINISH
+    service.dying_since, service.rest = 2**61, 2**60
+    intent = records.Intent(main=part(), log=None, script="", then=0, scripted=0, closing=False, beyond=beyond.pack(service))
+    slot = bytearray(records.SIZE)
+    packed = records.pack_intent(intent)
+    slot[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
+    read = records.unpack_intent(bytes(slot))
+    assert read is not None
+    assert beyond.pack(beyond.unpack(read.beyond)) == beyond.pack(service)

@@ -1,0 +1,140 @@
+"""The role against two hosts, by a real ansible."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import oracle
+
+from .conftest import CHECKOUT, TOOL, Fleet
+
+TOKEN = "wKkT7-not-to-be-seen"
+NONE = {"one": 0, "two": 0}
+
+
+@pytest.fixture
+def data(runtime: Path) -> dict[str, Any]:
+    """What both hosts are told: one service of the host's, one of a user's, with a secret."""
+    return {
+        "prefix": str(runtime.parent),
+        "services": {"web": {"command": ["sleep", "1111"]}},
+        "users": {"apprun1": {"services": {"worker": {"command": ["sleep", "2222"], "env": {"TOKEN": TOKEN}}}}},
+    }
+
+
+def say(fleet: Fleet, data: dict[str, Any], **changes: Any) -> None:
+    for name in fleet.hosts:
+        fleet.say(
+            name, **{"runit_data": data, "runit_manage_package": False, "runit_command": [TOOL], "runit_manage_init": False, **changes}
+        )
+
+
+@pytest.mark.shows("roads", "Ansible", "first run", "second run", "secrets unseen")
+def test_the_first_run_changes_both_hosts_and_the_second_none(fleet: Fleet, data: dict[str, Any]) -> None:
+    say(fleet, data)
+    first = fleet.play("-vvv")
+    assert (first.status, first.counts("failed")) == (0, NONE), first.out
+    assert min(first.counts("changed").values()) > 0
+    assert TOKEN not in first.out
+    for host in fleet.hosts.values():
+        assert host.run(TOOL, "verify", "--data", "/etc/runit-provision/data.yaml", check=False).returncode == 0
+        assert host.run("stat", "-c", "%a %U", "/etc/runit-provision/data.yaml").stdout == "600 root\n"
+        owner = host.run("sh", "-c", "ps -eo user=,args= | grep '[s]leep 2222'").stdout.split()[0]
+        assert owner == "apprun1"
+        assert host.run("sh", "-c", "ls -d /tmp/ansible.*.runit", check=False).stdout == ""
+    second = fleet.play()
+    assert (second.status, second.counts("changed"), second.counts("failed")) == (0, NONE, NONE), second.out
+
+
+@pytest.mark.shows("roads", "Ansible", "drift", "dry run")
+def test_drift_is_told_by_check_shown_by_diff_and_mended_on_the_host_that_has_it(fleet: Fleet, data: dict[str, Any]) -> None:
+    say(fleet, data)
+    assert fleet.play().status == 0
+    run = fleet.hosts["two"].read("/etc/sv/web/run")
+    fleet.hosts["two"].run("sh", "-c", "echo '# a hand' >>/etc/sv/web/run")
+    told = fleet.play("--check", "--diff")
+    assert (told.status, told.counts("changed")) == (0, {"one": 0, "two": 1}), told.out
+    assert "~ /etc/sv/web/run" in told.out
+    assert "-# a hand" in told.out
+    assert fleet.hosts["two"].read("/etc/sv/web/run") != run
+    mended = fleet.play()
+    assert mended.counts("changed") == {"one": 0, "two": 1}, mended.out
+    assert fleet.hosts["two"].read("/etc/sv/web/run") == run
+
+
+@pytest.mark.shows("roads", "Ansible", "bad data")
+def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing(fleet: Fleet, data: dict[str, Any]) -> None:
+    say(fleet, data)
+    assert fleet.play().status == 0
+    before = fleet.hosts["two"].read("/etc/runit-provision/data.yaml")
+    fleet.say(
+        "two",
+        runit_data={**data, "services": {"web": {"comand": ["x"], "limits": {"memroy": 1}}}},
+        runit_manage_package=False,
+        runit_command=[TOOL],
+        runit_manage_init=False,
+    )
+    data["services"]["web"]["env"] = {"GREETING": "hello"}
+    fleet.say("one", runit_data=data, runit_manage_package=False, runit_command=[TOOL], runit_manage_init=False)
+    played = fleet.play()
+    assert played.counts("failed") == {"one": 0, "two": 1}, played.out
+    assert "runit.services.web.comand: unknown key; did you mean `command`?" in played.out
+    assert "runit.services.web.limits.memroy: unknown key; did you mean `memory`?" in played.out
+    assert fleet.hosts["one"].read("/etc/sv/web/env/GREETING") == "hello\n"
+    assert fleet.hosts["two"].read("/etc/runit-provision/data.yaml") == before
+    assert fleet.hosts["two"].run(TOOL, "check", "--data", "/etc/runit-provision/data.yaml", check=False).returncode == 0
+
+
+@pytest.mark.shows("roads", "Ansible", "a service that fails")
+def test_a_service_that_does_not_stay_up_fails_the_play_at_its_end(fleet: Fleet, data: dict[str, Any]) -> None:
+    data["services"]["web"] = {"command": ["false"], "restart": "never"}
+    say(fleet, data, runit_verify_within=100)
+    played = fleet.play()
+    assert played.counts("failed") == {"one": 1, "two": 1}, played.out
+    assert "gave up" in played.out
+    say(fleet, data, runit_verify=False)
+    assert fleet.play().status == 0
+
+
+@pytest.mark.shows("roads", "Ansible", "an old Python")
+def test_a_python_that_is_too_old_is_named_with_what_is_needed(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\necho 3.9\n")
+    old.chmod(0o755)
+    say(fleet, data, runit_manage_package=True, runit_python=str(old))
+    played = fleet.play()
+    assert played.counts("failed") == {"one": 1, "two": 1}
+    assert f"{old} is 3.9; runit-provision needs Python 3.11 or later." in played.out
+
+
+def test_what_ansible_checks_of_a_role_by_itself(fleet: Fleet) -> None:
+    say(fleet, {}, runit_verify_within="soon")
+    played = fleet.play()
+    assert played.counts("failed") == {"one": 1, "two": 1}
+    assert "runit_verify_within" in played.out
+
+
+def test_every_variable_is_described() -> None:
+    import yaml
+
+    role = CHECKOUT / "ansible/roles/runit"
+    defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert {name: spec["default"] for name, spec in specs.items()} == defaults
+
+
+def test_the_role_reads_as_ansible_wants() -> None:
+    program = oracle.program("ansible-playbook", package="ansible")
+    play = "- hosts: localhost\n  roles: [runit]\n"
+    done = subprocess.run(
+        [program, "--syntax-check", "-i", "localhost,", "/dev/stdin"],
+        input=play,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "ANSIBLE_ROLES_PATH": str(CHECKOUT / "ansible/roles"), "HOME": "/tmp", "LC_ALL": "C.UTF-8"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

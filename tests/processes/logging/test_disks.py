@@ -1,0 +1,124 @@
+"""Logs on a disk that hangs: a real filesystem, on which the kernel lets every write wait (fsfreeze(8))."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+
+from runit_provision.runtime.wire import pool as wire
+
+from .pools import Pool, Service
+
+
+class Disk:
+    """An ext4 on a loop device."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def freeze(self) -> None:
+        subprocess.run(["fsfreeze", "--freeze", str(self.path)], check=True)
+
+    def thaw(self) -> None:
+        subprocess.run(["fsfreeze", "--unfreeze", str(self.path)], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    oracle.root("a filesystem of its own")
+    oracle.program("mkfs.ext4", package="e2fsprogs")
+    path, image = tmp_path / "disk", tmp_path / "image"
+    path.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(path)], check=True)
+    found = Disk(path)
+    try:
+        yield found
+    finally:
+        found.thaw()
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.fixture
+def pool(tmp_path: Path, runtime: Path) -> Iterator[Pool]:
+    pool = Pool(tmp_path, runtime)
+    yield pool
+    pool.close()
+
+
+def write(service: Service, text: bytes) -> int:
+    """Write as a service does, without waiting; give how much there was room for."""
+    out = os.open(service.pipe, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        return os.write(out, text)
+    except BlockingIOError:
+        return 0
+    finally:
+        os.close(out)
+
+
+def test_a_disk_that_hangs_holds_up_only_its_own_logs_and_loses_nothing(pool: Pool, disk: Disk, tmp_path: Path) -> None:
+    stuck, neighbour, good = (Service(tmp_path, slot, config=b"s0\n", logs=disk.path if slot < 3 else None) for slot in (1, 2, 3))
+    pool.added(stuck, neighbour, good)
+    write(stuck, b"before\n")
+    waiting.until(lambda: stuck.text() == b"before\n")
+    disk.freeze()
+    try:
+        kept = b"before\n" + (first := b"first\n" * 100)
+        assert write(stuck, first) == len(first)
+        # The rest waits in the FIFO, as long as there is room, as it would for C's svlogd.
+        line = b"y" * 99 + b"\n"
+        while write(stuck, line) == len(line):
+            kept += line
+        assert write(neighbour, b"neighbour\n")
+        slowest = 0.0
+        for number in range(50):
+            began = time.monotonic()
+            text = b"line %d\n" % number
+            assert write(good, text) == len(text)
+            waiting.until(lambda text=text: good.text().endswith(text))  # type: ignore[misc]
+            slowest = max(slowest, time.monotonic() - began)
+        print(f"slowest line beside a hung disk: {1000 * slowest:.1f} ms")
+        said = pool.expect(wire.SAYS).name
+        assert said == b"svlogd: warning: %b: the disk does not answer, logs on it wait." % os.fsencode(stuck.main)
+    finally:
+        disk.thaw()
+    assert pool.expect(wire.SAYS).name.endswith(b": the disk answers again.")
+    waiting.until(lambda: stuck.text() == kept)
+    waiting.until(lambda: neighbour.text() == b"neighbour\n")
+
+
+def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(pool: Pool, disk: Disk, tmp_path: Path) -> None:
+    stuck = Service(tmp_path, 1, config=b"s0\n", logs=disk.path)
+    pool.added(stuck)
+    disk.freeze()
+    try:
+        assert write(stuck, b"one\ntwo\n")
+        waiting.until(lambda: not in_fifo(stuck), what="the pool has taken it, and hangs")
+        assert pool.process is not None
+        pool.process.send_signal(signal.SIGKILL)
+        assert write(stuck, b"three\n")
+    finally:
+        disk.thaw()
+    pool.kill()
+    pool.start()
+    pool.added(stuck)
+    waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\n")
+
+
+def in_fifo(service: Service) -> bool:
+    """Whether something waits in the FIFO."""
+    import fcntl
+    import struct
+    import termios
+
+    return bool(struct.unpack("i", fcntl.ioctl(service.held, termios.FIONREAD, b"\0" * 4))[0])

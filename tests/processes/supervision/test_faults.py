@@ -1,0 +1,263 @@
+"""What a host runs out of, or takes away: it is said, tried again, and over as soon as the fault is; nothing is started twice."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.supervision import Tree, is_alive, log_in_pool, name, pid_of, service, stat, tree
+from support.waiting import until
+
+NO_MORE_FILES = "process cannot open more files"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return service(tmp_path / "services/it", "echo $$ >>started\nexec sleep 1000")
+
+
+def said(running: Tree, text: str) -> None:
+    until(lambda: text in running.stderr.read_text(), what=f"it is said: {text}")
+
+
+def up(home: Path) -> int:
+    """Wait until it runs, and its script has become what it executes; give its pid."""
+    until(lambda: stat(home) == "run" and name(pid_of(home)) == "sleep", what=f"{home.name} runs")
+    return pid_of(home)
+
+
+def started(home: Path) -> list[int]:
+    return [int(pid) for pid in (home / "started").read_text().split()]
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "keeper"])
+def test_no_descriptor_to_be_had(runtime: Path, home: Path, tmp_path: Path, victim: str) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        pid = running.pid if victim == "supervisor" else running.keeper()
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        os.kill(before, signal.SIGKILL)
+        service(tmp_path / "new", "exec sleep 1000").rename(home.parent / "new")
+        said(running, NO_MORE_FILES if victim == "supervisor" else f"runsv it: warning: unable to fork, sleeping: {NO_MORE_FILES}")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        until(lambda: pid_of(home) not in {0, before} and stat(home) == "run", what="it runs again")
+        up(home.parent / "new")
+        until(lambda: started(home) == [before, pid_of(home)], what="it was started once more, and no more")
+
+
+def test_no_descriptor_to_be_had_for_a_log(runtime: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
+        running.services.mkdir()
+        running.start()
+        until(lambda: len(running.supervisors()) == 2, what="it has begun")
+        for pid in (running.keeper(), running.pid):
+            limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+            home = service(tmp_path / str(pid), "echo line\nexec sleep 1000", log="exit 1")
+            log_in_pool(home, runtime)
+            home = home.rename(running.services / str(pid))
+            said(running, f"runsv {pid}: warning: unable to fork, sleeping: {NO_MORE_FILES}" if pid != running.pid else NO_MORE_FILES)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+            until(lambda home=home: "line" in text_of(home / "log/main/current"), what="its line is there")  # type: ignore[misc]
+
+
+def test_no_descriptor_to_be_had_at_any_step_of_taking_a_service(runtime: Path, home: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        limits = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+        opened = descriptors(running.pid)
+        os.kill(running.keeper(), signal.SIGSTOP)
+        for more in range(3, 16):
+            resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (opened + more, limits[1]))
+            made = service(tmp_path / f"new{more}", "echo $$ >>started\nexec sleep 1000", log="exec cat >>all")
+            tried(running, made.rename(home.parent / made.name))
+            opened = descriptors(running.pid)
+        os.kill(running.keeper(), signal.SIGCONT)
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limits)
+        for new in home.parent.glob("new*"):
+            pid = up(new)
+            assert started(new) == [pid]
+
+
+def tried(running: Tree, home: Path) -> None:
+    """Wait until the supervisor has met a service, and taken or refused it."""
+    until(lambda: (home / "supervise/lock").exists() or f"runsv {home.name}: " in running.stderr.read_text(), what="it was tried")
+
+
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def text_of(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize(
+    ("victim", "error"),
+    [
+        *((victim, error) for victim in ("supervisor", "keeper") for error in ("ENFILE", "ENOMEM", "EIO", "ENOSPC", "EROFS")),
+        *((victim, "EINTR") for victim in ("supervisor", "keeper")),
+    ],
+)
+def test_calls_that_fail_now_and_then(runtime: Path, home: Path, tmp_path: Path, victim: str, error: str) -> None:
+    strace = oracle.program("strace", package="strace")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        pid = running.pid if victim == "supervisor" else running.keeper()
+        # Not epoll_wait, which signals interrupt anyhow: one that strace has taken away and leaves behind fails by ENOSYS.
+        calls = "openat,renameat,unlinkat,mkdirat,pipe2,getdents64" if error != "EINTR" else "openat,read,write,wait4"
+        inject = [strace, "-qq", "-o", str(tmp_path / "trace"), "-e", f"inject={calls}:error={error}:when=1+2", "-p", str(pid)]
+        tracer = subprocess.Popen(inject)
+        until(lambda: f"TracerPid:\t{tracer.pid}" in Path(f"/proc/{pid}/status").read_text(), what="it is traced")
+        for _ in range(3):
+            before = len(started(home))
+            os.kill(started(home)[-1], signal.SIGKILL)
+            until(lambda before=before: len(started(home)) > before, what="it is started again")  # type: ignore[misc]
+        service(tmp_path / "new", "exec sleep 1000").rename(home.parent / "new")
+        tracer.terminate()
+        tracer.wait(30)
+        up(home.parent / "new")
+        until(lambda: stat(home) == "run" and pid_of(home) == started(home)[-1], what="the status is right")
+        assert [is_alive(process) for process in started(home)] == [False] * 3 + [True]
+        assert running.keeper()
+
+
+def test_no_room_for_records(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("a small filesystem")
+    state, homes = tmp_path / "state", [service(tmp_path / f"services/s{number:02}", "exec sleep 1000") for number in range(40)]
+    state.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24k,mode=700", "none", str(state)], check=True)
+    try:
+        with tree(runtime / "runsvdir", tmp_path / "services", state) as running:
+            running.start()
+            said(running, "No space left on device")
+            subprocess.run(["mount", "-o", "remount,size=4m", str(state)], check=True)
+            for home in homes:
+                up(home)
+            running.kill()
+            pids = {home: pid_of(home) for home in homes}
+            running.start()
+            until(lambda: all(running.supervises(home) for home in homes), what="the next runsvdir has them")
+            assert {home: pid_of(home) for home in homes} == pids
+    finally:
+        subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Iterator[Path]:
+    """Give a place on a disk whose kernel makes it read-only when it finds an error."""
+    oracle.root("a filesystem of its own")
+    oracle.program("mkfs.ext4", package="e2fsprogs")
+    path, image = tmp_path / "disk", tmp_path / "image"
+    path.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop,errors=remount-ro", str(image), str(path)], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def test_a_disk_that_becomes_read_only(runtime: Path, failing: Path, tmp_path: Path) -> None:
+    home = service(failing / "services/it", f"echo $$ >>{tmp_path}/started\nexec sleep 1000")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        device = failing.stat().st_dev
+        name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+        Path(f"/sys/fs/ext4/{name}/trigger_fs_error").write_text("1")
+        os.kill(before, signal.SIGKILL)
+        said(running, "runsv it: warning: unable to write supervise/pid: read-only file system")
+        until(lambda: len(started(tmp_path)) == 2, what="it runs again all the same")
+        assert is_alive(started(tmp_path)[-1])
+        running.end()
+
+
+def test_a_clock_that_jumps(runtime: Path, tmp_path: Path) -> None:
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not libraries:
+        oracle.absent("libfaketime is not installed (package faketime)")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    quick = service(tmp_path / "services/quick", "date +%s >>runs; exit 1")
+    resting = service(tmp_path / "services/resting", "echo >>runs; exit 1")
+    (resting / "max-delay").write_text("3000\n")
+    with tree(runtime / "runsvdir", quick.parent, tmp_path / "state") as running:
+        running.extra = {
+            "LD_PRELOAD": str(libraries[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+        running.start()
+        for jump in ("+0", "+10d", "-10d", "+0"):
+            before = {home: runs(home) for home in (quick, resting)}
+            clock.write_text(jump)
+            for home, count in before.items():
+                until(lambda home=home, most=count + 3: runs(home) >= most, what=f"{home.name} runs after {jump}")  # type: ignore[misc]
+        times = [int(line) for line in (quick / "runs").read_text().split()]
+        assert max(times) - min(times) > 15 * 86400, "the clock jumped"
+
+
+def runs(home: Path) -> int:
+    return len((home / "runs").read_text().splitlines()) if (home / "runs").exists() else 0
+
+
+def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("a control group with a limit")
+    group, limit = memory_group(tmp_path.name)
+    try:
+        limit.write_text(str(16 << 20))
+        eat = f"echo $$ >{group}/cgroup.procs\nexec python3 -c 'x = bytearray(512 << 20)'"
+        home = service(tmp_path / "services/it", f"[ -e fed ] && exec sleep 1000\n{eat}", finish='echo "$1 $2" >>ended')
+        with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+            running.start()
+            until(lambda: text_of(home / "ended").startswith("-1 9\n"), what="it is killed")
+            until(lambda: " signal 9\n" in text_of(home / "supervise/deaths"), what="that is told")
+            (home / "fed").touch()
+            up(home)
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text(), what="the group is empty")
+        group.rmdir()
+
+
+def memory_group(name: str) -> tuple[Path, Path]:
+    """Give a new control group, of the first version or the second, and the file of its limit."""
+    for top, limit in ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max")):
+        group = top / name
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        if (group / limit).exists():
+            return group, group / limit
+        group.rmdir()
+    oracle.absent("no memory control group can be made here")
+    raise AssertionError
+
+
+def test_a_directory_of_services_that_goes_and_comes(runtime: Path, home: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        shutil.rmtree(home.parent)
+        said(running, f"unable to stat {home.parent}: file does not exist")
+        assert is_alive(before), "as with runsvdir, what has no place any more goes on until there is another"
+        homes = [service(home.parent / name, "echo $$ >>started\nexec sleep 1000") for name in ("it", "late")]
+        pids = [up(home) for home in homes]
+        until(lambda: not is_alive(before), what="who has no directory any more is ended")
+        assert [started(home) for home in homes] == [[pid] for pid in pids]

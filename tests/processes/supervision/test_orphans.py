@@ -1,0 +1,167 @@
+"""What a service leaves behind, and `kill-orphans`: nothing remains after sv down, nothing of one run when the next starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.oracle import root
+from support.supervision import Tree, is_alive, pid_of, service, stat, tree
+from support.waiting import until
+
+DAEMON = """
+import os, sys, time
+told, tells = os.pipe()
+if os.fork():
+    os.close(tells)
+    os.read(told, 1)
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+with open(sys.argv[1], "a") as pids:
+    pids.write(f"{os.getpid()}\\n")
+os.close(tells)
+time.sleep(1000)
+"""
+"""Forks itself away twice, as daemons do, in a session of its own; who starts it goes on when its pid is written."""
+
+
+@pytest.fixture
+def leaving(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "daemon.py").write_text(DAEMON)
+    run = f"python3 {tmp_path}/daemon.py daemons\nexec sleep 1000"
+    home = service(tmp_path / "services/it", run, finish=f'echo "$1 $2" >>ended; python3 {tmp_path}/daemon.py of-finish')
+    (home / "kill-orphans").touch()
+    yield home
+    for path in sorted((path for group in groups(tmp_path) for path in (group, *group.iterdir()) if path.is_dir()), reverse=True):
+        until(lambda path=path: not (path / "cgroup.procs").read_text(), what=f"{path} is empty")  # type: ignore[misc]
+        path.rmdir()
+
+
+def groups(tmp_path: Path) -> list[Path]:
+    """Give the groups of this test's trees."""
+    found = (tmp_path / "services/it").stat() if (tmp_path / "services/it").exists() else tmp_path.stat()
+    marks = (str(tmp_path).strip("/").replace("/", "+"), f"{found.st_dev:x}-{found.st_ino:x}")
+    return [path for path in GROUPS.rglob("runit-*") if any(mark in path.name for mark in marks)]
+
+
+def pids(home: Path, name: str = "daemons") -> list[int]:
+    path = home / name
+    return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def started(home: Path, count: int = 1) -> int:
+    """Wait until it has left so many daemons, the last of which lives; give that."""
+    until(lambda: len(pids(home)) == count and stat(home) == "run" and pid_of(home), what=f"{count} daemons")
+    assert is_alive(pids(home)[-1])
+    return pids(home)[-1]
+
+
+def in_a_group(pid: int) -> bool:
+    return b"/runit-" in Path(f"/proc/{pid}/cgroup").read_bytes()
+
+
+def without_groups(running: Tree) -> Tree:
+    """Let the tree see no control groups: the mount is hidden from it."""
+    running.program, running.arguments = "unshare", ("-m", "sh", "-c", HIDE, "sh", running.program)
+    return running
+
+
+GROUPS = Path("/sys/fs/cgroup")
+HIDE = "for at in $(awk '/ - cgroup2 / {print $5}' /proc/self/mountinfo); do umount -l $at || exit 99; done; exec \"$@\""
+
+
+@pytest.mark.parametrize("groups", [True, False], ids=["by group", "by mark"])
+@pytest.mark.parametrize("program", ["runsv", "runsvdir"])
+def test_nothing_remains_after_down(runtime: Path, leaving: Path, tmp_path: Path, program: str, groups: bool) -> None:
+    root("control groups, or hiding them")
+    target = leaving if program == "runsv" else leaving.parent
+    with tree(runtime / program, target, tmp_path / "state") as running:
+        (running if groups else without_groups(running)).start()
+        daemon = started(leaving)
+        assert in_a_group(daemon) == groups
+        done = subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert not any(is_alive(pid) for pid in (daemon, *pids(leaving, "of-finish")))
+        assert len(pids(leaving, "of-finish")) == 1
+        assert (leaving / "ended").read_text() == "-1 15\n"
+        assert f"it: warning: killing what was left behind: {daemon} python3\n" in running.stderr.read_text()
+
+
+def test_without_the_file_a_daemon_lives_on_as_under_runsv(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    (leaving / "kill-orphans").unlink()
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        running.start()
+        daemon = started(leaving)
+        assert subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, check=False).returncode == 0
+        assert is_alive(daemon)
+
+
+def test_the_next_run_finds_nothing_of_the_one_that_crashed(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        running.start()
+        first = started(leaving)
+        os.kill(pid_of(leaving), signal.SIGKILL)
+        second = started(leaving, 2)
+        assert (is_alive(first), is_alive(second)) == (False, True)
+
+
+def test_others_are_left_alone(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    other = service(tmp_path / "services/other", f"python3 {tmp_path}/daemon.py daemons\nexec sleep 1000", log="exec cat >>lines")
+    (other / "kill-orphans").touch()
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        running.start()
+        started(leaving)
+        left = [started(other), pid_of(other), until(lambda: pid_of(other / "log"), what="its logger")]
+        assert subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, check=False).returncode == 0
+        assert all(is_alive(pid) for pid in left)
+
+
+def test_who_is_asked_first_may_end_in_order(runtime: Path, tmp_path: Path) -> None:
+    polite = "trap 'echo bye >bye; exit' TERM; touch there; while :; do sleep 0.05; done"
+    home = service(tmp_path / "services/it", f'setsid sh -c "{polite}" &\nexec sleep 1000')
+    (home / "kill-orphans").write_text("60000\n")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (home / "there").exists() and stat(home) == "run", what="it runs, and its child")
+        assert subprocess.run([runtime / "sv", "-w", "60", "down", home], capture_output=True, check=False).returncode == 0
+        assert (home / "bye").read_text() == "bye\n"
+
+
+@pytest.mark.parametrize("groups", [True, False], ids=["by group", "by mark"])
+@pytest.mark.parametrize("victim", ["supervisor", "keeper"])
+def test_they_are_found_after_the_death_of(runtime: Path, leaving: Path, tmp_path: Path, victim: str, groups: bool) -> None:
+    root("control groups, or hiding them")
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        (running if groups else without_groups(running)).start()
+        daemon = started(leaving)
+        before = running.keeper()
+        # What is needed only when the keeper dies is loaded a moment after the start; who leaves a dead keeper earlier becomes init's.
+        until(lambda: "_ctypes" in Path(f"/proc/{running.pid}/maps").read_text(), what="the supervisor takes orphans in")
+        os.kill(running.pid if victim == "supervisor" else before, signal.SIGKILL)
+        if victim == "supervisor":
+            assert running.process is not None
+            running.process.wait(30)
+            running.start()
+            until(lambda: running.supervises(leaving), what="the next runsvdir has it")
+        else:
+            until(lambda: running.keeper() != before, what="another keeper")
+        done = subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert not is_alive(daemon)
+
+
+def test_groups_go_with_their_services(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    root("control groups")
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        running.start()
+        daemon = started(leaving)
+        assert groups(tmp_path)
+        leaving.rename(tmp_path / "gone")
+        until(lambda: not is_alive(daemon), what="it is gone")
+        until(lambda: not groups(tmp_path), what="its group is gone")

@@ -1,0 +1,40 @@
+"""A sandbox as an administrator reaches it: by a real sshd, into a network of its own."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+from . import oracle, waiting
+from .sandbox import Sandbox
+
+
+def lay_sshd(host: Sandbox) -> str:
+    """Lay a real sshd with keys of its own; give the command that runs it."""
+    sshd = oracle.program("sshd", package="openssh-server")
+    host.run("mkdir", "/run/sshd")
+    for key in ("/etc/ssh/host_key", "/etc/ssh/user_key"):
+        host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+    host.write(
+        "/etc/ssh/only_config",
+        "ListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/user_key.pub\n"
+        "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\n",
+    )
+    return f"{sshd} -D -e -f /etc/ssh/only_config"
+
+
+def ssh_config(host: Sandbox, folder: Path) -> Path:
+    """Write what lets ssh in, into the host's own network, as any of its users; give it when sshd answers."""
+    busybox = oracle.program("busybox", package="busybox")
+    key = folder / "key"
+    key.write_text(host.read("/etc/ssh/user_key"))
+    key.chmod(0o600)
+    config = folder / "config"
+    config.write_text(
+        f"Host 127.0.0.1\n  ProxyCommand {shlex.join(host.command(busybox, 'nc', '127.0.0.1', '22'))}\n  IdentityFile {key}\n"
+        "  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
+    )
+    answers = ["ssh", "-F", str(config), "root@127.0.0.1", "true"]
+    waiting.until(lambda: subprocess.run(answers, capture_output=True, check=False).returncode == 0, what="sshd to answer")
+    return config
