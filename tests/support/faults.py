@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from . import waiting
+
 CHANGING = (
     *("rename", "mkdir", "rmdir", "unlink", "symlink", "link", "chmod", "chown", "fchmod", "fchown", "ftruncate", "pwrite"),
     *("write", "fsync", "sendfile"),
@@ -16,6 +18,8 @@ CHANGING = (
 """Every function of os that apply changes something with; `open` counts when it may create."""
 UNTOUCHED = 0
 """The exit status of a child that made fewer changes."""
+_DEADLINE = 200.0
+"""Seconds; it may wait for services, for the lock, and for what was killed."""
 
 
 def interrupted(work: Callable[[], object], *, at: int, error: int | None = None, late: bool = False, below: bool = False) -> int:
@@ -32,7 +36,7 @@ def interrupted(work: Callable[[], object], *, at: int, error: int | None = None
                 work()
         finally:
             os._exit(1 if struck() else UNTOUCHED)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return waiting.ended(pid, deadline=_DEADLINE, what=f"what a fault was put in at change {at}")
 
 
 def _arm(at: int, error: int | None, *, late: bool, below: bool) -> Callable[[], bool]:

@@ -24,6 +24,8 @@ CHANGING = (
     *("chmod", "fchmod", "fchmodat", "chown", "lchown", "fchown", "fchownat", "mknodat", "utimensat", "setxattr", "fsetxattr"),
 )
 """Every call that changes something on a disk, and openat, which may; strace knows them by these names."""
+_DEADLINE = 200.0
+"""Seconds; every call is stopped at twice."""
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += +(-?\d+|\?)(?: (E\w+))?(.*)$")
 
 
@@ -80,7 +82,7 @@ def _looked_at(work: Callable[[], object], log: Path, options: Sequence[str], *,
         tracer = _look_at(pid, [*options, "-o", str(log)]) if pid else None
         with suppress(BrokenPipeError):
             os.write(tell, b".")
-        os.waitpid(child, 0)
+        waiting.ended(child, deadline=_DEADLINE, what="what strace looks at")
         if tracer:
             tracer.wait(waiting.DEADLINE)
     finally:

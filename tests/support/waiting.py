@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,3 +21,17 @@ def until(seen: Callable[[], T], *, deadline: float = DEADLINE, what: str = "") 
         assert time.monotonic() < end, f"not within {deadline} s: {what or seen}; last seen: {answer!r}"
         time.sleep(0.005)
     return answer
+
+
+def ended(pid: int, *, deadline: float = DEADLINE, what: str = "") -> int:
+    """Give the exit status of the child `pid`, negative for a signal; after `deadline` seconds it is killed: AssertionError."""
+    handle = os.pidfd_open(pid)
+    try:
+        in_time = bool(select.select([handle], [], [], deadline)[0])
+        if not in_time:
+            os.kill(pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        os.close(handle)
+    assert in_time, f"not ended within {deadline} s: {what or pid}"
+    return status

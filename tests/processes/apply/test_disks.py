@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, waiting
 from support.places import Place
 from support.trees import Unit, grow
 
@@ -87,6 +87,6 @@ def test_two_applies_at_once_follow_each_other(tmp_path: Path, round_: int) -> N
                     status = 0 if place.apply(tree, lock_timeout=60).ok else 1
             finally:
                 os._exit(status)
-    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
+    assert [waiting.ended(pid, deadline=200) for pid in pids] == [0, 0]
     place = Place(tmp_path)
     assert sorted(place.plan(tree).empty for tree in trees) == [False, True]

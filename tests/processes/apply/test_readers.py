@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, waiting
 
 from runit_provision.host import hand, readers
 from runit_provision.host.nursery import Nursery, Work
@@ -128,7 +128,7 @@ def test_no_account_can_signal_or_trace_the_one_that_has_its_credentials(homes: 
     actor = forked(act)
     try:
         assert os.read(ready, 100).decode() == f"{user.pw_uid} {user.pw_gid} {[user.pw_gid]}"
-        os.waitpid(forked(pry), 0)
+        waiting.ended(forked(pry))
         assert os.read(seen, 200) == b"8 tried, won: []"
     finally:
         os.kill(actor, signal.SIGKILL)

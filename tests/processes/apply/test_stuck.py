@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
-import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import apart, oracle
+from support.homes import Home
 from support.trees import Unit, grow, join
 
+from runit_provision.apply import Report
 from runit_provision.errors import HostError, ProvisionError
 from runit_provision.model.tree import Effect
-
-from .test_homes import Home, home
-
-__all__ = ["home"]
 
 
 @contextmanager
@@ -70,25 +65,13 @@ def test_what_is_immutable_in_the_systems_own_tree_is_told_and_done_once_it_is_n
     assert home.plan(wanted).empty
 
 
-def in_a_namespace(mount: str, work: Callable[[], object]) -> list[list[str]]:
-    """Do `work` where the shell line `mount` was done; give path and message of each problem."""
-    reader, writer = os.pipe()
-    if not os.fork():
-        try:
-            os.close(reader)
-            ctypes.CDLL(None).unshare(0x00020000)  # CLONE_NEWNS
-            subprocess.run(["sh", "-ec", f"mount --make-rprivate /; {mount}"], check=True)
-            try:
-                report = work()
-                problems = getattr(report, "problems", [])
-            except ProvisionError as error:
-                problems = list(error.problems)
-            os.write(writer, json.dumps([[problem.path, problem.message] for problem in problems]).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as told:
-        return list(json.loads(told.read()))
+def said(work: Callable[[], Report]) -> list[list[str]]:
+    """Give path and message of each problem of `work`."""
+    try:
+        problems = work().problems
+    except ProvisionError as error:
+        problems = list(error.problems)
+    return [[problem.path, problem.message] for problem in problems]
 
 
 @pytest.mark.parametrize("options", ["size=4k", "size=8k", "nr_inodes=3", "ro"])
@@ -99,7 +82,7 @@ def test_wherever_the_disk_takes_nothing_it_is_told_and_the_next_apply_completes
     tree = join(grow(home.base, [Unit("x", files={"large": (b"x" * 9000, Effect.NOTHING)})]), home.tree())
     owner = f"uid={home.user.pw_uid},gid={home.user.pw_gid}" if place == "home" else "uid=0,gid=0"
     mount = f"mount -t tmpfs -o {options},mode=755,{owner} none {home.base / place}"
-    told = in_a_namespace(mount, lambda: home.apply(tree))
+    told = apart.told(lambda: said(lambda: home.apply(tree)), mounts=mount)
     if told:
         assert {message.removeprefix("cannot be written: ").removeprefix("cannot be made: ") for _, message in told} <= {
             "No space left on device",

@@ -1,0 +1,104 @@
+"""The children in which root works with an account's credentials: what that account can do to them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from support import waiting
+from support.faults import UNTOUCHED, interrupted
+from support.homes import Home
+from support.trees import Unit, grow, join
+
+from runit_provision.host import hand
+from runit_provision.model.tree import Effect, RenderedTree
+
+
+def test_a_hand_that_its_account_stops_is_not_waited_for(home: Home) -> None:
+    with home.machine() as machine:
+        lent = machine.hand(home.realm)
+        assert isinstance(lent, hand.LentHand)
+        assert lent.call("exists", []) == []  # it has become the account
+        home.user_does(lambda: os.kill(lent.pid, signal.SIGSTOP))
+        with pytest.raises(OSError, match=r"nothing moved for 0.5 s"):
+            lent.call("exists", [], patience=0.5)
+
+
+def test_a_hand_dies_with_the_one_who_applies_and_the_lock_is_free_then(home: Home) -> None:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with home.machine() as machine, machine.lock():
+            lent = machine.hand(home.realm)
+            assert isinstance(lent, hand.LentHand)
+            assert lent.call("exists", []) == []
+            os.write(writer, b"%d" % lent.pid)
+            signal.pause()
+    lent_pid = int(os.read(reader, 20))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    waiting.until(lambda: not Path(f"/proc/{lent_pid}").exists(), what="the end of the hand")
+    with home.machine() as machine, machine.lock(timeout=20):
+        assert machine.hand(home.realm).call("exists", [f"{home.home}/sv"]) == [False]
+
+
+def test_a_hand_holds_nothing_open_of_the_one_who_applies_but_the_lock(home: Home) -> None:
+    with home.machine() as machine, (home.outside / "shadow").open(), home.machine() as second, second.lock():
+        machine.hand(home.realm)
+        lent = second.hand(home.realm)
+        assert isinstance(lent, hand.LentHand)
+        assert lent.call("exists", []) == []
+        held = {str(path.readlink()) for path in Path(f"/proc/{lent.pid}/fd").iterdir() if int(path.name) > 2}
+        assert {re.sub(r"pipe:.*", "pipe", what) for what in held} == {"pipe", str(home.base), f"{home.library}/lock"}
+        assert len(held) == 4
+
+
+def test_a_hand_can_be_neither_traced_nor_read_by_its_account(home: Home) -> None:
+    with home.machine() as machine:
+        lent = machine.hand(home.realm)
+        assert isinstance(lent, hand.LentHand)
+        assert lent.call("exists", [f"{home.home}/sv"]) == [False]
+        told = home.base / "told"
+        told.touch(mode=0o666)
+        told.chmod(0o666)
+
+        def pry() -> None:
+            found = []
+            for name in ("mem", "environ", "fd"):
+                try:
+                    path = f"/proc/{lent.pid}/{name}"
+                    list(Path(path).iterdir()) if name == "fd" else os.close(os.open(path, os.O_RDONLY))
+                    found.append(name)
+                except PermissionError:
+                    pass
+            told.write_text(json.dumps(found))
+
+        home.user_does(pry)
+        assert json.loads(told.read_text()) == []
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_whatever_change_its_hand_is_killed_at_the_next_apply_completes(home: Home, late: bool) -> None:
+    def tree(text: bytes) -> RenderedTree:
+        files = {"env/ONE": (text, Effect.RESTART)}
+        return join(grow(home.base / "system", [Unit("x", run=text)]), home.tree(Unit("a", run=text, files=files), Unit("c")))
+
+    (home.base / "system").mkdir()
+    home.apply(tree(b"0"))
+    for at in itertools.count():
+        wanted = tree(b"%d" % (at + 1))
+        status = interrupted(lambda wanted=wanted: home.apply(wanted), at=at, late=late, below=True)  # type: ignore[misc]
+        assert (home.base / "system/sv/x/run").read_bytes() == b"%d" % (at + 1), "the system's part is done all the same"
+        assert home.apply(wanted).ok
+        assert home.plan(wanted).empty
+        assert (home.home / "sv/a/run").read_bytes() == b"%d" % (at + 1)
+        assert not [path for path in home.home.rglob(".runit-provision.*") if path.parent.name != ".runit-provision"]
+        home.unharmed()
+        if status == UNTOUCHED:
+            break
+    assert at > 8
