@@ -101,12 +101,12 @@ class ImageAccounts(Accounts):
         self._members: dict[str, list[int]] = {}
         self._logins: dict[str, KnownLogin] = {}
         names: dict[int, str] = {}
-        for name, _, gid, members in _lines(root / "etc/group", 4):
+        for name, _, gid, members in _lines(root, "/etc/group", 4):
             self._groups.setdefault(name, int(gid))
             names.setdefault(int(gid), name)
             for member in filter(None, members.split(",")):
                 self._members.setdefault(member, []).append(int(gid))
-        for name, _, uid, gid, comment, home, shell in _lines(root / "etc/passwd", 7):
+        for name, _, uid, gid, comment, home, shell in _lines(root, "/etc/passwd", 7):
             group = names.get(int(gid), gid)
             account = Account(name=name, uid=int(uid), gid=int(gid), group=group, home=home)
             self._known.setdefault(name, account)
@@ -154,20 +154,20 @@ def read(root: Path = Path("/")) -> Accounts:
     return Accounts() if root == Path("/") else ImageAccounts(root)
 
 
-def _lines(path: Path, fields: int) -> Iterator[list[str]]:
+def _lines(root: Path, path: str, fields: int) -> Iterator[list[str]]:
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = on_host(root, path).read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return
     except OSError as error:
-        raise HostError(Problem(f"cannot be read: {error.strerror}", path=str(path))) from error
+        raise HostError(Problem(f"cannot be read: {error.strerror}", path=path)) from error
     for number, line in enumerate(text.splitlines(), start=1):
         if not line or line.startswith(("#", "+", "-")):
             continue
         values = line.split(":")
         numbers = values[2:3] if fields == 4 else values[2:4]
         if len(values) != fields or not all(value.isascii() and value.isdigit() for value in numbers):
-            raise HostError(Problem(f"line {number} is not as it has to be: {len(values)} fields", path=str(path)))
+            raise HostError(Problem(f"line {number} is not as it has to be: {len(values)} fields", path=path))
         yield values
 
 

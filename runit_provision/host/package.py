@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from itertools import count
@@ -30,7 +30,7 @@ from runit_provision.errors import HostError, Problem
 from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import PYTHON, Interpreter, find
 from runit_provision.host.manifest import Manifest
-from runit_provision.host.rooted import folder_on_host
+from runit_provision.host.rooted import as_host, folder_on_host
 from runit_provision.host.trust import doubts
 
 TOOLS = {
@@ -97,8 +97,8 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
         raise HostError(*problems)
     place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
-    tools = tuple(place / path for path in launchers)
-    with _host_errors(), _opened(place) as manifest:
+    tools = tuple(prefix / path for path in launchers)
+    with _host_errors(root), _opened(place) as manifest:
         _refuse_foreign(manifest, launchers)
         version, laid = _choose_version(manifest, _sources(), interpreter)
         expected = {path: files.digest(content) for path, content in launchers.items()}
@@ -131,8 +131,8 @@ def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
     place = folder_on_host(root, prefix)
     if not (place / _MANIFEST).exists():
         return []
-    with _host_errors(), _opened(place) as manifest:
-        return _take_back(manifest)
+    with _host_errors(root), _opened(place) as manifest:
+        return [Path(as_host(root, path)) for path in _take_back(manifest)]
 
 
 def is_installed(*, prefix: Path, root: Path = Path("/")) -> bool:
@@ -320,12 +320,14 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def _host_errors() -> Iterator[None]:
+def _host_errors(root: Path) -> Iterator[None]:
+    """Tell of what fails by the host's own paths."""
     try:
         yield
+    except HostError as error:
+        raise HostError(*(replace(problem, path=as_host(root, problem.path)) for problem in error.problems)) from error
     except OSError as error:
-        raise HostError(
-            Problem(error.strerror or str(error), path=str(error.filename or ""), hint="can the prefix be written?")
-        ) from error
+        path = as_host(root, error.filename or "")
+        raise HostError(Problem(error.strerror or str(error), path=path, hint="can the prefix be written?")) from error
     except subprocess.CalledProcessError as error:
         raise HostError(Problem("the interpreter could not compile the runtime", path=str(error.cmd[0]))) from error

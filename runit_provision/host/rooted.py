@@ -21,6 +21,14 @@ def folder_on_host(root: Path, path: str | Path) -> Path:
     return root / _follow(root, str(path)).lstrip("/") if root != Path("/") else Path(path)
 
 
+def as_host(root: Path, path: str | Path) -> str:
+    """Give a path here as the host itself calls it, which is how every path is shown; what is not the host's stays as it is."""
+    text = str(path)
+    if root == Path("/") or not Path(text).is_relative_to(root):
+        return text
+    return str(Path("/") / Path(text).relative_to(root))
+
+
 def on_root(root: Path) -> str:
     """Give the option, with a blank behind it, by which a command that a hint names works on the same host; empty for this one."""
     return f"--root {shlex.quote(str(root))} " if root != Path("/") else ""

@@ -58,7 +58,7 @@ def _running() -> Detected:
 def _installed(root: Path) -> Detected:
     program = resolve(root, "/sbin/init")
     if program is None:
-        return _unknown(f"{root}/sbin/init is not there")
+        return _unknown("/sbin/init is not there")
     reason = f"/sbin/init is {program}"
     name = PurePosixPath(program).name
     if name == "busybox" and folder_on_host(root, "/etc/runlevels").is_dir():

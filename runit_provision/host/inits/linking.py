@@ -19,7 +19,7 @@ from runit_provision.host.inits.pieces import Piece, State, own_folders
 from runit_provision.host.inits.systemd import OwnSystemd, Systemd
 from runit_provision.host.inits.sysvinit import Sysvinit
 from runit_provision.host.inits.upstart import Upstart
-from runit_provision.host.rooted import on_host, on_root
+from runit_provision.host.rooted import as_host, on_host, on_root
 from runit_provision.host.trust import doubts
 
 _LIVE = Path("/")
@@ -91,7 +91,7 @@ def link(init: Init, boot: Boot) -> list[str]:
         raise HostError(*problems)
     missing = [piece for piece, state in states if state is not State.LAID]
     absent = [piece for piece, state in states if state is State.ABSENT]
-    with _host_errors():
+    with _host_errors(init.root):
         try:
             for piece in missing:
                 piece.lay(init.root)
@@ -116,7 +116,7 @@ def unlink(init: Init, boot: Boot) -> list[str]:
     ours = [piece for piece, state in states if state in (State.LAID, State.OUTDATED)]
     if not ours:
         return []
-    with _host_errors():
+    with _host_errors(init.root):
         done = init.before_unlink(boot) if init.root == _LIVE else []
         for piece in reversed(ours):
             _take_back(piece, init.root)
@@ -171,11 +171,11 @@ def _take_back(piece: Piece, root: Path) -> None:
 
 
 @contextmanager
-def _host_errors() -> Iterator[None]:
+def _host_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise HostError(Problem(error.strerror or str(error), path=str(error.filename2 or error.filename or ""))) from error
+        raise HostError(Problem(error.strerror or str(error), path=as_host(root, error.filename2 or error.filename or ""))) from error
     except subprocess.CalledProcessError as error:
         message = (error.stderr or "").strip().replace("\n", "; ") or f"exit status {error.returncode}"
         raise HostError(Problem(message, path=" ".join(error.cmd))) from error

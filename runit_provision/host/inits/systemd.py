@@ -28,7 +28,7 @@ from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.named import Named
 from runit_provision.host.inits.pieces import OwnFile, OwnLink, Piece
 from runit_provision.host.manifest import read
-from runit_provision.host.rooted import folder_on_host, on_host, resolve
+from runit_provision.host.rooted import as_host, folder_on_host, on_host, resolve
 
 UNIT = "runit-provision.service"
 _STOP_SECONDS = 90
@@ -126,7 +126,7 @@ class Systemd(Named):
             text = (self.root / target.lstrip("/")).read_text(errors="replace")
             if any(boot.is_started_by(line) for line in re.findall(r"(?m)^ExecStart=.*", text)):
                 hint = f"`{' '.join(['systemctl', *self._scope])} disable --now {link.name}` first"
-                yield Problem(f"starts runsvdir on {boot.services} already", path=str(link), hint=hint)
+                yield Problem(f"starts runsvdir on {boot.services} already", path=as_host(self.root, link), hint=hint)
 
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the unit knows its directory
         return self._call("is-active", "--quiet", UNIT, check=False) == 0

@@ -366,6 +366,6 @@ def test_an_image_without_a_known_init_is_said_and_can_be_told(tmp_path: Path) -
     result = runit_provision("init", "link", "--root", root)
     assert (result.status, result.err.splitlines()[0]) == (
         1,
-        f"no init that is known here: {root}/sbin/init is not there; name one with --init ({', '.join(NAMES)})",
+        f"no init that is known here: /sbin/init is not there; name one with --init ({', '.join(NAMES)})",
     )
     assert runit_provision("init", "link", "--root", root, "--init", "systemd").status == 0
