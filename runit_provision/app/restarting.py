@@ -44,4 +44,4 @@ def restart(target: Target, names: Sequence[str], *, lock_timeout: float, servic
 def _step(service: ServiceTree, life: Life) -> ServiceStep | None:
     if service.one_shot:
         return ServiceStep(Verb.START, service, "asked for")
-    return ServiceStep(_VERBS.get(service.on_change, Verb.RESTART), service, "asked for") if life.pid else None
+    return ServiceStep(_VERBS.get(service.on_change, Verb.RESTART), service, "asked for") if life.pid or life.want_up else None

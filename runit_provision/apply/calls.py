@@ -22,11 +22,14 @@ SETTLE = 1.0
 _LETTERS = {Verb.RESTART: "tcu", Verb.HUP: "h", Verb.TERM: "t", Verb.LOG_HUP: "h", Verb.LOG_RESTART: "tcu", Verb.STOP: "d"}
 _ENDING = (Verb.STOP, Verb.RESTART)
 """What the end of the process that runs belongs to."""
+_LASTING = (Verb.START, Verb.RESTART, Verb.TERM, Verb.HUP)
+"""What a service has to be up after; one that knows no HUP dies of it, and is started again."""
 _AFTER_KILL = 10.0
 """Seconds that a killed service has to be gone, and a restarted one to be up again."""
 _FAILURES = {
     Verb.START: "did not come up",
     Verb.RESTART: "did not start again",
+    Verb.TERM: "did not start again",
     Verb.LOG_RESTART: "its log service did not start again",
     Verb.STOP: "did not go down",
 }
@@ -70,7 +73,7 @@ def call(
     started: Settled = []
     for group in groups([step for step in calls if step.verb is not Verb.LEAVE]):
         came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls))
-        started += [(step, life) for step, life in came if step.verb in (Verb.START, Verb.RESTART) and not step.service.one_shot]
+        started += [(step, life) for step, life in came if step.verb in _LASTING and not step.service.one_shot]
         outcome.report.calls += [step for step, _ in came]
         _report(outcome, [(step, f"{_FAILURES[step.verb]} within {_patience(step, timeout):g} s", _ending(step)) for step, _ in failed])
         told(list(group))
@@ -148,10 +151,14 @@ def _do(
         else:
             wishes.setdefault(realm, []).append((step, wish))
     came, missed = _await_or_kill(machine, wishes, outcome, timeout)
+    asked = {id(step): wish for mine in wishes.values() for step, wish in mine}
     failed = []
     for step, life in missed:
         if step.verb is Verb.START and not life.supervised and not _scanned(machine, step, scanned):
             unscanned.add(_home(step))
+        elif step.verb is Verb.TERM and life.pid and life.pid == asked[id(step)][2]:
+            outcome.report.notes.append(f"{step.service.id} goes on {timeout:g} s after TERM: what is new runs once it has ended")
+            done.append((step, life))
         else:
             failed.append((step, life))
     return done + came, failed
@@ -167,7 +174,7 @@ def _wish(step: ServiceStep, place: str, life: Life) -> Wish | None:
     match step.verb:
         case Verb.START:
             return (place, "supervised" if step.service.one_shot else "running", 0, 0)
-        case Verb.RESTART | Verb.LOG_RESTART:
+        case Verb.RESTART | Verb.TERM | Verb.LOG_RESTART:
             return (place, "renewed", life.pid, life.since)
         case Verb.STOP:
             return (place, "down", 0, 0)
@@ -267,13 +274,14 @@ def _await_or_kill(
 def _settle(machine: Machine, started: Settled, outcome: Outcome) -> None:
     """Look again after a moment: a service that ended at once did not come up."""
     ended = _ended(machine, started, outcome)
-    # Of a service that keeps dying, the letter that asks for the restart may have met the process that already ran what is new.
-    again = [step for step, _ in ended if step.verb is Verb.RESTART]
+    # Of a service that keeps dying, the letter that asks for the restart may have met the process that already ran what is new; and
+    # one that a signal ended rests for a second before it runs again.
+    again = [step for step, life in ended if step.verb is not Verb.START and life.want_up]
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     for step in again:
         wishes.setdefault(step.service.realm, []).append((step, (step.service.directory, "running", 0, 0)))
     came, missed = _await(machine, wishes, outcome, _AFTER_KILL)
-    failed = [*(step for step, _ in ended if step.verb is not Verb.RESTART), *(step for step, _ in missed)]
+    failed = [*(step for step, _ in ended if step not in again), *(step for step, _ in missed)]
     failed += [step for step, _ in _ended(machine, came, outcome)]
     _report(outcome, [(step, "came up, but ended again at once", "") for step in failed])
 

@@ -88,12 +88,15 @@ def _again(life: Life, why: str) -> tuple[Verb, str]:
 
 
 def _on_change(service: ServiceTree, life: Life, why: str) -> Iterator[tuple[Verb, str]]:
-    """Give what a service gets that runs what has changed, or that is a one-shot and has run it."""
-    if not why or not (life.pid or (service.one_shot and service.ensure is Ensure.RUNNING)):
+    """Give what a service gets that runs what has changed, or that is a one-shot and has run it.
+
+    One that rests between two runs is asked as well: by then it may run what there was before, and what is asked for is waited for.
+    """
+    if not why or not (life.pid or life.want_up or (service.one_shot and service.ensure is Ensure.RUNNING)):
         return
     if service.one_shot and service.on_change is OnChange.RESTART:
         yield Verb.START, f"{why}; runs once more"  # a run that goes on is not cut short: another follows it
-    elif service.on_change in _ON_CHANGE and life.pid:
+    elif service.on_change in _ON_CHANGE and (life.pid or life.want_up):
         yield _ON_CHANGE[service.on_change], why
     else:
         yield Verb.LEAVE, f"{why}; takes effect when it starts next (on_change is {service.on_change.value})"
@@ -159,6 +162,6 @@ def _still(service: ServiceTree, verb: Verb, life: Life, log: Life) -> bool:
         case Verb.LOG_HUP | Verb.LOG_RESTART:
             return log.supervised
         case Verb.RESTART | Verb.TERM | Verb.HUP:
-            return bool(life.pid)
+            return bool(life.pid or life.want_up)
         case _:
             return False

@@ -117,6 +117,39 @@ def test_on_change_says_what_a_running_service_gets(running: Running, on_change:
     waiting.until(lambda: running.told("a") == told, what=f"{told}")
 
 
+@pytest.mark.parametrize("on_change", [OnChange.HUP, OnChange.TERM])
+def test_what_ends_at_its_signal_is_up_again_when_apply_returns(
+    running: Running, on_change: OnChange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "SETTLE", 1.0)
+    running.apply(grow(running.base, [Unit("a", on_change=on_change)]))
+    before = running.pid("a")
+    report = running.apply(grow(running.base, [Unit("a", run=b"#!/bin/sh\nexec sleep 2000\n", on_change=on_change)]))
+    assert (report.problems, report.notes) == ([], [])
+    assert running.pid("a") not in (0, before)
+
+
+def test_what_rests_after_it_ended_too_soon_is_up_when_apply_returns(running: Running) -> None:
+    running.apply(grow(running.base, [Unit("a", run=b"#!/bin/sh\nexit 1\n")]))
+    waiting.until(lambda: running.pid("a") == 0)
+    report = running.apply(grow(running.base, [Unit("a", run=script())]))
+    assert report.problems == []
+    assert running.pid("a")
+
+
+def test_what_takes_its_time_after_term_is_told_and_is_no_failure(running: Running) -> None:
+    def slow(text: str) -> Unit:
+        return Unit("slow", run=STUBBORN + text.encode(), on_change=OnChange.TERM)
+
+    running.apply(grow(running.base, [slow("")]))
+    waiting.until((running.base / "sv/slow/last_finish").exists)
+    pid = running.pid("slow")
+    report = running.apply(grow(running.base, [slow("# new\n")]), timeout=1)
+    os.kill(pid, signal.SIGKILL)
+    said = "slow goes on 1 s after TERM: what is new runs once it has ended"
+    assert (report.problems, report.notes) == ([], [said])
+
+
 def test_a_service_that_goes_is_down_before_its_directory_goes(running: Running) -> None:
     running.apply(grow(running.base, [Unit("a", run=script()), Unit("b", run=script(), log=b"#!/bin/sh\nexec cat\n")]))
     pid = running.pid("b")
@@ -289,7 +322,7 @@ def test_services_one_by_one_and_what_is_told_of_each(running: Running, tmp_path
     failed = road("apply", "--service", "other", other="false")
     assert (failed.status, list(json.loads(failed.out)["failed"])) == (1, ["other"])
     assert road("apply", "--service", "other").status == 0
-    waiting.until(lambda: states()["other"]["state"] == "up", what="it is over its second of rest")
+    assert states()["other"]["state"] == "up", "what rested when it changed is up again when apply returns"
 
     changed = states(other="sleep 2000", seconds=2000)
     assert [changed[name]["reasons"] for name in ("good", "other")] == [["run: content changed", "restart: run changed"]] * 2
@@ -385,7 +418,7 @@ def test_applies_and_rollbacks_at_once_follow_each_other_beneath_a_runsvdir(runn
                 status = 0
             finally:
                 os._exit(status)
-    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
+    assert [waiting.ended(pid, deadline=200) for pid in pids] == [0, 0]
     report = running.apply(two)
     assert report.ok, report.problems
     assert running.plan(two).empty
