@@ -84,13 +84,22 @@ def apply(
         if not machine.library.begun:
             decide(desired, machine, target)  # what is refused now is refused before there is a library
         with machine.lock(timeout=lock_timeout, command="apply"):
+            if (desired.host.logins or desired.host.groups) and machine.renew_if_changed():
+                inputs = Inputs()  # another apply has made some since, or changed them
+                desired = _desire(source, machine, inputs)
             planned = decide(desired, machine, target)
             announce(planned)
+            touched = planned.runtime is not None or bool(planned.plan.logins)
             if planned.plan.logins:
+                execution.begin_logins(planned.plan, machine)
                 _make_logins(planned.plan.logins, machine)
                 inputs = Inputs()
                 desired = _desire(source, machine, inputs)
-                planned = decide(desired, machine, target)
+                try:
+                    planned = decide(desired, machine, target)
+                except HostError as error:
+                    error.untouched = False
+                    raise
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
             answer = answered(source, target, machine, inputs, desired, planned.plan) if planned.whole else None
@@ -99,7 +108,7 @@ def apply(
                 work = execution.apply_or_undo if undo_failure else execution.apply
                 return work(replace(planned.plan, manifest=manifest), machine, progress=progress, timeout=service_timeout)
             except HostError as error:
-                error.untouched &= planned.runtime is None
+                error.untouched &= not touched
                 raise
 
 
@@ -188,7 +197,7 @@ def _make_logins(steps: tuple[LoginStep, ...], machine: Machine) -> None:
         machine.renew()
         return machine.accounts
 
-    perform(steps, root=machine.root, hand=machine.hand(Realm(None, "/")), accounts=asked_anew)
+    perform(steps, root=machine.root, hand=machine.hand(Realm(None, "/")), accounts=asked_anew, held=machine.library.held)
     machine.renew()
 
 

@@ -6,8 +6,8 @@ import os
 import time
 
 from runit_provision.host.files import staged
-from runit_provision.model.observed import Call, Intent, Journal, Kind, Life
-from runit_provision.model.plan import Change, Found, PathStep, Plan
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, LoginIntent
+from runit_provision.model.plan import Change, Found, LoginStep, PathStep, Plan
 from runit_provision.model.tree import Realm
 
 _NEVER = (Life(), Life())
@@ -25,7 +25,12 @@ def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
     calls = [Call(call.verb.value, call.service, *plan.lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
     made = {service.id: service for service in earlier.services} if earlier else {}
     made |= {name: service for name, service in plan.manifest.services.items() if name not in plan.remembered.services}
-    return Journal(id=name, command=command, intents=tuple(intents.values()), calls=tuple(calls), services=tuple(made.values()))
+    logins = dict.fromkeys([*(earlier.logins if earlier else ()), *map(_login, plan.logins)])
+    return Journal(name, command, tuple(intents.values()), tuple(calls), tuple(made.values()), logins=tuple(logins))
+
+
+def _login(step: LoginStep) -> LoginIntent:
+    return LoginIntent(step.change.value, step.kind, step.name, step.reason, staged(step.name) if step.kind == "home" else "")
 
 
 def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, str]) -> Intent:

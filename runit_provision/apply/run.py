@@ -13,13 +13,14 @@ Killed anywhere, the next apply finds the intent: it knows what of the host is i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.report import Outcome, Report
-from runit_provision.errors import HostError, Problem, before_any_change
+from runit_provision.errors import HostError, Problem, ProvisionError, before_any_change
 from runit_provision.host import Machine
 from runit_provision.model.observed import Journal, Manifest, Record
-from runit_provision.model.plan import Plan, ServiceStep, Verb
+from runit_provision.model.plan import Change, Plan, ServiceStep, Verb
 from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
 from runit_provision.plan import undo
 
@@ -47,6 +48,15 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
     _forget(machine, library.last(), began)
     library.finish(_remembered(plan, outcome))
     return outcome.report
+
+
+def begin_logins(plan: Plan, machine: Machine) -> None:
+    """Write down which accounts, groups and homes are about to be made, before any is; `apply` completes what this begins."""
+    earlier = machine.library.journal()
+    if earlier:
+        machine.library.remember(plan.remembered)
+    only = replace(plan, stops=(), unlinks=(), removals=(), writes=(), links=(), calls=(), manifest=plan.remembered)
+    _begin(only, machine, "apply", earlier)
 
 
 def apply_or_undo(plan: Plan, machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
@@ -96,8 +106,27 @@ def rollback(machine: Machine, *, progress: Progress | None = None, timeout: flo
     outcome.report.notes += [f"{path} cannot come back: a hand took it away before it was kept" for path in plan.lost]
     _forget(machine, undone, None)
     _forget(machine, began, None)
+    _undo_logins(undone, machine, outcome.report)
     machine.library.finish(_remembered(plan, outcome), undone=True)
     return outcome.report
+
+
+def _undo_logins(undone: Journal, machine: Machine, report: Report) -> None:
+    """Take away homes that are as empty as they were made; tell of what stays, since what is an account's may lie anywhere."""
+    for change, kind, name, reason, _ in reversed(undone.logins):
+        if change == Change.REPLACE.value:
+            report.notes.append(f"the account {name} stays as the last apply changed it: {reason}")
+        elif kind == "home":
+            try:
+                held = machine.hand(Realm(None, "/")).call("remove_directory", name, False)
+            except (OSError, ProvisionError) as error:
+                report.problems += paths.problems(error)
+                continue
+            if held:
+                report.notes.append(f"the home {name}, which the last apply made, stays: it holds {', '.join(held)}")
+        else:
+            tool = "userdel" if kind == "account" else "groupdel"
+            report.notes.append(f"the {kind} {name}, which the last apply made, stays; `{tool} {name}` takes it away")
 
 
 @before_any_change()

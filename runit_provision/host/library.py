@@ -97,6 +97,7 @@ class Library:
         self._write(_before(journal), records.dump_manifest(manifest))
         self._write("journal", records.dump_journal(journal))
         self._begun = _before(journal)
+        self._end()
         self._journal = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
 
     def note_lives(self, lives: dict[str, tuple[Life, Life]]) -> None:

@@ -28,15 +28,16 @@ _PATIENCE = 60.0
 """Seconds that a tool may take: it may wait for a lock that another one holds."""
 
 
-def perform(steps: Sequence[LoginStep], *, root: Path, hand: Hand, accounts: Callable[[], Accounts]) -> None:
+def perform(steps: Sequence[LoginStep], *, root: Path, hand: Hand, accounts: Callable[[], Accounts], held: Sequence[int] = ()) -> None:
     """Do `steps`; HostError when one cannot be done, with all before it done.
 
-    hand: root's own, for homes. accounts: asks anew, once all accounts are there.
+    hand: root's own, for homes. accounts: asks anew, once all accounts are there. held: descriptors that a tool keeps open, which
+    goes on when this process is killed.
     """
     at_once = [step for step in steps if step.kind != "home"]
     if root == Path("/"):
         for step in at_once:
-            _call(step)
+            _call(step, held)
     elif at_once:
         _edit(at_once, root, hand)
     homes = [step.login for step in steps if step.kind == "home" and step.login]
@@ -51,7 +52,7 @@ def perform(steps: Sequence[LoginStep], *, root: Path, hand: Hand, accounts: Cal
                 raise HostError(_problem(login.origin.key, login, message, str(error.filename))) from error
 
 
-def _call(step: LoginStep) -> None:
+def _call(step: LoginStep, held: Sequence[int]) -> None:
     words = _words(step)
     hint = "accounts that were made before stay"
     try:
@@ -64,6 +65,7 @@ def _call(step: LoginStep) -> None:
             timeout=_PATIENCE,
             check=False,
             env={"PATH": _PATH, "LC_ALL": "C"},
+            pass_fds=held,
         )
         said = f"failed: {done.stderr.strip() or 'it did not say why'}".splitlines()[-1] if done.returncode else ""
     except subprocess.TimeoutExpired:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,6 +54,14 @@ class Machine:
             self._hands.popitem()[1].close()
         self.accounts = accounts.read(self.root)
 
+    def renew_if_changed(self) -> bool:
+        """Ask again for all accounts when what was said of any that was asked for is another now; tell whether it is."""
+        now = accounts.read(self.root)
+        if all(now.ask(question) == said for question, said in self.accounts.said.items()):
+            return False
+        self.renew()
+        return True
+
     def nurse(self) -> None:
         """Fork the nursery, if others' realms can be entered at all: to be done before this process has grown."""
         if os.geteuid() == 0:
@@ -86,13 +94,14 @@ class Machine:
             except ProvisionError as error:
                 asked.append(error)
         lent = [errand for errand in asked if isinstance(errand, readers.Errand)]
-        found = readers.ask(self._nurse(), self._root, lent) if lent else iter(())
-        for (realm, calls), errand in zip(errands, asked, strict=True):
-            if errand is None:
-                answers, failed = self.hand(realm).batch(calls)
-                yield failed or answers
-            else:
-                yield errand if isinstance(errand, ProvisionError) else next(found)
+        # Closed here: the errors that were met hold this frame, and with it readers, longer than there is a nursery to end them.
+        with closing(readers.ask(self._nurse(), self._root, lent) if lent else _none()) as found:
+            for (realm, calls), errand in zip(errands, asked, strict=True):
+                if errand is None:
+                    answers, failed = self.hand(realm).batch(calls)
+                    yield failed or answers
+                else:
+                    yield errand if isinstance(errand, ProvisionError) else next(found)
 
     def _lend(self, realm: Realm) -> Hand:
         account = self._stranger(realm)
@@ -183,3 +192,7 @@ class Machine:
             alive=self.alive,
             store=self.store if journal else None,
         )
+
+
+def _none() -> Generator[readers.Found, None, None]:
+    yield from ()

@@ -24,20 +24,26 @@ _HINTS = {
 
 @dataclass(slots=True)
 class _Work:
-    """What is to be looked at in one realm. above: directories that the data leave to others, and in which something is to lie."""
+    """What is to be looked at in one realm.
+
+    above: directories that the data leave to others, and in which something is to lie. strange: what an apply that was killed was to
+    take away, of all that nobody here made.
+    """
 
     looks: dict[str, files.Look] = field(default_factory=dict)
     services: dict[str, ServiceTree] = field(default_factory=dict)
     staged: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     above: set[str] = field(default_factory=set)
+    strange: set[str] = field(default_factory=set)
     purged: list[tuple[Purge, str]] = field(default_factory=list)
 
     def calls(self, store: str | None) -> list[Request]:
         """Give what asks for all of it, in the order in which `_understand` takes the answers."""
         strays: list[Request] = []
         for purge, directory in self.purged:
-            names = [path.rpartition("/")[2] for path in self.looks if path.rpartition("/")[0] == directory]
+            known = (path.rpartition("/") for path in self.looks if path not in self.strange)
+            names = [name for above, _, name in known if above == directory]
             strays.append(("strays", (directory, purge.definitions, names)))
         return [
             ("look", ([self.looks[path] for path in sorted(self.looks)],)),
@@ -194,7 +200,14 @@ def _works(
             work(intent.realm).staged.append(intent.staged)
         if intent.kept and undoes:
             work(intent.realm).kept.append(intent.kept)
-    for service in (*(journal.services if journal else ()), *manifest.services.values(), *tree.services) if alive else ():
+    for login in journal.logins if journal else ():
+        if login.staged:
+            work(Realm(None, "/")).staged.append(login.staged)
+    for intent in journal.intents if journal else ():
+        if intent.after is None and intent.path not in desired and intent.path not in manifest.records:
+            work(intent.realm).strange.add(intent.path)
+    called = (call.service for call in journal.calls) if journal else ()
+    for service in (*called, *(journal.services if journal else ()), *manifest.services.values(), *tree.services) if alive else ():
         work(service.realm).services[service.id] = service
     for purge in tree.purges:
         work(purge.realm).purged += [(purge, directory) for directory in purge.directories]

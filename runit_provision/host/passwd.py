@@ -40,8 +40,11 @@ class Tables:
         return cls(texts, _ranges(etc / "login.defs"))
 
     def changed(self) -> Iterator[tuple[str, bytes]]:
-        """Give the name and the content of each file that has changed; groups first, so that no account lacks its own."""
-        for name in ("group", "gshadow", "passwd", "shadow"):
+        """Give the name and the content of each file that has changed: groups first, so that no account lacks its own.
+
+        What tells that an account or a group is there comes after its shadow: whoever is killed between them does both again.
+        """
+        for name in ("gshadow", "group", "shadow", "passwd"):
             lines = self._lines.get(name)
             if lines is not None and lines != self._before[name]:
                 yield name, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
@@ -80,8 +83,10 @@ class Tables:
                     self._lines[name][place] = ":".join([*fields, ",".join([*names, login.name])])
 
     def _append(self, name: str, line: str) -> None:
+        """Add a line to a shadow file. One of an account that is no more goes: nobody new is to have its password."""
         if name in self._lines:
-            self._lines[name].append(line)
+            of = line.partition(":")[0]
+            self._lines[name] = [*(each for each in self._lines[name] if each.partition(":")[0] != of), line]
 
     def _free(self, name: str, kind: str, *, system: bool) -> int:
         least, most = self._ranges[f"SYS_{kind}" if system else kind]

@@ -15,7 +15,7 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ class Errand(NamedTuple):
     calls: Sequence[Request]
 
 
-def ask(nursery: Nursery, root: int, errands: Sequence[Errand], *, patience: float = PATIENCE) -> Iterator[Found]:
+def ask(nursery: Nursery, root: int, errands: Sequence[Errand], *, patience: float = PATIENCE) -> Generator[Found, None, None]:
     """Give what each errand comes to, in order. root: a descriptor of the directory that `/` means. patience: seconds for each."""
     chunks = deque(deque(errands[start : start + _CHUNK]) for start in range(0, len(errands), _CHUNK))
     busy = deque(

@@ -8,7 +8,7 @@ from typing import Any
 
 from runit_provision.errors import Mark, Problem
 from runit_provision.model.answer import Answer, Beside, Ceiling, Demands
-from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Owed, Record, Seen
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, LoginIntent, Manifest, Owed, Record, Seen
 from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Purge, Realm, ServiceTree
 
 VERSION = 1
@@ -68,7 +68,7 @@ def dump_journal(journal: Journal) -> bytes:
     calls = [[call.verb, _service(call.service, realms), call.life, call.log] for call in journal.calls]
     services = [_service(service, realms) for service in journal.services]
     head = {"version": VERSION, "id": journal.id, "command": journal.command, "realms": realms.rows}
-    return _json({**head, "intents": intents, "calls": calls, "services": services}) + b"\n"
+    return _json({**head, "logins": journal.logins, "intents": intents, "calls": calls, "services": services}) + b"\n"
 
 
 def dump_lives(lives: dict[str, tuple[Life, Life]]) -> bytes:
@@ -107,6 +107,7 @@ def load_journal(data: bytes) -> Journal | None:
     )
     calls = tuple(Call(verb, _unservice(service, realms), Life(*life), Life(*log)) for verb, service, life, log in head["calls"])
     services = tuple(_unservice(row, realms) for row in head["services"])
+    logins = tuple(LoginIntent(*row) for row in head["logins"])
     lives: dict[str, tuple[Life, Life]] | None = None
     done: set[int] = set()
     for line in lines[1:]:
@@ -115,7 +116,7 @@ def load_journal(data: bytes) -> Journal | None:
             lives = {name: (Life(*life), Life(*log)) for name, (life, log) in said["lives"].items()}
         else:
             done.update(said["done"])
-    return Journal(head["id"], head["command"], intents, calls, services, lives, frozenset(done))
+    return Journal(head["id"], head["command"], intents, calls, services, lives, frozenset(done), logins)
 
 
 class _Numbers:

@@ -119,12 +119,25 @@ class Call(NamedTuple):
     log: Life
 
 
+class LoginIntent(NamedTuple):
+    """A group, an account or a home that an apply that began was about to make or change, as LoginStep says it.
+
+    staged: where a home is made first.
+    """
+
+    change: str
+    kind: str
+    name: str
+    reason: str
+    staged: str
+
+
 @dataclass(frozen=True, slots=True)
 class Journal:
     """An apply that began.
 
     command: `apply` or `rollback`. services: those that it was about to make. lives: the services as they were when all files had
-    their new content, or None when it did not get there. done: the index of each call that was answered.
+    their new content, or None when it did not get there. done: the index of each call that was answered. logins: in order.
     """
 
     id: str
@@ -134,6 +147,7 @@ class Journal:
     services: tuple[ServiceTree, ...] = ()
     lives: Mapping[str, tuple[Life, Life]] | None = None
     done: frozenset[int] = frozenset()
+    logins: tuple[LoginIntent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

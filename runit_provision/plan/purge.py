@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from runit_provision.model.observed import Kind, Observed, Seen, Stray
+from runit_provision.model.observed import Intent, Kind, Life, Observed, Seen, Stray
 from runit_provision.model.plan import Change, Found, PathStep, ServiceStep, Verb
-from runit_provision.model.tree import Realm, RenderedTree
+from runit_provision.model.tree import Origin, Realm, RenderedTree, ServiceTree
 
 _REASON = "not in the data, and nothing else is to be here"
+_NEVER = (Life(), Life())
 
 
 def purged(tree: RenderedTree, observed: Observed, made: Iterable[str]) -> tuple[list[PathStep], list[PathStep]]:
@@ -18,7 +20,7 @@ def purged(tree: RenderedTree, observed: Observed, made: Iterable[str]) -> tuple
     """
     ours = set(made)
     unlinks: list[PathStep] = []
-    removals: dict[str, PathStep] = {}
+    removals: dict[str, PathStep] = {step.path: step for step in _begun(tree, observed) if step.path not in ours}
     for stray in _held(observed):
         unlinks.append(_step(stray, stray.service.id, stray.seen, live=True))
         if ours.isdisjoint(stray.paths):
@@ -28,6 +30,22 @@ def purged(tree: RenderedTree, observed: Observed, made: Iterable[str]) -> tuple
 
 def _held(observed: Observed) -> Iterator[Stray]:
     return (stray for stray in observed.strays if stray.service.realm not in observed.refused)
+
+
+def _begun(tree: RenderedTree, observed: Observed) -> Iterator[PathStep]:
+    """Give what an apply that was killed was to take away, and is still there: its link, by which it would be found, may be gone."""
+    places = {(purge.realm, f"{purge.definitions}/"): purge.origin for purge in tree.purges}
+    for intent in observed.journal.intents if observed.journal else ():
+        seen = observed.paths.get(intent.path)
+        origin = next((origin for (realm, above), origin in places.items() if _lies(intent, realm, above)), None)
+        if origin is None or seen is None or intent.after is not None or intent.live or intent.realm in observed.refused:
+            continue
+        if seen == intent.before or (seen.kind is Kind.DIRECTORY and intent.before and intent.before.kind is Kind.DIRECTORY):
+            yield _gone(intent.realm, intent.service, origin, intent.path, seen)
+
+
+def _lies(intent: Intent, realm: Realm, above: str) -> bool:
+    return intent.realm == realm and intent.path.startswith(above)
 
 
 def _within(stray: Stray, *, drops: frozenset[Realm]) -> Iterator[PathStep]:
@@ -41,26 +59,31 @@ def _within(stray: Stray, *, drops: frozenset[Realm]) -> Iterator[PathStep]:
 
 
 def _step(stray: Stray, path: str, seen: Seen, *, live: bool = False, logs: bool = False) -> PathStep:
+    reason = f"{_REASON}, with its logs" if logs else _REASON
+    return replace(_gone(stray.service.realm, stray.service.id, stray.service.origin, path, seen), reason=reason, live=live, logs=logs)
+
+
+def _gone(realm: Realm, service: str, origin: Origin, path: str, seen: Seen) -> PathStep:
     return PathStep(
         change=Change.REMOVE,
         path=path,
-        realm=stray.service.realm,
+        realm=realm,
         before=seen,
         after=None,
-        reason=f"{_REASON}, with its logs" if logs else _REASON,
-        origin=stray.service.origin,
+        reason=_REASON,
+        origin=origin,
         found=Found.OURS if seen.kind is Kind.DIRECTORY else Found.FOREIGN,
-        service=stray.service.id,
-        live=live,
-        logs=logs,
+        service=service,
     )
 
 
 def stopped(observed: Observed, removals: Iterable[PathStep]) -> tuple[ServiceStep, ...]:
     """Give the services that are taken down: those whose directories go."""
     gone = {step.service for step in removals}
+    begun = (call.service for call in (observed.journal.calls if observed.journal else ()) if call.verb == Verb.STOP.value)
+    found: dict[str, ServiceTree] = {service.id: service for service in (*begun, *(stray.service for stray in _held(observed)))}
     return tuple(
-        ServiceStep(Verb.STOP, stray.service, _REASON)
-        for stray in _held(observed)
-        if stray.service.id in gone and observed.lives[stray.service.id][0].supervised
+        ServiceStep(Verb.STOP, service, _REASON)
+        for service in found.values()
+        if service.id in gone and observed.lives.get(service.id, _NEVER)[0].supervised
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import oracle
+from support import oracle, waiting
 from support.command import PROGRAM, Result, runit_provision
 from support.faults import UNTOUCHED, interrupted
 from support.image import snapshot
@@ -49,6 +49,7 @@ class Image:
             (root / folder).mkdir(parents=True)
         (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nold:x:1005:1005::/home/old:/bin/sh\n")
         (root / "etc/group").write_text("root:x:0:\nold:x:1005:\naudio:x:29:old\n")
+        (root / "etc/gshadow").write_text("root:*::\nold:!::\naudio:*::old\n")
         (root / "etc/shadow").write_text("root:*:19000:0:99999:7:::\n")
         (root / "etc/shadow").chmod(0o640)
         (root / "etc/skel/.profile").write_text("umask 022\n")
@@ -86,6 +87,7 @@ def test_an_image_gets_the_accounts_groups_and_homes_of_the_data(image: Image) -
     assert image.lines("passwd")[2:] == ["daemon1:x:999:999::/srv/daemon1:/bin/sh", "joe:x:4711:1006:Joe Doe:/home/joe:/bin/sh"]
     assert image.lines("group") == ["root:x:0:", "old:x:1005:", "audio:x:29:old", "media:x:70000:joe", "daemon1:x:999:", "joe:x:1006:"]
     assert image.lines("shadow")[1:] == ["daemon1:!::0:99999:7:::", "joe:!::0:99999:7:::"]
+    assert image.lines("gshadow")[3:] == ["media:!::joe", "daemon1:!::", "joe:!::"]
     assert stat.S_IMODE((image.root / "etc/shadow").stat().st_mode) == 0o640
     home = image.root / "home/joe"
     assert [(oct(path.lstat().st_mode), path.lstat().st_uid, path.lstat().st_gid) for path in (home, home / ".config")] == [
@@ -121,6 +123,72 @@ def test_killed_at_any_change_the_next_apply_makes_accounts_and_homes_as_if_noth
         if status == UNTOUCHED:
             break
     assert at > 80
+
+
+def test_a_home_that_was_half_made_when_apply_was_killed_goes_when_nobody_wants_it_any_more(image: Image) -> None:
+    source, target = Source(data=image.data), Target(root=image.root)
+
+    def apply() -> None:
+        provision.apply(source, target, lock_timeout=20, service_timeout=1, announce=lambda _: None)
+
+    for at in itertools.count():
+        assert interrupted(apply, at=at) != UNTOUCHED
+        if halves := list(image.root.rglob("home/.runit-provision.joe")):
+            break
+        shutil.rmtree(image.root / "var/lib/runit-provision", ignore_errors=True)
+    image.data.write_text("runit: {runtime: none, profile: false}\n")
+    planned = image.road("plan")
+    assert "- /home/.runit-provision.joe  left behind by an apply that was killed" in planned.out
+    assert image.road("apply").status == 0
+    assert [path for path in halves if path.exists()] == []
+    assert "joe" in "".join(image.lines("passwd")), "accounts stay"
+
+
+def test_rollback_takes_away_a_home_that_is_still_empty_and_tells_what_stays(image: Image) -> None:
+    assert image.road("apply").status == 0
+    back = runit_provision("rollback", "--root", image.root)
+    assert (back.status, back.err) == (0, "")
+    assert [line for line in back.out.splitlines() if "stays" in line] == [
+        "the home /home/joe, which the last apply made, stays: it holds what its owner keeps there",
+        "the account joe, which the last apply made, stays; `userdel joe` takes it away",
+        "the account daemon1, which the last apply made, stays; `userdel daemon1` takes it away",
+        "the group joe, which the last apply made, stays; `groupdel joe` takes it away",
+        "the group daemon1, which the last apply made, stays; `groupdel daemon1` takes it away",
+        "the group media, which the last apply made, stays; `groupdel media` takes it away",
+    ]
+    assert (image.root / "home/joe/.profile").exists(), "the skeleton's"
+    assert not (image.root / "home/joe/runit").exists()
+    assert not (image.root / "srv/daemon1").exists()
+    assert not (image.root / "etc/sv/web").exists()
+    assert image.road("apply").status == 0
+    image.data.write_text(DATA.replace("Joe Doe", "Joe Roe"))
+    assert image.road("apply").status == 0
+    told = "the account joe stays as the last apply changed it: comment 'Joe Doe' -> 'Joe Roe'"
+    assert told in runit_provision("rollback", "--root", image.root).out.splitlines()
+
+
+def test_what_is_in_the_way_is_told_before_any_account_is_made(image: Image) -> None:
+    (image.root / "etc/sv").write_text("in the way")
+    before = snapshot(image.root)
+    assert image.road("apply").err.splitlines()[-1] == "1 problem; nothing was changed"
+    assert snapshot(image.root) == before
+
+
+def test_two_applies_at_once_make_each_account_once(image: Image) -> None:
+    words = [str(PROGRAM), "apply", "--root", str(image.root), "--data", str(image.data), "--lock-timeout", "100"]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for each in both:
+        _, said = each.communicate(timeout=waiting.DEADLINE * 2)
+        assert (each.returncode, said) == (0, "")
+    assert [line.partition(":")[0] for line in image.lines("passwd")] == ["root", "old", "daemon1", "joe"]
+    assert image.road("check").status == 0
+
+
+def test_nobody_new_has_the_password_of_one_who_is_no_more(image: Image) -> None:
+    shadow = image.root / "etc/shadow"
+    shadow.write_text(shadow.read_text() + "joe:$6$old$hash:19000:0:99999:7:::\n")
+    assert image.road("apply").status == 0
+    assert [line for line in image.lines("shadow") if line.startswith("joe:")] == ["joe:!::0:99999:7:::"]
 
 
 def made(image: Image) -> dict[str, tuple[object, ...]]:
@@ -212,7 +280,8 @@ def on_a_host(folder: Path, before: str = ":") -> Host:
         f"{PROGRAM} apply --data {data} && exec {PROGRAM} check --data {data}"
     )
     environment = {**os.environ, "RUNIT_PROVISION_LIB": str(folder / "lib")}
-    done = subprocess.run(["unshare", "-m", "sh", "-c", line], capture_output=True, text=True, check=False, env=environment)
+    words = ["unshare", "-m", "sh", "-c", line]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment, timeout=waiting.DEADLINE * 3)
     return Host(etc, homes, done)
 
 
@@ -231,6 +300,41 @@ def test_a_running_hosts_useradd_makes_what_is_missing(tmp_path: Path) -> None:
     assert (host.homes / "joe").stat().st_uid == 4711
     assert (host.homes / "joe/runit/worker/run").stat().st_uid == 4711
     assert "joe" not in {entry.pw_name for entry in pwd.getpwall()}
+
+
+KILLS = """\
+real={real}
+if [ -e {folder}/killed ]; then exec $real "$@"; fi
+[ {when} = before ] || $real "$@"
+touch {folder}/killed
+kill -KILL $PPID
+[ {when} = after ] || {{ while kill -0 $PPID 2>&-; do :; done; $real "$@"; }}
+"""
+"""A tool of shadow's that kills the apply that calls it for the first time, and does its work before or after."""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("tool", ["groupadd", "useradd"])
+def test_killed_while_a_tool_makes_an_account_the_next_apply_ends_as_if_nothing_had_happened(
+    tmp_path: Path, tool: str, when: str
+) -> None:
+    found = oracle.program(tool, package="passwd")
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    whole = on_a_host(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    shutil.copy2(found, folder / "real")
+    (folder / "tool").write_text("#!/bin/sh\n" + KILLS.format(real=folder / "real", folder=folder, when=when))
+    (folder / "tool").chmod(0o755)
+    apply = f"{PROGRAM} apply --data {folder}/data.yaml --lock-timeout 60"
+    host = on_a_host(folder, f"mount --bind {folder}/tool {found} && {{ {apply} >&- 2>&-; [ -e {folder}/killed ]; }}")
+    assert (host.result.returncode, host.result.stderr) == (0, ""), host.result.stdout
+    for name in ("passwd", "group"):
+        assert (host.etc / name).read_text() == (whole.etc / name).read_text()
+    assert {path.relative_to(host.homes) for path in host.homes.rglob("*")} == {
+        path.relative_to(whole.homes) for path in whole.homes.rglob("*")
+    }
+    assert not (folder / "lib/journal").exists()
 
 
 def test_a_host_without_useradd_says_what_it_lacks(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, waiting
-from support.faults import interrupted
+from support.faults import UNTOUCHED, interrupted
 from support.places import Place
 from support.trees import ORIGIN, SYSTEM, Unit, grow
 
@@ -145,6 +147,43 @@ def test_rollback_brings_back_what_was_purged_and_starts_it(host: Host) -> None:
     assert report.ok, report.problems
     assert host.listing() == before
     assert host.up(other)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("back", [False, True], ids=["apply again", "rollback"])
+def test_killed_at_any_change_of_a_purge_it_is_completed_or_taken_back(place: Host, late: bool, back: bool) -> None:
+    for at in itertools.count():
+        shutil.rmtree(place.base)
+        for name in ("sv", "service"):
+            (place.base / name).mkdir(parents=True)
+        assert place.apply(place.tree(Unit("a"))).ok
+        (place.hand("other") / "env").mkdir()
+        (place.base / "sv/other/env/KEY").write_text("value")
+        before = place.listing()
+        status = interrupted(lambda: place.apply(place.tree(Unit("a"))), at=at, late=late)
+        if not back:
+            assert place.apply(place.tree(Unit("a"))).ok
+            assert not [path for path in place.listing() if "other" in path], at
+            assert place.plan(place.tree(Unit("a"))).empty
+        elif place.listing() != before:
+            assert place.rollback().ok
+            assert place.listing() == before, at
+        if status == UNTOUCHED:
+            break
+    assert at > 20
+
+
+def test_killed_between_the_link_and_the_end_of_its_supervisor_a_purge_ends_it_the_next_time(host: Host) -> None:
+    other = host.hand("other")
+    pid = host.up(other)
+    for at in itertools.count():
+        assert interrupted(lambda: host.apply(host.tree()), at=at, late=True) != UNTOUCHED
+        if not (host.base / "service/other").is_symlink():
+            break
+    assert other.exists()
+    assert host.apply(host.tree()).ok
+    assert not other.exists()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_second_link_to_a_service_of_the_data_goes_alone(place: Host) -> None:

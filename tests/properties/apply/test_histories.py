@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import Phase, settings
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.faults import interrupted
 from support.places import Place
-from support.trees import Unit, grow
+from support.trees import ORIGIN, SYSTEM, Unit, grow
 
 from runit_provision import plan
+from runit_provision.errors import HostError
 from runit_provision.model.answer import Beside
-from runit_provision.model.tree import Effect, RenderedTree
+from runit_provision.model.tree import Effect, Purge, RenderedTree
 
 NAMES = st.sampled_from(["a", "b", "c"])
 CONTENTS = st.sampled_from([b"", b"one\n", b"two\n", b"\x00\xff"])
@@ -25,6 +27,8 @@ UNITS = st.builds(
     Unit, NAMES, run=CONTENTS, files=FILES, mode=st.sampled_from([0o755, 0o700]), log=st.none() | CONTENTS, enabled=st.booleans()
 )
 TREES = st.lists(UNITS, unique_by=lambda unit: unit.name, max_size=3)
+STRANGERS = st.sampled_from(["x", "y"])
+"""Services that a person makes, which no data know."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -44,21 +48,33 @@ class Histories(RuleBasedStateMachine):
         self.answered: RenderedTree | None = None
         """The tree that the manifest is the answer to, whatever was done on the host since."""
 
-    def tree(self, units: list[Unit]) -> RenderedTree:
-        return grow(self.folder, units)
+    def tree(self, units: list[Unit], *, purge: bool) -> RenderedTree:
+        purges = (Purge(SYSTEM, (f"{self.folder}/service",), f"{self.folder}/sv", ORIGIN),) if purge else ()
+        return replace(grow(self.folder, units), purges=purges)
 
-    @rule(units=TREES)
-    def apply(self, units: list[Unit]) -> None:
-        report = self.place.apply(self.tree(units))
+    @rule(units=TREES, purge=st.booleans())
+    def apply(self, units: list[Unit], purge: bool) -> None:
+        if purge:
+            self.strangers_go()
+        report = self.place.apply(self.tree(units, purge=purge))
         assert report.ok, report.problems
-        self.applied = self.answered = self.tree(units)
+        self.applied = self.answered = self.tree(units, purge=purge)
         self.killed = False
 
-    @rule(units=TREES, at=st.integers(0, 120), late=st.booleans())
-    def apply_and_be_killed(self, units: list[Unit], at: int, late: bool) -> None:
-        interrupted(lambda: self.place.apply(self.tree(units)), at=at, late=late)
+    @rule(units=TREES, at=st.integers(0, 120), late=st.booleans(), purge=st.booleans())
+    def apply_and_be_killed(self, units: list[Unit], at: int, late: bool, purge: bool) -> None:
+        if purge:
+            self.doubtful |= self.strangers_go()
+        interrupted(lambda: self.place.apply(self.tree(units, purge=purge)), at=at, late=late)
         self.applied = self.answered = None
         self.killed = True
+
+    def strangers_go(self) -> set[str]:
+        """Expect no more of the services that no data know; give their paths."""
+        gone = {path for path in self.own if path.parent.name in "xy"}
+        for path in gone:
+            del self.own[path]
+        return {str(each) for path in gone for each in (path, path.parent, self.folder / "service" / path.parent.name)}
 
     @rule()
     def roll_back(self) -> None:
@@ -66,9 +82,24 @@ class Histories(RuleBasedStateMachine):
             try:
                 report = self.place.rollback()
                 assert report.ok, report.problems
-            except Exception as error:
+            except HostError as error:
                 assert "no apply to roll back" in str(error)
             self.applied = self.answered = None
+            for name in "xy":  # what was purged may be back, as it was
+                run = self.folder / "sv" / name / "run"
+                if (self.folder / "service" / name).is_symlink() and run.exists():
+                    self.own[run] = f"run of {name}"
+
+    @rule(name=STRANGERS)
+    def a_person_makes_a_service(self, name: str) -> None:
+        place, link = self.folder / "sv" / name, self.folder / "service" / name
+        if place.exists() or link.is_symlink() or not (place.parent.is_dir() and link.parent.is_dir()):
+            return
+        place.mkdir()
+        (place / "run").write_text(f"run of {name}")
+        self.own[place / "run"] = f"run of {name}"
+        link.symlink_to(f"../sv/{name}")
+        self.applied = None
 
     @rule(name=NAMES)
     def a_person_keeps_a_file_there(self, name: str) -> None:
@@ -96,6 +127,7 @@ class Histories(RuleBasedStateMachine):
         made = {node.path for node in self.applied.nodes}
         there = {str(self.folder / path) for path in self.place.listing()}
         kept = {str(path) for path in self.own} | {str(path.parent) for path in self.own}
+        kept |= {str(self.folder / "service" / path.parent.name) for path in self.own}
         assert made <= there <= made | kept | self.doubtful
 
     @invariant()
@@ -107,7 +139,7 @@ class Histories(RuleBasedStateMachine):
             observed = machine.observe(self.answered)
             others = [node for node in self.answered.nodes if node.path not in observed.manifest.records]
             short = plan.settled(tuple(Beside(node.path, node.realm, None) for node in others), observed)
-        assert (short is not None) == whole.empty
+        assert (short is not None) == whole.empty, plan.describe(whole)
         assert short is None or plan.describe(short) == plan.describe(whole)
 
     @invariant()
