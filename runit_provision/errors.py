@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+_BEGINNING = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -38,6 +40,15 @@ class Problem:
         what = [part for part in (self.key, self.path) if part]
         line = ": ".join([*where, *what, self.message])
         return f"{line}; {self.hint}" if self.hint else line
+
+
+def nearest(word: object, known: Iterable[str], otherwise: str = "") -> str:
+    """Give a hint that names the known word that was probably meant by `word`, or `otherwise` when none is like it."""
+    from difflib import get_close_matches
+
+    known, word = list(known), str(word)
+    near = get_close_matches(word, known, 1) or [other for other in known if len(other) >= _BEGINNING and word.startswith(other)]
+    return f"did you mean `{near[0]}`?" if near else otherwise
 
 
 class ProvisionError(Exception):

@@ -11,7 +11,7 @@ from runit_provision.app.recall import answered, recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 from runit_provision.app.unmet import assumed, hard_limits, missing_tools, to_lay, too_high
-from runit_provision.errors import DataError, HostError, Problem, before_any_change
+from runit_provision.errors import DataError, HostError, Problem, before_any_change, nearest
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Demands
 from runit_provision.model.plan import LoginStep, Plan
@@ -164,10 +164,7 @@ def _refuse_unknown(services: frozenset[str] | None, known: Collection[str]) -> 
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, 1)
-    return f"did you mean `{near[0]}`?" if near else f"those that there are: {', '.join(sorted(known))}"
+    return nearest(name, known, f"those that there are: {', '.join(sorted(known))}")
 
 
 def _refuse_stranger(host: Host, machine: Machine, name: str | None) -> None:

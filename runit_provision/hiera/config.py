@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.errors import DataError, Mark, Problem, nearest
 from runit_provision.hiera.backends import BACKENDS, Backend
 from runit_provision.hiera.config_v3 import as_version_5
 from runit_provision.hiera.files import read_yaml
-from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.kinds import kind
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Array, Table

@@ -17,6 +17,8 @@ from hocon import ResolveError
 from hocon._internal.parser.ast import AstArray, AstConcat, AstField, AstInclude, AstNode, AstObject, AstScalar, AstSubst, Pos
 from hocon.value import HoconArray, HoconObject, HoconScalar, HoconValue
 
+from runit_provision.hiera.limits import MOST_VALUES
+
 
 class _Below:
     """Of `a += 1`: the value that `a` had so far, if it had one."""
@@ -30,9 +32,6 @@ class _Below:
 Node = AstNode | _Below
 Fields = dict[str, list[Node]]
 """All that is written for each key of one hash, lowest first."""
-
-_MOST_VALUES = 2_000_000
-"""Substitutions repeat what they lead to; a file whose values, so counted, are more than this is an attack or a mistake."""
 
 
 @dataclass(eq=False)
@@ -226,8 +225,8 @@ class _Resolver:
         self._count += 1
         if isinstance(value, HoconScalar):
             return value
-        if self._count > _MOST_VALUES:
-            raise ResolveError(f"substitutions repeat more than {_MOST_VALUES} values", "", 1, 1)
+        if self._count > MOST_VALUES:
+            raise ResolveError(f"substitutions repeat more than {MOST_VALUES} values", "", 1, 1)
         layers: set[int] = set()
         self._around.append((value, layers))
         try:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.digits import TooLongError, integer
-from runit_provision.hiera.yaml_document import DEEPEST
+from runit_provision.hiera.limits import DEEPEST
 from runit_provision.model.data import Array, Table
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)

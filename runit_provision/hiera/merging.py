@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.errors import DataError, Mark, Problem, nearest
 from runit_provision.hiera.deep_merge import DeepOptions, deep_merge, identity
 from runit_provision.hiera.explain import Trace
-from runit_provision.hiera.hints import nearest
 from runit_provision.hiera.keys import Found
 from runit_provision.hiera.kinds import is_data, kind
 from runit_provision.hiera.secret import bare, laid_open

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.hints import nearest
+from runit_provision.errors import DataError, Mark, Problem, nearest
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.patterns import RubyPattern

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.hints import nearest
+from runit_provision.errors import DataError, Mark, Problem, nearest
 
 _OF_MAIN = {"name": "main", "title": "main", "module_name": ""}
 """Variables of the class `main`, within which Puppet looks up."""

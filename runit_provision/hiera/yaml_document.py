@@ -16,16 +16,13 @@ from yaml._yaml import CParser
 from yaml.events import AliasEvent, Event, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.limits import DEEPEST, MOST_VALUES
 from runit_provision.hiera.scalars import OddKey, Symbol, UnreadableError, scalar
 from runit_provision.model.data import Array, Table
 
 _CORE = "tag:yaml.org,2002:"
 _CLASS_TAG = re.compile(r"!(?:ruby/|str:|seq:|map:)|!(?:set|omap)$|tag:yaml\.org,2002:(?:set|omap)$|tag:ruby\.yaml\.org")
 _SYMBOL = object()
-DEEPEST = 100
-"""Levels of hashes and lists in each other; the same in JSON, where it is Ruby's limit."""
-_MOST_VALUES = 2_000_000
-"""Aliases repeat what they name; a file whose values, so counted, are more than this is an attack or a mistake."""
 
 
 def parse_yaml(text: str, file: str) -> Any:
@@ -152,8 +149,8 @@ class _Builder:
                 _refuse(f"the alias *{name} stands inside of what it names", self._mark(event), "data cannot contain itself")
             _refuse(f"unknown alias *{name}", self._mark(event), "define the anchor (&name) before the alias (*name)")
         self._count += self._sizes[name]
-        if self._count > _MOST_VALUES:
-            _refuse(f"aliases repeat more than {_MOST_VALUES} values", self._mark(event), "write the data without nested aliases")
+        if self._count > MOST_VALUES:
+            _refuse(f"aliases repeat more than {MOST_VALUES} values", self._mark(event), "write the data without nested aliases")
         return self._anchors[name]
 
     def _array(self, mark: Mark) -> Array:

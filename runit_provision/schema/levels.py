@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from runit_provision.errors import nearest
 from runit_provision.model.levels import Level, Levels
 from runit_provision.schema.host_spec import HostSpec
-from runit_provision.schema.problems import Problems, nearest
+from runit_provision.schema.problems import Problems
 
 _TAKEN = ("current", "previous")
 """Names of links that runsvchdir makes beside the levels."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runit_provision.errors import nearest
 from runit_provision.model.account import Account
 from runit_provision.model.tree import Realm
 from runit_provision.schema.materials import Material, MaterialError, Materials
-from runit_provision.schema.problems import Path, Problems, nearest
+from runit_provision.schema.problems import Path, Problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Iterable
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from runit_provision.errors import DataError, Problem
+from runit_provision.errors import DataError, Problem, nearest
 from runit_provision.model.data import Sensitive, locate
 from runit_provision.model.tree import Origin
 from runit_provision.schema.fields import kind
@@ -35,8 +34,6 @@ _MESSAGES = {
 
 _FEW = 12
 """Keys that a hint can still list."""
-_BEGINNING = 3
-"""Letters that tell what a longer word (`environment`) was probably meant to be."""
 
 
 class Problems:
@@ -147,15 +144,7 @@ def _shown(value: Any) -> str:
 def _nearest(key: str, known: Iterable[str]) -> str:
     known = list(known)
     few = f"known are {', '.join(known)}" if 0 < len(known) <= _FEW else "`runit-provision schema` lists the known ones"
-    return nearest(key, known) or few
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Name what was probably meant by `name`, as a hint, or nothing."""
-    known = list(known)
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    found += [other for other in known if len(other) >= _BEGINNING and name.startswith(other)]
-    return f"did you mean `{found[0]}`?" if found else ""
+    return nearest(key, known, few)
 
 
 def _keys(known: tuple[str, ...]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from runit_provision.errors import nearest
 from runit_provision.model.account import Account
 from runit_provision.model.ending import Notice
 from runit_provision.model.health import Peer
 from runit_provision.schema.place import Place
-from runit_provision.schema.problems import Path, nearest
+from runit_provision.schema.problems import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,21 +29,19 @@ class Part:
     """
 
     __slots__ = (
-        *(
-            "damped",
-            "ended",
-            "got_term",
-            "number",
-            "owed",
-            "paused",
-            "pid",
-            "signalled",
-            "signals",
-            "since",
-            "spawning",
-            "state",
-            "want",
-        ),
+        "damped",
+        "ended",
+        "got_term",
+        "number",
+        "owed",
+        "paused",
+        "pid",
+        "signalled",
+        "signals",
+        "since",
+        "spawning",
+        "state",
+        "want",
     )
 
     def __init__(self, number: int, *, now: int, want: int = WANT_UP) -> None:

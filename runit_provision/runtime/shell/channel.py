@@ -61,7 +61,7 @@ class Channel:
         self._loop.forget(self._sock.fileno())
         self._sock.close()
         for _data, fds in self._backlog:
-            _close_all(fds)
+            close_all(fds)
         self._backlog.clear()
 
     def _try(self, data: bytes, fds: tuple[int, ...] | list[int]) -> bool:
@@ -85,7 +85,7 @@ class Channel:
             if not self._try(data, fds):
                 return
             self._backlog.pop(0)
-            _close_all(fds)
+            close_all(fds)
         self._loop.mind(self._sock.fileno(), EPOLLIN)
 
     def _ready(self) -> None:
@@ -106,7 +106,7 @@ class Channel:
             fds = received_fds(ancillary)
             if flags & _socket.MSG_CTRUNC:
                 # This process may open no more: whoever gets none of them knows that they are missing.
-                _close_all(fds)
+                close_all(fds)
                 fds = []
             self._received(data, fds)
         if self.open and self._backlog:
@@ -122,6 +122,7 @@ def received_fds(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     return fds
 
 
-def _close_all(fds: list[int]) -> None:
+def close_all(fds: list[int]) -> None:
+    """Close descriptors that were received and are not wanted."""
     for fd in fds:
         os.close(fd)

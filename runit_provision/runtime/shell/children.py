@@ -33,7 +33,7 @@ _RESET = tuple(
 _EXEC_FAILED = 111
 
 
-def needs_subreaper(request: keeper.Record) -> bool:
+def _needs_subreaper(request: keeper.Record) -> bool:
     """Whether what `request` starts must come to us when its parent dies: from a session's leader, or to be swept by its mark."""
     return bool(request.flags & keeper.NEW_SESSION) or request.flags & (keeper.SWEPT | keeper.GROUPED) == keeper.SWEPT
 
@@ -57,6 +57,7 @@ class Children:
         self._by_pid: dict[int, Child] = {}
         self._by_key: dict[tuple[int, int], Child] = {}
         self._last = 0
+        self._reaps = False
         self.sessions = Sessions(_be_child_in_session)
 
     def __len__(self) -> int:
@@ -66,18 +67,18 @@ class Children:
         """Give every live child."""
         return list(self._by_pid.values())
 
-    def known(self) -> tuple[list[Row], int, list[tuple[int, int, int]]]:
+    def known(self) -> tuple[list[Row], int, bool, list[tuple[int, int, int]]]:
         """Give what `resume` takes."""
         rows = [
             (child.slot, child.key, w.pid, w.role, w.starttime, w.started, w.signals)
             for child in self._by_pid.values()
             for w in (child.process,)
         ]
-        return rows, self._last, self.sessions.known()
+        return rows, self._last, self._reaps, self.sessions.known()
 
-    def resume(self, rows: list[Row], last: int, leaders: list[tuple[int, int, int]]) -> None:
+    def resume(self, rows: list[Row], last: int, reaps: bool, leaders: list[tuple[int, int, int]]) -> None:
         """Be the parent that another version was, whose process this is."""
-        self._last = last
+        self._last, self._reaps = last, reaps
         for slot, key, pid, role, starttime, started, signals in rows:
             written = records.Process(pid=pid, role=role, life=records.LIVE, starttime=starttime, started=started, signals=signals)
             self._by_pid[pid] = self._by_key[slot, key] = Child(slot, key, written)
@@ -97,6 +98,8 @@ class Children:
             return living
         if not fds:
             raise OSError(errno.EMFILE, "the descriptors could not be received")
+        if _needs_subreaper(request) and not self._reaps:
+            self._reaps = process.be_subreaper()
         if request.flags & keeper.NEW_SESSION:
             return self._fork(request, lambda wait, _go: self.sessions.fork(request, wait, fds))
         return self.fork(request, lambda: _become(request, fds))

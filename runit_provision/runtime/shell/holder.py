@@ -17,7 +17,7 @@ import time
 
 from ..wire import keeper as wire
 from . import descriptors, process
-from .channel import received_fds
+from .channel import close_all, received_fds
 from .title import Title, name_process
 
 NAME = b"fifo-holder"
@@ -62,11 +62,11 @@ def _hold(sock: _socket.socket) -> None:
                 held[record.slot] = [_open_again(fd, os.O_RDONLY if record.value else os.O_RDWR) for fd in fds]
             else:
                 previous += vouched.pop(record.slot, [])
-        _close_all(previous)
+        close_all(previous)
         if record.op == wire.RELEASE:
             sock.send(wire.pack(wire.Record(wire.RELEASED, slot=record.slot)), _socket.MSG_NOSIGNAL)
     for fds in vouched.values():
-        _close_all(fds)
+        close_all(fds)
     if held:
         # The keeper was killed: whoever comes next has them open before long, and does not know of us, who must not be a writer.
         for fds in held.values():
@@ -78,8 +78,3 @@ def _hold(sock: _socket.socket) -> None:
 
 def _open_again(fd: int, flags: int) -> int:
     return os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _close_all(fds: list[int]) -> None:
-    for fd in fds:
-        os.close(fd)

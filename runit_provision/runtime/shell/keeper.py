@@ -18,7 +18,7 @@ from ..wire import errors, records
 from ..wire import keeper as wire
 from . import handover, holder, installation, process
 from .channel import Channel
-from .children import Children, needs_subreaper
+from .children import Children
 from .loop import Loop
 from .title import Title
 
@@ -79,7 +79,6 @@ class _Keeper:
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
         self._left = False
-        self._reaps = False
         self._holder: Channel | None = None
         self._listener: _socket.socket | None = None
         self.done = False
@@ -100,8 +99,7 @@ class _Keeper:
         self._listen(_socket.socket(fileno=known["listener"]))
         if known["holder"] >= 0:
             self._hold_by(_socket.socket(fileno=known["holder"]))
-        self._children.resume(known["children"], known["last"], known["leaders"])
-        self._reaps = known["reaps"]
+        self._children.resume(known["children"], known["last"], known["reaps"], known["leaders"])
         self._left = known["left"]
         self.loop.soon(self._reap)
         self.loop.after(_SUCCESSOR_SECONDS, self._replace)
@@ -176,8 +174,6 @@ class _Keeper:
                 raise ValueError(f"no record for a keeper: {record.op}")
 
     def _spawn(self, peer: _Peer, record: wire.Record, fds: list[int]) -> None:
-        if needs_subreaper(record) and not self._reaps:
-            self._reaps = process.be_subreaper()
         try:
             child = self._children.spawn(record, fds)
         except OSError as error:
@@ -210,7 +206,7 @@ class _Keeper:
             return
         assert self._listener is not None
         state = self._state
-        children, last, leaders = self._children.known()
+        children, last, reaps, leaders = self._children.known()
         holder_fd = self._holder.fileno() if self._holder is not None else -1
         known = {
             "state": (state.path, state.directory, state.lock, state.table),
@@ -220,7 +216,7 @@ class _Keeper:
             "children": children,
             "last": last,
             "leaders": leaders,
-            "reaps": self._reaps,
+            "reaps": reaps,
             "left": self._left,
         }
         fds = [state.directory, state.lock, state.table, self._listener.fileno(), *(fd for _slot, _pid, fd in leaders)]

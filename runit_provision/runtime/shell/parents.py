@@ -8,9 +8,9 @@ import os
 import time
 
 from ..wire import keeper as wire
-from . import descriptors, installation, keeper, process
+from . import descriptors, installation, keeper
 from .channel import Channel, received_fds
-from .children import Children, needs_subreaper
+from .children import Children
 from .title import Title, name_process
 
 TYPE_CHECKING = False
@@ -58,13 +58,10 @@ class Own:
 
     def __init__(self, state: State, loop: Loop, received: Callable[[wire.Record], None]) -> None:
         self._children = Children(state.table)
-        self._reaps = False
         self._loop = loop
         self._received = received
 
     def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
-        if needs_subreaper(request) and not self._reaps:
-            self._reaps = process.be_subreaper()
         try:
             written = self._children.spawn(request, list(fds)).process
         except OSError as error:

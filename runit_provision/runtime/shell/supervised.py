@@ -88,10 +88,9 @@ class Supervised:
         log_want = self._first_want("log/down") if self.log_files is not None else None
         self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
 
-    def enter(self, slot: int) -> None:
-        """Take a free slot, before anything can be spawned: who finds no intent believes that nothing was. May raise OSError."""
-        self.slot = slot
-        os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(slot))
+    def enter(self) -> None:
+        """Take the free slot, before anything can be spawned: who finds no intent believes that nothing was. May raise OSError."""
+        os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(self.slot))
         self._open()
         self._save()
 
@@ -104,9 +103,8 @@ class Supervised:
                 self._publisher.changed(part.number)
         self.flush()
 
-    def resume(self, slot: int, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
+    def resume(self, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
         """Go on with a service whose supervisor died; started: of the processes as they were found, scripting: of the script."""
-        self.slot = slot
         self._scripting = scripting
         self.service = found.service
         self._started = started

@@ -198,7 +198,7 @@ class Tree:
         service.slot = slot
         try:
             self.hold(service)
-            service.enter(slot)
+            service.enter()
         except OSError:
             # Nothing was started for it: whoever meets it again begins anew, and finds its locks free.
             self.exited(service)
@@ -369,7 +369,7 @@ class Tree:
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
-        service.resume(slot, recovery.recover(intent, (main, log, script)), started, scripting=script.started)
+        service.resume(recovery.recover(intent, (main, log, script)), started, scripting=script.started)
         if service.directory >= 0:
             self.hold(service)
         if service.pool is not None:

@@ -75,24 +75,22 @@ class Identity:
 
 
 class PartIntent:
-    """What the supervisor last knew of a part: core.service.Part's fields, and `started` of the process that `pid` names (or named)."""
+    """What the supervisor last knew of a part: core.part.Part's fields, and `started` of the process that `pid` names (or named)."""
 
     __slots__ = (
-        *(
-            "damped",
-            "ended",
-            "got_term",
-            "owed",
-            "paused",
-            "pid",
-            "signalled",
-            "signals",
-            "since",
-            "spawning",
-            "started",
-            "state",
-            "want",
-        ),
+        "damped",
+        "ended",
+        "got_term",
+        "owed",
+        "paused",
+        "pid",
+        "signalled",
+        "signals",
+        "since",
+        "spawning",
+        "started",
+        "state",
+        "want",
     )
 
     def __init__(  # noqa: PLR0913
