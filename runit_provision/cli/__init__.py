@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.disable()  # a command lives for a moment, and keeps what it makes: to look for garbage would be a seventh of its time
         arguments = sys.argv[1:]
     _open_closed_streams()
-    status = _run(arguments)
+    try:
+        status = _run(arguments)
+    except ImportError as error:
+        _complain(f"runit-provision is installed only in part: {error}; install it again, with all that it requires")
+        status = FAILED
     return status if _flush() else status or FAILED
 
 

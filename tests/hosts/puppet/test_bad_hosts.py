@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import FAILED, Puppet
 
 DATA = "runit: {prefix: /var/runit, services: {web: {command: [sleep, '1000']}}}"
@@ -18,6 +20,7 @@ def failures(puppet: Puppet, tool: str) -> str:
     return "\n".join(line for line in done.stderr.splitlines() if line.startswith("Error"))
 
 
+@pytest.mark.shows("roads", "Puppet", "an old Python")
 def test_a_tool_that_is_not_there_is_too_old_or_crashes(puppet: Puppet) -> None:
     said = failures(puppet, "/opt/nowhere/runit-provision")
     assert "Runit_data[/etc/runit-provision/data.json]: Could not evaluate: /opt/nowhere/runit-provision is not there: " in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.fleet import Fleet, fleet
 
 from .conftest import CHANGED, FAILED, MODULE, TOOL, UNCHANGED
@@ -25,6 +26,7 @@ def is_up(fleet: Fleet, name: str, service: str) -> bool:
     return fleet.agents[name].run("sv", "status", service, check=False).stdout.startswith("run: ")
 
 
+@pytest.mark.shows("roads", "Puppet", "a fleet", "bad data")
 def test_every_agent_gets_its_roles_services_and_bad_data_stop_one_alone(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from support import oracle, waiting
+from support.sandbox import Sandbox
 
 from .conftest import CHANGED, UNCHANGED, Puppet
 
 NODE = Path(__file__).parents[3] / "hiera-examples/data/nodes/app3.example.com.yaml"
 TOOLS = ("chpst", "runsv", "runsvdir", "sv", "svlogd")
 CONTROL = "Package: runit\nVersion: 2.1.2-54\nArchitecture: amd64\nMaintainer: nobody <nobody@example.com>\nDescription: runit\n"
+SPEC = """\
+Name: runit
+Version: 2.1.2
+Release: 54
+Summary: runit
+License: BSD
+AutoReqProv: no
+%description
+runit
+%files
+/usr/bin/*
+"""
 # Below the machine's own tools lies nothing that would change them; the host's list of packages is empty, as /var is.
 WITHOUT_RUNIT = """
 mkdir /run/usr && mount -t tmpfs usr /run/usr && mkdir /run/usr/upper /run/usr/work
@@ -22,25 +37,51 @@ cd /usr/bin && rm -- "$@"
 """
 
 
-def build(folder: Path) -> None:
-    """Make a package file with this machine's runit in it."""
-    (folder / "DEBIAN").mkdir(parents=True)
-    (folder / "DEBIAN/control").write_text(CONTROL)
+def lay(folder: Path) -> None:
+    """Lay this machine's runit for a package."""
     (folder / "usr/bin").mkdir(parents=True)
     for tool in TOOLS:
         shutil.copy2(oracle.program(tool, package="runit"), folder / "usr/bin" / tool)
 
 
-def test_the_package_file_is_installed_and_its_runit_runs_the_tree_of_each_user(puppet: Puppet, tmp_path: Path) -> None:
+def deb(host: Sandbox, folder: Path) -> str:
     oracle.program("dpkg-deb", package="dpkg")
-    build(tmp_path / "package")
+    lay(folder)
+    (folder / "DEBIAN").mkdir()
+    (folder / "DEBIAN/control").write_text(CONTROL)
+    host.run("dpkg-deb", "--build", str(folder), "/srv/packages/runit_2.1.2-54_amd64.deb")
+    return "runit_2.1.2-54_amd64.deb"
+
+
+def rpm(host: Sandbox, folder: Path) -> str:
+    rpmbuild = oracle.program("rpmbuild", package="rpm")
+    lay(folder)
+    host.write("/srv/runit.spec", SPEC)
+    made = ["_topdir /srv/top", "_rpmdir /srv/packages", "_rpmfilename runit-2.1.2-54.x86_64.rpm", "__os_install_post /bin/true"]
+    defines = [word for define in made for word in ("--define", define)]
+    host.run(rpmbuild, "-bb", "--quiet", *defines, f"--buildroot={folder}", "/srv/runit.spec")
+    return "runit-2.1.2-54.x86_64.rpm"
+
+
+ASK = {
+    "deb": ("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Version}", "runit"),
+    "rpm": ("rpm", "--query", "--queryformat", "installed %{VERSION}-%{RELEASE}", "runit"),
+}
+
+
+@pytest.mark.shows("roads", "Puppet", "runit from a package's file")
+@pytest.mark.parametrize("build", [deb, rpm])
+def test_the_package_file_is_installed_and_its_runit_runs_the_tree_of_each_user(
+    build: Callable[[Sandbox, Path], str], puppet: Puppet, tmp_path: Path
+) -> None:
     host = puppet.host
     host.run("sh", "-ec", WITHOUT_RUNIT, "sh", *TOOLS)
-    host.run("dpkg-deb", "--build", str(tmp_path / "package"), "/srv/packages/runit_2.1.2-54_amd64.deb")
-    first = puppet.apply(NODE.read_text())
+    file = build(host, tmp_path / "package")
+    data = NODE.read_text().replace("runit_2.1.2-54_amd64.deb", file)
+    first = puppet.apply(data)
     assert first.returncode == CHANGED, first.stdout + first.stderr
-    assert host.run("dpkg-query", "--show", "--showformat", "${db:Status-Status}", "runit").stdout == "installed"
-    assert host.run("dpkg-deb", "--field", "/var/cache/runit-provision/runit_2.1.2-54_amd64.deb", "Package").stdout == "runit\n"
+    assert host.run(*ASK[build.__name__]).stdout == "installed 2.1.2-54"
+    host.run("test", "-s", f"/var/cache/runit-provision/{file}")
 
     host.start("runsvdir", "-P", "/etc/service")
     for user in ("apprun1", "apprun2"):
@@ -53,4 +94,4 @@ def test_the_package_file_is_installed_and_its_runit_runs_the_tree_of_each_user(
         before = tree.pid
         host.run("kill", "-9", str(before))
         waiting.until(lambda tree=tree, before=before: tree.pid not in (None, 0, before), what="the tree lives again")  # type: ignore[misc]
-    assert puppet.apply(NODE.read_text()).returncode == UNCHANGED
+    assert puppet.apply(data).returncode == UNCHANGED

@@ -59,6 +59,7 @@ def test_require_and_notify_hang_on_one_service(live: Puppet) -> None:
     assert again.returncode == UNCHANGED, again.stdout + again.stderr
 
 
+@pytest.mark.shows("roads", "Puppet", "a service that fails")
 def test_a_service_that_does_not_come_up_fails_alone_and_its_dependants_are_skipped(live: Puppet) -> None:
     bad = "runit::service { 'bad': command => 'exit 3' } -> notify { 'after bad': }"
     good = "runit::service { 'good': command => ['sleep', '1000'] } -> notify { 'after good': }"
@@ -94,6 +95,7 @@ def test_puppets_own_provider_and_this_one_do_not_fight(live: Puppet) -> None:
     )
 
 
+@pytest.mark.shows("roads", "Puppet", "purge")
 def test_what_is_gone_from_the_data_goes_and_the_host_says_so(live: Puppet) -> None:
     live.host.run("mkdir", "-p", "/srv/stray")
     live.host.run("ln", "-s", "/srv/stray", "/etc/service/stray")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import testinfra  # type: ignore[import-untyped]
-from support import waiting
+from support import oracle, waiting
 from support.command import PROGRAM
 from support.sandbox import Sandbox
 
@@ -37,9 +38,14 @@ def test_that_fails(runit_tree):
 """
 
 
-def target(reached: Reached, road: str) -> list[str]:
+def target(reached: Reached, road: str, folder: Path) -> list[str]:
     """Give the options by which pytest reaches the host."""
     match road:
+        case "Ansible":  # its own modules do it, not testinfra's ssh in their place
+            ssh = f"ansible_user=root ansible_ssh_common_args='-F {reached.ssh_config}' ansible_python_interpreter=/usr/bin/python3"
+            (folder / "inventory").write_text(f"127.0.0.1 {ssh}\n")
+            oracle.program("ansible", package="ansible")
+            return ["--hosts=ansible://all", "--force-ansible", f"--ansible-inventory={folder}/inventory"]
         case "ssh":
             return ["--hosts=ssh://root@127.0.0.1", f"--ssh-config={reached.ssh_config}"]
         case _:
@@ -47,13 +53,13 @@ def target(reached: Reached, road: str) -> list[str]:
 
 
 @pytest.mark.shows("roads", "testinfra by {road}", "a service that fails")
-@pytest.mark.parametrize("road", ["ssh", "nsenter"])
+@pytest.mark.parametrize("road", ["ssh", "nsenter", "Ansible"])
 def test_pytest_reaches_the_host(host_under_ours: Reached, road: str, tmp_path: Path) -> None:
     (tmp_path / "test_example.py").write_text(EXAMPLE)
-    options = ["-p", "no:randomly", "-p", "no:cacheprovider", *target(host_under_ours, road)]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "."], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
-    )
+    options = ["-p", "no:randomly", "-p", "no:cacheprovider", *target(host_under_ours, road, tmp_path)]
+    command = [sys.executable, "-m", "pytest", *options, "."]
+    environment = {**os.environ, "ANSIBLE_HOME": str(tmp_path / "ansible"), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible/tmp")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
     # What the reader of a failure sees: which service, how it fares, how it ended of late, and its last words.
     assert "apprun1/broken: want up, " in done.stdout
