@@ -26,7 +26,20 @@ if TYPE_CHECKING:
 
 _RESET = tuple(
     getattr(_signal, name)
-    for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGCHLD", "SIGIO", "SIGUSR1", "SIGUSR2", "SIGXFSZ")
+    for name in (
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGCHLD",
+        "SIGIO",
+        "SIGURG",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGXFSZ",
+    )
 )
 """What Python or our own programs catch or ignore; everything else is as our parent left it."""
 

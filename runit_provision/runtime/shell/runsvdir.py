@@ -48,6 +48,7 @@ class Runsvdir(Supervisor):
         self._watch = scan.Watch(call.path)
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
+        self.loop.on_signal(_signal.SIGURG, self._moved)
 
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over what lives, then look what else there is."""
@@ -71,6 +72,10 @@ class Runsvdir(Supervisor):
         self._look()
         if self._watch.polls:
             self._look_in(POLL_SECONDS)
+
+    def _moved(self) -> None:
+        if self._watch.is_elsewhere():
+            self.changed()
 
     def gone(self, service: Supervised) -> None:
         identity = (service.identity.dev, service.identity.ino)

@@ -2,11 +2,14 @@
 
 The standard library has no inotify, but dnotify (fcntl(2), F_NOTIFY) tells that a directory changed; which is all that is needed, since
 a look costs little. It says nothing of a link on the way to the directory that is replaced (runsvchdir), so the directory of every such
-link is watched too. Where a filesystem has no events (other hosts change it), a look every five seconds, as runsvdir has it.
+link is watched too; nor that the directory itself is moved, so the one that it stands in is watched: by another signal, since a home,
+say, changes often, and one stat tells whether that is of any interest. Where a filesystem has no events (other hosts change it), a look
+every five seconds, as runsvdir has it.
 """
 
 from __future__ import annotations
 
+import _signal
 import fcntl
 import os
 import stat
@@ -14,6 +17,7 @@ import stat
 from ..wire import errors
 
 _EVENTS = fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT
+_MOVES = fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT
 _SILENT = ("nfs", "cifs", "smb3", "9p", "fuse", "ceph", "afs", "virtiofs", "glusterfs", "lustre", "vboxsf")
 _LINKS_MAX = 40
 BUILDING_NS = 1_000_000_000
@@ -36,11 +40,12 @@ class Found:
 
 
 class Watch:
-    """The directories whose changes bring SIGIO."""
+    """The directories whose changes bring SIGIO, and the one that the last of them stands in, whose changes bring SIGURG."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._fds: list[int] = []
+        self._watched: tuple[int, int] | None = None
         self.polls = False
 
     def renew(self) -> None:
@@ -49,19 +54,37 @@ class Watch:
             os.close(fd)
         self._fds = []
         self.polls = False
-        for directory in _way(self._path):
+        way = _way(self._path)
+        for directory in way:
             try:
-                fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._add(directory, _EVENTS)
             except OSError:
                 self.polls = True
                 continue
-            self._fds.append(fd)
-            try:
-                fcntl.fcntl(fd, fcntl.F_NOTIFY, _EVENTS)
-            except OSError:
+            if _is_silent(os.fstat(self._fds[-1]).st_dev):
                 self.polls = True
-            if _is_silent(os.fstat(fd).st_dev):
-                self.polls = True
+        self._watched = self._leads_to()
+        try:
+            self._add(os.path.dirname(way[-1]), _MOVES, _signal.SIGURG)
+        except OSError:
+            pass  # where we may not look, few others may rename
+
+    def is_elsewhere(self) -> bool:
+        """Whether `path` leads to another directory than the one that is watched."""
+        return self._leads_to() != self._watched
+
+    def _leads_to(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _add(self, directory: str, events: int, number: int = _signal.SIGIO) -> None:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._fds.append(fd)
+        fcntl.fcntl(fd, fcntl.F_SETSIG, number)
+        fcntl.fcntl(fd, fcntl.F_NOTIFY, events)
 
 
 class Look:

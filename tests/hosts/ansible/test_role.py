@@ -94,7 +94,8 @@ def test_a_service_that_does_not_stay_up_fails_the_play_at_its_end(fleet: Fleet,
     say(fleet, data, runit_verify_within=100)
     played = fleet.play()
     assert played.counts("failed") == {"one": 1, "two": 1}, played.out
-    assert "gave up" in played.out
+    # Which of apply and verify notices first is a matter of time.
+    assert "web: came up, but ended again at once" in played.out or "gave up" in played.out, played.out
     say(fleet, data, runit_verify=False)
     assert fleet.play().status == 0
 

@@ -38,6 +38,7 @@ shows = pytest.mark.shows
 def image(root: Path, tmp_path: Path) -> Path:
     """An image of a user with a logged service."""
     (tmp_path / "data.yaml").write_text(DATA)
+    (root / "home").mkdir()
     (root / "etc/shadow").write_text("root:*:19000::::::\n")
     made = runit_provision("apply", "--data", tmp_path / "data.yaml", "--root", root)
     assert made.status == 0, made.err

@@ -22,7 +22,7 @@ def test_an_installation_in_part_is_told_with_what_is_missing(module: str, tmp_p
     (tmp_path / "image/etc").mkdir(parents=True)
     for name, line in (("passwd", "root:x:0:0::/root:/bin/sh"), ("group", "root:x:0:")):
         (tmp_path / "image/etc" / name).write_text(f"{line}\n")
-    command = [sys.executable, "-P", "-c", partial, "apply", "--data", tmp_path / "data.yaml", "--root", tmp_path / "image"]
+    command = [sys.executable, "-P", "-c", partial, "apply", "--data", f"{tmp_path}/data.yaml", "--root", f"{tmp_path}/image"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert {path.name for path in (tmp_path / "image").rglob("*")} == {"etc", "passwd", "group"}
     assert done.returncode == 1
