@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_BEGINNING = 0
+_BEGINNING = 3
+"""Letters that a word has to have in common with another to be its beginning, or the other way round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,31 @@ class Problem:
 
 
 def nearest(word: object, known: Iterable[str], otherwise: str = "") -> str:
-    """Give a hint that names the known word that was probably meant by `word`, or `otherwise` when none is like it."""
-    from difflib import get_close_matches
+    """Give a hint that names the known word that `word` is a slip of or has its beginning in common with; `otherwise` if there is none.
 
-    known, word = list(known), str(word)
-    near = get_close_matches(word, known, 1) or [other for other in known if len(other) >= _BEGINNING and word.startswith(other)]
-    return f"did you mean `{near[0]}`?" if near else otherwise
+    A wrong guess is worse than none: of four letters one may be wrong, in a shorter word they may only be missing or swapped.
+    """
+    text, names = str(word), list(known)
+    most = len(text) // 4
+    slips = {name: _slips(text, name) for name in names if abs(len(name) - len(text)) <= max(most, 1)}
+    near = [name for name in slips if slips[name] <= most or (slips[name] == 1 < len(text) and set(text) <= set(name))]
+    begun = [name for name in names if min(len(text), len(name)) >= _BEGINNING and (name.startswith(text) or text.startswith(name))]
+    meant = sorted(near, key=lambda name: (slips[name], name)) or begun
+    return f"did you mean `{meant[0]}`?" if meant else otherwise
+
+
+def _slips(one: str, other: str) -> int:
+    """Count the letters to be put in, left out, changed or swapped with their neighbour (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        above, row, before_last = row, [i], before
+        for j, wanted in enumerate(other, 1):
+            row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                row[j] = min(row[j], before_last[j - 2] + 1)
+        before = above
+    return row[-1]
 
 
 class ProvisionError(Exception):

@@ -15,6 +15,7 @@ from runit_provision.hiera.backends import BACKENDS, Backend
 from runit_provision.hiera.config_v3 import as_version_5
 from runit_provision.hiera.files import read_yaml
 from runit_provision.hiera.kinds import kind
+from runit_provision.hiera.place import Place
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Array, Table
 
@@ -54,8 +55,8 @@ class Config:
     defaults: tuple[Level, ...] = ()
 
 
-def read_config(path: Path, inputs: Inputs, *, module: bool = False) -> Config:
-    """Read and check hiera.yaml at `path`; `module` allows a default_hierarchy.
+def read_config(path: Path, inputs: Inputs, place: Place = Place.GLOBAL) -> Config:
+    """Read and check hiera.yaml at `path`; a module's alone may have a default_hierarchy.
 
     Raises DataError with every fault; for version 3 with the text of version 5 that would replace it.
     """
@@ -63,17 +64,18 @@ def read_config(path: Path, inputs: Inputs, *, module: bool = False) -> Config:
     if not isinstance(data, Table):
         hint = "a minimal one holds `version: 5`; common.yaml in the folder `data` beside it is the data then"
         raise DataError(Problem("hiera.yaml holds no hash, which means version 3 to Puppet", Mark(str(path), 1, 1), hint=hint))
-    _check_version(data)
-    return _Reader(path, data, module=module).config()
+    _check_version(data, place)
+    return _Reader(path, data, module=place is Place.MODULE).config()
 
 
-def _check_version(data: Table) -> None:
+def _check_version(data: Table, place: Place) -> None:
     version = data.get("version")
     mark = data.marks.get("version") or data.mark
     if version is None and any(str(key).partition("::")[0] == "runit" for key in data):
         raise DataError(Problem("holds data, and no hierarchy", data.mark, hint="data that is resolved already is given with --data"))
     if version in (None, 3, "3"):
-        raise DataError(Problem("hiera.yaml of version 3", mark, hint="replace it with this:\n" + as_version_5(data)))
+        what = "hiera.yaml of version 3" + ("" if place is Place.GLOBAL else ", which is for the global layer alone")
+        raise DataError(Problem(what, mark, hint="replace it with this:\n" + as_version_5(data, place)))
     if version == 4 and not isinstance(version, bool):
         raise DataError(
             Problem("hiera.yaml of version 4", mark, hint="write version 5: `backend: yaml` is `data_hash: yaml_data` there")

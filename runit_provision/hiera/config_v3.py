@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from runit_provision.hiera.place import Place
 from runit_provision.model.data import Table
 
 _FUNCTIONS = {
@@ -17,27 +18,31 @@ _KNOWN = ("backends", "hierarchy", "merge_behavior", "deep_merge_options", "vers
 _DEEP_OPTIONS = ("knockout_prefix", "sort_merged_arrays", "merge_hash_arrays")
 _EXTENSIONS = {"yaml": "yaml", "json": "json", "hocon": "conf"}
 """Those that version 3 has no setting for."""
-_DATADIR = "/etc/puppetlabs/code/environments/%{environment}/hieradata"
-"""Where version 3 looks when nothing is said; version 5 would look into `data` beside hiera.yaml."""
+_DATADIRS = {
+    Place.GLOBAL: "/etc/puppetlabs/code/environments/%{environment}/hieradata",
+    Place.ENVIRONMENT: "hieradata",
+    Place.MODULE: "data",
+}
+"""Where version 3 looks when nothing is said: the same folder from wherever an environment is; a module never had it."""
 
 
-def as_version_5(data: Table) -> str:
-    """Give the text of a hiera.yaml of version 5 that means what the version 3 in `data` means."""
+def as_version_5(data: Table, place: Place) -> str:
+    """Give the text of a hiera.yaml of version 5 at `place` that means what the version 3 in `data` means."""
     backends = list(_words(data.get("backends"))) or ["yaml"]
     levels = list(_words(data.get("hierarchy"))) or ["common"]
     lines = ["version: 5", "hierarchy:"]
     for backend in dict.fromkeys(backends):
         settings = data.get(backend)
-        lines += _level(backend, levels, settings if isinstance(settings, Table) else Table())
+        lines += _level(backend, levels, settings if isinstance(settings, Table) else Table(), _DATADIRS[place])
     return "\n".join([*lines, *_left_over(data, backends)])
 
 
-def _level(backend: str, levels: list[str], settings: Table) -> Iterator[str]:
+def _level(backend: str, levels: list[str], settings: Table, default: str) -> Iterator[str]:
     datadir, own = settings.get("datadir"), settings.get("extension")
     extension = _EXTENSIONS.get(backend) or (own if isinstance(own, str) and own else backend)
     yield f"  - name: {_quoted(f'{backend} data')}"
     yield f"    {_FUNCTIONS.get(backend, f'lookup_key: {backend}_lookup_key')}"
-    yield f"    datadir: {_quoted(datadir if isinstance(datadir, str) and datadir else _DATADIR)}"
+    yield f"    datadir: {_quoted(datadir if isinstance(datadir, str) and datadir else default)}"
     yield "    paths:"
     yield from (f"      - {_quoted(f'{level}.{extension}')}" for level in levels)
     options = {key: value for key, value in settings.items() if key not in {"datadir", "extension"}}

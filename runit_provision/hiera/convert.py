@@ -11,10 +11,11 @@ from typing import Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.kinds import kind
+from runit_provision.hiera.misfit import Path, dotted, first_misfit
 from runit_provision.hiera.puppet_text import puppet_text
 from runit_provision.hiera.secret import cleared, holds_secret, veiled
 from runit_provision.hiera.types import Type, parse_type
-from runit_provision.model.data import Array, Sensitive, Table
+from runit_provision.model.data import Array, Sensitive, Table, locate
 
 _BLANKS = r"[ \t\r\n\f\v]*"
 _INTEGER = re.compile(rf"([+-]?){_BLANKS}(\d+|0[xX][0-9A-Fa-f]+|0[bB][01]+)", re.ASCII)
@@ -28,13 +29,17 @@ _FALSE = ("false", "no", "n")
 
 
 class _CannotError(Exception):
-    """The value cannot be converted; the text says why, without the value."""
+    """The value cannot be converted; the text says why, without the value. `path` leads to the item that is to blame."""
+
+    def __init__(self, text: str, path: Path = ()) -> None:
+        super().__init__(text)
+        self.path = path
 
 
-def convert(value: Any, to: list[Any], mark: Mark | None, key: str, hint: str = "") -> Any:
+def convert(value: Any, to: list[Any], mark: Mark | None, key: str, place: Mark | None = None) -> Any:
     """Give `value` as the type `to[0]`, with the further items as arguments; what a secret becomes is secret.
 
-    Raises DataError when it cannot be, at `mark`, where convert_to stands; `hint` says where the value is from.
+    Raises DataError when it cannot be, at `mark`, where convert_to stands; `place` is where the value is from.
     """
     name, *arguments = to or [None]
     if not isinstance(name, str):
@@ -43,14 +48,27 @@ def convert(value: Any, to: list[Any], mark: Mark | None, key: str, hint: str = 
     bare = cleared(value)
     if not arguments and wanted.holds(bare):
         return value
+    result = bare
     try:
         result = _new(wanted, bare, arguments)
-        if not wanted.holds(result):
-            held = f" that holds {kind(result.unwrap())}" if isinstance(result, Sensitive) else ""
-            raise _CannotError(f"it became {kind(result)}{held}, which is no {wanted.text}")
+        _check(wanted, result, is_secret=holds_secret(value))
     except (_CannotError, TooLongError) as error:
-        raise DataError(Problem(f"convert_to {wanted.text} failed: {error}", mark, key=key, hint=hint)) from None
+        path = error.path if isinstance(error, _CannotError) else ()
+        where = (locate(result, path) if path else None) or place
+        hint = f"the value is in {where}" if where else ""
+        raise DataError(Problem(f"convert_to {wanted.text} failed: {error}", mark, key=dotted(key, path), hint=hint)) from None
     return veiled(result) if holds_secret(value) else result
+
+
+def _check(wanted: Type, result: Any, *, is_secret: bool) -> None:
+    """Raise _CannotError when what came of the conversion is not of the type; a secret's items are not named."""
+    if wanted.holds(result):
+        return
+    misfit = None if is_secret else first_misfit(wanted, result)
+    if misfit and misfit.path:
+        raise _CannotError(f"{misfit.what}, and no {misfit.wanted}", misfit.path)
+    held = f" that holds {kind(result.unwrap())}" if isinstance(result, Sensitive) else ""
+    raise _CannotError(f"it became {kind(result)}{held}, which is no {wanted.text}")
 
 
 def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
@@ -73,8 +91,8 @@ def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
             return _array(value, *_given(arguments, 1))
         case "Hash" | "Struct":
             return _hash(value, *_given(arguments, 1))
-        case "Optional" | "NotUndef" if wanted.inner:
-            return _new(wanted.inner, value, arguments)
+        case "Optional" | "NotUndef" if wanted.types:
+            return _new(wanted.types[0], value, arguments)
         case _:
             raise _CannotError(f"nothing can be converted to {wanted.name}")
 
@@ -197,9 +215,9 @@ def _hash(value: Any, build: Any = None) -> Table:
         case Table():
             return value
         case Array() if value and all(isinstance(item, list) and len(item) == 2 for item in value):
-            return _paired([(item[0], item[1]) for item in value], value)
+            return _paired([(item[0], item[1], (index, 0)) for index, item in enumerate(value)], value)
         case Array() if len(value) % 2 == 0:
-            return _paired(list(zip(value[::2], value[1::2], strict=True)), value)
+            return _paired([(value[index], value[index + 1], (index,)) for index in range(0, len(value), 2)], value)
         case Array():
             raise _CannotError("a list of an odd number of items is no Hash")
         case str() | int() if not isinstance(value, bool):
@@ -208,8 +226,13 @@ def _hash(value: Any, build: Any = None) -> Table:
             raise _CannotError(f"{kind(value)} is no Hash")
 
 
-def _paired(pairs: list[tuple[Any, Any]], source: Array) -> Table:
-    for key, _ in pairs:
+def _paired(pairs: list[tuple[Any, Any, Path]], source: Array) -> Table:
+    """Make a hash of keys and items; each key with the way to it in `source`."""
+    result = Table(mark=source.mark)
+    for key, item, path in pairs:
         if isinstance(key, list | dict):
-            raise _CannotError(f"{kind(key)} cannot be a key")
-    return Table(pairs, marks={key: source.mark for key, _ in pairs if source.mark}, mark=source.mark)
+            raise _CannotError(f"{kind(key)} cannot be a key", path)
+        result[key] = item
+        if mark := locate(source, path):
+            result.marks[key] = mark
+    return result

@@ -27,6 +27,10 @@ class DeepOptions:
     overwrite_arrays: bool = False
     extend_existing_arrays: bool = False
 
+    def given(self) -> list[tuple[str, Any]]:
+        """Give the options that are set."""
+        return [(name, value) for name in self.__slots__ if (value := getattr(self, name))]
+
 
 def deep_merge(high: Any, low: Any, options: DeepOptions, mark: Mark | None = None) -> Any:
     """Give a new value; neither argument changes. Raises DataError when lists cannot be sorted or the prefix is no expression."""

@@ -10,6 +10,8 @@ from enum import IntEnum
 from types import TracebackType
 from typing import Any
 
+from runit_provision.errors import Mark
+from runit_provision.hiera.origins import origins
 from runit_provision.hiera.secret import REDACTED, revealed, sealed
 
 
@@ -30,11 +32,14 @@ class Trace:
         """Begin a part of the outline, to be ended by `with`: what is asked now. A part that hides all hides its subject too."""
         return self
 
-    def note(self, _kind: str, _subject: object = "") -> None:
+    def note(self, _kind: str, *_subjects: object) -> None:
         """Say something about the present part."""
 
-    def found(self, _what: object, _value: Any) -> None:
-        """Say that the present part gave a value."""
+    def found(self, _what: object, _value: Any, _mark: Mark | None = None) -> None:
+        """Say that the present part gave a value, which stands at `_mark`."""
+
+    def converted(self, _to: object, _value: Any, _mark: Mark | None) -> None:
+        """Say what a conversion made of the value; `_mark` is where it is demanded."""
 
     def merged(self, _count: int, _value: Any) -> None:
         """Say what became of several values."""
@@ -70,16 +75,23 @@ class Outline(Trace):
         self._parts.append(hides)
         return self
 
-    def note(self, kind: str, subject: object = "") -> None:
+    def note(self, kind: str, *subjects: object) -> None:
         if Hides.ALL in self._parts:
             return
-        self._lines.append("  " * len(self._parts) + (f"{kind} {subject}" if str(subject) else kind))
+        words = filter(None, map(str, subjects))
+        self._lines.append("  " * len(self._parts) + " ".join([kind, *words]))
 
-    def found(self, what: object, value: Any) -> None:
-        self.note(f"Found {what}:", self.shown(value))
+    def found(self, what: object, value: Any, mark: Mark | None = None) -> None:
+        self.note(f"Found {what}{_at(mark)}:", self.shown(value))
+
+    def converted(self, to: object, value: Any, mark: Mark | None) -> None:
+        self.note(f"Converted to {to}{_at(mark)}:", self.shown(value))
 
     def merged(self, count: int, value: Any) -> None:
-        self.note(f"Merged from {count} values:", self.shown(value))
+        with self.step(f"Merged from {count} values:", self.shown(value)):
+            if not any(self._parts):
+                for item, mark in origins(revealed(value) if self._show_secrets else sealed(value)):
+                    self.note(item, f"from {mark}")
 
     def missing(self, key: object) -> None:
         self.note("No such key:", key)
@@ -96,3 +108,7 @@ class Outline(Trace):
         if any(self._parts):
             return REDACTED
         return json.dumps(revealed(value) if self._show_secrets else sealed(value), ensure_ascii=False, default=str)
+
+
+def _at(mark: Mark | None) -> str:
+    return f" ({mark})" if mark else ""

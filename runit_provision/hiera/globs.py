@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from fnmatch import translate
+from functools import cache
 from itertools import product
 
 from runit_provision.inputs import NOTHING, Inputs
 
 _MAGIC = re.compile(r"[*?\[\\]")
-_ESCAPED = re.compile(r"\\(.)")
+_CLASS = re.compile(r"\[(?P<negated>[!^]?)(?P<items>(?:(?!\])(?:\\.|[^\\])(?:-(?!\])(?:\\.|[^\\]))?)*)\]", re.DOTALL)
+_ITEM = re.compile(r"\\?(?P<low>.)(?:-\\?(?P<high>.))?", re.DOTALL)
+_NEVER = "(?!)"
+_SIGN = re.compile(r"\\.|.", re.DOTALL)
+"""A letter, or what a backslash takes the meaning from."""
+_LONE = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
+"""A backslash at the end that nothing follows."""
 
 
 def ruby_glob(pattern: str, inputs: Inputs) -> Iterator[str]:
@@ -24,32 +30,36 @@ def ruby_glob(pattern: str, inputs: Inputs) -> Iterator[str]:
 
 
 def _braces(pattern: str) -> list[str]:
-    """Give the patterns that `{a,b}` stands for, in the order written; they nest."""
+    """Give the patterns that `{a,b}` stands for, in the order written; they nest. A brace that is not closed matches nothing."""
     parts: list[list[str]] = [[""]]
     at = 0
     while at < len(pattern):
-        if pattern[at] == "{" and (end := _closing(pattern, at)):
-            options = [inner for option in _split(pattern[at + 1 : end]) for inner in _braces(option)]
-            parts.append(options)
-            at = end + 1
+        end = at + 1
+        if pattern[at] == "{":
+            end = _closing(pattern, at)
+            if not end:
+                return []
+            parts.append([inner for option in _split(pattern[at + 1 : end - 1]) for inner in _braces(option)])
         else:
-            parts.append([pattern[at]])
-            at += 1
+            end += pattern[at] == "\\"
+            parts.append([pattern[at:end]])
+        at = end
     return ["".join(choice) for choice in product(*parts)]
 
 
 def _closing(pattern: str, start: int) -> int:
+    """Give where what the brace at `start` opens has ended, or 0."""
     depth = 0
-    for at in range(start, len(pattern)):
-        depth += {"{": 1, "}": -1}.get(pattern[at], 0)
+    for sign in _SIGN.finditer(pattern, start):
+        depth += {"{": 1, "}": -1}.get(sign[0], 0)
         if depth == 0:
-            return at
+            return sign.end()
     return 0
 
 
 def _split(options: str) -> list[str]:
     depth, parts = 0, [""]
-    for sign in options:
+    for sign in _SIGN.findall(options):
         depth += {"{": 1, "}": -1}.get(sign, 0)
         if sign == "," and depth == 0:
             parts.append("")
@@ -61,11 +71,24 @@ def _split(options: str) -> list[str]:
 def _matching(pattern: str, inputs: Inputs) -> Iterator[str]:
     """Give what a pattern without braces matches, each folder's names sorted bytewise; `**/` goes down through folders, not links.
 
-    One with `/` at its end matches folders alone.
+    One with `/` at its end matches folders alone; a lone backslash there is none.
     """
-    parts = tuple(part for part in pattern.split("/") if part)
+    pattern = pattern.removesuffix("\\") if _LONE.search(pattern) else pattern
+    parts = tuple(filter(None, _names_of(pattern)))
     found = _below("/" if pattern.startswith("/") else "", [parts], inputs)
     return (f"{path}/" for path in found if inputs.is_folder(path)) if pattern.endswith("/") else found
+
+
+def _names_of(pattern: str) -> list[str]:
+    """Give the patterns of single names; within brackets a slash parts nothing."""
+    names, is_open = [""], False
+    for sign in _SIGN.findall(pattern):
+        is_open = sign == "[" or (is_open and sign != "]")
+        if sign == "/" and not is_open:
+            names.append("")
+        else:
+            names[-1] += sign
+    return names
 
 
 def _below(folder: str, patterns: list[tuple[str, ...]], inputs: Inputs) -> Iterator[str]:
@@ -99,9 +122,42 @@ def _rest(pattern: tuple[str, ...], name: str, path: str, inputs: Inputs) -> tup
 
 
 def _matches(name: str, part: str) -> bool:
-    if name.startswith(".") and not part.startswith("."):
+    if name.startswith(".") and not part.removeprefix("\\").startswith("."):
         return False
-    return name == part or re.fullmatch(translate(_ESCAPED.sub(r"[\1]", part.replace("[^", "[!"))), name) is not None
+    return _expression(part).fullmatch(name) is not None
+
+
+@cache
+def _expression(part: str) -> re.Pattern[str]:
+    """Give the regular expression of one name's pattern; a bracket that is not closed matches nothing."""
+    parts: list[str] = []
+    at = 0
+    while at < len(part):
+        sign, at = part[at], at + 1
+        match sign:
+            case "*":
+                parts.append(".*")
+            case "?":
+                parts.append(".")
+            case "[":
+                class_ = _CLASS.match(part, at - 1)
+                parts.append(_one_of(class_["items"], negated=bool(class_["negated"])) if class_ else _NEVER)
+                at = class_.end() if class_ else len(part)
+            case "\\" if at < len(part):
+                parts.append(re.escape(part[at]))
+                at += 1
+            case _:
+                parts.append(re.escape(sign))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _one_of(items: str, *, negated: bool) -> str:
+    """Give the expression of a class: of a range that runs backwards only its ends belong to it."""
+    ranges = [(item["low"], item["high"] or item["low"]) for item in _ITEM.finditer(items)]
+    if not ranges:
+        return "." if negated else _NEVER
+    written = (f"{re.escape(low)}-{re.escape(high)}" if low <= high else re.escape(low) + re.escape(high) for low, high in ranges)
+    return f"[{'^' if negated else ''}{''.join(written)}]"
 
 
 def _names(folder: str, inputs: Inputs) -> list[str]:

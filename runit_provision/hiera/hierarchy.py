@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runit_provision.errors import DataError, Problem
 from runit_provision.hiera.config import read_config
@@ -23,17 +23,17 @@ from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
+from runit_provision.hiera.place import Place
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.secret import cleared, sealed
-
-if TYPE_CHECKING:
-    from runit_provision.hiera.types import Type
+from runit_provision.hiera.secret import cleared, holds_secret, sealed
+from runit_provision.model.data import locate
 
 _NOTHING = object()
 _FRAMES = 15_000
 """Calls in each other that Python allows within a lookup; they live on the heap, not on the processor's stack."""
 # What a module may be called; Puppet takes no other folder for one.
 _MODULE = re.compile(r"[a-z][a-z0-9_]*")
+_PLACES = tuple(Place)
 _OPTIONS_KEY = Key(LOOKUP_OPTIONS, LOOKUP_OPTIONS, ())
 
 
@@ -57,7 +57,7 @@ class Hierarchy:
         self._inputs = documents.inputs
         self._layers = [Layer("Global", read_config(config, self._inputs), scope, self._documents)]
         if environment and self._inputs.exists(str(environment / "hiera.yaml")):
-            environments = read_config(environment / "hiera.yaml", self._inputs)
+            environments = read_config(environment / "hiera.yaml", self._inputs, Place.ENVIRONMENT)
             self._layers.append(Layer("Environment", environments, scope, self._documents))
         self._modules: dict[str, Layer | None] = {}
         self._options: dict[str | None, LookupOptions] = {}
@@ -71,19 +71,18 @@ class Hierarchy:
         value_type: the Puppet type that the value must have. default: what is given when nothing is found.
         Raises DataError when something is wrong, or nothing is found and there is no default.
         """
-        found = self._first_found(keys, merge=merge, default_merge=default_merge)
+        key, found = self._first_found(keys, merge=merge, default_merge=default_merge)
         if found is None and default is _NOTHING:
             if all(map(_is_options, keys)):
                 hint = f"`lookup --explain` of another key shows what {LOOKUP_OPTIONS} say"
                 raise DataError(Problem("cannot be looked up", path=str(self._config), key=", ".join(keys), hint=hint))
             hint = "`lookup --explain` shows every level that was asked"
             raise DataError(Problem("not found in any level", path=str(self._config), key=", ".join(keys), hint=hint))
-        given = Found(default) if found is None else found
-        return self._demanded(given, value_type, keys)
+        return self._demanded(Found(default) if found is None else found, value_type, key)
 
     def find(self, *keys: str, merge: object = None, default_merge: object = None) -> Found | None:
         """Give what was found for the first of `keys` that is found, and where it was written, or None; otherwise as `lookup`."""
-        found = self._first_found(keys, merge=merge, default_merge=default_merge)
+        _, found = self._first_found(keys, merge=merge, default_merge=default_merge)
         return found and Found(self._sealed(found.value), found.mark)
 
     def explain(
@@ -101,13 +100,13 @@ class Hierarchy:
         self._options.clear()  # so that the search for lookup_options is shown
         try:
             with _DeepStack():
-                found = self._outlined(keys, interpolation, outline, merge=merge, default_merge=default_merge)
+                key, found = self._outlined(keys, interpolation, outline, merge=merge, default_merge=default_merge)
             if found is None and default is not _NOTHING:
                 found = Found(default)
                 outline.note("Using the default:", outline.shown(default))
             if found is not None and value_type is not None:
                 outline.note("Type that is demanded:", value_type)
-                self._demanded(found, value_type, keys)
+                self._demanded(found, value_type, key)
         except DataError as error:
             for problem in error.problems:
                 outline.note("Error:", problem)
@@ -115,14 +114,14 @@ class Hierarchy:
 
     def _outlined(
         self, keys: Sequence[str], interpolation: Interpolation, outline: Outline, *, merge: object, default_merge: object
-    ) -> Found | None:
+    ) -> tuple[str, Found | None]:
         for key in keys:
             found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
             if found is not None:
                 outline.note("Result:", outline.shown(found.value))
-                return found
+                return key, found
         outline.note("Result: nothing was found for", ", ".join(keys))
-        return None
+        return ", ".join(keys), None
 
     def keys(self, prefix: str = "") -> list[str]:
         """Give the keys that start with `prefix` in any file of the layers, in the order of their first appearance."""
@@ -131,9 +130,9 @@ class Hierarchy:
         names = [key for layer in layers for document in layer.documents() for key in document.table if isinstance(key, str)]
         return [name for name in dict.fromkeys(names) if name.startswith(prefix) and name != LOOKUP_OPTIONS]
 
-    def for_node(self, node: str, facts: Mapping[str, Any]) -> Hierarchy:
-        """Give the hierarchy as another node sees it; files that were read are not read again."""
-        scope = Scope(facts, node=node, environment=str(self._scope.get("environment")), strict=self._scope.strict)
+    def for_node(self, node: str, facts: Mapping[str, Any], *, trusted: Mapping[str, Any] | None = None) -> Hierarchy:
+        """Give the hierarchy as another node, with trusted facts of its own, sees it; files that were read are not read again."""
+        scope = Scope(facts, node=node, environment=str(self._scope.get("environment")), trusted=trusted, strict=self._scope.strict)
         return Hierarchy(self._config, scope, environment=self._environment, modulepath=self._modulepath, documents=self._documents)
 
     @property
@@ -142,17 +141,21 @@ class Hierarchy:
         options = [problem for known in self._options.values() for problem in known.warnings]
         return [*dict.fromkeys([*self._documents.warnings, *self._scope.warnings, *options])]
 
-    def _first_found(self, keys: Sequence[str], *, merge: object, default_merge: object) -> Found | None:
+    def _first_found(self, keys: Sequence[str], *, merge: object, default_merge: object) -> tuple[str, Found | None]:
+        """Give the first of `keys` that is found and what it has, or all of them and None."""
         interpolation = Interpolation(self._scope, self._looked_up)
         with _DeepStack():
-            found = (self._find(key, interpolation, merge=merge, default_merge=default_merge) for key in keys)
-            return next((each for each in found if each is not None), None)
+            for key in keys:
+                found = self._find(key, interpolation, merge=merge, default_merge=default_merge)
+                if found is not None:
+                    return key, found
+        return ", ".join(keys), None
 
-    def _demanded(self, found: Found, value_type: str | None, keys: Sequence[str]) -> Any:
-        """Give what was found as it leaves; DataError when it is not of the type that is demanded."""
+    def _demanded(self, found: Found, value_type: str | None, key: str) -> Any:
+        """Give what was found for `key` as it leaves; DataError when it is not of the type that is demanded."""
         given = self._sealed(found.value)
-        if value_type is not None and not any(map((wanted := _type(value_type)).holds, (cleared(found.value), given))):
-            raise DataError(Problem(f"it is {kind(found.value)}, and no {wanted.text}", found.mark, key=", ".join(keys)))
+        if value_type is not None:
+            _check(value_type, found, given, key)
         return given
 
     def _sealed(self, value: Any) -> Any:
@@ -174,8 +177,10 @@ class Hierarchy:
         outer, interpolation.secret = interpolation.secret, entry.secret
         try:
             with trace.step("Searching for", f'"{text}"', hides=Hides.VALUES if entry.secret else Hides.NOTHING):
-                if merge is None and entry.merge is not None:
-                    trace.note("Using the merge strategy of lookup_options")
+                if entry.written is not None:
+                    trace.note(LOOKUP_OPTIONS, entry)
+                    if merge is not None and entry.merge is not None:
+                        trace.note("The caller's merge strategy takes the place of that in lookup_options")
                 chosen = next((said for said in (merge, entry.merge, default_merge) if said is not None), None)
                 found = self._searched(key, strategy(chosen, entry.merge_mark, text), interpolation)
                 return found if found is None or entry.convert_to is None else self._converted(found, entry, text, trace)
@@ -183,21 +188,24 @@ class Hierarchy:
             interpolation.secret = outer
 
     def _searched(self, key: Key, chosen: Strategy, interpolation: Interpolation) -> Found | None:
-        found = chosen.search(
-            ["global", "environment", "module"], lambda place: self._ask(place, key, chosen, interpolation), interpolation.trace
-        )
+        found = chosen.search(_PLACES, lambda place: self._ask(place, key, chosen, interpolation), interpolation.trace)
         found = found and dig(found, key.segments, key.text, interpolation.trace)
         return found if found is not None else self._module_default(key, interpolation)
 
-    def _ask(self, place: str, key: Key, chosen: Strategy, interpolation: Interpolation, module: str | None = None) -> Found | None:
+    def _ask(self, place: Place, key: Key, chosen: Strategy, interpolation: Interpolation, module: str | None = None) -> Found | None:
+        layer: Layer | None
         match place:
-            case "global":
-                layer: Layer | None = self._layers[0]
-            case "environment":
+            case Place.GLOBAL:
+                layer = self._layers[0]
+            case Place.ENVIRONMENT:
                 layer = self._layers[1] if len(self._layers) > 1 else None
-            case _:
+                if layer is None and self._environment:
+                    interpolation.trace.note("Environment layer: no hiera.yaml in", self._environment)
+            case Place.MODULE:
                 name = module or key.module
                 layer = self._module(name) if name else None
+                if layer is None and name:
+                    interpolation.trace.note("Module", name, "layer: no hiera.yaml of it in the modulepath", *self._modulepath)
         return layer.search(key, chosen, interpolation) if layer else None
 
     def _module(self, name: str) -> Layer | None:
@@ -205,7 +213,7 @@ class Hierarchy:
             known = self._modulepath if _MODULE.fullmatch(name) else ()
             paths = (folder / name / "hiera.yaml" for folder in known)
             path = next((path for path in paths if self._inputs.exists(str(path))), None)
-            config = read_config(path, self._inputs, module=True) if path else None
+            config = read_config(path, self._inputs, Place.MODULE) if path else None
             self._modules[name] = Layer(f'Module "{name}"', config, self._scope, self._documents, module=name) if config else None
         return self._modules[name]
 
@@ -215,8 +223,10 @@ class Hierarchy:
             return None
         with interpolation.trace.step("Searching the default_hierarchy of", layer.name):
             quiet = interpolation.aside()
-            options = compiled(checked(layer.search(_OPTIONS_KEY, HASH, quiet, defaults=True), key.module))
-            chosen = strategy(options.of(key).merge, options.of(key).merge_mark, key.text)
+            entry = compiled(checked(layer.search(_OPTIONS_KEY, HASH, quiet, defaults=True), key.module)).of(key)
+            if entry.written is not None:
+                interpolation.trace.note(LOOKUP_OPTIONS, entry)
+            chosen = strategy(entry.merge, entry.merge_mark, key.text)
             found = layer.search(key, chosen, interpolation, defaults=True)
         return found and dig(found, key.segments, key.text, interpolation.trace)
 
@@ -235,9 +245,9 @@ class Hierarchy:
     def _gathered(self, module: str | None, outer: Interpolation) -> LookupOptions:
         interpolation = Interpolation(self._scope, self._looked_up, outer.trace)
         merged: Found | None = None
-        for place in ("global", "environment", "module"):
+        for place in _PLACES:
             found = self._ask(place, _OPTIONS_KEY, HASH, interpolation, module)
-            options = checked(found, module if place == "module" else None)
+            options = checked(found, module if place is Place.MODULE else None)
             if options is not None and found is not None:
                 merged = Found(HASH.merged(merged.value, options, found.mark) if merged else options, found.mark)
         return compiled(merged.value if merged else None)
@@ -246,9 +256,9 @@ class Hierarchy:
         from runit_provision.hiera.convert import convert
 
         assert entry.convert_to is not None
-        trace.note("Converting to", next(iter(entry.convert_to), ""))
-        hint = f"the value is in {found.mark}" if found.mark else ""
-        return Found(convert(found.value, entry.convert_to, entry.convert_mark, key, hint), found.mark)
+        value = convert(found.value, entry.convert_to, entry.convert_mark, key, found.mark)
+        trace.converted(next(iter(entry.convert_to), ""), value, entry.convert_mark)
+        return Found(value, found.mark)
 
 
 def _is_options(key: str) -> bool:
@@ -268,7 +278,16 @@ class _DeepStack:
         sys.setrecursionlimit(self._before)
 
 
-def _type(text: str) -> Type:
+def _check(value_type: str, found: Found, given: Any, key: str) -> None:
+    """Raise DataError when a value, which leaves as `given`, is not of the type; a secret's items are not named."""
+    from runit_provision.hiera.misfit import dotted, first_misfit
     from runit_provision.hiera.types import parse_type
 
-    return parse_type(text)
+    wanted = parse_type(value_type)
+    if wanted.holds(given) or wanted.holds(cleared(found.value)):
+        return
+    misfit = None if holds_secret(found.value) else first_misfit(wanted, given)
+    if misfit and misfit.path:
+        place = locate(given, misfit.path) or found.mark
+        raise DataError(Problem(f"{misfit.what}, and no {misfit.wanted}", place, key=dotted(key, misfit.path)))
+    raise DataError(Problem(f"it is {kind(found.value)}, and no {wanted.text}", found.mark, key=key))

@@ -97,5 +97,5 @@ def dig(found: Found, segments: Sequence[Segment], key: str, trace: Trace = SILE
             hint = "a list is reached by an index" if isinstance(value, list) else "only hashes and lists have subkeys"
             raise DataError(Problem(f"cannot look up `{segment}` in {kind(value)}", mark, key=key, hint=hint))
         value = veiled(value[segment]) if secret else value[segment]
-        trace.found(segment, value)
+        trace.found(segment, value, mark)
     return Found(value, mark)

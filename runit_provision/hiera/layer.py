@@ -57,6 +57,7 @@ class _LevelFiles:
 
     def __init__(self, level: Level, config: Config, scope: Scope, documents: Documents, module: str | None) -> None:
         self._level = level
+        self._title = f'"{level.name}" ({level.mark})'
         self._files: Sequence[Location] = locate_files(config, level, scope, documents.inputs)
         self._scope = scope
         self._documents = documents
@@ -76,7 +77,9 @@ class _LevelFiles:
         return self._documents.read(file.path, backend.parse, strict=self._scope.strict, hash_only=backend.mapping_required)
 
     def search(self, key: Key, strategy: Strategy, interpolation: Interpolation) -> Found | None:
-        with interpolation.trace.step("Level", f'"{self._level.name}"'):
+        with interpolation.trace.step("Level", self._title):
+            if not self._files:
+                interpolation.trace.note(f"{self._level.where} leads to no file:", ", ".join(self._level.places))
             return strategy.search(self._files, lambda file: self._ask(file, key, interpolation), interpolation.trace)
 
     def _ask(self, file: Location, key: Key, interpolation: Interpolation) -> Found | None:
@@ -92,7 +95,7 @@ class _LevelFiles:
             value = _opened(item.value, self._open, item.mark, key.text) if self._open else item.value
             if not item.plain or self._open:
                 value = interpolation.value(value, item.mark)
-            trace.found(key.root, value)
+            trace.found(key.root, value, item.mark)
             return Found(value, item.mark)
 
     def _visible(self, key: Key) -> bool:

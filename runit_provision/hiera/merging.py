@@ -14,8 +14,8 @@ from runit_provision.hiera.deep_merge import DeepOptions, deep_merge, identity
 from runit_provision.hiera.explain import Trace
 from runit_provision.hiera.keys import Found
 from runit_provision.hiera.kinds import is_data, kind
-from runit_provision.hiera.secret import bare, laid_open
-from runit_provision.model.data import Array, Table
+from runit_provision.hiera.secret import bare, holds_secret, laid_open
+from runit_provision.model.data import Array, Table, locate
 
 Source = TypeVar("Source")
 
@@ -24,6 +24,9 @@ class First:
     """The first value found; nothing is merged."""
 
     name = "first"
+
+    def __str__(self) -> str:
+        return self.name
 
     def search(self, sources: Sequence[Source], ask: Callable[[Source], Found | None], trace: Trace) -> Found | None:  # noqa: ARG002
         """Ask the sources in turn, highest priority first; None when none knows the key."""
@@ -41,7 +44,7 @@ class Merging(First):
         if len(sources) == 1:
             found = ask(sources[0])
             return found and Found(self.alone(laid_open(found.value)), found.mark)
-        with trace.step("Merge strategy", self.name):
+        with trace.step("Merge strategy", self):
             result: Found | None = None
             count = 0
             for source in sources:
@@ -83,10 +86,7 @@ class Hash(Merging):
     def merged(self, high: Any, low: Any, mark: Mark | None) -> Table:
         for value in (high, low):
             if not (isinstance(value, Mapping) and is_data(value)):
-                what = kind(value) if not isinstance(value, Mapping) else "a Hash with keys that are no strings"
-                raise DataError(
-                    Problem(f"the merge strategy `hash` cannot merge {what}", mark, hint="it merges hashes whose keys are strings")
-                )
+                raise _refused("hash", value, mark, "it merges hashes whose keys are strings")
         result = Table(mark=high.mark if isinstance(high, Table) else mark)
         for source in (low, high):
             result.update(source)
@@ -109,9 +109,7 @@ class Unique(Merging):
         for value in (high, low):
             fits = is_data(value) if isinstance(value, list) else isinstance(bare(value), str | int | float)
             if not fits:
-                raise DataError(
-                    Problem(f"the merge strategy `unique` cannot merge {kind(value)}", mark, hint="it merges scalars and lists")
-                )
+                raise _refused("unique", value, mark, "it merges scalars and lists")
         first, second = _flattened(high), _flattened(low)
         if not second.marks:
             second.marks = [mark] * len(second)
@@ -125,6 +123,10 @@ class Deep(Merging):
 
     def __init__(self, options: DeepOptions | None = None) -> None:
         self._options = options or DeepOptions()
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name}: {value}" for name, value in self._options.given())
+        return f"{self.name} {{{given}}}" if given else self.name
 
     def remark(self, count: int, trace: Trace) -> None:
         if count > 2 and self._options.knockout_prefix:
@@ -214,6 +216,18 @@ def _known_options(name: str) -> dict[str, type]:
             return _UNCHECKED_OPTIONS
         case _:
             return {}
+
+
+def _refused(name: str, value: Any, mark: Mark | None, hint: str) -> DataError:
+    """Give the error of what a strategy does not take; the first item that is no plain data is to blame, if that is why."""
+    from runit_provision.hiera.misfit import dotted, first_misfit
+    from runit_provision.hiera.types import parse_type
+
+    what = f"the merge strategy `{name}` cannot merge {kind(value)}"
+    misfit = None if holds_secret(value) else first_misfit(parse_type("Data"), value)
+    if misfit and misfit.path:
+        return DataError(Problem(f"{what}: {misfit.what}", locate(value, misfit.path) or mark, key=dotted("", misfit.path), hint=hint))
+    return DataError(Problem(what, mark, hint=hint))
 
 
 def _marks(array: list[Any]) -> list[Mark | None]:

@@ -21,12 +21,23 @@ _OPTIONS = ("merge", "convert_to")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is said about one key, each with its place: `merge` as written or None, `convert_to` as a list (type, arguments) or None."""
+    """What is said about one key, each with its place: `merge` as written or None, `convert_to` as a list (type, arguments) or None.
 
+    name: the key or the pattern that it is said of; written, at `mark`: the whole entry.
+    """
+
+    name: str = ""
+    written: Table | None = None
+    mark: Mark | None = None
     merge: Any = None
     convert_to: list[Any] | None = None
     merge_mark: Mark | None = None
     convert_mark: Mark | None = None
+
+    def __str__(self) -> str:
+        import json
+
+        return f'"{self.name}" ({self.mark}): {json.dumps(self.written, ensure_ascii=False, default=str)}'
 
     @property
     def secret(self) -> bool:
@@ -62,7 +73,7 @@ class LookupOptions:
                 convert = value.get("convert_to")
                 convert_to = None if convert is None else list(convert) if isinstance(convert, Array) else [convert]
                 merge_mark, convert_mark = (value.marks.get(name, mark) for name in ("merge", "convert_to"))
-                return Entry(value.get("merge"), convert_to, merge_mark, convert_mark)
+                return Entry(name, value, mark, value.get("merge"), convert_to, merge_mark, convert_mark)
             case None | str() | False:
                 return NO_ENTRY
             case _:

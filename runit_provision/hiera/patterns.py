@@ -23,8 +23,12 @@ _WORDS = {
     r"\S": r"[^ \t\r\n\f\v]",
     r"\N": "N",
     r"\O": "O",
+    r"\y": "y",
+    r"\Y": "Y",
 }
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
+_RANGE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<low>\d+),(?P<high>\d+)\}", re.DOTALL | re.ASCII)
+"""How often something is repeated, where it stands neither in brackets nor behind a backslash."""
 
 
 class RubyPattern:
@@ -34,10 +38,12 @@ class RubyPattern:
         # Few need it, and its import costs what a tenth of a lookup does.
         import onigurumacffi
 
+        if any(int(found["low"]) > int(found["high"]) for found in _RANGE.finditer(source) if found["low"]):
+            raise _wrong(source, "a range of repeats that ends before it begins", mark)
         try:
             self._pattern: Any = onigurumacffi.compile(_ESCAPE.sub(lambda escape: _WORDS.get(escape[0], escape[0]), source))
         except onigurumacffi.OnigError as error:
-            raise DataError(Problem(f"`{source}` is not a regular expression: {error}", mark)) from None
+            raise _wrong(source, str(error), mark) from None
 
     def search(self, text: str) -> bool:
         """Whether it matches anywhere in `text`."""
@@ -56,3 +62,7 @@ class RubyPattern:
                 yield text[at : at + 1]
                 at += 1
         yield text[at:]
+
+
+def _wrong(source: str, why: str, mark: Mark | None) -> DataError:
+    return DataError(Problem(f"`{source}` is not a regular expression: {why}", mark))

@@ -27,12 +27,26 @@ Holds = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type as written: its name without arguments, and `holds`, which tells whether a value is one."""
+    """A type as written: its name and arguments, and `holds`, which tells whether a value is one."""
 
     text: str
     name: str
     holds: Holds
-    inner: Type | None = None
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def types(self) -> list[Type]:
+        """The types among the arguments."""
+        return [argument for argument in self.arguments if isinstance(argument, Type)]
+
+    @property
+    def members(self) -> list[Member]:
+        """Of a Struct what its keys have."""
+        return next((argument for argument in self.arguments if isinstance(argument, list)), [])
+
+
+Member = tuple[str, Type, bool]
+"""The name, the type of its value, and whether it may be missing."""
 
 
 class _Default:
@@ -112,8 +126,7 @@ class _Parser:
             self.fail(f"unknown type `{name or token[0].strip()}`")
         arguments = self._arguments() if self._took_directly("[") else []
         holds = build(arguments, self)
-        inner = next((argument for argument in arguments if isinstance(argument, Type)), None)
-        return Type(self._text[start : self._at].strip(), name, holds, inner)
+        return Type(self._text[start : self._at].strip(), name, holds, tuple(arguments))
 
     def _arguments(self) -> list[Any]:
         arguments = [self._argument()]
@@ -148,9 +161,9 @@ class _Parser:
         except TooLongError as error:
             self.fail(str(error))
 
-    def _members(self) -> list[tuple[str, Type, bool]]:
-        """A Struct's members: name, type of the value, and whether the member may be missing."""
-        members: list[tuple[str, Type, bool]] = []
+    def _members(self) -> list[Member]:
+        """A Struct's members."""
+        members: list[Member] = []
         while not self._took("}"):
             key = self._argument()
             self._need("=>")

@@ -62,22 +62,50 @@ def test_a_hash_merge_and_an_alias_keep_places_too(tmp_path: Path) -> None:
 
 
 def test_explain_tells_each_level_and_file_and_what_a_merge_took_from_where(tmp_path: Path) -> None:
-    hierarchy = _open(tmp_path, nodes__n1="a: [n]\n", common="a: [c]\nlookup_options: {a: {merge: unique}}\n")
-    assert hierarchy.explain("a").partition('Searching for "a"')[2] == (
-        "\n"
-        "  Using the merge strategy of lookup_options\n"
-        "  Merge strategy unique\n"
-        f"    Global layer {tmp_path}/hiera.yaml\n"
-        "      Merge strategy unique\n"
-        '        Level "node"\n'
-        f"          File {tmp_path}/data/nodes/n1.yaml (from nodes/%{{trusted.certname}}.yaml)\n"
-        '            Found a: ["n"]\n'
-        '        Level "common"\n'
-        f"          File {tmp_path}/data/common.yaml (from common.yaml)\n"
-        '            Found a: ["c"]\n'
-        '        Merged from 2 values: ["n", "c"]\n'
-        'Result: ["n", "c"]\n'
+    hierarchy = _open(
+        tmp_path,
+        nodes__n1="a: {x: [--c, n], y: {of: node}}\n",
+        common="a:\n  x: [c, d]\n  y: {more: [1]}\n  z: 5\nlookup_options:\n  '^a$': {merge: {strategy: deep, knockout_prefix: --}}\n",
     )
+    node, common, config = f"{tmp_path}/data/nodes/n1.yaml", f"{tmp_path}/data/common.yaml", f"{tmp_path}/hiera.yaml"
+    assert hierarchy.explain("a.y").partition('Searching for "a.y"')[2] == (
+        "\n"
+        f'  lookup_options "^a$" ({common}:6:3): {{"merge": {{"strategy": "deep", "knockout_prefix": "--"}}}}\n'
+        "  Merge strategy deep {knockout_prefix: --}\n"
+        f"    Global layer {config}\n"
+        "      Merge strategy deep {knockout_prefix: --}\n"
+        f'        Level "node" ({config}:3:5)\n'
+        f"          File {node} (from nodes/%{{trusted.certname}}.yaml)\n"
+        f'            Found a ({node}:1:1): {{"x": ["--c", "n"], "y": {{"of": "node"}}}}\n'
+        f'        Level "common" ({config}:5:5)\n'
+        f"          File {common} (from common.yaml)\n"
+        f'            Found a ({common}:1:1): {{"x": ["c", "d"], "y": {{"more": [1]}}, "z": 5}}\n'
+        '        Merged from 2 values: {"x": ["d", "n"], "y": {"more": [1], "of": "node"}, "z": 5}\n'
+        f"          x.0 from {common}:2:10\n"
+        f"          x.1 from {node}:1:14\n"
+        f"          y.more from {common}:3:7\n"
+        f"          y.of from {node}:1:22\n"
+        f"          z from {common}:4:3\n"
+        f'  Found y ({node}:1:18): {{"more": [1], "of": "node"}}\n'
+        'Result: {"more": [1], "of": "node"}\n'
+    )
+
+
+def test_explain_tells_what_a_conversion_made_and_which_layers_and_files_there_are_none_of(tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy:\n  - {name: g, glob: '*.yml'}\n  - {name: common, path: common.yaml}\n"
+    common = "m::a: '5'\nlookup_options: {m::a: {merge: unique, convert_to: [Array, true]}}\n"
+    (tmp_path / "environment").mkdir()
+    _open(tmp_path, config=config, common=common)
+    hierarchy = open_hierarchy(
+        tmp_path / "hiera.yaml", facts={}, node="n1", environment_path=tmp_path / "environment", modulepath=[tmp_path / "modules"]
+    )
+    said = hierarchy.explain("m::a", merge="first").partition('Searching for "m::a"')[2]
+    assert "\n  The caller's merge strategy takes the place of that in lookup_options\n" in said
+    assert f'    Level "g" ({tmp_path}/hiera.yaml:3:5)\n      glob leads to no file: *.yml\n' in said
+    assert f'  Converted to Array ({tmp_path}/data/common.yaml:2:40): ["5"]\nResult: ["5"]\n' in said
+    nowhere = hierarchy.explain("m::b")
+    assert f"  Environment layer: no hiera.yaml in {tmp_path}/environment\n" in nowhere
+    assert f"  Module m layer: no hiera.yaml of it in the modulepath {tmp_path}/modules\n" in nowhere
 
 
 def test_a_value_that_becomes_sensitive_is_shown_nowhere_unless_asked(tmp_path: Path) -> None:
@@ -95,6 +123,15 @@ def test_a_file_is_parsed_once_for_all_keys_and_nodes(tmp_path: Path) -> None:
     assert [hierarchy.for_node("n2", {}).lookup(key) for key in ("a", "b")] == [2, 3]
 
 
+def test_another_node_has_trusted_facts_of_its_own(tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: a, path: '%{trusted.extensions.pp_role}.yaml'}]\n"
+    _open(tmp_path, config=config, web="a: 1\n", db="a: 2\n")
+    trusted = {"extensions": {"pp_role": "web"}}
+    hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1", trusted=trusted)
+    other = hierarchy.for_node("n2", {}, trusted={"extensions": {"pp_role": "db"}})
+    assert [each.find("a") and each.lookup("a") for each in (hierarchy, other, hierarchy.for_node("n3", {}))] == [1, 2, None]
+
+
 def test_the_first_key_that_is_found_wins_and_a_default_is_last(tmp_path: Path) -> None:
     hierarchy = _open(tmp_path, common="b: 3\nc: ~\n")
     assert hierarchy.lookup("a", "b") == 3
@@ -106,7 +143,7 @@ def test_a_value_of_another_type_than_wanted_is_an_error_at_its_place(tmp_path: 
     hierarchy = _open(tmp_path, common="a: [x, 1]\n")
     assert hierarchy.lookup("a", value_type="Array[Variant[String, Integer]]") == ["x", 1]
     assert _problems(lambda: hierarchy.lookup("a", value_type="Array[String]")) == [
-        f"{tmp_path}/data/common.yaml:1:1: a: it is an Array, and no Array[String]"
+        f"{tmp_path}/data/common.yaml:1:8: a.1: it is an Integer, and no String"
     ]
 
 
@@ -389,6 +426,24 @@ def test_version_3_is_refused_with_the_text_of_version_5(tmp_path: Path) -> None
         "    options:\n"
         '      pkcs7_private_key: "/k"'
     ]
+
+
+def test_version_3_in_an_environment_or_a_module_is_refused_with_the_folder_that_is_meant_there(tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text("version: 5\n")
+    for folder in ("environment", "modules/m"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "hiera.yaml").write_text(":backends: yaml\n")
+
+    def said(**layers: Any) -> str:
+        (problem,) = _problems(lambda: open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1", **layers).find("m::a"))
+        return problem
+
+    environment, module = said(environment_path=tmp_path / "environment"), said(modulepath=[tmp_path / "modules"])
+    what = "hiera.yaml:1:1: hiera.yaml of version 3, which is for the global layer alone; replace it with this:\n"
+    assert environment.startswith(f"{tmp_path}/environment/{what}")
+    assert '    datadir: "hieradata"\n' in environment
+    assert module.startswith(f"{tmp_path}/modules/m/{what}")
+    assert '    datadir: "data"\n' in module
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,10 @@ def test_a_default_stands_in_for_what_is_nowhere(lookup: Lookup) -> None:
 def test_a_type_is_demanded_of_values_and_defaults(lookup: Lookup) -> None:
     assert lookup("limits.nofile", "--type", "Integer[1, 2000]").status == 0
     assert lookup("packages", "--type", "Array[Integer]").err == (
-        "data/nodes/n1.yaml:1:1: packages: it is an Array, and no Array[Integer]\n1 problem\n"
+        "data/nodes/n1.yaml:1:12: packages.0: it is a String, and no Integer\n1 problem\n"
+    )
+    assert lookup("nosuch", "limits", "--type", "Hash[String, Integer]").err == (
+        "data/common.yaml:6:24: limits.odd: it is a String, and no Integer\n1 problem\n"
     )
     assert lookup("nosuch", "--default", "5", "--type", "Integer").status == 1
     wrong = lookup("packages", "--type", "Aray[String]")
@@ -111,20 +114,22 @@ def test_secrets_are_shown_only_when_asked_for(lookup: Lookup) -> None:
 def test_explain_shows_each_level_with_its_file_and_what_came_of_it(lookup: Lookup) -> None:
     assert lookup("joined", "--explain").out.partition('Searching for "joined"')[2] == (
         "\n"
-        "  Using the merge strategy of lookup_options\n"
+        '  lookup_options "joined" (data/common.yaml:3:3): {"merge": "unique"}\n'
         "  Merge strategy unique\n"
         "    Global layer hiera.yaml\n"
         "      Merge strategy unique\n"
-        '        Level "node"\n'
+        '        Level "node" (hiera.yaml:3:5)\n'
         "          File data/nodes/n1.yaml (from nodes/%{trusted.certname}.yaml)\n"
-        '            Found joined: ["strace"]\n'
-        '        Level "family"\n'
+        '            Found joined (data/nodes/n1.yaml:2:1): ["strace"]\n'
+        '        Level "family" (hiera.yaml:4:5)\n'
         "          File data/Debian.yaml (from %{facts.os.family}.yaml)\n"
         "            No such key: joined\n"
-        '        Level "common"\n'
+        '        Level "common" (hiera.yaml:5:5)\n'
         "          File data/common.yaml (from common.yaml)\n"
-        '            Found joined: ["vim"]\n'
+        '            Found joined (data/common.yaml:5:1): ["vim"]\n'
         '        Merged from 2 values: ["strace", "vim"]\n'
+        "          0 from data/nodes/n1.yaml:2:10\n"
+        "          1 from data/common.yaml:5:10\n"
         'Result: ["strace", "vim"]\n'
     )
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from runit_provision.errors import DataError
+from runit_provision.errors import DataError, Mark
 from runit_provision.hiera.convert import convert
+from runit_provision.hiera.misfit import Misfit, first_misfit
 from runit_provision.hiera.types import parse_type
 from runit_provision.model.data import Array, Sensitive, Table
 
@@ -73,3 +74,51 @@ def test_an_error_of_a_conversion_does_not_show_the_value() -> None:
     with pytest.raises(DataError) as caught:
         convert("s3cret", ["Integer"], None, "k")
     assert str(caught.value) == "k: convert_to Integer failed: the string is no number"
+
+
+_MARKED = Array([Table([("port", "x")], marks={"port": Mark("f", 3, 5)})], marks=[Mark("f", 3, 3)], mark=Mark("f", 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "misfit"),
+    [
+        ("Array[String]", ["a", 1, 2], ((1,), "it is an Integer", "String")),
+        ("Hash[String, Hash[String, Integer]]", {"a": {"b": "c"}}, (("a", "b"), "it is a String", "Integer")),
+        ("Hash[Enum[a], Any]", {"a": 1, "b": 2}, (("b",), "the key is a String", "Enum[a]")),
+        ("Tuple[Integer, String]", [1, 2], ((1,), "it is an Integer", "String")),
+        ("Struct[{port => Integer}]", {"port": "x"}, (("port",), "it is a String", "Integer")),
+        ("Struct[{port => Integer}]", {}, ((), "it is a Hash without `port`", "Struct[{port => Integer}]")),
+        ("Struct[{port => Integer}]", {"port": 1, "prot": 2}, ((), "it is a Hash with `prot`", "Struct[{port => Integer}]")),
+        ("Optional[Array[Integer]]", ["a"], ((0,), "it is a String", "Integer")),
+        ("Variant[String, Array[Integer]]", ["a"], ((0,), "it is a String", "Integer")),
+        ("Variant[Array[String], Array[Integer]]", [True], ((), "it is an Array of 1 item", "Variant[Array[String], Array[Integer]]")),
+        ("Array[Integer, 2]", [1], ((), "it is an Array of 1 item", "Array[Integer, 2]")),
+        ("Data", {"a": [{1: 2}]}, (("a", 0, 1), "the key is an Integer", "String")),
+        ("Array[Sensitive[Integer]]", [Sensitive("s3cret")], ((0,), "it is a Sensitive", "Sensitive[Integer]")),
+        ("Integer", "s3cret", ((), "it is a String", "Integer")),
+    ],
+)
+def test_the_first_item_that_does_not_fit_is_named_with_what_it_should_be(
+    wanted: str, value: Any, misfit: tuple[Any, str, str]
+) -> None:
+    assert first_misfit(parse_type(wanted), value) == Misfit(*misfit)
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("Array[Hash[String, Integer]]", "k.0.port: convert_to Array[Hash[String, Integer]] failed: it is a String, and no Integer"),
+        ("Hash", "k: convert_to Hash failed: a list of an odd number of items is no Hash"),
+        ("Array[Data, 2]", "k: convert_to Array[Data, 2] failed: it became an Array, which is no Array[Data, 2]"),
+    ],
+)
+def test_a_conversion_that_fails_names_the_item_that_is_to_blame_and_its_place(to: str, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        convert(_MARKED, [to], None, "k", Mark("f", 1, 1))
+    place = "f:3:5" if said.startswith("k.0") else "f:1:1"
+    assert str(caught.value) == f"{said}; the value is in {place}"
+
+
+def test_a_key_that_no_hash_can_have_is_named() -> None:
+    with pytest.raises(DataError, match=r"k\.1\.0: convert_to Hash failed: an Array cannot be a key"):
+        convert(Array([["a", 1], [["b"], 2]]), ["Hash"], None, "k")

@@ -46,7 +46,37 @@ _STRATEGIES: tuple[Any, ...] = (
     {"strategy": "reverse_deep", "knockout_prefix": "--"},
 )
 
-PATTERNS = ("'^a$'", "'^[abm]'", "'^m::'", "'^other::a'", "'^(?<n>c|d)'", "'^['")
+_PATTERNS = ("'^a$'", "'^[abm]'", "'^m::'", "'^other::a'", "'^(?<n>c|d)'")
+_PIECES = (
+    "a",
+    "b",
+    "m::",
+    "other",
+    ".",
+    ".*",
+    "[a-c]",
+    "[^a]",
+    "(?:m|other)::",
+    "a|b",
+    "(?i)A",
+    "\\w",
+    "[[:lower:]]",
+    "\\W",
+    "x*",
+    "(a)\\1?",
+)
+_ENDS = ("", "", "$", "\\z", "\\b")
+
+
+@cache
+@st.composite
+def _patterns(draw: st.DrawFn) -> str:
+    """A pattern of keys: one of a few, or put together of pieces, which may be none."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from(_PATTERNS))
+    if rarely(draw, 80):
+        return draw(st.sampled_from(["'^['", "'^(?<1>a)'", "'^a{2,1}'"]))
+    return f"'^{''.join(draw(st.lists(st.sampled_from(_PIECES), max_size=3)))}{draw(st.sampled_from(_ENDS))}'"
 
 
 _CONVERSIONS = ("Sensitive", "String", "Array", "[Array, true]", "Hash", "Integer", "'Optional[Integer]'", "[]", "~")
@@ -64,7 +94,7 @@ def _entries(draw: st.DrawFn) -> str:
 
 @cache
 @st.composite
-def lookup_options(draw: st.DrawFn, *, keys: tuple[str, ...] = KEYS, patterns: tuple[str, ...] = PATTERNS) -> str:
+def lookup_options(draw: st.DrawFn, *, keys: tuple[str, ...] = KEYS, patterns: tuple[str, ...] = ()) -> str:
     """The line of a data file that says how keys are merged."""
     if rarely(draw, 60):
         return draw(
@@ -78,7 +108,8 @@ def lookup_options(draw: st.DrawFn, *, keys: tuple[str, ...] = KEYS, patterns: t
                 ]
             )
         )
-    names = draw(st.lists(st.one_of(st.sampled_from(keys), st.sampled_from(patterns[:-1])), min_size=1, max_size=4, unique=True))
+    drawn = st.sampled_from(patterns) if patterns else _patterns()
+    names = draw(st.lists(st.one_of(st.sampled_from(keys), drawn), min_size=1, max_size=4, unique=True))
     entries = [f"{name}: {{{draw(_entries())}}}" for name in names]
     return f"lookup_options: {{{', '.join(entries)}}}"
 
