@@ -1,2 +1,2 @@
-# @summary A file's mode: "0755" (octal), or a number as YAML reads 0755.
-type Runit::Mode = Variant[Integer[0, 4095], Pattern[/\A0?[0-7]{3,4}\z/]]
+# @summary A file's mode in octal, quoted: "0755".
+type Runit::Mode = Variant[Integer[0, 7], Pattern[/\A([0-7]{3,4}|0[0-7]{4})\z/]]

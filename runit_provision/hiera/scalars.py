@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from runit_provision.hiera.digits import TooLongError, integer
+from runit_provision.model.data import Numeral
 
 _TEXT = re.compile(r"[^\d.:-]?[^\W\d]|[^\d.:-]?[_\s!@#$%^&*(){}<>|/\\~;=]")
 _WORDS: dict[str, bool | None] = {
@@ -78,13 +79,13 @@ def _number_or_text(text: str) -> Any:
     if special := _SPECIAL.fullmatch(text):
         return float("nan") if special[3] else float(special[1] + "inf")
     if _BASE60_INTEGER.fullmatch(text):
-        return sum(_leading_integer(part) * 60 ** abs(place - 2) for place, part in enumerate(text.split(":")))
+        return Numeral.of(sum(_leading_integer(part) * 60 ** abs(place - 2) for place, part in enumerate(text.split(":"))), text)
     if _BASE60_FLOAT.fullmatch(text):
         return sum((_leading_float(part) * 60 ** abs(place - 2) for place, part in enumerate(text.split(":"))), 0.0)
     if _FLOAT.fullmatch(text):
         return _float(text)
     if found := _INTEGER.fullmatch(text):
-        return _integer(found)
+        return Numeral.of(_integer(found), text)
     return text
 
 

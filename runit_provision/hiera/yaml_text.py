@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runit_provision.hiera.scalars import UnreadableError, scalar
+from runit_provision.model.data import Numeral
 
 
 def yaml_text(value: Any) -> str:
@@ -21,6 +22,7 @@ def yaml_text(value: Any) -> str:
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if _stays_text(text) else "'")
 
     Dumper.add_representer(str, Dumper.represent_text)
+    Dumper.add_representer(Numeral, Dumper.represent_int)
     text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
     return text.removesuffix("\n").removesuffix("\n...")
 

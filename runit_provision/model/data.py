@@ -45,6 +45,21 @@ class Array(list[Any]):
         self.mark = mark
 
 
+class Numeral(int):
+    """An integer that was written otherwise than it is printed: `0644`, `0x1F`, `1_000`, `12:30`. `text` is how."""
+
+    text: str
+
+    @classmethod
+    def of(cls, value: int, text: str) -> int:
+        """Give `value`, with its `text` unless that is the plain decimal one."""
+        if str(value) == text:
+            return value
+        found = cls(value)
+        found.text = text
+        return found
+
+
 class Sensitive:
     """A value that no log, plan, diff or error shows; `unwrap()` is for the one who writes it to its file."""
 

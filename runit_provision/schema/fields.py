@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainValidator, Strict, Tag
 from pydantic_core import PydanticCustomError
 
-from runit_provision.model.data import Sensitive
+from runit_provision.model.data import Numeral, Sensitive
 from runit_provision.model.process import Variable
 from runit_provision.schema.json_kinds import (
     ABSOLUTE,
@@ -46,16 +46,22 @@ def refuse(message: str, *, hint: str = "", at: tuple[str | int, ...] = ()) -> P
 
 
 def text(value: Any) -> str:
-    """Give a string; a whole number is taken as it would be printed."""
+    """Give a string; a whole number is taken when it was written as it would be printed."""
     if isinstance(value, Sensitive):
         raise refuse("a secret may not stand here: it would be readable by others", hint="put it into `env` or a file")
     if isinstance(value, bool):
         raise refuse("has to be a string, not a truth value", hint="quote it")
+    if isinstance(value, Numeral):
+        raise _misread(value)
     if isinstance(value, int):
         return str(value)
     if not isinstance(value, str):
         raise refuse(f"has to be a string, not {kind(value)}", hint="quote it" if isinstance(value, float) else "")
     return sound(value)
+
+
+def _misread(value: Numeral, at: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    return refuse(f"{value.text} is the number {value} to YAML", hint=f"quote it: '{value.text}'", at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,11 @@ class MaybeSecret:
 
 
 def _maybe_secret(value: Any) -> MaybeSecret:
-    secret = isinstance(value, Sensitive)
-    return MaybeSecret(text(value.unwrap() if isinstance(value, Sensitive) else value), secret)
+    if not isinstance(value, Sensitive):
+        return MaybeSecret(text(value), secret=False)
+    if isinstance(value.unwrap(), Numeral):
+        raise refuse("is another number to YAML than it seems", hint="quote it")
+    return MaybeSecret(text(value.unwrap()), secret=True)
 
 
 def sound(value: str) -> str:
@@ -179,20 +188,23 @@ def _measure(value: Any, units: dict[str, int], what: str) -> int:
 
 
 def _mode(value: Any) -> int:
-    """Give a file mode. YAML reads 0755 as octal already; a string is octal too."""
-    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3,4}", value):
-        value = int(value, 8)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0o7777:
-        raise refuse(f"has to be an octal mode like '0755', not {value!r}")
-    return value
+    """Give a file mode."""
+    return _octal(value, "[0-7]{3,4}|0[0-7]{4}", "a quoted octal mode like '0755'")
 
 
-def _umask(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch("[0-7]{1,4}", value):
+def _umask(value: Any) -> int:
+    """Give a mask of modes."""
+    return _octal(value, "0?[0-7]{1,3}", "a quoted octal mask like '027'")
+
+
+def _octal(value: Any, form: str, what: str) -> int:
+    """Give the number of octal digits. A bare number is refused: YAML reads 755 as decimal and 0755 as octal, others both as decimal."""
+    if isinstance(value, str) and re.fullmatch(form, value):
         return int(value, 8)
-    if isinstance(value, str):
-        raise refuse(f"has to be an octal mask like '027', not {value!r}")
-    return value
+    if isinstance(value, int) and not isinstance(value, bool | Numeral) and 0 <= value <= 7:
+        return value
+    text = getattr(value, "text", str(value))
+    raise refuse(f"has to be {what}, not {value!r}", hint=f"quote it: '{text}'" if re.fullmatch(form, text) else "")
 
 
 def script(value: Any) -> str:
@@ -253,9 +265,19 @@ def _named_values(value: dict[str, Any]) -> dict[str, Any]:
     for name in value:
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
             raise refuse(f"{name!r} cannot be a variable's name", hint="letters, digits and underscores", at=(name,))
+    for path, number in _numerals(value):
+        raise _misread(number, at=path)
     if "service" in value:
         raise refuse("`service` is what every template knows already", hint="choose another name", at=("service",))
     return value
+
+
+def _numerals(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Numeral]]:
+    """Give the numbers that are printed otherwise than they were written, and where they stand."""
+    if isinstance(value, Numeral):
+        yield path, value
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _numerals(item, (*path, key))
 
 
 def _full_name(value: str) -> str:
@@ -278,7 +300,7 @@ ScriptText = Annotated[str, BeforeValidator(script), SCRIPT]
 Size = Annotated[int, BeforeValidator(_size), SIZE]
 Span = Annotated[int, BeforeValidator(_span), SPAN]
 Mode = Annotated[int, BeforeValidator(_mode), MODE]
-Umask = Annotated[int, BeforeValidator(_umask), Field(ge=0, le=0o777), UMASK]
+Umask = Annotated[int, BeforeValidator(_umask), UMASK]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=0)]
 Nice = Annotated[int, Strict(), Field(ge=-40, le=40)]

@@ -40,7 +40,7 @@ class ManageSpec(Spec):
     """Its number is one of the system's. Example: true"""
     skeleton: Flag = True
     """A home that is made gets what lies in /etc/skel. Example: false"""
-    home_mode: Mode = 0o755
+    home_mode: Mode = Field(default=0o755, json_schema_extra={"default": "0755"})
     """The mode of a home that is made. Example: '0750'"""
 
 

@@ -77,7 +77,7 @@ SIGNALS = ("hup", "alarm", "interrupt", "quit", "term", "kill")
 """Signals, by the names that sv has for them."""
 _NUMBERED = ("1", "2", 1, 2)
 
-TEXT = Kind("Text", "Text; a whole number is taken as it would be printed.", type=["string", "integer"])
+TEXT = Kind("Text", "Text; a whole number is taken when it is written as it is printed: 8080, but not 0644 or 12:30.", type=["string", "integer"])
 SECRET = Kind("Secret", "Text that may be a secret: then no log, plan or world-readable file shows it.", type=["string", "integer"])
 LINE = Kind(
     "Line",
@@ -105,16 +105,12 @@ URL = Kind("Url", "A URL of http or https.", type="string", pattern=r"^https?://
 SCRIPT = Kind("Shebang", "The text of a whole script, its shebang included.", type="string", pattern=r"^#! ?/\S")
 SIZE = Kind("Size", "Bytes: a number, or one with k, m, g or t (powers of 1024).", **_numbers(r"^[0-9]{1,18}\s*[kmgtKMGT]?$"))
 SPAN = Kind("Span", "Seconds: a number, or one with s, m, h, d or w.", **_numbers(r"^[0-9]{1,18}\s*[smhdwSMHDW]?$"))
+_ONE_DIGIT = {"type": "integer", "minimum": 0, "maximum": 7}
+"""The same in every base; a longer number is decimal to one reader of YAML and octal to another."""
 MODE = Kind(
-    "Mode",
-    'A file\'s mode: "0755" (octal), or a number as YAML reads 0755.',
-    anyOf=[{"type": "integer", "minimum": 0, "maximum": 0o7777}, {"type": "string", "pattern": "^0?[0-7]{3,4}$"}],
+    "Mode", 'A file\'s mode in octal, quoted: "0755".', anyOf=[_ONE_DIGIT, {"type": "string", "pattern": "^([0-7]{3,4}|0[0-7]{4})$"}]
 )
-UMASK = Kind(
-    "Umask",
-    'A mask of modes: "027" (octal), or a number as YAML reads 027.',
-    anyOf=[{"type": "integer", "minimum": 0, "maximum": 0o777}, {"type": "string", "pattern": "^[0-7]{1,4}$"}],
-)
+UMASK = Kind("Umask", 'A mask of modes in octal, quoted: "027".', anyOf=[_ONE_DIGIT, {"type": "string", "pattern": "^0?[0-7]{1,3}$"}])
 SIGNAL = Kind("Signal", "A signal, by the name that sv has for it.", enum=[*SIGNALS, *_NUMBERED])
 VERB = Kind("Verb", "What another service is told: `restart`, or a word of sv.", enum=["restart", "up", "down", *SIGNALS, *_NUMBERED])
 WORDS = Kind("Words", "A program and its arguments: each arrives as it stands here.", type="array", items=TEXT.reference, minItems=1)

@@ -8,7 +8,7 @@ import pytest
 from support.world import host_of
 
 from runit_provision.errors import DataError
-from runit_provision.model.data import Sensitive
+from runit_provision.model.data import Numeral, Sensitive
 from runit_provision.model.logging import Logger
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Argv, CommandLine
@@ -77,6 +77,16 @@ def test_a_secret_never_becomes_an_argument_and_is_never_shown() -> None:
         "runit.services.prog.command.1: a secret may not stand here: it would be readable by others; put it into `env` or a file",
         "runit.services.prog.nice: has to be a whole number, not Sensitive [value redacted]",
     ]
+
+
+def test_a_secret_number_that_is_another_is_refused_and_never_shown() -> None:
+    (said,) = problems({"services": {"prog": {"command": ["prog"], "env": {"PIN": Sensitive(Numeral.of(420, "0644"))}}}})
+    assert said == "runit.services.prog.env.PIN: is another number to YAML than it seems; quote it"
+
+
+def test_one_octal_digit_needs_no_quotes() -> None:
+    assert service_of({"umask": 7}).process.umask == 7
+    assert service_of({"umask": "0022"}).process.umask == 0o22
 
 
 def test_data_that_are_no_hash_are_refused() -> None:
