@@ -198,7 +198,7 @@ def _umask(value: Any) -> int:
 
 
 def _octal(value: Any, form: str, what: str) -> int:
-    """Give the number of octal digits. A bare number is refused: YAML reads 755 as decimal and 0755 as octal, others both as decimal."""
+    """Give the number of octal digits. A bare number is refused: to YAML 755 is decimal and 0755 octal, to others both are decimal."""
     if isinstance(value, str) and re.fullmatch(form, value):
         return int(value, 8)
     if isinstance(value, int) and not isinstance(value, bool | Numeral) and 0 <= value <= 7:

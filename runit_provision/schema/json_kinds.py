@@ -77,7 +77,11 @@ SIGNALS = ("hup", "alarm", "interrupt", "quit", "term", "kill")
 """Signals, by the names that sv has for them."""
 _NUMBERED = ("1", "2", 1, 2)
 
-TEXT = Kind("Text", "Text; a whole number is taken when it is written as it is printed: 8080, but not 0644 or 12:30.", type=["string", "integer"])
+TEXT = Kind(
+    "Text",
+    "Text; a whole number is taken when it is written as it is printed: 8080, but not 0644 or 12:30.",
+    type=["string", "integer"],
+)
 SECRET = Kind("Secret", "Text that may be a secret: then no log, plan or world-readable file shows it.", type=["string", "integer"])
 LINE = Kind(
     "Line",
