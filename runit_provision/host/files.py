@@ -22,7 +22,7 @@ SHOWN = 64 * 1024
 """Bytes; what is larger is shown in no diff, and digested only when its size could be the wanted one."""
 STORE = ".runit-provision"
 """Where an account's realm keeps what was replaced, below its base."""
-RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up", "succeeded", "failed"))
+RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up", "mailed", "succeeded", "failed"))
 """What a running service leaves in its directory: it goes with the service, and is never touched while there is one."""
 
 _CHUNK = 1 << 20

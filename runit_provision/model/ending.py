@@ -24,10 +24,14 @@ class Restarts:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Who is told: of an end that nobody asked for, and of one that somebody did. None tells nobody."""
+    """Who is told: of an end that nobody asked for, and of one that somebody did. None tells nobody.
+
+    interval: seconds in which one failure is told and the others are only counted; that the service stays down is told at once.
+    """
 
     on_failure: str | None = None
     on_stop: str | None = None
+    interval: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, mail, notices, the count of restarts.
+    """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, the count of restarts, mail, notices, the rest.
 
     once: the service runs once; that it has succeeded is noted for those that require it, and notices are for that alone.
     """

@@ -86,6 +86,19 @@ class ExtraDirectory:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A number in a file of its own, `name`, which only the shipped supervisor reads; `key` of the data asks for it.
+
+    restarts: it counts from the next start on.
+    """
+
+    name: str
+    number: int
+    key: str
+    restarts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Requirements:
     """Services that must run, and whose check must pass, before this one starts; `patience` in seconds, then the start fails."""
 
@@ -104,9 +117,8 @@ class Service:
 
     id: `name` of the host's, `user/name` of a user's, `parent/child` of a nested one. directory: its definition; link: where
     runsvdir finds it. before: shell lines that precede the program. children: the services of a nested tree, whose definitions and
-    links lie below `directory`. watched: services of another account ask how it fares. ready: the descriptor on which it says that
-    it is. timeout_kill: seconds after TERM until the supervisor kills it, or None. folders: directories that hold its own, and that
-    are not its tree's. origins: where each part was written, by its key of the data.
+    links lie below `directory`. watched: services of another account ask how it fares. tells: it says itself when it is ready.
+    folders: directories that hold its own, and that are not its tree's. origins: where each part was written, by its key of the data.
     """
 
     name: str
@@ -120,9 +132,9 @@ class Service:
     one_shot: bool = False
     ending: Ending | None = None
     check: Check | None = None
-    ready: int | None = None
+    tells: bool = False
     control: tuple[Control, ...] = ()
-    timeout_kill: int | None = None
+    settings: tuple[Setting, ...] = ()
     folders: tuple[str, ...] = ()
     delegate: Delegate | None = None
     stop: Stop | None = None

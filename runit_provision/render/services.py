@@ -165,16 +165,13 @@ class ServiceRenderer:
                 yield self._script(service, "check", endings.check(service, service.check, self.pages), "check")
             case _:
                 assert_never(service.check)
-        if service.ready is not None:
-            entry = File(f"{service.ready}\n".encode(), 0o644)
-            yield self._node(service, f"{service.directory}/notification-fd", entry, service.origin_of("ready"), effect=Effect.RESTART)
         if service.control:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:
             yield from self._control(service, f"control/{control.letter}", control)
-        if service.timeout_kill is not None:
-            entry = File(f"{1000 * service.timeout_kill}\n".encode(), 0o644)
-            yield self._node(service, f"{service.directory}/timeout-kill", entry, service.origin_of("stop"))
+        for setting in service.settings:
+            entry, effect = File(f"{setting.number}\n".encode(), 0o644), Effect.RESTART if setting.restarts else Effect.NOTHING
+            yield self._node(service, f"{service.directory}/{setting.name}", entry, service.origin_of(setting.key), effect=effect)
 
     def _control(self, service: Service, name: str, control: Control) -> Iterator[Node]:
         match control.action:

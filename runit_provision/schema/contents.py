@@ -21,7 +21,8 @@ _WAYS = ("content", "template", "source")
 _OURS = frozenset(
     (
         *("run", "finish", "check", "down", "env", "control", "log", "supervise", "service", "sv"),
-        *("timeout-kill", "notification-fd", "restart_count", "last_finish", "gave_up", "succeeded", "failed"),
+        *("timeout-kill", "timeout-finish", "notification-fd", "max-delay", "kill-orphans", "control-access"),
+        *("restart_count", "last_finish", "gave_up", "mailed", "succeeded", "failed"),
     )
 )
 

@@ -7,18 +7,22 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from runit_provision.schema.base import Spec
-from runit_provision.schema.fields import Count, Flag, Line, Signal, Span, Text, refuse
+from runit_provision.schema.fields import Address, Count, Flag, Signal, Span, Text, refuse
 from runit_provision.schema.file_spec import ScriptValue
 from runit_provision.schema.json_kinds import SCRIPT, SIGNALS, SPAN, Forms
 
 
 class MailSpec(Spec):
-    """Mail when the service has ended, by the system's `mail`."""
+    """Mail when the service has ended, by the system's `mail`, which may take 30 seconds."""
 
-    on_failure: Line | None = None
-    """Address that is told when it ended though it was to be up, a one-shot when it failed. Example: admins@example.com"""
-    on_stop: Line | None = None
+    on_failure: Address | None = None
+    """Address that is told when it ended though it was to be up, a one-shot when it failed; and, always, when it gave up (`restart`).
+    Example: admins@example.com"""
+    on_stop: Address | None = None
     """Address that is told when it was stopped on purpose. Example: auditing@example.com"""
+    interval: Span = 300
+    """Seconds after a mail of a failure in which others are counted and not mailed; the next mail says how many. 0 mails each.
+    Example: 1h"""
 
 
 class RestartSpec(Spec):
@@ -31,8 +35,8 @@ class RestartSpec(Spec):
     forget: Span = 300
     """So many seconds without an end forget those that were counted. Example: 5m"""
     back_off: Span = 0
-    """Most seconds to wait before a start: 1, 2, 4 and so on with each end that counts; 0 waits no longer than runit does.
-    Example: 1m"""
+    """Most seconds that `finish` waits before a start: 1, 2, 4 and so on with each end that counts; 0 waits no longer than runit does.
+    `max_delay` does the same for what is restarted always. Example: 1m"""
 
 
 def _restart(value: Any) -> Any:
@@ -86,6 +90,8 @@ class FinishSpec(Spec):
     """Shell lines that clean up; what they write to standard error goes where the service's goes. Example: rm -f /run/worker.pid"""
     mail: MailSpec | None = None
     """Who is told. Example: {on_failure: admins@example.com}"""
+    seconds: Annotated[Span, Field(ge=1)] | None = None
+    """How long all of it may take; then it is killed. Needs the shipped runtime; default: as long as it takes. Example: 1m"""
 
 
 def _finish(value: Any) -> Any:

@@ -45,7 +45,7 @@ class Ending:
                 if value:
                     self._problem("has no effect beside `finish`, which is a whole script", key, hint="say it in the script")
             return self._contents.script(finish.run, (*self._path, "finish", "run"))
-        mail = Mail(finish.mail.on_failure, finish.mail.on_stop) if finish and finish.mail else None
+        mail = Mail(finish.mail.on_failure, finish.mail.on_stop, finish.mail.interval) if finish and finish.mail else None
         tree = TreeEnd("./service", None, PATIENCE) if spec.services is not None else None
         lines = finish.lines if finish else ""
         if not (restarts or mail or tree or lines or notices or spec.one_shot):

@@ -15,6 +15,7 @@ from runit_provision.model.data import Numeral, Sensitive
 from runit_provision.model.process import Variable
 from runit_provision.schema.json_kinds import (
     ABSOLUTE,
+    ADDRESS,
     COMMAND,
     COMMENT,
     ENV,
@@ -280,6 +281,12 @@ def _numerals(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tu
         yield from _numerals(item, (*path, key))
 
 
+def _address(value: str) -> str:
+    if value.startswith("-"):
+        raise refuse(f"{value!r} starts with a dash: mail would take it for an option")
+    return value
+
+
 def _full_name(value: str) -> str:
     if ":" in _line(value):
         raise refuse("holds a colon, which parts the fields of passwd")
@@ -289,6 +296,7 @@ def _full_name(value: str) -> str:
 Text = Annotated[str, BeforeValidator(text), TEXT]
 Secret = Annotated[MaybeSecret, PlainValidator(_maybe_secret), SECRET]
 Line = Annotated[str, BeforeValidator(text), AfterValidator(_line), AfterValidator(_filled), LINE]
+Address = Annotated[Line, AfterValidator(_address), ADDRESS]
 Lines = Annotated[list[Line], BeforeValidator(_one_or_more), LINES]
 Name = Annotated[str, BeforeValidator(text), AfterValidator(service_name), NAME]
 Absolute = Annotated[str, BeforeValidator(text), AfterValidator(_absolute), ABSOLUTE]

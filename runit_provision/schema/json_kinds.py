@@ -88,6 +88,11 @@ LINE = Kind(
     "One line of text that is not empty.",
     anyOf=[{"type": "integer"}, {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"}],
 )
+ADDRESS = Kind(
+    "Address",
+    "Whom mail goes to.",
+    anyOf=[_NUMBER, {"type": "string", "pattern": r"^(?!-)[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"}],
+)
 COMMENT = Kind("Comment", "A full name, as passwd can hold it.", type="string", pattern=r"^[^:\x00-\x1f\x7f]*$")
 LINES = Kind("Lines", "One line, or several.", anyOf=[LINE.reference, {"type": "array", "items": LINE.reference}])
 NAME = Kind(

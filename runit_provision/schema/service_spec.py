@@ -92,6 +92,13 @@ def _notifies(value: Any) -> Any:
     return value if isinstance(value, dict) or not all(isinstance(name, str) for name in names) else dict.fromkeys(names, "restart")
 
 
+ORPHANS = Forms("Orphans", "Seconds that they have after TERM; `true` is none, `false` leaves them alone.", {"type": "boolean"})
+
+
+def _orphans(value: Any) -> Any:
+    return {True: 0, False: None}[value] if isinstance(value, bool) else value
+
+
 class ServiceSpec(Spec):
     """One service."""
 
@@ -106,7 +113,7 @@ class ServiceSpec(Spec):
     """Shell lines that `run` does before the command. Example: install -d -m 0755 /run/worker"""
     one_shot: Flag = False
     """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first). Example: true"""
-    instances: list[Name] = Field(default_factory=list)
+    instances: list[Name] | None = None
     """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. Example: [tty1, tty2]"""
     services: Annotated[dict[Name, ServiceSpec], SERVICES] | None = None
     """A nested tree: this service is a runsvdir over these. Example: {back: {command: [back]}, front: {command: [front]}}"""
@@ -198,6 +205,12 @@ class ServiceSpec(Spec):
     ready: Annotated[int | None, Strict(), Field(ge=3, le=65535)] = None
     """The descriptor on which the program writes a newline when it is ready, as with s6; `sv start`, `sv check`, and services that
     require it wait for that, unless `check` says otherwise. Needs the shipped runtime. Example: 3"""
+    max_delay: Span | None = None
+    """It rests 2, 4, 8 and so on seconds, so many at most, before the next start when it ends again and again by itself, each time
+    within as many seconds; `sv start` ends the rest. Needs the shipped runtime. Example: 5m"""
+    kill_orphans: Annotated[Annotated[Span, ORPHANS] | None, BeforeValidator(_orphans)] = None
+    """What it leaves behind (daemons that forked away) ends before `finish` and before the next start: by KILL, or when seconds are
+    given by TERM, and KILL after those. Needs the shipped runtime. Example: true Example: 10s"""
     delegate: DelegateSpec | None = None
     """Who else may control it, and its log. Example: {group: operators}"""
     control: Annotated[dict[str, ScriptValue], CONTROL] = Field(default_factory=dict)

@@ -20,6 +20,7 @@ from runit_provision.schema.place import Place
 from runit_provision.schema.problems import Path
 from runit_provision.schema.registry import Entry, Registry
 from runit_provision.schema.service_spec import ServiceSpec
+from runit_provision.schema.settings import read_settings
 
 _IN_THE_SCRIPT = (
     *("before", "requires", "delegate", "instances", "user", "group", "groups", "env", "env_directories", "directory"),
@@ -43,9 +44,15 @@ def read_services(readers: list[Reader]) -> tuple[Service, ...]:
 
 def _readers(key: str, spec: ServiceSpec, place: Place, registry: Registry) -> list[Reader]:
     """Give the service, or one for each of its instances."""
-    if not spec.instances:
+    if spec.instances is None:
         return [Reader(key, key, spec, place, registry)]
-    return [Reader(f"{key}_{instance}", key, spec, place, registry, instance) for instance in spec.instances]
+    path = (*place.path, key, "instances")
+    if not spec.instances:
+        place.problems.add(path, "is empty: no service would come of it", hint="name some, or let the service be `ensure: absent`")
+    for index, instance in enumerate(spec.instances):
+        if instance in spec.instances[:index]:
+            place.problems.add((*path, index), f"{instance!r} is named twice", hint="name it once")
+    return [Reader(f"{key}_{instance}", key, spec, place, registry, instance) for instance in dict.fromkeys(spec.instances)]
 
 
 class Reader:
@@ -88,9 +95,7 @@ class Reader:
         contents = Contents(place, self._known(log))
         endings = Ending(spec, place, contents, self.path)
         finish = endings.finish(self.health.notices)
-        control, timeout_kill = endings.control(finish)
-        if spec.ready is not None and not place.shipped:
-            self.problem("is heard by the shipped runtime alone", "ready", hint="say with `check` when it is of use")
+        control, killed_after = endings.control(finish)
         return Service(
             name=self.name,
             id=self.id,
@@ -103,9 +108,9 @@ class Reader:
             one_shot=spec.one_shot,
             ending=finish,
             check=self.health.check(contents, [child for child in children if child.ensure is not Ensure.ABSENT]),
-            ready=spec.ready,
+            tells=spec.ready is not None,
             control=control,
-            timeout_kill=timeout_kill,
+            settings=read_settings(spec, killed_after, place, self.path),
             folders=self._folders(log),
             delegate=self._delegate(),
             stop=Stop(spec.stop.seconds, spec.stop.kill) if spec.stop else None,

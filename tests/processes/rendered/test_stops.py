@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
+import pytest
 from support import waiting
 from support.tour import Tour
 
@@ -78,7 +81,7 @@ def test_a_restart_is_no_failure_whatever_the_services_own_script_does_at_term(t
     for name in services:
         tour.sv("kill", f"sv/{name}")
         waiting.until(lambda name=name: tour.is_down(f"sv/{name}"))  # type: ignore[misc]
-    waiting.until(lambda: tour.sink.exists() and tour.sink.read_text().count(" failed to ") == 2)
+    waiting.until(lambda: tour.sink.exists() and tour.sink.read_text().count(" failed and stays down to ") == 2)
 
 
 def test_what_does_not_end_in_time_is_killed_though_its_own_script_says_otherwise(tour: Tour) -> None:
@@ -137,3 +140,52 @@ def test_a_one_shot_that_failed_is_mailed_and_one_that_was_stopped_is_told_from_
     assert tour.sv("-w", "20", "stop", "sv/long").returncode == 0
     waiting.until(lambda: "long was stopped to auditing@example.com:" in tour.sink.read_text())
     assert tour.sink.read_text().count(" to ") == 2
+
+
+def test_of_failures_one_in_an_interval_is_mailed_and_that_it_stays_down_is_told_at_once(tour: Tour) -> None:
+    mail = {"on_failure": "admins@example.com", "interval": "1h"}
+    restart = {"at_most": 2, "forget": "1h", "within": "1h"}
+    tour.start({"services": {"flaky": {"command": ["sh", "-c", "exit 3"], "restart": restart, "finish": {"mail": mail}}}})
+    waiting.until(lambda: tour.is_down("sv/flaky"))
+    told = tour.sink.read_text().splitlines()
+    on = f"on {os.uname().nodename}: exit code 3, status 0"
+    failed = ["flaky failed to admins@example.com:", f"flaky failed {on}"]
+    down = ["flaky failed and stays down to admins@example.com:", f"flaky failed and stays down {on}", "1 more were not mailed"]
+    assert told == [*failed, *down]
+
+
+def test_a_mailer_that_hangs_keeps_no_service_from_coming_again(tour: Tour) -> None:
+    service = {"command": ["sh", "-c", "echo began; exec sleep 1000"], "finish": {"mail": {"on_failure": "admins@example.com"}}}
+    tour.start({"services": {"web": service}})
+    mailer = tour.base / "bin/mail"
+    mailer.write_text("#!/bin/sh\nexec sleep 1000\n")
+    (tour.base / "bin/timeout").symlink_to(mailer_in_time(tour))
+    waiting.until(lambda: tour.log("log/web") == ["began"])
+    tour.sv("kill", "sv/web")
+    waiting.until(lambda: tour.log("log/web") == ["began", "began"])
+
+
+def mailer_in_time(tour: Tour) -> Path:
+    """Give a `timeout` for which a second is enough, whatever it is asked."""
+    program = tour.base / "shorter"
+    program.write_text('#!/bin/sh\nshift\nexec /usr/bin/timeout 1 "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_what_the_shipped_supervisor_is_told_in_numbers_it_does(tour: Tour) -> None:
+    if not tour.shipped:
+        pytest.skip("only the shipped supervisor is told so")
+    leaves = ["sh", "-c", f"sleep 1000 & echo $! >{tour.base}/left; exec sleep 1000"]
+    services = {
+        "leaving": {"command": leaves, "kill_orphans": True},
+        "hanging": {"command": SLEEP, "finish": {"lines": "sleep 1000", "seconds": 1}, "kill_orphans": True},
+        "dying": {"command": ["false"], "max_delay": "1h"},
+    }
+    tour.start({"services": services})
+    waiting.until(lambda: tour.runs("sv/leaving") and tour.runs("sv/hanging") and (tour.base / "left").exists())
+    left = int((tour.base / "left").read_text())
+    assert tour.sv("-w", "30", "stop", "sv/leaving").returncode == 0
+    assert not Path(f"/proc/{left}").exists()
+    assert tour.sv("-w", "30", "stop", "sv/hanging").returncode == 0
+    waiting.until(lambda: "start" in tour.sv("status", "sv/dying").stdout)
