@@ -21,7 +21,7 @@
 #   The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
 #
 # @param before_lines
-#   Shell lines that `run` does before the command. In the data this is `before`.
+#   Shell lines that `run` does before the command, as who runs the tree. What `env` says only the program sees, and whom they give it to: `chpst -e ./env sh -c '...'`. In the data this is `before`.
 #
 # @param one_shot
 #   It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first).
@@ -113,6 +113,12 @@
 # @param ready
 #   The descriptor on which the program writes a newline when it is ready, as with s6; `sv start`, `sv check`, and services that require it wait for that, unless `check` says otherwise. Needs the shipped runtime.
 #
+# @param max_delay
+#   It rests 2, 4, 8 and so on seconds, so many at most, before the next start when it ends again and again by itself, each time within as many seconds; `sv start` ends the rest. Needs the shipped runtime.
+#
+# @param kill_orphans
+#   What it leaves behind (daemons that forked away) ends before `finish` and before the next start: by KILL, or when seconds are given by TERM, and KILL after those. Needs the shipped runtime.
+#
 # @param delegate
 #   Who else may control it, and its log.
 #
@@ -199,6 +205,8 @@ define runit::service (
   Optional[Runit::Span]                                       $clear_interval   = undef,
   Optional[Runit::Check]                                      $check            = undef,
   Optional[Integer[3, 65535]]                                 $ready            = undef,
+  Optional[Runit::Span]                                       $max_delay        = undef,
+  Optional[Runit::Orphans]                                    $kill_orphans     = undef,
   Optional[Runit::Delegate]                                   $delegate         = undef,
   Optional[Runit::Control]                                    $control          = undef,
   Optional[Runit::Absolutepath]                               $control_from     = undef,
@@ -256,6 +264,8 @@ define runit::service (
       'clear_interval'   => $clear_interval,
       'check'            => $check,
       'ready'            => $ready,
+      'max_delay'        => $max_delay,
+      'kill_orphans'     => $kill_orphans,
       'delegate'         => $delegate,
       'control'          => $control,
       'control_from'     => $control_from,

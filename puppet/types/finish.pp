@@ -5,5 +5,6 @@ type Runit::Finish = Variant[
     Optional['run'] => Runit::Script,
     Optional['lines'] => Runit::Text,
     Optional['mail'] => Runit::Mail,
+    Optional['seconds'] => Runit::Span,
   }],
 ]

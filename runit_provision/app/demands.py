@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from runit_provision.app.target import Target
 from runit_provision.host.rooted import on_root
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.host import Host, RuntimeKind
+from runit_provision.render.programs import called
 
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_CALLED = ("runsvdir", "runsv", "sv", "svlogd", "chpst")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TOOLS = ("runsvdir", "runsv", "sv", "svlogd", "chpst")
 """The tools that rendered scripts call, or that must be there for them to be called."""
 
 
 def demands(host: Host, target: Target) -> Demands:
     """Give what `host` asks; the runtime is laid for a whole host, and where the data name it."""
-    limits = tuple(ceilings(host))
+    return replace(_runtime(host, target), ceilings=tuple(ceilings(host)), called=tuple(called(host)))
+
+
+def _runtime(host: Host, target: Target) -> Demands:
     runtime = host.runtime
     if runtime.kind is RuntimeKind.SHIPPED and runtime.said and target.user is None:
-        return Demands(prefix=runtime.prefix, ceilings=limits)
+        return Demands(prefix=runtime.prefix)
     if runtime.kind is RuntimeKind.NONE or next(host.services(), None) is None:
-        return Demands(ceilings=limits)
+        return Demands()
     if runtime.kind is RuntimeKind.SHIPPED:
         hint = f"`runit-provision runtime install {on_root(target.root)}--prefix {runtime.prefix}`"
-        return Demands(tools=(*_CALLED, "rsvlog"), folders=f"{runtime.prefix}/bin", hint=hint, ceilings=limits)
-    return Demands(tools=_CALLED, folders=_SYSTEM_PATH, hint="install the distribution's runit", ceilings=limits)
+        return Demands(tools=(*_TOOLS, "rsvlog"), folders=f"{runtime.prefix}/bin", hint=hint)
+    return Demands(tools=_TOOLS, folders=SYSTEM_PATH, hint="install the distribution's runit")
 
 
 def ceilings(host: Host) -> Iterator[Ceiling]:

@@ -9,7 +9,7 @@ from importlib import resources
 
 from runit_provision.app.materials import Found
 from runit_provision.app.source import Source
-from runit_provision.errors import Problem, with_warnings
+from runit_provision.errors import DataError, Problem, with_warnings
 from runit_provision.inputs import Inputs
 from runit_provision.model.account import Account
 from runit_provision.model.host import Host
@@ -38,7 +38,11 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     found = Found(source.folder, templates(), inputs)
     with with_warnings(lambda: resolved.warnings):
         host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found)
-    return Desired(host, render(host, found.templates(host.template_path)), (*resolved.warnings, *lint(host)))
+    try:
+        tree = render(host, found.templates(host.template_path))
+    except DataError as error:
+        raise DataError(*(found.placed(problem, host.template_path) for problem in error.problems)) from error
+    return Desired(host, tree, (*resolved.warnings, *lint(host)))
 
 
 @cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runit_provision.errors import DataError
+from runit_provision.errors import DataError, Problem
 from runit_provision.inputs import Inputs
 from runit_provision.schema.materials import Material, MaterialError
 
@@ -32,7 +33,13 @@ class Found:
         except DataError as error:
             places = ", ".join(str(self._folder / folder) for folder in folders)
             hint = f"looked for in {places}" if "no template" in str(error) else ""
-            raise MaterialError(str(error), hint=hint) from error
+            raise MaterialError("\n".join(str(self.placed(problem, folders)) for problem in error.problems), hint=hint) from error
+
+    def placed(self, problem: Problem, folders: tuple[str, ...]) -> Problem:
+        """Give a problem of a template with the whole path of that; a shipped one has its name alone."""
+        mark = problem.mark
+        path = next((path for path in self._candidates(mark.file, folders) if path.is_file()), None) if mark else None
+        return replace(problem, mark=replace(mark, file=str(path))) if mark and path else problem
 
     def templates(self, folders: tuple[str, ...]) -> Mapping[str, str]:
         """Give every template by its name, as far as one is asked for: those in `folders` before those that are shipped."""

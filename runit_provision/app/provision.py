@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runit_provision.app.recall import answered, recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
-from runit_provision.app.unmet import assumed, hard_limits, missing_tools, to_lay, too_high
+from runit_provision.app.unmet import assumed, hard_limits, missing_programs, to_lay, too_high
 from runit_provision.errors import DataError, HostError, Problem, before_any_change, nearest
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Demands
@@ -222,7 +222,7 @@ def _recalled(source: Source, target: Target, machine: Machine) -> Planned | Non
 
 def _planned(plan: Plan, demands: Demands, warnings: tuple[Problem, ...], target: Target) -> Planned:
     runtime = to_lay(demands, target.root)
-    missing = tuple(missing_tools(demands, target.root))
+    missing = tuple(missing_programs(demands, target.root))
     if target.root != Path("/"):  # what an image lacks may come with a later step of its build
         return Planned(plan, runtime, (*warnings, *assumed(demands.ceilings), *missing))
     if high := tuple(too_high(demands.ceilings, hard_limits(plan.lives, alone=target.user is not None))):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from runit_provision.app.demands import SYSTEM_PATH
 from runit_provision.errors import Problem
 from runit_provision.host import ceilings
-from runit_provision.host.rooted import folder_on_host
+from runit_provision.host.rooted import resolve
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
 
@@ -23,17 +25,21 @@ def to_lay(demands: Demands, root: Path) -> str | None:
     return None if package.is_installed(prefix=Path(demands.prefix), root=root) else demands.prefix
 
 
-def missing_tools(demands: Demands, root: Path) -> Iterator[Problem]:
-    """Say which tools the scripts would not find."""
-    if not demands.tools:
-        return
-    import shutil
-
-    path = ":".join(str(folder_on_host(root, folder)) for folder in demands.folders.split(":"))
-    missing = [name for name in demands.tools if not shutil.which(name, path=path)]
+def missing_programs(demands: Demands, root: Path) -> Iterator[Problem]:
+    """Say which programs the scripts would not find."""
+    missing = [name for name in demands.tools if not _found(name, demands.folders, root)]
     if missing:
         message = f"{', '.join(missing)} not found, which the services' scripts call"
         yield Problem(message, path=demands.folders, hint=demands.hint)
+    for program, origin in demands.called:
+        if not _found(program, SYSTEM_PATH, root):
+            yield Problem(f"{program} not found, which the script calls", mark=origin.mark, key=origin.key, hint="install it")
+
+
+def _found(program: str, folders: str, root: Path) -> bool:
+    places = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in folders.split(":")]
+    found = (root / path.lstrip("/") for place in places if (path := resolve(root, place)))
+    return any(path.is_file() and os.access(path, os.X_OK) for path in found)
 
 
 def too_high(asked: tuple[Ceiling, ...], hard: Mapping[str, int]) -> Iterator[Problem]:

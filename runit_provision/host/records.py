@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from runit_provision.errors import Mark, Problem
-from runit_provision.model.answer import Answer, Beside, Ceiling, Demands
+from runit_provision.model.answer import Answer, Beside, Called, Ceiling, Demands
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, LoginIntent, Manifest, Owed, Record, Seen
 from runit_provision.model.tree import Effect, Ensure, OnChange, Origin, Purge, Realm, ServiceTree
 
@@ -181,6 +181,7 @@ def _answer(answer: Answer, realms: _Numbers) -> dict[str, Any]:
         "beside": [[path, realms.number(realm), target] for path, realm, target in answer.beside],
         "demands": [asks.prefix, asks.tools, asks.folders, asks.hint],
         "ceilings": [[service, name, value, _origin(origin)] for service, name, value, origin in asks.ceilings],
+        "called": [[program, _origin(origin)] for program, origin in asks.called],
         "warnings": [_problem(problem) for problem in answer.warnings],
         "purges": [[realms.number(each.realm), each.directories, each.definitions, _origin(each.origin)] for each in answer.purges],
     }
@@ -189,13 +190,14 @@ def _answer(answer: Answer, realms: _Numbers) -> dict[str, Any]:
 def _unanswer(row: dict[str, Any], realms: list[Realm]) -> Answer:
     prefix, tools, folders, hint = row["demands"]
     ceilings = tuple(Ceiling(service, name, value, _unorigin(origin)) for service, name, value, origin in row["ceilings"])
+    called = tuple(Called(program, _unorigin(origin)) for program, origin in row["called"])
     return Answer(
         question=row["question"],
         asked=tuple((kind, name) for kind, name in row["asked"]),
         salt=row["salt"],
         digest=row["digest"],
         beside=tuple(Beside(path, realms[realm], target) for path, realm, target in row["beside"]),
-        demands=Demands(prefix, tuple(tools), folders, hint, ceilings),
+        demands=Demands(prefix, tuple(tools), folders, hint, ceilings, called),
         warnings=tuple(_unproblem(problem) for problem in row["warnings"]),
         purges=tuple(
             Purge(realms[realm], tuple(directories), definitions, _unorigin(origin))

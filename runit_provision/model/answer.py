@@ -18,12 +18,20 @@ class Ceiling(NamedTuple):
     origin: Origin
 
 
+class Called(NamedTuple):
+    """A program that a script calls, by its name or its absolute path."""
+
+    program: str
+    origin: Origin
+
+
 @dataclass(frozen=True, slots=True)
 class Demands:
     """What the data ask of a host beside paths and services.
 
     prefix: where the shipped runtime has to be laid, or None. tools: what the services' scripts call, to be found in one of the host's
     `folders` (with colons between them); hint: what to do when it is not. ceilings: limits that hard ones may be too low for.
+    called: what else they call, to be found where the system's programs are.
     """
 
     prefix: str | None = None
@@ -31,6 +39,7 @@ class Demands:
     folders: str = ""
     hint: str = ""
     ceilings: tuple[Ceiling, ...] = ()
+    called: tuple[Called, ...] = ()
 
 
 class Beside(NamedTuple):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import assert_never
 
 from runit_provision.model.process import Credentials, Process
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
 from runit_provision.render.environment import carried
 from runit_provision.render.quoting import join, quote
+from runit_provision.render.shell_reading import commands
 
 _LIMITS = (
     ("-m", "memory"),
@@ -21,7 +21,6 @@ _LIMITS = (
     ("-c", "core"),
     ("-t", "cpu"),
 )
-_REDIRECTIONS = {">", "<", ">>", ">&", "<&", "<>"}
 _BUILTINS = (
     r"\.|:|!|\{|\[\[|if|for|while|until|case|select|function|time|alias|break|builtin|cd|command|continue|declare|eval|exec|exit|export"
     r"|getopts|hash|jobs|let|local|read|readonly|return|set|shift|source|times|trap|type|typeset|ulimit|umask|unalias|unset|wait"
@@ -51,14 +50,19 @@ def _program(run: Run) -> str:
 
 def _line(text: str) -> str:
     """Give the line itself when it is one program's, else a shell that reads it."""
-    bare = re.sub(r"^exec\s+", "", text)
-    lexer = shlex.shlex(bare, posix=True, punctuation_chars=True)
-    lexer.commenters = ""
-    tokens = list(lexer)
-    signs = {token for token in tokens if set(token) <= set("();<>|&")}
-    if "\n" in bare or "#" in bare or not signs <= _REDIRECTIONS or not tokens or _NOT_A_PROGRAM.match(bare.split()[0]):
-        return f"sh -c {quote(text)}"
-    return bare
+    return f"sh -c {quote(text)}" if needs_shell(text) else _bare(text)
+
+
+def needs_shell(text: str) -> bool:
+    """Whether a line is more than one program with its arguments, so that a shell has to read it anew."""
+    bare = _bare(text)
+    found = commands(bare)
+    alone = len(found) == 1 and found[0].ended == "\n" and "\n" not in bare and "#" not in bare
+    return not alone or bool(_NOT_A_PROGRAM.match(bare.split()[0]))
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"^exec\s+", "", text)
 
 
 def credentials_word(credentials: Credentials, *, numeric: bool = False) -> str:

@@ -11,7 +11,9 @@ from runit_provision.render import notices
 from runit_provision.render.pages import Pages
 from runit_provision.render.quoting import join, quote
 
-_PYTHON = ("/usr/bin/python3", "-IS", "-c")
+PYTHON = "/usr/bin/python3"
+"""What probes are made with; not the one that runs this, which may be anywhere and go."""
+_PYTHON = (PYTHON, "-IS", "-c")
 _TCP = "import socket, sys; socket.create_connection(sys.argv[1:3], float(sys.argv[3]))"
 _UNIX = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(float(sys.argv[2])); s.connect(sys.argv[1])"
 # Never by a proxy that the caller's environment names: the service itself is asked.

@@ -6,15 +6,19 @@ These are warnings. Whatever is not recognized for certain is left alone.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 
 from runit_provision.errors import Problem
+from runit_provision.model.ending import Finish
 from runit_provision.model.host import Host
 from runit_provision.model.process import Stream
 from runit_provision.model.run import Argv, CommandLine, Script
 from runit_provision.model.service import ExtraFile, Service
 from runit_provision.model.tree import Ensure
+from runit_provision.render.commands import needs_shell
+from runit_provision.render.environment import carried
+from runit_provision.render.quoting import join
+from runit_provision.render.shell_reading import Command, commands
 
 _FOREGROUND: dict[str, tuple[str, ...]] = {
     "acpid": ("-f", "--foreground"),
@@ -60,12 +64,34 @@ _BACKGROUND: dict[str, tuple[str, ...]] = {
 """Daemons that go there when one of these is."""
 _TO_STDERR: dict[str, tuple[str, ...]] = {"sshd": ("-e", "-d"), "named": ("-g",)}
 """Daemons that write to syslog alone unless one of these is among their arguments."""
-_SHELL = re.compile(r"#! ?/(?:\S*/)?(?:env +)?(?:sh|dash|bash|ash)\b")
+_SHELLS = ("sh", "dash", "bash", "ash")
+_SHELL = re.compile(rf"#! ?/(?:\S*/)?(?:env +)?(?:{'|'.join(_SHELLS)})\b")
 _NOT_A_PROGRAM = {
-    *("exec", "exit", "return", "wait", "while", "until", "for", "if", "case", "fi", "done", "esac", "}", ")", "then", "else"),
-    *("sv", ":", "true", "false", ".", "eval", "trap", "read", "sleep", "cd", "set", "echo"),
+    *(
+        "exec",
+        "exit",
+        "return",
+        "wait",
+        "sv",
+        ":",
+        "[",
+        "test",
+        "true",
+        "false",
+        ".",
+        "eval",
+        "trap",
+        "read",
+        "sleep",
+        "cd",
+        "set",
+        "echo",
+    ),
+    *("printf", "export", "kill", "unset", "shift", "umask", "ulimit", "command"),
 }
-_AWAY = re.compile(r"(?<![0-9&>])1?>>?\s*(/\S+)")
+"""What may end a script without `exec`: the shell's own words, and what is soon done."""
+_THE_LOG = ("", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def lint(host: Host) -> Iterator[Problem]:
@@ -76,44 +102,83 @@ def lint(host: Host) -> Iterator[Problem]:
 
 
 def _service(service: Service) -> Iterator[Problem]:
+    yield from _before(service)
+    yield from _unseen(service, "before", service.before)
+    if isinstance(service.ending, Finish):
+        yield from _unseen(service, "finish", service.ending.lines)
     match service.run:
+        case Argv((shell, flag, text, *_)) if shell.rpartition("/")[2] in _SHELLS and re.fullmatch(r"-[a-z]*c", flag):
+            yield from _script(service, f"{service.before}\n{text}", "command", shell=True)
         case Argv(words):
-            yield from _daemon(service, words)
+            yield from _script(service, f"{service.before}\n{join(words)}", "command", shell=False)
         case CommandLine(text):
-            yield from _last(service, text, "command")
+            yield from _script(service, f"{service.before}\n{text}", "command", shell=needs_shell(text))
         case Script(text) if _SHELL.match(text):
-            last = _last_line(text)
-            yield from _missing_exec(service, text, last)
-            yield from _last(service, last, "run")
+            yield from _script(service, text, "run", shell=True)
         case _:
             pass
     if service.log is not None and Stream.OUTPUT in service.process.closed:
         yield _warning(service, "close", "standard output is closed: the log gets nothing of it")
 
 
-def _last(service: Service, text: str, key: str) -> Iterator[Problem]:
-    """Look at the line that a shell runs as the service."""
-    if re.search(r"(?<![&>|])&\s*$", text):
+def _before(service: Service) -> Iterator[Problem]:
+    """Look for what keeps the command from ever being run."""
+    for command in commands(service.before):
+        certain = not command.joined and command.ended not in ("&", "|")
+        if certain and (command.name == "exit" or (command.name == "exec" and len(command.words) > 1)):
+            message = f"`{' '.join(command.words)}` ends what it stands in: the command never runs"
+            yield _warning(service, "before", message, "leave it out")
+
+
+def _unseen(service: Service, key: str, lines: str) -> Iterator[Problem]:
+    """Look for variables that only the program gets, from the files that chpst reads."""
+    known = {variable.name for variable in service.process.environment if carried(variable) and variable.value is not None}
+    read = set(_VARIABLE.findall(re.sub(r"'[^']*'", "", lines)))
+    for name in sorted(known & read):
+        if not re.search(rf"\b{name}=", lines):
+            message = f"reads ${name}, which `env` gives to the program alone"
+            yield _warning(service, key, message, f"let who needs it have it: chpst -e ./env sh -c '... ${name} ...'")
+
+
+def _script(service: Service, text: str, key: str, *, shell: bool) -> Iterator[Problem]:
+    """Look at what runs as the service. shell: a shell reads it, and stays unless it is told `exec`."""
+    found = commands(text)
+    if not found:
+        return
+    last = found[-1]
+    words = last.words[1:] if last.name == "exec" else last.words
+    piped = last.joined == "|" or (len(found) > 1 and found[-2].ended == "|")
+    if last.ended == "&":
         yield _warning(service, key, "goes to the background with `&`: what runs there is not supervised", "leave the `&` out")
-    away = _AWAY.search(text)
-    if (
-        service.log is not None
-        and away
-        and "\n" not in text
-        and away[1] not in ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2")
-    ):
-        yield _warning(
-            service, key, f"writes to {away[1]}: the log gets nothing of it", "leave the redirection out, or say `log: false`"
-        )
-    if not set(text) & set(";|&()`\n"):
-        try:
-            words = tuple(shlex.split(text))
-        except ValueError:
-            return
-        yield from _daemon(service, words[1:] if words[:1] == ("exec",) else words, key)
+    elif shell and piped and not service.one_shot:
+        message = "ends in a pipe: signals end the shell that waits for it, and its programs live on"
+        yield _warning(service, key, message, "leave the pipe out; `log` has filters and a processor")
+    elif shell and words and last.name != "exec" and not service.one_shot and _is_program(last.name, text):
+        message = f"runs {last.name} without `exec`: signals end the shell, and {last.name} lives on"
+        yield _warning(service, key, message, "write `exec` before it")
+    away = _away(found)
+    if service.log is not None and away is not None:
+        yield _warning(service, key, f"writes to {away}: the log gets nothing of it", "leave the redirection out, or say `log: false`")
+    if words and not piped:
+        yield from _daemon(service, words, key)
 
 
-def _daemon(service: Service, words: tuple[str, ...], key: str = "command") -> Iterator[Problem]:
+def _is_program(name: str, text: str) -> bool:
+    function = re.search(rf"^\s*(?:function\s+)?{re.escape(name)}\s*\(\)", text, re.MULTILINE)
+    return bool(re.fullmatch(r"[A-Za-z0-9_./-]+", name)) and name not in _NOT_A_PROGRAM and not function
+
+
+def _away(found: tuple[Command, ...]) -> str | None:
+    """Give the file that the last command's output goes to, by itself or by an `exec` before it; None for the log."""
+    output: str | None = None
+    for command in found:
+        if command.words == ("exec",) and not command.joined and command.output is not None:
+            output = command.output
+    output = output if found[-1].output is None else found[-1].output
+    return None if output in (None, *_THE_LOG) else output
+
+
+def _daemon(service: Service, words: tuple[str, ...], key: str) -> Iterator[Problem]:
     """Look for a daemon that is known, and at how it is called."""
     called = [word.rpartition("/")[2] for word in words]
     start = 1 if called[:1] == ["busybox"] else 0
@@ -140,23 +205,6 @@ def _among(options: tuple[str, ...], arguments: tuple[str, ...], service: Servic
         if " " in option and any(isinstance(file, ExtraFile) and option.encode() in file.content for file in service.files):
             return True
     return False
-
-
-def _missing_exec(service: Service, text: str, last: str) -> Iterator[Problem]:
-    """Warn of a script whose last line runs a program as the shell's child: then signals reach the shell alone."""
-    word = (last.split() or [""])[0]
-    function = re.search(rf"^\s*(?:function\s+)?{re.escape(word)}\s*\(\)", text, re.MULTILINE) if word else None
-    program = bool(re.fullmatch(r"[A-Za-z0-9_./-]+", word)) and word not in _NOT_A_PROGRAM
-    if not service.one_shot and program and not function and not set(last) & set("|;&()"):
-        message = f"the last line runs {word} without `exec`: signals end the shell, and {word} lives on"
-        yield _warning(service, "run", message, "write `exec` before it")
-
-
-def _last_line(text: str) -> str:
-    """Give the last line that is no comment, with those that it continues; "" when it may stand within something."""
-    joined = re.sub(r"\\\n\s*", " ", text)
-    lines = [line for line in joined.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    return "" if not lines or lines[-1][:1].isspace() or "<<" in joined else lines[-1]
 
 
 def _warning(service: Service, key: str, message: str, hint: str = "") -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +37,28 @@ class Pages:
             return template.render(values).encode()
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
             raise DataError(_problem(name, error)) from error
+
+
+class PatientPages(Pages):
+    """Renders all that it is asked for, and tells in the end what was wrong: each once, at the `key` that it was first met for."""
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        super().__init__(templates)
+        self._found: dict[tuple[Mark | None, str], Problem] = {}
+
+    def page(self, name: str, /, **values: Any) -> bytes:
+        """Give the text of the template `name`, or nothing when something is wrong with it."""
+        try:
+            return super().page(name, **values)
+        except DataError as error:
+            for problem in error.problems:
+                self._found.setdefault((problem.mark, problem.message), replace(problem, key=values["key"]))
+            return b""
+
+    def raise_any(self) -> None:
+        """Raise DataError with every problem, if there is one."""
+        if self._found:
+            raise DataError(*self._found.values())
 
 
 _IN_TEMPLATE = ("top-level template code", "template")

@@ -9,13 +9,13 @@ from runit_provision.model.host import TREE_SERVICE, Host, Tree
 from runit_provision.model.tree import SYSTEM, Directory, File, Node, Origin, Owner, Purge, RenderedTree, ServiceTree
 from runit_provision.render import levels
 from runit_provision.render.folders import between
-from runit_provision.render.pages import Pages
+from runit_provision.render.pages import Pages, PatientPages
 from runit_provision.render.services import Rendered, ServiceRenderer
 
 
 def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     """Give what `host` means on disk: the directories, then each tree's services, then the links that make them live."""
-    pages = Pages(templates)
+    pages = PatientPages(templates)
     tools = f"{host.runtime.prefix}/bin"
     trees = [*(user.tree for user in host.users), host.tree]
     renderers = [ServiceRenderer(pages, tree.realm, tools, host.levels if tree is host.tree else None) for tree in trees]
@@ -32,6 +32,7 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     every: list[Rendered] = [service for _, services in rendered for service in services]
     links = [node for service in every for node in service.links]
     scanned = [(tree.service_directory, tree.realm) for tree in reversed(trees)]
+    pages.raise_any()
     return RenderedTree(
         nodes=(*nodes.values(), *links, *(levels.switch(host.levels, host.tree) if host.levels else ())),
         services=_in_order(service for one in every for service in one.services),

@@ -87,7 +87,8 @@ class FinishSpec(Spec):
     is the supervisor's, unless it says `exec 2>&1`.
     Example: "#!/bin/sh\\nrm -f /run/worker.pid\\n" """
     lines: Text = ""
-    """Shell lines that clean up; what they write to standard error goes where the service's goes. Example: rm -f /run/worker.pid"""
+    """Shell lines that clean up; what they write to standard error goes where the service's goes. They see as little of
+    `env` as `before`. Example: rm -f /run/worker.pid"""
     mail: MailSpec | None = None
     """Who is told. Example: {on_failure: admins@example.com}"""
     seconds: Annotated[Span, Field(ge=1)] | None = None

@@ -110,7 +110,8 @@ class ServiceSpec(Spec):
     """The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
     Example: "#!/bin/sh\\nexec worker\\n" Example: {template: worker.sh.j2, variables: {port: 8080}} Example: {source: worker.sh}"""
     before: Text = ""
-    """Shell lines that `run` does before the command. Example: install -d -m 0755 /run/worker"""
+    """Shell lines that `run` does before the command, as who runs the tree. What `env` says only the program sees, and whom they
+    give it to: `chpst -e ./env sh -c '...'`. Example: install -d -m 0755 /run/worker"""
     one_shot: Flag = False
     """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first). Example: true"""
     instances: list[Name] | None = None

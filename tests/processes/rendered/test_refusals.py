@@ -14,12 +14,13 @@ from support.tour import account
 from runit_provision.app.demands import ceilings
 from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
-from runit_provision.app.unmet import assumed, hard_limits, too_high
+from runit_provision.app.unmet import assumed, hard_limits, missing_programs, too_high
 from runit_provision.errors import DataError
 from runit_provision.host import shell
 from runit_provision.inputs import Inputs
-from runit_provision.model.answer import Ceiling
+from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
+from runit_provision.render.programs import called
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -74,6 +75,47 @@ def test_limits_are_held_against_the_supervisors_hard_ones(tmp_path: Path) -> No
     ]
     kernel = int(Path("/proc/sys/fs/nr_open").read_text())
     assert bool(forged) is (hard >= kernel), "what a user says of a process counts for nobody else"
+
+
+def test_templates_of_ones_own_that_fail_are_told_at_once_with_their_places_and_a_service(tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "run.sh.j2").write_text("#!/bin/sh\n\nexec {{ comand }}\n")
+    (folder / "finish.sh.j2").write_text("{% if %}\n")
+    text = (
+        f"runit:\n  owner: {ME}\n  services:\n    a: {{command: [a]}}\n    b: {{command: [b], restart: never}}\n"
+        "    c: {services: {d: {command: [d]}}}\n"
+    )
+    with pytest.raises(DataError) as caught:
+        desire(source(tmp_path, text), {ME: account(ME, str(tmp_path))})
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{folder}/run.sh.j2:3:1: runit.services.a: the template does not render: 'comand' is undefined",
+        f"{folder}/finish.sh.j2:1:1: runit.services.b: the template cannot be read: Expected an expression, "
+        "got 'end of statement block'",
+    ]
+
+
+def test_programs_that_scripts_call_and_the_host_lacks_are_told_with_the_key_that_asks_for_them(tmp_path: Path) -> None:
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "sh").symlink_to("/bin/busybox")  # a link within the image
+    (bin_folder / "busybox").touch(mode=0o755)
+    services = (
+        '    a: {run: {content: "#!/opt/fish\\nprog\\n"}, check: {tcp: 80}}\n'
+        '    b: {run: {content: "#!/bin/sh\\nexec prog\\n"}, finish: {run: "#!/usr/bin/env perl\\n"}}\n'
+        "    c: {command: [c], finish: {mail: {on_failure: root}}}\n"
+    )
+    host = desire(source(tmp_path, f"runit:\n  owner: {ME}\n  services:\n{services}"), {ME: account(ME, str(tmp_path))}).host
+    asked = Demands(called=tuple(called(host)))
+    missing = [(problem.key, problem.message) for problem in missing_programs(asked, tmp_path)]
+    said = "not found, which the script calls"
+    assert missing == [
+        ("runit.services.a.run", f"/opt/fish {said}"),
+        ("runit.services.a.check", f"/usr/bin/python3 {said}"),
+        ("runit.services.b.finish", f"/usr/bin/env {said}"),
+        ("runit.services.b.finish", f"perl {said}"),
+        ("runit.services.c.finish", f"mail {said}"),
+    ]
 
 
 def asked_by(folder: Path, text: str) -> tuple[Ceiling, ...]:

@@ -33,10 +33,69 @@ def warnings(**service: Any) -> list[str]:
             "writes to /var/log/prog: the log gets nothing of it; leave the redirection out, or say `log: false`",
         ),
         ("exec cron", "cron forks to the background, where it is not supervised; give it -f"),
+        ("mkdir -p /run/x; prog", "runs prog without `exec`: signals end the shell, and prog lives on; write `exec` before it"),
+        ("cd /srv && prog", "runs prog without `exec`: signals end the shell, and prog lives on; write `exec` before it"),
+        ("A=2 prog", "runs prog without `exec`: signals end the shell, and prog lives on; write `exec` before it"),
+        (["sh", "-c", "prog"], "runs prog without `exec`: signals end the shell, and prog lives on; write `exec` before it"),
+        (
+            "prog | tee copy",
+            "ends in a pipe: signals end the shell that waits for it, and its programs live on; "
+            "leave the pipe out; `log` has filters and a processor",
+        ),
+        ("prog & # later", "goes to the background with `&`: what runs there is not supervised; leave the `&` out"),
+        (["/bin/sh", "-ec", "prog &"], "goes to the background with `&`: what runs there is not supervised; leave the `&` out"),
+        ("cd /; exec nginx", "nginx forks to the background, where it is not supervised; give it daemon off"),
+        (
+            "exec >/var/log/prog 2>&1; exec prog",
+            "writes to /var/log/prog: the log gets nothing of it; leave the redirection out, or say `log: false`",
+        ),
     ],
 )
 def test_what_works_against_supervision_is_warned_of(command: str | list[str], said: str) -> None:
     assert warnings(command=command) == [f"runit.services.a.command: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("# starts it\nexec 2>&1\nprog --flag\n", "runs prog without `exec`: signals end the shell, and prog lives on"),
+        ("if x; then\n  y\nfi\nprog\n", "runs prog without `exec`: signals end the shell, and prog lives on"),
+        ("exec >>/var/log/prog\nexec prog\n", "writes to /var/log/prog: the log gets nothing of it"),
+        ("cd /\nexec 2>&1\nexec nginx\n", "nginx forks to the background, where it is not supervised"),
+        (
+            "prog |\n  while read -r x; do y; done\n",
+            "ends in a pipe: signals end the shell that waits for it, and its programs live on",
+        ),
+    ],
+)
+def test_what_a_whole_script_does_against_supervision_is_warned_of(run: str, said: str) -> None:
+    (warned,) = warnings(run=f"#!/bin/sh\n{run}")
+    assert warned.startswith(f"runit.services.a.run: {said}; ")
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ({"before": "cd /srv\nexec other -x"}, "before: `exec other -x` ends what it stands in: the command never runs; leave it out"),
+        ({"before": "exit 0"}, "before: `exit 0` ends what it stands in: the command never runs; leave it out"),
+        (
+            {"before": 'mkdir -p "${DATA}/x" $OTHER', "env": {"DATA": "/srv"}},
+            "before: reads $DATA, which `env` gives to the program alone; "
+            "let who needs it have it: chpst -e ./env sh -c '... $DATA ...'",
+        ),
+        (
+            {"finish": {"lines": "rm -r $DATA"}, "env": {"DATA": "/srv"}},
+            "finish: reads $DATA, which `env` gives to the program alone; "
+            "let who needs it have it: chpst -e ./env sh -c '... $DATA ...'",
+        ),
+        (
+            {"before": "exec >/var/log/prog"},
+            "command: writes to /var/log/prog: the log gets nothing of it; leave the redirection out, or say `log: false`",
+        ),
+    ],
+)
+def test_lines_before_and_after_that_do_not_do_what_they_say_are_warned_of(service: dict[str, Any], said: str) -> None:
+    assert warnings(command=["prog"], **service) == [f"runit.services.a.{said}"]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +107,15 @@ def test_what_works_against_supervision_is_warned_of(command: str | list[str], s
         {"command": ["nginx", "-c", "./nginx.conf"], "files": {"nginx.conf": "daemon off;\n"}},
         {"command": "exec prog 2>&1"},
         {"command": "exec prog 2>/dev/null"},
-        {"command": "prog && other"},
+        {"command": "prog && exec other"},
+        {"command": 'prog $(id -u) "$HOME"'},
+        {"command": ["sh", "-c", "trap : TERM; echo ready; while :; do sleep 1; done"]},
+        {"command": ["bash", "-c", 'exec "$0"', "prog"]},
+        {"command": "exec 3>/var/run/x; exec prog"},
+        {"command": ["prog"], "before": "[ -e x ] || exit 1\nexec 2>&1"},
+        {"command": ["prog"], "before": "chpst -e ./env sh -c 'mkdir -p $DATA'", "env": {"DATA": "/srv"}},
+        {"command": ["prog"], "before": "DATA=/srv\nmkdir $DATA", "env": {"DATA": "/srv"}},
+        {"command": ["prog"], "before": "mkdir $INSTANCE", "instances": ["x"]},
         {"command": "exec prog >/dev/null", "log": False},
         {"command": "prog <&0 >&2"},
         {"run": "#!/bin/sh\nexec prog \\\n  --flag\n"},
@@ -62,11 +129,6 @@ def test_what_works_against_supervision_is_warned_of(command: str | list[str], s
 )
 def test_what_is_right_is_left_alone(service: dict[str, Any]) -> None:
     assert warnings(**service) == []
-
-
-def test_a_script_without_exec_is_warned_of() -> None:
-    (said,) = warnings(run="#!/bin/sh\n# starts it\nexec 2>&1\nprog --flag\n")
-    assert said.startswith("runit.services.a.run: the last line runs prog without `exec`: signals end the shell, and prog lives on; ")
 
 
 def test_a_log_whose_stream_is_closed_is_warned_of() -> None:
