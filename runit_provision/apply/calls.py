@@ -10,7 +10,7 @@ from runit_provision.apply.paths import problems
 from runit_provision.apply.report import Outcome
 from runit_provision.errors import Problem, ProvisionError
 from runit_provision.host import Machine
-from runit_provision.host.letters import Wish, reached
+from runit_provision.host.letters import Wish, named_by_runsvdirs, reached
 from runit_provision.model.observed import Life
 from runit_provision.model.plan import ServiceStep, Verb
 from runit_provision.model.tree import OnChange, Realm, ServiceTree
@@ -128,17 +128,13 @@ def _do(
 
     unscanned: directories that no runsvdir looks after; no time is spent on what lies there. hopeful: one may have just been started.
     """
-    scanned: dict[str, bool] = {}
+    seen = _seen(machine, group, outcome)
+    scanned = _scanned(machine, [step for step, life in seen if not life.supervised and not hopeful])
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     done: Settled = []
-    for step in group:
-        realm, place = step.service.realm, step.service.directory
-        if step.verb in (Verb.LOG_HUP, Verb.LOG_RESTART):
-            place = f"{place}/log"
-        life = _life(machine, realm, place, outcome)
-        if life is None:
-            continue
-        if not life.supervised and not hopeful and not _scanned(machine, step, scanned):
+    for step, life in seen:
+        realm, place = step.service.realm, _place(step)
+        if not life.supervised and not hopeful and _home(step) not in scanned:
             unscanned.add(_home(step))
             continue
         if step.verb is Verb.START or (step.verb is Verb.STOP and not life.supervised):
@@ -153,8 +149,9 @@ def _do(
     came, missed = _await_or_kill(machine, wishes, outcome, timeout)
     asked = {id(step): wish for mine in wishes.values() for step, wish in mine}
     failed = []
+    scanned = _scanned(machine, [step for step, life in missed if step.verb is Verb.START and not life.supervised])
     for step, life in missed:
-        if step.verb is Verb.START and not life.supervised and not _scanned(machine, step, scanned):
+        if step.verb is Verb.START and not life.supervised and _home(step) not in scanned:
             unscanned.add(_home(step))
         elif step.verb is Verb.TERM and life.pid and life.pid == asked[id(step)][2]:
             outcome.report.notes.append(f"{step.service.id} goes on {timeout:g} s after TERM: what is new runs once it has ended")
@@ -197,22 +194,43 @@ def _home(step: ServiceStep) -> str:
     return os.path.dirname(step.service.link or step.service.directory)
 
 
-def _scanned(machine: Machine, step: ServiceStep, known: dict[str, bool]) -> bool:
-    directory = _home(step)
-    if directory not in known:
-        try:
-            known[directory] = bool(machine.hand(step.service.realm).call("scanned", directory))
-        except (OSError, ProvisionError):
-            known[directory] = False
-    return known[directory]
+def _place(step: ServiceStep) -> str:
+    """Give the directory whose `supervise/` a step is about."""
+    of_log = step.verb in (Verb.LOG_HUP, Verb.LOG_RESTART)
+    return f"{step.service.directory}/log" if of_log else step.service.directory
 
 
-def _life(machine: Machine, realm: Realm, place: str, outcome: Outcome) -> Life | None:
-    try:
-        return Life(*machine.hand(realm).call("lives", [place])[0])
-    except (OSError, ProvisionError) as error:
-        outcome.report.problems += problems(error)
-        return None
+def _scanned(machine: Machine, steps: Sequence[ServiceStep]) -> set[str]:
+    """Give those of the steps' directories that a runsvdir looks after: its command line names it, or something in it is supervised.
+
+    A hint only: it spares the wait for services that nobody is there to start.
+    """
+    homes: dict[Realm, list[str]] = {}
+    for realm, home in dict.fromkeys((step.service.realm, _home(step)) for step in steps):
+        homes.setdefault(realm, []).append(home)
+    named = named_by_runsvdirs() if homes else frozenset()
+    found: set[str] = set()
+    errands = [(realm, [("looked_into", (mine,))]) for realm, mine in homes.items()]
+    for mine, answers in zip(homes.values(), machine.ask(errands), strict=True):
+        if not isinstance(answers, Exception):
+            seen = zip(mine, answers[0], strict=True)
+            found.update(home for home, (supervised, place) in seen if supervised or not named.isdisjoint((home, place)))
+    return found
+
+
+def _seen(machine: Machine, group: Sequence[ServiceStep], outcome: Outcome) -> Settled:
+    """Give the services as they are now; those that cannot be looked at are not among them."""
+    places: dict[Realm, list[str]] = {}
+    for step in group:
+        places.setdefault(step.service.realm, []).append(_place(step))
+    found: dict[str, Life] = {}
+    errands = [(realm, [("lives", (mine,))]) for realm, mine in places.items()]
+    for mine, answers in zip(places.values(), machine.ask(errands), strict=True):
+        if isinstance(answers, OSError | ProvisionError):
+            outcome.report.problems += problems(answers)
+        else:
+            found |= {place: Life(*life) for place, life in zip(mine, answers[0], strict=True)}
+    return [(step, found[_place(step)]) for step in group if _place(step) in found]
 
 
 def _tell(machine: Machine, realm: Realm, place: str, letters: str, outcome: Outcome) -> bool:

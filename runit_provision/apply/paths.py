@@ -9,18 +9,21 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from runit_provision.apply.journal import staging
 from runit_provision.apply.report import Outcome
 from runit_provision.errors import HostError, Problem, ProvisionError
 from runit_provision.host import Machine
 from runit_provision.host.files import STORE
 from runit_provision.host.hand import Request
+from runit_provision.host.machine import HANDS
 from runit_provision.model.observed import Intent, Kind
 from runit_provision.model.plan import Found, PathStep
 from runit_provision.model.tree import Directory, File, Link, Realm
 
 _FEW = 32
 """So many new files are made durable one by one; for more, the filesystem is as a whole, which may have much else to write."""
+
+_TOGETHER = HANDS // 2
+"""So many accounts' realms are made together: their hands all wait for work at a time."""
 
 Told = Callable[[str], None]
 """Is told the path that was done."""
@@ -57,11 +60,10 @@ def sweep(machine: Machine, leftovers: Iterable[tuple[str, Realm]], outcome: Out
 
 def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> None:
     """Make everything under its staging name, durable; what a realm refuses is not done, and HostError when the system's refuses."""
-    places = staging(outcome.plan)
+    places = outcome.places
     whole = len(steps) > _FEW
     synced: set[int] = set()
-    made = by_realm(steps)
-    for realm, mine in made.items():
+    for realm, mine in by_realm(steps).items():
         requests = [request for step in mine if step.path in places for request in _made(machine, step, places, durable=not whole)]
         try:
             _, error = machine.hand(realm).batch(requests)
@@ -71,8 +73,6 @@ def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> No
         except (OSError, ProvisionError) as error:
             _clean(machine, realm, mine, places)
             if realm.account is None:
-                for other, theirs in made.items():
-                    _clean(machine, other, theirs, places)
                 raise HostError(*problems(error)) from error
             outcome.report.problems += problems(error)
             for step in mine:
@@ -166,30 +166,37 @@ def _clear_logs(machine: Machine, step: PathStep, outcome: Outcome) -> None:
 
 def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
     """Rename what was prepared to its place, what is replaced kept before; then make the names last."""
-    places = staging(outcome.plan)
+    places = outcome.places
     whole = len(steps) > _FEW
     synced: set[int] = set()
     for realm, mine in by_realm(steps).items():
         _keep(machine, realm, [step for step in mine if _is_renamed(step, places)], outcome)
         touched: set[str] = set()
+        for live in (False, True):
+            due: list[tuple[PathStep, Request]] = []
+            for step in [step for step in mine if step.live is live and step.path not in outcome.failed]:
+                if live and outcome.is_broken(step.service):
+                    outcome.fail(step)  # nothing half-made is ever started
+                elif _is_renamed(step, places):
+                    due.append((step, ("place", (places[step.path], step.path))))
+                    touched.add(os.path.dirname(step.path))
+                elif step.path not in places and step.after is not None:
+                    after = step.after
+                    due.append((step, ("dress_directory", (step.path, after.mode, after.uid, after.gid))))
+            _do_all(machine, realm, due, outcome, told)
         for step in mine:
-            if step.path in outcome.failed:
-                continue
-            if step.live and outcome.is_broken(step.service):
-                outcome.fail(step)  # nothing half-made is ever started
-                continue
-            place = places.get(step.path)
-            above = os.path.dirname(step.path)
-            if place is None and step.after is not None:
-                after = step.after
-                _do(machine, realm, step, [("dress_directory", (step.path, after.mode, after.uid, after.gid))], outcome, told)
-            elif place is not None and not step.live and os.path.dirname(place) != above:
-                outcome.report.paths.append(step)  # it came with the directory that it lies in
-                told(step.path)
-            elif place is not None:
-                _do(machine, realm, step, [("place", (place, step.path))], outcome, told)
-                touched.add(above)
+            if step.path in places and not _is_renamed(step, places) and step.path not in outcome.failed:
+                _came(step, outcome, told)
         _last(machine, realm, touched, synced, outcome, whole=whole)
+
+
+def make(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
+    """Prepare and put what lies in accounts' realms, some realms at a time, so that one hand does both for each."""
+    sorted_steps = list(by_realm(steps).values())
+    for start in range(0, len(sorted_steps), _TOGETHER):
+        some = [step for mine in sorted_steps[start : start + _TOGETHER] for step in mine]
+        prepare(machine, some, outcome)
+        put(machine, some, outcome, told)
 
 
 def _is_renamed(step: PathStep, places: dict[str, str]) -> bool:
@@ -251,16 +258,47 @@ def _answers(machine: Machine, realm: Realm, step: PathStep, requests: list[Requ
     return answers
 
 
+def _do_all(machine: Machine, realm: Realm, due: Sequence[tuple[PathStep, Request]], outcome: Outcome, told: Told) -> None:
+    """Do what each step needs, whichever of them fail: as few messages to a hand as can be."""
+    while due:
+        answers: list[Any] = []
+        error: OSError | ProvisionError | None
+        try:
+            answers, error = machine.hand(realm).batch([request for _, request in due])
+        except (OSError, ProvisionError) as refused:
+            error = refused
+        for step, _ in due[: len(answers)]:
+            _done(realm, step, machine, outcome, told)
+        due = due[len(answers) :]
+        if error and due:
+            outcome.fail(due[0][0], *problems(error))
+            outcome.report.problems += problems(error)
+            due = due[1:]
+
+
+def _came(step: PathStep, outcome: Outcome, told: Told) -> None:
+    """Note a path that got its name with the directory that it lies in, if that one did."""
+    parts = step.path.split("/")
+    if outcome.failed and any("/".join(parts[:end]) in outcome.failed for end in range(2, len(parts))):
+        outcome.fail(step)
+        return
+    outcome.report.paths.append(step)
+    told(step.path)
+
+
 def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome, told: Told) -> list[Any]:
     answers = _answers(machine, realm, step, requests, outcome)
-    if not answers:
-        return []
+    if answers:
+        _done(realm, step, machine, outcome, told)
+    return answers
+
+
+def _done(realm: Realm, step: PathStep, machine: Machine, outcome: Outcome, told: Told) -> None:
     outcome.report.paths.append(step)
     if step.found in (Found.EDITED, Found.FOREIGN) and (kept := _names(step, outcome.intents[step.path])):
         store = f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}"
         outcome.report.notes.append(f"what {step.path} was is kept as {store}/{kept[-1]}")
     told(step.path)
-    return answers
 
 
 def discard(machine: Machine, kept: dict[Realm, list[str]]) -> None:

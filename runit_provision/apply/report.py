@@ -66,12 +66,14 @@ class Report:
 class Outcome:
     """What the parts of one apply tell each other.
 
-    failed: paths that are not as planned; broken: services that have such; held: services whose paths must not go.
+    places: where each path that is made is made first. failed: paths that are not as planned; broken: services that have such; held:
+    services whose paths must not go.
     """
 
     plan: Plan
     report: Report
     intents: dict[str, Intent]
+    places: dict[str, str] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)

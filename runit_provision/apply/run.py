@@ -1,9 +1,9 @@
 """One apply, from the intent to the memory of it.
 
     write the intent down
-    make everything new beside its place, durable         what fails here leaves the host as it was
+    make everything of the system's beside its place, durable    what fails here leaves the host as it was
     take down what goes; remove links, then the rest
-    rename everything into place, then the live links      nothing can start before it is whole
+    rename it into place; make and rename what is each account's; then the live links     nothing can start before it is whole
     note how the services are; restart what must
     remember
 
@@ -141,13 +141,16 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
         plan,
         Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()}),
         {intent.path: intent for intent in began.intents},
+        journal.staging(plan),
     )
     tell = _Teller(progress, len(plan.steps) + len(plan.calls))
     paths.sweep(machine, plan.leftovers, outcome)
     first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
+    own = [step for step in first if step.realm.account is None]
+    theirs = [step for step in first if step.realm.account is not None]
     try:
         with before_any_change():
-            paths.prepare(machine, first, outcome)
+            paths.prepare(machine, own, outcome)
     except HostError:
         if fresh:
             machine.library.abandon()
@@ -156,12 +159,10 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
     paths.remove(machine, plan.unlinks, outcome, tell.path)
     calls.dismiss(machine, plan.stops, outcome, timeout=timeout)
     paths.remove(machine, plan.removals, outcome, tell.path)
-    paths.put(machine, [step for step in first if step.realm.account is None and not step.live], outcome, tell.path)
-    for wave in others:
-        paths.prepare(machine, wave, outcome)
-        paths.put(machine, wave, outcome, tell.path)
-    paths.put(machine, [step for step in first if step.realm.account is not None], outcome, tell.path)
-    paths.put(machine, [step for step in first if step.realm.account is None and step.live], outcome, tell.path)
+    paths.put(machine, [step for step in own if not step.live], outcome, tell.path)
+    for wave in (*others, theirs):
+        paths.make(machine, wave, outcome, tell.path)
+    paths.put(machine, [step for step in own if step.live], outcome, tell.path)
     _call(plan, machine, began, outcome, tell, timeout)
     return outcome
 

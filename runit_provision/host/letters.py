@@ -197,21 +197,24 @@ def _notify(directory: int) -> int:
     return descriptor
 
 
-def scanned(ground: Ground, directory: str) -> bool:
-    """Tell whether a runsvdir looks after `directory`: its command line names it, or something in it is supervised.
+def looked_into(ground: Ground, directories: Iterable[str]) -> list[tuple[bool, str]]:
+    """Tell of each directory whether something in it is supervised, and what it is called without links; "" where there is none."""
+    found = []
+    for directory in directories:
+        try:
+            here = ground.directory(directory)
+            place = os.readlink(f"/proc/self/fd/{here}")
+            names = [name for name in _list(here) if not name.startswith(".")]
+        except OSError:
+            found.append((False, ""))
+        else:
+            found.append((any(_supervised(here, name) for name in names), place))
+    return found
 
-    A hint only: it spares the wait for services that nobody is there to start.
-    """
-    try:
-        here = ground.directory(directory)
-        place = os.readlink(f"/proc/self/fd/{here}")
-        names = [name for name in _list(here) if not name.startswith(".")]
-    except OSError:
-        return False
-    if any(_supervised(here, name) for name in names):
-        return True
-    places = {os.fsencode(directory), os.fsencode(place)}
-    return any(_scans(pid, places) for pid in os.listdir("/proc") if pid.isdigit())
+
+def named_by_runsvdirs() -> frozenset[str]:
+    """Give every word of the command lines of all runsvdirs: text alone, no path that a process names is ever touched."""
+    return frozenset(os.fsdecode(word) for pid in os.listdir("/proc") if pid.isdigit() for word in _words_of_runsvdir(pid))
 
 
 def scans(pid: int) -> str:
@@ -240,15 +243,14 @@ def _supervised(directory: int, name: str) -> bool:
     return True
 
 
-def _scans(pid: str, places: set[bytes]) -> bool:
-    """Compare text only: a path that some process names is never touched."""
+def _words_of_runsvdir(pid: str) -> list[bytes]:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
     except OSError:
-        return False
-    named = any(os.path.basename(word) == b"runsvdir" for word in words[:3]) and not places.isdisjoint(words)
-    return named and _sees_the_same_files(pid)
+        return []
+    is_one = any(os.path.basename(word) == b"runsvdir" for word in words[:3])
+    return words if is_one and _sees_the_same_files(pid) else []
 
 
 def _sees_the_same_files(pid: str) -> bool:
@@ -267,5 +269,5 @@ def _list(directory: int) -> list[str]:
         os.close(descriptor)
 
 
-OPERATIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (lives, send, wait, scanned)}
+OPERATIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (lives, send, wait, looked_into)}
 """What a hand can be asked to do, by name."""

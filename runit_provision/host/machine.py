@@ -20,7 +20,7 @@ from runit_provision.model.account import Account, Login
 from runit_provision.model.observed import Journal, Manifest, Observed
 from runit_provision.model.tree import Realm, RenderedTree
 
-_HANDS = 32
+HANDS = 96
 """How many children with other credentials may wait for work at a time."""
 
 
@@ -79,7 +79,7 @@ class Machine:
         if realm in self._hands:
             self._hands.move_to_end(realm)
             return self._hands[realm]
-        while len(self._hands) >= _HANDS:
+        while len(self._hands) >= HANDS:
             self._hands.popitem(last=False)[1].close()
         self._hands[realm] = self._lend(realm)
         return self._hands[realm]

@@ -4,7 +4,7 @@ A fork copies the tables of all memory there is: of a process that has read the 
 is then done. What the nursery is asked comes over a socket pair that no child keeps:
 
     (number, job, argument, become), and the descriptors that the child gets     answered with the pid, 0 when there is none
-    (number,)                                                                     that child is ended, and gone when it is answered
+    (number,)                                                                     that child is ended
     ()                                                                            all is ended
 
 It dies with the one who forked it, and every child with it.
@@ -68,10 +68,9 @@ class Nursery:
         return self._born, pid
 
     def end(self, number: int) -> None:
-        """End a child, whatever it does, and wait until it is gone."""
+        """End a child, whatever it does; that it is gone is not waited for."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self._asks.send(marshal.dumps((number,)))
-            self._asks.recv(4)
 
     def close(self) -> None:
         """End it, with all its children."""
@@ -103,7 +102,6 @@ def _nurse(asked: socket, parent: int, jobs: Mapping[str, Work]) -> None:
         number, *order = words
         if not order:
             _end(children.pop(number))
-            asked.send(bytes(4))
             continue
         try:
             pid = os.fork()
