@@ -47,10 +47,14 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Delegate:
-    """Who else may control a service: an account, a group, or both."""
+    """Who else may control a service: an account, a group, or both.
+
+    owner: whose the file is that tells the shipped supervisor so; None under another, where `run` has to give control away.
+    """
 
     user: str | None
     group: str | None
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Scan, Script
-from runit_provision.model.service import HANG_UP, Control, ExtraDirectory, ExtraFile, Service, Shared, Stopping
+from runit_provision.model.service import HANG_UP, Control, Delegate, ExtraDirectory, ExtraFile, Service, Shared, Stopping
 from runit_provision.model.tree import SYSTEM, Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
 from runit_provision.render.commands import command
@@ -130,7 +130,7 @@ class ServiceRenderer:
             "run.sh.j2",
             key=service.origin.key,
             merge_stderr=process.merge_stderr,
-            delegate=service.delegate,
+            delegate=service.delegate if service.delegate and not service.delegate.owner else None,
             logged=service.log is not None,
             one_shot=service.one_shot,
             watched=service.watched,
@@ -169,9 +169,18 @@ class ServiceRenderer:
             yield self._node(service, f"{service.directory}/control", Directory(0o755), service.origin_of("control"))
         for control in service.control:
             yield from self._control(service, f"control/{control.letter}", control)
+        if service.delegate and service.delegate.owner:
+            yield self._access(service, service.delegate, service.delegate.owner)
         for setting in service.settings:
             entry, effect = File(f"{setting.number}\n".encode(), 0o644), Effect.RESTART if setting.restarts else Effect.NOTHING
             yield self._node(service, f"{service.directory}/{setting.name}", entry, service.origin_of(setting.key), effect=effect)
+
+    def _access(self, service: Service, delegate: Delegate, owner: Owner) -> Node:
+        """Give the file whose owner, group and mode supervise/ok and control are to have; its text is for people."""
+        text = ":".join(filter(None, (owner.user, owner.group)))
+        entry = File(f"{text}\n".encode(), 0o660 if delegate.group else 0o600)
+        path, origin = f"{service.directory}/control-access", service.origin_of("delegate")
+        return self._node(service, path, entry, origin, effect=Effect.RESTART, owner=owner)
 
     def _control(self, service: Service, name: str, control: Control) -> Iterator[Node]:
         match control.action:

@@ -213,7 +213,8 @@ class ServiceSpec(Spec):
     """What it leaves behind (daemons that forked away) ends before `finish` and before the next start: by KILL, or when seconds are
     given by TERM, and KILL after those. Needs the shipped runtime. Example: true Example: 10s"""
     delegate: DelegateSpec | None = None
-    """Who else may control it, and its log. Example: {group: operators}"""
+    """Who else may control it, and its log; under another runtime than the shipped one only once it was started.
+    Example: {group: operators}"""
     control: Annotated[dict[str, ScriptValue], CONTROL] = Field(default_factory=dict)
     """Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p. Example: {h: "#!/bin/sh\\nexec worker --reload\\n"}"""
     control_from: Absolute | None = None

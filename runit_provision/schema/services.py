@@ -10,7 +10,7 @@ from runit_provision.model.logging import Log, Logger
 from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
 from runit_provision.model.service import Delegate, Service, Stop
-from runit_provision.model.tree import Ensure, OnChange, Origin
+from runit_provision.model.tree import Ensure, OnChange, Origin, Owner
 from runit_provision.schema.contents import Contents
 from runit_provision.schema.endings import Ending
 from runit_provision.schema.fields import variables
@@ -204,6 +204,8 @@ class Reader:
         """A script of one's own says all that it does; what would have to be written into it is refused, not ignored."""
         spec = self.spec
         for key in sorted(spec.model_fields_set.intersection(_IN_THE_SCRIPT)):
+            if key == "delegate" and self.place.shipped:
+                continue  # the supervisor sees to it
             if getattr(spec, key) != type(spec).model_fields[key].get_default(call_default_factory=True):
                 self.problem(
                     "has no effect beside `run`, which is the whole script", key, hint="use `command`, or say it in the script"
@@ -273,4 +275,4 @@ class Reader:
             self.place.find_account(spec.user, (*self.path, "delegate", "user"))
         if not self.place.privileged:
             self.problem(f"only root may give control away, and this tree belongs to {self.place.account.name}", "delegate")
-        return Delegate(spec.user, spec.group)
+        return Delegate(spec.user, spec.group, Owner(spec.user or self.place.account.name, spec.group) if self.place.shipped else None)

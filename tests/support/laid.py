@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import assert_never
@@ -20,6 +21,8 @@ def lay(nodes: Iterable[Node]) -> None:
             case File(content, mode):
                 path.write_bytes(content)
                 path.chmod(mode)
+                if node.owner:
+                    shutil.chown(path, node.owner.user, node.owner.group)
             case Link(target):
                 path.symlink_to(target)
             case _:

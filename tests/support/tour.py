@@ -56,9 +56,9 @@ class Tour:
         accounts = {self.me: account(self.me, f"{self.base}/home/{self.me}"), **(others or {})}
         return render.render(schema.read_host(table_of(whole), accounts), templates())
 
-    def apply(self, data: dict[str, Any]) -> Report:
+    def apply(self, data: dict[str, Any], *, others: dict[str, Account] | None = None) -> Report:
         """Do what apply does to make this host what `data` say."""
-        return Place(self.base).apply(self.tree(data))
+        return Place(self.base).apply(self.tree(data, others=others))
 
     def is_settled(self, data: dict[str, Any]) -> bool:
         """Whether an apply of `data` would do nothing."""

@@ -117,7 +117,7 @@
 #   What it leaves behind (daemons that forked away) ends before `finish` and before the next start: by KILL, or when seconds are given by TERM, and KILL after those. Needs the shipped runtime.
 #
 # @param delegate
-#   Who else may control it, and its log.
+#   Who else may control it, and its log; under another runtime than the shipped one only once it was started.
 #
 # @param control
 #   Scripts in place of signals, by letter: t d u x k 1 2 h a i q c p.

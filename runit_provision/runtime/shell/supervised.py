@@ -12,7 +12,7 @@ from ..core.part import LOG, MAIN, Part, Service
 from ..core.service import arguments_of, expect_notification, step
 from ..wire import errors, keeper, records
 from ..wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
-from . import endings, settings
+from . import access, endings, settings
 from .files import RefusedError, Supervise
 from .loop import EPOLLIN
 from .publisher import Publisher
@@ -82,6 +82,7 @@ class Supervised:
         except BaseException:
             self.files.close()
             raise
+        self._share()
         self._publisher = Publisher(self)
         self._readiness = Readiness(self.files, tree.loop, self._read_word, self._notified)
         now = time.time_ns()
@@ -401,11 +402,20 @@ class Supervised:
         patience = self._milliseconds(settings.KILL_ORPHANS)
         notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
         if role == RUN:
+            self._share()
             descriptor = self._expect_word()
             notify = (descriptor, self._readiness.fd) if descriptor else None
         elif self.service.beyond.sweep:
             kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
         self.tree.spawn(self, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
+
+    def _share(self) -> None:
+        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
+        try:
+            for prefix in ("", "log/") if self.log_files else ("",):
+                access.share(self.directory, f"{prefix}supervise")
+        except OSError as error:
+            self.warn(f"unable to give control away: {errors.words(error)}")
 
     def _expect_word(self) -> int:
         """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""

@@ -85,6 +85,7 @@ def test_inetd_serves_a_connection_and_its_log_is_paged_and_followed(daemons: Wo
     for _ in range(10):  # more lines than a terminal has
         daemons.sh("echo again | busybox nc -w 10 127.0.0.1 7")
     daemons.sh("sv -v down inetd && sv -v up inetd")
+    daemons.until("grep -c server=/bin/cat /var/log/runit/inetd/current | grep -x 2", what="inetd to say that it has started once more")
     _page(daemons)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import subprocess
 import threading
 from pathlib import Path
 
+import pytest
 from support import oracle, waiting
 from support.tour import Tour, account
+
+from runit_provision.model.account import Account
 
 SLEEP = ["sleep", "1000"]
 
@@ -151,6 +155,30 @@ def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -
     waiting.until(lambda: tour.runs("sv/given") and (status := tour.status("sv/given")) and status.pid != pid)
     assert sv("restart", "kept") == 1
     assert (tour.base / "sv/given/supervise").owner() == "root"
+
+
+def test_control_is_given_before_the_first_start_and_taken_back(tour: Tour) -> None:
+    oracle.root("services of root, controlled by others")
+    if not tour.shipped:
+        pytest.skip("C's runsv has to have run the service before")
+    entry = pwd.getpwnam("nobody")
+    others = {"nobody": Account("nobody", entry.pw_uid, entry.pw_gid, "nogroup", str(tour.base))}
+    given = {"command": SLEEP, "delegate": {"user": "nobody"}, "down": True}
+
+    def sv(word: str) -> int:
+        line = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "20", word, f"{tour.base}/sv/given"]
+        return subprocess.run(line, env=tour.environment(), check=False).returncode
+
+    assert tour.apply({"services": {"given": given}}, others=others).ok
+    tour.supervise()
+    waiting.until(lambda: tour.status("sv/given") is not None and tour.status("sv/given/log") is not None)
+    assert (tour.runs("sv/given"), sv("start")) == (False, 0)
+    assert tour.runs("sv/given")
+    assert (tour.base / "sv/given/log/supervise/control").owner() == "nobody"
+    assert tour.apply({"services": {"given": {"command": SLEEP, "down": True}}}, others=others).ok
+    fifos = [tour.base / "sv/given" / name for name in ("supervise/control", "supervise/ok", "log/supervise/control")]
+    waiting.until(lambda: all(fifo.owner() == "root" and fifo.stat().st_mode & 0o777 == 0o600 for fifo in fifos))
+    assert sv("stop") == 1
 
 
 def test_a_users_tree_runs_as_the_user_in_the_users_environment(tour: Tour) -> None:
