@@ -17,17 +17,14 @@ _GIVEN = "given"
 
 def share(directory: int, supervise: str) -> None:
     """Give `supervise` (a path) of the service directory, with its FIFOs there already, to whom they are to be; OSError."""
-    try:
-        asked = os.stat(_NAME, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        asked = None
+    asked, given = _stat(_NAME, directory), _stat(f"{supervise}/{_GIVEN}", directory) is not None
+    if asked is None and not given:
+        return
     inside = os.open(supervise, _DIRECTORY, dir_fd=directory)
     try:
-        given = _GIVEN in os.listdir(inside)
-        if not asked:
-            if given:
-                _dress(inside, os.geteuid(), os.getegid(), 0o600, 0o700)
-                os.unlink(_GIVEN, dir_fd=inside)
+        if asked is None:
+            _dress(inside, os.geteuid(), os.getegid(), 0o600, 0o700)
+            os.unlink(_GIVEN, dir_fd=inside)
             return
         if {os.fstat(directory).st_uid, os.fstat(inside).st_uid} != {os.geteuid()} or not stat.S_ISREG(asked.st_mode):
             raise PermissionError(1, f"{_NAME}, or a directory, is not the supervisor's own")
@@ -36,6 +33,13 @@ def share(directory: int, supervise: str) -> None:
         _dress(inside, asked.st_uid, asked.st_gid, asked.st_mode & 0o666, 0o711)
     finally:
         os.close(inside)
+
+
+def _stat(path: str, directory: int) -> os.stat_result | None:
+    try:
+        return os.stat(path, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _dress(inside: int, uid: int, gid: int, fifo_mode: int, directory_mode: int) -> None:
