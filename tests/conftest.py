@@ -16,6 +16,8 @@ from runit_provision.host import interpreter, package
 
 CHECKOUT = Path(__file__).parents[1]
 
+pytest_plugins = ["support.compared"]
+
 # A crowded machine takes its time, which says nothing of the code; on CI the draws are the same each time.
 settings.register_profile("crowded", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("crowded")

@@ -32,6 +32,9 @@ def modules(tool: str) -> set[str]:
     [
         ("cli.sv", SV, ""),
         ("cli.chpst", CHPST, ""),
+        ("cli.runsvchdir", "cli.runsvchdir shell.client_levels shell.console", "fcntl"),
+        ("cli.utmpset", "cli.utmpset core.options shell.client_logins shell.console wire.utmp", "fcntl"),
+        ("cli.runit_init", "cli.runit_init core.init shell.console", ""),
         ("shell.client_table", "shell.client_table shell.state_place core.sv wire.records wire.status wire.tai", "struct _struct"),
         ("shell.client_wait", f"{SV} {WAIT}".replace("cli.sv ", "").replace("core.options ", ""), "fcntl"),
     ],

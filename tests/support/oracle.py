@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,12 @@ def program(name: str, *, package: str) -> str:
     """Give the path of the program `name`; skip the test when it is missing, or fail it on CI."""
     found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     return found or absent(f"{name} is not installed (package {package})")
+
+
+def faketime() -> str:
+    """Give the library that lets a program see another time; skip the test when it is missing, or fail it on CI."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    return str(found[0]) if found else absent("libfaketime is not installed (package faketime)")
 
 
 def root(why: str) -> None:

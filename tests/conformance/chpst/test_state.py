@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import oracle
+from support import compared, oracle
 from support.state import PROGRAM, become
 
 Called = Callable[[str], list[Path]]
@@ -180,6 +180,7 @@ def test_any_combination_changes_the_same(called: Called, cwd: Path, jail: Path,
     if isinstance(said := ours.get("err"), bytes):
         ours["err"] = said.replace(b"[-C pwd] ", b"")
     assert ours == oracle_state
+    compared.drew(len(options))
 
 
 def _named(name: str, words: list[str]) -> object:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import oracle
+from support import compared, oracle
 
 from runit_provision.runtime.wire import patterns
 
@@ -37,3 +37,4 @@ def test_the_same_lines_match(asked: list[bytes], lines: list[bytes]) -> None:
         subprocess.run([svlogd, *map(str, logs)], input=text, check=True, capture_output=True)
         theirs = [log.joinpath("current").read_bytes().replace(FILLER + b"\n", b"").splitlines() for log in logs]
     assert theirs == [[line for line in lines if patterns.match(pattern, line)] for pattern in asked]
+    compared.drew(len(lines))

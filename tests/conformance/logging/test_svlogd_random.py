@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import oracle
+from support import compared, oracle
 
 from . import worlds
 
@@ -102,6 +102,7 @@ def test_both_loggers_leave_the_same(runtime: Path, configs: list[bytes], option
     for number, config in enumerate(configs):
         assert ours.directories[number] == theirs.directories[number], config
     assert ours == theirs
+    compared.drew(len(steps))
 
 
 @settings(max_examples=DISKS, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -130,3 +131,4 @@ def test_both_loggers_make_the_same_room_on_a_full_disk(
         shutil.rmtree(log)
     theirs, ours = outcomes
     assert ours == theirs
+    compared.drew(len(steps))

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from support import oracle, supervision
+from support import compared, oracle, supervision
 from support.programs import run
 from support.waiting import until
 from support.worlds import FORKS, Lab, same_in_all
@@ -274,6 +274,7 @@ def test_any_services_live_the_same(runtime: Path, lives: list[Life]) -> None:
 
     def live(number: int) -> list[bool]:
         _, _, pauses = same_in_all(lambda lab: lives[number].play(lab, svs), runtime, Path(place) / str(number))
+        compared.drew(len(lives[number].letters))
         return list(pauses)
 
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(AT_ONCE) as pool:

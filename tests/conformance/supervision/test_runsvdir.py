@@ -248,6 +248,16 @@ def test_what_is_said_of_a_fault_stands_in_the_title(program: str, services: Pat
 
 
 @pytest.mark.covers("runsvdir", "log")
+def test_each_fifteen_minutes_a_dot_rolls_in(program: str, services: Path, tmp_path: Path) -> None:
+    with tree(program, services, tmp_path / "state") as running:
+        running.after = ("log: " + "x" * 60,)
+        running.extra = {"LD_PRELOAD": oracle.faketime(), "FAKETIME": "+0 x1800"}  # half an hour passes in a second
+        running.start()
+        title = Path(f"/proc/{running.pid}/cmdline")
+        until(lambda: title.read_bytes().rstrip(b"\0\n").endswith(b"xx....."), what="five dots")
+
+
+@pytest.mark.covers("runsvdir", "log")
 def test_a_log_argument_that_is_too_short_is_refused_with_a_warning(program: str, services: Path, tmp_path: Path) -> None:
     service(services / "it", SLEEPER)
     with tree(program, services, tmp_path / "state") as running:

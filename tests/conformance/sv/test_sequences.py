@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from support import waiting
+from support import compared, waiting
 from support.programs import Said, run
 from support.supervised import SLEEPER, Supervised
 
@@ -50,7 +50,12 @@ def state(world: Supervised) -> tuple[bool, int, bool, bool]:
 
 
 @pytest.mark.covers("sv", "-v", "-w", "$SVWAIT", *WORDS.split())
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    # Each takes seconds: what a failure has drawn is told as it is.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(temper=st.sampled_from(sorted(TEMPERS)), log=st.booleans(), lines=st.lists(LINE, min_size=1, max_size=5))
 def test_any_sequence_plays_the_same(
     tools: Tools, runsv: Path, temper: str, log: bool, lines: list[tuple[tuple[str, ...], str]]
@@ -70,3 +75,4 @@ def test_any_sequence_plays_the_same(
         finally:
             for world in worlds:
                 world.stop()
+    compared.drew(len(lines))

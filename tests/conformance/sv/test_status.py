@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import compared
 from support.programs import Said, run
 from support.supervised import FakeSupervisor
 
@@ -60,6 +61,7 @@ def test_the_lines_of_any_status(
     finally:
         for each in made:
             each.stop()
+    compared.drew(1)
 
 
 UP = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
