@@ -38,7 +38,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up what was the same."""
     _, _, name = report.nodeid.partition("conformance/")
     if report.when == "call" and report.passed and name and not name.startswith("hiera/"):
-        scenarios, steps = dict(report.user_properties).get("drawn", (0, 0))
+        drawn = dict(report.user_properties)["drawn"]
+        assert isinstance(drawn, (list, tuple))
+        scenarios, steps = map(int, drawn)
         _sums["scenarios"] += scenarios or 1
         _sums["drawn"] += scenarios
         _sums["steps"] += steps

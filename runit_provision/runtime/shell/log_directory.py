@@ -50,7 +50,7 @@ READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 class Log:
     """A log directory, open or closed. say: takes what svlogd prints to stderr, without its name; verbose: -v."""
 
-    def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None], sync: Sync | None = None) -> None:
+    def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None]) -> None:
         self.place = place
         self.name = place.name
         self.limit = limit
@@ -67,7 +67,7 @@ class Log:
         self.witness: Witness | None = None
         self.written = 0
         self._guard = 0
-        self._sync = sync or Sync(say)
+        self.sync = Sync(say)
 
     @property
     def is_open(self) -> bool:
@@ -145,8 +145,8 @@ class Log:
         self.inform(b"close: " + self.name)
         if self.lock >= 0:
             yield from self._need_current()
-            yield from self.insist(b"fsync current logfile", posix.fsync, self.current)
-            yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o744)
+            last, self.current = self.current, -1
+            yield from self.sync.finish_last(last, self.name)
         self.close_now()
 
     def release_current(self) -> None:
@@ -157,7 +157,7 @@ class Log:
 
     def close_now(self) -> None:
         """Let go of every descriptor, and leave the files as they are."""
-        self._sync.wait()
+        self.sync.wait()
         for descriptor in (self.current, self.lock, self.directory):
             if descriptor >= 0:
                 posix.close(descriptor)
@@ -286,7 +286,7 @@ class Log:
     def _make_safe(self, descriptor: int, name: str) -> None:
         """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor."""
         safe = None if self.config.processor else name[:26] + "s"
-        self._sync.finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
+        self.sync.finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
 
     def text_of(self, batch: Batch) -> bytes:
         """Give what of `batch` is to be written, having sent what is to be sent by UDP."""

@@ -166,12 +166,12 @@ class Loop:
                 case Wait():
                     self._wait_for(step.descriptor)
 
-    def _wait_for(self, processor: int) -> None:
-        """Wait for a processor's end; of all signals only HUP has an effect meanwhile."""
+    def _wait_for(self, descriptor: int) -> None:
+        """Wait for a processor's end, or until a file is safe; of all signals only HUP has an effect meanwhile."""
         poll = select.poll()
-        poll.register(processor, select.POLLIN)
+        poll.register(descriptor, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
-        while processor not in {descriptor for descriptor, _ in poll.poll()}:
+        while descriptor not in {ready for ready, _ in poll.poll()}:
             posix.read(self._wake, 512)
             if self._reopening:
                 for log in self._logs:

@@ -1,7 +1,7 @@
 """Work on a log that may have to wait, as a generator that yields where C's svlogd sleeps or waits.
 
     Pause(warning)     the disk refused; some seconds, then the same again, for ever
-    Wait(descriptor)   a processor still runs; until the descriptor (a pidfd) is readable
+    Wait(descriptor)   a processor still runs, or a file is made safe; until the descriptor (a pidfd, an eventfd) is readable
 
 It goes on from there when it is resumed. So whoever drives it decides what waits with it: svlogd everything, the pool only this log.
 """

@@ -15,6 +15,7 @@ import select
 import time
 
 from .log_steps import Pause, Wait
+from .log_sync import Crew
 from .pool_logger import waiting
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class Writer:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
+        self._crew = Crew()
         self.inbox: list[Callable[[], None]] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._epoll = select.epoll()
@@ -108,6 +110,7 @@ class Writer:
     def begin(self, task: Task, first: Callable[[], Steps[object]]) -> None:
         """Take a task; `first` opens its log."""
         self._by_fifo[task.logger.fifo] = task
+        task.logger.log.sync.crew = self._crew
         self.do(task, first)
 
     def do(self, task: Task, what: Callable[[], Steps[object]]) -> None:
@@ -206,6 +209,7 @@ class Writer:
                 self._after(step.seconds, lambda: self._resume(task, steps))
             case Wait():
                 task.waits_for = step.descriptor
+                self._unwatch(task)
                 self._watch(task, step.descriptor)
 
     def _set_aside(self, task: Task) -> None:
@@ -242,7 +246,7 @@ class Writer:
             self._next(task)
 
     def _watch(self, task: Task, descriptor: int) -> None:
-        if descriptor >= 0 and task.watched != descriptor:
+        if descriptor >= 0:
             self._by_processor[descriptor] = task
             self._epoll.register(descriptor, select.EPOLLIN)
         task.watched = descriptor

@@ -123,12 +123,16 @@ class Play:
         return wire.unpack(until(lambda: supervision.status(self.lab.home), what="a status"))
 
     def rests(self) -> bool:
-        """Whether nothing moves any more by itself."""
+        """Whether nothing moves any more by itself; what may take its time is looked at last."""
         status = self.status()
-        if status.paused or not self.agrees(status) or not self.logs() or not self.has_forked():
-            return False
-        if status.state == wire.DOWN:
-            return status.want != wire.WANT_UP and not status.pid
+        at_rest = self.is_down(status) if status.state == wire.DOWN else self.stays(status)
+        return at_rest and not status.paused and self.logs() and self.has_forked() and self.agrees(status)
+
+    def is_down(self, status: wire.Status) -> bool:
+        return status.want != wire.WANT_UP and not status.pid
+
+    def stays(self, status: wire.Status) -> bool:
+        """Whether the service runs a start that does not end by itself, and is as far as that goes."""
         number = self.number
         start = self.drawn.start(number)
         return (
@@ -212,6 +216,7 @@ class Play:
         (self.lab.home / "down").touch()  # or our runsvdir starts it again in a second
         self.lab.letters(letter)
         if pid and not self.drawn.kills(letter, self.drawn.start(number)):
+            self.pass_barrier()  # who sees the end first forgets to ask control/
             os.kill(pid, signal.SIGKILL)  # the letter k would let C's runsv exit at once, without ./finish
         status = self.lab.exit_status()
         logged = self.lab.home / "logged"
