@@ -127,7 +127,8 @@ class Hierarchy:
         """Give the keys that start with `prefix` in any file of the layers, in the order of their first appearance."""
         module = parse_key(prefix).module if prefix else None
         layers = [*self._layers, *filter(None, [self._module(module)] if module else [])]
-        names = [key for layer in layers for document in layer.documents() for key in document.table if isinstance(key, str)]
+        with _DeepStack():
+            names = [key for layer in layers for document in layer.documents() for key in document.table if isinstance(key, str)]
         return [name for name in dict.fromkeys(names) if name.startswith(prefix) and name != LOOKUP_OPTIONS]
 
     def for_node(self, node: str, facts: Mapping[str, Any], *, trusted: Mapping[str, Any] | None = None) -> Hierarchy:
@@ -266,7 +267,7 @@ def _is_options(key: str) -> bool:
 
 
 class _DeepStack:
-    """Within this, lookups may lead to each other as far as `interpolation` allows it."""
+    """Within this, lookups may lead to each other as far as `interpolation` allows it, and HOCON's substitutions as far."""
 
     __slots__ = ("_before",)
 

@@ -19,6 +19,13 @@ from hocon.value import HoconArray, HoconObject, HoconScalar, HoconValue
 
 from runit_provision.hiera.limits import MOST_VALUES
 
+_NO_CIRCLE = 1_000_000
+"""Deeper than any key."""
+
+
+class _CircleError(ResolveError):
+    """A substitution leads back to a key that is under way and has nothing else; an optional one leads nowhere then."""
+
 
 class _Below:
     """Of `a += 1`: the value that `a` had so far, if it had one."""
@@ -82,11 +89,14 @@ def resolved(root: AstObject) -> HoconValue:
 
 class _Resolver:
     def __init__(self, root: AstObject) -> None:
+        _refuse_appends_in_lists(root, in_list=False)
         self._fields: dict[tuple[int, ...], Fields] = {}
         self._hashes: dict[tuple[int, ...], _Hash] = {}
         self._root = self._hash(self._merged_fields([root]))
         self._around_substitutions = dict(_concatenations(root, ()))
         self._under_way: list[_Key] = []
+        self._lowest = _NO_CIRCLE
+        """How deep in that list the first key stands that was led back to since the innermost began."""
         self._around: list[tuple[Value, set[int]]] = []
         """The hashes and lists that are being written out, outermost first, and (their ids) the layers that have the key in turn."""
         self._count = 0
@@ -124,16 +134,27 @@ class _Resolver:
         if key.is_known:
             return key.known
         if key.under_way is not None:
-            if key is self._under_way[-1]:
-                return self._merged(key, key.under_way)
-            _refuse_circle(key.written[key.under_way])
+            return self._so_far(key, key.under_way)
+        depth, outer, self._lowest = len(self._under_way), self._lowest, _NO_CIRCLE
         self._under_way.append(key)
         try:
-            key.known = self._merged(key)
+            value = self._merged(key)
         finally:
             self._under_way.pop()
-        key.is_known = True
-        return key.known
+            is_alone, self._lowest = self._lowest > depth, min(outer, self._lowest)
+        if is_alone:
+            key.known, key.is_known = value, True
+        return value
+
+    def _so_far(self, key: _Key, at: int) -> Value | None:
+        """Give of a key that is under way what stands below the value in turn; what others make of it holds in this circle alone."""
+        value = self._merged(key, at)
+        if key is self._under_way[-1]:
+            return value
+        self._lowest = min(self._lowest, self._under_way.index(key))
+        if value is None:
+            _refuse_circle(key.written[at])
+        return value
 
     def _merged(self, key: _Key, below: int | None = None) -> Value | None:
         """Merge the values of `key`, or those that stand `below` one of them in the same layer of its hash.
@@ -190,9 +211,15 @@ class _Resolver:
         name = ".".join(segment.text for segment in node.segments)
         if node.list_suffix:
             raise ResolveError(f"no path of a key: ${{{name}[]}}", name, node.pos.line, node.pos.col)
+        self._count_one(node.pos.line, node.pos.col)
         value: Value | None = self._root
-        for segment in node.segments:
-            value = self._seen_from(node, value.key(segment.text)) if isinstance(value, _Hash) else None
+        try:
+            for segment in node.segments:
+                value = self._seen_from(node, value.key(segment.text)) if isinstance(value, _Hash) else None
+        except _CircleError:
+            if not node.optional:
+                raise
+            value = None
         if value is None and not node.optional:
             raise ResolveError(f"could not resolve substitution: ${{{name}}}", name, node.pos.line, node.pos.col)
         return value
@@ -221,12 +248,15 @@ class _Resolver:
             raise ResolveError("hashes, lists and text stand side by side", "", node.pos.line, node.pos.col)
         return HoconScalar("".join(scalars), "string") if scalars else None
 
-    def _written_out(self, value: Value) -> HoconValue:
+    def _count_one(self, line: int = 1, column: int = 1) -> None:
         self._count += 1
+        if self._count > MOST_VALUES:
+            raise ResolveError(f"substitutions repeat more than {MOST_VALUES} values", "", line, column)
+
+    def _written_out(self, value: Value) -> HoconValue:
+        self._count_one()
         if isinstance(value, HoconScalar):
             return value
-        if self._count > MOST_VALUES:
-            raise ResolveError(f"substitutions repeat more than {MOST_VALUES} values", "", 1, 1)
         layers: set[int] = set()
         self._around.append((value, layers))
         try:
@@ -278,6 +308,22 @@ def _values(node: AstObject) -> Iterator[tuple[str, Node]]:
             yield name, each.value
 
 
+def _refuse_appends_in_lists(node: AstNode, *, in_list: bool) -> None:
+    """Refuse `a = [{x += 1}]` as Puppet does, also where the list is that of another `+=`."""
+    match node:
+        case AstObject():
+            for each in node.fields:
+                if each.append and in_list:
+                    raise ResolveError("+= within a list", ".".join(each.key), each.pos.line, each.pos.col)
+                _refuse_appends_in_lists(each.value, in_list=in_list or each.append)
+        case AstArray():
+            for item in node.items:
+                _refuse_appends_in_lists(item, in_list=True)
+        case AstConcat():
+            for part in node.nodes:
+                _refuse_appends_in_lists(part, in_list=in_list)
+
+
 def _refuse_unknown(include: AstInclude) -> None:
     if include.required or include.qualifier.kind == "package":
         raise ResolveError("Puppet knows no such include", include.path, include.pos.line, include.pos.col)
@@ -318,4 +364,4 @@ def _concatenations(node: AstNode, around: tuple[AstConcat, ...]) -> Iterator[tu
 
 
 def _refuse_circle(node: Node) -> NoReturn:
-    raise ResolveError("a substitution leads in a circle", "", node.pos.line, node.pos.col)
+    raise _CircleError("a substitution leads in a circle", "", node.pos.line, node.pos.col)

@@ -72,6 +72,10 @@ DIFFERENCES = (
         lambda _query, theirs, _ours: theirs[0] == "error" and re.search(_NOWHERE, theirs[1]) is not None,
     ),
     Difference(
+        "to ruby-hocon a list beside text is an error also where another value takes its place",
+        lambda _query, theirs, _ours: theirs[0] == "error" and "Cannot concatenate object or list with a non-object-or-list" in theirs[1],
+    ),
+    Difference(
         "options of a level that takes none are an error when hiera.yaml is opened; Puppet tells only when the level has a file",
         lambda _query, _theirs, ours: "takes no options" in str(ours),
     ),

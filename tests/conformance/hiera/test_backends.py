@@ -122,15 +122,18 @@ def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_
         ("{a = 1}\nb = 2\n", "2:1: not HOCON: something follows the closing brace"),
         ("a = ${b}\nb = ${?c}\n", "1:5: not HOCON: could not resolve substitution: ${b}"),
         ("a = ${b.c}\nb = ${a}\n", "1:5: not HOCON: a substitution leads in a circle"),
-        ("a = 1\na = ${b}\nb = ${a}\n", "2:5: not HOCON: a substitution leads in a circle"),
+        ("a = 1\na = ${b}\nb = ${a}\n", "3:5: not HOCON: a substitution leads in a circle"),
         ("a = {x = ${a}}\n", "1:10: not HOCON: a substitution leads in a circle"),
+        ("a = ${?b}\nb = ${a}\n", "2:5: not HOCON: could not resolve substitution: ${a}"),
+        ("a = 1\nb = [{x += 1}]\n", "2:7: not HOCON: += within a list"),
+        ("a += {x += 1}\n", "1:7: not HOCON: += within a list"),
         ("a = ${b} {x = ${a}}\nb = {}\n", "1:15: not HOCON: could not resolve substitution: ${a}"),
         ("a = ${?x[]}\n", "1:5: not HOCON: no path of a key: ${x[]}"),
         ('include required("x")\n', "1:9: not HOCON: Puppet knows no such include"),
         ("a = [1] {x = 2}\n", "1:5: not HOCON: hashes, lists and text stand side by side"),
         (
             "l0 = x\n" + "".join(f"l{n} = [${{l{n - 1}}}, ${{l{n - 1}}}]\n" for n in range(1, 40)),
-            "1:1: not HOCON: substitutions repeat",
+            "3:14: not HOCON: substitutions repeat",
         ),
         ("\ufeffa = 1\n", "1:1: not HOCON: a byte order mark"),
     ],
@@ -168,9 +171,23 @@ def test_what_is_wrong_with_hocon_is_said_with_its_place_and_a_hint(text: str, s
         "c = {x = 1}\na = {x = 0}\na = ${c} {y = ${a.x}2}\nb = ${c}\nb.y = ${b.x}2\nd = ${c} {y = ${?d.q}, q = 7}\n",
         "a.z = ${?a}\na.y = 1\nb = [${?b}, 1]\nc.x = [${nope}]\nc.x = {}\nd = 1\nd.x = 1\ne.y = 1\ne = ${d}\n",
         "a = ${?d} x ${?e}\nb = ${?d} ${?e}\nc = ${b}1\n",
+        "a = ${?b}\nb = ${?a}\nc = x ${?d}\nd = y ${?c}\n",
+        "a = 1\na = ${?b}\nb = 2\nb = ${?a}\nc = ${?d}${?e}\nd = ${?e}1\ne = ${?d}2\n",
+        "a = ${?b} [1]\nb = ${?a} [2]\nc.x = 1\nc = ${?d}\nd.y = 2\nd = ${?c}\n",
+        "a = {x = ${?b.y}}\nb = {y = ${?a.x}}\nc = ${?d.x}\nd = ${?c}\nd = {x = ${?d.y}}\n",
+        "a = [${?b}]\nb = [${?a}]\nc = {x = ${?d}}\nd = {y = ${?c}}\ne = 1\ne = ${a}\n",
+        "a = 1\na = ${b}\nb = ${a}\n",
     ],
 )
 def test_hocon_has_the_values_that_puppet_gives_it(text: str, puppet: Puppet, tmp_path: Path) -> None:
     config = "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n"
     asked = tuple({"key": key} for key in ("a", "b", "c", "d", "e", "m::a", "a.x"))
     _compared(Case({"hiera.yaml": config, "data/x.conf": text}, asked, strict=True), puppet, tmp_path)
+
+
+def test_many_lines_that_add_to_a_list_are_read_by_a_lookup_and_when_keys_are_listed(tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n"
+    Case({"hiera.yaml": config, "data/x.conf": "".join(f"a += {n}\n" for n in range(1000))}, (), strict=True).lay(tmp_path)
+    hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1")
+    assert hierarchy.keys() == ["a"]
+    assert hierarchy.lookup("a") == list(range(1000))

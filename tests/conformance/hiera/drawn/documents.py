@@ -204,6 +204,8 @@ _HOCON = (
     ),
     *("a = true", "a = TRUE", "a = yes", "a = null", "a = null x", "a = true1", "a = x y  z ", 'a = x"y"z', 'a = "x" "y"', "a = a/b"),
     *('a = "\\u0041\\n"', 'a = """x\ny"""', 'a = "%{role}"', "a = [1,2\n3]", "a = [1,,2]", "a = [1,2,]", "a = [x y, z]", "a = ${b}"),
+    *("i = ${?j}", "j = ${?i}", "i = 1 ${?j}", "j = ${?i} 2", "i = [1]", "j = ${?k}", "k = ${?i}", "i.x = ${?j.x}", "j.x = ${?i.x}"),
+    *("i = ${?j} [2]", "j = ${?i} [3]", "k = [{x += 1}]", "k = {x = ${?i}}", "i = {y = ${?k}}"),
     *("e = ${f.x}", "e = ${?f.x}", "f = ${g}", "f = ${?g}", "g = {x = ${a}}", "g = ${h}", "h = {x = 3}", "g = {x = ${e}}"),
     *("a = ${?nope}", "a = ${nope}", "a = x${?nope}y", "a += 1", "a = [1]", "a += [2]", "a = 5", "a.x = 1", 'a."p.q" = 2', '"a.b" = 2'),
     *(
@@ -241,4 +243,4 @@ def hocon_files(draw: st.DrawFn) -> Case:
         "hiera.yaml": "version: 5\nhierarchy: [{name: x, data_hash: hocon_data, path: x.conf}]\n",
         "data/x.conf": "".join(line + "\n" for line in lines),
     }
-    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "e", "f", "m::a", "a.x")), draw(st.booleans()))
+    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "e", "f", "i", "j", "k", "m::a", "a.x")), draw(st.booleans()))
