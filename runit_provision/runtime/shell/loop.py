@@ -77,9 +77,9 @@ class Loop:
         for fd, _events in self._epoll.poll(self._timeout()):
             callback = self._callbacks.get(fd)
             if callback is not None:
-                self._guarded(callback)
+                self.guarded(callback)
         while self._timers and self._timers[0][0] <= time.monotonic():
-            self._guarded(_heapq.heappop(self._timers)[2])
+            self.guarded(_heapq.heappop(self._timers)[2])
         self.run_soon()
 
     def run_soon(self) -> None:
@@ -87,7 +87,7 @@ class Loop:
         while self._soon:
             batch, self._soon = self._soon, []
             for callback in batch:
-                self._guarded(callback)
+                self.guarded(callback)
 
     def _timeout(self) -> float:
         if self._soon:
@@ -97,10 +97,10 @@ class Loop:
         # epoll counts in milliseconds and Python rounds up: never too early, so no turn is for nothing.
         return max(0.0, self._timers[0][0] - time.monotonic())
 
-    def _guarded(self, callback: Callable[[], None]) -> None:
-        # A fault in the handling of one service, or of anything else, never ends the others'.
+    def guarded(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Call `callback` with `arguments`; a fault in the handling of one service, or of anything else, never ends the others'."""
         try:
-            callback()
+            callback(*arguments)
         except Exception as error:
             self._report(f"internal error: {type(error).__name__}: {error}")
 
@@ -112,4 +112,4 @@ class Loop:
         for number in sorted(set(numbers)):
             callback = self._signals.get(number)
             if callback is not None:
-                self._guarded(callback)
+                self.guarded(callback)

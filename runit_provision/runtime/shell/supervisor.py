@@ -86,7 +86,7 @@ class Supervisor:
             return
         self.ending = True
         for service in self.tree.services():
-            end_for_good(service)
+            self.loop.guarded(end_for_good, service)
         if not len(self.tree):
             self._finish()
         self.loop.after(HELD_SECONDS, self._give_up_held)

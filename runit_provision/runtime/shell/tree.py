@@ -248,7 +248,7 @@ class Tree:
             self._loggers.rejoin()
         for slot, content in self._state.slots():
             self._last = max(self._last, slot)
-            self._take_up(slot, content)
+            self.loop.guarded(self._take_up, slot, content)
         used = self._slots.keys() | self._held.keys()
         self._free = [slot for slot in range(1, self._last + 1) if slot not in used]
         if self._held:

@@ -17,7 +17,7 @@ WIRE = "wire wire.beyond wire.detail wire.errors wire.keeper wire.pool wire.reco
 SHELL = """shell shell.channel shell.children shell.descriptors shell.endings shell.environment shell.files shell.handover shell.holder
 shell.installation shell.keeper shell.letters shell.loggers shell.loop shell.orphans shell.parents shell.process
 shell.publisher shell.readiness shell.sessions shell.settings shell.state shell.state_place shell.supervised shell.title
-shell.tree"""
+shell.access shell.tree"""
 SHARED = f"{CORE} {WIRE} {SHELL} cli"
 
 
