@@ -75,7 +75,7 @@ def call(
         came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls))
         started += [(step, life) for step, life in came if step.verb in _LASTING and not step.service.one_shot]
         outcome.report.calls += [step for step, _ in came]
-        _report(outcome, [(step, f"{_FAILURES[step.verb]} within {_patience(step, timeout):g} s", _ending(step)) for step, _ in failed])
+        _report(outcome, [(step, _failure(step, life, _patience(step, timeout)), _ending(step)) for step, life in failed])
         told(list(group))
     for directory in sorted(unscanned):
         outcome.report.notes.append(f"no runsvdir looks after {directory} yet: what is there starts when one does")
@@ -311,6 +311,11 @@ def _ended(machine: Machine, started: Settled, outcome: Outcome) -> Settled:
         wish = (step.service.directory, "ended", life.pid, life.since)
         wishes.setdefault(step.service.realm, []).append((step, wish))
     return _await(machine, wishes, outcome, SETTLE)[0] if wishes else []
+
+
+def _failure(step: ServiceStep, life: Life, seconds: float) -> str:
+    what = "runs, but did not say that it is ready" if life.running and not life.ready else _FAILURES[step.verb]
+    return f"{what} within {seconds:g} s"
 
 
 def _ending(step: ServiceStep) -> str:

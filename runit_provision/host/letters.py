@@ -20,16 +20,17 @@ from contextlib import suppress
 from typing import Any
 
 from runit_provision.host.ground import Ground
-from runit_provision.runtime.wire import status
+from runit_provision.runtime.wire import detail, status
 
-Life = tuple[bool, bool, bool, int, int, bool]
-"""Supervised, running, wanted up, pid, since (Unix time in nanoseconds), gave up: model.observed.Life as a plain value."""
-GONE: Life = (False, False, False, 0, 0, False)
+Life = tuple[bool, bool, bool, int, int, bool, bool]
+"""Supervised, running, wanted up, pid, since (Unix time in nanoseconds), gave up, ready: model.observed.Life as a plain value."""
+GONE: Life = (False, False, False, 0, 0, False, True)
 
 Wish = tuple[str, str, int, int]
 """Service directory, condition, pid and since of before.
 
-Conditions: supervised; running; renewed (a process, and not that of before); ended (that of before is gone); down; unsupervised.
+Conditions: supervised; running (and ready); renewed (so, and not the process of before); ended (that of before is gone); down;
+unsupervised.
 """
 
 _FIFO = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -37,6 +38,7 @@ _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHANGES = fcntl.DN_MULTISHOT | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DELETE | fcntl.DN_MODIFY
 _F_SETOWN_EX, _F_OWNER_TID = 15, 0
 """Of fcntl(2); the standard library does not name them."""
+_DETAIL = 4096
 _LONGEST_NAP = 0.5
 """Seconds; only where the filesystem tells of no change (dnotify) is a nap slept to its end."""
 
@@ -60,13 +62,27 @@ def _life(ground: Ground, directory: str) -> Life:
             seen = status.unpack(os.read(descriptor, status.SIZE + 1))
         finally:
             os.close(descriptor)
+        ready = not seen.pid or _ready(supervise, seen.pid)
     except (OSError, ValueError):
         return GONE
     finally:
         os.close(supervise)
     want_up = seen.want == status.WANT_UP
     gave_up = not (want_up or seen.pid) and _gave_up(ground, directory)
-    return (True, seen.state == status.RUN and seen.pid > 0, want_up, seen.pid, seen.since_ns, gave_up)
+    return (True, seen.state == status.RUN and seen.pid > 0, want_up, seen.pid, seen.since_ns, gave_up, ready)
+
+
+def _ready(supervise: int, pid: int) -> bool:
+    """Tell whether the process `pid` is not one that has still to say that it is ready."""
+    try:
+        descriptor = _open(supervise, "detail", stat.S_IFREG, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        said = detail.unpack(os.read(descriptor, _DETAIL), pid)
+    finally:
+        os.close(descriptor)
+    return not said.notifies or said.ready > 0
 
 
 def _gave_up(ground: Ground, directory: str) -> bool:
@@ -150,15 +166,15 @@ def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
 def reached(wish: Wish, life: Life) -> bool:
     """Tell whether `life` is what `wish` asks for."""
     _, condition, *before = wish
-    supervised, running, want_up, pid, since, _ = life
+    supervised, running, want_up, pid, since, _, ready = life
     now = [pid, since]
     match condition:
         case "supervised":
             return supervised
         case "running":
-            return running
+            return running and ready
         case "renewed":
-            return running and now != before
+            return running and ready and now != before
         case "ended":
             return now != before
         case "down":

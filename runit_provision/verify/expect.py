@@ -63,7 +63,8 @@ def _of(service: ServiceTree, life: Life, *, asleep: bool) -> Iterator[Finding]:
             yield _judge(service, life, "up, or done", life.main.up or done, final=unseen or (life.failed and _settled(life)))
         case Ensure.RUNNING:
             stays_down = life.want == "down" and life.pid is None and _settled(life)
-            yield _judge(service, life, "up", life.want == "up" and life.main.up and _settled(life), final=unseen or stays_down)
+            up = life.want == "up" and life.main.up and life.ready and _settled(life)
+            yield _judge(service, life, "up", up, final=unseen or stays_down)
         case Ensure.STOPPED:
             stays_up = life.want == "up" and _settled(life)
             yield _judge(service, life, "down", life.want == "down" and life.pid is None, final=unseen or stays_up)

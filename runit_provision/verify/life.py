@@ -50,7 +50,8 @@ class Life:
     """One look at a service directory.
 
     now: the host's Unix time in seconds; exists: it has a `run`; enabled: it has no `down`; log: None when it has no log service;
-    gave_up: its `finish` left word that it ended too often; failed: that a one-shot did not succeed. lines, ends: the last lines of its
+    gave_up: its `finish` left word that it ended too often; failed: that a one-shot did not succeed. ready: it is not one that has
+    still to say that it is ready. lines, ends: the last lines of its
     log and its last ends, oldest first, as far as they were asked for.
     """
 
@@ -62,6 +63,7 @@ class Life:
     lines: tuple[str, ...] = ()
     gave_up: bool = False
     failed: bool = False
+    ready: bool = True
     ends: tuple[End, ...] = ()
 
     @property
@@ -128,4 +130,5 @@ def _fares(life: Life) -> str:
     gave_up = "gave up, " if life.gave_up and not status.pid else ""
     state = {wire.RUN: f"up (pid {status.pid})", wire.FINISH: f"in finish (pid {status.pid})"}.get(status.state, "down")
     extra = (", paused" if status.paused else "") + (", got TERM" if status.got_term else "")
+    extra += "" if life.ready else ", not ready yet"
     return f"want {life.want}, {gave_up}{state} for {life.since} s{extra}"

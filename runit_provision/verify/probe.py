@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from importlib import resources
 
+from runit_provision.runtime.wire import detail, tai
 from runit_provision.runtime.wire import status as wire
-from runit_provision.runtime.wire import tai
 from runit_provision.verify.life import End, Life, Process, Supervised
 
 MAX_COMMAND = 100_000
@@ -53,12 +53,15 @@ def _life(now: int, block: str) -> Life:
     for line in block.splitlines():
         key, *words = line.split()
         facts[key] = words
+    main = _process(facts["main"])
+    said = detail.unpack(_bytes(facts.get("detail", [])), main.status.pid if main.status else 0)
     return Life(
         now=now,
         exists="exists" in facts,
         enabled="enabled" in facts,
         failed="failed" in facts,
-        main=_process(facts["main"]),
+        ready=not said.notifies or said.ready > 0,
+        main=main,
         log=_process(facts["log"]) if "log" in facts else None,
         lines=tuple(_bytes(facts.get("lines", [])).decode(errors="replace").splitlines()),
         gave_up="gave_up" in facts,

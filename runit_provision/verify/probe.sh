@@ -84,6 +84,8 @@ while [ $# -gt 1 ]; do
   [ ! -e "$1/gave_up" ] || echo gave_up
   [ ! -e "$1/failed" ] || echo failed
   process main "$1"
+  # shellcheck disable=SC2046 # the many blanks of od become one
+  [ ! -f "$1/supervise/detail" ] || echo detail $(bytes -N4096 "$1/supervise/detail")
   if [ "$lines" -gt 0 ] && [ -f "$1/supervise/deaths" ]; then
     # shellcheck disable=SC2046 # the many blanks of od become one
     echo ends $(tail -c 4096 "$1/supervise/deaths" | bytes)

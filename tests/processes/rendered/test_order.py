@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import oracle, waiting
+from support.places import Place
 from support.tour import Tour, account
 
 from runit_provision.errors import DataError
@@ -211,3 +214,23 @@ def test_a_service_of_the_host_restarts_a_users_and_a_user_one_that_was_given_aw
     tour.sv("kill", "sv/feeder")
     waiting.until(lambda: tour.runs("home/nobody/runit/work") and pid(tour, "home/nobody/runit/work") != work)
     waiting.until(lambda: tour.runs("sv/web") and pid(tour, "sv/web") != web)
+
+
+def test_apply_waits_until_a_service_says_that_it_is_ready(tour: Tour) -> None:
+    if not tour.shipped:
+        pytest.skip("C's runsv knows no readiness")
+    gate = tour.base / "gate"
+    words = ["sh", "-c", f"until [ -e {gate} ]; do sleep 0.05; done; echo >&3; exec sleep 1000"]
+    data: dict[str, Any] = {"services": {"web": {"command": words, "ready": 3, "log": False}}}
+    assert tour.apply({}).ok
+    tour.supervise()
+    waited = Place(tour.base).apply(tour.tree(data), timeout=2)
+    assert [problem.message for problem in waited.problems] == ["web: runs, but did not say that it is ready within 2 s"]
+    data["services"]["web"]["nice"] = 1
+    opener = threading.Timer(1, gate.touch)
+    opener.start()
+    try:
+        assert tour.apply(data).ok
+        assert gate.exists(), "it waited for the word"
+    finally:
+        opener.join()

@@ -6,10 +6,11 @@ import pytest
 
 from runit_provision.host.letters import Life, reached
 
-UP: Life = (True, True, True, 7, 100, False)
-DOWN: Life = (True, False, False, 0, 200, False)
-ENDED: Life = (True, False, True, 0, 200, False)
-GONE: Life = (False, False, False, 0, 0, False)
+UP: Life = (True, True, True, 7, 100, False, True)
+DOWN: Life = (True, False, False, 0, 200, False, True)
+ENDED: Life = (True, False, True, 0, 200, False, True)
+GONE: Life = (False, False, False, 0, 0, False, True)
+SILENT: Life = (True, True, True, 8, 100, False, False)
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,8 @@ def test_a_condition_is_reached_by_these_lives(condition: str, reached_by: list[
 
 def test_a_process_started_later_is_a_new_one_even_with_the_same_pid() -> None:
     assert reached(("/a", "renewed", 7, 99), UP)
+
+
+def test_what_has_still_to_say_that_it_is_ready_is_supervised_and_no_more() -> None:
+    conditions = ("supervised", "running", "renewed", "ended")
+    assert [reached(("/a", condition, 7, 100), SILENT) for condition in conditions] == [True, False, False, True]

@@ -129,3 +129,8 @@ def test_what_no_time_will_mend(changes: dict[str, Any], seen: Life, is_final: b
     faults = [finding for finding in findings([tree], {tree.id: seen}) if not finding.kept]
     assert [fault.final for fault in faults] == [is_final] * len(faults)
     assert faults
+
+
+def test_a_service_that_has_not_said_that_it_is_ready_is_not_up_yet() -> None:
+    (finding,) = (each for each in findings([service()], {"apprun1/worker": life(UP, ready=False)}) if not each.kept)
+    assert (finding.promise, finding.fault, finding.final) == ("up", "want up, up (pid 4711) for 10 s, not ready yet", False)
