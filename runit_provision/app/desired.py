@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
@@ -25,8 +25,14 @@ class Desired:
     warnings: tuple[Problem, ...]
 
 
-def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | None = None) -> Desired:
-    """Go the pure part of the road; DataError with every problem of the data. inputs: is told of everything that is read."""
+More = Callable[[Host], Iterable[Problem]]
+
+
+def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | None = None, more: More | None = None) -> Desired:
+    """Go the pure part of the road; DataError with every problem of the data. inputs: is told of everything that is read.
+
+    more: says, when something is wrong, what else is.
+    """
     from runit_provision.host import shell
     from runit_provision.render import render
     from runit_provision.render.lint import lint
@@ -37,11 +43,12 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     resolved = source.resolve(inputs)
     found = Found(source.folder, templates(), inputs)
     with with_warnings(lambda: resolved.warnings):
-        host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found)
+        host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found, more=more)
     try:
         tree = render(host, found.templates(host.template_path))
     except DataError as error:
-        raise DataError(*(found.placed(problem, host.template_path) for problem in error.problems)) from error
+        placed = (found.placed(problem, host.template_path) for problem in error.problems)
+        raise DataError(*placed, *(more(host) if more else ())) from error
     return Desired(host, tree, (*resolved.warnings, *lint(host)))
 
 

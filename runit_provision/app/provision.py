@@ -53,7 +53,7 @@ def plan(source: Source, target: Target) -> Planned:
     with target.machine() as machine:
         if known := _recalled(source, target, machine):
             return known
-        return decide(_desire(source, machine, Inputs()), machine, target)
+        return decide(desire_on(source, machine, target, Inputs()), machine, target)
 
 
 def apply(
@@ -80,13 +80,13 @@ def apply(
             announce(known)
             return execution.Report(problems=list(known.plan.problems))
         inputs = Inputs()
-        desired = _desire(source, machine, inputs)
+        desired = desire_on(source, machine, target, inputs)
         if not machine.library.begun:
             decide(desired, machine, target)  # what is refused now is refused before there is a library
         with machine.lock(timeout=lock_timeout, command="apply"):
             if (desired.host.logins or desired.host.groups) and machine.renew_if_changed():
                 inputs = Inputs()  # another apply has made some since, or changed them
-                desired = _desire(source, machine, inputs)
+                desired = desire_on(source, machine, target, inputs)
             planned = decide(desired, machine, target)
             announce(planned)
             touched = planned.runtime is not None or bool(planned.plan.logins)
@@ -94,7 +94,7 @@ def apply(
                 execution.begin_logins(planned.plan, machine)
                 _make_logins(planned.plan.logins, machine)
                 inputs = Inputs()
-                desired = _desire(source, machine, inputs)
+                desired = desire_on(source, machine, target, inputs)
                 try:
                     planned = decide(desired, machine, target)
                 except HostError as error:
@@ -123,26 +123,32 @@ def rollback(target: Target, *, lock_timeout: float, service_timeout: float, pro
             return execution.rollback(machine, progress=progress, timeout=service_timeout)
 
 
-def _desire(source: Source, machine: Machine, inputs: Inputs) -> Desired:
+def desire_on(source: Source, machine: Machine, target: Target, inputs: Inputs | None = None) -> Desired:
+    """Go the pure part of the road for a host; DataError with every problem of the data, and of that host where there is one."""
     from runit_provision.app.desired import desire
+    from runit_provision.app.obstacles import obstacles
 
     machine.nurse()
-    return desire(source, machine.accounts, inputs)
+    return desire(source, machine.accounts, inputs, lambda host: obstacles(host, machine, target))
 
 
 @before_any_change()
 def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
     """Compare what is desired with what is; reads only."""
     from runit_provision import plan
-    from runit_provision.app.demands import demands
+    from runit_provision.app.demands import ceilings, demands
 
     _refuse_stranger(desired.host, machine, target.user)
     logins = _logins(desired.host, machine) if target.user is None else ()
     coming = {step.login.name: step.login for step in logins if step.login}
-    observed = machine.observe(desired.tree, user=target.user, coming=coming)
+    try:
+        observed = machine.observe(desired.tree, user=target.user, coming=coming)
+        decided = plan.decide(desired.tree, observed)
+    except HostError as error:
+        high = too_high(tuple(ceilings(desired.host)), hard_limits({}, alone=False)) if target.root == Path("/") else ()
+        raise HostError(*error.problems, *high) from error
     warnings = (*desired.warnings, *_forgotten(observed.abandoned), *_unlinked(observed.plain))
     _refuse_unknown(target.services, {service.id for service in desired.tree.services} | observed.manifest.services.keys())
-    decided = plan.decide(desired.tree, observed)
     part = _part(decided, desired.tree, observed, target.services)
     return replace(_planned(replace(part, logins=logins), demands(desired.host, target), warnings, target), whole=part is decided)
 
@@ -226,5 +232,5 @@ def _planned(plan: Plan, demands: Demands, warnings: tuple[Problem, ...], target
     if target.root != Path("/"):  # what an image lacks may come with a later step of its build
         return Planned(plan, runtime, (*warnings, *assumed(demands.ceilings), *missing))
     if high := tuple(too_high(demands.ceilings, hard_limits(plan.lives, alone=target.user is not None))):
-        raise DataError(*high)
+        raise DataError(*high, *plan.problems, *missing)
     return Planned(replace(plan, problems=(*plan.problems, *missing)), runtime, warnings)

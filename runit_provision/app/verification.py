@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runit_provision.app import provision
-from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 
@@ -35,7 +34,7 @@ def verify(source: Source, target: Target, *, within: float) -> Verified:
     from runit_provision.verify.run import verify as hold
 
     with target.machine() as machine:
-        desired = desire(source, machine.accounts)
+        desired = provision.desire_on(source, machine, target)
         planned = provision.decide(desired, machine, target)
         report = hold(desired.tree, accounts=machine.accounts, user=target.user, within=within)
         return Verified(planned, replace(report, differences=tuple(_differences(planned))))

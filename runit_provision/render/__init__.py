@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +15,13 @@ def expand(templates: Mapping[str, str], name: str, values: Mapping[str, Any]) -
     from runit_provision.render.pages import Pages
 
     return Pages(templates, sandbox=True).page(name, **values).decode()
+
+
+def outline(host: Host, accounts: Container[str]) -> RenderedTree:
+    """Give the directories alone that the trees of `host` lie in, of those that belong to one of `accounts`."""
+    from runit_provision.render.tree import outline
+
+    return outline(host, accounts)
 
 
 def render(host: Host, templates: Mapping[str, str]) -> RenderedTree:

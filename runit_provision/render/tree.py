@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 
 from runit_provision.model.host import TREE_SERVICE, Host, Tree
@@ -40,6 +40,13 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
         purges=tuple(_purge(tree, host) for tree in reversed(trees) if tree.purge),
         drops_logs=frozenset(tree.realm for tree in trees if tree.drops_logs),
     )
+
+
+def outline(host: Host, accounts: Container[str]) -> RenderedTree:
+    """Give the directories alone that the trees lie in, of those that belong to one of `accounts`."""
+    trees = [tree for tree in (*(user.tree for user in host.users), host.tree) if tree.account.name in accounts]
+    nodes = {node.path: node for tree in reversed(trees) for node in _directories(tree, host)}
+    return RenderedTree(tuple(nodes.values()), (), ())
 
 
 def _purge(tree: Tree, host: Host) -> Purge:

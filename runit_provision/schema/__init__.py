@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runit_provision.errors import Problem
     from runit_provision.model.account import Account
     from runit_provision.model.host import Host
     from runit_provision.schema.materials import Materials
 
 
 def read_host(
-    data: Any, accounts: Mapping[str, Account], *, shell: Callable[[str], str] | None = None, materials: Materials | None = None
+    data: Any,
+    accounts: Mapping[str, Account],
+    *,
+    shell: Callable[[str], str] | None = None,
+    materials: Materials | None = None,
+    more: Callable[[Host], Iterable[Problem]] | None = None,
 ) -> Host:
     """Give the desired state that the `runit` hash `data` means on a host that has `accounts` (by login name).
 
     data: a Table as hiera gives it. shell: says what is wrong with the syntax of a script, "" for nothing; None asks nobody.
-    materials: finds templates and files that the data name. Raises DataError with every problem.
+    materials: finds templates and files that the data name. more: says, when something is wrong, what else is, with what could be read.
+    Raises DataError with every problem.
     """
     from runit_provision.schema.reading import read
 
-    return read(data, accounts, shell, materials)
+    return read(data, accounts, shell, materials, more)
 
 
 def json_schema() -> dict[str, Any]:

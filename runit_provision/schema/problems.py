@@ -45,6 +45,9 @@ class Problems:
         self._found: list[Problem] = []
         self._refused: tuple[Path, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
     def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False, by_name: bool = False) -> None:
         """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,13 @@ from runit_provision.schema.services import Reader, read_services, register
 from runit_provision.schema.user_tree import tree_service
 
 
-def read(data: Any, accounts: Mapping[str, Account], shell: Callable[[str], str] | None, materials: Materials | None) -> Host:
+def read(
+    data: Any,
+    accounts: Mapping[str, Account],
+    shell: Callable[[str], str] | None,
+    materials: Materials | None,
+    more: Callable[[Host], Iterable[Problem]] | None,
+) -> Host:
     """Give the desired state; DataError with every problem of the data."""
     data = data.unwrap() if isinstance(data, Sensitive) else data
     if not isinstance(data, dict):
@@ -40,6 +46,9 @@ def read(data: Any, accounts: Mapping[str, Account], shell: Callable[[str], str]
     spec = _validate(data, problems)
     host = _host(spec, accounts, problems, shell, materials)
     check_relations(host, problems)
+    if problems and more:
+        for problem in more(host):
+            problems.note(problem)
     problems.raise_any()
     return host
 

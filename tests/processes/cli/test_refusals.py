@@ -101,6 +101,31 @@ def test_what_is_refused_before_the_first_apply_leaves_nothing(host: Host) -> No
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "check", "verify"])
+def test_one_run_lists_what_is_wrong_with_the_data_and_with_the_host(host: Host, command: str) -> None:
+    (host.base / "games").rmdir()
+    (host.base / "templates").mkdir()
+    (host.base / "templates/finish.sh.j2").write_text("{{ nothing }}\n")
+    unfit = 'limits: {files: 99999999999}, check: {run: "#!/opt/none\\n"}'
+    right, plain = DATA.format(base=host.base, seconds=1), 'web: {command: [sleep, "1000"]}'
+    wrong_data = right.replace(plain, f"web: {{command: [sleep], colour: green, {unfit}}}")
+    wrong_template = right.replace(plain, f"web: {{command: [sleep], restart: never, {unfit}}}")
+    of_the_host = [
+        "runit.services.web.check: /opt/none not found, which the script calls; install it",
+        "runit.services.web.limits.files: 99999999999 is above the hard limit",
+        "runit.users.games.service_directory: ",
+    ]
+    said = "runit.services.web.colour: unknown key", "runit.services.web: the template does not render"
+    for data, first in zip((wrong_data, wrong_template), said, strict=True):
+        host.data.write_text(data)
+        done = runit_provision(command, "--data", host.data, env={"RUNIT_PROVISION_LIB": str(host.library)})
+        assert done.status == 1
+        told = sorted(line.partition(": ")[2] for line in done.err.splitlines()[:-1])
+        assert len(told) == 4, done.err
+        for line, begins in zip(told, sorted([first, *of_the_host]), strict=True):
+            assert line.startswith(begins)
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "check", "verify"])
 def test_a_user_of_whom_the_data_know_nothing_is_no_success(host: Host, command: str) -> None:
     said = host.road(command, "--user", "gamse")
     assert (said.status, said.err.splitlines()[0]) == (1, "there is no user 'gamse' in the data; did you mean `games`?")
