@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 
 from runit_provision.app.target import Target
+from runit_provision.app.unmet import SYSTEM_PATH
 from runit_provision.host.rooted import on_root
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.host import Host, RuntimeKind
 from runit_provision.render.programs import called
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = ("runsvdir", "runsv", "sv", "svlogd", "chpst")
 """The tools that rendered scripts call, or that must be there for them to be called."""
 

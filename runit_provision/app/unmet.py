@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from runit_provision.app.demands import SYSTEM_PATH
 from runit_provision.errors import Problem
 from runit_provision.host import ceilings
 from runit_provision.host.rooted import resolve
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HINT = "raise the limit that the supervisor is started with (for a systemd unit LimitNOFILE= and its like), and start it anew"
 
 
