@@ -61,11 +61,11 @@ def convert(value: Any, to: list[Any], mark: Mark | None, key: str, place: Mark 
 
 
 def _check(wanted: Type, result: Any, *, is_secret: bool) -> None:
-    """Raise _CannotError when what came of the conversion is not of the type; a secret's items are not named."""
-    if wanted.holds(result):
+    """Raise _CannotError when what came of the conversion is not of the type."""
+    misfit = first_misfit(wanted, result, is_secret=is_secret)
+    if misfit is None:
         return
-    misfit = None if is_secret else first_misfit(wanted, result)
-    if misfit and misfit.path:
+    if misfit.path:
         raise _CannotError(f"{misfit.what}, and no {misfit.wanted}", misfit.path)
     held = f" that holds {kind(result.unwrap())}" if isinstance(result, Sensitive) else ""
     raise _CannotError(f"it became {kind(result)}{held}, which is no {wanted.text}")

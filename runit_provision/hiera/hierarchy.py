@@ -19,7 +19,6 @@ from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.explain import Hides, Outline, Trace
 from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
-from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
@@ -280,15 +279,13 @@ class _DeepStack:
 
 
 def _check(value_type: str, found: Found, given: Any, key: str) -> None:
-    """Raise DataError when a value, which leaves as `given`, is not of the type; a secret's items are not named."""
+    """Raise DataError when a value, which leaves as `given`, is not of the type."""
     from runit_provision.hiera.misfit import dotted, first_misfit
     from runit_provision.hiera.types import parse_type
 
     wanted = parse_type(value_type)
-    if wanted.holds(given) or wanted.holds(cleared(found.value)):
+    misfit = first_misfit(wanted, cleared(found.value), is_secret=holds_secret(found.value))
+    if misfit is None or wanted.holds(given):
         return
-    misfit = None if holds_secret(found.value) else first_misfit(wanted, given)
-    if misfit and misfit.path:
-        place = locate(given, misfit.path) or found.mark
-        raise DataError(Problem(f"{misfit.what}, and no {misfit.wanted}", place, key=dotted(key, misfit.path)))
-    raise DataError(Problem(f"it is {kind(found.value)}, and no {wanted.text}", found.mark, key=key))
+    place = (locate(given, misfit.path) if misfit.path else None) or found.mark
+    raise DataError(Problem(f"{misfit.what}, and no {misfit.wanted}", place, key=dotted(key, misfit.path)))

@@ -224,7 +224,7 @@ def _refused(name: str, value: Any, mark: Mark | None, hint: str) -> DataError:
     from runit_provision.hiera.types import parse_type
 
     what = f"the merge strategy `{name}` cannot merge {kind(value)}"
-    misfit = None if holds_secret(value) else first_misfit(parse_type("Data"), value)
+    misfit = first_misfit(parse_type("Data"), value, is_secret=holds_secret(value))
     if misfit and misfit.path:
         return DataError(Problem(f"{what}: {misfit.what}", locate(value, misfit.path) or mark, key=dotted("", misfit.path), hint=hint))
     return DataError(Problem(what, mark, hint=hint))

@@ -1,6 +1,6 @@
 """Why a value is not of a type: the first item in it that does not fit, for errors that are not to blame the whole.
 
-Only kinds and keys are told, no scalar: whoever asks has seen to it that no secret stands among the keys.
+Only kinds and keys are told, no scalar; of a value with something secret in it, which may have become a key, no keys either.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ class Misfit:
     wanted: str
 
 
-def first_misfit(wanted: Type, value: Any, path: Path = ()) -> Misfit | None:
+def first_misfit(wanted: Type, value: Any, path: Path = (), *, is_secret: bool = False) -> Misfit | None:
     """Give the first item of `value` that is not as `wanted` says, or the value itself where no single item is to blame."""
     if wanted.holds(value):
         return None
+    if is_secret and isinstance(value, dict):
+        return Misfit(path, f"it is {kind(value)}", wanted.text)
     for segment, is_key, item, type_ in _items(wanted, value):
         if is_key and not type_.holds(item):
             return Misfit((*path, segment), f"the key is {kind(item)}", type_.text)
-        if not is_key and (found := first_misfit(type_, item, (*path, segment))):
+        if not is_key and (found := first_misfit(type_, item, (*path, segment), is_secret=is_secret)):
             return found
     return Misfit(path, f"it is {_described(wanted, value)}", wanted.text)
 

@@ -18,7 +18,7 @@ from runit_provision.hiera import Hierarchy, open_hierarchy
 
 TOOL = str(Path(sys.executable).with_name("runit-provision"))
 RUNS = 5
-KEYS = 100
+KEYS = 200
 CONFIG = """\
 version: 5
 hierarchy:

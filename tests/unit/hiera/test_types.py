@@ -9,6 +9,7 @@ import pytest
 from runit_provision.errors import DataError, Mark
 from runit_provision.hiera.convert import convert
 from runit_provision.hiera.misfit import Misfit, first_misfit
+from runit_provision.hiera.secret import SecretText
 from runit_provision.hiera.types import parse_type
 from runit_provision.model.data import Array, Sensitive, Table
 
@@ -122,3 +123,11 @@ def test_a_conversion_that_fails_names_the_item_that_is_to_blame_and_its_place(t
 def test_a_key_that_no_hash_can_have_is_named() -> None:
     with pytest.raises(DataError, match=r"k\.1\.0: convert_to Hash failed: an Array cannot be a key"):
         convert(Array([["a", 1], [["b"], 2]]), ["Hash"], None, "k")
+
+
+def test_of_a_value_with_a_secret_in_it_lists_items_are_named_and_no_keys() -> None:
+    secret = Array([1, SecretText("s3cret")])
+    with pytest.raises(DataError, match=r"^k\.1: convert_to Array\[Integer\] failed: it is a String, and no Integer$"):
+        convert(secret, ["Array[Integer]"], None, "k")
+    with pytest.raises(DataError, match=r"^k: convert_to Hash\[Integer, Integer\] failed: it became a Hash, which is no "):
+        convert(Array([SecretText("s3cret"), 1]), ["Hash[Integer, Integer]"], None, "k")
