@@ -27,7 +27,8 @@ class Source:
 
     facts_file: as facter prints them; facts: single ones that win over it, by dotted name; ask_facter: whether this machine's facter
     gives the facts when there is no file. node: the certificate name; "" for the facts' own (clientcert, fqdn), or else this machine's
-    name. layers: what Puppet adds to the hierarchy of hiera.yaml. lenient: undefined variables are empty, as in Puppet 7.
+    name. trusted: trusted facts by dotted name, beside those that the name gives. layers: what Puppet adds to the hierarchy of
+    hiera.yaml. lenient: undefined variables are empty, as in Puppet 7.
     """
 
     hiera_config: Path | None = None
@@ -36,6 +37,7 @@ class Source:
     facts: Mapping[str, Any] = field(default_factory=dict)
     ask_facter: bool = False
     node: str = ""
+    trusted: Mapping[str, Any] = field(default_factory=dict)
     layers: Layers = field(default_factory=Layers)
     lenient: bool = False
 
@@ -52,7 +54,7 @@ class Source:
         inputs: is told of everything that is read.
         """
         from runit_provision import hiera
-        from runit_provision.app.facts import gather
+        from runit_provision.app.facts import gather, set_facts
 
         inputs = inputs or Inputs()
         if self.hiera_config is None:
@@ -65,6 +67,7 @@ class Source:
             self.hiera_config,
             facts=facts,
             node=node,
+            trusted=set_facts(Table(), self.trusted),
             environment=self.layers.environment,
             environment_path=self.layers.environment_path(inputs),
             modulepath=self.layers.modules(inputs),

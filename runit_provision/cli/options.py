@@ -203,6 +203,12 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--node", type=Text(), default="", metavar="NAME", help="The node's name.  [default: the facts' fqdn, or this machine's name]"
     )
+    @click.option(
+        "--trusted",
+        type=_Fact(),
+        multiple=True,
+        help="One trusted fact, as `extensions.pp_role=web`; a certificate is not read.",
+    )
     @_layers
     @click.option(
         "--lenient",
@@ -216,6 +222,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         facts_file: Path | None,
         facts: tuple[tuple[str, Any], ...],
         node: str,
+        trusted: tuple[tuple[str, Any], ...],
         layers: Layers,
         lenient: bool,
         data_file: Path | None,
@@ -232,6 +239,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             facts=dict(facts),
             ask_facter=not facts and not node and _is_about_this_machine(),
             node=node,
+            trusted=dict(trusted),
             layers=layers,
             lenient=lenient,
         )
@@ -243,7 +251,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _refuse_what_only_a_hierarchy_reads() -> None:
     """What is given and has no meaning is a mistake: the data would not be what its writer expects."""
     context = click.get_current_context()
-    ours = ("facts_file", "facts", "node", "environment", "environmentpath", "modulepath", "basemodulepath", "lenient")
+    ours = ("facts_file", "facts", "node", "trusted", "environment", "environmentpath", "modulepath", "basemodulepath", "lenient")
     given = [option for option in context.command.params if option.name in ours and _is_given(context, option)]
     if given:
         names = ", ".join(option.opts[0] for option in given)

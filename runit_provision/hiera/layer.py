@@ -84,7 +84,7 @@ class _LevelFiles:
 
     def _ask(self, file: Location, key: Key, interpolation: Interpolation) -> Found | None:
         trace = interpolation.trace
-        with trace.step("File", f"{file.path} (from {file.written})"):
+        with trace.step("File", file):
             if not file.exists:
                 trace.note("The file does not exist")
                 return None

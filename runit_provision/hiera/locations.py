@@ -25,6 +25,9 @@ class Location:
     written: str
     exists: bool
 
+    def __str__(self) -> str:
+        return f"{self.path} (from {self.written})"
+
 
 def locate_files(config: Config, level: Level, scope: Scope, inputs: Inputs) -> tuple[Location, ...]:
     """Give the level's files, highest priority first, those of paths also when they do not exist.

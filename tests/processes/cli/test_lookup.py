@@ -307,6 +307,17 @@ def test_the_node_is_its_clientcert_unless_the_facts_say_so(lookup: Lookup, tmp_
     assert lookup("joined", "--merge", "first", "--format", "json", "--fact", "clientcert=n2").out == '[\n  "vim"\n]\n'
 
 
+def test_trusted_facts_are_given_as_facts_are(lookup: Lookup, tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: a, path: '%{trusted.certname}-%{trusted.extensions.pp_role}.yaml'}]\n"
+    (tmp_path / "hiera.yaml").write_text(config)
+    (tmp_path / "data/n1-web.yaml").write_text('a: "%{trusted.extensions.cpus} %{trusted.hostname}"\n')
+    given = ("--trusted", "extensions.pp_role=web", "--trusted", "extensions.cpus:=0x10")
+    assert lookup("a", *given) == Result(0, "16 n1\n", "")
+    assert lookup("a").status == 1
+    refused = lookup("a", *given, "--trusted", "extensions=x")
+    assert (refused.status, refused.err.partition(";")[0]) == (1, "fact extensions: it would take `extensions.pp_role` away")
+
+
 def test_patterns_of_options_are_rubys(lookup: Lookup, tmp_path: Path) -> None:
     """With Python's meaning of any of them a secret would be shown, or nothing found."""
     options = {"^app_[[a-z]&&[^x]]+_pw$": "app_db_pw", "^.*(?i)token$": "API_TOKEN", r"^k\u00e9[[:lower:]]$": "k\u00e9\u00e9"}
