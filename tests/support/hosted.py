@@ -33,7 +33,7 @@ class Host:
         self._process = process
         self._master = master
         self._heard = b""
-        self._listener = threading.Thread(target=self._listen)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:

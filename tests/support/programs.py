@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .waiting import DEADLINE
 
@@ -26,3 +27,13 @@ def run(
     arguments = [os.fsencode(program), *(os.fsencode(word) for word in words)]
     done = subprocess.run(arguments, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * DEADLINE, check=False)
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def started(words: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start a program, with `options` of Popen, that has ended at the end, whatever happens: who only waits may wait for ever."""
+    with subprocess.Popen(words, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

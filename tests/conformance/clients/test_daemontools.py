@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support import oracle
-from support.waiting import until
+from support.waiting import DEADLINE, until
 from support.worlds import TRACER, TRAPS, Lab, Same, same_in_all
 
 
@@ -23,17 +23,17 @@ def same(runtime: Path, tmp_path: Path) -> Same:
 def svstat(folder: Path) -> str:
     """Give svstat's line without the path, pids and seconds."""
     program = oracle.program("svstat", package="daemontools")
-    said = subprocess.run([program, folder], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([program, folder], capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
     return re.sub(r"\d+", "N", said.partition(": ")[2]).strip()
 
 
 def svok(folder: Path) -> int:
     """Give svok's exit status: 0 supervised, 100 not."""
-    return subprocess.run([oracle.program("svok", package="daemontools"), folder], check=False).returncode
+    return subprocess.run([oracle.program("svok", package="daemontools"), folder], timeout=DEADLINE, check=False).returncode
 
 
 def svc(lab: Lab, option: str) -> None:
-    subprocess.run([oracle.program("svc", package="daemontools"), option, lab.home], check=True)
+    subprocess.run([oracle.program("svc", package="daemontools"), option, lab.home], timeout=DEADLINE, check=True)
 
 
 def test_svstat_tells_the_same_of_a_whole_life(same: Same) -> None:

@@ -36,6 +36,7 @@ class World:
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.place), "LANG": "C.UTF-8"},
             capture_output=True,
             text=True,
+            timeout=200,
             check=False,
         )
         told = (done.stdout + done.stderr).replace(str(self.place), "PLACE").splitlines()

@@ -91,7 +91,7 @@ def run(
     )
     assert process.stdin is not None and process.stderr is not None
     told: list[bytes] = []
-    reader = threading.Thread(target=lambda: told.append(process.stderr.read()))  # type: ignore[union-attr]
+    reader = threading.Thread(target=lambda: told.append(process.stderr.read()), daemon=True)  # type: ignore[union-attr]
     reader.start()
     try:
         waiting.until(lambda: waits(process), deadline=patience, what=f"{svlogd} is ready")
@@ -114,7 +114,8 @@ def run(
         process.wait()
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-        reader.join()
+        reader.join(patience)
+        assert not reader.is_alive(), "somebody else has its stderr open"
         process.stderr.close()
     return Outcome(status, told[0].translate(STAMP), tuple(seen(path) for path in directories if path.is_dir()))
 

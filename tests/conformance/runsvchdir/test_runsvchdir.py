@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, waiting
 from support.programs import Said, run
 
 Play = Callable[[str, Path, list[str]], Said]
@@ -108,13 +108,17 @@ def test_there_is_a_current_level_at_any_moment(runtime: Path, tmp_path: Path) -
             except FileNotFoundError:
                 seen.add("none")
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     env = {"RUNSVDIR": str(levels), "PATH": "/usr/bin:/bin"}
-    processes = [subprocess.Popen([runtime / "runsvchdir", "ab"[turn % 2]], env=env, stdout=subprocess.DEVNULL) for turn in range(20)]
-    codes = {process.wait() for process in processes}
-    over.set()
-    watcher.join()
+    try:
+        processes = [
+            subprocess.Popen([runtime / "runsvchdir", "ab"[turn % 2]], env=env, stdout=subprocess.DEVNULL) for turn in range(20)
+        ]
+        codes = {process.wait(waiting.DEADLINE) for process in processes}
+    finally:
+        over.set()
+        watcher.join()
     assert codes == {0}
     assert seen <= {"a", "b"}
     shutil.rmtree(levels)

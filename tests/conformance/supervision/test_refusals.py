@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
+from support.programs import started
 from support.supervision import is_alive, pid_of, script, service, stat, tree
 from support.waiting import until
 
@@ -175,9 +176,7 @@ def test_what_cannot_be_looked_at_is_told_in_the_same_words(runtime: Path, place
         state.chmod(0o700)
         os.chown(state, NOBODY, NOBODY)
         environment = {**os.environ, "RUNIT_PROVISION_STATE": str(state)}
-        with subprocess.Popen(
-            [program, services], user=NOBODY, group=NOBODY, env=environment, stderr=subprocess.PIPE, text=True
-        ) as running:
+        with started([program, services], user=NOBODY, group=NOBODY, env=environment, stderr=subprocess.PIPE, text=True) as running:
             assert running.stderr is not None
             lines = {running.stderr.readline() for _ in range(2 if how.startswith("links") else 1)}
             running.send_signal(signal.SIGHUP)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.programs import started
 from support.supervision import Tree, is_alive, pid_of, service, stat, tree
 from support.waiting import until
 
@@ -43,7 +44,7 @@ def asking(sv: str, place: Path, *services: Path) -> Iterator[Path]:
         sv,
         *services,
     ]
-    with subprocess.Popen(words, cwd=place) as asker:
+    with started(words, cwd=place) as asker:
         try:
             yield place / "said"
         finally:
