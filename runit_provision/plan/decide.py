@@ -8,6 +8,7 @@ left its journal: what it had made counts as made here, and what it still owed a
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -34,7 +35,8 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
     if only:
         observed = replace(observed, strays=(), plain=())
     intents = {intent.path: intent for intent in observed.journal.intents} if observed.journal else {}
-    refused = _refused(tree, observed, intents)
+    linked = _linked(tree, observed)
+    refused = _refused(tree, observed, intents, linked)
     scope = around(tree, observed, refused, only)
     barred = barriers(tree, observed, refused)
     told = refused if only is None else {name: problems for name, problems in barred.items() if name in only}
@@ -46,7 +48,7 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
     steps: list[PathStep] = []
     unchanged = 0
     for node in nodes:
-        if _is_anothers(node, observed.paths.get(node.path), manifest, intents):
+        if node.path in linked or _is_anothers(node, observed.paths.get(node.path), manifest, intents):
             unchanged += 1
             continue
         after = _after(node, observed)
@@ -97,7 +99,27 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
     return replace(plan, stops=(*stopped(observed, contents), *stops(gone, observed)), calls=calls(services, plan.steps, observed))
 
 
-def _refused(tree: RenderedTree, observed: Observed, intents: Mapping[str, Intent]) -> dict[Realm, tuple[Problem, ...]]:
+def _linked(tree: RenderedTree, observed: Observed) -> frozenset[str]:
+    """Give the paths that are there by a link of a hand's: a directory, and the links in it, all of which lead where that one does.
+
+    So scripts that several services share are often had: `control` as a whole leads to them.
+    """
+    inner: dict[str, list[Node]] = {}
+    for node in tree.nodes:
+        inner.setdefault(posixpath.dirname(node.path), []).append(node)
+    found: list[str] = []
+    for node in tree.nodes:
+        seen = observed.paths.get(node.path)
+        if isinstance(node.entry, Directory) and seen and seen.kind is Kind.LINK and (entries := inner.get(node.path)):
+            place = posixpath.normpath(posixpath.join(posixpath.dirname(node.path), seen.target))
+            if all(entry.entry == Link(f"{place}/{posixpath.basename(entry.path)}") for entry in entries):
+                found += [node.path, *(entry.path for entry in entries)]
+    return frozenset(found)
+
+
+def _refused(
+    tree: RenderedTree, observed: Observed, intents: Mapping[str, Intent], linked: Collection[str]
+) -> dict[Realm, tuple[Problem, ...]]:
     """Give what is wrong with each account's realm; HostError with every problem when something is in the system's way, or `user`'s."""
     found: dict[Realm, tuple[Problem, ...]] = dict(observed.refused)
     fatal = False
@@ -105,7 +127,7 @@ def _refused(tree: RenderedTree, observed: Observed, intents: Mapping[str, Inten
         if node.realm in observed.refused or (observed.user is not None and node.realm.account != observed.user):
             continue
         before = observed.paths.get(node.path)
-        problem = _in_the_way(node, before)
+        problem = None if node.path in linked else _in_the_way(node, before)
         if problem and not _is_anothers(node, before, observed.manifest, intents):
             fatal |= node.realm.account is None or observed.user is not None
             found[node.realm] = (*found.get(node.realm, ()), problem)

@@ -34,13 +34,16 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def by_hand(base: Path) -> str:
-    """A command and a log, as the manual's examples have them; a relative link; a note beside."""
+    """A command and a log, as the manual's examples have them; relative links, one to scripts that services share; a note beside."""
     write(base / "sv/web/run", "#!/bin/sh\nexec 2>&1\nexec sleep 1000\n", 0o755)
     write(base / "sv/web/log/run", f"#!/bin/sh\nexec svlogd {base}/log/web\n", 0o700)
     write(base / "sv/web/notes", "do not restart before noon\n")
     (base / "log/web").mkdir(parents=True)
+    write(base / "shared/h", "#!/bin/sh\nexit 0\n", 0o755)
+    (base / "sv/web/control").symlink_to("../../shared")
     (base / "service/web").symlink_to("../sv/web")
-    return HEAD + "  services:\n    web: {command: [sleep, '1000'], log: {type: svlogd, timestamp: none}}\n"
+    log = "log: {type: svlogd, timestamp: none}"
+    return HEAD + f"  services:\n    web: {{command: [sleep, '1000'], control_from: {{base}}/shared, {log}}}\n"
 
 
 def chef(base: Path) -> str:
@@ -102,6 +105,7 @@ def test_what_others_made_is_taken_over_without_a_restart(base: Path, tmp_path: 
     data.write_text(layout(base).replace("{base}", str(base)).replace("{me}", ME))
     place = (base / "service/web").resolve()
     own = {path for path in place.rglob("*") if path.name in ("notes", "PORT", "config")}
+    linked = {path for path in place.iterdir() if path.is_symlink()}
     supervisor = subprocess.Popen([str(shutil.which("runsvdir")), str(base / "service")], start_new_session=True)
 
     def pids() -> list[str]:
@@ -116,6 +120,7 @@ def test_what_others_made_is_taken_over_without_a_restart(base: Path, tmp_path: 
         assert not [line for line in applied.out.splitlines() if line.startswith("!") and "hup" not in line]
         assert pids() == before
         assert all(os.path.lexists(path) for path in own)
+        assert all(path.is_symlink() for path in linked)
         again = runit_provision("check", "--data", data, env={"RUNIT_PROVISION_LIB": str(tmp_path / "lib")})
         assert (again.status, again.out.splitlines()[-1].partition(";")[0]) == (0, "nothing to do")
     finally:
