@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from runit_provision.cli import DIFFERENT, DONE, FAILED
 from runit_provision.cli.output import Format, Output
 
@@ -44,9 +46,11 @@ def show_difference(planned: Planned, output: Output, *, diff: bool) -> int:
 
 def show_steps(lines: Sequence[str], output: Output, *, indent: str = "") -> None:
     """Print lines that begin with a sign, each in the sign's colour; a diff's lines stand further in."""
+    shown = []
     for line in lines:
         color = _COLORS.get(line.strip()[:1]) if line[:1] in _COLORS or line.startswith("    ") else None
-        output.line(f"{indent}{line}", **({"fg": color} if color else {}))
+        shown.append(click.style(f"{indent}{line}", fg=color) if color else f"{indent}{line}")
+    output.line("\n".join(shown))  # at once: each line of its own would be a system call
 
 
 def show_report(report: Report, output: Output) -> int:

@@ -40,14 +40,23 @@ Sight = tuple[str, int, int, int, int, str, str, bytes | None]
 def look(ground: Ground, looks: Iterable[Look]) -> list[Sight | str | None]:
     """Give what each path is: None when there is nothing, or the path of what is in the way and no directory."""
     ground.directory(ground.base)  # a base that is not there is an error, not an empty realm
-    return [_look(ground, *one) for one in looks]
+    found: list[Sight | str | None] = []
+    missing = "\0"
+    for one in looks:
+        if one[0].startswith(missing):
+            found.append(None)
+            continue
+        try:
+            found.append(_look(ground, *one))
+        except FileNotFoundError as error:  # what is to lie there is not looked for one by one
+            found.append(None)
+            missing = f"{error.filename}/"
+    return found
 
 
 def _look(ground: Ground, path: str, size: int, digest: str, was_size: int, show: bool) -> Sight | str | None:
     try:
         directory, name = ground.parent(path)
-    except FileNotFoundError:
-        return None
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise
