@@ -22,6 +22,11 @@ class Mark:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+def printable(text: str) -> str:
+    """Keep a name that anybody may have chosen from moving the cursor or more: what cannot be printed is escaped."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong.
@@ -40,7 +45,7 @@ class Problem:
         where = [str(self.mark)] if self.mark else []
         what = [part for part in (self.key, self.path) if part]
         line = ": ".join([*where, *what, self.message])
-        return f"{line}; {self.hint}" if self.hint else line
+        return printable(f"{line}; {self.hint}" if self.hint else line)
 
 
 def nearest(word: object, known: Iterable[str], otherwise: str = "") -> str:

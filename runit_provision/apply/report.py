@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from runit_provision.errors import Problem
+from runit_provision.errors import Problem, printable
 from runit_provision.model.observed import Intent
 from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
 
@@ -46,7 +46,7 @@ class Report:
         if not self.paths and not verbs:
             counts = [] if self.ok else ["nothing was done"]  # that nothing was to be done is the plan's to say
         undone = [f"rolled back: {line}" for line in self.undone.lines()] if self.undone else []
-        return [*self.notes, *([", ".join(counts)] if counts else []), *undone]
+        return [*map(printable, self.notes), *([", ".join(counts)] if counts else []), *undone]
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values: ok, paths, services, problems, failed, notes, and rolled_back, another such or None."""

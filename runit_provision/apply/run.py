@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.report import Outcome, Report
-from runit_provision.errors import HostError, Problem, ProvisionError, before_any_change
+from runit_provision.errors import HostError, Problem, ProvisionError, before_any_change, printable
 from runit_provision.host import Machine
 from runit_provision.model.observed import Journal, Manifest, Record
 from runit_provision.model.plan import Change, Plan, ServiceStep, Verb
@@ -220,4 +220,4 @@ class _Teller:
     def path(self, what: str) -> None:
         self._done += 1
         if self._progress:
-            self._progress(self._done, self._total, what)
+            self._progress(self._done, self._total, printable(what))

@@ -97,6 +97,7 @@ class LentHand:
         self._base = ground.base
         self._nursery = nursery
         self._channel = channel.Channel()
+        self._lost = False
         try:
             given = (*self._channel.theirs, ground.approach(), *held)
             self._number, self.pid = nursery.fork(HAND, self._base, given, become=account)
@@ -108,6 +109,8 @@ class LentHand:
             ground.close()
 
     def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:
+        if self._lost:
+            raise OSError(errno.ECANCELED, "the process that worked there was ended", self._base)
         deadline = time.monotonic() + patience
         try:
             self._channel.ask((name, arguments), deadline)
@@ -131,7 +134,8 @@ class LentHand:
         return answers, None
 
     def kill(self) -> None:
-        """End the child, whatever it does."""
+        """End the child, whatever it does; one that hangs in its account's filesystem may stay, but is asked no more."""
+        self._lost = True
         os.kill(self.pid, signal.SIGKILL)  # the pid stays its own until `close`
 
     def close(self) -> None:

@@ -170,6 +170,7 @@ class Library:
             os.ftruncate(descriptor, 0)
         finally:
             self.held = ()
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a hand that hangs in its account's filesystem, and cannot even die
             os.close(descriptor)
 
     def _lock_file(self) -> int:

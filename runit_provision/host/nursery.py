@@ -16,6 +16,7 @@ import errno
 import marshal
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ _LARGEST = 1 << 20
 _DESCRIPTORS = 4
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_GOING = 5.0
+"""Seconds that killed children have to be gone at the end."""
+_NAP = 0.002
 _ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Work = Callable[[str, Sequence[int]], None]
@@ -92,6 +96,7 @@ def _nurse(asked: socket, parent: int, jobs: Mapping[str, Work]) -> None:
     _close_all_but(asked.fileno())
     here = os.getpid()
     children: dict[int, int] = {}
+    ending: list[int] = []
     while received := socket.recv_fds(asked, _LARGEST, _DESCRIPTORS):
         data, descriptors, *_ = received
         if not data:
@@ -101,7 +106,11 @@ def _nurse(asked: socket, parent: int, jobs: Mapping[str, Work]) -> None:
             break
         number, *order = words
         if not order:
-            _end(children.pop(number))
+            os.kill(
+                children[number], signal.SIGKILL
+            )  # it ends at its closed pipe; one that its account stopped, or that hangs, does not
+            ending.append(children.pop(number))
+            ending = _left(ending)
             continue
         try:
             pid = os.fork()
@@ -122,7 +131,11 @@ def _nurse(asked: socket, parent: int, jobs: Mapping[str, Work]) -> None:
             children[number] = pid
         asked.send(max(pid, 0).to_bytes(4, "little"))
     for pid in children.values():
-        _end(pid)
+        os.kill(pid, signal.SIGKILL)
+    ending += children.values()
+    end = time.monotonic() + _GOING
+    while (ending := _left(ending)) and time.monotonic() < end:
+        time.sleep(_NAP)
     os._exit(0)
 
 
@@ -132,10 +145,12 @@ def _close_all_but(kept: int) -> None:
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _end(pid: int) -> None:
-    # A child ends at its closed pipe; one that its account stopped, or that hangs, would not. Nobody has reaped it: the pid is its own.
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+def _left(ending: list[int]) -> list[int]:
+    """Give those killed children that are still there; until here nobody has reaped one, so that its pid was its own.
+
+    None is waited for: what has asked a filesystem of an account's own (FUSE) for something does not even die before that answers.
+    """
+    return [pid for pid in ending if os.waitpid(pid, os.WNOHANG)[0] == 0]
 
 
 def _die_with(libc: Any, parent: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from runit_provision.errors import printable
 from runit_provision.model.observed import Kind, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
 from runit_provision.model.tree import File
@@ -29,7 +30,7 @@ def describe(plan: Plan, *, diff: bool = False) -> list[str]:
     steps = list(_ordered(plan))
     lengths = [*(len(_shown(step)) for step in steps), *(len(shown) for _, shown in logins), *(len(path) for path, _ in plan.leftovers)]
     width = max((length for length in lengths if length <= _WIDEST), default=0)
-    lines = [f"{step.change.value} {shown:<{width}}  {_printable(step.reason)}: {step.origin}" for step, shown in logins]
+    lines = [f"{step.change.value} {shown:<{width}}  {printable(step.reason)}: {step.origin}" for step, shown in logins]
     for step in steps:
         lines.append(f"{_sign(step)} {_shown(step):<{width}}  {reason(step)}")
         if diff and isinstance(step, PathStep):
@@ -54,22 +55,17 @@ def _sign(step: PathStep | ServiceStep) -> str:
 
 
 def _shown(step: PathStep | ServiceStep) -> str:
-    return _printable(step.path if isinstance(step, PathStep) else step.service.id)
-
-
-def _printable(text: str) -> str:
-    """Keep a name from moving the cursor: what cannot be printed is escaped."""
-    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return printable(step.path if isinstance(step, PathStep) else step.service.id)
 
 
 def reason(step: PathStep | ServiceStep) -> str:
     """Say why: for a path the difference and the data's key, for a service the verb and what asks for it."""
     if isinstance(step, ServiceStep):
-        return f"{step.verb.value}: {_printable(step.reason)}"
-    words = [_printable(step.reason)]
+        return f"{step.verb.value}: {printable(step.reason)}"
+    words = [printable(step.reason)]
     if step.found in _NOTES:
         words.append(_NOTES[step.found])
-    origin = _printable(str(step.origin))
+    origin = printable(str(step.origin))
     return f"{', '.join(words)}: {origin}" if origin else ", ".join(words)
 
 
@@ -88,7 +84,7 @@ def changes(step: PathStep) -> list[str]:
     import difflib
 
     found = difflib.unified_diff(old, new, "now" if step.before else "nothing", "then", lineterm="", n=2)
-    return [_printable(line) for line in found]
+    return [printable(line) for line in found]
 
 
 def entry_digest(step: PathStep) -> str:
