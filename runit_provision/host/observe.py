@@ -12,6 +12,7 @@ from typing import Any
 from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
 from runit_provision.host import files
 from runit_provision.host.hand import Request
+from runit_provision.host.passwd import TABLES
 from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen, Stray
 from runit_provision.model.tree import Ensure, File, Node, OnChange, Origin, Owner, Purge, Realm, RenderedTree, ServiceTree
 
@@ -200,9 +201,9 @@ def _works(
             work(intent.realm).staged.append(intent.staged)
         if intent.kept and undoes:
             work(intent.realm).kept.append(intent.kept)
-    for login in journal.logins if journal else ():
-        if login.staged:
-            work(Realm(None, "/")).staged.append(login.staged)
+    if journal and journal.logins:
+        tables = [files.staged(f"/etc/{name}") for name in TABLES]
+        work(Realm(None, "/")).staged += [*tables, *(login.staged for login in journal.logins if login.staged)]
     for intent in journal.intents if journal else ():
         if intent.after is None and intent.path not in desired and intent.path not in manifest.records:
             work(intent.realm).strange.add(intent.path)

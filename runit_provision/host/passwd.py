@@ -13,6 +13,8 @@ from pathlib import Path
 from runit_provision.errors import HostError, Problem
 from runit_provision.model.account import Group, Login
 
+TABLES = ("gshadow", "group", "shadow", "passwd")
+"""The names of the files, in the order in which they are written: see `Tables.changed`."""
 _RANGES = {"UID": (1000, 60000), "SYS_UID": (100, 999), "GID": (1000, 60000), "SYS_GID": (100, 999)}
 """Least and most, unless login.defs(5) says otherwise."""
 
@@ -29,7 +31,7 @@ class Tables:
     def read(cls, etc: Path) -> Tables:
         """Read what there is in the folder `etc`; HostError when there is no passwd or group, or one cannot be read."""
         texts = {}
-        for name in ("passwd", "group", "shadow", "gshadow"):
+        for name in TABLES:
             try:
                 texts[name] = (etc / name).read_text(encoding="utf-8", errors="surrogateescape")
             except FileNotFoundError:
@@ -44,7 +46,7 @@ class Tables:
 
         What tells that an account or a group is there comes after its shadow: whoever is killed between them does both again.
         """
-        for name in ("gshadow", "group", "shadow", "passwd"):
+        for name in TABLES:
             lines = self._lines.get(name)
             if lines is not None and lines != self._before[name]:
                 yield name, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")

@@ -99,7 +99,7 @@ def test_a_home_on_another_filesystem_that_takes_nothing_fails_alone(home: Home,
 
 def test_a_name_that_a_user_chose_is_not_a_command_to_roots_terminal(home: Home) -> None:
     home.apply(home.tree())
-    home.user_does(lambda: (home.home / "sv/b/\x1b[2Jnotes\n").touch())
+    home.user_does((home.home / "sv/b/\x1b[2Jnotes\n").touch)
     report = home.apply(home.tree(Unit("a")))
     assert report.lines()[0] == f"{home.home}/sv/b stays: it holds what was not made here (\\x1b[2Jnotes\\n)"
 
