@@ -125,7 +125,7 @@ def test_killed_at_any_change_the_next_apply_makes_accounts_and_homes_as_if_noth
     assert at > 80
 
 
-@pytest.mark.parametrize("half", ["/home/.runit-provision.joe", "/etc/.runit-provision.group"])
+@pytest.mark.parametrize("half", ["/home/.runit-provision.joe", "/etc/.runit-provision.gshadow"])
 def test_what_was_half_made_when_apply_was_killed_goes_when_nobody_wants_it_any_more(image: Image, half: str) -> None:
     source, target = Source(data=image.data), Target(root=image.root)
 
