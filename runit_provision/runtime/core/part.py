@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..wire import status as wire
 from ..wire.beyond import Beyond
-from ..wire.status import DOWN, WANT_UP
+from ..wire.status import DOWN, RUN, WANT_UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +70,9 @@ class Part:
         return self.pid != 0 or self.spawning
 
     def status(self) -> wire.Status:
-        """Give what supervise/status says."""
-        return wire.Status(
-            since_ns=self.since, pid=self.pid, state=self.state, want=self.want, paused=self.paused, got_term=self.got_term
-        )
+        """Give what supervise/status says; a run that has no process yet is down."""
+        state = DOWN if self.spawning and self.state == RUN else self.state
+        return wire.Status(since_ns=self.since, pid=self.pid, state=state, want=self.want, paused=self.paused, got_term=self.got_term)
 
 
 class Service:

@@ -14,35 +14,71 @@ if TYPE_CHECKING:
 
     from .loop import Loop
 
+    Message = tuple[bytes, tuple[int, ...], tuple[int, ...]]
+    """A record, the descriptors that go with it, and those of them that were opened for that."""
+
 _FDS_MAX = 8
 _INT = struct.calcsize("i")
 
 
 class Channel:
-    """One end of a conversation. What the other side is too busy to take waits here, in order."""
+    """One end of a conversation. What the other side is too busy to take waits here, in order.
+
+    drained: called when nothing waits any more; may: whether anything may be sent now; when that changes, call `resume`.
+    """
 
     def __init__(
-        self, sock: _socket.socket, loop: Loop, *, size: int, received: Callable[[bytes, list[int]], None], closed: Callable[[], None]
+        self,
+        sock: _socket.socket,
+        loop: Loop,
+        *,
+        size: int,
+        received: Callable[[bytes, list[int]], None],
+        closed: Callable[[], None],
+        drained: Callable[[], None] | None = None,
+        may: Callable[[], bool] | None = None,
     ) -> None:
         self._sock = sock
         self._loop = loop
         self._size = size
         self._received = received
         self._closed = closed
-        self._backlog: list[tuple[bytes, list[int]]] = []
+        self._drained = drained
+        self._may = may
+        self._backlog: list[tuple[Callable[[], Message | None], tuple[int, ...]]] = []
+        self._urgent: list[tuple[bytes, tuple[int, ...]]] = []
         self.open = True
         sock.setblocking(False)
         loop.watch(sock.fileno(), self._ready)
 
     def send(self, data: bytes, fds: tuple[int, ...] = ()) -> None:
         """Send a record and copies of `fds`, now or when there is room; nothing when the other side is gone."""
-        if not self.open:
-            return
-        if not self._backlog and self._try(data, fds):
+        if not self.open or (self._clear() and self._try(data, fds)):
             return
         # The caller may close its descriptors before there is room.
-        self._backlog.append((data, [os.dup(fd) for fd in fds]))
-        self._loop.mind(self._sock.fileno(), EPOLLIN | EPOLLOUT)
+        copies = tuple(os.dup(fd) for fd in fds)
+        self._wait(lambda: (data, copies, ()), copies)
+
+    def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
+        """Send a record and copies of `fds` before all that waits."""
+        if self.open and not self._try(data, fds):
+            self._urgent.append((data, tuple(os.dup(fd) for fd in fds)))
+            self._mind()
+
+    def send_late(self, make: Callable[[], Message | None]) -> None:
+        """Send what `make` gives once there is room for it, so that no descriptor is open while it waits; None is not sent."""
+        if self.open and not (self._clear() and self._made(make)):
+            self._wait(make, ())
+
+    def resume(self) -> None:
+        """Send what waited, as far as that may be."""
+        if self.open and self._backlog:
+            self._flush()
+
+    def look(self) -> None:
+        """Take now what has come; otherwise the loop does."""
+        if self.open:
+            self._ready()
 
     @property
     def backlog(self) -> bool:
@@ -60,11 +96,33 @@ class Channel:
         self.open = False
         self._loop.forget(self._sock.fileno())
         self._sock.close()
-        for _data, fds in self._backlog:
-            close_all(fds)
+        for _what, copies in (*self._urgent, *self._backlog):
+            close_all(copies)
+        self._urgent.clear()
         self._backlog.clear()
 
-    def _try(self, data: bytes, fds: tuple[int, ...] | list[int]) -> bool:
+    def _clear(self) -> bool:
+        return not self._backlog and (self._may is None or self._may())
+
+    def _wait(self, make: Callable[[], Message | None], copies: tuple[int, ...]) -> None:
+        self._backlog.append((make, copies))
+        self._mind()
+
+    def _mind(self) -> None:
+        waits = self._urgent or (self._backlog and (self._may is None or self._may()))
+        self._loop.mind(self._sock.fileno(), EPOLLIN | EPOLLOUT if waits else EPOLLIN)
+
+    def _made(self, make: Callable[[], Message | None]) -> bool:
+        message = make()
+        if message is None:
+            return True
+        data, fds, own = message
+        try:
+            return self._try(data, fds)
+        finally:
+            close_all(own)
+
+    def _try(self, data: bytes, fds: tuple[int, ...]) -> bool:
         ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
         try:
             self._sock.sendmsg([data], ancillary, _socket.MSG_NOSIGNAL)
@@ -80,13 +138,21 @@ class Channel:
         return True
 
     def _flush(self) -> None:
-        while self._backlog:
-            data, fds = self._backlog[0]
-            if not self._try(data, fds):
+        while self._urgent:
+            data, copies = self._urgent[0]
+            if not self._try(data, copies):
                 return
+            self._urgent.pop(0)
+            close_all(copies)
+        while self._backlog and (self._may is None or self._may()):
+            make, copies = self._backlog[0]
+            if not self._made(make):
+                break
             self._backlog.pop(0)
-            close_all(fds)
-        self._loop.mind(self._sock.fileno(), EPOLLIN)
+            close_all(copies)
+        self._mind()
+        if self._drained is not None and not self._backlog:
+            self._drained()
 
     def _ready(self) -> None:
         # One record a turn would cost an epoll_wait each; a bounded number keeps others from starving.
@@ -109,7 +175,7 @@ class Channel:
                 close_all(fds)
                 fds = []
             self._received(data, fds)
-        if self.open and self._backlog:
+        if self.open and (self._backlog or self._urgent):
             self._flush()
 
 
@@ -122,7 +188,7 @@ def received_fds(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     return fds
 
 
-def close_all(fds: list[int]) -> None:
+def close_all(fds: tuple[int, ...] | list[int]) -> None:
     """Close descriptors that were received and are not wanted."""
     for fd in fds:
         os.close(fd)

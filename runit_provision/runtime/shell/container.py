@@ -53,7 +53,7 @@ class Container(Runsvdir):
     def _look_at_main(self) -> None:
         if self._main is None:
             self._main = next((service for service in self.tree.services() if service.identity.name == self._name), None)
-        elif self._main.directory < 0 or _is_over(self._main):
+        elif self._main.closed or _is_over(self._main):
             self._stop()
 
     def _stop(self) -> None:

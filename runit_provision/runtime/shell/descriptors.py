@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-def allow_all() -> int:
-    """Allow this process as many as its hard limit lets; give the soft limit that it had.
+def allow_all() -> tuple[int, int]:
+    """Allow this process as many as its hard limit lets; give the soft limit that it had, and the hard one.
 
     A tree's supervisor, holder and pool have several open for each service. Services must not inherit that: their table would be as
     large, and some daemons close every descriptor that they may have.
@@ -13,7 +13,7 @@ def allow_all() -> int:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return soft
+    return soft, hard
 
 
 def allow(soft: int) -> None:

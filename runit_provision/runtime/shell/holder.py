@@ -1,80 +1,144 @@
-"""A process that only holds FIFOs open: to logs, supervise/control and supervise/ok.
+"""A process that only holds descriptors: of services' locks, of their FIFOs to logs, supervise/control and supervise/ok.
 
 A service that writes to a FIFO without any reader is killed by SIGPIPE, and what the FIFO holds, lines or letters, is gone at its last
 close; a logger that reads from one without any writer ends. Supervisor and logger each have it open, and may die at the same instant;
-the keeper must not have it, since the descriptor table of every service would be as large as its own. So its child does.
+the keeper must not have it, since the descriptor table of every service would be as large as its own. So a child of the keeper does.
+
+With thousands of services the supervisor has no room for more than what it waits for: then the holders alone have the rest. There are
+as many as are needed, each for a range of slots.
 
 An open supervise/ok says that somebody supervises. As long as there is a keeper that is so, or will be in a moment: who asks in between
 two supervisors is not told that there is none.
+
+Supervisors find it by its socket; it depends on nobody's life. When neither supervisor nor keeper is left it waits for the next ones.
 """
 
 from __future__ import annotations
 
-import _signal
 import _socket
 import os
+import select
 import time
 
-from ..wire import keeper as wire
-from . import descriptors, process
+from ..wire import holder as wire
+from . import descriptors
 from .channel import close_all, received_fds
 from .title import Title, name_process
 
 NAME = b"fifo-holder"
 LINGER_SECONDS = 60.0
-"""How long the FIFOs are held after the keeper's death: init has started the next supervisor by then, which starts another holder."""
+"""How long the FIFOs are held when supervisor and keeper are gone: init has started the next supervisor by then."""
+_NONE = [-1] * wire.KINDS
 
 
-def fork_holder() -> _socket.socket:
-    """Start a holder, which ends with us or soon after.
+class _Holder:
+    def __init__(self, listener: _socket.socket, keeper: int) -> None:
+        self._listener = listener
+        self._keeper = keeper
+        self._held: dict[int, list[int]] = {}
+        self._named: set[int] = set()
 
-    Gives our end of the conversation: HOLD and VOUCH with descriptors of FIFOs, and RELEASE, which is answered.
+    def run(self) -> None:
+        """Serve supervisors until one says QUIT, or there are none."""
+        while (client := self._next()) is not None and self._serve(client):
+            client.close()
+            self._let_go_of(wire.LOCK, wire.LOG_LOCK)
+
+    def _next(self) -> _socket.socket | None:
+        """Wait for a supervisor; None when there is nobody left to have one."""
+        deadline = None
+        while True:
+            waiting = select.poll()
+            waiting.register(self._listener.fileno(), select.POLLIN)
+            if self._keeper >= 0:
+                waiting.register(self._keeper, select.POLLIN)
+            elif deadline is None:
+                self._let_go_of(wire.OK, wire.LOG_OK)
+                deadline = time.monotonic() + LINGER_SECONDS
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return None
+            for fd, _events in waiting.poll(None if left is None else left * 1000):
+                if fd == self._keeper:
+                    os.close(self._keeper)
+                    self._keeper = -1
+                else:
+                    accepted, _address = self._listener._accept()  # type: ignore[attr-defined]
+                    return _socket.socket(fileno=accepted)
+
+    def _serve(self, client: _socket.socket) -> bool:
+        """Do what a supervisor says; False when that was to end."""
+        self._named.clear()
+        _answer(client, wire.READY)
+        while True:
+            try:
+                data, ancillary, _flags, _address = client.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
+            except ConnectionResetError:
+                continue  # it is gone, which comes before what it has said
+            if not data:
+                return True
+            record, fds = wire.unpack(data), received_fds(ancillary)
+            self._named.add(record.slot)
+            match record.op:
+                case wire.HOLD:
+                    _answer(client, self._hold(record, fds), record.slot)
+                case wire.DROP:
+                    self._drop(record.slot, record.kinds)
+                case wire.RELEASE:
+                    self._drop(record.slot, range(wire.KINDS))
+                    self._held.pop(record.slot, None)
+                    _answer(client, wire.RELEASED, record.slot)
+                case wire.SETTLED:
+                    for slot in self._held.keys() - self._named:
+                        self._drop(slot, range(wire.KINDS))
+                        del self._held[slot]
+                case wire.KEEPER if fds:
+                    if self._keeper >= 0:
+                        os.close(self._keeper)
+                    (self._keeper,) = fds
+                case wire.QUIT:
+                    return False
+
+    def _hold(self, record: wire.Record, fds: list[int]) -> int:
+        if len(fds) < len(record.kinds):
+            close_all(fds)
+            return wire.REFUSED
+        self._drop(record.slot, record.kinds)
+        held = self._held.setdefault(record.slot, [*_NONE])
+        for kind, fd in zip(record.kinds, fds, strict=True):
+            held[kind] = fd
+        return wire.HELD
+
+    def _drop(self, slot: int, kinds: tuple[int, ...] | range) -> None:
+        held = self._held.get(slot, _NONE)
+        for kind in kinds:
+            if held[kind] >= 0:
+                os.close(held[kind])
+                held[kind] = -1
+
+    def _let_go_of(self, *kinds: int) -> None:
+        for slot in self._held:
+            self._drop(slot, kinds)
+
+
+def _answer(client: _socket.socket, op: int, slot: int = 0) -> None:
+    try:
+        client.send(wire.pack(wire.Record(op, slot=slot)), _socket.MSG_NOSIGNAL)
+    except OSError:
+        pass  # it is gone; what it has said before counts
+
+
+def main(listener: int, keeper: int) -> None:
+    """Be a holder, a child of the process `keeper`, until nobody needs one.
+
+    listener: a listening AF_UNIX SOCK_SEQPACKET socket.
     """
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
-        try:
-            _signal.set_wakeup_fd(-1)
-            process.close_all_but(theirs.fileno())
-            name_process(NAME)
-            Title().show([NAME])
-            _hold(theirs)
-        finally:
-            os._exit(0)
-    theirs.close()
-    return ours
-
-
-def _hold(sock: _socket.socket) -> None:
+    pidfd = os.pidfd_open(keeper)
+    if os.getppid() != keeper:
+        return  # it died just now, and the number may be another's
+    name_process(NAME)
+    Title().show([NAME])
     descriptors.allow_all()
-    held: dict[int, list[int]] = {}
-    vouched: dict[int, list[int]] = {}
-    while True:
-        data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
-        if not data:
-            break
-        record, fds = wire.unpack(data), received_fds(ancillary)
-        if record.op == wire.VOUCH:
-            previous = vouched.pop(record.slot, [])
-            vouched[record.slot] = fds
-        else:
-            previous = held.pop(record.slot, []) + fds
-            if record.op == wire.HOLD:
-                held[record.slot] = [_open_again(fd, os.O_RDONLY if record.value else os.O_RDWR) for fd in fds]
-            else:
-                previous += vouched.pop(record.slot, [])
-        close_all(previous)
-        if record.op == wire.RELEASE:
-            sock.send(wire.pack(wire.Record(wire.RELEASED, slot=record.slot)), _socket.MSG_NOSIGNAL)
-    for fds in vouched.values():
-        close_all(fds)
-    if held:
-        # The keeper was killed: whoever comes next has them open before long, and does not know of us, who must not be a writer.
-        for fds in held.values():
-            for fd in fds:
-                _open_again(fd, os.O_RDONLY)
-                os.close(fd)
-        time.sleep(LINGER_SECONDS)
-
-
-def _open_again(fd: int, flags: int) -> int:
-    return os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    sock = _socket.socket(fileno=listener)
+    sock.setblocking(True)
+    _Holder(sock, pidfd).run()

@@ -79,7 +79,6 @@ class _Keeper:
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
         self._left = False
-        self._holder: Channel | None = None
         self._listener: _socket.socket | None = None
         self.done = False
 
@@ -97,8 +96,6 @@ class _Keeper:
     def resume(self, known: dict[str, Any]) -> None:
         """Go on as the keeper that knew this; the supervisor that told it is about to come again."""
         self._listen(_socket.socket(fileno=known["listener"]))
-        if known["holder"] >= 0:
-            self._hold_by(_socket.socket(fileno=known["holder"]))
         self._children.resume(known["children"], known["last"], known["reaps"], known["leaders"])
         self._left = known["left"]
         self.loop.soon(self._reap)
@@ -161,8 +158,10 @@ class _Keeper:
                 peer.send(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value, when=count))
             case wire.POOL:
                 self._pool(peer, record, fds)
-            case wire.HOLD | wire.VOUCH | wire.RELEASE:
-                self._hold(record, fds)
+            case wire.HOLDER if fds:
+                self._make_holder(fds[0])
+            case wire.RELEASE:
+                self._children.sessions.end(record.slot)
             case wire.SUCCESSOR:
                 self._expects = bool(record.value)
             case wire.UPGRADE:
@@ -201,18 +200,13 @@ class _Keeper:
 
     def _become(self, library: str) -> None:
         """Execute another version in our place; whoever is connected connects again."""
-        if self._holder is not None and self._holder.backlog:
-            self.loop.after(0.01, lambda: self._become(library))
-            return
         assert self._listener is not None
         state = self._state
         children, last, reaps, leaders = self._children.known()
-        holder_fd = self._holder.fileno() if self._holder is not None else -1
         known = {
             "state": (state.path, state.directory, state.lock, state.table),
             "call": self._call.words(),
             "listener": self._listener.fileno(),
-            "holder": holder_fd,
             "children": children,
             "last": last,
             "leaders": leaders,
@@ -222,7 +216,7 @@ class _Keeper:
         fds = [state.directory, state.lock, state.table, self._listener.fileno(), *(fd for _slot, _pid, fd in leaders)]
         memory = handover.leave(known)
         try:
-            installation.become(library, "keeper", memory, *fds, *([holder_fd] if holder_fd >= 0 else []))
+            installation.become(library, "keeper", memory, *fds)
         except OSError as error:
             _report(f"unable to become {library}: {errors.words(error)}")
             os.close(memory)
@@ -232,32 +226,21 @@ class _Keeper:
             self._supervisor.channel.close()
             self.gone(self._supervisor)
 
-    def _hold(self, record: wire.Record, fds: list[int]) -> None:
-        if record.op == wire.RELEASE:
-            self._children.sessions.end(record.slot)
-        elif not fds:
-            # There are always some: they could not be received.
-            self.loop.after(_BREATH, self._hold_again)
+    def _make_holder(self, listener: int) -> None:
+        """Fork a holder; when that cannot be, nobody has the listener any more, and who asked sees its connection end."""
+        ours = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _report(f"unable to start a holder: {errors.words(error)}")
             return
-        if self._holder is None:
-            self._hold_by(holder.fork_holder())
-        assert self._holder is not None
-        self._holder.send(wire.pack(record), tuple(fds))
-
-    def _hold_by(self, sock: _socket.socket) -> None:
-        self._holder = Channel(sock, self.loop, size=wire.SIZE, received=self._released, closed=self._holder_gone)
-
-    def _released(self, data: bytes, _fds: list[int]) -> None:
-        if self._supervisor is not None:
-            self._supervisor.channel.send(data)
-
-    def _holder_gone(self) -> None:
-        self._holder = None
-        self._hold_again()
-
-    def _hold_again(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.send(wire.Record(wire.NOTHING_HELD))
+        if pid == 0:
+            try:
+                _signal.set_wakeup_fd(-1)
+                process.close_all_but(listener)
+                holder.main(listener, ours)
+            finally:
+                os._exit(0)
 
     def _reap(self) -> None:
         for child in self._children.reap():
@@ -275,8 +258,6 @@ class _Keeper:
     def _end_all(self) -> None:
         """Nobody will find these processes again, and the next supervisor would start them a second time."""
         self._left = True
-        if self._holder is not None:
-            self._holder.close()
         self._send_all((_signal.SIGTERM, _signal.SIGCONT))
         self.loop.after(_KILL_SECONDS, lambda: self._send_all((_signal.SIGKILL,)))
         self._end_if_empty()
@@ -363,7 +344,7 @@ def run(state: State, sock: _socket.socket, call: Call, *, stands_in: bool) -> N
 
 def resume(state: State, call: Call, known: dict[str, Any]) -> None:
     """Be the keeper that another version was, whose process this is; known: what that has left."""
-    fds = [state.directory, state.lock, state.table, known["listener"], known["holder"], *(fd for _slot, _pid, fd in known["leaders"])]
+    fds = [state.directory, state.lock, state.table, known["listener"], *(fd for _slot, _pid, fd in known["leaders"])]
     for fd in fds:
         if fd >= 0:
             os.set_inheritable(fd, False)

@@ -16,6 +16,7 @@ from .channel import Channel, received_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .channel import Message
     from .state import State
     from .supervised import Supervised
     from .tree import Tree
@@ -52,10 +53,12 @@ class Pool:
     def keep(self, service: Supervised) -> None:
         """Go on with a log that was kept when the supervisor before died."""
         closing = service.service.closing
-        if service.slot in self.has and closing == bool(self.has[service.slot] & wire.CLOSING):
-            self.wanted[service.slot] = service
-        else:
+        if service.slot not in self.has or closing != bool(self.has[service.slot] & wire.CLOSING):
             self.add(service)
+            return
+        self.wanted[service.slot] = service
+        if closing:
+            self._loggers.tree.stop_writing(service)
 
     def signal(self, service: Supervised, number: int) -> None:
         """Treat the log of `service` as a svlogd that gets the signal `number`."""
@@ -67,13 +70,13 @@ class Pool:
             self._channel.send(wire.pack(record), fds)
 
     def close(self, service: Supervised) -> None:
-        """Let the log of `service` read to the end of its FIFO."""
+        """Let the log of `service` read to the end of its FIFO. OSError when that cannot be now."""
         files = service.log_files
-        if files is not None and files.pipe >= 0:
+        if files is not None and files.has_pipe:
             end = files.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
             self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
             os.close(end)
-            files.stop_writing()
+            self._loggers.tree.stop_writing(service)
 
     def start(self) -> None:
         """Join the pool that is there; when there is none, ask the keeper for one; what cannot be done now is done later."""
@@ -168,25 +171,25 @@ class Pool:
         return sock
 
     def _send_add(self, service: Supervised) -> None:
+        if self._channel is not None:
+            self._channel.send_late(lambda: self._add(service))
+
+    def _add(self, service: Supervised) -> Message | None:
         files = service.log_files
-        if files is None or files.pipe < 0 or service.directory < 0:
-            return
+        if files is None or not files.has_pipe or service.closed or self.wanted.get(service.slot) is not service:
+            return None
+        log = -1
         try:
-            log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.directory)
-        except OSError as error:
-            self._put_off(service, error)
-            return
-        try:
+            log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.home.fd)
             pipe = files.open_pipe(os.O_RDWR | os.O_NONBLOCK)
         except OSError as error:
-            os.close(log)
+            if log >= 0:
+                os.close(log)
             self._put_off(service, error)
-            return
-        self.send(wire.Record(wire.ADD, slot=service.slot, name=service.identity.name), (pipe, log))
-        os.close(pipe)
-        os.close(log)
+            return None
         if service.service.closing:
-            self.close(service)
+            self._loggers.tree.loop.soon(lambda: self._loggers.tree.close_log(service))
+        return wire.pack(wire.Record(wire.ADD, slot=service.slot, name=service.identity.name)), (pipe, log), (pipe, log)
 
     def _put_off(self, service: Supervised, error: OSError) -> None:
         """Let the service try again later; one whose log reads to its end has nothing to try again."""
@@ -259,10 +262,10 @@ class Loggers:
 
     def pool_for(self, service: Supervised) -> Pool | None:
         """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
-        if self.state.directory < 0 or not _is_shipped(service.directory):
+        if self.state.directory < 0 or not _is_shipped(service.home.fd):
             return None
         try:
-            uid, gid, service.must_prepare = _account(service.directory)
+            uid, gid, service.must_prepare = _account(service.home.fd)
         except (OSError, ValueError, KeyError):
             # rsvlog itself says what is wrong.
             return None

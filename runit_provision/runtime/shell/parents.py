@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from .channel import Message
     from .keeper import Call
     from .loop import Loop
     from .state import State
 
+    Request = tuple[wire.Record, tuple[int, ...], tuple[int, ...]]
+    """What is asked for, the descriptors that go with it, and those of them that were opened for that."""
+
     class Parent(Protocol):
         """What a supervisor asks of its processes' parent. Answers come back as records, STARTED, FAILED and ENDED."""
 
-        def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
-            """Ask for a process."""
+        def spawn(self, make: Callable[[], Request | None]) -> None:
+            """Ask for a process, as soon as `make` can be told; None is no request any more."""
 
         def signal(self, slot: int, key: int, number: int) -> int | None:
             """Ask for a signal to a process; gives how many that has got, or None: SIGNALLED will tell."""
@@ -34,14 +38,14 @@ if TYPE_CHECKING:
         def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
             """Ask for a pool of loggers; fds: its listening socket and its journal."""
 
-        def hold(self, slot: int, fds: tuple[int, ...], *, closing: bool) -> None:
-            """Let the FIFOs of `slot` be held open whoever dies, when `closing` by nobody who could write."""
+        def holder(self, index: int, listener: int) -> None:
+            """Ask for a holder that listens on a socket."""
 
-        def vouch(self, slot: int, fds: tuple[int, ...]) -> None:
-            """Let supervise/ok of `slot` be held open while this parent is there."""
+        def release(self, slot: int) -> None:
+            """Say that `slot` has no service any more."""
 
-        def release(self, slot: int) -> bool:
-            """Let nothing of `slot` be held any more; True when that is so, False when RELEASED will tell."""
+        def resume(self) -> None:
+            """Send what had to wait for what goes elsewhere."""
 
         def leave(self) -> None:
             """Say that every service is gone."""
@@ -61,7 +65,11 @@ class Own:
         self._loop = loop
         self._received = received
 
-    def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
+    def spawn(self, make: Callable[[], Request | None]) -> None:
+        made = make()
+        if made is None:
+            return
+        request, fds, own = made
         try:
             written = self._children.spawn(request, list(fds)).process
         except OSError as error:
@@ -70,6 +78,8 @@ class Own:
             answer = wire.Record(
                 wire.STARTED, slot=request.slot, key=request.key, role=written.role, value=written.pid, when=written.started
             )
+        for fd in own:
+            os.close(fd)
         # Not at once: the service that asked is still being moved.
         self._loop.soon(lambda: self._received(answer))
 
@@ -79,14 +89,14 @@ class Own:
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         raise NotImplementedError("one process keeps no pool")
 
-    def hold(self, slot: int, fds: tuple[int, ...], *, closing: bool) -> None:
-        """Nobody else is there who could."""
+    def holder(self, index: int, listener: int) -> None:
+        raise NotImplementedError("one process has no holder")
 
-    def vouch(self, slot: int, fds: tuple[int, ...]) -> None:
-        """Nobody else is there who could."""
+    def release(self, slot: int) -> None:
+        """Nobody else is to be told."""
 
-    def release(self, slot: int) -> bool:  # noqa: ARG002 - nothing was held
-        return True
+    def resume(self) -> None:
+        """Nothing waits."""
 
     def leave(self) -> None:
         """Nobody else is to be told."""
@@ -104,7 +114,10 @@ class Own:
 
 
 class Kept:
-    """A keeper is the parent; `lost` is called when it is gone."""
+    """A keeper is the parent; `lost` is called when it is gone.
+
+    may: whether what a process may need of others is on its way, so that it can be asked for.
+    """
 
     def __init__(
         self,
@@ -114,19 +127,19 @@ class Kept:
         *,
         received: Callable[[wire.Record], None],
         lost: Callable[[], None],
+        may: Callable[[], bool],
     ) -> None:
         self._children = children
         self._loop = loop
         self._received = received
-        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost)
+        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may)
 
-    def spawn(self, request: wire.Record, fds: tuple[int, ...]) -> None:
-        try:
-            self._channel.send(wire.pack(request), fds)
-        except OSError as error:
-            # No descriptor is left to wait with, until the keeper has taken what was asked before.
-            failed = _failed(request, error)
-            self._loop.soon(lambda: self._received(failed))
+    def spawn(self, make: Callable[[], Request | None]) -> None:
+        def message() -> Message | None:
+            made = make()
+            return None if made is None else (wire.pack(made[0]), *made[1:])
+
+        self._channel.send_late(message)
 
     def signal(self, slot: int, key: int, number: int) -> int | None:
         self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
@@ -135,15 +148,14 @@ class Kept:
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
 
-    def hold(self, slot: int, fds: tuple[int, ...], *, closing: bool) -> None:
-        self._channel.send(wire.pack(wire.Record(wire.HOLD, slot=slot, value=closing)), fds)
+    def holder(self, index: int, listener: int) -> None:
+        self._channel.send_at_once(wire.pack(wire.Record(wire.HOLDER, slot=index)), (listener,))
 
-    def vouch(self, slot: int, fds: tuple[int, ...]) -> None:
-        self._channel.send(wire.pack(wire.Record(wire.VOUCH, slot=slot)), fds)
-
-    def release(self, slot: int) -> bool:
+    def release(self, slot: int) -> None:
         self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)))
-        return False
+
+    def resume(self) -> None:
+        self._channel.resume()
 
     def leave(self) -> None:
         self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
@@ -170,14 +182,15 @@ def _failed(request: wire.Record, error: OSError) -> wire.Record:
     return wire.Record(wire.FAILED, slot=request.slot, key=request.key, role=request.role, value=error.errno or 0)
 
 
-def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowed: int = 0) -> _socket.socket:
-    """Start a keeper as a child; give our end of the conversation. Only for who has the state's lock.
+def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowed: int = 0) -> tuple[_socket.socket, int]:
+    """Start a keeper as a child; give our end of the conversation, and its pid. Only for who has the state's lock.
 
     call: how runsvdir was called; stands_in: whether we are a stand-in; descriptors_allowed: the soft limit for the keeper and its
     services, 0 for ours.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         try:
             if descriptors_allowed:
                 descriptors.allow(descriptors_allowed)
@@ -186,7 +199,7 @@ def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowe
         finally:
             os._exit(0)
     theirs.close()
-    return ours
+    return ours, pid
 
 
 def show_keeper(path: str) -> None:

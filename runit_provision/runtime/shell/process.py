@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from typing import Final
 
 UNKNOWN: Final = -1
@@ -15,6 +17,7 @@ UNKNOWN: Final = -1
 # struct pidfd_info, PIDFD_GET_INFO and PIDFD_INFO_EXIT of linux/pidfd.h (Linux 6.15).
 _INFO = struct.Struct("<QQ11Ii")
 _INFO_EXIT = 1 << 3
+_SOL_SOCKET, _SO_PEERCRED = 1, 17
 _GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
 
 
@@ -57,6 +60,22 @@ def exit_status(pidfd: int) -> int:
         return UNKNOWN
     values = _INFO.unpack(buffer)
     return int(values[13]) if values[0] & _INFO_EXIT else UNKNOWN
+
+
+def open_peer(sock: _socket.socket, pid: int = 0) -> int:
+    """Give a pidfd of `pid`, or of the process at the other end of an AF_UNIX socket; -1 when it is gone."""
+    try:
+        return os.pidfd_open(pid or struct.unpack("3i", sock.getsockopt(_SOL_SOCKET, _SO_PEERCRED, 12))[0])
+    except OSError:
+        return -1
+
+
+def wait_for_end(pidfd: int) -> None:
+    """Wait until a process has ended, and given its children to others; a second at most."""
+    if pidfd >= 0:
+        waiting = select.poll()
+        waiting.register(pidfd, select.POLLIN)
+        waiting.poll(1000)
 
 
 def be_subreaper() -> bool:

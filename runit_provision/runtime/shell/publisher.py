@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..core.part import MAIN
 from ..wire import detail
-from ..wire.status import DOWN, WANT_UP
+from ..wire import holder as wire
+from ..wire.status import DOWN, RUN, WANT_UP
 from .files import RefusedError
 
 TYPE_CHECKING = False
@@ -35,32 +36,45 @@ class Publisher:
         self._dirty.update(part.number for part in self._owner.parts() if not part.spawning)
         self.flush()
 
-    def flush(self) -> None:
-        """Write the status of what changed; what cannot be written is tried again later."""
+    def flush(self, *, late: bool = False) -> bool:
+        """Write the status of what changed; what cannot be written is tried again later.
+
+        A run that has been asked for is about to have a process: until then nothing is written of it, unless it is `late`. True when
+        that is so.
+        """
         owner = self._owner
-        if owner.directory < 0 or not self._dirty:
-            return
+        if owner.closed or not self._dirty:
+            return False
         failed = set()
-        known = owner.oks()
+        waits = set()
+        vouches = False
         for number in sorted(self._dirty):
             files = owner.files if number == MAIN else owner.log_files
-            if files is None:
+            part = owner.service.part(number) if files is not None else None
+            if files is None or part is None:
+                continue
+            if part.spawning and part.state == RUN and not late:
+                waits.add(number)
                 continue
             try:
                 if number == MAIN:
                     self._publish_detail()
-                files.publish(owner.service.part(number).status())
-                files.open_ok()
+                files.publish(part.status())
+                vouches |= files.open_ok()
                 self._refused.pop(number, None)
             except RefusedError as refusal:
                 if not owner.leaving:
                     self._complain(number, str(refusal))
                     failed.add(number)
-        self._dirty = failed
-        if owner.oks() != known:
-            owner.tree.vouch(owner)
+        self._dirty = failed | waits
+        if vouches:
+            owner.tree.hold(owner, (wire.OK, wire.LOG_OK))
         if failed:
-            owner.tree.loop.after(_RETRY_SECONDS, self.flush)
+            owner.tree.loop.after(_RETRY_SECONDS, self._again)
+        return bool(waits)
+
+    def _again(self) -> None:
+        self.flush()
 
     def _complain(self, number: int, reason: str) -> None:
         # Once, and not every five seconds for as long as a disk is full.

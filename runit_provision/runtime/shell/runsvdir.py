@@ -50,9 +50,9 @@ class Runsvdir(Supervisor):
         self.loop.on_signal(_signal.SIGIO, self.changed)
         self.loop.on_signal(_signal.SIGURG, self._moved)
 
-    def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
-        """Take over what lives, then look what else there is."""
-        self.connect(sock, children)
+    def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int) -> None:
+        """Take over what lives, then look what else there is; keeper: its pid, when we have started it."""
+        self.connect(sock, children, keeper)
         self.tree.recover()
         self.state.vouch()
         for service in self.tree.services():
@@ -157,7 +157,7 @@ class Runsvdir(Supervisor):
             return
         wanted = {entry.identity for entry in found.services}
         for identity, service in list(self._services.items()):
-            if identity not in wanted and not service.leaving and service.directory >= 0:
+            if identity not in wanted and not service.leaving and not service.closed:
                 end_for_good(service)
         for entry in found.services:
             if entry.identity not in self._services and not self.tree.holds(entry.identity):
@@ -177,7 +177,7 @@ class Runsvdir(Supervisor):
             self._refuse(entry, str(refusal))
         else:
             self._refused.pop(entry.identity, None)
-            if service.directory >= 0:
+            if not service.closed:
                 self._services[entry.identity] = service
 
     def _is_settled(self, entry: scan.Found) -> bool:
@@ -200,10 +200,13 @@ def supervise(call: Call, state: State) -> int:
     def busy(pid: int) -> None:
         report(f"runsvdir {path}: warning: already supervised by process {pid}; waiting for it to end")
 
-    found = parents.find_keeper(state, busy)
-    if found is None:
+    there = parents.find_keeper(state, busy)
+    if there is not None:
+        found = (*there, 0)
+    else:
         state.prepare()
-        found = (parents.fork_keeper(state, call, stands_in=False), {})
+        sock, pid = parents.fork_keeper(state, call, stands_in=False)
+        found = (sock, {}, pid)
     supervisor = _kind()(call, state, report=report)
     if reader >= 0:
         call.follow(reader, supervisor.loop)

@@ -67,7 +67,10 @@ class State:
             pass
         except OSError:
             return  # without room for it, each service is asked
-        self._ok = os.open("ok", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.directory)
+        try:
+            self._ok = os.open("ok", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.directory)
+        except OSError:
+            return
 
     def slots(self) -> list[tuple[int, bytes]]:
         """Give each used slot's number and bytes."""

@@ -10,7 +10,7 @@ from ..core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, 
 from ..core.events import Begin, Due, Ended, Event, Letter, Notified, Overdue, ScriptEnded, Started
 from ..core.part import LOG, MAIN, Part, Service
 from ..core.service import arguments_of, expect_notification, step
-from ..wire import errors, keeper, records
+from ..wire import errors, holder, keeper, records
 from ..wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
 from . import access, endings, settings
 from .files import RefusedError, Supervise
@@ -20,6 +20,7 @@ from .readiness import Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .home import Home
     from .loggers import Pool
     from .tree import Tree
 
@@ -42,28 +43,25 @@ class Supervised:
         "_saved",
         "_scripting",
         "_started",
-        "directory",
         "files",
-        "identity",
+        "home",
         "last_end",
         "leaving",
         "log_files",
         "must_prepare",
         "pool",
         "service",
-        "slot",
         "tree",
     )
 
-    def __init__(self, tree: Tree, directory: int, identity: records.Identity) -> None:
-        """Take the service whose directory is open; RefusedError when it cannot be. Nothing runs until `begin` or `resume`.
+    def __init__(self, tree: Tree, home: Home) -> None:
+        """Take the service in `home`; RefusedError when it cannot be. Nothing runs until `begin` or `resume`.
 
         last_end: the wait status of ./run when it last ended, None until then.
         """
         self.tree = tree
-        self.directory = directory
-        self.identity = identity
-        self.slot = 0
+        self.home = home
+        home.moved = self._places
         self.leaving = False
         self.last_end: int | None = None
         self.pool: Pool | None = None
@@ -74,20 +72,33 @@ class Supervised:
         self._saved = b""
         self._started = [0, 0, 0]
         self._scripting = 0
-        self.files = Supervise(directory, "")
-        self.log_files: Supervise | None = None
-        try:
-            if self._has_log():
-                self.log_files = Supervise(directory, "log/")
-        except BaseException:
-            self.files.close()
-            raise
+        self.files = Supervise(home, "")
+        self.log_files = Supervise(home, "log/") if self._has_log() else None
         self._share()
         self._publisher = Publisher(self)
         self._readiness = Readiness(self.files, tree.loop, self._read_word, self._notified)
         now = time.time_ns()
         log_want = self._first_want("log/down") if self.log_files is not None else None
         self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
+
+    @property
+    def identity(self) -> records.Identity:
+        """Which directory it is, and where it was found."""
+        return self.home.identity
+
+    @property
+    def slot(self) -> int:
+        """Its place in the table; 0: none yet."""
+        return self.home.slot
+
+    @slot.setter
+    def slot(self, slot: int) -> None:
+        self.home.slot = slot
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is gone."""
+        return self.home.closed
 
     def enter(self) -> None:
         """Take the free slot, before anything can be spawned: who finds no intent believes that nothing was. May raise OSError."""
@@ -114,8 +125,8 @@ class Supervised:
             self.service.log = Part(LOG, now=time.time_ns(), want=self._first_want("log/down"))
         elif self.log_files is None:
             self.service.log = None
-        if self.service.closing and self.log_files is not None and self.pool is None:
-            self.log_files.close_pipe()
+        if self.service.closing and self.pool is None:
+            self.tree.close_log(self)
         for part, letter in found.letters:
             self._keep_letter(part, letter)
         self._open()
@@ -176,7 +187,7 @@ class Supervised:
         if counts:
             self.last_end = status
         self.tell(self._ended_event(key, status))
-        if counts and self.directory >= 0:
+        if counts and not self.closed:
             try:
                 endings.add(self.files, endings.line(time.time_ns(), since, status))
             except (RefusedError, OSError):
@@ -190,30 +201,43 @@ class Supervised:
             self._mask()
             self._save()
 
-    def fifos(self) -> tuple[int, ...]:
-        """Give the descriptors of what holds lines and letters."""
-        log = self.log_files
-        logs = () if log is None else (log.pipe, log.control)
-        return tuple(fd for fd in (*logs, self.files.control, self._readiness.fd) if fd >= 0)
+    def doors(self) -> dict[int, int]:
+        """Give what is open and can be held by others too, by its kind."""
+        found = self.files.doors()
+        if self.log_files is not None:
+            found |= self.log_files.doors()
+        if self._readiness.fd >= 0:
+            found[holder.WORD] = self._readiness.fd
+        return found
 
-    def oks(self) -> tuple[int, ...]:
-        """Give the descriptors that tell that somebody supervises."""
-        return tuple(files.ok for files in (self.files, self.log_files) if files is not None and files.ok >= 0)
+    def take_again(self) -> None:
+        """Have open again, and held by others, what whoever was killed had held."""
+        if self.closed:
+            return
+        try:
+            for files in self.home.files:
+                files.take_again()
+        except RefusedError as refusal:
+            self.warn(str(refusal))
+            self.tree.loop.after(_RETRY_SECONDS, self.take_again)
+        self.tree.hold(self)
 
     def log_started(self, pid: int) -> None:
         """A pool keeps the log."""
-        if self.directory >= 0:
+        if not self.closed:
             self.tell(Started(LOG, pid))
 
     def log_ended(self, status: int) -> None:
         """The log's logger ended in its pool, or with it."""
-        if self.directory >= 0:
+        if not self.closed:
             self.tell(Ended(LOG, status))
 
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
         self.warn(f"unable to fork, sleeping: {reason.decode()}")
-        self._publisher.all_changed()
+        for part in self.parts():
+            self._publisher.changed(part.number)
+        self.flush(late=True)
         if key == records.SCRIPT:
             self.tell(ScriptEnded(succeeded=False))
         else:
@@ -265,13 +289,13 @@ class Supervised:
     def close(self) -> None:
         """Let go of the directory."""
         self._readiness.close()
-        for files in (self.files, self.log_files):
-            if files is not None:
-                self.tree.loop.forget(files.control)
-                files.close()
-        if self.directory >= 0:
-            os.close(self.directory)
-            self.directory = -1
+        for files in self.home.files:
+            self.tree.loop.forget(files.control)
+        self.home.close()
+
+    def _places(self) -> list[str]:
+        """Where the directory may be that was moved: where its processes are."""
+        return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in self.known()]
 
     def _open(self) -> None:
         """Listen to letters. An open `ok` vouches for the status, so the first one published opens it (see flush)."""
@@ -282,7 +306,7 @@ class Supervised:
 
     def _has_log(self) -> bool:
         try:
-            found = os.stat("log", dir_fd=self.directory)
+            found = os.stat("log", dir_fd=self.home.fd)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -295,23 +319,23 @@ class Supervised:
 
     def _first_want(self, path: str) -> int:
         try:
-            os.stat(path, dir_fd=self.directory)
+            os.stat(path, dir_fd=self.home.fd)
         except OSError:
             return WANT_UP
         return WANT_DOWN
 
     def _read_letters(self, part: int, fd: int) -> None:
         # One at a time: what a control script keeps waiting stays in the FIFO.
-        while part not in self._masked and self.directory >= 0:
+        while part not in self._masked and not self.closed:
             letter = self.tree.letters.read(fd, self.slot, part)
             if not letter:
                 return
             self.tell(Letter(part, letter))
-            if self.directory >= 0:
+            if not self.closed:
                 self.tree.letters.done(self.slot, part)
 
     def _ended_event(self, part: int, status: int) -> Ended:
-        if part == LOG or self.directory < 0:
+        if part == LOG or self.closed:
             return Ended(part, status)
         finish = self.service.main.state == RUN and self._is_readable("finish")
         most = max(0, self._milliseconds(settings.MAX_DELAY)) * 1_000_000
@@ -321,18 +345,18 @@ class Supervised:
     def _milliseconds(self, name: str) -> int:
         """Give what a setting says; one that cannot be read is told, and counts as absent."""
         try:
-            return settings.milliseconds(self.directory, name)
+            return settings.milliseconds(self.home.fd, name)
         except ValueError as error:
             self.warn(str(error))
             return settings.ABSENT
 
     def _is_readable(self, path: str) -> bool:
-        return os.access(path, os.R_OK, dir_fd=self.directory, effective_ids=True)
+        return os.access(path, os.R_OK, dir_fd=self.home.fd, effective_ids=True)
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
         confirmed = False
         for action in actions:
-            if self.directory < 0:
+            if self.closed:
                 return
             match action:
                 case Signal(part, number):
@@ -387,15 +411,16 @@ class Supervised:
             self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
 
     def _overdue(self, part: int, pid: int) -> None:
-        if self.directory >= 0:
+        if not self.closed:
             self.tell(Overdue(part, pid))
 
     def _due(self, part: int, number: int) -> None:
-        if self.directory >= 0 and self._arms[part] == number:
+        if not self.closed and self._arms[part] == number:
             self.tell(Due(part))
 
     def _spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
-        self.flush()
+        if role == FINISH:
+            self.flush()  # ./finish can ask what was meant
         if part == LOG:
             self.tree.spawn(self, part, keeper.LOG_RUN, arguments)
             return
@@ -413,21 +438,21 @@ class Supervised:
         """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
         try:
             for prefix in ("", "log/") if self.log_files else ("",):
-                access.share(self.directory, f"{prefix}supervise")
+                access.share(self.home.fd, f"{prefix}supervise")
         except OSError as error:
             self.warn(f"unable to give control away: {errors.words(error)}")
 
     def _expect_word(self) -> int:
         """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""
         try:
-            descriptor = settings.notification_descriptor(self.directory)
+            descriptor = settings.notification_descriptor(self.home.fd)
             if descriptor == 0 and self._readiness.fd < 0:
                 return 0
             self._readiness.renew() if descriptor else self._readiness.close()
         except (ValueError, RefusedError) as problem:
             self.warn(str(problem))
             return 0
-        self.tree.hold(self)
+        self._hold_word()
         if descriptor:
             expect_notification(self.service)
             self._save()
@@ -439,7 +464,13 @@ class Supervised:
                 self._readiness.resume()
             except RefusedError as refusal:
                 self.warn(str(refusal))
-            self.tree.hold(self)
+            self._hold_word()
+
+    def _hold_word(self) -> None:
+        if self._readiness.fd >= 0:
+            self.tree.hold(self, (holder.WORD,))
+        else:
+            self.tree.drop(self, holder.WORD)
 
     def _read_word(self, fd: int) -> str:
         return self.tree.letters.read(fd, self.slot, WORD)
@@ -452,7 +483,7 @@ class Supervised:
     def _script(self, letter: str) -> None:
         path = f"control/{letter}"
         try:
-            executable = os.stat(path, dir_fd=self.directory).st_mode & 0o100
+            executable = os.stat(path, dir_fd=self.home.fd).st_mode & 0o100
         except FileNotFoundError:
             executable = 0
         except OSError as error:
@@ -466,12 +497,12 @@ class Supervised:
 
     def _again(self, key: int) -> None:
         part = self.service.part(key)
-        if self.directory >= 0 and part.spawning:
+        if not self.closed and part.spawning:
             self._spawn(key, part.state, arguments_of(part))
 
     def _mask(self) -> None:
         """Read no letters of a part that could not be acted upon, or whose signals could not be remembered."""
-        if self.directory < 0:
+        if self.closed:
             return
         for part in self.parts():
             files = self.files if part.number == MAIN else self.log_files
@@ -481,7 +512,7 @@ class Supervised:
                 self.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
 
     def _save(self) -> None:
-        if self.slot == 0 or self.directory < 0:
+        if self.slot == 0 or self.closed:
             return
         started = (self._started[0], self._started[1], self._started[2])
         packed = records.pack_intent(recovery.intent_of(self.service, started=started, letters=self._letters))
@@ -489,6 +520,6 @@ class Supervised:
             os.pwrite(self.tree.table, packed, records.offset(self.slot) + records.INTENT_AT)
             self._saved = packed
 
-    def flush(self) -> None:
-        """Write the status of what changed."""
-        self._publisher.flush()
+    def flush(self, *, late: bool = False) -> bool:
+        """Write the status of what changed; True when something is left for a `late` flush."""
+        return self._publisher.flush(late=late)

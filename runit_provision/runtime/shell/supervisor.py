@@ -12,7 +12,7 @@ import os
 from ..core.events import Letter
 from ..core.part import MAIN
 from ..wire import keeper as wire
-from . import descriptors, parents
+from . import descriptors, parents, process
 from .loop import Loop
 from .tree import Tree
 
@@ -41,14 +41,15 @@ class Supervisor:
     def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
         self.call = call
         # After the keeper was started, which is the parent of services.
-        self._descriptors = descriptors.allow_all()
+        self._descriptors, most = descriptors.allow_all()
         self.loop = Loop(report)
         self.state = state
         self.report = report
         self.status: int | None = None
         self._ended = EXIT_HUP
         self.ending = False
-        self.tree = Tree(state, self.loop, report, new_session=call.new_session, pools=True)
+        self._keeper = -1
+        self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
@@ -58,9 +59,12 @@ class Supervisor:
     def upgrade(self) -> None:
         """Another version is installed. A stand-in leaves that to the runsvdir that comes next, which is of that version."""
 
-    def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
-        """Work through the keeper at the other end of `sock`."""
-        self._kept = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost)
+    def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int = 0) -> None:
+        """Work through the keeper at the other end of `sock`; keeper: its pid, when we have started it."""
+        if self._keeper >= 0:
+            os.close(self._keeper)
+        self._keeper = process.open_peer(sock, keeper)
+        self._kept = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.may_spawn)
         self.tree.parent = self._kept
 
     def run(self) -> int:
@@ -120,8 +124,10 @@ class Supervisor:
         if self.status is not None:
             return  # it said that another takes over, and died
         self.report("warning: the keeper is gone, starting another; its services go on")
-        sock = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
-        self.connect(sock, {})
+        sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
+        process.wait_for_end(self._keeper)  # its children are ours by then
+        self.connect(sock, {}, pid)
+        self.tree.keeper_is(self._keeper)
         self.tree.orphans.reap()
         self.tree.parent_lost()
 

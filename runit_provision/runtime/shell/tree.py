@@ -5,12 +5,15 @@ This knows services and processes. Which directories are services is scan.py's m
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..core import recovery
-from ..wire import errors, records
+from ..wire import errors, holder, records
 from ..wire import keeper as wire
 from .files import RefusedError
+from .holders import Holders
+from .home import Home, Room
 from .letters import Letters
 from .loggers import Loggers
 from .loop import Loop
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .groups import Groups
-    from .parents import Parent
+    from .parents import Parent, Request
     from .state import State
 
 SIGKILL = 9
@@ -30,6 +33,13 @@ SIGTERM = 15
 SIGCONT = 18
 
 
+_SPARE = 64
+"""Descriptors that are for no service, at least."""
+_AGAIN_SECONDS = 1.0
+_LATE_SECONDS = 0.05
+"""For a process that was asked for to be there; then its service is shown as it is without it."""
+_PLENTY = 1 << 30
+_DOORS = tuple(range(holder.KINDS))
 _HELD_SECONDS = (0.01, 0.5, 1.0)
 """How soon a service is tried again that another one has locked: first, from when on that is worth a word, and at the latest."""
 
@@ -38,10 +48,18 @@ class Tree:
     """The services that are supervised.
 
     gone: called with each that has exited, after it let go of its directory; taken: with each that could be taken up only later.
+    others: whether there is a keeper, whose other children keep logs and hold descriptors; most: how many descriptors we may have.
     """
 
     def __init__(
-        self, state: State, loop: Loop, report: Callable[[str], None], *, new_session: bool = False, pools: bool = False
+        self,
+        state: State,
+        loop: Loop,
+        report: Callable[[str], None],
+        *,
+        new_session: bool = False,
+        others: bool = False,
+        most: int = _PLENTY,
     ) -> None:
         self.loop = loop
         self.table = state.table
@@ -50,7 +68,9 @@ class Tree:
         self._state = state
         self._flags = wire.NEW_SESSION if new_session else 0
         self._parent: Parent | None = None
-        self._loggers = Loggers(self, state) if pools else None
+        self._loggers = Loggers(self, state) if others else None
+        self._holders = Holders(self, state, most) if others and state.directory >= 0 else None
+        self._room = Room(most - max(_SPARE, most // 8), self._may_shed, self._wait)
         self.taken: Callable[[Supervised], None] = lambda _service: None
         self._held: dict[int, tuple[tuple[int, int], str, str]] = {}
         self._slots: dict[int, Supervised] = {}
@@ -58,8 +78,9 @@ class Tree:
         self._free: list[int] = []
         self._last = 0
         self._unpublished: set[Supervised] = set()
+        self._late: set[Supervised] = set()
         self._groups: Groups | None = None
-        self.orphans = Orphans(loop, state.table, self._orphan_ended)
+        self.orphans = Orphans(loop, state.table, self._orphan_ended, self._room)
         self.letters = Letters(state.table)
 
     def __len__(self) -> int:
@@ -67,7 +88,7 @@ class Tree:
 
     def holds(self, identity: tuple[int, int]) -> bool:
         """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
-        return any(held == identity for held, _name, _reason in self._held.values())
+        return any(held == identity for held, _what, _reason in self._held.values())
 
     @property
     def parent(self) -> Parent:
@@ -107,8 +128,27 @@ class Tree:
             return
         if pool is not None:
             arguments = ("-p",)
-        fds: tuple[int, ...] = (service.directory,)
-        if service.log_files is not None and service.log_files.pipe >= 0:
+
+        def make() -> Request | None:
+            if service.closed:
+                return None
+            try:
+                return self._request(service, key, role, arguments, notify=notify, swept=swept)
+            except OSError as error:
+                reason = errors.text(error.errno or 0)
+                self.loop.soon(lambda: service.failed(key, reason))
+                return None
+
+        self.parent.spawn(make)
+
+    def _request(
+        self, service: Supervised, key: int, role: int, arguments: tuple[str, ...], *, notify: tuple[int, int] | None, swept: bool
+    ) -> Request:
+        directory = service.home.fd
+        if directory < 0:
+            raise FileNotFoundError(errno.ENOENT, "the directory is gone")
+        fds: tuple[int, ...] = (directory,)
+        if service.log_files is not None and service.log_files.has_pipe:
             fds += (service.log_files.pipe,)
         flags = self._flags
         if flags and service.log_files is not None and service.pool is None:
@@ -126,9 +166,7 @@ class Tree:
         request = wire.Record(
             wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, value=descriptor, arguments=arguments, name=name
         )
-        self.parent.spawn(request, fds)
-        if group >= 0:
-            os.close(group)
+        return request, fds, (group,) if group >= 0 else ()
 
     def _open_group(self, service: Supervised) -> int:
         if self._groups is None:
@@ -147,16 +185,25 @@ class Tree:
 
     def close_log(self, service: Supervised) -> None:
         """Let the log of `service` read to its end."""
-        self.hold(service)
-        if service.pool is not None:
-            # Its FIFO stays open until it has ended: should the pool die meanwhile, another goes on.
-            service.pool.close(service)
-        elif service.log_files is not None:
-            service.log_files.close_pipe()
+        files = service.log_files
+        if files is None or not files.has_pipe or service.closed:
+            return
+        try:
+            if service.pool is not None:
+                # Its FIFO stays open until it has ended: should the pool die meanwhile, another goes on.
+                service.pool.close(service)
+            else:
+                self.stop_writing(service)
+                files.close_pipe()
+        except OSError as error:
+            service.warn(f"unable to close the log, sleeping: {errors.words(error)}")
+            self.loop.after(_AGAIN_SECONDS, lambda: self.close_log(service))
 
-    def vouch(self, service: Supervised) -> None:
-        """Let whoever asks find that `service` is supervised, also in a moment without us."""
-        self.parent.vouch(service.slot, service.oks())
+    def stop_writing(self, service: Supervised) -> None:
+        """Be no writer to the log of `service`, nor let others be one for us. OSError when that cannot be now."""
+        if service.log_files is not None and service.log_files.has_pipe:
+            service.log_files.stop_writing()
+            self.hold(service, (holder.PIPE,))
 
     def unpublished(self, service: Supervised) -> None:
         """Write the status of `service` once for all that changes in this turn."""
@@ -166,7 +213,7 @@ class Tree:
 
     def exited(self, service: Supervised) -> None:
         """Forget `service`, which is gone when nobody finds its doors open."""
-        released = self.parent.release(service.slot)
+        released = self._release(service.slot)
         if self._groups is not None:
             self._groups.remove(service.slot, service.identity.name)
         service.close()
@@ -175,9 +222,18 @@ class Tree:
         os.pwrite(self.table, b"\0", records.offset(service.slot))
         self._leaving[service.slot] = service
         if released:
-            self._released(service.slot)
+            self.released(service.slot)
 
-    def _released(self, *slots: int) -> None:
+    def _release(self, slot: int) -> bool:
+        self.parent.release(slot)
+        return self._holders is None or self._holders.release(slot)
+
+    def leaving(self) -> list[int]:
+        """Give the slots of services that have exited, and are held open still."""
+        return list(self._leaving)
+
+    def released(self, *slots: int) -> None:
+        """Nothing of these slots is held by others."""
         for slot in slots:
             service = self._leaving.pop(slot, None)
             if service is not None:
@@ -208,12 +264,6 @@ class Tree:
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""
-        if record.op == wire.RELEASED:
-            self._released(record.slot)
-            return
-        if record.op == wire.NOTHING_HELD:
-            self._hold_all()
-            return
         if record.key == records.POOL:
             self._received_of_pool(record)
             return
@@ -244,6 +294,8 @@ class Tree:
 
     def recover(self) -> None:
         """Take up every service that the table knows: adopt what lives, act on what ended meanwhile."""
+        if self._holders is not None:
+            self._holders.rejoin()
         if self._loggers is not None:
             self._loggers.rejoin()
         for slot, content in self._state.slots():
@@ -251,16 +303,22 @@ class Tree:
             self.loop.guarded(self._take_up, slot, content)
         used = self._slots.keys() | self._held.keys()
         self._free = [slot for slot in range(1, self._last + 1) if slot not in used]
+        if self._holders is not None:
+            self._holders.settle(list(self._held))
         if self._held:
             self._retry_held(_HELD_SECONDS[0])
+
+    def keeper_is(self, pidfd: int) -> None:
+        """There is another keeper."""
+        if self._holders is not None:
+            self._holders.keeper_is(pidfd)
 
     def parent_lost(self) -> None:
         """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
         if self._loggers is not None:
             self._loggers.keeper_lost()
-        self._hold_all()
         for service in self.services():
-            if service.directory < 0:
+            if service.closed:
                 continue
             content = os.pread(self.table, records.SIZE, records.offset(service.slot))
             try:
@@ -271,15 +329,17 @@ class Tree:
 
     def give_up_held(self) -> None:
         """Wait no longer for services that another one supervises: they are left to it."""
-        for slot, (_identity, name, reason) in self._held.items():
-            self.parent.release(slot)
-            self.report(f"runsv {name}: warning: another one supervises it, leaving it: {reason}")
+        for slot, (_identity, what, reason) in self._held.items():
+            self._release(slot)
+            self.report(f"{what}, leaving it: {reason}")
         self._held.clear()
 
     def leave(self) -> None:
         """Every service is gone: so may pools and keeper."""
         if self._loggers is not None:
             self._loggers.leave()
+        if self._holders is not None:
+            self._holders.leave()
         self.parent.leave()
 
     def kill_all(self) -> None:
@@ -295,19 +355,25 @@ class Tree:
             self._recover_slot(slot, content, identity)
         except RefusedError as refusal:
             # Whoever was killed may still be closing its locks; or a stranger, C's runsv for one, came in between.
-            os.pwrite(self.table, records.HELD, records.offset(slot))
-            self._held[slot] = ((identity.dev, identity.ino), os.fsdecode(identity.name), str(refusal))
-        except OSError as error:
+            self._hold_back(slot, identity, "another one supervises it", str(refusal))
+        except (FileNotFoundError, NotADirectoryError) as error:
             self._abandon(slot, content, error)
+        except OSError as error:
+            # Not now; its processes run on.
+            self._hold_back(slot, identity, "it cannot be taken up now", errors.words(error))
+
+    def _hold_back(self, slot: int, identity: records.Identity, what: str, reason: str) -> None:
+        os.pwrite(self.table, records.HELD, records.offset(slot))
+        self._held[slot] = ((identity.dev, identity.ino), f"runsv {os.fsdecode(identity.name)}: warning: {what}", reason)
 
     def _retry_held(self, delay: float) -> None:
         def retry() -> None:
             for slot in list(self._held):
-                _identity, name, reason = self._held.pop(slot)
+                _identity, what, reason = self._held.pop(slot)
                 self._take_up(slot, os.pread(self.table, records.SIZE, records.offset(slot)))
                 if slot in self._held:
                     if _HELD_SECONDS[1] <= delay < _HELD_SECONDS[2]:
-                        self.report(f"runsv {name}: warning: another one supervises it, waiting for it to end: {reason}")
+                        self.report(f"{what}, waiting: {reason}")
                 elif slot in self._slots:
                     self.taken(self._slots[slot])
             if self._held:
@@ -315,17 +381,25 @@ class Tree:
 
         self.loop.after(delay, retry)
 
-    def hold(self, service: Supervised) -> None:
-        """Let what holds lines and letters of `service` be held open by others too."""
-        self.parent.hold(service.slot, service.fifos(), closing=service.service.closing)
+    def hold(self, service: Supervised, kinds: tuple[int, ...] = _DOORS) -> None:
+        """Let what is open of `service` be held open by others too, as far as it is of one of these kinds."""
+        if self._holders is not None and service.slot:
+            self._holders.hold(service, kinds)
 
-    def _hold_all(self) -> None:
-        """Whoever held anything is gone."""
-        self._released(*self._leaving)
-        for service in self.services():
-            if service.directory >= 0:
-                self.hold(service)
-                self.vouch(service)
+    def drop(self, service: Supervised, kind: int) -> None:
+        """Let something of `service` not be held open by others."""
+        if self._holders is not None and service.slot:
+            self._holders.drop(service, kind)
+
+    def may_spawn(self) -> bool:
+        """Whether all that is to be held is on its way: what runs may need it at once."""
+        return self._holders is None or self._holders.sent()
+
+    def _wait(self) -> bool:
+        return self._holders is not None and self._holders.wait()
+
+    def _may_shed(self, slot: int) -> bool:
+        return self._holders is not None and self._holders.holds(slot)
 
     def _next_slot(self) -> int:
         # What is mapped and not there on a full disk is a SIGBUS later.
@@ -335,8 +409,15 @@ class Tree:
 
     def _publish(self) -> None:
         batch, self._unpublished = self._unpublished, set()
+        late = {service for service in batch if service.flush()}
+        if late and not self._late:
+            self.loop.after(_LATE_SECONDS, self._publish_late)
+        self._late |= late
+
+    def _publish_late(self) -> None:
+        batch, self._late = self._late, set()
         for service in batch:
-            service.flush()
+            service.flush(late=True)
 
     def _orphan_ended(self, slot: int, key: int, pid: int, status: int) -> None:
         service = self._slots.get(slot)
@@ -348,12 +429,17 @@ class Tree:
         try:
             found = os.fstat(directory)
             if expected is not None and expected != (found.st_dev, found.st_ino):
-                raise FileNotFoundError(2, "another directory has taken its place", path)
+                raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", path)
             real = os.readlink(f"/proc/self/fd/{directory}")
-            identity = records.Identity(dev=found.st_dev, ino=found.st_ino, name=os.fsencode(name), path=os.fsencode(real))
-            return Supervised(self, directory, identity)
         except BaseException:
             os.close(directory)
+            raise
+        identity = records.Identity(dev=found.st_dev, ino=found.st_ino, name=os.fsencode(name), path=os.fsencode(real))
+        home = Home(directory, identity, self._room)
+        try:
+            return Supervised(self, home)
+        except BaseException:
+            home.close()
             raise
 
     def _recover_slot(self, slot: int, content: bytes, identity: records.Identity) -> None:
@@ -365,13 +451,12 @@ class Tree:
         os.pwrite(self.table, records.TAKEN, records.offset(slot))
         self._slots[slot] = service
         service.slot = slot
+        self.hold(service)
         main, log, script = (self._found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
         service.resume(recovery.recover(intent, (main, log, script)), started, scripting=script.started)
-        if service.directory >= 0:
-            self.hold(service)
         if service.pool is not None:
             service.pool.keep(service)
 
@@ -418,5 +503,5 @@ class Tree:
                 for number in (SIGTERM, SIGCONT):
                     if self.orphans.signal(slot, key, number) is None:
                         self.parent.signal(slot, key, number)
-        self.parent.release(slot)
+        self._release(slot)
         os.pwrite(self.table, b"\0", records.offset(slot))

@@ -21,19 +21,16 @@ POOL = 4
 """slot: uid; value: gid; descriptors: a listening socket, the journal."""
 LEAVE = 5
 """Every service is gone: exit when no child is left."""
-HOLD = 6
-"""slot; value: whether its log reads to the end, so that there may be no writer; descriptors: its FIFOs, to its log and of its control,
-which are to be held open whoever else dies."""
-RELEASE = 7
-"""slot: its FIFOs are not needed any more. RELEASED is the answer."""
+RELEASE = 6
+"""slot: it has no service any more, so its session needs no leader."""
+HOLDER = 7
+"""slot: a number; descriptor: a listening socket. Start a holder."""
 UPGRADE = 8
 """name: the library of another version, which is to be executed in the keeper's place. Then who asked connects again.
 
 The other way: the keeper was asked, by USR2, that the tree become what is installed now."""
 SUCCESSOR = 9
 """value: whether the supervisor is about to become another version and connect again: no stand-in is needed meanwhile."""
-VOUCH = 10
-"""slot; descriptors: its supervise/ok, held open while the keeper is there, who lets no service be without a supervisor for long."""
 
 # The keeper says:
 CHILD = 17
@@ -48,15 +45,10 @@ STARTED = 21
 """slot, key, role; value: pid; when: Unix time in nanoseconds."""
 ENDED = 22
 """slot, key, role; value: wait status; when: the pid."""
-NOTHING_HELD = 24
-"""The one who held the FIFOs died: HOLD each again."""
-SIGNALLED = 25
-"""slot, key; value: signal number; when: how many signals the process has got since it was started, 0 when there is none any more."""
 FAILED = 23
 """slot, key, role; value: errno: no process could be made; ask again later."""
-
-RELEASED = 26
-"""slot: nobody else has its FIFOs open any more."""
+SIGNALLED = 24
+"""slot, key; value: signal number; when: how many signals the process has got since it was started, 0 when there is none any more."""
 
 # What a process runs (`role`).
 RUN = 1

@@ -1,0 +1,75 @@
+"""More services than a process may have descriptors for: everything is as with few, whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import supervision
+from support.crowd import Crowd
+from support.supervision import Tree, pid_of, script, stat, tree
+from support.waiting import until
+
+SERVICES = 120
+"""Half of them logged: they would take 720 descriptors of a supervisor that kept all open."""
+DESCRIPTORS = 400
+ROLES = {"supervisor": "runsvdir", "keeper": "runsvdir-keeper", "holder": "fifo-holder", "pool": "log-pool"}
+
+
+def own(running: Tree, role: str) -> list[int]:
+    return [pid for pid in running.processes() if supervision.name(pid) == ROLES[role] and supervision.is_alive(pid)]
+
+
+def kill(running: Tree, *roles: str) -> None:
+    """Kill them all at once, and start the next runsvdir where it was among them, as init does."""
+    for pid in [pid for role in roles for pid in own(running, role)]:
+        os.kill(pid, signal.SIGKILL)
+    if "supervisor" in roles:
+        running.kill()
+        running.start()
+
+
+def said(runtime: Path, crowd: Crowd) -> list[str]:
+    """Give what sv says of the services that are not up."""
+    done = subprocess.run([runtime / "sv", "status", *crowd.homes], capture_output=True, text=True, check=False)
+    return [line for line in done.stdout.splitlines() if not line.startswith("run: ")]
+
+
+def locked(home: Path) -> bool:
+    return subprocess.run(["flock", "-n", home / "supervise/lock", "true"], check=False).returncode == 1
+
+
+@pytest.fixture
+def crowd(runtime: Path, tmp_path: Path) -> Crowd:
+    made = Crowd(tmp_path, SERVICES, logged=SERVICES // 2, rsvlog=runtime / "rsvlog")
+    made.link(made.homes)
+    script(tmp_path / "start", f'ulimit -n {DESCRIPTORS}; exec {runtime / "runsvdir"} "$@"')
+    return made
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [("supervisor",), ("keeper",), ("holder",), ("pool",), ("supervisor", "keeper"), ("supervisor", "holder"), ("keeper", "holder")],
+    ids="+".join,
+)
+def test_whoever_is_killed_every_service_stays(runtime: Path, crowd: Crowd, tmp_path: Path, roles: tuple[str, ...]) -> None:
+    with tree(tmp_path / "start", crowd.services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        assert len(own(running, "holder")) > 1
+        pids = {home: pid_of(home) for home in crowd.homes}
+        kill(running, *roles)
+        until(lambda: said(runtime, crowd) == [], what="all are supervised")
+        until(lambda: {stat(log) for log in crowd.logs} == {"run"}, what="all are logged")
+        until(lambda: all(locked(home) for home in (*crowd.homes, *crowd.logs)), what="all are locked")
+        assert {home: pid_of(home) for home in crowd.homes} == pids
+        for home in crowd.homes:
+            supervision.letter(home, "t")
+        until(lambda: all(pid_of(home) not in {0, pid} for home, pid in pids.items()), what="all were started again")
+        until(lambda: said(runtime, crowd) == [], what="all run again")
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="nothing is left")
+        assert not any(locked(home) for home in crowd.homes)
