@@ -21,13 +21,14 @@ SYSVINIT = Path("/usr/local/lib/sysvinit")
 class Booted:
     """A running container; `root` is its root directory as seen from here."""
 
-    def __init__(self, root: Path, leader: int) -> None:
+    def __init__(self, root: Path, leader: int, container: subprocess.Popen[bytes]) -> None:
         self.root = root
         self.leader = leader
+        self._container = container
 
     def has_ended(self) -> bool:
-        """Whether its pid 1 is gone."""
-        return not Path(f"/proc/{self.leader}/root/etc").exists()
+        """Whether its pid 1 is gone, and the root directory is free for the next boot."""
+        return self._container.poll() is not None
 
     def run(self, *command: object) -> subprocess.CompletedProcess[str]:
         """Run a command inside, to its end."""
@@ -190,7 +191,7 @@ def booted(root: Path) -> Iterator[Booted]:
             stderr=console,
         )
     try:
-        box = Booted(root, waiting.until(lambda: _leader(container), what="the container's pid 1"))
+        box = Booted(root, waiting.until(lambda: _leader(container), what="the container's pid 1"), container)
         waiting.until(lambda: box.run("true").returncode == 0, what="a container that can be entered")
         yield box
     finally:
