@@ -19,7 +19,7 @@ def lay_sshd(host: Sandbox) -> str:
     host.write(
         "/etc/ssh/only_config",
         "ListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/user_key.pub\n"
-        "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\n",
+        "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\nSubsystem sftp internal-sftp\n",
     )
     return f"{sshd} -D -e -f /etc/ssh/only_config"
 

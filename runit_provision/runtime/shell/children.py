@@ -25,21 +25,8 @@ if TYPE_CHECKING:
     Row = tuple[int, int, int, int, int, int, int]
 
 _RESET = tuple(
-    getattr(_signal, name)
-    for name in (
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGTERM",
-        "SIGCHLD",
-        "SIGIO",
-        "SIGURG",
-        "SIGUSR1",
-        "SIGUSR2",
-        "SIGXFSZ",
-    )
+    getattr(_signal, f"SIG{name}")
+    for name in ("HUP", "INT", "QUIT", "PIPE", "ALRM", "TERM", "CHLD", "IO", "URG", "USR1", "USR2", "XFSZ")
 )
 """What Python or our own programs catch or ignore; everything else is as our parent left it."""
 

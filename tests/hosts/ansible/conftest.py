@@ -55,7 +55,8 @@ class Fleet:
             "ANSIBLE_ROLES_PATH": str(CHECKOUT / "ansible/roles"),
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible/tmp"),
-            "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",
+            "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",  # both are 127.0.0.1
+            "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_NOCOLOR": "1",
             "LC_ALL": "C.UTF-8",
         }

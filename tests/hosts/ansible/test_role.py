@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import oracle
+from support.wheels import wheelhouse
 
 from .conftest import CHECKOUT, TOOL, Fleet
 
@@ -86,6 +88,29 @@ def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing
     assert fleet.hosts["one"].read("/etc/sv/web/env/GREETING") == "hello\n"
     assert fleet.hosts["two"].read("/etc/runit-provision/data.yaml") == before
     assert fleet.hosts["two"].run(TOOL, "check", "--data", "/etc/runit-provision/data.yaml", check=False).returncode == 0
+
+
+@pytest.mark.timeout(900)  # pip, twice on two hosts
+@pytest.mark.shows("roads", "Ansible", "the tool installed")
+def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
+    wheelhouse(tmp_path / "wheels")
+    places = {"runit_virtualenv": "/var/tool", "runit_command": ["/var/lib/tool"]}
+    python = f"{sys.base_prefix}/bin/python3"
+    found = f"--no-index --find-links {tmp_path}/wheels"
+    say(
+        fleet,
+        {**data, "runtime": "shipped"},
+        **{"runit_manage_package": True, "runit_python": python, "runit_package_arguments": found, "runit_manage_init": True, **places},
+    )
+    pretended = fleet.play("--check")
+    assert (pretended.status, pretended.counts("failed")) == (0, NONE), pretended.out
+    first = fleet.play()
+    assert (first.status, first.counts("failed")) == (0, NONE), first.out
+    for host in fleet.hosts.values():
+        assert host.run("readlink", "/var/lib/tool").stdout == "/var/tool/bin/runit-provision\n"
+        assert host.run("/var/lib/tool", "check", "--data", "/etc/runit-provision/data.yaml", check=False).returncode == 0
+    second = fleet.play()
+    assert (second.status, second.counts("changed"), second.counts("failed")) == (0, NONE, NONE), second.out
 
 
 @pytest.mark.shows("roads", "Ansible", "a service that fails")
