@@ -132,6 +132,7 @@ def test_a_change_of_any_option_is_seen(world: World) -> None:
         "node": "n2",
         "lenient": True,
         "facts": {"seconds": "7"},
+        "trusted": {"extensions.pp_role": "web"},
         "facts_file": None,
         "ask_facter": True,
         "hiera_config": Path("./hiera.yaml").absolute(),

@@ -216,9 +216,8 @@ def test_a_service_of_the_host_restarts_a_users_and_a_user_one_that_was_given_aw
     waiting.until(lambda: tour.runs("sv/web") and pid(tour, "sv/web") != web)
 
 
+@pytest.mark.parametrize("tour", ["the shipped runtime"], indirect=True)  # C's runsv knows no readiness
 def test_apply_waits_until_a_service_says_that_it_is_ready(tour: Tour) -> None:
-    if not tour.shipped:
-        pytest.skip("C's runsv knows no readiness")
     gate = tour.base / "gate"
     words = ["sh", "-c", f"until [ -e {gate} ]; do sleep 0.05; done; echo >&3; exec sleep 1000"]
     data: dict[str, Any] = {"services": {"web": {"command": words, "ready": 3, "log": False}}}

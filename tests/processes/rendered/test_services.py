@@ -157,10 +157,9 @@ def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -
     assert (tour.base / "sv/given/supervise").owner() == "root"
 
 
+@pytest.mark.parametrize("tour", ["the shipped runtime"], indirect=True)  # C's runsv has to have run the service before
 def test_control_is_given_before_the_first_start_and_taken_back(tour: Tour) -> None:
     oracle.root("services of root, controlled by others")
-    if not tour.shipped:
-        pytest.skip("C's runsv has to have run the service before")
     entry = pwd.getpwnam("nobody")
     others = {"nobody": Account("nobody", entry.pw_uid, entry.pw_gid, "nogroup", str(tour.base))}
     given = {"command": SLEEP, "delegate": {"user": "nobody"}, "down": True}

@@ -173,9 +173,8 @@ def mailer_in_time(tour: Tour) -> Path:
     return program
 
 
+@pytest.mark.parametrize("tour", ["the shipped runtime"], indirect=True)  # only the shipped supervisor is told so
 def test_what_the_shipped_supervisor_is_told_in_numbers_it_does(tour: Tour) -> None:
-    if not tour.shipped:
-        pytest.skip("only the shipped supervisor is told so")
     leaves = ["sh", "-c", f"sleep 1000 & echo $! >{tour.base}/left; exec sleep 1000"]
     services = {
         "leaving": {"command": leaves, "kill_orphans": True},
