@@ -45,7 +45,9 @@ class Problem:
         where = [str(self.mark)] if self.mark else []
         what = [part for part in (self.key, self.path) if part]
         line = ": ".join([*where, *what, self.message])
-        return printable(f"{line}; {self.hint}" if self.hint else line)
+        # A hint may be a text to copy, of several lines.
+        hint = "\n".join(map(printable, self.hint.split("\n")))
+        return f"{printable(line)}; {hint}" if hint else printable(line)
 
 
 def nearest(word: object, known: Iterable[str], otherwise: str = "") -> str:

@@ -14,6 +14,9 @@ def lay_sshd(host: Sandbox) -> str:
     """Lay a real sshd with keys of its own; give the command that runs it."""
     sshd = oracle.program("sshd", package="openssh-server")
     host.run("mkdir", "/run/sshd")
+    # A shell that sshd starts reads ~/.bashrc: this machine's may do anything, and wait for a lock that somebody left behind.
+    host.run("mkdir", "-m", "0700", "/var/root")
+    host.run("sed", "-i", "s|^root:\\(.*\\):/root:|root:\\1:/var/root:|", "/etc/passwd")
     for key in ("/etc/ssh/host_key", "/etc/ssh/user_key"):
         host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
     host.write(

@@ -40,7 +40,9 @@ class _Holder:
 
     def run(self) -> None:
         """Serve supervisors until one says QUIT, or there are none."""
-        while (client := self._next()) is not None and self._serve(client):
+        goes_on = True
+        while goes_on and (client := self._next()) is not None:
+            goes_on = self._serve(client)
             client.close()
             self._let_go_of(wire.LOCK, wire.LOG_LOCK)
 
@@ -142,3 +144,4 @@ def main(listener: int, keeper: int) -> None:
     sock = _socket.socket(fileno=listener)
     sock.setblocking(True)
     _Holder(sock, pidfd).run()
+    sock.close()

@@ -126,19 +126,22 @@ class Holder:
         self.waits.clear()
         self.refused.clear()
         tree = self._holders.tree
+        if self._holders.left:
+            return
         tree.parent.resume()
         tree.released(*(slot for slot in tree.leaving() if self._holders.index_of(slot) == self.index))
         tree.loop.after(max(0.0, self._started + _BREATH_SECONDS - time.monotonic()), self.start)
 
 
 class Holders:
-    """The holders of a tree. `most`: descriptors that a process may have, ours and theirs."""
+    """The holders of a tree. `most`: descriptors that a process may have, ours and theirs; left: none is needed any more."""
 
     def __init__(self, tree: Tree, state: State, most: int) -> None:
         self.tree = tree
         self.state = state
         self._slots = max(16, (most - _SPARE) // wire.KINDS)
         self._each: dict[int, Holder] = {}
+        self.left = False
         self._patient_again = 0.0
 
     def index_of(self, slot: int) -> int:
@@ -216,6 +219,7 @@ class Holders:
 
     def leave(self) -> None:
         """Every service is gone: so may the holders."""
+        self.left = True
         for holder in self._each.values():
             holder.send(wire.Record(wire.QUIT))
 
