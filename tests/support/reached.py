@@ -22,7 +22,8 @@ def lay_sshd(host: Sandbox) -> str:
     host.write(
         "/etc/ssh/only_config",
         "ListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/user_key.pub\n"
-        "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\nSubsystem sftp internal-sftp\n",
+        "PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\nSubsystem sftp internal-sftp\n"
+        "SetEnv TMPDIR=/var/tmp\n",  # /tmp is every host's
     )
     return f"{sshd} -D -e -f /etc/ssh/only_config"
 

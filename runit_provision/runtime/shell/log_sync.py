@@ -59,20 +59,24 @@ class Crew:
 
 
 class Sync:
-    """Makes the files of one log safe, one after the other; say: takes svlogd's messages."""
+    """Makes the files of one log safe, one after the other; say: takes svlogd's messages; crew: whose threads do it."""
 
     def __init__(self, say: Callable[[bytes], None]) -> None:
-        self.crew = Crew()
+        self.crew: Crew | None = None
         self._say = say
         self._busy = _thread.allocate_lock()
 
     def finish(self, descriptor: int, name: bytes, rename: Callable[[], None] | None) -> None:
         """Make a file safe, rename and close it, soon; waits for the one before. name: the log's."""
         self._busy.acquire()
-        self.crew.do(lambda: self._finish(descriptor, name, rename))
+        (self.crew or Crew()).do(lambda: self._finish(descriptor, name, rename))
 
     def finish_last(self, descriptor: int, name: bytes) -> Steps[None]:
-        """Make a file that keeps its name safe, and close it; others may go on meanwhile."""
+        """Make a file that keeps its name safe, and close it; others of the crew's may go on meanwhile."""
+        if self.crew is None:
+            self._busy.acquire()
+            self._finish(descriptor, name, None)
+            return
         try:
             done = posix.eventfd(0, posix.EFD_CLOEXEC)
         except OSError:  # no descriptor to wait with

@@ -139,6 +139,14 @@ def test_hup_reads_the_config_again(both: tuple[str, str], log: Path) -> None:
     both_ways(both, log, play)
 
 
+@pytest.mark.parametrize("taken", [b"-*\n", b"+*\n"])
+def test_hup_that_takes_patterns_away_lets_every_line_be_written(runtime: Path, log: Path, taken: bytes) -> None:
+    log.joinpath("config").write_bytes(taken)
+    steps: list[bytes | worlds.Told] = [b"one\n", worlds.Told(signal.SIGHUP, (b"",)), b"two\n"]
+    outcome = worlds.run(str(runtime / "svlogd"), [], [log], steps)
+    assert outcome.directories[0].text == (b"two\n" if taken == b"-*\n" else b"one\ntwo\n").translate(worlds.STAMP)
+
+
 def test_what_a_crash_left_is_set_aside(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:
         log.joinpath("config").write_bytes(b"n1\n")

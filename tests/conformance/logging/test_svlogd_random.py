@@ -44,7 +44,8 @@ OPTIONS = st.lists(st.sampled_from(WORDS), max_size=3).map(lambda options: [word
 
 
 PIECES = st.lists(LETTERS, min_size=1, max_size=150).map(bytes)
-HUPS = st.lists(CONFIGS, max_size=DIRECTORIES).map(lambda configs: worlds.Told(signal.SIGHUP, tuple(configs)))
+# Where HUP takes every pattern away, C goes on as the last line was selected (README, "Differences from runit").
+HUPS = st.lists(CONFIGS.map(b"+*\n".__add__), max_size=DIRECTORIES).map(lambda configs: worlds.Told(signal.SIGHUP, tuple(configs)))
 STEPS = st.lists(PIECES | PIECES | st.just(worlds.Told(signal.SIGALRM)) | HUPS, max_size=12)
 
 

@@ -121,7 +121,7 @@ def run(
 
 
 def waits(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a logger has ended, or took its input and signals and sleeps in poll(2) until there is more."""
+    """Whether a logger has ended, or took its input and signals, made its files safe, and sleeps in poll(2) until there is more."""
     assert process.stdin is not None
     if process.poll() is not None:
         return True
@@ -133,7 +133,8 @@ def waits(process: subprocess.Popen[bytes]) -> bool:
     except (OSError, IndexError):
         return process.poll() is not None
     pending = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
-    return call in POLLS and not any(int(mask, 16) for mask in pending)
+    syncs = "\nThreads:\t1\n" not in status
+    return call in POLLS and not syncs and not any(int(mask, 16) for mask in pending)
 
 
 def unread(pipe: int) -> int:

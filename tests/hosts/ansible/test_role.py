@@ -46,7 +46,7 @@ def test_the_first_run_changes_both_hosts_and_the_second_none(fleet: Fleet, data
         assert host.run("stat", "-c", "%a %U", "/etc/runit-provision/data.yaml").stdout == "600 root\n"
         owner = host.run("sh", "-c", "ps -eo user=,args= | grep '[s]leep 2222'").stdout.split()[0]
         assert owner == "apprun1"
-        assert host.run("sh", "-c", "ls -d /tmp/ansible.*.runit", check=False).stdout == ""
+        assert host.run("sh", "-c", "ls -d /var/tmp/ansible.*.runit", check=False).stdout == ""
     second = fleet.play()
     assert (second.status, second.counts("changed"), second.counts("failed")) == (0, NONE, NONE), second.out
 
