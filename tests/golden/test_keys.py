@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from support.agreement import agree
+from support.plain import plain
 from support.world import example, examples
 
-from runit_provision.model.data import Sensitive
 from runit_provision.schema import json_schema
 
 HERE = Path(__file__).parent
@@ -48,15 +48,6 @@ def keys_of(value: Any, schema: dict[str, Any], part: str = "") -> Iterator[Key]
                 yield from keys_of(item, known[key], part)
             elif isinstance(others, dict):
                 yield from keys_of(item, others, part)
-
-
-def plain(value: Any) -> Any:
-    """Give data as a file would hold them."""
-    if isinstance(value, Sensitive):
-        return plain(value.unwrap())
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def shown() -> dict[Key, list[str]]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import oracle, waiting
+from support import waiting
+from support.disk import mount_disk
 
 from runit_provision.runtime.wire import pool as wire
 
@@ -32,20 +33,12 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    oracle.root("a filesystem of its own")
-    oracle.program("mkfs.ext4", package="e2fsprogs")
-    path, image = tmp_path / "disk", tmp_path / "image"
-    path.mkdir()
-    with image.open("wb") as file:
-        file.truncate(16 << 20)
-    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(path)], check=True)
-    found = Disk(path)
+    found = Disk(mount_disk(tmp_path))
     try:
         yield found
     finally:
         found.thaw()
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
+        subprocess.run(["umount", "--lazy", str(found.path)], check=True)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
+from support.disk import mount_disk
 from support.supervision import Tree, is_alive, log_in_pool, name, pid_of, service, stat, tree
 from support.waiting import until
 
@@ -168,14 +169,7 @@ def test_no_room_for_records(runtime: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def failing(tmp_path: Path) -> Iterator[Path]:
     """Give a place on a disk whose kernel makes it read-only when it finds an error."""
-    oracle.root("a filesystem of its own")
-    oracle.program("mkfs.ext4", package="e2fsprogs")
-    path, image = tmp_path / "disk", tmp_path / "image"
-    path.mkdir()
-    with image.open("wb") as file:
-        file.truncate(16 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop,errors=remount-ro", str(image), str(path)], check=True)
+    path = mount_disk(tmp_path, "-O", "^has_journal", options="loop,errors=remount-ro")
     try:
         yield path
     finally:

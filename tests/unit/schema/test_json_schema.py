@@ -9,11 +9,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from support.agreement import agree
+from support.plain import plain
 from support.world import example, examples, host_of
 
 from runit_provision import schema
 from runit_provision.errors import DataError
-from runit_provision.model.data import Sensitive
 
 ROOT = Path(__file__).parents[3]
 EXPORTED = schema.json_schema()
@@ -74,15 +74,6 @@ def whole(part: str, key: str, value: Any) -> dict[str, Any]:
 def test_the_tool_takes_what_the_examples_say(part: str, key: str) -> None:
     for value in PARTS[part]["properties"][key]["examples"]:
         host_of(whole(part, key, value))
-
-
-def plain(value: Any) -> Any:
-    """Give data as a file would hold them."""
-    if isinstance(value, Sensitive):
-        return plain(value.unwrap())
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("file", CASES, ids=lambda path: path.parent.name)
