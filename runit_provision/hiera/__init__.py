@@ -16,14 +16,17 @@ from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.files import parse_facts, read_facts, read_text, read_yaml
 from runit_provision.hiera.globs import ruby_glob
 from runit_provision.hiera.hierarchy import Hierarchy
+from runit_provision.hiera.misfit import dotted
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.yaml_document import parse_yaml
+from runit_provision.hiera.yaml_document import Tagged, parse_yaml
 from runit_provision.hiera.yaml_text import yaml_text
 from runit_provision.inputs import Inputs
 
 __all__ = [
     "DataError",
     "Hierarchy",
+    "Tagged",
+    "dotted",
     "open_hierarchy",
     "parse_facts",
     "parse_yaml",

@@ -208,7 +208,7 @@ class _Reader:
         known_as = self._string(table, function) if own else table[function]
         if not isinstance(known_as, str) or not known_as:
             return None  # said already, here or of defaults
-        backend = BACKENDS.get((function, known_as))
+        backend = BACKENDS.get((function, known_as.removeprefix("::")))
         if backend is None:
             known = ", ".join(f"{kind} {known}" for kind, known in BACKENDS)
             self._problem(f"unknown backend `{known_as}`", table, function, f"known are {known}")
@@ -221,13 +221,12 @@ class _Reader:
                 f"the level `{name}` has more than one of {', '.join(given)}", level, given[1], "keep one, or make two levels"
             )
             return "", ()
-        if not given or given[0] in {"uri", "uris"}:
-            self._problem(
-                f"the level `{name}` says no files",
-                level,
-                given[0] if given else "name",
-                "add one of path, paths, glob, globs, mapped_paths",
-            )
+        if not given:
+            self._problem(f"the level `{name}` says no files", level, "name", "add one of path, paths, glob, globs, mapped_paths")
+            return "", ()
+        if given[0] in {"uri", "uris"}:
+            hint = "only files can be read: one of path, paths, glob, globs, mapped_paths"
+            self._problem("it is for functions of Ruby or Puppet code, which cannot run here", level, given[0], hint)
             return "", ()
         key = given[0]
         if key in {"path", "glob"}:

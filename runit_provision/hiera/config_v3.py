@@ -41,7 +41,8 @@ def _level(backend: str, levels: list[str], settings: Table, default: str) -> It
     datadir, own = settings.get("datadir"), settings.get("extension")
     extension = _EXTENSIONS.get(backend) or (own if isinstance(own, str) and own else backend)
     yield f"  - name: {_quoted(f'{backend} data')}"
-    yield f"    {_FUNCTIONS.get(backend, f'lookup_key: {backend}_lookup_key')}"
+    unknown = f"lookup_key: {backend}_lookup_key  # a function of Ruby or Puppet code, which cannot run here"
+    yield f"    {_FUNCTIONS.get(backend, unknown)}"
     yield f"    datadir: {_quoted(datadir if isinstance(datadir, str) and datadir else default)}"
     yield "    paths:"
     yield from (f"      - {_quoted(f'{level}.{extension}')}" for level in levels)

@@ -1,39 +1,37 @@
 """convert_to: what lookup_options turn a found value into, by the rules of Puppet's `new` function.
 
-Known are the types that data can have (see `types`) and Sensitive; String takes no format.
+Known are the types that data can have (see `types`) and Sensitive.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.cannot import CannotError
 from runit_provision.hiera.digits import TooLongError, integer
+from runit_provision.hiera.hashes import paired, tree
 from runit_provision.hiera.kinds import kind
-from runit_provision.hiera.misfit import Path, dotted, first_misfit
-from runit_provision.hiera.puppet_text import puppet_text
+from runit_provision.hiera.misfit import dotted, first_misfit
 from runit_provision.hiera.secret import cleared, holds_secret, veiled
+from runit_provision.hiera.sprintf import FormatError
+from runit_provision.hiera.string_format import string_of
 from runit_provision.hiera.types import Type, parse_type
 from runit_provision.model.data import Array, Sensitive, Table, locate
 
-_BLANKS = r"[ \t\r\n\f\v]*"
+_BLANKS = r"(?:(?<=[+-])[ \t]*|(?<![+-])[ \t\r\n\f\v]*)"
+"""Before a number; between it and its sign not all that is blank."""
 _INTEGER = re.compile(rf"([+-]?){_BLANKS}(\d+|0[xX][0-9A-Fa-f]+|0[bB][01]+)", re.ASCII)
 _FLOAT = re.compile(rf"([+-]?){_BLANKS}((?:0|[1-9]\d*)(?:\.\d+)?(?:[eE]-?\d+)?|0[xX][0-9A-Fa-f]+|0[0-7]+|0[bB][01]+)", re.ASCII)
+_ZERO = re.compile(r"0+(?:\.0*)?[eE].*")
 _PREFIXES = {"0x": 16, "0b": 2}
 _RADIXES = (2, 8, 10, 16)
 _LONGEST = 1_000_000
 """Items of a list that a number becomes."""
 _TRUE = ("true", "yes", "y")
 _FALSE = ("false", "no", "n")
-
-
-class _CannotError(Exception):
-    """The value cannot be converted; the text says why, without the value. `path` leads to the item that is to blame."""
-
-    def __init__(self, text: str, path: Path = ()) -> None:
-        super().__init__(text)
-        self.path = path
 
 
 def convert(value: Any, to: list[Any], mark: Mark | None, key: str, place: Mark | None = None) -> Any:
@@ -52,8 +50,8 @@ def convert(value: Any, to: list[Any], mark: Mark | None, key: str, place: Mark 
     try:
         result = _new(wanted, bare, arguments)
         _check(wanted, result, is_secret=holds_secret(value))
-    except (_CannotError, TooLongError) as error:
-        path = error.path if isinstance(error, _CannotError) else ()
+    except (CannotError, TooLongError) as error:
+        path = error.path if isinstance(error, CannotError) else ()
         where = (locate(result, path) if path else None) or place
         hint = f"the value is in {where}" if where else ""
         raise DataError(Problem(f"convert_to {wanted.text} failed: {error}", mark, key=dotted(key, path), hint=hint)) from None
@@ -61,14 +59,14 @@ def convert(value: Any, to: list[Any], mark: Mark | None, key: str, place: Mark 
 
 
 def _check(wanted: Type, result: Any, *, is_secret: bool) -> None:
-    """Raise _CannotError when what came of the conversion is not of the type."""
+    """Raise CannotError when what came of the conversion is not of the type."""
     misfit = first_misfit(wanted, result, is_secret=is_secret)
     if misfit is None:
         return
     if misfit.path:
-        raise _CannotError(f"{misfit.what}, and no {misfit.wanted}", misfit.path)
+        raise CannotError(f"{misfit.what}, and no {misfit.wanted}", misfit.path)
     held = f" that holds {kind(result.unwrap())}" if isinstance(result, Sensitive) else ""
-    raise _CannotError(f"it became {kind(result)}{held}, which is no {wanted.text}")
+    raise CannotError(f"it became {kind(result)}{held}, which is no {wanted.text}")
 
 
 def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
@@ -77,9 +75,7 @@ def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
             _given(arguments, 0)
             return value if isinstance(value, Sensitive) else Sensitive(value)
         case "String":
-            if arguments:
-                raise _CannotError("a format for String is not known here")
-            return puppet_text(value)
+            return _string(value, _given(arguments, 1))
         case "Integer":
             return _integer(value, *_given(arguments, 2))
         case "Float" | "Numeric":
@@ -90,31 +86,40 @@ def _new(wanted: Type, value: Any, arguments: list[Any]) -> Any:
         case "Array" | "Tuple":
             return _array(value, *_given(arguments, 1))
         case "Hash" | "Struct":
-            return _hash(value, *_given(arguments, 1))
+            return tree(value, *_given(arguments, 1)) if arguments else _hash(value)
         case "Optional" | "NotUndef" if wanted.types:
             return _new(wanted.types[0], value, arguments)
         case _:
-            raise _CannotError(f"nothing can be converted to {wanted.name}")
+            raise CannotError(f"nothing can be converted to {wanted.name}")
 
 
 def _given(arguments: list[Any], most: int) -> list[Any]:
     if len(arguments) > most:
-        raise _CannotError("too many arguments")
+        raise CannotError("too many arguments")
     return arguments
+
+
+def _string(value: Any, formats: list[Any]) -> str:
+    if any(not isinstance(form, str) and form != {} for form in formats):
+        raise CannotError("a format is a String as '%x'; those for items have types as keys, which data cannot write")
+    try:
+        return string_of(value, next((form for form in formats if isinstance(form, str)), None))
+    except FormatError as error:
+        raise CannotError(str(error)) from None
 
 
 def _integer(value: Any, radix: Any = None, absolute: Any = False) -> int:
     if isinstance(value, dict) and radix is None and "from" in value and set(value) <= {"from", "radix", "abs"}:
         return _integer(value["from"], value.get("radix"), value.get("abs", False))
     if (radix is not None and (isinstance(radix, bool) or radix not in _RADIXES)) or not isinstance(absolute, bool):
-        raise _CannotError("the arguments are a radix of 2, 8, 10 or 16, and true for the absolute value")
+        raise CannotError("the arguments are a radix of 2, 8, 10 or 16, and true for the absolute value")
     match value:
         case bool() | int() | float():
             result = _truncated(value)
         case str() if found := _INTEGER.fullmatch(value):
             result = _digits(found[1], found[2], radix)
         case _:
-            raise _CannotError(f"{kind(value)} is no number" if not isinstance(value, str) else "the string is no number")
+            raise CannotError(f"{kind(value)} is no number" if not isinstance(value, str) else "the string is no number")
     return abs(result) if absolute else result
 
 
@@ -122,23 +127,25 @@ def _truncated(value: float) -> int:
     try:
         return int(value)
     except (OverflowError, ValueError):
-        raise _CannotError("the number is not finite") from None
+        raise CannotError("the number is not finite") from None
 
 
 def _digits(sign: str, digits: str, radix: Any) -> int:
     base = _PREFIXES.get(digits[:2].lower())
-    if base:
+    if base == 2 and radix == 16:
+        base = None  # hexadecimal digits, all of them
+    elif base:
         digits = digits[2:]
     elif radix is None and len(digits) > 1 and digits[0] == "0":
         base = 8
     if radix is not None and base and base != radix:
-        raise _CannotError("the string's prefix and the radix do not fit")
+        raise CannotError("the string's prefix and the radix do not fit")
     try:
         return integer(sign + digits, base or radix or 10)
     except TooLongError:
         raise
     except ValueError:
-        raise _CannotError("the string is no number of this radix") from None
+        raise CannotError("the string is no number of this radix") from None
 
 
 def _number(name: str, value: Any, *absolute: Any) -> float:
@@ -146,30 +153,40 @@ def _number(name: str, value: Any, *absolute: Any) -> float:
     if isinstance(value, dict) and not absolute and "from" in value and set(value) <= {"from", "abs"}:
         return _number(name, value["from"], value.get("abs", False))
     if not all(isinstance(argument, bool) for argument in absolute):
-        raise _CannotError("the argument is true for the absolute value")
+        raise CannotError("the argument is true for the absolute value")
     result = _as_number(value, name)
     return abs(result) if any(absolute) else result
 
 
 def _as_number(value: Any, name: str) -> float:
-    whole = name == "Numeric"
     match value:
         case bool() | int():
-            return int(value) if whole else float(value)
+            return int(value) if name == "Numeric" else float(value)
         case float():
             return value
         case str() if found := _FLOAT.fullmatch(value):
-            text = found[2]
-            if base := _PREFIXES.get(text[:2].lower()):
-                number: float = integer(text[2:], base)
-            elif re.search(r"[.eE]", text):
-                number = float(text)
-            else:
-                number = integer(text, 8 if whole and len(text) > 1 and text[0] == "0" else 10)
-            number = -number if found[1] == "-" else number
-            return number if whole else float(number)
+            return _parsed_number(found[1], found[2], name)
+        case str():
+            raise CannotError("the string is no number")
         case _:
-            raise _CannotError(f"{kind(value)} is no number" if not isinstance(value, str) else "the string is no number")
+            raise CannotError(f"{kind(value)} is no number")
+
+
+def _parsed_number(sign: str, text: str, name: str) -> float:
+    whole = name == "Numeric"
+    base = _PREFIXES.get(text[:2].lower())
+    if base == 2 and sign:
+        raise CannotError("a binary number has no sign here")
+    if base:
+        number: float = integer(text[2:], base)
+    elif re.search(r"[.eE]", text):
+        number = float(text)
+        if whole and (math.isinf(number) or _ZERO.fullmatch(text)):
+            raise CannotError("the number is beyond a Float, or zero with an exponent")
+    else:
+        number = integer(text, 8 if whole and len(text) > 1 and text[0] == "0" else 10)
+    number = number if whole else float(number)
+    return -number if sign == "-" else number
 
 
 def _boolean(value: Any) -> bool:
@@ -181,14 +198,14 @@ def _boolean(value: Any) -> bool:
         case str() if value.lower() in _FALSE:
             return False
         case str():
-            raise _CannotError("the string is none of true, yes, y, false, no, n")
+            raise CannotError("the string is none of true, yes, y, false, no, n")
         case _:
-            raise _CannotError(f"{kind(value)} is no Boolean")
+            raise CannotError(f"{kind(value)} is no Boolean")
 
 
 def _array(value: Any, wrap: Any = False) -> Array:
     if not isinstance(wrap, bool):
-        raise _CannotError("the argument is true to wrap a value that is no list")
+        raise CannotError("the argument is true to wrap a value that is no list")
     match value:
         case Array():
             return value
@@ -202,37 +219,19 @@ def _array(value: Any, wrap: Any = False) -> Array:
             return Array(value)
         case int() if not isinstance(value, bool) and value >= 0:
             if value > _LONGEST:
-                raise _CannotError(f"a list of more than {_LONGEST:,} numbers")
+                raise CannotError(f"a list of more than {_LONGEST:,} numbers")
             return Array(range(value))
         case _:
-            raise _CannotError(f"{kind(value)} is no list")
+            raise CannotError(f"{kind(value)} is no list")
 
 
-def _hash(value: Any, build: Any = None) -> Table:
-    if build is not None:
-        raise _CannotError("a way to build a Hash is not known here")
+def _hash(value: Any) -> Table:
     match value:
         case Table():
             return value
-        case Array() if value and all(isinstance(item, list) and len(item) == 2 for item in value):
-            return _paired([(item[0], item[1], (index, 0)) for index, item in enumerate(value)], value)
-        case Array() if len(value) % 2 == 0:
-            return _paired([(value[index], value[index + 1], (index,)) for index in range(0, len(value), 2)], value)
         case Array():
-            raise _CannotError("a list of an odd number of items is no Hash")
+            return paired(value)
         case str() | int() if not isinstance(value, bool):
-            return _hash(_array(value))
+            return paired(_array(value))
         case _:
-            raise _CannotError(f"{kind(value)} is no Hash")
-
-
-def _paired(pairs: list[tuple[Any, Any, Path]], source: Array) -> Table:
-    """Make a hash of keys and items; each key with the way to it in `source`."""
-    result = Table(mark=source.mark)
-    for key, item, path in pairs:
-        if isinstance(key, list | dict):
-            raise _CannotError(f"{kind(key)} cannot be a key", path)
-        result[key] = item
-        if mark := locate(source, path):
-            result.marks[key] = mark
-    return result
+            raise CannotError(f"{kind(value)} is no Hash")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cmp_to_key
-from typing import Any
+from typing import Any, NamedTuple
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.kinds import kind
+from runit_provision.hiera.kinds import is_other_number, kind
 from runit_provision.hiera.patterns import RubyPattern
 from runit_provision.hiera.secret import bare
 from runit_provision.model.data import Array, Table
@@ -32,11 +32,26 @@ class DeepOptions:
         return [(name, value) for name in self.__slots__ if (value := getattr(self, name))]
 
 
-def deep_merge(high: Any, low: Any, options: DeepOptions, mark: Mark | None = None) -> Any:
-    """Give a new value; neither argument changes. Raises DataError when lists cannot be sorted or the prefix is no expression."""
+class Knockout(NamedTuple):
+    """An item of the higher value, and where it stands, that took `taken` out of the lower one, each with its place: none, or some."""
+
+    by: Any
+    mark: Mark | None
+    taken: list[tuple[Any, Mark | None]]
+
+
+def deep_merge(high: Any, low: Any, options: DeepOptions, mark: Mark | None = None, knocked: list[Knockout] | None = None) -> Any:
+    """Give a new value; neither argument changes. What a prefix does is added to `knocked`.
+
+    Raises DataError when lists cannot be sorted or the prefix is no expression.
+    """
     if options.knockout_prefix == "":
         raise DataError(Problem("knockout_prefix cannot be empty", mark))
-    return _Merge(options, mark).into(_copy(high), _copy(low))
+    merge = _Merge(options, mark)
+    result = merge.into(_copy(high), _copy(low))
+    if knocked is not None:
+        knocked += merge.knocked
+    return result
 
 
 def identity(value: Any) -> Any:
@@ -59,8 +74,10 @@ class _Merge:
         self._options = options
         self._mark = mark
         self._prefix = RubyPattern("^" + options.knockout_prefix, mark) if options.knockout_prefix else None
+        self.knocked: list[Knockout] = []
 
-    def into(self, high: Any, low: Any) -> Any:
+    def into(self, high: Any, low: Any, places: tuple[Mark | None, Mark | None] = (None, None)) -> Any:
+        """Merge `high` into `low`; `places` are theirs, for what is told of knockouts."""
         if high is None:
             return low
         if low is None or low is False:
@@ -71,7 +88,7 @@ class _Merge:
             case Array():
                 return self._array(high, low)
             case _:
-                return self._appended(high, low) if self._extends(low) else self._overwritten(high)
+                return self._appended(high, low) if self._extends(low) else self._overwritten(high, low, places)
 
     def _extends(self, low: Any) -> bool:
         return self._options.extend_existing_arrays and isinstance(low, list)
@@ -84,15 +101,18 @@ class _Merge:
     def _table(self, high: Table, low: Any) -> Any:
         for key, value in high.items():
             if isinstance(low, dict):
+                if is_other_number(low, key):
+                    hint = "quote one of the two"
+                    raise DataError(Problem(f"the key {key} is there as another kind of number", high.marks.get(key), hint=hint))
                 below = low.get(key)
                 if below is None or below is False:
                     below = _shallow(value)
-                low[key] = self.into(value, below)
+                low[key] = self.into(value, below, (high.marks.get(key), getattr(low, "marks", {}).get(key)))
                 _take_mark(low, high, key)
             elif self._extends(low):
                 low = self._appended(high, low)
             else:
-                low = self._overwritten(high)
+                low = self._overwritten(high, low)
         return low
 
     def _array(self, high: Array, low: Any) -> Any:
@@ -100,10 +120,12 @@ class _Merge:
             return high
         prefix = self._options.knockout_prefix
         if prefix and prefix in high:
+            place = getattr(low, "mark", None)
+            self.knocked.append(Knockout(prefix, _mark_at(high, high.index(prefix)), [(_shallow(low), place)]))
             low = _cleared(low)
             _delete(high, prefix)
         if not isinstance(low, Array):
-            return self._overwritten(high)
+            return self._overwritten(high, low)
         if self._prefix:
             self._knock_out(high, low)
         both_hashes = all(isinstance(item, dict) for item in [*high, *low])
@@ -122,8 +144,7 @@ class _Merge:
             item = high[read]
             read += 1
             if isinstance(item, str) and (bare := self._prefix.removed(item)) != item:
-                _delete(low, bare)
-                _delete(low, item)
+                self.knocked.append(Knockout(item, _mark_at(high, read - 1), [*_delete(low, bare), *_delete(low, item)]))
             else:
                 high[write], high.marks[write : write + 1] = item, [_mark_at(high, read - 1)]
                 write += 1
@@ -158,11 +179,14 @@ class _Merge:
             return 0
         raise DataError(Problem(f"sort_merged_arrays cannot order {kind(first)} and {kind(second)}", self._mark))
 
-    def _overwritten(self, high: Any) -> Any:
+    def _overwritten(self, high: Any, low: Any, places: tuple[Mark | None, Mark | None] = (None, None)) -> Any:
         if self._prefix is None:
             return high
         if isinstance(high, str):
-            return high if self._prefix.removed(high) == high else ""
+            if self._prefix.removed(high) == high:
+                return high
+            self.knocked.append(Knockout(high, places[0], [(low, places[1])]))
+            return ""
         if isinstance(high, list):
             for item in [item for item in high if isinstance(item, str) and self._prefix.search(item)]:
                 _delete(high, item)
@@ -216,11 +240,15 @@ def _cleared(value: Any) -> Any:
     return "" if isinstance(value, str) else None
 
 
-def _delete(array: Any, item: str) -> None:
+def _delete(array: Any, item: str) -> list[tuple[Any, Mark | None]]:
+    """Take each `item` out of a list; give what was taken, with its places."""
+    taken: list[tuple[Any, Mark | None]] = []
     for index in reversed(range(len(array))):
         if isinstance(array[index], str) and array[index] == item:
+            taken.insert(0, (array[index], _mark_at(array, index)))
             del array[index]
             del array.marks[index : index + 1]
+    return taken
 
 
 def _union(low: Array, high: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.files import Parser, read_text
-from runit_provision.hiera.keys import Segment
+from runit_provision.hiera.keys import LOOKUP_OPTIONS, Segment
 from runit_provision.hiera.kinds import kind
 from runit_provision.hiera.scalars import OddKey, Symbol
 from runit_provision.inputs import Inputs
@@ -23,6 +23,15 @@ class Item:
     value: Any
     mark: Mark | None
     plain: bool
+
+
+_NAMED = 3
+"""Keys that a warning names."""
+
+
+def is_key_of(module: str | None, key: Segment) -> bool:
+    """Whether data of a module may give `key`; of no module, any."""
+    return module is None or key == LOOKUP_OPTIONS or str(key).startswith(f"{module}::")
 
 
 class Document:
@@ -52,8 +61,8 @@ class Documents:
         self._known: dict[tuple[str, Parser], Document] = {}
         self.warnings: list[Problem] = []
 
-    def read(self, path: str, parse: Parser, *, strict: bool, hash_only: bool) -> Document:
-        """Give the file at `path`.
+    def read(self, path: str, parse: Parser, *, strict: bool, hash_only: bool, module: str | None = None) -> Document:
+        """Give the file at `path`, which is data of `module`, if of any.
 
         A file that holds no hash is an error (hash_only, or strict and not empty), else a warning. Raises DataError.
         """
@@ -64,8 +73,17 @@ class Documents:
                 self._no_hash(value, path, strict=strict, hash_only=hash_only)
                 value = Table(mark=Mark(path, 1, 1))
             self.warnings += value.warnings
+            self._warn_of_foreign(value, module)
             document = self._known[path, parse] = Document(value)
         return document
+
+    def _warn_of_foreign(self, table: Table, module: str | None) -> None:
+        """Tell of keys in a module's data that nobody ever finds."""
+        foreign = [key for key in table if not is_key_of(module, key)]
+        if foreign:
+            named = ", ".join(f"`{key}`" for key in foreign[:_NAMED]) + (", ..." if len(foreign) > _NAMED else "")
+            what = f"never found in data of the module `{module}`: {named}"
+            self.warnings.append(Problem(what, table.marks.get(foreign[0]), hint=f"its keys begin with `{module}::`"))
 
     def _no_hash(self, value: Any, path: str, *, strict: bool, hash_only: bool) -> None:
         what = "it is empty" if value is None else f"it holds {kind(value)}, not a hash"

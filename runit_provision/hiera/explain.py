@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from enum import IntEnum
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import Mark
 from runit_provision.hiera.origins import origins
-from runit_provision.hiera.secret import REDACTED, revealed, sealed
+from runit_provision.hiera.secret import REDACTED, holds_secret, revealed, sealed, veiled
+
+if TYPE_CHECKING:
+    from runit_provision.hiera.deep_merge import Knockout
 
 
 class Hides(IntEnum):
@@ -43,6 +46,9 @@ class Trace:
 
     def merged(self, _count: int, _value: Any) -> None:
         """Say what became of several values."""
+
+    def knocked_out(self, _knockout: Knockout) -> None:
+        """Say what a knockout took out of a lower value."""
 
     def missing(self, _key: object) -> None:
         """Say that the present part knows no such key."""
@@ -92,6 +98,14 @@ class Outline(Trace):
             if not any(self._parts):
                 for item, mark in origins(revealed(value) if self._show_secrets else sealed(value)):
                     self.note(item, f"from {mark}")
+
+    def knocked_out(self, knockout: Knockout) -> None:
+        secret = holds_secret(knockout.by) or any(holds_secret(item) for item, _ in knockout.taken)
+        by, *taken = (
+            f"{self.shown(veiled(item) if secret else item)}{_at(mark)}"
+            for item, mark in [(knockout.by, knockout.mark), *knockout.taken]
+        )
+        self.note(f"Knocked out by {by}:", ", ".join(taken) or "nothing, since it is not there")
 
     def missing(self, key: object) -> None:
         self.note("No such key:", key)

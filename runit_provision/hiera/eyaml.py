@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.errors import DataError, Mark, Problem, nearest
 from runit_provision.inputs import Inputs
 
 _ENCRYPTED = re.compile(r"ENC\[.*?\]")
@@ -20,6 +20,7 @@ _TOKEN = re.compile(r"ENC\[(?:(\w+),)?([a-zA-Z0-9+/ =\n]+?)\]", re.ASCII)
 _DAMAGED = re.compile(r"ENC\[PKCS7,(?![a-zA-Z0-9+/ =\n]+?\])", re.ASCII)
 """Begins as an encrypted value, but is none; hiera-eyaml would give it out as it is."""
 _SCHEME = "PKCS7"
+_OPTIONS = ("pkcs7_private_key", "pkcs7_public_key", "pkcs7_private_key_env_var", "pkcs7_public_key_env_var")
 _KEY_FILE_HINT = "it is a PEM file that `eyaml createkeys` wrote"
 _KEYS_HINT = "give pkcs7_private_key and pkcs7_public_key in the level's options"
 
@@ -63,12 +64,18 @@ def _key(options: Mapping[str, Any], kind: str, inputs: Inputs) -> tuple[bytes, 
     variable, path = options.get(f"pkcs7_{kind}_key_env_var"), options.get(f"pkcs7_{kind}_key")
     if variable and (value := inputs.variable(str(variable))) is not None:
         return value.encode(), f"${variable}"
+    name = f"pkcs7_{kind}_key"
+    marks: Mapping[str, Mark] = getattr(options, "marks", {})
     if not path:
-        raise _problem(f"an encrypted value, but no {kind} key", _KEYS_HINT)
+        slip = next((other for other in options if other not in _OPTIONS and nearest(other, [name])), None)
+        hint = _KEYS_HINT if slip is None else f"{_KEYS_HINT}; is `{slip}` meant to be `{name}`?"
+        place = marks.get(slip) if slip else getattr(options, "mark", None)
+        raise DataError(Problem(f"an encrypted value, but no {kind} key", place, hint=hint))
     try:
         return inputs.file(str(path)), str(path)
     except OSError as error:
-        raise _problem(f"cannot read the {kind} key: {error.strerror}", _KEYS_HINT, str(path)) from None
+        what = f"cannot read the {kind} key: {error.strerror}"
+        raise DataError(Problem(what, marks.get(name), path=str(path), hint=_KEYS_HINT)) from None
 
 
 class _Keys:

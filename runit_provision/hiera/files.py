@@ -38,12 +38,13 @@ def read_text(path: Path, inputs: Inputs) -> str:
         raise DataError(Problem("not UTF-8", mark, hint="save the file as UTF-8")) from None
 
 
-def read_yaml(path: Path, inputs: Inputs | None = None) -> Any:
+def read_yaml(path: Path, inputs: Inputs | None = None, *, show_tags: bool = False) -> Any:
     """Give the value of a YAML file (a `.json` file is read as JSON), its containers as Table and Array with marks.
 
-    Raises DataError, with line and column, for what cannot be read.
+    show_tags: as parse_yaml has it. Raises DataError, with line and column, for what cannot be read.
     """
-    return _parser(path)(read_text(path, inputs or Inputs()), str(path))
+    text = read_text(path, inputs or Inputs())
+    return parse_json(text, str(path)) if path.suffix == ".json" else parse_yaml(text, str(path), show_tags=show_tags)
 
 
 def read_facts(path: Path, inputs: Inputs | None = None) -> Table:
@@ -65,7 +66,3 @@ def _facts(facts: Any, name: str) -> Table:
     if not isinstance(facts, Table):
         raise DataError(Problem("facts are a hash of names and values", Mark(name, 1, 1), hint="as `facter --yaml` prints them"))
     return facts
-
-
-def _parser(path: Path) -> Parser:
-    return parse_json if path.suffix == ".json" else parse_yaml

@@ -10,7 +10,7 @@ from itertools import product
 
 from runit_provision.inputs import NOTHING, Inputs
 
-_MAGIC = re.compile(r"[*?\[\\]")
+_MAGIC = re.compile(r"[*?\[\\{]")
 _CLASS = re.compile(r"\[(?P<negated>[!^]?)(?P<items>(?:(?!\])(?:\\.|[^\\])(?:-(?!\])(?:\\.|[^\\]))?)*)\]", re.DOTALL)
 _ITEM = re.compile(r"\\?(?P<low>.)(?:-\\?(?P<high>.))?", re.DOTALL)
 _NEVER = "(?!)"
@@ -23,10 +23,26 @@ _LONE = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 def ruby_glob(pattern: str, inputs: Inputs) -> Iterator[str]:
     """Give what `pattern` matches: names sorted bytewise, what `{b,a}` stands for in the order written, dotfiles only by name.
 
+    What braces stand for comes in turns within the folder that they stand in; behind `**/` it is one name's pattern.
     Raises OSError for a folder that is there and cannot be read (Ruby passes over it in silence).
     """
-    for alternative in _braces(pattern):
+    for alternative in _braces(pattern) if _parts_paths(pattern) else [pattern]:
         yield from _matching(alternative, inputs)
+
+
+@cache
+def _has_braces(pattern: str) -> bool:
+    return "{" in _SIGN.findall(pattern)
+
+
+def _parts_paths(pattern: str) -> bool:
+    """Whether a slash stands between braces, or a brace is not closed."""
+    depth = 0
+    for sign in _SIGN.findall(pattern):
+        depth = max(depth + {"{": 1, "}": -1}.get(sign, 0), 0)
+        if sign == "/" and depth > 0:
+            return True
+    return depth > 0
 
 
 def _braces(pattern: str) -> list[str]:
@@ -75,6 +91,8 @@ def _matching(pattern: str, inputs: Inputs) -> Iterator[str]:
     """
     pattern = pattern.removesuffix("\\") if _LONE.search(pattern) else pattern
     parts = tuple(filter(None, _names_of(pattern)))
+    if not parts:
+        return iter(())  # the root alone, which is no file
     found = _below("/" if pattern.startswith("/") else "", [parts], inputs)
     return (f"{path}/" for path in found if inputs.is_folder(path)) if pattern.endswith("/") else found
 
@@ -94,6 +112,11 @@ def _names_of(pattern: str) -> list[str]:
 def _below(folder: str, patterns: list[tuple[str, ...]], inputs: Inputs) -> Iterator[str]:
     """Give what one of `patterns`, each a path's parts, matches below `folder`: a folder's name stands right before its contents."""
     patterns = list(dict.fromkeys([*patterns, *map(_without_stars, patterns)]))
+    if len(patterns) == 1 and _has_braces(patterns[0][0]):
+        for alternative in _braces("/".join(patterns[0])):
+            if parts := tuple(filter(None, _names_of(alternative))):
+                yield from _below(folder, [parts], inputs)
+        return
     if all(len(pattern) and not _MAGIC.search(pattern[0]) for pattern in patterns):
         names = list(dict.fromkeys(pattern[0] for pattern in patterns))
     else:
@@ -122,6 +145,8 @@ def _rest(pattern: tuple[str, ...], name: str, path: str, inputs: Inputs) -> tup
 
 
 def _matches(name: str, part: str) -> bool:
+    if _has_braces(part):
+        return any(_matches(name, alternative) for alternative in _braces(part))
     if name.startswith(".") and not part.removeprefix("\\").startswith("."):
         return False
     return _expression(part).fullmatch(name) is not None

@@ -76,7 +76,8 @@ class Hierarchy:
                 hint = f"`lookup --explain` of another key shows what {LOOKUP_OPTIONS} say"
                 raise DataError(Problem("cannot be looked up", path=str(self._config), key=", ".join(keys), hint=hint))
             hint = "`lookup --explain` shows every level that was asked"
-            raise DataError(Problem("not found in any level", path=str(self._config), key=", ".join(keys), hint=hint))
+            named = ", ".join(key or "''" for key in keys)
+            raise DataError(Problem("not found in any level", path=str(self._config), key=named, hint=hint))
         return self._demanded(Found(default) if found is None else found, value_type, key)
 
     def find(self, *keys: str, merge: object = None, default_merge: object = None) -> Found | None:
@@ -155,7 +156,8 @@ class Hierarchy:
         """Give what was found for `key` as it leaves; DataError when it is not of the type that is demanded."""
         given = self._sealed(found.value)
         if value_type is not None:
-            _check(value_type, found, given, key)
+            hint = "the default is a String" if found.mark is None and isinstance(found.value, str) else ""
+            _check(value_type, found, given, key, hint)
         return given
 
     def _sealed(self, value: Any) -> Any:
@@ -174,9 +176,9 @@ class Hierarchy:
         if isinstance(key.root, int):
             raise DataError(Problem("a key begins with a name, not with an index", key=text, hint="quote it: \"'1'.a\""))
         entry = self._entry(key, interpolation)
-        outer, interpolation.secret = interpolation.secret, entry.secret
+        outer, interpolation.secret = interpolation.secret, interpolation.secret or entry.secret
         try:
-            with trace.step("Searching for", f'"{text}"', hides=Hides.VALUES if entry.secret else Hides.NOTHING):
+            with trace.step("Searching for", f'"{text}"', hides=Hides.VALUES if interpolation.secret else Hides.NOTHING):
                 if entry.written is not None:
                     trace.note(LOOKUP_OPTIONS, entry)
                     if merge is not None and entry.merge is not None:
@@ -278,7 +280,7 @@ class _DeepStack:
         sys.setrecursionlimit(self._before)
 
 
-def _check(value_type: str, found: Found, given: Any, key: str) -> None:
+def _check(value_type: str, found: Found, given: Any, key: str, hint: str) -> None:
     """Raise DataError when a value, which leaves as `given`, is not of the type."""
     from runit_provision.hiera.misfit import dotted, first_misfit
     from runit_provision.hiera.types import parse_type
@@ -288,4 +290,4 @@ def _check(value_type: str, found: Found, given: Any, key: str) -> None:
     if misfit is None or wanted.holds(given):
         return
     place = (locate(given, misfit.path) if misfit.path else None) or found.mark
-    raise DataError(Problem(f"{misfit.what}, and no {misfit.wanted}", place, key=dotted(key, misfit.path)))
+    raise DataError(Problem(f"{misfit.what}, and no {misfit.wanted}", place, key=dotted(key, misfit.path), hint=hint))

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain
-from typing import Literal, NoReturn, cast
+from typing import NoReturn
 
 from hocon import ResolveError
-from hocon._internal.parser.ast import AstArray, AstConcat, AstField, AstInclude, AstNode, AstObject, AstScalar, AstSubst, Pos
+from hocon._internal.parser.ast import AstArray, AstConcat, AstObject, AstScalar, AstSubst
 from hocon.value import HoconArray, HoconObject, HoconScalar, HoconValue
 
+from runit_provision.hiera.hocon_nodes import Append, Fields, Node, concatenations, fields_of, is_blank, parts, refuse_appends_in_lists
 from runit_provision.hiera.limits import MOST_VALUES
 
 _NO_CIRCLE = 1_000_000
@@ -25,20 +26,6 @@ _NO_CIRCLE = 1_000_000
 
 class _CircleError(ResolveError):
     """A substitution leads back to a key that is under way and has nothing else; an optional one leads nowhere then."""
-
-
-class _Below:
-    """Of `a += 1`: the value that `a` had so far, if it had one."""
-
-    kind: Literal["below"] = "below"
-
-    def __init__(self, pos: Pos) -> None:
-        self.pos = pos
-
-
-Node = AstNode | _Below
-Fields = dict[str, list[Node]]
-"""All that is written for each key of one hash, lowest first."""
 
 
 @dataclass(eq=False)
@@ -82,6 +69,29 @@ class _Key:
     is_known: bool = False
 
 
+@dataclass(eq=False)
+class _WrittenOut:
+    """What a hash or a list became, which may stand in many places.
+
+    value: kept, since it is known by its id; count: how many values it is; ids: those of the lists in it and of the layers of hashes;
+    is_alone: no circle was met within it.
+    """
+
+    value: Value
+    count: int
+    ids: set[int] = field(default_factory=set)
+    is_alone: bool = True
+    result: HoconValue | None = None
+
+    def take(self, inner: _WrittenOut) -> None:
+        """Count what `inner` holds as its own."""
+        self.ids |= inner.ids
+
+    def has(self, around: Value, layers: set[int]) -> bool:
+        """Whether something in it may be what is around it, which would be a circle."""
+        return id(around) in self.ids or not self.ids.isdisjoint(layers)
+
+
 def resolved(root: AstObject) -> HoconValue:
     """Give the value of a file; raises ResolveError for what leads nowhere or in a circle, RecursionError for too deep nesting."""
     return _Resolver(root).whole()
@@ -89,17 +99,25 @@ def resolved(root: AstObject) -> HoconValue:
 
 class _Resolver:
     def __init__(self, root: AstObject) -> None:
-        _refuse_appends_in_lists(root, in_list=False)
+        refuse_appends_in_lists(root, in_list=False)
         self._fields: dict[tuple[int, ...], Fields] = {}
         self._hashes: dict[tuple[int, ...], _Hash] = {}
         self._root = self._hash(self._merged_fields([root]))
-        self._around_substitutions = dict(_concatenations(root, ()))
+        self._around_substitutions = dict(concatenations(root, ()))
         self._under_way: list[_Key] = []
         self._lowest = _NO_CIRCLE
         """How deep in that list the first key stands that was led back to since the innermost began."""
         self._around: list[tuple[Value, set[int]]] = []
         """The hashes and lists that are being written out, outermost first, and (their ids) the layers that have the key in turn."""
         self._count = 0
+        self._place = root.pos
+        """What is evaluated or written out, for an error."""
+        self._met: set[int] = set()
+        """The ids of hashes and lists that were written out once."""
+        self._texts: dict[int, _WrittenOut] = {}
+        """What those became that were written out more than once."""
+        self._inside: list[_WrittenOut] = []
+        """Those of them that are being written out."""
 
     def whole(self) -> HoconValue:
         return self._written_out(self._root)
@@ -123,7 +141,7 @@ class _Resolver:
         """Give the keys of hashes that are written out and merge without any substitution between them, lowest first."""
         known = tuple(map(id, nodes))
         if known not in self._fields:
-            values = [list(_values(node)) for node in nodes]
+            values = [list(fields_of(node)) for node in nodes]
             fields = self._fields[known] = {name: [] for each in reversed(values) for name, _ in each}
             for name, value in chain.from_iterable(values):
                 fields[name].append(value)
@@ -167,9 +185,13 @@ class _Resolver:
         self._under_way.append(key)
         try:
             while at > floor:
-                at, end = self._start_of_hashes(key, at), at
-                key.under_way = at
-                value = self._evaluated(key.written[at:end], key)
+                value: Value | None
+                if isinstance(key.written[at - 1], Append):
+                    at, value = self._appended(key, at)
+                else:
+                    at, end = self._start_of_hashes(key, at), at
+                    key.under_way = at
+                    value = self._evaluated(key.written[at:end], key)
                 if value is None:
                     continue
                 value = self._above(merged, value)
@@ -180,6 +202,19 @@ class _Resolver:
             key.under_way = before
             self._under_way.pop()
         return merged
+
+    def _appended(self, key: _Key, end: int) -> tuple[int, Value]:
+        """Give the list that all `+=` together make which end there, and where the first of them stands."""
+        at, first = end, key.layers.index(key.layers[end - 1])
+        items: list[tuple[Node, _Key]] = []
+        while at > first and isinstance(node := key.written[at - 1], Append):
+            items.append((node.item, key))
+            at -= 1
+        key.under_way = at
+        below = self._merged(key, at)
+        if below is not None and not isinstance(below, _List):
+            raise _unlike(key.written[at])
+        return at, _List([*(below.items if below else ()), *reversed(items)])
 
     def _start_of_hashes(self, key: _Key, end: int) -> int:
         """Give where the hashes begin that end there and are one: no substitution stands among or below them in their layer."""
@@ -203,15 +238,14 @@ class _Resolver:
                 return self._led_to(node)
             case AstConcat() as node:
                 return self._joined(node, key)
-            case _Below():
-                return self._value(key)
         raise AssertionError(nodes[0].kind)
 
     def _led_to(self, node: AstSubst) -> Value | None:
         name = ".".join(segment.text for segment in node.segments)
         if node.list_suffix:
             raise ResolveError(f"no path of a key: ${{{name}[]}}", name, node.pos.line, node.pos.col)
-        self._count_one(node.pos.line, node.pos.col)
+        self._place = node.pos
+        self._count_some(1)
         value: Value | None = self._root
         try:
             for segment in node.segments:
@@ -234,10 +268,10 @@ class _Resolver:
 
     def _joined(self, node: AstConcat, key: _Key) -> Value | None:
         """Join what stands side by side: blanks count between scalars alone."""
-        found = [(part, value) for part in _parts(node) if (value := self._evaluated(part, key)) is not None]
+        found = [(part, value) for part in parts(node) if (value := self._evaluated(part, key)) is not None]
         if len(found) == 1:
             return found[0][1]
-        joined = [value for (part, *_), value in found if not _is_blank(part)]
+        joined = [value for (part, *_), value in found if not is_blank(part)]
         hashes = [value for value in joined if isinstance(value, _Hash)]
         if hashes and len(hashes) == len(joined):
             return reduce(self._beside, hashes)
@@ -245,18 +279,41 @@ class _Resolver:
             return _List([item for value in joined if isinstance(value, _List) for item in value.items])
         scalars = [value.raw for _, value in found if isinstance(value, HoconScalar)]
         if len(scalars) < len(found):
-            raise ResolveError("hashes, lists and text stand side by side", "", node.pos.line, node.pos.col)
+            raise _unlike(node)
         return HoconScalar("".join(scalars), "string") if scalars else None
 
-    def _count_one(self, line: int = 1, column: int = 1) -> None:
-        self._count += 1
+    def _count_some(self, count: int) -> None:
+        self._count += count
         if self._count > MOST_VALUES:
-            raise ResolveError(f"substitutions repeat more than {MOST_VALUES} values", "", line, column)
+            raise ResolveError(f"substitutions repeat more than {MOST_VALUES} values", "", self._place.line, self._place.col)
 
     def _written_out(self, value: Value) -> HoconValue:
-        self._count_one()
         if isinstance(value, HoconScalar):
+            self._count_some(1)
             return value
+        if id(value) not in self._met:
+            self._met.add(id(value))
+            return self._freshly_written_out(value)
+        known = self._texts.get(id(value))
+        if known is None or any(known.has(*around) for around in self._around):
+            known = _WrittenOut(value, self._count)
+            self._inside.append(known)
+            known.result = self._freshly_written_out(value)
+            known.count = self._count - known.count
+            self._inside.pop()
+            if known.is_alone:
+                self._texts[id(value)] = known
+        else:
+            self._count_some(known.count)
+        for outer in self._inside[-1:]:
+            outer.take(known)
+        assert known.result is not None
+        return known.result
+
+    def _freshly_written_out(self, value: _Hash | _List) -> HoconValue:
+        self._count_some(1)
+        for inside in self._inside[-1:]:
+            inside.ids.update([id(value)] if isinstance(value, _List) else map(id, value.layers))
         layers: set[int] = set()
         self._around.append((value, layers))
         try:
@@ -278,9 +335,12 @@ class _Resolver:
         """Write out what `written` is; an optional substitution that leads to what is around it leads nowhere."""
         if value is None:
             return None
+        self._place = written[-1].pos
         circles = [around for around in self._around if _is_around(value, *around)]
         if not circles:
             return self._written_out(value)
+        for inside in self._inside:
+            inside.is_alone = False
         is_sure = any(value is around or len(value.layers) == len(layers) for around, layers in circles if isinstance(value, _Hash))
         if len(written) == 1 and isinstance(written[0], AstSubst) and written[0].optional and (is_sure or isinstance(value, _List)):
             return None
@@ -291,76 +351,8 @@ def _is_around(value: Value, around: Value, layers: set[int]) -> bool:
     return value is around or (isinstance(value, _Hash) and layers.issuperset(map(id, value.layers)))
 
 
-def _values(node: AstObject) -> Iterator[tuple[str, Node]]:
-    """Give what stands for each key: `a.b = 1` is a hash, `a = {..} {..}` is written twice, `a += 1` joins with what is below."""
-    for each in node.fields:
-        if isinstance(each.value, AstInclude):
-            _refuse_unknown(each.value)
-            continue
-        name, *deeper = each.key
-        if deeper:
-            yield name, AstObject([AstField(deeper, each.value, each.append, each.pos)], each.pos)
-        elif each.append:
-            yield name, AstConcat([cast("AstNode", _Below(each.pos)), AstArray([each.value], each.pos)], each.pos)
-        elif isinstance(each.value, AstConcat) and all(part.kind == "object" or _is_blank(part) for part in each.value.nodes):
-            yield from ((name, part) for part in each.value.nodes if part.kind == "object")
-        else:
-            yield name, each.value
-
-
-def _refuse_appends_in_lists(node: AstNode, *, in_list: bool) -> None:
-    """Refuse `a = [{x += 1}]` as Puppet does, also where the list is that of another `+=`."""
-    match node:
-        case AstObject():
-            for each in node.fields:
-                if each.append and in_list:
-                    raise ResolveError("+= within a list", ".".join(each.key), each.pos.line, each.pos.col)
-                _refuse_appends_in_lists(each.value, in_list=in_list or each.append)
-        case AstArray():
-            for item in node.items:
-                _refuse_appends_in_lists(item, in_list=True)
-        case AstConcat():
-            for part in node.nodes:
-                _refuse_appends_in_lists(part, in_list=in_list)
-
-
-def _refuse_unknown(include: AstInclude) -> None:
-    if include.required or include.qualifier.kind == "package":
-        raise ResolveError("Puppet knows no such include", include.path, include.pos.line, include.pos.col)
-
-
-def _parts(node: AstConcat) -> Iterator[Sequence[Node]]:
-    """Give what stands side by side, hashes that do so as one."""
-    hashes: list[Node] = []
-    for part in node.nodes:
-        if isinstance(part, AstObject):
-            hashes.append(part)
-        elif not (hashes and _is_blank(part)):
-            yield from filter(None, (hashes, [part]))
-            hashes = []
-    if hashes:
-        yield hashes
-
-
-def _is_blank(node: Node) -> bool:
-    return isinstance(node, AstScalar) and node.separator
-
-
-def _concatenations(node: AstNode, around: tuple[AstConcat, ...]) -> Iterator[tuple[int, tuple[AstConcat, ...]]]:
-    """Give of each substitution (its id) the concatenations with substitutions that it is part of."""
-    match node:
-        case AstSubst():
-            yield id(node), around
-        case AstObject():
-            for each in node.fields:
-                yield from _concatenations(each.value, around)
-        case AstArray():
-            for item in node.items:
-                yield from _concatenations(item, around)
-        case AstConcat():
-            within = (*around, node) if any(part.kind == "subst" for part in node.nodes) else around
-            for part in node.nodes:
-                yield from _concatenations(part, within)
+def _unlike(node: Node) -> ResolveError:
+    return ResolveError("hashes, lists and text stand side by side", "", node.pos.line, node.pos.col)
 
 
 def _refuse_circle(node: Node) -> NoReturn:

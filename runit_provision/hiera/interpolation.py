@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.explain import SILENT, Hides, Trace
 from runit_provision.hiera.keys import Found, dig, split
-from runit_provision.hiera.kinds import kind
+from runit_provision.hiera.kinds import is_other_number, kind
 from runit_provision.hiera.limits import DEEPEST
 from runit_provision.hiera.ruby_text import as_text
 from runit_provision.hiera.secret import SecretText, holds_secret, veiled
@@ -40,6 +41,14 @@ _MOST_NAMES = 200
 _MOST_LOOKUPS = 100_000
 """For one key. Each that asks for two others in turn doubles them; text and data of that size nobody means."""
 _SECRET_HINT = "where it is to hold `%{` itself, write %{literal('%')}{"
+_KINDS_OF_FAULTS = {
+    "undefined variable": _SECRET_HINT,
+    "unknown interpolation method": _SECRET_HINT,
+    "syntax error in the key": _SECRET_HINT,
+    "recursive lookup": "break the circle",
+    "cannot look up": "what it asks for lies in no hash or list",
+}
+"""How problems begin that tell what is wrong before they quote anything, each with a hint."""
 
 Lookup = Callable[[str, "Interpolation"], Found | None]
 """Looks up a key within an interpolation; None when it is not found."""
@@ -48,7 +57,7 @@ Lookup = Callable[[str, "Interpolation"], Found | None]
 class Interpolation:
     """Interpolates values for one lookup; it remembers the names on its way, so that a circle is found."""
 
-    __slots__ = ("_asked", "_depth", "_lookup", "_names", "scope", "secret", "trace")
+    __slots__ = ("_asked", "_depth", "_lookup", "_names", "_target", "scope", "secret", "trace")
 
     def __init__(self, scope: Scope, lookup: Lookup | None, trace: Trace = SILENT) -> None:
         """`lookup` of None forbids the functions, as hiera.yaml does."""
@@ -61,6 +70,8 @@ class Interpolation:
         """Whether the value that is searched for becomes Sensitive, so that its text in the files is secret too."""
         self._depth = 0
         """How many containers the value that is resolved now lies in; those around an alias count on in what it leads to."""
+        self._target: Mark | None = None
+        """Where the value stands that the string resolved last is, if it is one lookup and nothing else."""
 
     def aside(self) -> Interpolation:
         """Give one for a search on the side, which no trace shows; it knows the names on the way too."""
@@ -98,23 +109,35 @@ class Interpolation:
             case _:
                 return value
 
+    def placed(self, value: Any, mark: Mark | None) -> tuple[Any, Mark | None]:
+        """Give what `value` gives and its place, which knows of a string that is one lookup where that led."""
+        if not isinstance(value, str):
+            return self.value(value, mark), mark
+        if "%{" not in value:
+            return value, mark
+        result = self.text(value, mark)
+        return result, replace(mark, target=self._target) if mark and self._target else mark
+
     def _array(self, array: list[Any], mark: Mark | None) -> Array:
         marks = getattr(array, "marks", [])
         places = [*marks, *[mark] * (len(array) - len(marks))]
-        items = [self.value(item, place) for item, place in zip(array, places, strict=True)]
-        return Array(items, marks=list(marks), mark=getattr(array, "mark", None))
+        items = [self.placed(item, place) for item, place in zip(array, places, strict=True)]
+        known = [place for _, place in items] if marks else []
+        return Array((item for item, _ in items), marks=known, mark=getattr(array, "mark", None))
 
     def _table(self, table: dict[Any, Any]) -> Table:
         marks: dict[Any, Mark] = getattr(table, "marks", {})
         result = Table(mark=getattr(table, "mark", None))
         for key, item in table.items():
             mark = marks.get(key)
-            name = self.value(key, mark)
+            name = self.text(key, mark) if isinstance(key, str) and "%{" in key else key
             if isinstance(name, dict | list | Sensitive):
                 raise DataError(Problem(f"{kind(name)} as a key", mark, hint="a key is text, or an alias of a string or a number"))
-            result[name] = self.value(item, mark)
-            if mark:
-                result.marks[name] = mark
+            if is_other_number(result, name):
+                raise DataError(Problem("the key stands here as another kind of number before", mark, hint="quote one of the two"))
+            result[name], place = self.placed(item, mark)
+            if place:
+                result.marks[name] = place
         return result
 
     def text(self, text: str, mark: Mark | None = None) -> Any:
@@ -132,8 +155,13 @@ class Interpolation:
         warnings = len(self.scope.warnings)
         try:
             yield
-        except DataError:
-            raise DataError(Problem("an expression within a secret cannot be resolved", mark, hint=_SECRET_HINT)) from None
+        except DataError as error:
+            what = "an expression within a secret cannot be resolved"
+            message = error.problems[0].message
+            for fault, hint in _KINDS_OF_FAULTS.items():
+                if message.startswith(fault):
+                    raise DataError(Problem(f"{what}: {fault}", mark, hint=hint)) from None
+            raise DataError(Problem(what, mark, hint=_SECRET_HINT)) from None
         finally:
             if len(self.scope.warnings) > warnings:
                 self.scope.warnings[warnings:] = [Problem("a secret names an undefined variable", mark, hint=_SECRET_HINT)]
@@ -142,6 +170,8 @@ class Interpolation:
         parts: list[str] = []
         secret = False
         end = 0
+        target: Mark | None = None
+        expression: re.Match[str] | None = None
         for expression in _EXPRESSION.finditer(text):
             inside = expression[1].strip(" \t\r\n\f\v\0")
             if inside in _EMPTY:
@@ -153,11 +183,13 @@ class Interpolation:
                         raise DataError(
                             Problem("%{alias(...)} must be the whole string", mark, hint="use %{lookup(...)} inside of text")
                         )
-                    return self._looked_up(argument, mark)
-                value = self._resolved(method, argument, mark)
+                    value, self._target = self._looked_up(argument, mark)
+                    return value
+                value, target = self._resolved(method, argument, mark)
             secret = secret or holds_secret(value)
             parts += [text[end : expression.start()], as_text(value)]
             end = expression.end()
+        self._target = target if expression and expression[0] == text else None
         result = "".join([*parts, text[end:]])
         return SecretText(result) if secret else result
 
@@ -173,18 +205,20 @@ class Interpolation:
             raise DataError(Problem(f"unknown interpolation method `{call[1]}`", mark, hint=f"known are {', '.join(_METHODS)}"))
         return call[1], call[2] or call[3]
 
-    def _resolved(self, method: str, argument: str, mark: Mark | None) -> Any:
+    def _resolved(self, method: str, argument: str, mark: Mark | None) -> tuple[Any, Mark | None]:
+        """Give what an expression stands for, and where that is written, if it is another key's value."""
+        target: Mark | None = None
         match method:
             case "literal":
                 value: Any = argument
             case "scope":
                 value = self.variable(argument, mark)
             case _:
-                value = self._looked_up(argument, mark)
+                value, target = self._looked_up(argument, mark)
         with self.entered(f"scope:{argument}" if method == "scope" else argument, mark):
-            return self.value(value, mark)
+            return self.value(value, target or mark), target
 
-    def _looked_up(self, key: str, mark: Mark | None) -> Any:
+    def _looked_up(self, key: str, mark: Mark | None) -> Found:
         assert self._lookup is not None
         if next(self._asked) >= _MOST_LOOKUPS:
             hint = "keys that ask for each other twice and more multiply; flatten them"
@@ -193,7 +227,7 @@ class Interpolation:
             found = self._lookup(key, self)
         except DataError as error:
             raise DataError(*(_placed(problem, mark) for problem in error.problems)) from None
-        return "" if found is None else found.value
+        return Found("") if found is None else found
 
     def variable(self, name: str, mark: Mark | None = None) -> Any:
         """Give what the dotted `name` leads to in the scope, None when nothing is there."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.explain import SILENT, Trace
-from runit_provision.hiera.kinds import kind
+from runit_provision.hiera.kinds import is_other_number, kind
 from runit_provision.hiera.secret import Veiled, veiled
 
 Segment = str | int
@@ -89,7 +89,7 @@ def dig(found: Found, segments: Sequence[Segment], key: str, trace: Trace = SILE
             marks = getattr(value, "marks", ())
             mark = (marks[segment] if segment < len(marks) else None) or mark
         elif isinstance(value, dict):
-            if segment not in value:
+            if segment not in value or is_other_number(value, segment):
                 trace.missing(segment)
                 return None
             mark = getattr(value, "marks", {}).get(segment, mark)

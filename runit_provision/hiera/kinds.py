@@ -37,3 +37,13 @@ def is_data(value: Any) -> bool:
             return all(map(is_data, value))
         case _:
             return value is None or isinstance(bare(value), str | int | float)
+
+
+def is_other_number(table: dict[Any, Any], key: Any) -> bool:
+    """Whether `table` has another key that is the same one in Python alone, as 1, 1.0 and true are."""
+    return not isinstance(key, str) and key in table and not any(known == key and _sort(known) is _sort(key) for known in table)
+
+
+def _sort(key: Any) -> type:
+    """Give the type, of which a number that is written otherwise has one of its own."""
+    return next((sort for sort in (bool, int) if isinstance(key, sort)), type(key))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.backends import Opener
 from runit_provision.hiera.config import Config, Level
-from runit_provision.hiera.documents import Document, Documents
+from runit_provision.hiera.documents import Document, Documents, is_key_of
 from runit_provision.hiera.interpolation import Interpolation
-from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
+from runit_provision.hiera.keys import Found, Key
 from runit_provision.hiera.locations import Location, locate_files
 from runit_provision.hiera.merging import Strategy
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.secret import SecretText
 from runit_provision.model.data import Array, Table
+
+_TO = " -> "
+_LEFT_OUT = " -> ... -> "
+_LONG_WAY = 3
 
 
 class Layer:
@@ -74,7 +79,8 @@ class _LevelFiles:
 
     def _read(self, file: Location) -> Document:
         backend = self._level.backend
-        return self._documents.read(file.path, backend.parse, strict=self._scope.strict, hash_only=backend.mapping_required)
+        strict, module = self._scope.strict, self._module
+        return self._documents.read(file.path, backend.parse, strict=strict, hash_only=backend.mapping_required, module=module)
 
     def search(self, key: Key, strategy: Strategy, interpolation: Interpolation) -> Found | None:
         with interpolation.trace.step("Level", self._title):
@@ -88,18 +94,31 @@ class _LevelFiles:
             if not file.exists:
                 trace.note("The file does not exist")
                 return None
-            item = self._read(file).item(key.root) if self._visible(key) else None
+            item = self._read(file).item(key.root) if is_key_of(self._module, key.root) else None
             if item is None:
                 trace.missing(key.root)
                 return None
-            value = _opened(item.value, self._open, item.mark, key.text) if self._open else item.value
+            value, mark = _opened(item.value, self._open, item.mark, key.text) if self._open else item.value, item.mark
             if not item.plain or self._open:
-                value = interpolation.value(value, item.mark)
-            trace.found(key.root, value, item.mark)
-            return Found(value, item.mark)
+                value, mark = _resolved(value, mark, interpolation, key.text)
+            trace.found(key.root, value, mark)
+            return Found(value, mark)
 
-    def _visible(self, key: Key) -> bool:
-        return self._module is None or key.root == LOOKUP_OPTIONS or str(key.root).startswith(f"{self._module}::")
+
+def _resolved(value: Any, mark: Mark | None, interpolation: Interpolation, key: str) -> tuple[Any, Mark | None]:
+    """Give `value` with its `%{...}` replaced, and its place; what is wrong with that is of `key`, or of what it leads to."""
+    try:
+        return interpolation.placed(value, mark)
+    except DataError as error:
+        raise DataError(*(replace(problem, key=_way(key, problem.key)) for problem in error.problems)) from None
+
+
+def _way(key: str, further: str) -> str:
+    """Give the keys that lead to what is wrong, of a long way its ends."""
+    if further == key or not further:
+        return key
+    is_long = further.count(_TO) >= _LONG_WAY or _LEFT_OUT in further
+    return f"{key}{_LEFT_OUT}{further.rpartition(_TO)[2]}" if is_long else f"{key}{_TO}{further}"
 
 
 def _opened(value: Any, opener: Opener, mark: Mark | None, key: str) -> Any:
@@ -116,6 +135,8 @@ def _opened(value: Any, opener: Opener, mark: Mark | None, key: str) -> Any:
             items = [(name, _opened(item, opener, value.marks.get(name, mark), key)) for name, item in value.items()]
             return Table(items, marks=value.marks, mark=value.mark)
         case Array():
-            return Array([_opened(item, opener, mark, key) for item in value], marks=value.marks, mark=value.mark)
+            places = [*value.marks, *[mark] * (len(value) - len(value.marks))]
+            items = [_opened(item, opener, place, key) for item, place in zip(value, places, strict=True)]
+            return Array(items, marks=value.marks, mark=value.mark)
         case _:
             return value

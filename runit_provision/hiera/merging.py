@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from runit_provision.errors import DataError, Mark, Problem, nearest
-from runit_provision.hiera.deep_merge import DeepOptions, deep_merge, identity
-from runit_provision.hiera.explain import Trace
+from runit_provision.hiera.deep_merge import DeepOptions, Knockout, deep_merge, identity
+from runit_provision.hiera.explain import SILENT, Trace
 from runit_provision.hiera.keys import Found
 from runit_provision.hiera.kinds import is_data, kind
 from runit_provision.hiera.secret import bare, holds_secret, laid_open
@@ -56,7 +56,7 @@ class Merging(First):
                 if result is None:
                     result = Found(self.begun(value), found.mark)
                 else:
-                    result = Found(self.merged(result.value, value, found.mark or result.mark), result.mark)
+                    result = Found(self.merged(result.value, value, found.mark or result.mark, trace), result.mark)
             if result is not None and count > 1:
                 self.remark(count, trace)
                 trace.merged(count, result.value)
@@ -73,7 +73,7 @@ class Merging(First):
         """What the first of several values becomes."""
         return value
 
-    def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
+    def merged(self, high: Any, low: Any, mark: Mark | None, trace: Trace = SILENT) -> Any:
         """Join the value of higher priority with one of lower priority; `mark` is for errors."""
         raise NotImplementedError
 
@@ -83,7 +83,7 @@ class Hash(Merging):
 
     name = "hash"
 
-    def merged(self, high: Any, low: Any, mark: Mark | None) -> Table:
+    def merged(self, high: Any, low: Any, mark: Mark | None, trace: Trace = SILENT) -> Table:  # noqa: ARG002
         for value in (high, low):
             if not (isinstance(value, Mapping) and is_data(value)):
                 raise _refused("hash", value, mark, "it merges hashes whose keys are strings")
@@ -105,7 +105,7 @@ class Unique(Merging):
     def begun(self, value: Any) -> Array:
         return _flattened(value)
 
-    def merged(self, high: Any, low: Any, mark: Mark | None) -> Array:
+    def merged(self, high: Any, low: Any, mark: Mark | None, trace: Trace = SILENT) -> Array:  # noqa: ARG002
         for value in (high, low):
             fits = is_data(value) if isinstance(value, list) else isinstance(bare(value), str | int | float)
             if not fits:
@@ -132,8 +132,12 @@ class Deep(Merging):
         if count > 2 and self._options.knockout_prefix:
             trace.note("A knockout takes out of the next lower value only, as in Puppet; what it names comes back with a third one")
 
-    def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
-        return deep_merge(high, low, self._options, mark)
+    def merged(self, high: Any, low: Any, mark: Mark | None, trace: Trace = SILENT) -> Any:
+        knocked: list[Knockout] = []
+        result = deep_merge(high, low, self._options, mark, knocked)
+        for each in knocked:
+            trace.knocked_out(each)
+        return result
 
 
 class ReverseDeep(Deep):
@@ -141,8 +145,8 @@ class ReverseDeep(Deep):
 
     name = "reverse_deep"
 
-    def merged(self, high: Any, low: Any, mark: Mark | None) -> Any:
-        return deep_merge(low, high, self._options, mark)
+    def merged(self, high: Any, low: Any, mark: Mark | None, trace: Trace = SILENT) -> Any:
+        return super().merged(low, high, mark, trace)
 
 
 Strategy = First

@@ -36,20 +36,22 @@ class Scope:
             "trusted": {**_trusted(node), **(trusted or {})},
             "environment": environment,
         }
+        self._local: dict[str, Any] = {}
         self.strict = strict
         self.warnings: list[Problem] = []
 
     def with_variable(self, name: str, value: Any) -> Scope:
-        """Give the scope in which `name` has `value`, as mapped_paths needs it for each of its paths."""
-        return self._like({**self._variables, name: value}, strict=self.strict)
+        """Give the scope in which `name`, but not `::name`, has `value`, as mapped_paths needs it for each of its paths."""
+        return self._like({**self._local, name: value}, strict=self.strict)
 
     def forgiving(self) -> Scope:
         """Give the scope for a level's locations: an undefined variable there is a warning also in Puppet 8's strict mode."""
-        return self._like(self._variables, strict=False)
+        return self._like(self._local, strict=False)
 
-    def _like(self, variables: dict[str, Any], *, strict: bool) -> Scope:
+    def _like(self, local: dict[str, Any], *, strict: bool) -> Scope:
         scope = Scope.__new__(Scope)
-        scope._variables = variables
+        scope._variables = self._variables
+        scope._local = local
         scope.strict = strict
         scope.warnings = self.warnings
         return scope
@@ -58,6 +60,8 @@ class Scope:
         """Give the value of a variable, None when it is undefined and that is allowed; raises DataError otherwise."""
         if isinstance(name, int):
             raise DataError(Problem(f"`{name}` is not the name of a variable", mark))
+        if name in self._local:
+            return self._local[name]
         bare = _LEADING.sub("", name, count=1)
         if bare in self._variables:
             return self._variables[bare]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
@@ -16,24 +17,36 @@ from yaml._yaml import CParser
 from yaml.events import AliasEvent, Event, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from runit_provision.errors import DataError, Mark, Problem
+from runit_provision.hiera.kinds import is_other_number
 from runit_provision.hiera.limits import DEEPEST, MOST_VALUES
 from runit_provision.hiera.scalars import OddKey, Symbol, UnreadableError, scalar
 from runit_provision.model.data import Array, Table
 
 _CORE = "tag:yaml.org,2002:"
 _CLASS_TAG = re.compile(r"!(?:ruby/|str:|seq:|map:)|!(?:set|omap)$|tag:yaml\.org,2002:(?:set|omap)$|tag:ruby\.yaml\.org")
+_PLAIN_TAGS = {"!", *(_CORE + name for name in ("int", "bool", "null", "timestamp", "seq", "map", "omap")), "!omap"}
+"""Tags, beside those that say how to read a text, that mean what was read anyway."""
 _SYMBOL = object()
 
 
-def parse_yaml(text: str, file: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What stands in a document behind a tag that means nothing here, at `mark`."""
+
+    tag: str
+    mark: Mark
+
+
+def parse_yaml(text: str, file: str, *, show_tags: bool = False) -> Any:
     """Give the value of the first document of `text`, None when there is none; `file` names it in marks.
 
+    show_tags: what has an unknown tag comes out as Tagged, and not as if the tag were not there, which is Psych's way.
     Raises DataError with the place of what libyaml or Puppet refuses.
     """
     if text.startswith("\ufeff---"):
         _refuse("a byte order mark directly before `---`", Mark(file, 1, 1), "remove the mark; Puppet does not read it either")
     try:
-        return _Builder(text, file).document()
+        value = _Builder(text, file, show_tags=show_tags).document()
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
         if place and error.context_mark and place.line >= text.rstrip().count("\n") + 1:
@@ -45,6 +58,17 @@ def parse_yaml(text: str, file: str) -> Any:
         before = text.encode()[: error.position].decode(errors="ignore")  # libyaml counts bytes
         mark = place_of(text, file, len(before))
         raise DataError(Problem(f"not YAML: {error.reason}", mark, hint="remove the character or write it as an escape")) from None
+
+    if text.startswith("\ufeff") and isinstance(value, Table):
+        value.warnings += tuple(_lost(value, file))
+    return value
+
+
+def _lost(table: Table, file: str) -> Iterator[Problem]:
+    """Tell of what Puppet does not read: behind a byte order mark the first key stands further right than those below it."""
+    lines = [mark.line for mark in table.marks.values()]
+    if lines and lines[0] == 1 < lines[-1]:
+        yield Problem("a byte order mark: of such a file Puppet reads the first key alone", Mark(file, 1, 1), hint="remove the mark")
 
 
 def place_of(text: str, file: str, position: int) -> Mark:
@@ -78,9 +102,10 @@ def _refuse(what: str, mark: Mark, hint: str) -> NoReturn:
 class _Builder:
     """Builds the values of one document from its events."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, *, show_tags: bool) -> None:
         self._next: Callable[[], Event | None] = CParser(text).get_event
         self._file = file
+        self._show_tags = show_tags
         self._anchors: dict[str, Any] = {}
         self._sizes: dict[str, int] = {}
         self._open: set[str] = set()
@@ -138,6 +163,8 @@ class _Builder:
         if self._depth > DEEPEST:
             _refuse(f"nested more than {DEEPEST} deep", mark, "")
         value = build(mark)
+        if self._show_tags and event.tag and event.tag not in _PLAIN_TAGS:
+            value = Tagged(event.tag, mark)
         self._depth -= 1
         self._open.discard(anchor)
         return self._remember(anchor, value, before)
@@ -181,7 +208,7 @@ class _Builder:
             value = self._value(value_event)
             if key == "<<" and getattr(event, "tag", None) != _CORE + "str" and self._merged(result, value_event, value):
                 continue
-            if not isinstance(key, str) and key in result and not any(known is key or type(known) is type(key) for known in result):
+            if is_other_number(result, key):
                 _refuse(f"the key {key} stands here as another kind of number before", place, "quote one of the two")
             if (first := written.setdefault(key, place)) is not place:
                 name = key[1] if isinstance(key, tuple) else key
@@ -224,8 +251,7 @@ class _Builder:
         except UnreadableError as error:
             _refuse(str(error), self._mark(event), "quote it to have a string")
 
-    @staticmethod
-    def _tagged(tag: str, text: str, mark: Mark) -> Any:
+    def _tagged(self, tag: str, text: str, mark: Mark) -> Any:
         match tag.removeprefix(_CORE).removeprefix("!"):
             case "str":
                 return text
@@ -237,7 +263,7 @@ class _Builder:
             return Symbol(text)
         if _CLASS_TAG.match(tag):
             _refuse(f"the tag {tag} names a class, which Puppet refuses", mark, "remove the tag")
-        return scalar(text)
+        return Tagged(tag, mark) if self._show_tags and tag not in _PLAIN_TAGS else scalar(text)
 
 
 def _with_strings_for_symbols(table: Table) -> Table:

@@ -57,7 +57,7 @@ def test_a_hash_merge_and_an_alias_keep_places_too(tmp_path: Path) -> None:
     assert data.marks == {"y": Mark(f"{tmp_path}/data/common.yaml", 1, 5), "x": Mark(f"{tmp_path}/data/nodes/n1.yaml", 1, 5)}
     found = hierarchy.find("b")
     assert found
-    assert found.mark == Mark(f"{tmp_path}/data/nodes/n1.yaml", 2, 1)
+    assert str(found.mark) == f"{tmp_path}/data/nodes/n1.yaml:2:1 -> {tmp_path}/data/nodes/n1.yaml:1:1"
     assert locate(found.value, ["x"]) == Mark(f"{tmp_path}/data/nodes/n1.yaml", 1, 5)
 
 
@@ -80,6 +80,7 @@ def test_explain_tells_each_level_and_file_and_what_a_merge_took_from_where(tmp_
         f'        Level "common" ({config}:5:5)\n'
         f"          File {common} (from common.yaml)\n"
         f'            Found a ({common}:1:1): {{"x": ["c", "d"], "y": {{"more": [1]}}, "z": 5}}\n'
+        f'        Knocked out by "--c" ({node}:1:9): "c" ({common}:2:7)\n'
         '        Merged from 2 values: {"x": ["d", "n"], "y": {"more": [1], "of": "node"}, "z": 5}\n'
         f"          x.0 from {common}:2:10\n"
         f"          x.1 from {node}:1:14\n"
@@ -114,6 +115,49 @@ def test_a_value_that_becomes_sensitive_is_shown_nowhere_unless_asked(tmp_path: 
     assert hierarchy.lookup("b") == "<Sensitive [value redacted]>"
     assert "s3cret" not in hierarchy.explain("a") + hierarchy.explain("b")
     assert "s3cret" in hierarchy.explain("a", show_secrets=True)
+
+
+def test_an_error_behind_other_keys_names_the_way_to_it_and_the_place_of_the_value(tmp_path: Path) -> None:
+    common = """\
+a: "x %{lookup('b')}"
+b: "%{lookup('c')}"
+c: "%{nope}"
+d: ["%{alias('e')}"]
+e: word
+f: "%{lookup('d')}"
+g0: "%{lookup('g1')}"
+g1: "%{lookup('g2')}"
+g2: "%{lookup('g3')}"
+g3: "%{lookup('g4')}"
+g4: "%{lookup('a.b')}"
+lookup_options: {d: {convert_to: 'Array[Integer]'}}
+"""
+    hierarchy = _open(tmp_path, common=common)
+    place = f"{tmp_path}/data/common.yaml"
+    undefined = "undefined variable `nope`; give it as a fact, or be lenient as Puppet 7 is (--lenient)"
+    assert _problems(lambda: hierarchy.lookup("a")) == [f"{place}:3:1: a -> b -> c: {undefined}"]
+    assert _problems(lambda: hierarchy.lookup("f")) == [
+        f"{place}:12:22: f -> d.0: convert_to Array[Integer] failed: it is a String, and no Integer; "
+        f"the value is in {place}:4:5 -> {place}:5:1"
+    ]
+    assert _problems(lambda: hierarchy.lookup("g0")) == [f"{place}:3:1: g0 -> ... -> c: {undefined}"]
+
+
+def test_explain_names_what_a_knockout_took_and_where_it_found_nothing(tmp_path: Path) -> None:
+    options = "lookup_options: {a: {merge: {strategy: deep, knockout_prefix: --}}}\n"
+    hierarchy = _open(
+        tmp_path,
+        nodes__n1="a: {x: [--c, --n], y: --z, w: ['--', 1]}\n",
+        common=options + "a: {x: [c, d], y: {of: b}, w: [2, 3]}\n",
+    )
+    node, common = f"{tmp_path}/data/nodes/n1.yaml", f"{tmp_path}/data/common.yaml"
+    told = [line.strip() for line in hierarchy.explain("a").splitlines() if "Knocked" in line]
+    assert told == [
+        f'Knocked out by "--c" ({node}:1:9): "c" ({common}:2:9)',
+        f'Knocked out by "--n" ({node}:1:14): nothing, since it is not there',
+        f'Knocked out by "--z" ({node}:1:20): {{"of": "b"}} ({common}:2:16)',
+        f'Knocked out by "--" ({node}:1:32): [2, 3] ({common}:2:31)',
+    ]
 
 
 def test_a_file_is_parsed_once_for_all_keys_and_nodes(tmp_path: Path) -> None:
@@ -161,6 +205,13 @@ def test_lookups_that_double_each_other_end_in_an_error(tmp_path: Path) -> None:
     assert said.endswith("more than 100,000 lookups for one key; keys that ask for each other twice and more multiply; flatten them")
 
 
+def test_what_puppet_loses_behind_a_byte_order_mark_is_a_warning(tmp_path: Path) -> None:
+    hierarchy = _open(tmp_path, common="\ufeffa: 1\nb: 2\n", nodes__n1="\ufeff# comment\nc: 1\nd: 2\n")
+    assert hierarchy.lookup("b") == 2
+    said = "a byte order mark: of such a file Puppet reads the first key alone; remove the mark"
+    assert [str(warning) for warning in hierarchy.warnings] == [f"{tmp_path}/data/common.yaml:1:1: {said}"]
+
+
 def test_an_unknown_option_of_a_key_is_a_warning(tmp_path: Path) -> None:
     hierarchy = _open(tmp_path, common="a: [1]\nlookup_options:\n  a: {mergee: deep, x: 1}\n")
     assert hierarchy.lookup("a") == [1]
@@ -172,12 +223,12 @@ def test_an_unknown_option_of_a_key_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_an_undefined_variable_is_an_error_or_when_lenient_a_warning(tmp_path: Path) -> None:
-    place = f"{tmp_path}/data/common.yaml:1:1: undefined variable `rolle`; did you mean `role`?"
+    place, said = f"{tmp_path}/data/common.yaml:1:1", "undefined variable `rolle`; did you mean `role`?"
     hierarchy = _open(tmp_path, common="a: 'x%{rolle}'\n")
-    assert _problems(lambda: hierarchy.lookup("a")) == [place]
+    assert _problems(lambda: hierarchy.lookup("a")) == [f"{place}: a: {said}"]
     lenient = _open(tmp_path, strict=False, common="a: 'x%{rolle}'\n")
     assert lenient.lookup("a") == "x"
-    assert [str(warning) for warning in lenient.warnings] == [place]
+    assert [str(warning) for warning in lenient.warnings] == [f"{place}: {said}"]
 
 
 def test_an_undefined_variable_in_a_levels_path_is_a_warning_as_in_puppet_8(tmp_path: Path) -> None:
@@ -208,12 +259,12 @@ def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None
         ("a: :b\n", "1:1: a: a symbol, which Puppet refuses in data; quote it to have a string"),
         ("a: {x: 1, yes: 1}\n", "1:11: a: a Boolean as a key; quote it"),
         ("a: [{.nan: 1}]\n", "1:6: a.0: a Float as a key; quote it"),
-        ("a: \"%{lookup('a')}\"\n", "1:1: recursive lookup: a -> a; break the circle"),
-        ("a: \"%{nosuch('a')}\"\n", "1:1: unknown interpolation method `nosuch`; known are lookup, hiera, alias, literal, scope"),
-        ("a: \"x%{alias('b')}\"\n", "1:1: %{alias(...)} must be the whole string; use %{lookup(...)} inside of text"),
+        ("a: \"%{lookup('a')}\"\n", "1:1: a: recursive lookup: a -> a; break the circle"),
+        ("a: \"%{nosuch('a')}\"\n", "1:1: a: unknown interpolation method `nosuch`; known are lookup, hiera, alias, literal, scope"),
+        ("a: \"x%{alias('b')}\"\n", "1:1: a: %{alias(...)} must be the whole string; use %{lookup(...)} inside of text"),
         (
             "a:\n  - x\n  - y: '%{facts.role.z}'\n",
-            "3:5: facts.role.z: cannot look up `z` in a String; only hashes and lists have subkeys",
+            "3:5: a -> facts.role.z: cannot look up `z` in a String; only hashes and lists have subkeys",
         ),
         ("a: 1\nlookup_options: {a: {merge: deap}}\n", "2:22: a: unknown merge strategy `deap`; did you mean `deep`?"),
         ("a: 1\nlookup_options: {a: {merge: {strategy: deep, knockout: x}}}\n", "2:46: a: the merge strategy `deep` has no option"),
@@ -227,8 +278,8 @@ def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None
             "a: x\nlookup_options: {a: {convert_to: 'Sensitive[Integer]'}}\n",
             "2:22: a: convert_to Sensitive[Integer] failed: it became a Sensitive that holds a String, which is no ",
         ),
-        ('a: "%{foo(1)}"\n', "1:1: undefined variable `foo(1)`; a function takes one key in quotes, as %{lookup('key')}"),
-        ("b: [x]\na: {\"%{alias('b')}\": 1}\n", "2:5: an Array as a key; a key is text"),
+        ('a: "%{foo(1)}"\n', "1:1: a: undefined variable `foo(1)`; a function takes one key in quotes, as %{lookup('key')}"),
+        ("b: [x]\na: {\"%{alias('b')}\": 1}\n", "2:5: a: an Array as a key; a key is text"),
         (f"a: {'9' * 5000}\n", "1:4: an integer of more than 3,500 digits; quote it to have a string"),
         ("b: 1\na: 'x\nc: 1\n", "2:4: not YAML: while scanning a quoted scalar, found unexpected end of stream; look for the end of"),
         ("lookup_options: []\na: 1\n", "1:1: lookup_options: a hash is wanted, not an Array"),
@@ -315,7 +366,7 @@ def test_a_long_chain_of_lookups_works_and_one_without_end_is_an_error(tmp_path:
     hierarchy = _open(tmp_path, common=links)
     assert hierarchy.lookup("k250") == "end"
     assert _problems(lambda: hierarchy.lookup("k0")) == [
-        f"{tmp_path}/data/common.yaml:200:1: more than 200 lookups lead to each other; shorten the chain"
+        f"{tmp_path}/data/common.yaml:200:1: k0 -> ... -> k199: more than 200 lookups lead to each other; shorten the chain"
     ]
 
 
@@ -324,7 +375,7 @@ def test_aliases_nest_data_no_deeper_than_a_file_does(tmp_path: Path) -> None:
     hierarchy = _open(tmp_path, common=links)
     assert hierarchy.lookup("k20")
     assert _problems(lambda: hierarchy.lookup("k0")) == [
-        f"{tmp_path}/data/common.yaml:17:10: lookups nest data more than 100 deep; make the values flatter"
+        f"{tmp_path}/data/common.yaml:17:10: k0 -> ... -> k16: lookups nest data more than 100 deep; make the values flatter"
     ]
 
 
@@ -398,7 +449,7 @@ def test_options_of_a_default_hierarchy_that_lead_back_to_it_are_a_circle(tmp_pa
     (module / "data/common.yaml").write_text("lookup_options: {m::k: {merge: \"%{lookup('m::how')}\"}}\nm::k: [1]\nm::how: deep\n")
     (tmp_path / "hiera.yaml").write_text(_CONFIG)
     hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1", modulepath=(tmp_path / "modules",))
-    circle = f"{module}/data/common.yaml:1:25: recursive lookup: lookup_options -> lookup_options; break the circle"
+    circle = f"{module}/data/common.yaml:1:25: lookup_options: recursive lookup: lookup_options -> lookup_options; break the circle"
     assert _problems(lambda: hierarchy.lookup("m::k")) == [circle]
 
 

@@ -35,6 +35,8 @@ _SEEN = re.compile(r"Zq|4711081542|485163226|1CEB00DA|81547110815", re.IGNORECAS
 """Anything of a secret, also of a number written otherwise; the letters and digits of what is printed are searched."""
 _KEYS = ("a", "b", "c", "d", "m::a", "m::b")
 _HIDDEN = ("hidden", "hidden2")
+_BEHIND = "behind"
+"""A key that nobody asks for but those."""
 _SENSITIVE = ("Sensitive", "Sensitive[Data]", "Sensitive[String]", "Optional[Sensitive]", " Sensitive", "NotUndef[Sensitive[Any]]")
 _TYPES = (
     *("Integer", "Float", "Numeric", "String", "Boolean", "Array", "Hash", "Tuple", "Iterable", "Sensitive", "Sensitive[Integer]"),
@@ -80,10 +82,9 @@ def _hierarchies(draw: st.DrawFn) -> dict[str, str]:
     }
     pointers = st.dictionaries(st.sampled_from(_KEYS), _texts, max_size=3)
     data["common"]["lookup_options"] = draw(_options())
-    hidden = st.sampled_from(
-        [_PLAIN, f"{_PLAIN}%{{role}}", f"%{{{_PLAIN}}}", f"Zq6%{{lookup('{_PLAIN}')}}", "%{lookup('a')}", [_PLAIN], {"x": _PLAIN}]
-    )
-    data["common"] |= {name: draw(hidden) for name in _HIDDEN}
+    plain = [_PLAIN, f"{_PLAIN}%{{role}}", f"%{{{_PLAIN}}}", f"Zq6%{{lookup('{_PLAIN}')}}", [f"{_PLAIN}%{{role}}"], {"x": _PLAIN}]
+    hidden = st.sampled_from([*plain, "%{lookup('a')}", f"%{{lookup('{_BEHIND}')}}", f"%{{alias('{_BEHIND}')}}"])
+    data["common"] |= {name: draw(hidden) for name in _HIDDEN} | {_BEHIND: draw(st.sampled_from(plain))}
     files = {f"data/{name}.yaml": json.dumps(value) for name, value in data.items()}
     files["data/inventory.json"] = json.dumps(draw(pointers))
     if draw(st.integers(0, 3)) == 1:  # the library that reads HOCON is slow

@@ -136,6 +136,8 @@ _LINES = (
         "a: {true: 1}",
         "a: {1.5: x}",
         "a: {1: x, 1.0: y}",
+        "a: {1.0: x}",
+        "a: {0x1: x, 1: y}",
         "a: {2020-01-01: x}",
     ),
 )
@@ -146,7 +148,7 @@ def documents(draw: st.DrawFn) -> Case:
     """One file in YAML's block style: anchors, aliases, merge keys, blocks of text, tags, comments, several documents."""
     lines = draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=6))
     files = {"hiera.yaml": "version: 5\n", "data/common.yaml": "".join(line + "\n" for line in lines)}
-    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "a.x")), draw(st.booleans()))
+    return Case(files, tuple({"key": key} for key in ("a", "b", "c", "d", "a.x", "a.1")), draw(st.booleans()))
 
 
 @st.composite
@@ -180,7 +182,7 @@ def json_files(draw: st.DrawFn) -> Case:
         at = draw(st.integers(0, len(text)))
         text = (
             text[:at]
-            + draw(st.sampled_from(["", ",", "/* x */", "// x\n", "\t", "'", "1", "-", "NaN", "0", ".", "\\", "\ufeff", "e5"]))
+            + draw(st.sampled_from(["", ",", "/* x */", "// x\n", "// x", "\t", "'", "1", "-", "NaN", "0", ".", "\\", "\ufeff", "e5"]))
             + text[at + draw(st.integers(0, 1)) :]
         )
     files = {"hiera.yaml": "version: 5\nhierarchy: [{name: x, data_hash: json_data, path: x.json}]\n", "data/x.json": text}

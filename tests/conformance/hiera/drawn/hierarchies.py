@@ -29,9 +29,11 @@ _LOCATIONS: dict[str, tuple[str, ...]] = {
     "mapped_paths: [facts.map, kv, '%{kv.1}.yaml']": ("one.yaml", "two.yaml"),
     "mapped_paths: [nums, n, 'n%{n}.yaml']": ("n1.yaml", "n2.5.yaml"),
     "mapped_paths: [list, item, '%{item}-%{role}.yaml']": ("one-web.yaml", "two-web.yaml"),
+    "mapped_paths: [list, role, '%{role}-%{::role}.yaml']": ("one-web.yaml", "two-web.yaml"),
     "path: 'nodes/%{trusted.hostname}.yaml'": ("nodes/n1.yaml",),
     "path: '%{trusted.domain}.yaml'": ("example.yaml",),
     "paths: ['%{environment}.yaml', '%{::facts.map.k1}.yaml']": ("production.yaml", "one.yaml"),
+    "path: common.yaml\n    data_hash: '::yaml_data'": ("common.yaml",),
     "path: x.yaml\n    datadir: 'data/%{role}'": ("web/x.yaml",),
     "path: common.yaml\n    options: {some: '%{role}', other-option: [1]}": ("common.yaml",),
 }
