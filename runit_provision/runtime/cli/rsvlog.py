@@ -17,6 +17,7 @@ import posix
 
 from ..core import svlogd_options
 from ..shell import log_loop, log_place, log_settings
+from ..shell.console import occupy_standard_streams
 from . import svlogd
 
 FAILURE = 111
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> int:
     if argv[1:] not in ([], ["-p"]):
         log_loop.print_error(b"usage: rsvlog [-p]\n")
         return FAILURE
+    occupy_standard_streams()
     try:
         here = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
         settings = log_settings.read(here, posix.environ)

@@ -98,7 +98,8 @@ def _report(client: Client, services: list[bytes], is_init_script: bool) -> int:
     if len(services) >= _MANY:
         from ..shell.client_table import Tables
 
-        client.tables = Tables(now_ns=client.now_ns)
+        client.tables = Tables(client.directory, now_ns=client.now_ns)
+        client.go_there(services)
     for service in services:
         code = client.report(service)
     client.flush()

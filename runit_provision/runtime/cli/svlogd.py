@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..core import svlogd_options
 from ..shell import log_loop
+from ..shell.console import occupy_standard_streams
 from ..shell.log_place import Place
 
 FAILURE = 111
@@ -19,6 +20,7 @@ def main(argv: list[str]) -> int:
     except svlogd_options.UsageError as error:
         log_loop.print_error(error.text + b"usage: " + words[0] + svlogd_options.USAGE)
         return FAILURE
+    occupy_standard_streams()
     log_loop.name_process(b"svlogd")
     return run(options, [Place(name) for name in directories])
 

@@ -26,7 +26,7 @@ REACHED_IF_CHECKED = 2
 """What `reached` answers; the last one leaves it to the service's ./check script."""
 
 TICK = 0.42
-"""Seconds: C's sv looks this often, so a limit of 7 seconds is in fact 17 looks, 7.14 seconds. Limits mean the same here."""
+"""Seconds: C's sv looks this often, and limits mean the same here (see `last_look`)."""
 
 
 class Command:
@@ -137,6 +137,14 @@ def _reached(letter: str, status: Status, started_ns: int) -> int:
 def next_look(waited: float) -> float:
     """Give the end of the tick, in seconds since sv was called, in which `waited` seconds fall."""
     return (int(waited / TICK) + 1) * TICK
+
+
+def last_look(limit: int) -> float:
+    """Give the seconds after which a wait of `limit` seconds has lasted too long.
+
+    C's sv compares its limit with the time of the look before: 7 seconds are over at the 17th, 7.14, which the 18th sees, 7.56.
+    """
+    return (max(1, -(-limit * 100 // round(TICK * 100))) + 1) * TICK
 
 
 _STATES = {wire.DOWN: b"down: ", wire.RUN: b"run: ", wire.FINISH: b"finish: "}

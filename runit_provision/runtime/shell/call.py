@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """How runsvdir was called; path: the directory, absolute; log: the argument that holds the rolling log, or empty."""
+    """How runsvdir was called; path: the directory, absolute; shown: as it was named; log: the rolling log's argument, or empty."""
 
     def __init__(self, path: str, shown: str, new_session: bool, log: str) -> None:
         self.path = path
         self.new_session = new_session
-        self._shown = shown
+        self.shown = shown
         self._log = log
         options = ["-P"] if new_session else []
         self._arguments = [os.fsencode(argument) for argument in ("runsvdir", *options, shown)]
@@ -32,7 +32,7 @@ class Call:
 
     def words(self) -> tuple[str, str, bool, str]:
         """Give what another version makes the same of."""
-        return self.path, self._shown, self.new_session, self._log
+        return self.path, self.shown, self.new_session, self._log
 
     def arguments(self) -> list[bytes]:
         """Give what follows the program's name."""
@@ -56,7 +56,7 @@ class Call:
         if self._log and self._title.show_with_log([*self._arguments, os.fsencode(self._log)]):
             return stderr.redirect(state)
         if self._log:
-            report("warning: log must have at least seven characters.")
+            report(f"runsvdir {self.shown}: warning: log must have at least seven characters.")
             report("warning: log service disabled.")
             self._log = ""
         self._title.show(self._arguments)

@@ -78,7 +78,7 @@ def _leave_session() -> None:
 
 def _read_environment(request: Request, folder: bytes, variables: dict[bytes, bytes]) -> None:
     try:
-        posix.stat(folder + b"/.")
+        posix.stat(folder and folder + b"/.")
     except OSError as error:
         raise Fatal(b"unable to switch to directory: " + folder, error) from None
     try:

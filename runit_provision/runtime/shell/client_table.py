@@ -20,12 +20,17 @@ _TICK_NS = 100_000_000
 
 
 class Tables:
-    """The tables of the trees that services' paths lead to, each read when it is first asked; now_ns: Unix time in nanoseconds."""
+    """The tables of the trees that services' paths lead to, each read when it is first asked.
 
-    __slots__ = ("_now_ns", "_rows")
+    now_ns: Unix time in nanoseconds; here: what the working directory will be when it is asked.
+    """
 
-    def __init__(self, *, now_ns: int) -> None:
+    __slots__ = ("_here", "_now_ns", "_rows", "_state")
+
+    def __init__(self, here: bytes, *, now_ns: int) -> None:
+        self._here = here
         self._now_ns = now_ns
+        self._state = state_place.base()
         self._rows: dict[bytes, dict[tuple[int, int], records.Row]] = {}
 
     def line(self, name: bytes, path: bytes) -> bytes | None:
@@ -35,36 +40,31 @@ class Tables:
         """
         directory = path[:-1].rpartition(b"/")[0]
         if directory not in self._rows:
-            self._rows[directory] = _load(directory, self._now_ns)
+            self._rows[directory] = _load(self._state, directory or self._here, self._now_ns)
         try:
             found = posix.stat(path + b".")
             row = self._rows[directory].get((found.st_dev, found.st_ino))
             if row is None:
                 return None
             _, _, _, has_log, how, _, since, pid, log_how, _, log_since, log_pid, _ = row
-            line = sv.told(name, how, since, pid, self._now_ns, _is_normally_up(path + b"down"))
+            # Hardly any service has a file `down`, and to see that without an exception takes half as long.
+            if down := posix.access(path + b"down", posix.F_OK, follow_symlinks=False):
+                posix.stat(path + b"down")
+            line = sv.told(name, how, since, pid, self._now_ns, not down)
             if not has_log:
                 return line + b"\n"
-            log = sv.told(b"log", log_how, log_since, log_pid, self._now_ns, _is_normally_up(path + b"log/down"))
-            return b"%b; %b\n" % (line, log)
+            if down := posix.access(path + b"log/down", posix.F_OK, follow_symlinks=False):
+                posix.stat(path + b"log/down")
+            return b"%b; %b\n" % (line, sv.told(b"log", log_how, log_since, log_pid, self._now_ns, not down))
         except OSError:
             return None
 
 
-def _is_normally_up(down: bytes) -> bool:
-    """Whether there is no file `down`; OSError when there may be one."""
-    # Hardly any service has one, and to see that without an exception takes half as long.
-    if posix.access(down, posix.F_OK, follow_symlinks=False):
-        posix.stat(down)
-        return False
-    return True
-
-
-def _load(directory: bytes, now_ns: int) -> dict[tuple[int, int], records.Row]:
+def _load(state: bytes, directory: bytes, now_ns: int) -> dict[tuple[int, int], records.Row]:
     """Read the table of the tree over `directory`; nothing where there is none, or none to be believed."""
     if not directory.startswith(b"/"):
         return {}
-    place = b"%b/trees/%b/" % (state_place.base(), state_place.key(directory))
+    place = b"%b/trees/%b/" % (state, state_place.key(directory))
     try:
         posix.close(posix.open(place + b"ok", posix.O_WRONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW | posix.O_CLOEXEC))
         table = posix.open(place + b"records", _READ)

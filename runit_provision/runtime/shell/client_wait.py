@@ -52,7 +52,7 @@ class Waiting:
     def __init__(self, client: Client, command: sv.Command, *, limit: int, started_ns: int) -> None:
         self._client = client
         self._command = command
-        self._limit = sv.next_look(limit)
+        self._limit = sv.last_look(limit)
         self._started_ns = started_ns
         self._start = monotonic() - (time_ns() - started_ns) / 1e9
         self._waits: dict[int, _Wait] = {}
@@ -177,8 +177,8 @@ class Waiting:
         """The limit has passed: a last look, then `timeout:` or `kill:`, and k, for what has still not done it."""
         client = self._client
         self._look(list(self._waits.values()))
+        verb = b"kill: " if self._command.kills else b"timeout: "
         for index, wait in self._waits.items():
-            client.out.append(b"kill: " if self._command.kills else b"timeout: ")
             status = client.status(wait.name, wait.path)
             if not isinstance(status, int):
                 client.out.append(client.line(wait.name, wait.path, status))
@@ -186,5 +186,5 @@ class Waiting:
             client.out.append(b"\n")
             if self._command.kills:
                 client.control(wait.name, wait.path, b"k")
-            self._told[index] = b"".join(client.out)
+            self._told[index] = verb + b"".join(client.out)
             client.out.clear()

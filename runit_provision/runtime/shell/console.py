@@ -30,9 +30,12 @@ def write(descriptor: int, text: bytes) -> None:
 
 
 def occupy_standard_streams() -> None:
-    """Open what the caller closed of descriptors 0 to 2, so that nothing opened later gets the text that is written there."""
+    """Open what the caller closed of descriptors 0 to 2, so that nothing opened later gets what is written there, or is read.
+
+    Reading there goes on to be an error, as of a closed descriptor.
+    """
     try:
-        while (descriptor := posix.open(b"/dev/null", posix.O_RDWR | posix.O_CLOEXEC)) <= _STANDARD_ERROR:
+        while (descriptor := posix.open(b"/dev/null", posix.O_WRONLY | posix.O_CLOEXEC)) <= _STANDARD_ERROR:
             pass
         posix.close(descriptor)
     except OSError:

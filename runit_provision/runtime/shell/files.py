@@ -177,10 +177,9 @@ class Supervise:
         path = self._prefix + "lock"
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
-            self._lock = os.open(path, flags | _FLAGS, 0o600, dir_fd=self._home.fd)
+            self._lock = self._home.opened(os.open(path, flags | _FLAGS, 0o600, dir_fd=self._home.fd))
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
-        self._home.opened(self._lock)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -7,6 +7,7 @@ While there is room it stays open. When there is none, what was longest not used
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
@@ -39,13 +40,22 @@ class Home:
         self.opened(fd)
 
     def opened(self, fd: int) -> int:
-        """Take note of a descriptor that is kept; give it."""
-        self._room.opened(self, fd)
+        """Take note of a descriptor that is to be kept; give it. OSError, and it is closed, when there is no room."""
+        try:
+            self._room.opened(self, fd)
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
     @property
+    def is_open(self) -> bool:
+        """Whether the directory is open."""
+        return self._fd >= 0
+
+    @property
     def fd(self) -> int:
-        """The directory, open; -1, which no system call takes, when it can be found no more."""
+        """The directory, open; -1, which no system call takes, when it cannot be found, or opened."""
         if self._fd < 0 and not self.closed:
             self._fd = self._open_again()
         else:
@@ -79,7 +89,10 @@ class Home:
                 continue
             found = os.fstat(fd)
             if (found.st_dev, found.st_ino) == (self.identity.dev, self.identity.ino):
-                return self.opened(fd)
+                try:
+                    return self.opened(fd)
+                except OSError:
+                    return -1
             os.close(fd)
         return -1
 
@@ -103,11 +116,21 @@ class Room:
             self._homes[home] = None
 
     def opened(self, home: Home, fd: int) -> None:
-        """Take note of a descriptor that is new. Since the lowest free number is given, it tells how many are open."""
+        """Take note of a descriptor that is new; OSError when it is one too many, though there are some for what must not fail.
+
+        Since the lowest free number is given, it tells how many are open.
+        """
         self._homes.pop(home, None)
-        if fd >= self._most:
-            self._make()
+        room = fd < self._most or self._make()
         self._homes[home] = None
+        if not room:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def is_there(self) -> bool:
+        """Whether there is room, or some could be made."""
+        fd = os.dup(0)
+        os.close(fd)
+        return fd < self._most or self._shed()
 
     def forget(self, home: Home) -> None:
         """Take note that nothing of `home` is open."""
@@ -117,9 +140,11 @@ class Room:
         """Whether there is room for a descriptor that has been opened just now, in this share of all."""
         return fd < self._most * share
 
-    def _make(self) -> None:
-        while not self._shed() and self._homes and self._wait():
-            pass
+    def _make(self) -> bool:
+        while not self._shed():
+            if not self._wait():
+                return False
+        return True
 
     def _shed(self) -> bool:
         """Close what some homes have open, the longest unused first; what is not held by others is passed over until the next time."""

@@ -16,7 +16,7 @@ import time
 
 from ..wire import errors, records
 from ..wire import keeper as wire
-from . import handover, holder, installation, process
+from . import handover, holder, installation, meeting, process
 from .channel import Channel
 from .children import Children
 from .loop import Loop
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
             """Give what another version makes the same of."""
 
 
-SOCKET = "socket"
 _KILL_SECONDS = 5.0
 """Between TERM and KILL when no state lets anybody find the processes again."""
 _SUCCESSOR_SECONDS = 5.0
@@ -77,6 +76,7 @@ class _Keeper:
         self._children = Children(state.table)
         self._supervisor: _Peer | None = None
         self._waiting: list[_Peer] = []
+        self._holders: dict[int, int] = {}
         self._stood_in = 0.0
         self._left = False
         self._listener: _socket.socket | None = None
@@ -91,7 +91,7 @@ class _Keeper:
         self._supervisor = _Peer(sock, self, stands_in=stands_in)
         self._supervisor.pid = os.getppid()
         if self._state.directory >= 0:
-            self._listen(listen(self._state, SOCKET))
+            self._listen(meeting.listen(self._state, meeting.KEEPER))
 
     def resume(self, known: dict[str, Any]) -> None:
         """Go on as the keeper that knew this; the supervisor that told it is about to come again."""
@@ -159,7 +159,7 @@ class _Keeper:
             case wire.POOL:
                 self._pool(peer, record, fds)
             case wire.HOLDER if fds:
-                self._make_holder(fds[0])
+                self._make_holder(record.slot, fds[0])
             case wire.RELEASE:
                 self._children.sessions.end(record.slot)
             case wire.SUCCESSOR:
@@ -226,9 +226,17 @@ class _Keeper:
             self._supervisor.channel.close()
             self.gone(self._supervisor)
 
-    def _make_holder(self, listener: int) -> None:
+    def _make_holder(self, index: int, listener: int) -> None:
         """Fork a holder; when that cannot be, nobody has the listener any more, and who asked sees its connection end."""
         ours = os.getpid()
+        before = self._holders.pop(index, -1)
+        if before >= 0:
+            # One that was stopped would keep open what it holds, and no log would come to its end.
+            try:
+                _signal.pidfd_send_signal(before, _signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            os.close(before)
         try:
             pid = os.fork()
         except OSError as error:
@@ -241,6 +249,7 @@ class _Keeper:
                 holder.main(listener, ours)
             finally:
                 os._exit(0)
+        self._holders[index] = os.pidfd_open(pid)
 
     def _reap(self) -> None:
         for child in self._children.reap():
@@ -352,24 +361,6 @@ def resume(state: State, call: Call, known: dict[str, Any]) -> None:
     keeper.resume(known)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     keeper.go_on()
-
-
-def listen(state: State, name: str) -> _socket.socket:
-    """Give a listening socket in the state directory, where no other user can reach it."""
-    try:
-        os.unlink(name, dir_fd=state.directory)
-    except FileNotFoundError:
-        pass
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
-    sock.bind(address(state, name))
-    sock.listen(64)
-    sock.setblocking(False)
-    return sock
-
-
-def address(state: State, name: str) -> str:
-    """Give a socket's address in the state directory; its path may be longer than the 108 bytes that an address may have."""
-    return f"/proc/self/fd/{state.directory}/{name}"
 
 
 def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:

@@ -9,8 +9,19 @@ from __future__ import annotations
 import mmap
 import os
 
+from ..core.events import Letter
+from ..core.part import LOG, MAIN
 from ..wire import records
+from .loop import EPOLLIN
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .supervised import Supervised
+
+WORD = 2
+"""Where the letter of the main part's process itself stands: behind those of MAIN and LOG."""
+_SIGNALS_OF_A_LETTER = 2
+"""At most: TERM and CONT."""
 _SLOTS = 64
 """The table grows by that many at a time."""
 
@@ -43,3 +54,49 @@ class Letters:
         if os.fstat(self._table).st_size < size:
             os.ftruncate(self._table, size)
         self._view = memoryview(mmap.mmap(self._table, size))
+
+
+class Inbox:
+    """The control FIFOs of a service: its letters, one after the other."""
+
+    __slots__ = ("_masked", "_owner")
+
+    def __init__(self, owner: Supervised) -> None:
+        self._owner = owner
+        self._masked = 0  # a bit for each part
+
+    def open(self) -> None:
+        """Listen to letters. An open `ok` vouches for the status, so the first one published opens it (Publisher.flush)."""
+        owner = self._owner
+        owner.tree.loop.watch(owner.files.control, lambda: self._read(MAIN, owner.files.control))
+        log = owner.log_files
+        if log is not None:
+            owner.tree.loop.watch(log.control, lambda: self._read(LOG, log.control))
+
+    def close(self) -> None:
+        """Listen no more."""
+        for files in self._owner.home.files:
+            self._owner.tree.loop.forget(files.control)
+
+    def mask(self) -> None:
+        """Read no letters of a part that could not be acted upon, or whose signals could not be remembered."""
+        owner = self._owner
+        if owner.closed:
+            return
+        for part in owner.parts():
+            files = owner.files if part.number == MAIN else owner.log_files
+            busy = len(part.signals) > records.SIGNALS_MAX - _SIGNALS_OF_A_LETTER or bool(part.number == MAIN and owner.service.script)
+            if files is not None and busy != bool(self._masked >> part.number & 1):
+                self._masked ^= 1 << part.number
+                owner.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
+
+    def _read(self, part: int, fd: int) -> None:
+        # One at a time: what a control script keeps waiting stays in the FIFO.
+        owner = self._owner
+        while not self._masked >> part & 1 and not owner.closed:
+            letter = owner.tree.letters.read(fd, owner.slot, part)
+            if not letter:
+                return
+            owner.tell(Letter(part, letter))
+            if not owner.closed:
+                owner.tree.letters.done(owner.slot, part)

@@ -15,7 +15,7 @@ from ..core import svlogd_stamp
 from ..core.svlogd_lines import WHOLE, Batch, Lines
 from .log_directory import Log
 from .log_place import Place
-from .log_steps import Pause, Wait
+from .log_steps import PAUSE, Pause, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ class Loop:
             from ..wire import errors
 
             say(b"warning: unable to read standard input: " + errors.text(error.errno or 0))
-            time.sleep(1)
-            return
+            chunk = b""
         if chunk:
             batches = self._lines.feed(chunk, svlogd_stamp.stamp(time.time_ns(), self._options.stamp))
         else:
@@ -160,9 +159,8 @@ class Loop:
         for step in steps:
             match step:
                 case Pause():
-                    if step.warning:
-                        say(step.warning)
-                    time.sleep(step.seconds)
+                    say(step.warning)
+                    time.sleep(PAUSE)
                 case Wait():
                     self._wait_for(step.descriptor)
 

@@ -13,7 +13,8 @@ import fcntl
 import posix
 import time
 
-from .log_steps import Pause, Wait
+from . import environment
+from .log_steps import Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,13 @@ else:
 ABOVE = 10
 """Descriptors from here on are in nobody's way in the child."""
 SHELL = "/bin/sh"
-# posix_spawn knows no working directory; this shell replaces itself by the one that C would have started.
-ENTER = b'cd -P /proc/self/fd/6 2>/dev/null || cd -- "$0" || exit 111; exec 6<&-; exec sh -c "$1"'
+# posix_spawn knows no working directory; this shell replaces itself by the one that C would have started, as that one is.
+ENTER = (
+    b'cd -P /proc/self/fd/6 2>/dev/null || cd -- "$0" || exit 111; exec 6<&-; OLDPWD=$2; [ "$2" ] || unset OLDPWD; '
+    b'exec /bin/sh -c "$1" sh'
+)
+REST = b"/bin/sleep 1; "
+"""What comes first where one has just failed: who waits for the processor's end waits, and nobody else."""
 DEFAULT_SIGNALS = (
     _signal.SIGTERM,
     _signal.SIGALRM,
@@ -110,9 +116,7 @@ class Processor:
             self._remove_output()
             if not log.config.processor:
                 return
-            if time.monotonic() - self._began < 1:
-                yield Pause(b"", seconds=1)
-            yield from self._start()
+            yield from self._start(rested=time.monotonic() - self._began < 1)
             return
         yield from self._keep()
         self._input = ""
@@ -142,11 +146,11 @@ class Processor:
         except FileNotFoundError:
             pass  # it was done before the crash
 
-    def _start(self) -> Steps[None]:
-        yield from self._log.insist(b"start processor", self._spawn)
+    def _start(self, *, rested: bool = False) -> Steps[None]:
+        yield from self._log.insist(b"start processor", self._spawn, rested)
 
-    def _spawn(self) -> None:
-        """Start it. Raises OSError, with nothing left open."""
+    def _spawn(self, rested: bool) -> None:
+        """Start it, after a second if it is to be `rested`. Raises OSError, with nothing left open."""
         log = self._log
         log.inform(b"processing: " + log.name + b"/" + self._input.encode())
         truncate = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_TRUNC | posix.O_CREAT
@@ -161,10 +165,10 @@ class Processor:
             for name, flags, number in wanted:
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(log.open_file(name, flags | posix.O_CLOEXEC, 0o644)), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
-            arguments = [b"sh", b"-c", ENTER, log.name, log.config.processor]
-            self.pid = posix.posix_spawn(
-                SHELL, arguments, posix.environ, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS
-            )
+            variables = environment.inherited()
+            enter = REST + ENTER if rested else ENTER
+            arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
+            self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
         finally:
             for _, descriptor, _ in actions:
                 posix.close(descriptor)

@@ -21,13 +21,12 @@ PAUSE = 3.0
 
 
 class Pause:
-    """Try again after `seconds`; `warning` says why, if there is anything to say."""
+    """Try again after PAUSE seconds; `warning` says why."""
 
-    __slots__ = ("seconds", "warning")
+    __slots__ = ("warning",)
 
-    def __init__(self, warning: bytes, *, seconds: float = PAUSE) -> None:
+    def __init__(self, warning: bytes) -> None:
         self.warning = warning
-        self.seconds = seconds
 
 
 class Wait:

@@ -6,16 +6,17 @@ logger were a process whose pid is the pool's. Where no pool can be had, the log
 
 from __future__ import annotations
 
-import _socket
 import os
 
 from ..wire import errors, records
 from ..wire import pool as wire
-from . import installation, keeper
+from . import installation, meeting
 from .channel import Channel, received_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
+
     from .channel import Message
     from .state import State
     from .supervised import Supervised
@@ -90,7 +91,7 @@ class Pool:
 
     def _ask(self) -> None:
         state = self._loggers.state
-        listener = keeper.listen(state, _socket_name(self.uid))
+        listener = meeting.listen(state, _socket_name(self.uid))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         journal = os.open(f"{_socket_name(self.uid)}.journal", flags, 0o600, dir_fd=state.directory)
         self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
@@ -160,15 +161,9 @@ class Pool:
 
     def _connect(self) -> _socket.socket | None:
         try:
-            sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+            return meeting.connect(self._loggers.state, _socket_name(self.uid))
         except OSError:
             return None
-        try:
-            sock.connect(keeper.address(self._loggers.state, _socket_name(self.uid)))
-        except OSError:
-            sock.close()
-            return None
-        return sock
 
     def _send_add(self, service: Supervised) -> None:
         if self._channel is not None:

@@ -8,7 +8,7 @@ import os
 import time
 
 from ..wire import keeper as wire
-from . import descriptors, installation, keeper
+from . import descriptors, installation, keeper, meeting
 from .channel import Channel, received_fds
 from .children import Children
 from .title import Title, name_process
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
         def resume(self) -> None:
             """Send what had to wait for what goes elsewhere."""
+
+        def look(self) -> None:
+            """Take now what has been answered, instead of in the loop's next turn."""
 
         def leave(self) -> None:
             """Say that every service is gone."""
@@ -97,6 +100,9 @@ class Own:
 
     def resume(self) -> None:
         """Nothing waits."""
+
+    def look(self) -> None:
+        """Nobody answers."""
 
     def leave(self) -> None:
         """Nobody else is to be told."""
@@ -156,6 +162,9 @@ class Kept:
 
     def resume(self) -> None:
         self._channel.resume()
+
+    def look(self) -> None:
+        self._channel.look()
 
     def leave(self) -> None:
         self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
@@ -244,12 +253,10 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
     """Give the connection to the keeper that the tree has, once it is ours; None when there is none, and the lock is ours instead."""
     version = installation.version()
     while not state.try_lock():
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         try:
-            sock.connect(keeper.address(state, keeper.SOCKET))
+            sock = meeting.connect(state, meeting.KEEPER)
         except OSError:
             # Between two keepers: whoever has the lock is about to start one, or to end.
-            sock.close()
             time.sleep(_AGAIN_SECONDS)
             continue
         _say_hello(sock)

@@ -18,6 +18,7 @@ import time
 from ..wire import pool as wire
 from . import descriptors, installation, log_place, log_settings
 from .log_loop import keep_freed_memory, name_process, print_error
+from .pool_client import Client
 from .pool_journal import Journal
 from .pool_logger import LIMIT_MAX, Logger
 from .pool_watch import Watch
@@ -36,8 +37,6 @@ STACK = 256 * 1024
 """Bytes of a thread's stack; nothing here recurses."""
 OPENER_PATIENCE = 2.0
 """Seconds after which an opener that does not come back gets company."""
-_FD = 4
-_FDS_MAX = 4
 
 
 class Member:
@@ -64,8 +63,6 @@ class Pool:
         self._journal.tidy()
         self._listener = _socket.socket(fileno=listener)
         self._listener.setblocking(False)
-        self._client: _socket.socket | None = None
-        self._backlog: list[bytes] = []
         self._members: dict[int, Member] = {}
         self._writers: dict[int, Writer] = {}
         self._jobs: list[tuple[bytes, Callable[[], None]]] = []
@@ -77,6 +74,7 @@ class Pool:
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._client = Client(self._epoll, self._obey)
         self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say)
         self._ending = False
         self.next_version = ""
@@ -94,8 +92,8 @@ class Pool:
                     posix.eventfd_read(self._wake)
                 elif descriptor == self._listener.fileno():
                     self._accept()
-                elif self._client is not None and descriptor == self._client.fileno():
-                    self._receive()
+                elif descriptor == self._client.fileno():
+                    self._client.receive()
             while self._inbox:
                 self._inbox.pop(0)()
             self._watch.look()
@@ -119,68 +117,14 @@ class Pool:
             descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
         except OSError:
             return
-        self._drop_client()
-        self._client = _socket.socket(fileno=descriptor)
-        self._client.setblocking(False)
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._client.take(descriptor)
         for member in list(self._members.values()):
             if member.status is None:
-                self._tell(wire.HAVE, member.slot, value=member.closing * wire.CLOSING | member.paused * wire.PAUSED)
+                self._client.tell(wire.HAVE, member.slot, value=member.closing * wire.CLOSING | member.paused * wire.PAUSED)
         for member in list(self._members.values()):
             if member.status is not None:
-                self._tell(wire.ENDED, member.slot, value=member.status)
-        self._tell(wire.END, value=posix.getpid(), name=installation.version())
-
-    def _drop_client(self) -> None:
-        if self._client is not None:
-            self._epoll.unregister(self._client.fileno())
-            self._client.close()
-            self._client = None
-        self._backlog.clear()
-
-    def _tell(self, op: int, slot: int = 0, *, value: int = 0, name: bytes = b"") -> None:
-        if self._client is None:
-            return
-        self._backlog.append(wire.pack(wire.Record(op, slot=slot, value=value, name=name)))
-        self._flush()
-
-    def _flush(self) -> None:
-        client = self._client
-        if client is None:
-            return
-        events = select.EPOLLIN
-        try:
-            while self._backlog:
-                client.send(self._backlog[0], _socket.MSG_NOSIGNAL)
-                self._backlog.pop(0)
-        except BlockingIOError:
-            events |= select.EPOLLOUT
-        except OSError:
-            self._backlog.clear()  # its end is about to be read
-        self._epoll.modify(client.fileno(), events)
-
-    def _receive(self) -> None:
-        self._flush()
-        for _ in range(64):
-            client = self._client
-            if client is None:
-                return
-            try:
-                data, ancillary, _, _ = client.recvmsg(wire.SIZE, _socket.CMSG_SPACE(_FDS_MAX * _FD), _socket.MSG_CMSG_CLOEXEC)
-            except BlockingIOError:
-                return
-            except OSError:
-                data, ancillary = b"", []
-            fds = [
-                int.from_bytes(item[at : at + _FD], "little")
-                for level, kind, item in ancillary
-                if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS)
-                for at in range(0, len(item) - len(item) % _FD, _FD)
-            ]
-            if not data:
-                self._drop_client()
-                return
-            self._obey(wire.unpack(data), fds)
+                self._client.tell(wire.ENDED, member.slot, value=member.status)
+        self._client.tell(wire.END, value=posix.getpid(), name=installation.version())
 
     def _obey(self, record: wire.Record, fds: list[int]) -> None:
         member = self._members.get(record.slot)
@@ -198,12 +142,12 @@ class Pool:
                 if member is not None and member.status is not None:
                     del self._members[record.slot]
             case wire.PING:
-                self._tell(wire.PONG)
+                self._client.tell(wire.PONG)
             case wire.QUIT:
                 self._ending = True
             case wire.UPGRADE:
                 # Nobody is to hear that logs end: they are added again.
-                self._drop_client()
+                self._client.drop()
                 self._ending = True
                 self.next_version = record.name.decode("utf-8", "surrogateescape")
             case _:
@@ -223,7 +167,7 @@ class Pool:
             else:
                 self._when_open(member, lambda member: self._new_fifo(member, fifo))
             if member.task is not None:
-                self._tell(wire.ADDED, record.slot)
+                self._client.tell(wire.ADDED, record.slot)
             return
         member = self._members[record.slot] = Member(record.slot)
         member.fifo = (status.st_dev, status.st_ino)
@@ -303,14 +247,14 @@ class Pool:
 
     def _added(self, member: Member, task: Task) -> None:
         member.task = task
-        self._tell(wire.ADDED, member.slot)
+        self._client.tell(wire.ADDED, member.slot)
         waiting, member.waiting = member.waiting, []
         for action in waiting:
             action(member)
 
     def _failed(self, member: Member, number: int, text: bytes) -> None:
         self._members.pop(member.slot, None)
-        self._tell(wire.FAILED, member.slot, value=number, name=text)
+        self._client.tell(wire.FAILED, member.slot, value=number, name=text)
 
     def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
         if member.task is None:
@@ -374,13 +318,13 @@ class Pool:
 
         def end() -> None:
             member.status = status
-            self._tell(wire.ENDED, member.slot, value=status)
+            self._client.tell(wire.ENDED, member.slot, value=status)
 
         self._call(end)
 
     def _say(self, text: bytes) -> None:
         """From any thread: one of svlogd's messages."""
-        self._call(lambda: self._tell(wire.SAYS, name=b"svlogd: " + text))
+        self._call(lambda: self._client.tell(wire.SAYS, name=b"svlogd: " + text))
 
     def _leave_all(self) -> None:
         """Close what can be closed at once, so that even C's svlogd finds whole logs; the journal has the rest."""

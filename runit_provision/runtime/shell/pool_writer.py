@@ -14,7 +14,7 @@ import posix
 import select
 import time
 
-from .log_steps import Pause, Wait
+from .log_steps import PAUSE, Pause, Wait
 from .log_sync import Crew
 from .pool_logger import waiting
 
@@ -203,10 +203,9 @@ class Writer:
         self._set_aside(task)
         match step:
             case Pause():
-                if step.warning:
-                    task.logger.log.say(step.warning)
+                task.logger.log.say(step.warning)
                 steps = task.steps
-                self._after(step.seconds, lambda: self._resume(task, steps))
+                self._after(PAUSE, lambda: self._resume(task, steps))
             case Wait():
                 task.waits_for = step.descriptor
                 self._unwatch(task)

@@ -1,4 +1,7 @@
-"""What supervise/ and log/supervise/ say of a service: runsv's files, and `detail` where there is more to be told (wire/detail.py)."""
+"""What supervise/ and log/supervise/ say of a service: runsv's files, and `detail` where there is more to be told (wire/detail.py).
+
+A service's status is written once for all that changes in a turn, and, when it was asked for a process, once that is there.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,43 @@ from .files import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .loop import Loop
     from .supervised import Supervised
 
 _RETRY_SECONDS = 5.0
+_LATE_SECONDS = 0.05
+"""For a process that was asked for to be there; then its service is shown as it is without it."""
+
+
+class Publishing:
+    """The services of a tree whose status is to be written soon."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._changed: set[Supervised] = set()
+        self._late: set[Supervised] = set()
+
+    def changed(self, service: Supervised) -> None:
+        """Write the status of `service` when this turn is over."""
+        if not self._changed:
+            self._loop.soon(self._publish)
+        self._changed.add(service)
+
+    def _publish(self) -> None:
+        batch, self._changed = self._changed, set()
+        for service in batch:
+            self._loop.guarded(self._flush, service)
+
+    def _flush(self, service: Supervised) -> None:
+        if service.flush():
+            if not self._late:
+                self._loop.after(_LATE_SECONDS, self._publish_late)
+            self._late.add(service)
+
+    def _publish_late(self) -> None:
+        batch, self._late = self._late, set()
+        for service in batch:
+            self._loop.guarded(lambda service: service.flush(late=True), service)
 
 
 class Publisher:
@@ -68,7 +105,7 @@ class Publisher:
                     failed.add(number)
         self._dirty = failed | waits
         if vouches:
-            owner.tree.hold(owner, (wire.OK, wire.LOG_OK))
+            owner.tree.holders.hold(owner, (wire.OK, wire.LOG_OK))
         if failed:
             owner.tree.loop.after(_RETRY_SECONDS, self._again)
         return bool(waits)

@@ -26,8 +26,6 @@ AGAIN_SECONDS = 1.0
 """Before a service is taken again that exited, or could not be taken: as long as runsvdir waits."""
 SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
-IDLE_SECONDS = 0.3
-"""After the start, before what is needed only when the keeper dies is loaded."""
 _NEVER = float("inf")
 
 
@@ -37,6 +35,7 @@ class Runsvdir(Supervisor):
     def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
         super().__init__(call, state, report=report)
         self._path = call.path
+        self._shown = call.shown
         self._services: dict[tuple[int, int], Supervised] = {}
         self._settling: dict[tuple[int, int], int] = {}
         self._refused: dict[tuple[int, int], str] = {}
@@ -52,13 +51,14 @@ class Runsvdir(Supervisor):
 
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int) -> None:
         """Take over what lives, then look what else there is; keeper: its pid, when we have started it."""
+        # Before anything runs: exit statuses stay exact when the keeper dies. A new keeper gets ready meanwhile.
+        process.be_subreaper()
         self.connect(sock, children, keeper)
         self.tree.recover()
         self.state.vouch()
         for service in self.tree.services():
             self.taken(service)
         self.loop.soon(self.changed)
-        self.loop.after(IDLE_SECONDS, _prepare_for_orphans)
 
     def taken(self, service: Supervised) -> None:
         self._services[service.identity.dev, service.identity.ino] = service
@@ -117,7 +117,7 @@ class Runsvdir(Supervisor):
                 descriptors.allow_all()
         if reason:
             mine = os.fsdecode(installation.version())
-            self.report(f"runsvdir {self._path}: warning: the version now installed is not taken, {mine} goes on: {reason}")
+            self.report(f"runsvdir {self._shown}: warning: the version now installed is not taken, {mine} goes on: {reason}")
 
     def _leave(self) -> None:
         if not len(self.tree):
@@ -147,10 +147,10 @@ class Runsvdir(Supervisor):
         self._looking = False
         if self.ending:
             return
-        found = scan.look(self._path, time.time_ns())
+        found = scan.look(self._path, self._shown, time.time_ns())
         for complaint in found.complaints:
             if not found.entered or complaint not in self._complaints:
-                self.report(f"runsvdir {self._path}: warning: {complaint}")
+                self.report(f"runsvdir {self._shown}: warning: {complaint}")
         self._complaints = found.complaints
         if not found.readable:
             self._look_in(AGAIN_SECONDS)
@@ -160,7 +160,7 @@ class Runsvdir(Supervisor):
             if identity not in wanted and not service.leaving and not service.closed:
                 end_for_good(service)
         for entry in found.services:
-            if entry.identity not in self._services and not self.tree.holds(entry.identity):
+            if entry.identity not in self._services and not self.tree.waits_for(entry.identity):
                 self._consider(entry)
         self._first = False
 
@@ -195,10 +195,9 @@ def supervise(call: Call, state: State) -> int:
     """Be runsvdir as `call` says; gives the exit status."""
     report = report_to_stderr("runsvdir")
     reader = call.take_title(state, report)
-    path = call.path
 
     def busy(pid: int) -> None:
-        report(f"runsvdir {path}: warning: already supervised by process {pid}; waiting for it to end")
+        report(f"runsvdir {call.shown}: warning: already supervised by process {pid}; waiting for it to end")
 
     there = parents.find_keeper(state, busy)
     if there is not None:
@@ -222,8 +221,3 @@ def _kind() -> type[Runsvdir]:
     from .container import Container
 
     return Container
-
-
-def _prepare_for_orphans() -> None:
-    # Exit statuses stay exact when the keeper dies.
-    process.be_subreaper()

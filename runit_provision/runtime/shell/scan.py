@@ -104,8 +104,8 @@ class Look:
         self.complaints.append(f"unable to {what}: {errors.words(error)}")
 
 
-def look(path: str, now_ns: int) -> Look:
-    """Look for services in the directory `path`. Names that begin with a dot are none."""
+def look(path: str, shown: str, now_ns: int) -> Look:
+    """Look for services in the directory `path`, which complaints call `shown`. Names that begin with a dot are none."""
     found = Look()
     what = "stat"
     directory = -1
@@ -123,7 +123,7 @@ def look(path: str, now_ns: int) -> Look:
             if not name.startswith("."):
                 _examine(directory, name, now_ns, found)
     except OSError as error:
-        found.complain(f"{what} {path}", error)
+        found.complain(f"{what} {shown}", error)
     finally:
         if directory >= 0:
             os.close(directory)

@@ -72,14 +72,13 @@ class State:
         except OSError:
             return
 
-    def slots(self) -> list[tuple[int, bytes]]:
-        """Give each used slot's number and bytes."""
+    def slots(self) -> list[int]:
+        """Give each used slot's number."""
         data = b""
         while piece := os.pread(self.table, 1 << 20, len(data)):
             data += piece
         count = len(data) // records.SIZE
-        found = [(slot, data[slot * records.SIZE : (slot + 1) * records.SIZE]) for slot in range(1, count)]
-        return [(slot, content) for slot, content in found if records.unpack_identity(content) is not None]
+        return [slot for slot in range(1, count) if records.unpack_identity(data[slot * records.SIZE : (slot + 1) * records.SIZE])]
 
 
 def key(path: str) -> str:

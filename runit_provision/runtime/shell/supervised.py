@@ -7,16 +7,16 @@ import time
 
 from ..core import recovery
 from ..core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
-from ..core.events import Begin, Due, Ended, Event, Letter, Notified, Overdue, ScriptEnded, Started
+from ..core.events import Begin, Due, Ended, Event, Letter, Overdue, ScriptEnded, Started
 from ..core.part import LOG, MAIN, Part, Service
-from ..core.service import arguments_of, expect_notification, step
-from ..wire import errors, holder, keeper, records
+from ..core.service import arguments_of, step
+from ..wire import errors, holder, records
 from ..wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
-from . import access, endings, settings
+from . import endings, settings
 from .files import RefusedError, Supervise
-from .loop import EPOLLIN
+from .letters import WORD, Inbox
 from .publisher import Publisher
-from .readiness import Readiness
+from .starting import Starting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from .loggers import Pool
     from .tree import Tree
 
-_RETRY_SECONDS = 5.0
-_SIGNALS_OF_A_LETTER = 2
-"""At most: TERM and CONT."""
-WORD = 2
-"""Where the letter of the main part's process itself stands: behind those of MAIN and LOG."""
+_AGAIN_SECONDS = 5.0
 
 
 class Supervised:
@@ -36,13 +32,13 @@ class Supervised:
 
     __slots__ = (
         "_arms",
+        "_inbox",
         "_letters",
-        "_masked",
         "_publisher",
-        "_readiness",
         "_saved",
         "_scripting",
         "_started",
+        "_starting",
         "files",
         "home",
         "last_end",
@@ -68,15 +64,14 @@ class Supervised:
         self.must_prepare = False
         self._arms = [0, 0]
         self._letters = ("", "", "")
-        self._masked: set[int] = set()
+        self._inbox = Inbox(self)
         self._saved = b""
         self._started = [0, 0, 0]
         self._scripting = 0
         self.files = Supervise(home, "")
         self.log_files = Supervise(home, "log/") if self._has_log() else None
-        self._share()
+        self._starting = Starting(self)
         self._publisher = Publisher(self)
-        self._readiness = Readiness(self.files, tree.loop, self._read_word, self._notified)
         now = time.time_ns()
         log_want = self._first_want("log/down") if self.log_files is not None else None
         self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
@@ -103,8 +98,8 @@ class Supervised:
     def enter(self) -> None:
         """Take the free slot, before anything can be spawned: who finds no intent believes that nothing was. May raise OSError."""
         os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(self.slot))
-        self._open()
-        self._save()
+        self._inbox.open()
+        self.save()
 
     def begin(self) -> None:
         """Start a service that was not known before."""
@@ -129,14 +124,14 @@ class Supervised:
             self.tree.close_log(self)
         for part, letter in found.letters:
             self._keep_letter(part, letter)
-        self._open()
-        self._listen_to_run()
+        self._inbox.open()
+        self._starting.listen()
         self._publisher.all_changed()
         self._do_again(found)
         for part, letter in found.letters:
             self._keep_letter(part, "")
             if part == WORD:
-                self._notified(letter)
+                self._starting.hear(letter)
             else:
                 self.tell(Letter(part, letter))
         self.tell(Begin())
@@ -152,16 +147,16 @@ class Supervised:
     def _do_again(self, found: recovery.Recovery) -> None:
         """Do what was to be done when the supervisor before died."""
         for number in found.spawn:
-            self._spawn(number, self.service.part(number).state, arguments_of(self.service.part(number)))
+            self._starting.spawn(number, self.service.part(number).state, arguments_of(self.service.part(number)))
         self._perform(tuple(Signal(part, number) for part, number in found.signal))
         if found.run_script:
-            self._script(self.service.script)
+            self._starting.script(self.service.script)
 
     def tell(self, event: Event) -> None:
         """Let `event` move the service, and do what follows from it; what that is was written down before."""
         actions = step(self.service, event, time.time_ns())
-        self._mask()
-        self._save()
+        self._inbox.mask()
+        self.save()
         self._perform(actions)
 
     def started(self, key: int, pid: int, when: int) -> None:
@@ -198,16 +193,16 @@ class Supervised:
         part = self.service.part(key)
         if part.pid and not part.spawning:
             part.confirm(count)
-            self._mask()
-            self._save()
+            self._inbox.mask()
+            self.save()
 
     def doors(self) -> dict[int, int]:
         """Give what is open and can be held by others too, by its kind."""
         found = self.files.doors()
         if self.log_files is not None:
             found |= self.log_files.doors()
-        if self._readiness.fd >= 0:
-            found[holder.WORD] = self._readiness.fd
+        if self._starting.word >= 0:
+            found[holder.WORD] = self._starting.word
         return found
 
     def take_again(self) -> None:
@@ -219,8 +214,8 @@ class Supervised:
                 files.take_again()
         except RefusedError as refusal:
             self.warn(str(refusal))
-            self.tree.loop.after(_RETRY_SECONDS, self.take_again)
-        self.tree.hold(self)
+            self.tree.loop.after(_AGAIN_SECONDS, self.take_again)
+        self.tree.holders.hold(self)
 
     def log_started(self, pid: int) -> None:
         """A pool keeps the log."""
@@ -238,16 +233,13 @@ class Supervised:
         for part in self.parts():
             self._publisher.changed(part.number)
         self.flush(late=True)
-        if key == records.SCRIPT:
-            self.tell(ScriptEnded(succeeded=False))
-        else:
-            self.tree.loop.after(_RETRY_SECONDS, lambda: self._again(key))
+        self._starting.failed(key)
 
     def reconcile(self, key: int, found: records.Process) -> None:
         """Believe what was found out about a process after its parent died, instead of what that has not told."""
         if key == records.SCRIPT:
             if self.service.script and found.started == self._started[key]:
-                self._script(self.service.script)
+                self._starting.script(self.service.script)
             elif self.service.script and found.life != records.LIVE:
                 self._scripting = found.started
                 self.ended(key, found.pid, found.status)
@@ -257,12 +249,12 @@ class Supervised:
         if key == LOG and self.pool is not None:
             # A pool's log does not depend on the keeper; what makes its directory may not have happened.
             if self.service.part(LOG).spawning and self.slot not in self.pool.wanted and found.life != records.LIVE:
-                self._spawn(LOG, RUN, ())
+                self._starting.spawn(LOG, RUN, ())
             return
         part = self.service.part(key)
         if part.spawning:
             if found.started == self._started[key]:
-                self._spawn(key, part.state, arguments_of(part))
+                self._starting.spawn(key, part.state, arguments_of(part))
                 self._signal_again(part)
                 return
             self.started(key, found.pid, found.started)
@@ -288,21 +280,13 @@ class Supervised:
 
     def close(self) -> None:
         """Let go of the directory."""
-        self._readiness.close()
-        for files in self.home.files:
-            self.tree.loop.forget(files.control)
+        self._starting.close()
+        self._inbox.close()
         self.home.close()
 
     def _places(self) -> list[str]:
         """Where the directory may be that was moved: where its processes are."""
         return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in self.known()]
-
-    def _open(self) -> None:
-        """Listen to letters. An open `ok` vouches for the status, so the first one published opens it (see flush)."""
-        self.tree.loop.watch(self.files.control, lambda: self._read_letters(MAIN, self.files.control))
-        log = self.log_files
-        if log is not None:
-            self.tree.loop.watch(log.control, lambda: self._read_letters(LOG, log.control))
 
     def _has_log(self) -> bool:
         try:
@@ -324,25 +308,15 @@ class Supervised:
             return WANT_UP
         return WANT_DOWN
 
-    def _read_letters(self, part: int, fd: int) -> None:
-        # One at a time: what a control script keeps waiting stays in the FIFO.
-        while part not in self._masked and not self.closed:
-            letter = self.tree.letters.read(fd, self.slot, part)
-            if not letter:
-                return
-            self.tell(Letter(part, letter))
-            if not self.closed:
-                self.tree.letters.done(self.slot, part)
-
     def _ended_event(self, part: int, status: int) -> Ended:
         if part == LOG or self.closed:
             return Ended(part, status)
         finish = self.service.main.state == RUN and self._is_readable("finish")
-        most = max(0, self._milliseconds(settings.MAX_DELAY)) * 1_000_000
-        sweep = self._milliseconds(settings.KILL_ORPHANS) >= 0
+        most = max(0, self.milliseconds(settings.MAX_DELAY)) * 1_000_000
+        sweep = self.milliseconds(settings.KILL_ORPHANS) >= 0
         return Ended(part, status, finish=finish, sweep=sweep, most=most)
 
-    def _milliseconds(self, name: str) -> int:
+    def milliseconds(self, name: str) -> int:
         """Give what a setting says; one that cannot be read is told, and counts as absent."""
         try:
             return settings.milliseconds(self.home.fd, name)
@@ -364,18 +338,18 @@ class Supervised:
                 case _:
                     self._do(action)
         if confirmed:
-            self._mask()
-            self._save()
+            self._inbox.mask()
+            self.save()
 
     def _do(self, action: Action) -> None:
         match action:
             case Spawn(part, role, arguments):
-                self._spawn(part, role, arguments)
+                self._starting.spawn(part, role, arguments)
             case Publish(part):
                 self._publisher.changed(part)
-                self.tree.unpublished(self)
+                self.tree.publishing.changed(self)
             case Script(letter):
-                self._script(letter)
+                self._starting.script(letter)
             case Arm(part, delay):
                 self._arm(part, delay / 1e9)
             case Bound(part, role, pid):
@@ -403,11 +377,11 @@ class Supervised:
 
     def _bound(self, part: int, role: int, pid: int) -> None:
         """Let a process that is to end run as long as its setting says, at most."""
-        after = self._milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL)
+        after = self.milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL)
         if after > 0:
             self._publisher.kill_at = (pid, time.time_ns() + after * 1_000_000)
             self._publisher.changed(part)
-            self.tree.unpublished(self)
+            self.tree.publishing.changed(self)
             self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
 
     def _overdue(self, part: int, pid: int) -> None:
@@ -418,100 +392,8 @@ class Supervised:
         if not self.closed and self._arms[part] == number:
             self.tell(Due(part))
 
-    def _spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
-        if role == FINISH:
-            self.flush()  # ./finish can ask what was meant
-        if part == LOG:
-            self.tree.spawn(self, part, keeper.LOG_RUN, arguments)
-            return
-        patience = self._milliseconds(settings.KILL_ORPHANS)
-        notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
-        if role == RUN:
-            self._share()
-            descriptor = self._expect_word()
-            notify = (descriptor, self._readiness.fd) if descriptor else None
-        elif self.service.beyond.sweep:
-            kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
-        self.tree.spawn(self, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
-
-    def _share(self) -> None:
-        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
-        try:
-            for prefix in ("", "log/") if self.log_files else ("",):
-                access.share(self.home.fd, f"{prefix}supervise")
-        except OSError as error:
-            self.warn(f"unable to give control away: {errors.words(error)}")
-
-    def _expect_word(self) -> int:
-        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""
-        try:
-            descriptor = settings.notification_descriptor(self.home.fd)
-            if descriptor == 0 and self._readiness.fd < 0:
-                return 0
-            self._readiness.renew() if descriptor else self._readiness.close()
-        except (ValueError, RefusedError) as problem:
-            self.warn(str(problem))
-            return 0
-        self._hold_word()
-        if descriptor:
-            expect_notification(self.service)
-            self._save()
-        return descriptor
-
-    def _listen_to_run(self) -> None:
-        if self.service.beyond.notifies:
-            try:
-                self._readiness.resume()
-            except RefusedError as refusal:
-                self.warn(str(refusal))
-            self._hold_word()
-
-    def _hold_word(self) -> None:
-        if self._readiness.fd >= 0:
-            self.tree.hold(self, (holder.WORD,))
-        else:
-            self.tree.drop(self, holder.WORD)
-
-    def _read_word(self, fd: int) -> str:
-        return self.tree.letters.read(fd, self.slot, WORD)
-
-    def _notified(self, byte: str) -> None:
-        if byte == "\n":
-            self.tell(Notified())
-        self.tree.letters.done(self.slot, WORD)
-
-    def _script(self, letter: str) -> None:
-        path = f"control/{letter}"
-        try:
-            executable = os.stat(path, dir_fd=self.home.fd).st_mode & 0o100
-        except FileNotFoundError:
-            executable = 0
-        except OSError as error:
-            self.warn(f"unable to stat {path}: {errors.words(error)}")
-            executable = 0
-        if executable:
-            self.flush()  # a control script may ask what is wanted
-            self.tree.spawn(self, records.SCRIPT, keeper.CONTROL, (letter,))
-        else:
-            self.tell(ScriptEnded(succeeded=False))
-
-    def _again(self, key: int) -> None:
-        part = self.service.part(key)
-        if not self.closed and part.spawning:
-            self._spawn(key, part.state, arguments_of(part))
-
-    def _mask(self) -> None:
-        """Read no letters of a part that could not be acted upon, or whose signals could not be remembered."""
-        if self.closed:
-            return
-        for part in self.parts():
-            files = self.files if part.number == MAIN else self.log_files
-            busy = len(part.signals) > records.SIGNALS_MAX - _SIGNALS_OF_A_LETTER or bool(part.number == MAIN and self.service.script)
-            if files is not None and busy != (part.number in self._masked):
-                self._masked ^= {part.number}
-                self.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
-
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write down what this service is and wants, when that changed."""
         if self.slot == 0 or self.closed:
             return
         started = (self._started[0], self._started[1], self._started[2])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .state import State
     from .supervised import Supervised
 
-HELD_SECONDS = 1.5
+WAITING_SECONDS = 1.5
 """After HUP, for services that another one has locked: longer than a killed supervisor takes to close its locks."""
 HUP_SECONDS = 60.0
 """For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
@@ -64,7 +64,9 @@ class Supervisor:
         if self._keeper >= 0:
             os.close(self._keeper)
         self._keeper = process.open_peer(sock, keeper)
-        self._kept = parents.Kept(sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.may_spawn)
+        self._kept = parents.Kept(
+            sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.holders.sent
+        )
         self.tree.parent = self._kept
 
     def run(self) -> int:
@@ -93,11 +95,11 @@ class Supervisor:
             self.loop.guarded(end_for_good, service)
         if not len(self.tree):
             self._finish()
-        self.loop.after(HELD_SECONDS, self._give_up_held)
+        self.loop.after(WAITING_SECONDS, self._give_up_waiting)
         self.loop.after(_hup_seconds(seconds), self._kill)
 
-    def _give_up_held(self) -> None:
-        self.tree.give_up_held()
+    def _give_up_waiting(self) -> None:
+        self.tree.give_up_waiting()
         if not len(self.tree):
             self._finish()
 
@@ -127,7 +129,7 @@ class Supervisor:
         sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
         process.wait_for_end(self._keeper)  # its children are ours by then
         self.connect(sock, {}, pid)
-        self.tree.keeper_is(self._keeper)
+        self.tree.holders.keeper_is(self._keeper)
         self.tree.orphans.reap()
         self.tree.parent_lost()
 
@@ -144,10 +146,11 @@ class StandIn(Supervisor):
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Go on where the one before was killed."""
         self.connect(sock, children)
-        self.tree.recover()
-        self.state.vouch()
-        if not len(self.tree):
-            self._finish()
+        self.tree.recover(lambda: self.status is None)
+        if self.status is None:
+            self.state.vouch()
+            if not len(self.tree):
+                self._finish()
 
     def gone(self, service: Supervised) -> None:
         super().gone(service)

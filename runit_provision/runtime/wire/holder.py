@@ -1,7 +1,7 @@
 """What the supervisor and a holder say to each other: one fixed-size record per message, over a SEQPACKET socket.
 
 A holder serves one supervisor after the other, and says READY to each as soon as it has seen the end of the one before. It outlives
-versions: these records never change.
+versions: these records never change. What it watches it watches for the supervisor that has said so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ SETTLED = 5
 KEEPER = 6
 """descriptor: a pidfd of the tree's keeper."""
 QUIT = 7
+WATCH = 8
+"""slot, kinds: a process's key; value: its pid; descriptor: its pidfd. ENDED or UNWATCHED is the answer, some time."""
 
 # The holder says:
 READY = 17
@@ -31,6 +33,10 @@ REFUSED = 19
 """slot: not all of the descriptors could be received."""
 RELEASED = 20
 """slot."""
+ENDED = 21
+"""slot, kinds; value: the wait status, -1 when nobody knows."""
+UNWATCHED = 22
+"""slot: the pidfd could not be received."""
 
 # What is held of a slot (`kinds`).
 LOCK = 0
@@ -47,30 +53,33 @@ WORD = 7
 """supervise/notify."""
 
 KINDS = 8
+WATCHED = 3
+"""Processes of a slot, at most."""
 
-_RECORD = struct.Struct("<BBxxI8s")
+_RECORD = struct.Struct("<BBxxIi8s")
 SIZE = _RECORD.size
 
 
 class Record:
     """One message."""
 
-    __slots__ = ("kinds", "op", "slot")
+    __slots__ = ("kinds", "op", "slot", "value")
 
-    def __init__(self, op: int, *, slot: int = 0, kinds: tuple[int, ...] = ()) -> None:
+    def __init__(self, op: int, *, slot: int = 0, kinds: tuple[int, ...] = (), value: int = 0) -> None:
         self.op = op
         self.slot = slot
         self.kinds = kinds
+        self.value = value
 
 
 def pack(record: Record) -> bytes:
     """Give the SIZE bytes of `record`."""
-    return _RECORD.pack(record.op, len(record.kinds), record.slot, bytes(record.kinds))
+    return _RECORD.pack(record.op, len(record.kinds), record.slot, record.value, bytes(record.kinds))
 
 
 def unpack(data: bytes) -> Record:
     """Read SIZE bytes; ValueError when there are fewer or more."""
     if len(data) != SIZE:
         raise ValueError(f"a holder record has {SIZE} bytes, not {len(data)}")
-    op, count, slot, kinds = _RECORD.unpack(data)
-    return Record(op, slot=slot, kinds=tuple(kinds[:count]))
+    op, count, slot, value, kinds = _RECORD.unpack(data)
+    return Record(op, slot=slot, kinds=tuple(kinds[:count]), value=value)

@@ -130,6 +130,7 @@ FAILURES = [
     ["-u", ":a:b"],
     ["-U", "nope"],
     ["-e", "nope"],
+    ["-e", ""],
     ["-e", "lock"],
     ["-/", "nope"],
     ["-l", "nope/lock"],

@@ -7,8 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from support import oracle, waiting
@@ -57,10 +58,12 @@ def test_bad_input_is_told_the_same_way(both: tuple[str, str], scratch: Path, ar
 class Session:
     """A logger that is fed by hand."""
 
-    def __init__(self, program: str, log: Path, *options: str) -> None:
+    def __init__(
+        self, program: str, log: Path, *options: str, env: Mapping[str, str] = MappingProxyType({"PATH": "/usr/bin:/bin"})
+    ) -> None:
         self.log = log
         self.process = subprocess.Popen(
-            [program, *options, log.name], cwd=log.parent, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
+            [program, *options, log.name], cwd=log.parent, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env
         )
         assert self.process.stdin
         self.input = self.process.stdin
@@ -73,7 +76,13 @@ class Session:
         waiting.until(lambda: not worlds.unread(self.input.fileno()), what="the logger reads")
 
     def wrote(self, text: bytes) -> None:
-        waiting.until(lambda: (self.log / "current").read_bytes() == text, what="current")
+        waiting.until(lambda: self.current() == text, what="current")
+
+    def current(self) -> bytes | None:
+        try:
+            return (self.log / "current").read_bytes()
+        except FileNotFoundError:
+            return None  # it is being rotated
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -207,6 +216,43 @@ def test_a_processor_gets_file_and_state(both: tuple[str, str], log: Path) -> No
     outcome = both_ways(both, log, play)
     assert outcome.directories[0].text.startswith(b"ON# MOR# LIN#\nOV#R\n")
     assert log.joinpath("state").read_bytes() == b"x\nx\n"
+
+
+@pytest.mark.covers("svlogd", "!")
+@pytest.mark.parametrize("env", [{"PATH": "/nope"}, {}, {"PWD": "/", "OLDPWD": "/tmp", "LC_ALL": "C", "word": "a b"}], ids=repr)
+def test_a_processor_finds_what_svlogd_was_given(both: tuple[str, str], log: Path, env: dict[str, str]) -> None:
+    found: list[str] = []
+
+    def play(program: str) -> worlds.Outcome:
+        log.joinpath("config").write_bytes(
+            b'!export -p; pwd; echo "$0 $#"; umask; ulimit -a; for fd in /proc/self/fd/*; do echo $fd; done\n'
+        )
+        session = Session(program, log, env=env)
+        session.feed(b"a line\n")
+        session.wrote(b"a line\n")
+        session.signal(signal.SIGALRM)
+        waiting.until(lambda: list(log.glob("@*.s")) and not list(log.glob("@*.[tu]")), what="processed")
+        found.append(next(log.glob("@*.s")).read_text())
+        return session.end()
+
+    both_ways(both, log, play)
+    assert found[0] == found[1]
+    assert f"export PWD='{log}'" in found[0]
+
+
+@pytest.mark.parametrize("standard_input", ["<&-", ">/dev/null 0>&1"], ids=["closed", "not to be read"])
+def test_an_input_that_cannot_be_read_is_at_its_end(both: tuple[str, str], log: Path, standard_input: str) -> None:
+    def play(program: str) -> worlds.Outcome:
+        command = ["sh", "-c", f'exec "$0" log {standard_input}', program]
+        ended = subprocess.run(command, cwd=log.parent, capture_output=True, timeout=waiting.DEADLINE, check=False)
+        # The reason is its own: C's has opened the log directory where the input was closed.
+        warning, _, reason = ended.stderr.rpartition(b": ")
+        assert reason
+        return worlds.Outcome(ended.returncode, warning, (worlds.seen(log),))
+
+    outcome = both_ways(both, log, play)
+    assert outcome.status == 0
+    assert outcome.stderr == b"svlogd: warning: unable to read standard input"
 
 
 @pytest.mark.covers("svlogd", "u", "U")

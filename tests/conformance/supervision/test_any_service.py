@@ -12,8 +12,9 @@ import re
 import signal
 import tempfile
 import termios
+import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +31,9 @@ from runit_provision.runtime.wire import status as wire
 EXAMPLES = 60 if os.environ.get("HARNESS") == "all" else 5
 AT_ONCE = 5
 """Services of one example, each with a supervisor of its own; most of the time they wait for a second to be over."""
-PATIENCE = 60
+PATIENCE = 200
 """Seconds."""
+PAUSE_NS = 1_100_000_000
 STOPPING = "dtx"
 KILLING = "khaiq12"
 CONTROLLED = "tduxhaiq12"
@@ -129,7 +131,8 @@ class Play:
         return at_rest and not status.paused and self.logs() and self.has_forked() and self.agrees(status)
 
     def is_down(self, status: wire.Status) -> bool:
-        return status.want != wire.WANT_UP and not status.pid
+        """Whether the service is down to stay, and its last run, be it short, is a second ago: ours takes `o` during that pause."""
+        return status.want != wire.WANT_UP and not status.pid and time.time_ns() - status.since_ns > PAUSE_NS
 
     def stays(self, status: wire.Status) -> bool:
         """Whether the service runs a start that does not end by itself, and is as far as that goes."""
@@ -221,7 +224,7 @@ class Play:
             os.kill(pid, signal.SIGKILL)  # the letter k would let C's runsv exit at once, without ./finish
         status = self.lab.exit_status()
         logged = self.lab.home / "logged"
-        return status, self.sleepers(), logged.read_text() if logged.exists() else None
+        return status, self.sleepers(), in_rows(logged.read_text()) if logged.exists() else None
 
     def pauses_of_short_runs(self) -> list[bool]:
         """Give for each start that ended by itself within a second whether the next one came a second after its end."""
@@ -229,6 +232,13 @@ class Play:
         pairs = enumerate(pairwise(times), 1)
         starts = ((self.drawn.start(number), after - before) for number, (before, after) in pairs)
         return [gap > start.seconds + 0.95 for start, gap in starts if start.ends and start.seconds < 0.9]
+
+
+def in_rows(text: str) -> list[str]:
+    """Give the lines `start N line M` of floods, each row of ascending M as its first and its last one: a failure is to be read."""
+    numbered = [(line.rpartition(" "), index) for index, line in enumerate(text.splitlines())]
+    rows = (list(row) for _, row in groupby(numbered, key=lambda each: (each[0][0], int(each[0][2]) - each[1])))
+    return [f"{row[0][0][0]} {row[0][0][2]} to {row[-1][0][2]}" for row in rows]
 
 
 ENDING = st.builds(Start, st.just("exits"), st.sampled_from([0, 0.1, 1.2]), st.sampled_from([0, 1, 3, 100, 255]))

@@ -280,3 +280,20 @@ def test_an_empty_name_is_not_the_current_directory(runtime: Path, services: Pat
 def test_usage(program: str, arguments: tuple[str, ...]) -> None:
     done = subprocess.run([program, *arguments], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.replace(program.encode(), b"X")) == (1, b"", b"usage: X [-P] dir\n\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope"], "runsvdir nope: warning: unable to stat nope: file does not exist\n"),
+        (["./", "short"], "runsvdir ./: warning: log must have at least seven characters.\n"),
+    ],
+    ids=["nope", "short"],
+)
+def test_messages_name_the_directory_as_it_was_named(program: str, tmp_path: Path, words: list[str], said: str) -> None:
+    with tree(program, tmp_path, tmp_path / "state") as ended_at_last:
+        command, environment = [program, *words], ended_at_last.environment()
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr is not None
+            assert running.stderr.readline() == said
+            running.kill()

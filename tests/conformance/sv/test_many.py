@@ -43,9 +43,9 @@ def listed(services: Path) -> list[Path]:
 
 
 def status(sv: Path | str, running: Tree, *names: str) -> Said:
-    """Give what `sv status` says, pids left in."""
+    """Give what `sv status` says beside the services, pids left in."""
     environment = {"SVDIR": str(running.services), "RUNIT_PROVISION_STATE": str(running.state), "PATH": "/usr/bin:/bin"}
-    said = run(sv, ["status", *names], env=environment)
+    said = run(sv, ["status", *names], env=environment, cwd=running.state.parent)
     return said._replace(out=re.sub(rb"\b\d+s\b", b"Ns", said.out))
 
 
@@ -100,6 +100,21 @@ def test_the_table_is_read_and_the_services_are_not(runtime: Path, running: Tree
 def test_paths_lead_to_the_table_too(runtime: Path, running: Tree) -> None:
     paths = [str(folder) for folder in listed(running.services)]
     assert both_say(runtime, running, *paths).code == 0
+
+
+@pytest.mark.parametrize("path", ["./services/s03", "services/s03/", "../nope", "./s03"])
+def test_a_path_among_names_leads_from_where_the_caller_is(runtime: Path, running: Tree, path: str) -> None:
+    said = both_say(runtime, running, path, *names(running))
+    assert said.code == (0 if "services" in path else 1)
+    assert said.out.count(b"\n") == COUNT + 1
+
+
+@pytest.mark.parametrize("directory", ["services", "nope", "services/s01/run"])
+def test_the_services_directory_may_be_named_from_there_or_be_none(runtime: Path, running: Tree, directory: str) -> None:
+    known = names(running)
+    running.services = Path(directory)
+    said = both_say(runtime, running, *known)
+    assert said.code == (0 if directory == "services" else COUNT)
 
 
 def test_nobody_is_believed_who_has_gone(runtime: Path, running: Tree) -> None:

@@ -6,13 +6,17 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import oracle, waiting
 from support.programs import Said, run
-from support.supervised import Supervised
+from support.supervised import FakeSupervisor, Supervised
+
+from runit_provision.runtime.core.sv import TICK, last_look
+from runit_provision.runtime.wire import status
 
 Worlds = Callable[[str, Path], Supervised]
 Tools = Callable[[str, str], Path]
@@ -169,3 +173,22 @@ def test_ctrl_c_ends_a_wait_as_it_ends_a_c_program(runtime: Path, worlds: Worlds
     waiter.send_signal(signal.SIGINT)
     out, err = waiter.communicate(timeout=waiting.DEADLINE)
     assert (waiter.returncode, out, err) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.covers("sv", "-w")
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 7])
+def test_a_limit_lasts_as_many_looks(runtime: Path, tmp_path: Path, limit: int) -> None:
+    """C's sv sleeps between two looks, which strace counts; ours waits for events, and gives up at the same time."""
+    strace = oracle.program("strace", package="strace")
+    up = status.pack(status.Status(since_ns=time.time_ns(), pid=os.getpid(), state=status.RUN, want=status.WANT_UP))
+    supervisor = FakeSupervisor(tmp_path / "a", up)
+    words = ["-w", str(limit), "down", str(tmp_path / "a")]
+    theirs = run(strace, ["-e", "trace=clock_nanosleep", oracle.program("sv", package="runit"), *words])
+    looks = theirs.err.count(b"tv_nsec=420000000}, NULL)")
+    assert looks > limit
+    assert last_look(limit) == pytest.approx(looks * TICK)
+    before = time.monotonic()
+    ours = run(runtime / "sv", words)
+    assert time.monotonic() - before >= looks * TICK - 0.001
+    assert plain(ours) == plain(theirs)._replace(err=b"")
+    supervisor.stop()

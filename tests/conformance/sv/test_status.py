@@ -125,6 +125,8 @@ def test_a_file_down_that_nobody_can_look_for_is_complained_of(both: Both, tmp_p
     (tmp_path / "a/down").symlink_to("down")
     said = agree(both, ["status", "a"], directory=tmp_path)
     assert said == Said(0, b"\n", b"warning: unable to stat a/down: symbolic link loop\n")
+    for word in ("down", "force-stop"):
+        assert agree(both, ["-w", "0", word, "a", "a"], directory=tmp_path).out.count(b": \n") == 2
     supervisor.stop()
 
 

@@ -46,10 +46,14 @@ class Service:
             self.held = -1
 
     def text(self) -> bytes:
-        """Everything that the log holds, oldest first."""
-        old = sorted(path for path in self.main.iterdir() if path.name.startswith("@"))
-        current = self.main / "current"
-        return b"".join(path.read_bytes() for path in [*old, *([current] if current.exists() else [])])
+        """Everything that the log holds, oldest first; what is being renamed is asked for again."""
+        while True:
+            old = sorted(path for path in self.main.iterdir() if path.name.startswith("@"))
+            current = self.main / "current"
+            try:
+                return b"".join(path.read_bytes() for path in [*old, *([current] if current.exists() else [])])
+            except FileNotFoundError:
+                continue
 
 
 class Pool:

@@ -182,6 +182,21 @@ def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, scrat
     pool.end()
 
 
+def test_a_processor_that_hangs_stops_only_its_own_log_and_loses_nothing(pool: Pool, scratch: Path) -> None:
+    good = Service(scratch, 1)
+    stuck = Service(scratch, 2, config=b"s10000\nn0\n!while [ ! -e ../go ]; do sleep 0.05; done; exec cat\n")
+    pool.added(good, stuck)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))
+    write(stuck, sent)  # as C's svlogd, it rotates once, and then goes on reading
+    waiting.until(lambda: len(list(stuck.main.glob("@*.t"))) == 1, what="the processor has begun")
+    write(good, b"a line\n")
+    waiting.until(lambda: good.text() == b"a line\n")
+    stuck.main.with_name("go").touch()
+    waiting.until(lambda: not [*stuck.main.glob("@*.u"), *stuck.main.glob("@*.t")], what="all is processed")
+    waiting.until(lambda: stuck.text() == sent, what="no line is missing")
+    pool.end()
+
+
 def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Path) -> None:
     """Services flood their logs, which rotate all the time, and the pool is killed again and again."""
     services = [

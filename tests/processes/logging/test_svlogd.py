@@ -75,6 +75,24 @@ def test_a_processor_that_was_killed_is_run_again(runtime: Path, log: Path) -> N
     assert not old(log, "u") and not old(log, "t")
 
 
+def test_while_a_processor_fails_lines_are_taken(runtime: Path, log: Path) -> None:
+    log.joinpath("config").write_bytes(b"s99999999\n!test -e ../mended\n")
+    svlogd = Svlogd(runtime / "svlogd", log)
+    svlogd.feed(b"line\n")
+    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == b"line\n")
+    svlogd.process.send_signal(signal.SIGALRM)
+    assert svlogd.process.stderr is not None
+    failed = b"svlogd: warning: processor failed, restart: " + bytes(log) + b"\n"
+    assert svlogd.process.stderr.readline() == failed
+    # More than a hundred reads; were each to wait for the next failure, it would be as many of them.
+    text = (b"x" * 99 + b"\n") * 80000
+    svlogd.feed(text)
+    waiting.until(lambda: log.joinpath("current").stat().st_size == len(text), what="all is written")
+    log.parent.joinpath("mended").touch()
+    assert svlogd.end().count(failed) < 50
+    assert log.joinpath("current").read_bytes() == text
+
+
 def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
     gate = log.parent / "gate"
     os.mkfifo(gate)

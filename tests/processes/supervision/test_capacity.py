@@ -73,3 +73,21 @@ def test_whoever_is_killed_every_service_stays(runtime: Path, crowd: Crowd, tmp_
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="nothing is left")
         assert not any(locked(home) for home in crowd.homes)
+
+
+def test_a_holder_that_is_stopped_holds_nobody_up(runtime: Path, tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path, 300, logged=150, rsvlog=runtime / "rsvlog")
+    crowd.link(crowd.homes[:10])
+    with tree(runtime / "runsvdir", crowd.services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: {stat(home) for home in crowd.homes[:10]} == {"run"}, what="some run")
+        pids = {home: pid_of(home) for home in crowd.homes[:10]}
+        (stopped,) = own(running, "holder")
+        os.kill(stopped, signal.SIGSTOP)
+        crowd.link(crowd.homes[10:])
+        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        until(lambda: own(running, "holder") not in ([], [stopped]), what="another holds")
+        assert not supervision.is_alive(stopped)
+        assert {home: pid_of(home) for home in pids} == pids
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="nothing is left")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import oracle
 from support.disk import mount_disk
-from support.supervision import Tree, is_alive, log_in_pool, name, pid_of, service, stat, tree
+from support.supervision import Tree, is_alive, log_in_pool, name, pid_of, script, service, stat, tree
 from support.waiting import until
 
 NO_MORE_FILES = "process cannot open more files"
@@ -176,6 +176,25 @@ def failing(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+def test_a_log_directory_that_may_not_be_written(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("runs a tree as somebody to whom files can be closed")
+    tmp_path.chmod(0o755)
+    place = tmp_path / "user"
+    home = service(place / "services/it", "for n in 1 2 3; do echo $n; done\nexec sleep 1000", log="")
+    log_in_pool(home, runtime)
+    subprocess.run(["chown", "-R", "61008:61008", place], check=True)
+    main = home / "log/main"
+    main.chmod(0o500)
+    script(tmp_path / "start", f'exec setpriv --reuid 61008 --regid 61008 --clear-groups {runtime / "runsvdir"} "$@"')
+    with tree(tmp_path / "start", home.parent, place / "state") as running:
+        running.start()
+        before = up(home)
+        said(running, f"{main}: access denied")
+        main.chmod(0o700)
+        until(lambda: text_of(main / "current") == "1\n2\n3\n", what="all is logged once it may be")
+        assert pid_of(home) == before
+
+
 def test_a_disk_that_becomes_read_only(runtime: Path, failing: Path, tmp_path: Path) -> None:
     home = service(failing / "services/it", f"echo $$ >>{tmp_path}/started\nexec sleep 1000")
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
@@ -221,7 +240,7 @@ def runs(home: Path) -> int:
 
 def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path: Path) -> None:
     oracle.root("a control group with a limit")
-    group, limit = memory_group(tmp_path.name)
+    group, limit = control_group(tmp_path.name, "memory", "memory.limit_in_bytes", "memory.max")
     try:
         limit.write_text(str(16 << 20))
         eat = f"echo $$ >{group}/cgroup.procs\nexec python3 -c 'x = bytearray(512 << 20)'"
@@ -237,9 +256,9 @@ def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path:
         group.rmdir()
 
 
-def memory_group(name: str) -> tuple[Path, Path]:
-    """Give a new control group, of the first version or the second, and the file of its limit."""
-    for top, limit in ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max")):
+def control_group(name: str, controller: str, first: str, second: str) -> tuple[Path, Path]:
+    """Give a new control group, and the file of its limit, which has another name in each version of control groups."""
+    for top, limit in ((Path("/sys/fs/cgroup") / controller, first), (Path("/sys/fs/cgroup"), second)):
         group = top / name
         try:
             group.mkdir()
@@ -248,8 +267,32 @@ def memory_group(name: str) -> tuple[Path, Path]:
         if (group / limit).exists():
             return group, group / limit
         group.rmdir()
-    oracle.absent("no memory control group can be made here")
+    oracle.absent(f"no control group for {controller} can be made here")
     raise AssertionError
+
+
+def test_no_room_for_processes(runtime: Path, home: Path, tmp_path: Path) -> None:
+    oracle.root("a control group with a limit")
+    group, limit = control_group(tmp_path.name, "pids", "pids.max", "pids.max")
+    script(tmp_path / "start", f'echo $$ >{group}/cgroup.procs; exec {runtime / "runsvdir"} "$@"')
+    try:
+        with tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
+            running.start()
+            before = up(home)
+            limit.write_text("1")
+            service(tmp_path / "new", "echo $$ >>started\nexec sleep 1000").rename(home.parent / "new")
+            said(running, "runsv new: warning: unable to fork, sleeping: temporary failure")
+            assert (stat(home), pid_of(home)) == ("run", before)
+            os.kill(before, signal.SIGKILL)
+            said(running, "runsv it: warning: unable to fork, sleeping: temporary failure")
+            until(lambda: stat(home / "../new") == stat(home) != "run", what="sv tells that neither has a process")
+            limit.write_text("max")
+            assert started(home) == [before]
+            until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+            until(lambda: started(home.parent / "new") == [up(home.parent / "new")], what="so does the new one")
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text(), what="the group is empty")
+        group.rmdir()
 
 
 def test_a_directory_of_services_that_goes_and_comes(runtime: Path, home: Path, tmp_path: Path) -> None:

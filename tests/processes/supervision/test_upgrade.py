@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,15 @@ from runit_provision.errors import HostError
 from runit_provision.host import interpreter, package
 
 NEW = "9.9"
+UPGRADES = 20 if os.environ.get("HARNESS") == "all" else 3
+KILLED = [
+    ("runsvdir",),
+    ("runsvdir-keeper",),
+    ("log-pool",),
+    ("runsvdir", "runsvdir-keeper"),
+    ("runsvdir", "log-pool"),
+    ("runsvdir-keeper", "log-pool"),
+]
 COUNTS = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
 RECORDS = "exec sh -c 'while IFS= read -r line; do echo \"$line\"; done >>../lines'"
 
@@ -119,6 +129,43 @@ def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Pat
         assert running.stderr.read_text() == ""
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="nothing is left")
+
+
+@pytest.mark.parametrize("roles", KILLED, ids="+".join)
+def test_whoever_is_killed_meanwhile_it_becomes_that_version(
+    prefix: Path, services: Path, tmp_path: Path, roles: tuple[str, ...]
+) -> None:
+    versions = [NEW, (prefix / package.LIBRARY / "current").readlink().name]
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, _pids):
+        pids = {folder: pid_of(folder) for folder in folders(running) if folder.name != "log"}
+        for turn in range(UPGRADES):
+            switch(prefix, versions[turn % 2])
+            os.kill(running.pid, signal.SIGUSR2)
+            # From before it is tried out until after keeper and pool have followed.
+            time.sleep(0.6 * turn / UPGRADES)
+            for pid in [pid for pid in running.processes() if supervision.name(pid) in set(roles) - {"runsvdir"} and not on_trial(pid)]:
+                os.kill(pid, signal.SIGKILL)
+            if "runsvdir" in roles:
+                running.kill()
+                running.start()
+            until(lambda: is_supervised(running), what="all is supervised")
+            until(lambda: renewed(running, versions[turn % 2]), what=f"all of it is {versions[turn % 2]}")  # noqa: B023
+            assert {folder: pid_of(folder) for folder in pids} == pids
+            loses_no_line(running)
+
+
+def on_trial(pid: int) -> bool:
+    """Whether a process belongs to the tree that a new version proves itself with."""
+    return b"/trial/state\0" in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def renewed(running: Tree, version: str) -> bool:
+    """Whether all is of that version; who was killed before it knew of it is told again, as by who installs it."""
+    if of_version(running, version):
+        return True
+    os.kill(running.pid, signal.SIGUSR2)
+    time.sleep(0.05)
+    return False
 
 
 def test_sv_is_answered_all_the_time(prefix: Path, services: Path, tmp_path: Path) -> None:
