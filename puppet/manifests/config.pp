@@ -11,8 +11,8 @@ class runit::config {
   }
 
   runit_data { $runit::data_file:
-    data         => $runit::data,
-    owner        => 'root',
-    validate_cmd => "${runit::command.join(' ')} render --data %",
+    data    => $runit::data,
+    owner   => 'root',
+    command => $runit::command,
   }
 }

@@ -33,6 +33,9 @@
 # @param package_name
 #   The name of the distribution's package.
 #
+# @param package_service_directory
+#   Directory that the distribution's runit scans; with `runtime: package` it is the `service_directory` where nothing else is given.
+#
 # @param package_ensure
 #   The version of the package, or `present`, or `latest`.
 #
@@ -126,33 +129,34 @@ class runit (
   String[1]                                                    $package_name,
   String[1]                                                    $package_ensure,
   Boolean                                                      $manage_init,
-  Optional[Variant[String[1], Hash]]                           $hiera_merge       = 'deep',
-  Optional[String[1]]                                          $package_provider  = undef,
-  Optional[Runit::Init]                                        $init              = undef,
-  Optional[Enum['shipped', 'package', 'package_file', 'none']] $runtime           = undef,
-  Optional[Runit::Absolutepath]                                $prefix            = undef,
-  Optional[Runit::Line]                                        $package_file      = undef,
-  Optional[Runit::Line]                                        $filestore         = undef,
-  Optional[Runit::Absolutepath]                                $workspace         = undef,
-  Optional[Runit::Line]                                        $owner             = undef,
-  Optional[Runit::Absolutepath]                                $service_directory = undef,
-  Optional[Runit::Absolutepath]                                $definitions       = undef,
-  Optional[Runit::Levels]                                      $levels            = undef,
-  Optional[Runit::Name]                                        $level             = undef,
-  Optional[Runit::Absolutepath]                                $levels_directory  = undef,
-  Optional[Array[Runit::Line]]                                 $template_path     = undef,
-  Optional[Array[Runit::Line]]                                 $file_path         = undef,
-  Optional[Runit::Absolutepath]                                $log_directory     = undef,
-  Optional[Runit::Absolutepath]                                $home              = undef,
-  Optional[Runit::Absolutepath]                                $basedir           = undef,
-  Optional[Runit::Absolutepath]                                $logdir            = undef,
-  Optional[Runit::Profile]                                     $profile           = undef,
-  Optional[Runit::Groups]                                      $groups            = undef,
-  Optional[Boolean]                                            $purge             = undef,
-  Optional[Boolean]                                            $purge_logs        = undef,
-  Optional[Runit::Data::Service]                               $defaults          = undef,
-  Optional[Runit::Services]                                    $services          = undef,
-  Optional[Runit::Users]                                       $users             = undef,
+  Optional[Variant[String[1], Hash]]                           $hiera_merge               = 'deep',
+  Optional[Runit::Absolutepath]                                $package_service_directory = undef,
+  Optional[String[1]]                                          $package_provider          = undef,
+  Optional[Runit::Init]                                        $init                      = undef,
+  Optional[Enum['shipped', 'package', 'package_file', 'none']] $runtime                   = undef,
+  Optional[Runit::Absolutepath]                                $prefix                    = undef,
+  Optional[Runit::Line]                                        $package_file              = undef,
+  Optional[Runit::Line]                                        $filestore                 = undef,
+  Optional[Runit::Absolutepath]                                $workspace                 = undef,
+  Optional[Runit::Line]                                        $owner                     = undef,
+  Optional[Runit::Absolutepath]                                $service_directory         = undef,
+  Optional[Runit::Absolutepath]                                $definitions               = undef,
+  Optional[Runit::Levels]                                      $levels                    = undef,
+  Optional[Runit::Name]                                        $level                     = undef,
+  Optional[Runit::Absolutepath]                                $levels_directory          = undef,
+  Optional[Array[Runit::Line]]                                 $template_path             = undef,
+  Optional[Array[Runit::Line]]                                 $file_path                 = undef,
+  Optional[Runit::Absolutepath]                                $log_directory             = undef,
+  Optional[Runit::Absolutepath]                                $home                      = undef,
+  Optional[Runit::Absolutepath]                                $basedir                   = undef,
+  Optional[Runit::Absolutepath]                                $logdir                    = undef,
+  Optional[Runit::Profile]                                     $profile                   = undef,
+  Optional[Runit::Groups]                                      $groups                    = undef,
+  Optional[Boolean]                                            $purge                     = undef,
+  Optional[Boolean]                                            $purge_logs                = undef,
+  Optional[Runit::Data::Service]                               $defaults                  = undef,
+  Optional[Runit::Services]                                    $services                  = undef,
+  Optional[Runit::Users]                                       $users                     = undef,
 ) {
   $parameters = runit::given({
       'runtime'           => $runtime,
@@ -190,7 +194,11 @@ class runit (
     undef   => $given['package_file'] ? { undef => 'shipped', default => 'package_file' },
     default => $given['runtime'],
   }
-  $data = $given + { 'runtime' => $source }
+  $scanned = $source ? {
+    'package' => runit::given({ 'service_directory' => $package_service_directory }),
+    default   => {},
+  }
+  $data = $scanned + $given + { 'runtime' => $source }
   $data_file = "${config_directory}/data.json"
 
   contain runit::install

@@ -1,4 +1,4 @@
-# @summary Restarts one service on many targets, some at a time, and stops as soon as one of them does not run again.
+# @summary Restarts one service on many targets, some at a time, and stops as soon as one of them does not stay up.
 #
 # @param targets
 #   Where it runs.
@@ -15,6 +15,9 @@
 # @param wait
 #   Seconds that each may take.
 #
+# @param settle
+#   Seconds that it has to stay up before the next targets' turn comes: what ends at once is up for a moment each time that it is started.
+#
 # @return [ResultSet]
 #   The status of the service on every target, after the last restart.
 #
@@ -24,14 +27,23 @@ plan runit::rolling_restart (
   Optional[String[1]] $user    = undef,
   Integer[1]          $at_once = 1,
   Integer[0]          $wait    = 30,
+  Integer[0]          $settle  = 5,
 ) {
   $all = get_targets($targets)
   $words = runit::given({ 'service' => $service, 'user' => $user, 'wait' => $wait })
-  # What is not there, or broken already, is found before anything is restarted.
-  run_task('runit::status', $all, runit::given({ 'service' => $service, 'user' => $user, '_description' => 'before' }))
+  $status = runit::given({ 'service' => $service, 'user' => $user })
+  # A target that has no such service is found before any is restarted.
+  run_task('runit::status', $all, $status + { '_description' => 'before' })
   $all.slice($at_once).each |$some| {
     run_task('runit::sv', $some, $words + { 'action' => 'restart', '_description' => 'restart' })
-    run_task('runit::sv', $some, $words + { 'action' => 'check', '_description' => 'does it run?' })
+    ctrl::sleep($settle)
+    run_task('runit::sv', $some, $words + { 'action' => 'check', '_description' => 'is it well?' })
+    $fallen = run_task('runit::status', $some, $status + { '_description' => 'did it stay up?' }).filter |$result| {
+      $result[$service]['state'] != 'up' or $result[$service]['seconds'] < $settle
+    }
+    unless $fallen.empty {
+      fail_plan("${service} does not stay up on ${fallen.map |$result| { $result.target.name }.join(', ')}", 'runit/does-not-stay-up')
+    }
   }
-  return run_task('runit::status', $all, runit::given({ 'service' => $service, 'user' => $user, '_description' => 'after' }))
+  return run_task('runit::status', $all, $status + { '_description' => 'after' })
 }

@@ -52,8 +52,8 @@ module Aliases
   end
 end
 
-# What facter says of a system of each family, and what runit's package is called there.
-System = Struct.new(:name, :family, :release, :package) do
+# What facter says of a system of each family, what runit's package is called there, and what it scans if it is not /etc/service.
+System = Struct.new(:name, :family, :release, :package, :directory) do
   def facts
     { 'os' => { 'name' => name, 'family' => family, 'release' => { 'full' => release, 'major' => release[/\A\d+/] } } }
   end
@@ -64,7 +64,7 @@ SYSTEMS = [
   System.new('Ubuntu', 'Debian', '24.04', 'runit'), System.new('RedHat', 'RedHat', '9.4', 'runit'),
   System.new('Rocky', 'RedHat', '9.4', 'runit'), System.new('AlmaLinux', 'RedHat', '9.4', 'runit'),
   System.new('Alpine', 'Alpine', '3.20.1', 'runit'), System.new('Archlinux', 'Archlinux', '6.9.7-arch1-1', 'runit'),
-  System.new('Gentoo', 'Gentoo', '2.15', 'sys-process/runit'), System.new('VoidLinux', 'VoidLinux', '6.6.36_1', 'runit')
+  System.new('Gentoo', 'Gentoo', '2.15', 'sys-process/runit'), System.new('Void', 'Void', '6.6.36_1', 'runit', '/var/service')
 ].freeze
 
 def on_every_system

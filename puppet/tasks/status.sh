@@ -2,6 +2,8 @@
 # Prints one JSON object: the state of each service by its name. Looks as the one whose tree it is; exits 1 for a name that is not there.
 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+# Where root is, a user may not be allowed to look, and sv wants to.
+cd / || exit 1
 # shellcheck disable=SC2016 # the shell that runs it expands it
 look='
 cd "$SVDIR" || exit 1

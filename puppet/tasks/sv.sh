@@ -2,6 +2,8 @@
 # Runs sv as the one whose tree it is.
 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+# Where root is, a user may not be allowed to look, and sv wants to.
+cd / || exit 1
 : "${PT_action:?}" "${PT_service:?}"
 case $PT_action in
 start | stop | restart | check | shutdown | exit | status) verbose= ;;

@@ -21,6 +21,7 @@ WHERE = [
     "processes/verify",
     "processes/cli",
     "processes/supervision/test_container.py",
+    "unit/cli",
 ]
 HEAD = """# What is shown on real hosts, and where
 

@@ -21,7 +21,7 @@
 #   The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
 #
 # @param before_lines
-#   Shell lines that `run` does before the command, as who runs the tree. What `env` says only the program sees, and whom they give it to: `chpst -e ./env sh -c '...'`. In the data this is `before`.
+#   Shell lines that `run` does before the command, as who runs the tree. They see what `env` says, but for names that the shell keeps for itself (IFS, PWD, UID and the like) or cannot write; with a secret in it the script is its owner's alone to read. In the data this is `before`.
 #
 # @param one_shot
 #   It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first).
@@ -51,13 +51,13 @@
 #   Environment; null unsets a variable.
 #
 # @param env_directories
-#   More directories in the format of chpst -e; `env` wins.
+#   More directories in the format of chpst -e, for the program alone; `env` wins.
 #
 # @param directory
 #   Working directory; default: the service directory.
 #
 # @param chroot
-#   Root directory.
+#   Root directory, in which it starts.
 #
 # @param umask
 #   File mode creation mask, octal.
@@ -69,7 +69,7 @@
 #   Soft limits.
 #
 # @param lock
-#   A file that is locked while it runs.
+#   A file that is locked while it runs; it is opened as the account that it runs as, in its root directory.
 #
 # @param session
 #   It gets a session and process group of its own.

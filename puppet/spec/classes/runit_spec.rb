@@ -11,7 +11,7 @@ describe 'runit' do
     it { is_expected.to contain_class('runit::install').that_comes_before('Class[runit::config]') }
     it { is_expected.to contain_class('runit::config').that_comes_before('Class[runit::apply]') }
     it { is_expected.to contain_file('/etc/runit-provision').with(ensure: 'directory', owner: 'root', mode: '0700') }
-    it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped').with_validate_cmd("#{tool} render --data %") }
+    it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped').with_command([tool]) }
 
     it { is_expected.to contain_runit_host(data).with(command: [tool], options: ['--lock-timeout', '300']) }
 
@@ -73,8 +73,20 @@ describe 'runit' do
         let(:facts) { expected.facts }
 
         it { is_expected.to contain_package(expected.package).with_provider(nil) }
+
+        it 'has the services where that runit looks for them' do
+          said = expected.directory ? { 'service_directory' => expected.directory } : {}
+          is_expected.to contain_runit_data(data).with_data({ 'runtime' => 'package', **said })
+        end
       end
     end
+  end
+
+  context 'with the package on a system that scans another directory, and a directory of one\'s own' do
+    let(:facts) { SYSTEMS.find(&:directory).facts }
+    let(:params) { { 'runtime' => 'package', 'service_directory' => '/srv/service' } }
+
+    it { is_expected.to contain_runit_data(data).with_data('runtime' => 'package', 'service_directory' => '/srv/service') }
   end
 
   context 'with packages left to somebody else' do

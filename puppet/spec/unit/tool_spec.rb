@@ -47,4 +47,26 @@ describe PuppetX::Runit::Tool do
     expect { described_class.new(['/nowhere/tool'], '/x').check }
       .to raise_error(described_class::Refusal, %r{/nowhere/tool cannot be run .*No such file.*Python 3.11 or later})
   end
+
+  it 'finds no fault in a tool that answers' do
+    expect(described_class.fault(['/bin/sh', '-c', 'test "$0" = --version'])).to be_nil
+  end
+
+  {
+    'is not there' => ['/nowhere/tool', %r{\A/nowhere/tool cannot be run .*No such file}],
+    'finds another Python' => ['echo "it needs another" >&2; exit 1', /does not work here \(it needs another\)/],
+    'dies' => ['kill -9 $$', /does not work here \(.*SIGKILL/]
+  }.each do |what, (script, said)|
+    it "tells the fault of a tool that #{what}" do
+      command = script.start_with?('/') ? [script] : ['/bin/sh', '-c', script]
+      expect(described_class.fault(command)).to match(said).and match(/Python 3.11 or later/)
+    end
+  end
+
+  it 'names the interpreter that is not there' do
+    Dir.mktmpdir do |folder|
+      File.write("#{folder}/tool", "#!/nowhere/python3\n", perm: 0o755)
+      expect(described_class.fault(["#{folder}/tool"])).to include("#{folder}/tool cannot be run: its interpreter /nowhere/python3 is not there: ")
+    end
+  end
 end

@@ -85,6 +85,33 @@ def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, 
     assert box.pids("sleep", "1111") == [service]
 
 
+GROUPED = """\
+#!/bin/sh
+set -e
+own=/sys/fs/cgroup/systemd$(sed -n 's/^[0-9]*:name=systemd://p' /proc/self/cgroup)
+[ -d "$own" ] || own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+mkdir -p "$own/mine"
+echo $$ >"$own/mine/cgroup.procs"
+exec sleep 2222
+"""
+
+
+def test_a_service_keeps_the_control_group_that_it_made(tmp_path: Path, boot: ExitStack) -> None:
+    root = with_systemd(prepare(tmp_path / "systemd", services={"plain": GROUPED}))
+    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    link_image(root)
+    box = boot.enter_context(booted(root))
+    service = box.pid("sleep", "2222")
+    group = box.run("cat", f"/proc/{service}/cgroup").stdout
+    assert "/runit-provision.service/mine" in group
+    first = box.runsvdir()
+    assert box.run("systemctl", "daemon-reload").returncode == 0
+    assert box.run("kill", "-KILL", first).returncode == 0
+    box.runsvdir(but=first)
+    assert box.run("cat", f"/proc/{service}/cgroup").stdout == group
+    assert box.run("systemctl", "show", "--property=Delegate", "runit-provision.service").stdout == "Delegate=yes\n"
+
+
 def test_stopping_the_unit_ends_services_in_order(tmp_path: Path, boot: ExitStack) -> None:
     root = with_systemd(prepare(tmp_path / "systemd", services={"plain": SLOW}))
     assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0

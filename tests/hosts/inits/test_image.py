@@ -155,6 +155,18 @@ def test_a_host_whose_pid_1_is_no_init_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize("words", ["sh -c", "ash -c"])
+def test_a_shell_of_busybox_is_no_init(words: str) -> None:
+    """As in a container, where such a shell is pid 1, and an inittab may lie about."""
+    oracle.root("makes a pid namespace")
+    busybox = oracle.program("busybox", package="busybox")
+    script = f"mount -t tmpfs none /run; {PROGRAM} init link; echo $?"
+    command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", busybox, *words.split(), script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "1\n"
+    assert done.stderr.startswith("no init that is known here: pid 1 is busybox, but not its init; name one with --init (")
+
+
 def test_an_image_has_no_users_systemd(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
     assert runit_provision("runtime", "install", "--root", root).status == 0
@@ -204,6 +216,7 @@ def test_the_unit_ends_services_in_order_and_outlives_runsvdir(tmp_path: Path) -
         "ExecStart=/usr/local/bin/runsvdir -P /etc/service",
         "KillSignal=SIGHUP",
         "KillMode=process",
+        "Delegate=yes",
         "Restart=always",
     ):
         assert line in lines

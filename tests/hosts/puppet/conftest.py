@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
+from support.facts import few_facts
 from support.sandbox import Sandbox
 
 from runit_provision.verify.service import Services
@@ -52,6 +53,7 @@ class Puppet:
     def __init__(self, host: Sandbox) -> None:
         self.host = host
         self._program = oracle.program("puppet", package="puppet-agent")
+        few_facts(host)
         host.run("mkdir", "-p", "/etc/puppet-test/modules", "/etc/puppet-test/data", "/var/lib/puppet", "/var/cache/puppet")
         host.run("ln", "-s", str(MODULE), "/etc/puppet-test/modules/runit")
         host.write(

@@ -51,11 +51,14 @@ def test_a_host_without_services_has_an_empty_tree(puppet: Puppet) -> None:
 
 
 def task(puppet: Puppet, name: str = "sv", **parameters: str) -> tuple[int, str]:
-    """Run a task as Bolt does: its parameters in the environment."""
-    described = json.loads(Path(MODULE / f"tasks/{name}.json").read_text())["parameters"]
-    assert parameters.keys() <= described.keys()
-    environment = [f"PT_{key}={value}" for key, value in parameters.items()]
-    done = puppet.host.run("env", *environment, "sh", str(MODULE / f"tasks/{name}.sh"), check=False)
+    """Run a task as Bolt does by ssh: its parameters and Bolt's own in the environment, in root's home, which is root's alone."""
+    described = json.loads(Path(MODULE / f"tasks/{name}.json").read_text())
+    assert described["input_method"] == "environment"
+    assert parameters.keys() <= described["parameters"].keys()
+    bolts = {"_task": f"runit::{name}", "_installdir": str(MODULE.parent)}
+    environment = [f"PT_{key}={value}" for key, value in {**parameters, **bolts}.items()]
+    puppet.host.run("install", "-d", "-m", "0700", "/var/root")
+    done = puppet.host.run("env", "--chdir=/var/root", *environment, str(MODULE / f"tasks/{name}.sh"), check=False)
     return done.returncode, done.stdout + done.stderr
 
 

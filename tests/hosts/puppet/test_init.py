@@ -7,10 +7,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from support import oracle, waiting
+from support import facts, oracle, waiting
 from support.booted import Booted, booted, prepare, with_systemd, with_sysvinit
 
-from .conftest import CHANGED, MODULE, TOOL, UNCHANGED, Puppet
+from .conftest import CHANGED, FAILED, MODULE, TOOL, UNCHANGED, Puppet
 
 DATA = f"""
 runit::command: ['{TOOL}']
@@ -29,6 +29,8 @@ def cold(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     shutil.copytree(MODULE, root / "etc/puppet-test/modules/runit", ignore=shutil.ignore_patterns(".yardoc", "fixtures"))
     for folder in ("lib", "cache"):
         (root / "var" / folder / "puppet").mkdir(parents=True)
+    (root / "etc/facter").mkdir()
+    (root / facts.PATH.lstrip("/")).write_text(facts.FEW)
     (root / "etc/puppet-test/hiera.yaml").write_text(HIERARCHY)
     (root / "etc/puppet-test/common.yaml").write_text(DATA)
     return with_systemd(root) if request.param == "systemd" else with_sysvinit(root, INITTAB)
@@ -40,11 +42,11 @@ def is_up(box: Booted) -> bool:
     return box.run("systemctl", "is-active", "basic.target").returncode == 0
 
 
-def apply(box: Booted) -> CompletedProcess[str]:
+def apply(box: Booted, *more: str) -> CompletedProcess[str]:
     puppet = oracle.program("puppet", package="puppet-agent")
     places = {"confdir": "", "hiera_config": "/hiera.yaml", "modulepath": "/modules", "vardir": "/var"}
     options = [f"--{name}=/etc/puppet-test{place}" for name, place in places.items()]
-    return box.run(puppet, "apply", *options, "--detailed-exitcodes", "--color=false", "--execute", "include runit")
+    return box.run(puppet, "apply", *options, "--detailed-exitcodes", "--color=false", *more, "--execute", "include runit")
 
 
 def test_the_first_run_starts_the_services_by_init_and_the_second_does_nothing(cold: Path) -> None:
@@ -56,6 +58,30 @@ def test_the_first_run_starts_the_services_by_init_and_the_second_does_nothing(c
         box.pid("sleep", "1111")
         second = apply(box)
         assert (second.returncode, "Exec[" in second.stdout) == (UNCHANGED, False), second.stdout + second.stderr
+
+
+@pytest.mark.shows("roads", "Puppet", "drift", "dry run", "purge", "a service that fails")
+@pytest.mark.parametrize("cold", ["systemd"], indirect=True)
+def test_on_a_booted_host_drift_is_told_and_mended_strays_go_and_what_fails_fails_alone(cold: Path) -> None:
+    run, link = cold / "etc/sv/web/run", cold / "etc/service/stray"
+    with booted(cold) as box:
+        waiting.until(lambda: is_up(box), what="an init that listens")
+        assert apply(box).returncode == CHANGED
+        before = box.pid("sleep", "1111")
+        run.write_text(f"{run.read_text()}# a hand\n")
+        told = apply(box, "--noop")
+        assert "Runit_service[web]/definition: current_value 'different', should be 'current' (noop)" in told.stdout, told.stderr
+        assert (box.pid("sleep", "1111"), "# a hand" in run.read_text()) == (before, True)
+        mended = apply(box)
+        assert (mended.returncode, "# a hand" in run.read_text()) == (CHANGED, False), mended.stderr
+        after = box.pid("sleep", "1111")
+
+        link.symlink_to("/nowhere")
+        (cold / "etc/puppet-test/common.yaml").write_text(f"{DATA}    bad: {{command: exit 3}}\n  purge: true\n")
+        failed = apply(box)
+        assert failed.returncode in FAILED
+        assert "Runit_service[bad]/ensure: change from 'absent' to 'running' failed: " in failed.stderr
+        assert (failed.stderr.count("failed: "), link.is_symlink(), box.pid("sleep", "1111")) == (1, False, after), failed.stderr
 
 
 def test_a_host_without_an_init_that_is_known_has_no_link_and_no_failure(puppet: Puppet) -> None:

@@ -80,6 +80,8 @@ ASK = {
 }
 
 
+@pytest.mark.shows("recipes", "package_file", "seen")
+@pytest.mark.shows("data", "host", "package_file", "filestore", "workspace")
 @pytest.mark.shows("roads", "Puppet", "runit from a package's file")
 @pytest.mark.parametrize("build", [deb, rpm])
 def test_the_package_file_is_installed_and_its_runit_runs_the_tree_of_each_user(

@@ -9,6 +9,7 @@ from .conftest import PREFIX, World
 CHATTY = "#!/bin/sh\necho it speaks\nexec sleep 1000\n"
 
 
+@pytest.mark.shows("recipes", "any directory, by hand", "seen")
 def test_a_service_without_a_log_says_its_words_where_runsv_was_started(world: World) -> None:
     world.host.write("/etc/sv/chatty/run", CHATTY, mode=0o755)
     world.sh("(runsv /etc/sv/chatty >/var/terminal 2>&1 </dev/null &)")
@@ -16,6 +17,7 @@ def test_a_service_without_a_log_says_its_words_where_runsv_was_started(world: W
     world.sh("sv -v force-shutdown /etc/sv/chatty")
 
 
+@pytest.mark.shows("recipes", "any directory, by hand", "seen")
 @pytest.mark.parametrize("logger", ["rsvlog", "nsvlog"])
 def test_a_log_is_a_link_and_its_directory_is_made_by_the_services_name_for_its_owner(world: World, logger: str) -> None:
     world.host.write("/etc/sv/chatty/run", CHATTY, mode=0o755)
@@ -30,6 +32,7 @@ def test_a_log_is_a_link_and_its_directory_is_made_by_the_services_name_for_its_
     world.sh("sv -v force-shutdown /etc/sv/chatty")
 
 
+@pytest.mark.shows("recipes", "any directory, by hand", "seen")
 def test_a_link_starts_and_its_removal_stops(world: World) -> None:
     world.host.write("/etc/sv/chatty/run", CHATTY, mode=0o755)
     world.boot()
@@ -40,6 +43,7 @@ def test_a_link_starts_and_its_removal_stops(world: World) -> None:
     world.until("sv status /etc/sv/chatty | grep 'not running'")
 
 
+@pytest.mark.shows("recipes", "users as a list", "seen")
 def test_the_least_data_gives_each_user_a_tree_that_lives_again_when_it_dies(world: World) -> None:
     for number, user in enumerate(("apprun1", "apprun2")):
         world.host.add_user(user, number=number)
@@ -64,6 +68,7 @@ def test_the_least_data_gives_each_user_a_tree_that_lives_again_when_it_dies(wor
     assert world.sh("sv start mine", user="apprun1").startswith("ok: run: mine: (pid ")
 
 
+@pytest.mark.shows("recipes", "ticker, flaky, vpn, prepare, cluster", "seen")
 def test_a_nested_tree_ends_whole_and_starts_at_once(world: World) -> None:
     world.host.add_user("apprun1", number=0)
     world.host.add_user("apprun2", number=1)

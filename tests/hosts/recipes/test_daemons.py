@@ -47,28 +47,33 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
+@pytest.mark.shows("recipes", "httpd, ftpd, tftpd", "seen")
 def test_httpd_serves_a_file_and_its_check_holds_start_until_then(daemons: World) -> None:
     daemons.until("sv -w 60 check httpd | grep '^ok: run: httpd: '")
     assert daemons.sh("busybox wget -q -O - http://127.0.0.1/motd") == "served from www\n"
 
 
+@pytest.mark.shows("recipes", "httpd, ftpd, tftpd", "seen")
 def test_ftpd_serves_a_file(daemons: World) -> None:
     daemons.until("sv -w 60 check ftpd | grep '^ok: run: ftpd: '")
     assert daemons.sh("busybox ftpget 127.0.0.1 /var/by.ftp motd && cat /var/by.ftp") == "served from ftp\n"
 
 
+@pytest.mark.shows("recipes", "httpd, ftpd, tftpd", "seen")
 def test_tftpd_serves_a_file(daemons: World) -> None:
     daemons.until("grep ':0045 ' /proc/net/udp", what="tftpd to listen")
     daemons.sh("busybox tftp -g -r motd -l /var/by.tftp 127.0.0.1 2>/dev/null")
     assert daemons.sh("cat /var/by.tftp") == "served from tftp\n"
 
 
+@pytest.mark.shows("recipes", "ntpd", "seen")
 def test_ntpd_tells_the_time_as_the_clock_of_a_network_that_has_no_other(daemons: World) -> None:
     daemons.host.write("/var/query.py", NTP_QUERY)
     answer = daemons.until("python3 /var/query.py | grep -v '^3 '", what="a clock that is set")
     assert answer == "0 4 4 5 True", "no leap second, version 4, a server's, the stratum of an orphan, and the right time"
 
 
+@pytest.mark.shows("recipes", "inetd", "seen")
 def test_inetd_serves_a_connection_and_its_log_is_paged_and_followed(daemons: World) -> None:
     daemons.running("inetd")
     daemons.until("grep ':0007 ' /proc/net/tcp", what="inetd to listen")
@@ -121,6 +126,7 @@ def _hear(descriptor: int, text: bytes) -> bytes:
     return bytes(heard)
 
 
+@pytest.mark.shows("recipes", "vpnc", "seen")
 def test_vpnc_is_down_with_only_its_logger_running_until_somebody_starts_it(daemons: World) -> None:
     line = daemons.until("sv status vpnc | grep '; run: log: (pid '", what="vpnc's logger to run")
     assert line.startswith("down: vpnc: "), line

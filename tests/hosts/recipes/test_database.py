@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support import oracle, waiting
 
 from .conftest import World
@@ -22,6 +23,7 @@ def arrives(world: World, row: str) -> None:
     waiting.until(lambda: row in sql(world, "SELECT said FROM rows", port=REPLICA).splitlines(), what=f"{row} on the replica")
 
 
+@pytest.mark.shows("recipes", "postgresql, pg_shm", "seen")
 def test_a_copy_in_memory_follows_is_interrupted_with_its_original_and_comes_back_by_itself(world: World) -> None:
     if not Path(BIN).exists():
         oracle.absent("postgres is not installed (package postgresql)")

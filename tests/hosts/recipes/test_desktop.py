@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support import oracle, waiting
 
 from .conftest import World
@@ -9,6 +10,7 @@ from .conftest import World
 ASKED = "DISPLAY=:1 xdotool search --onlyvisible --name 'Passphrase Request'"
 
 
+@pytest.mark.shows("recipes", "joeuserX", "seen")
 def test_the_window_manager_comes_after_the_passphrase_and_the_session_again_when_it_ends(world: World) -> None:
     for program, package in {
         "Xvfb": "xvfb",

@@ -6,6 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
 from support import cable, oracle
 
 from .conftest import PATH, World
@@ -43,6 +44,7 @@ def at_rest(world: World) -> None:
     world.until("sv status fw | grep '^down: ' | grep -v 'want up'", what="fw to be down")
 
 
+@pytest.mark.shows("recipes", "fw", "seen")
 def test_fw_configures_what_the_files_say_and_once_more_when_it_is_told_while_it_runs(world: World) -> None:
     oracle.program("nft", package="nftables")
     for interface in ("eth0", "eth1"):
@@ -106,6 +108,9 @@ def routes(world: World) -> set[str]:
     return {line.replace("linkdown", "").strip() for line in world.sh("ip -4 route show proto static").splitlines()}
 
 
+@pytest.mark.shows("recipes", "dhcp_IF", "seen")
+@pytest.mark.shows("recipes", "dhcp_pinger_IF", "seen")
+@pytest.mark.shows("recipes", "ifplugd_IF", "seen")
 def test_a_lease_goes_through_the_handler_to_fw_and_away_with_the_router_and_with_the_cable(world: World) -> None:
     oracle.program("busybox", package="busybox")
     oracle.program("ifplugd", package="ifplugd")
@@ -148,6 +153,7 @@ def test_a_lease_goes_through_the_handler_to_fw_and_away_with_the_router_and_wit
     world.until("ip route show default | grep 'via 10.1.1.1 dev eth0'")
 
 
+@pytest.mark.shows("recipes", "dhcp_IF", "seen")
 def test_a_lease_that_no_server_renews_is_lost_and_asked_for_anew(world: World) -> None:
     oracle.program("busybox", package="busybox")
     oracle.program("faketime", package="faketime")
@@ -189,6 +195,7 @@ def serve_leases(world: World, beyond: Beyond, *, network: str = "10.1.0") -> No
     beyond.start("busybox", "udhcpd", "-f", "/etc/udhcpd.conf")
 
 
+@pytest.mark.shows("recipes", "zcip_IF", "seen")
 def test_an_address_of_the_link_itself_is_found_and_given_up(world: World) -> None:
     oracle.program("avahi-autoipd", package="avahi-autoipd")
     Beyond(world, "eth2")
@@ -203,6 +210,7 @@ def test_an_address_of_the_link_itself_is_found_and_given_up(world: World) -> No
     assert world.sh("ls /run/fw") == "wanted\n"
 
 
+@pytest.mark.shows("recipes", "supplicant_IF", "seen")
 def test_the_supplicant_proves_who_it_is_and_comes_back_when_it_is_killed(world: World) -> None:
     oracle.program("wpa_supplicant", package="wpasupplicant")
     oracle.program("hostapd", package="hostapd")

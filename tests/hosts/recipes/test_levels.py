@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support import oracle, waiting
 
 from .conftest import World
@@ -14,6 +15,7 @@ def level(world: World) -> list[str]:
     return world.sh(f"cd {LEVELS} && readlink current previous", check=False).split()
 
 
+@pytest.mark.shows("recipes", "watch, web, cron", "seen")
 def test_a_level_is_left_by_itself_when_the_other_machine_fails_and_gone_back_to_by_hand(world: World) -> None:
     oracle.program("busybox", package="busybox")
     oracle.program("cron", package="cron")

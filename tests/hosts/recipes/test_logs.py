@@ -44,6 +44,9 @@ def old(world: World) -> list[str]:
     return world.sh(f"cd {LOG} && ls -d @* 2>/dev/null", check=False).split()
 
 
+@pytest.mark.shows("recipes", "sshd's log", "seen")
+@pytest.mark.shows("data", "log", "prefix", "filters", "remote")
+@pytest.mark.shows("data", "remote", "address")
 def test_lines_are_prefixed_dropped_alerted_and_sent_to_the_log_host(sshd: World) -> None:
     assert sorted(sshd.sh(f"cat {LOG}/config").splitlines()) == sorted(WRITTEN)  # n10 is svlogd's own default
     say(sshd, "bougyman", "here is bougyman", "fatal: error: Broken pipe", "fatal: error: no such key")
@@ -59,6 +62,8 @@ def test_lines_are_prefixed_dropped_alerted_and_sent_to_the_log_host(sshd: World
     assert got.count("\n") == 1
 
 
+@pytest.mark.shows("recipes", "sshd's log", "seen")
+@pytest.mark.shows("data", "log", "size", "keep", "processor")
 def test_files_have_their_size_each_is_processed_and_ten_are_kept(sshd: World) -> None:
     say(sshd, *(f"number {number:06}" for number in range(40_000)))  # 49 bytes each with its stamp: 19 files
     # svlogd looks at the number when it rotates, and does not count the file that is still to be processed then.
@@ -72,6 +77,8 @@ def test_files_have_their_size_each_is_processed_and_ten_are_kept(sshd: World) -
     assert kept == list(range(kept[0], 40_000)), "the newest lines, without a gap"
 
 
+@pytest.mark.shows("recipes", "sshd's log", "seen")
+@pytest.mark.shows("data", "log", "keep_min")
 def test_a_full_disk_costs_old_files_down_to_five_and_no_new_line(sshd: World) -> None:
     say(sshd, *(f"number {number:06}" for number in range(28_400)))  # 49 bytes each with its stamp: 14 files and a little
     waiting.until(lambda: [name[-2:] for name in old(sshd)] == [".s"] * (10 + 1), what="as many old files as there may be")
@@ -96,6 +103,8 @@ def test_a_full_disk_costs_old_files_down_to_five_and_no_new_line(sshd: World) -
     assert kept == list(range(kept[0], said))
 
 
+@pytest.mark.shows("recipes", "sshd's log", "seen")
+@pytest.mark.shows("data", "log", "age")
 def test_a_day_rotates_without_a_line_to_write(sshd: World) -> None:
     library = sshd.host.run("sh", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1", check=False).stdout.strip()
     if not library:

@@ -15,6 +15,7 @@ HALTED, REBOOTED = -signal.SIGINT, -signal.SIGHUP
 """How a namespace ends whose process 1 halts or reboots it; reboot(2)."""
 
 
+@pytest.mark.shows("recipes", "stages 1, 2, 3", "seen")
 @pytest.mark.parametrize(("level", "end"), [("0", HALTED), ("6", REBOOTED)])
 def test_three_stages_lead_a_host_from_boot_to_its_end(world: World, level: str, end: int) -> None:
     oracle.program("busybox", package="busybox")

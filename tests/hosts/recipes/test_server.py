@@ -9,6 +9,7 @@ import pytest
 from .conftest import World
 
 
+@pytest.mark.shows("recipes", "my_daemon", "seen")
 def test_a_daemon_runs_as_nobody_and_logs_with_timestamps(server: World) -> None:
     server.running("my_daemon")
     line = server.logged("my_daemon", "started as nobody")
@@ -16,6 +17,7 @@ def test_a_daemon_runs_as_nobody_and_logs_with_timestamps(server: World) -> None
     assert line.endswith(" started as nobody")
 
 
+@pytest.mark.shows("recipes", "my_daemon", "seen")
 @pytest.mark.parametrize(
     ("command", "signal"),
     [("hup", "HUP"), ("interrupt", "INT"), ("alarm", "ALRM"), ("quit", "QUIT"), ("1", "USR1"), ("2", "USR2"), ("term", "TERM")],
@@ -26,6 +28,7 @@ def test_each_letter_arrives_as_its_signal(server: World, command: str, signal: 
     server.letter(command, "my_daemon", f"got {signal}")
 
 
+@pytest.mark.shows("recipes", "my_daemon", "seen")
 def test_down_with_v_waits_until_it_is_down_and_start_until_it_runs(server: World) -> None:
     server.running("my_daemon")
     assert server.sh("sv -v down my_daemon").startswith("ok: down: my_daemon: ")
@@ -34,6 +37,7 @@ def test_down_with_v_waits_until_it_is_down_and_start_until_it_runs(server: Worl
     assert server.sh("sv start my_daemon").startswith("ok: run: my_daemon: (pid ")
 
 
+@pytest.mark.shows("recipes", "sshd", "seen")
 def test_sshd_answers_and_a_reload_by_hup_keeps_its_connections_and_its_pid(server: World) -> None:
     pid = server.running("sshd")
     server.until("sv -w 20 check sshd")
@@ -48,12 +52,14 @@ def test_sshd_answers_and_a_reload_by_hup_keeps_its_connections_and_its_pid(serv
     assert "ended" not in server.sh("cat /var/ssh.said")
 
 
+@pytest.mark.shows("recipes", "cron, unscd", "seen")
 def test_cron_stays_in_the_foreground_and_runs_what_its_tables_say(server: World) -> None:
     pid = server.running("cron")
     assert server.sh(f"cat /proc/{pid}/comm") == "cron\n"
     assert server.until("cat /var/cron.ran") == "cron ran this"
 
 
+@pytest.mark.shows("recipes", "cron, unscd", "seen")
 def test_unscd_answers_and_only_what_it_was_asked_is_logged(server: World) -> None:
     server.running("unscd")
     assert server.sh("sv -w 20 check unscd").startswith("ok: run: unscd: ")
@@ -62,6 +68,7 @@ def test_unscd_answers_and_only_what_it_was_asked_is_logged(server: World) -> No
     assert server.sh("grep -v ' version:' /var/log/runit/unscd/current", check=False) == ""
 
 
+@pytest.mark.shows("recipes", "sshd", "seen")
 def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: World) -> None:
     server.running("sshd")
     server.until("sv -w 20 check sshd")
@@ -80,6 +87,7 @@ def test_a_failure_and_a_meant_stop_are_told_from_each_other_by_mail(server: Wor
     server.sh("sv up sshd")
 
 
+@pytest.mark.shows("recipes", "joeuser, kburdis, peter", "seen")
 def test_a_user_of_whom_no_more_is_said_has_a_tree_with_a_log_of_its_own(server: World) -> None:
     tree = server.running("runsvdir-kburdis")
     assert server.sh(f"stat -c %U /proc/{tree}") == "kburdis\n"
@@ -89,6 +97,7 @@ def test_a_user_of_whom_no_more_is_said_has_a_tree_with_a_log_of_its_own(server:
     server.until("grep -h alas /home/kburdis/logs/runsvdir/current")
 
 
+@pytest.mark.shows("recipes", "joeuser, kburdis, peter", "seen")
 def test_joes_services_run_as_him_with_his_environment_and_his_programs(server: World) -> None:
     who = 'echo "$(id -un) $HOME $USER $(command -v mine)" >&2\nexec mine 1000\n'
     server.sh("mkdir -p bin runit/who && ln -s /bin/sleep bin/mine", user="joeuser")
@@ -101,6 +110,7 @@ def test_joes_services_run_as_him_with_his_environment_and_his_programs(server: 
     server.until(f"grep -a 'joeuser /home/joeuser joeuser /home/joeuser/bin/mine' /proc/{tree}/cmdline")
 
 
+@pytest.mark.shows("recipes", "joeuser, kburdis, peter", "seen")
 def test_the_last_words_of_a_users_tree_stand_in_its_title(server: World) -> None:
     pid = server.running("runsvdir-joeuser")
     server.until(f"grep -a 'log:\\.\\.\\.' /proc/{pid}/cmdline")

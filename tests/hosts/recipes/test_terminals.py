@@ -9,12 +9,14 @@ import threading
 import tty
 from collections.abc import Iterator
 
+import pytest
 from support import oracle
 from support.terminal import Terminal
 
 from .conftest import World
 
 
+@pytest.mark.shows("recipes", "getty_TTY", "seen")
 def test_each_getty_asks_for_a_name_on_the_terminal_that_its_name_ends_in_and_again_after_it_ends(world: World) -> None:
     oracle.program("busybox", package="busybox")
     with (
@@ -36,6 +38,7 @@ def test_each_getty_asks_for_a_name_on_the_terminal_that_its_name_ends_in_and_ag
         world.host.run("test", "!", "-e", "/etc/sv/getty_tty3/log")
 
 
+@pytest.mark.shows("recipes", "ngetty", "seen")
 def test_ngetty_asks_on_every_console_and_lets_in_who_knows_the_password(world: World) -> None:
     oracle.program("ngetty", package="ngetty")
     # A pseudo-terminal that is hung up forgets what nobody has read yet, which a console does not.
@@ -58,6 +61,7 @@ def test_ngetty_asks_on_every_console_and_lets_in_who_knows_the_password(world: 
         assert world.running("ngetty") == pid, "the next login is ngetty's work, not the supervisor's"
 
 
+@pytest.mark.shows("recipes", "nmeter", "seen")
 def test_nmeter_writes_the_load_to_its_console_once_a_second(world: World) -> None:
     with contextlib.closing(Terminal(world.host, "/dev/tty9")) as console:
         world.provision("server", "nmeter")
@@ -66,6 +70,7 @@ def test_nmeter_writes_the_load_to_its_console_once_a_second(world: World) -> No
         assert console.wait_for(line)[1] != console.wait_for(line)[1]
 
 
+@pytest.mark.shows("recipes", "gpm", "seen")
 def test_gpm_tells_a_program_on_the_console_where_the_mouse_goes(world: World) -> None:
     oracle.program("gpm", package="gpm")
     world.sh(OWN_DEV)

@@ -25,6 +25,7 @@ def cluster(world: World) -> World:
     return world
 
 
+@pytest.mark.shows("recipes", "camera, scanner", "seen")
 def test_a_group_is_up_when_all_of_it_is_of_use_and_down_when_nothing_is_left(cluster: World) -> None:
     for name in ("camera", "scanner"):
         assert cluster.sh(f"sv -v -w 60 up {name}").startswith(f"ok: run: {name}: ")
@@ -39,6 +40,7 @@ def test_a_group_is_up_when_all_of_it_is_of_use_and_down_when_nothing_is_left(cl
         assert set(inner).isdisjoint({cluster.running(path) for path in (FETCH, PUBLISH)})
 
 
+@pytest.mark.shows("recipes", "camera, scanner", "seen")
 def test_groups_may_share_one_directory_of_control_scripts(cluster: World) -> None:
     assert cluster.sh("readlink /etc/sv/scanner/control/t") == "/etc/sv/camera/control/t\n"
     camera, scanner = cluster.running(FETCH), cluster.running(SCANNER)
@@ -49,6 +51,7 @@ def test_groups_may_share_one_directory_of_control_scripts(cluster: World) -> No
     assert cluster.running(SCANNER) != scanner
 
 
+@pytest.mark.shows("recipes", "joeuser, kburdis, peter", "seen")
 def test_a_persons_group_ends_whole_and_starts_at_once(cluster: World) -> None:
     tree = cluster.running("runsvdir-peter")
     assert cluster.sh(f"stat -c %U /proc/{tree}") == "peter\n"

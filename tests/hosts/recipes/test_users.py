@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import World
 
 
+@pytest.mark.shows("recipes", "ticker, flaky, vpn, prepare, cluster", "seen")
 def test_a_users_services_restart_stay_down_and_rotate_as_the_data_say(world: World) -> None:
     user = "apprun1"
     for number, name in enumerate((user, "apprun2")):

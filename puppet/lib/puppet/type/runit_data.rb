@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require 'shellwords'
 require_relative '../../puppet_x/runit/document'
 require_relative '../../puppet_x/runit/tool'
 
@@ -31,8 +32,10 @@ Puppet::Type.newtype(:runit_data) do
     desc 'Who owns the file and alone may read it.'
   end
 
-  newparam(:validate_cmd) do
-    desc 'A command that judges new data before it takes the place of the old; `%` stands for its file. It fails for bad data.'
+  newparam(:command) do
+    desc 'The tool: its absolute path, and arguments that come first if there are any. It judges new data before they replace the old.'
+    validate { |value| raise ArgumentError, 'has to be a list of words' unless value.is_a?(Array) || value.is_a?(String) }
+    munge { |value| Array(value) }
   end
 
   autorequire(:user) { document.accounts }
@@ -45,11 +48,10 @@ Puppet::Type.newtype(:runit_data) do
     raise Puppet::Error, e.message
   end
 
-  # Where there is no tool all that follows would fail, each in its own words.
+  # Where the tool cannot work all that follows would fail, each in its own words.
   def retrieve
-    tool = self[:validate_cmd].to_s.split.first
-    absent = tool&.start_with?('/') && !File.executable?(tool)
-    raise Puppet::Error, "#{tool} is not there: #{PuppetX::Runit::Tool::NEEDS}" if absent && !noop?
+    fault = PuppetX::Runit::Tool.fault(self[:command]) if self[:command] && !noop?
+    raise Puppet::Error, fault if fault
 
     super
   end
@@ -96,9 +98,13 @@ Puppet::Type.newtype(:runit_data) do
     container.is_a?(Puppet::Type::Component) ? container.ref : part.ref
   end
 
+  def validate_cmd
+    "#{Shellwords.join(self[:command])} render --data %" if self[:command]
+  end
+
   def generated
     options = { path: self[:path], owner: self[:owner], mode: '0600', content: document.to_s, backup: false, show_diff: false,
-                validate_cmd: self[:validate_cmd], loglevel: self[:loglevel], noop: self[:noop] }
+                validate_cmd: validate_cmd, loglevel: self[:loglevel], noop: self[:noop] }
     file = Puppet::Type.type(:file).new(options.compact)
     file.parameter(:content).sensitive = true
     file.tag(*tags)

@@ -14,6 +14,21 @@ class PuppetX::Runit::Tool
 
   NEEDS = 'the module needs runit-provision on the host, with Python 3.11 or later; the parameter `runit::command` says where it is'
 
+  # Why the command cannot do its work on this host, and what it needs; nil when it answers.
+  def self.fault(command)
+    _, err, status = Open3.capture3({ 'LC_ALL' => 'C.UTF-8' }, *command, '--version', stdin_data: '')
+    "#{command.join(' ')} does not work here (#{err.scrub.lines.last&.strip || status}): #{NEEDS}" unless status.success?
+  rescue SystemCallError => e
+    "#{unrunnable(command.first, e)}: #{NEEDS}"
+  end
+
+  # A script whose interpreter is missing is said to be missing itself.
+  def self.unrunnable(program, error)
+    interpreter = File.open(program, &:gets).to_s.scrub[/\A#! *(\S+)/, 1] if error.is_a?(Errno::ENOENT) && File.file?(program)
+    interpreter ? "#{program} cannot be run: its interpreter #{interpreter} is not there" : "#{program} cannot be run (#{error.message})"
+  end
+  private_class_method :unrunnable
+
   # command: words; file: of the data; options: more of them for whatever changes the host.
   def initialize(command, file, options = [])
     @command = command
