@@ -12,14 +12,16 @@ _BEGINNING = 3
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a source that a person wrote: `line` and `column` count from 1."""
+    """A place in a source that a person wrote: `line` and `column` count from 1; `target`: where the value stands that it refers to."""
 
     file: str
     line: int
     column: int
+    target: Mark | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        place = f"{self.file}:{self.line}:{self.column}"
+        return f"{place} -> {self.target}" if self.target else place
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
@@ -13,7 +13,7 @@ from runit_provision.errors import DataError, Problem, with_warnings
 from runit_provision.inputs import Inputs
 from runit_provision.model.account import Account
 from runit_provision.model.host import Host
-from runit_provision.model.tree import RenderedTree
+from runit_provision.model.tree import File, RenderedTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     more: says, when something is wrong, what else is.
     """
     from runit_provision.host import shell
+    from runit_provision.host.accounts import Accounts
     from runit_provision.render import render
     from runit_provision.render.lint import lint
     from runit_provision.schema import read_host
@@ -42,14 +43,35 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     inputs.ourselves()
     resolved = source.resolve(inputs)
     found = Found(source.folder, templates(), inputs)
+    complaint = partial(shell.complaint, inputs=inputs)
+    groups = accounts.number if isinstance(accounts, Accounts) else None
     with with_warnings(lambda: resolved.warnings):
-        host = read_host(resolved.data, accounts, shell=partial(shell.complaint, inputs=inputs), materials=found, more=more)
+        host = read_host(resolved.data, accounts, shell=complaint, materials=found, groups=groups, more=more)
+    pages = found.templates(host.template_path)
     try:
-        tree = render(host, found.templates(host.template_path))
+        tree = render(host, pages)
     except DataError as error:
         placed = (found.placed(problem, host.template_path) for problem in error.problems)
         raise DataError(*placed, *(more(host) if more else ())) from error
+    if pages.replaced:
+        with_own = (f"with {', '.join(pages.replaced)} of your own", complaint)
+        if problems := tuple(_broken(tree, *with_own)):
+            raise DataError(*problems, *(more(host) if more else ()))
     return Desired(host, tree, (*resolved.warnings, *lint(host)))
+
+
+def _broken(tree: RenderedTree, whose: str, complaint: Callable[[str], str]) -> Iterator[Problem]:
+    """Give a problem for each script that could not run; the data's own were looked at before they stood in a template."""
+    known: set[bytes] = set()
+    for node in tree:
+        if not isinstance(node.entry, File) or not node.entry.mode & 0o100 or node.entry.content in known:
+            continue
+        known.add(node.entry.content)
+        text = node.entry.content.decode(errors="surrogateescape")
+        said = complaint(text) if text.startswith("#!") else "it has no shebang"
+        if said:
+            name = node.path.rpartition("/")[2]
+            yield Problem(f"its `{name}`, {whose}, would not run: {said}", mark=node.origin.mark, key=node.origin.key)
 
 
 @cache

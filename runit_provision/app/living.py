@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runit_provision.app.target import Target
-from runit_provision.errors import HostError, Problem
+from runit_provision.errors import HostError, Problem, ProvisionError
 from runit_provision.host import Machine
 from runit_provision.model.observed import Life
 from runit_provision.model.tree import Realm, ServiceTree
@@ -41,35 +41,57 @@ class Living(NamedTuple):
         return max(0, int(now - self.life.since / 1e9)) if self.life.supervised else 0
 
 
-def applied(target: Target) -> list[Living]:
-    """Look at every service that apply has made here. HostError when there is none, or the host cannot be looked at."""
+def applied(target: Target) -> tuple[list[Living], list[Problem]]:
+    """Look at every service that apply has made here; give them, and what keeps the others from being looked at; reads only.
+
+    HostError when what was made is not known.
+    """
     with target.machine() as machine:
         services = [
             service
             for service in machine.library.manifest().services.values()
             if target.user is None or service.realm.account == target.user
         ]
-        try:
-            return look(machine, sorted(services, key=lambda service: service.id))
-        except OSError as error:
-            raise HostError(Problem(error.strerror or str(error), path=str(error.filename or ""))) from error
+        found, refused = _look(machine, sorted(services, key=lambda service: service.id))
+        return found, [problem for realm, error in refused.items() for problem in _problems(realm, error)]
 
 
 def look(machine: Machine, services: Iterable[ServiceTree]) -> list[Living]:
-    """Look at each service, in order; reads only. HostError or OSError when a realm cannot be entered."""
+    """Look at each service, in order; reads only. HostError when a realm cannot be entered."""
+    found, refused = _look(machine, services)
+    if refused:
+        raise HostError(*(problem for realm, error in refused.items() for problem in _problems(realm, error)))
+    return found
+
+
+def _look(machine: Machine, services: Iterable[ServiceTree]) -> tuple[list[Living], dict[Realm, OSError | ProvisionError]]:
     services = list(services)
     by_realm: dict[Realm, list[ServiceTree]] = {}
     for service in services:
         by_realm.setdefault(service.realm, []).append(service)
+    # `lives` takes what it may not enter for not supervised; that the base itself can be entered is asked first.
     errands = [
-        (realm, [("lives", ([place for service in members for place in (service.directory, f"{service.directory}/log")],))])
+        (realm, [("devices", ([realm.base],)), ("lives", ([place for service in members for place in _places(service)],))])
         for realm, members in by_realm.items()
     ]
     found: dict[str, Living] = {}
-    for members, answers in zip(by_realm.values(), machine.ask(errands), strict=True):
+    refused: dict[Realm, OSError | ProvisionError] = {}
+    for (realm, members), answers in zip(by_realm.items(), machine.ask(errands), strict=True):
         if isinstance(answers, Exception):
-            raise answers
-        lives = iter(answers[0])
+            refused[realm] = answers
+            continue
+        lives = iter(answers[1])
         for service in members:
             found[service.id] = Living(service, Life(*next(lives)), Life(*next(lives)))
-    return [found[service.id] for service in services]
+    return [found[service.id] for service in services if service.id in found], refused
+
+
+def _places(service: ServiceTree) -> tuple[str, str]:
+    return service.directory, f"{service.directory}/log"
+
+
+def _problems(realm: Realm, error: OSError | ProvisionError) -> Sequence[Problem]:
+    if isinstance(error, ProvisionError):
+        return error.problems
+    hint = f"no service of {realm.account} could be looked at" if realm.account else ""
+    return (Problem(error.strerror or str(error), path=str(error.filename or realm.base), hint=hint),)

@@ -41,9 +41,9 @@ class Found:
         path = next((path for path in self._candidates(mark.file, folders) if path.is_file()), None) if mark else None
         return replace(problem, mark=replace(mark, file=str(path))) if mark and path else problem
 
-    def templates(self, folders: tuple[str, ...]) -> Mapping[str, str]:
+    def templates(self, folders: tuple[str, ...]) -> Templates:
         """Give every template by its name, as far as one is asked for: those in `folders` before those that are shipped."""
-        return _Templates(self, folders, self._shipped)
+        return Templates(self, folders, self._shipped)
 
     def file(self, name: str, folders: tuple[str, ...]) -> Material:
         """See Materials."""
@@ -101,7 +101,7 @@ class Found:
         return MaterialError(f"there is no {what} {name!r}", hint=places and f"looked for in {places}")
 
 
-class _Templates(Mapping[str, str]):
+class Templates(Mapping[str, str]):
     """Templates by name, read when they are asked for."""
 
     def __init__(self, found: Found, folders: tuple[str, ...], shipped: Mapping[str, str]) -> None:
@@ -115,6 +115,11 @@ class _Templates(Mapping[str, str]):
             self._read[name] = self._found.read(name, self._folders)
         own = self._read[name]
         return self._shipped[name] if own is None else own
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """Give the names of shipped ones that another took the place of, as far as they were asked for."""
+        return tuple(sorted(name for name, own in self._read.items() if own is not None and name in self._shipped))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._shipped)

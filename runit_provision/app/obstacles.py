@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runit_provision.app.demands import ceilings, demands
+from runit_provision.app.logins import decide_logins
 from runit_provision.app.target import Target
 from runit_provision.app.unmet import hard_limits, missing_programs, too_high
 from runit_provision.errors import HostError, Problem
 from runit_provision.host import Machine
+from runit_provision.model.account import Coming
 from runit_provision.model.host import Host
 from runit_provision.model.observed import Life
 
@@ -21,8 +23,14 @@ def obstacles(host: Host, machine: Machine, target: Target) -> Iterator[Problem]
 
     lives: Mapping[str, tuple[Life, Life]] = {}
     try:
+        if target.user is None:
+            decide_logins(host, machine)
+    except HostError as error:
+        yield from error.problems
+    try:
         tree = outline(host, machine.accounts)
-        observed = machine.observe(tree, user=target.user, coming={login.name: login for login in host.logins})
+        made = Coming({login.name: login for login in host.logins}, {group.name: group for group in host.groups})
+        observed = machine.observe(tree, user=target.user, coming=made)
         lives = observed.lives
         yield from plan.decide(tree, observed).problems
     except HostError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runit_provision.app.logins import coming, decide_logins, make_logins
 from runit_provision.app.recall import answered, recall
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
@@ -14,16 +17,15 @@ from runit_provision.app.unmet import assumed, hard_limits, missing_programs, to
 from runit_provision.errors import DataError, HostError, Problem, before_any_change, nearest
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Demands
-from runit_provision.model.plan import LoginStep, Plan
-from runit_provision.model.tree import Realm
+from runit_provision.model.plan import Plan
 
 if TYPE_CHECKING:
     from runit_provision.app.desired import Desired
     from runit_provision.apply import Report
     from runit_provision.host import Machine
-    from runit_provision.host.accounts import Accounts
     from runit_provision.model.host import Host
     from runit_provision.model.observed import Observed
+    from runit_provision.model.plan import LoginStep
     from runit_provision.model.tree import RenderedTree
 
 Progress = Callable[[int, int, str], None]
@@ -35,12 +37,14 @@ class Planned:
     """plan: what apply would do. runtime: the shipped runtime that the data names is to be laid first, under this prefix; or None.
 
     whole: with the plan done the host is as the data says; not when the plan leaves out services that something is to be done about.
+    notes: what a person should know.
     """
 
     plan: Plan
     runtime: str | None
     warnings: tuple[Problem, ...]
     whole: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -89,38 +93,70 @@ def apply(
                 desired = desire_on(source, machine, target, inputs)
             planned = decide(desired, machine, target)
             announce(planned)
-            touched = planned.runtime is not None or bool(planned.plan.logins)
+            if undo_failure and planned.plan.problems:
+                with before_any_change():
+                    raise HostError(*planned.plan.problems)
+            made: tuple[LoginStep, ...] = ()
             if planned.plan.logins:
-                execution.begin_logins(planned.plan, machine)
-                _make_logins(planned.plan.logins, machine)
+                failed = make_logins(planned.plan, machine)
+                made = tuple(step for step in planned.plan.logins if step not in failed)
                 inputs = Inputs()
-                desired = desire_on(source, machine, target, inputs)
-                try:
-                    planned = decide(desired, machine, target)
-                except HostError as error:
-                    error.untouched = False
-                    raise
+                with _after(made):
+                    desired = desire_on(source, machine, target, inputs)
+                    planned = decide(desired, machine, target, failed)
             if planned.runtime is not None:
                 package.install(prefix=Path(planned.runtime), root=target.root)
             answer = answered(source, target, machine, inputs, desired, planned.plan) if planned.whole else None
-            manifest = replace(planned.plan.manifest, answer=answer)
-            try:
-                work = execution.apply_or_undo if undo_failure else execution.apply
-                return work(replace(planned.plan, manifest=manifest), machine, progress=progress, timeout=service_timeout)
-            except HostError as error:
-                error.untouched &= not touched
-                raise
+            decided = replace(planned.plan, manifest=replace(planned.plan.manifest, answer=answer))
+            work = partial(execution.apply_or_undo, begun=bool(made)) if undo_failure else execution.apply
+            with _after(made, runtime=planned.runtime):
+                report = work(decided, machine, progress=progress, timeout=service_timeout)
+            report.logins += made
+            return report
 
 
-def rollback(target: Target, *, lock_timeout: float, service_timeout: float, progress: Progress | None = None) -> Report:
-    """Undo the last apply; HostError when there is none to undo."""
+@contextmanager
+def _after(made: tuple[LoginStep, ...], runtime: str | None = None) -> Iterator[None]:
+    """Let a HostError from here tell what was made before, and not that nothing was changed."""
+    try:
+        yield
+    except (DataError, HostError) as error:
+        if not made and runtime is None:
+            raise
+        failed = HostError(*error.problems)
+        names = ", ".join(f"{step.kind} {step.name}" for step in made)
+        failed.warnings = (*error.warnings, *([Problem(f"what was made before this stays: {names}")] if made else []))
+        raise failed from error
+
+
+def plan_rollback(target: Target) -> Planned:
+    """Decide what a rollback would do; reads only. HostError when there is nothing to undo."""
+    from runit_provision import apply as execution
+
+    with target.machine() as machine:
+        machine.nurse()
+        plan, notes = execution.plan_rollback(machine)
+    return Planned(plan, None, (), notes=notes)
+
+
+def rollback(
+    target: Target,
+    *,
+    lock_timeout: float,
+    service_timeout: float,
+    announce: Callable[[Planned], None] = lambda _: None,
+    progress: Progress | None = None,
+) -> Report:
+    """Undo the last apply, as `announce` is told just before; HostError when there is none to undo."""
     from runit_provision import apply as execution
 
     with target.machine() as machine:
         if not machine.library.begun:
             execution.plan_rollback(machine)  # says that there is nothing to undo, and makes no library for that
         with machine.lock(timeout=lock_timeout, command="rollback"):
-            return execution.rollback(machine, progress=progress, timeout=service_timeout)
+            return execution.rollback(
+                machine, progress=progress, timeout=service_timeout, announce=lambda plan: announce(Planned(plan, None, ()))
+            )
 
 
 def desire_on(source: Source, machine: Machine, target: Target, inputs: Inputs | None = None) -> Desired:
@@ -133,31 +169,38 @@ def desire_on(source: Source, machine: Machine, target: Target, inputs: Inputs |
 
 
 @before_any_change()
-def decide(desired: Desired, machine: Machine, target: Target) -> Planned:
-    """Compare what is desired with what is; reads only."""
+def decide(desired: Desired, machine: Machine, target: Target, failed: Mapping[LoginStep, Problem] | None = None) -> Planned:
+    """Compare what is desired with what is; reads only.
+
+    failed: accounts, groups and homes were made, but for these, each with what was wrong: what needs them is left as it is.
+    """
     from runit_provision import plan
     from runit_provision.app.demands import ceilings, demands
 
     _refuse_stranger(desired.host, machine, target.user)
-    logins = _logins(desired.host, machine) if target.user is None else ()
-    coming = {step.login.name: step.login for step in logins if step.login}
+    logins = decide_logins(desired.host, machine) if target.user is None else ()
+    unmade = plan.Unmade.of(logins if failed is not None else (), failed or {})
+    tree = unmade.without(desired.tree)
     try:
-        observed = machine.observe(desired.tree, user=target.user, coming=coming)
-        decided = plan.decide(desired.tree, observed)
+        observed = unmade.around(tree, machine.observe(tree, user=target.user, coming=coming(logins)))
+        decided = plan.decide(tree, observed)
     except HostError as error:
         high = too_high(tuple(ceilings(desired.host)), hard_limits({}, alone=False)) if target.root == Path("/") else ()
         raise HostError(*error.problems, *high) from error
-    warnings = (*desired.warnings, *_forgotten(observed.abandoned), *_unlinked(observed.plain))
-    _refuse_unknown(target.services, {service.id for service in desired.tree.services} | observed.manifest.services.keys())
-    part = _part(decided, desired.tree, observed, target.services)
-    return replace(_planned(replace(part, logins=logins), demands(desired.host, target), warnings, target), whole=part is decided)
+    warnings = (*desired.warnings, *_forgotten(observed), *_unlinked(observed.plain))
+    _refuse_unknown(target.services, {service.id for service in tree.services} | observed.manifest.services.keys())
+    part = _part(decided, tree, observed, target.services)
+    told = tuple(dict.fromkeys((*unmade.problems, *part.problems)))
+    done = replace(part, logins=logins, problems=told)
+    return replace(_planned(done, demands(desired.host, target), warnings, target), whole=part is decided)
 
 
 def _part(whole: Plan, tree: RenderedTree, observed: Observed, services: frozenset[str] | None) -> Plan:
     """Give the part of a plan that is about `services`; the whole where that does no more, or an apply that was killed is completed."""
     from runit_provision import plan
 
-    if services is None or observed.journal is not None or (not whole.problems and plan.is_about(whole, tree, services)):
+    killed = observed.journal and (observed.journal.intents or observed.journal.calls)  # of accounts alone, it is this one that goes on
+    if services is None or killed or (not whole.problems and plan.is_about(whole, tree, services)):
         return whole
     return plan.decide(tree, observed, only=services)
 
@@ -182,31 +225,11 @@ def _refuse_stranger(host: Host, machine: Machine, name: str | None) -> None:
         raise DataError(Problem(f"there is no user {name!r} in the data", hint=_nearest(name, known)))
 
 
-def _logins(host: Host, machine: Machine) -> tuple[LoginStep, ...]:
-    """Decide what is to be done to accounts."""
-    if not host.logins and not host.groups:
-        return ()
-    from runit_provision.plan import decide_logins
-
-    known = {login.name: machine.accounts.login(login.name) for login in host.logins}
-    names = {name for login in host.logins for name in (login.group, *login.groups)} | {group.name for group in host.groups}
-    return decide_logins(host.logins, host.groups, known, {name: machine.accounts.number(name) for name in sorted(names)})
-
-
-def _make_logins(steps: tuple[LoginStep, ...], machine: Machine) -> None:
-    from runit_provision.host.logins import perform
-
-    def asked_anew() -> Accounts:
-        machine.renew()
-        return machine.accounts
-
-    perform(steps, root=machine.root, hand=machine.hand(Realm(None, "/")), accounts=asked_anew, held=machine.library.held)
-    machine.renew()
-
-
-def _forgotten(realms: Iterable[Realm]) -> Iterator[Problem]:
-    for realm in sorted(realms, key=lambda realm: realm.base):
+def _forgotten(observed: Observed) -> Iterator[Problem]:
+    for realm in sorted(observed.abandoned, key=lambda realm: realm.base):
         yield Problem(f"is forgotten, with all that was made in it: there is no account {realm.account} any more", path=realm.base)
+    for path, why in observed.lost.items():
+        yield Problem(f"is forgotten, with all that was made in it: it {why}", path=path)
 
 
 def _unlinked(paths: Iterable[str]) -> Iterator[Problem]:

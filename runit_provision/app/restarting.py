@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runit_provision.app.living import look
 from runit_provision.app.target import Target
 from runit_provision.errors import HostError, Problem
 from runit_provision.model.observed import Life
@@ -20,8 +21,8 @@ _VERBS = {OnChange.HUP: Verb.HUP, OnChange.TERM: Verb.TERM}
 def restart(target: Target, names: Sequence[str], *, lock_timeout: float, service_timeout: float) -> Report:
     """Restart services by their ids, or send them the signal that their `on_change` says; what does not run stays down.
 
-    A one-shot runs once more. HostError when apply has made none of a name. lock_timeout: seconds to wait for an apply (then
-    LockHeldError); service_timeout: seconds to wait for services.
+    A one-shot runs once more. HostError when apply has made none of a name, or one cannot be looked at.
+    lock_timeout: seconds to wait for an apply (then LockHeldError); service_timeout: seconds to wait for services.
     """
     from runit_provision.apply import calls
     from runit_provision.apply.report import Outcome, Report
@@ -34,8 +35,7 @@ def restart(target: Target, names: Sequence[str], *, lock_timeout: float, servic
             raise HostError(*(Problem(f"apply has made no service {name!r} here", hint=hint) for name in unknown))
         with machine.lock(timeout=lock_timeout, command="restart"):
             services = [service for name, service in known.items() if name in names]
-            lives = calls.lives(machine, services)
-            steps = [step for service in services if service.id in lives and (step := _step(service, lives[service.id][0]))]
+            steps = [step for each in look(machine, services) if (step := _step(each.service, each.life))]
             outcome = Outcome(Plan(), Report(), {})
             calls.call(machine, steps, outcome, timeout=service_timeout, told=lambda _: None)
             return outcome.report

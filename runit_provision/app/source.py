@@ -111,7 +111,7 @@ def _read_data(path: Path, inputs: Inputs) -> Table:
     from runit_provision.app.rich_data import with_secrets
     from runit_provision.hiera import read_yaml
 
-    data = with_secrets(read_yaml(path, inputs))
+    data = with_secrets(read_yaml(path, inputs, show_tags=True))
     if not isinstance(data, Table):
         raise DataError(Problem("not a hash", Mark(str(path), 1, 1), hint=f"its top is the key `{KEY}:`"))
     return data

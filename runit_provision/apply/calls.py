@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from runit_provision.apply.paths import problems
 from runit_provision.apply.report import Outcome
 from runit_provision.errors import Problem, ProvisionError
-from runit_provision.host import Machine
-from runit_provision.host.letters import Wish, named_by_runsvdirs, reached
+from runit_provision.host import Machine, processes
+from runit_provision.host.letters import Wish, is_over, reached
 from runit_provision.model.observed import Life
 from runit_provision.model.plan import ServiceStep, Verb
 from runit_provision.model.tree import OnChange, Realm, ServiceTree
@@ -170,7 +170,7 @@ def _letters(step: ServiceStep) -> str:
 def _wish(step: ServiceStep, place: str, life: Life) -> Wish | None:
     match step.verb:
         case Verb.START:
-            return (place, "supervised" if step.service.one_shot else "running", 0, 0)
+            return (place, "supervised" if step.service.one_shot else "running", life.pid, life.since)
         case Verb.RESTART | Verb.TERM | Verb.LOG_RESTART:
             return (place, "renewed", life.pid, life.since)
         case Verb.STOP:
@@ -208,13 +208,14 @@ def _scanned(machine: Machine, steps: Sequence[ServiceStep]) -> set[str]:
     homes: dict[Realm, list[str]] = {}
     for realm, home in dict.fromkeys((step.service.realm, _home(step)) for step in steps):
         homes.setdefault(realm, []).append(home)
-    named = named_by_runsvdirs() if homes else frozenset()
+    pids = processes.by_account() if homes else {}
+    named = processes.named_by_runsvdirs({pid for uid in (0, os.geteuid()) for pid in pids.get(uid, ())})
     found: set[str] = set()
-    errands = [(realm, [("looked_into", (mine,))]) for realm, mine in homes.items()]
+    errands = [(realm, [("looked_into", (mine, pids.get(machine.uid(realm), ())))]) for realm, mine in homes.items()]
     for mine, answers in zip(homes.values(), machine.ask(errands), strict=True):
         if not isinstance(answers, Exception):
             seen = zip(mine, answers[0], strict=True)
-            found.update(home for home, (supervised, place) in seen if supervised or not named.isdisjoint((home, place)))
+            found.update(home for home, (scanned, place) in seen if scanned or not named.isdisjoint((home, place)))
     return found
 
 
@@ -227,7 +228,7 @@ def _seen(machine: Machine, group: Sequence[ServiceStep], outcome: Outcome) -> S
     errands = [(realm, [("lives", (mine,))]) for realm, mine in places.items()]
     for mine, answers in zip(places.values(), machine.ask(errands), strict=True):
         if isinstance(answers, OSError | ProvisionError):
-            outcome.report.problems += problems(answers)
+            outcome.report.add(*problems(answers))
         else:
             found |= {place: Life(*life) for place, life in zip(mine, answers[0], strict=True)}
     return [(step, found[_place(step)]) for step in group if _place(step) in found]
@@ -237,7 +238,7 @@ def _tell(machine: Machine, realm: Realm, place: str, letters: str, outcome: Out
     try:
         return bool(machine.hand(realm).call("send", place, letters))
     except (OSError, ProvisionError) as error:
-        outcome.report.problems += problems(error)
+        outcome.report.add(*problems(error))
         return False
 
 
@@ -253,7 +254,7 @@ def _await(
         try:
             lives = machine.hand(realm).call("wait", [wish for _, wish in mine], rest, patience=rest + 30)
         except (OSError, ProvisionError) as error:
-            outcome.report.problems += problems(error)
+            outcome.report.add(*problems(error))
             continue
         for (step, wish), life in zip(mine, lives, strict=True):
             (came if reached(wish, tuple(life)) else failed).append((step, Life(*life)))
@@ -269,24 +270,31 @@ def _patience(step: ServiceStep, timeout: float) -> float:
 def _await_or_kill(
     machine: Machine, wishes: dict[Realm, list[tuple[ServiceStep, Wish]]], outcome: Outcome, timeout: float
 ) -> tuple[Settled, Settled]:
-    """Wait for all wishes; what has not ended in its own time, and may be killed, is, and then has a little more."""
+    """Wait for each wish in its own time; what has not ended in it, and may be killed, is, and then has a little more."""
     began = time.monotonic()
-    steps = [step for mine in wishes.values() for step, _ in mine]
-    killed: dict[str, float] = {
-        step.service.id: _patience(step, timeout) for step in steps if step.service.kill and step.verb in _ENDING
-    }
-    for seconds in sorted(set(killed.values())):
-        due = {
-            realm: [pair for pair in mine if killed.get(pair[0].service.id) == seconds and pair[0].verb in _ENDING]
-            for realm, mine in wishes.items()
-        }
-        for step, life in _await(machine, due, outcome, began + seconds - time.monotonic())[1]:
-            before = next(wish for mine in due.values() for other, wish in mine if other is step)
-            if life.pid and (step.verb is Verb.STOP or life.pid == before[2]):
-                _tell(machine, step.service.realm, before[0], "k", outcome)
-                outcome.report.notes.append(f"{step.service.id} did not end within {seconds:g} s, and was killed")
-    longest = max((_patience(step, timeout) + (_AFTER_KILL if step.service.kill else 0) for step in steps), default=0.0)
-    return _await(machine, wishes, outcome, began + longest - time.monotonic())
+    due = {step.service.id: _patience(step, timeout) for mine in wishes.values() for step, _ in mine}
+    again = {step.service.id for mine in wishes.values() for step, _ in mine if step.service.kill and step.verb in _ENDING}
+    came: Settled = []
+    failed: Settled = []
+    while wishes:
+        seconds = min(due[step.service.id] for mine in wishes.values() for step, _ in mine)
+        done, missed = _await(machine, wishes, outcome, began + seconds - time.monotonic())
+        came += done
+        asked = {step.service.id: wish for mine in wishes.values() for step, wish in mine}
+        wishes = {}
+        for step, life in missed:
+            name, wish = step.service.id, asked[step.service.id]
+            if is_over(wish, (*life,)) or (due[name] <= seconds and name not in again):
+                failed.append((step, life))
+                continue
+            if due[name] <= seconds:
+                again.discard(name)
+                due[name] = seconds + _AFTER_KILL
+                if life.pid and (step.verb is Verb.STOP or life.pid == wish[2]):
+                    _tell(machine, step.service.realm, wish[0], "k", outcome)
+                    outcome.report.notes.append(f"{name} did not end within {seconds:g} s, and was killed")
+            wishes.setdefault(step.service.realm, []).append((step, wish))
+    return came, failed
 
 
 def _settle(machine: Machine, started: Settled, outcome: Outcome) -> None:
@@ -314,6 +322,8 @@ def _ended(machine: Machine, started: Settled, outcome: Outcome) -> Settled:
 
 
 def _failure(step: ServiceStep, life: Life, seconds: float) -> str:
+    if life.gave_up:
+        return "came up, but gave up: it ended more often than `restart` forgives"
     what = "runs, but did not say that it is ready" if life.running and not life.ready else _FAILURES[step.verb]
     return f"{what} within {seconds:g} s"
 

@@ -11,10 +11,14 @@ from runit_provision.model.plan import Change, Found, LoginStep, PathStep, Plan
 from runit_provision.model.tree import Realm
 
 _NEVER = (Life(), Life())
+Copies = tuple[tuple[str, str], ...]
 
 
-def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
-    """Give the journal of `plan`; what an `earlier`, killed apply had begun stays in it, so that a rollback undoes both."""
+def describe(plan: Plan, *, command: str, earlier: Journal | None, copies: Copies = ()) -> Journal:
+    """Give the journal of `plan`; what an `earlier`, killed apply had begun stays in it, so that a rollback undoes both.
+
+    copies: what new homes get, see LoginIntent.
+    """
     seconds, nanoseconds = divmod(time.time_ns(), 10**9)
     name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{nanoseconds:09}.{os.getpid()}"
     before = {intent.path: intent for intent in earlier.intents} if earlier else {}
@@ -25,12 +29,16 @@ def describe(plan: Plan, *, command: str, earlier: Journal | None) -> Journal:
     calls = [Call(call.verb.value, call.service, *plan.lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
     made = {service.id: service for service in earlier.services} if earlier else {}
     made |= {name: service for name, service in plan.manifest.services.items() if name not in plan.remembered.services}
-    logins = dict.fromkeys([*(earlier.logins if earlier else ()), *map(_login, plan.logins)])
+    begun = [_login(step, copies) for step in plan.logins]
+    logins = dict.fromkeys([*(earlier.logins if earlier else ()), *begun])
     return Journal(name, command, tuple(intents.values()), tuple(calls), tuple(made.values()), logins=tuple(logins))
 
 
-def _login(step: LoginStep) -> LoginIntent:
-    return LoginIntent(step.change.value, step.kind, step.name, step.reason, staged(step.name) if step.kind == "home" else "")
+def _login(step: LoginStep, copies: Copies) -> LoginIntent:
+    if step.kind != "home" or step.login is None:
+        return LoginIntent(step.change.value, step.kind, step.name, step.reason, "", "", ())
+    held = copies if step.login.skeleton else ()
+    return LoginIntent(step.change.value, step.kind, step.name, step.reason, staged(step.name), step.login.name, held)
 
 
 def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, str]) -> Intent:
@@ -51,6 +59,7 @@ def _intent(step: PathStep, kept: str, earlier: Intent | None, tops: dict[str, s
         live=step.live,
         origin=step.origin,
         edited=step.found in (Found.EDITED, Found.FOREIGN) or bool(earlier and earlier.edited),
+        logs=step.logs,
     )
 
 

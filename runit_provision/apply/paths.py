@@ -5,7 +5,9 @@ All that can fail for want of space, rights or quota fails while it is made, bef
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,13 +19,25 @@ from runit_provision.host.hand import Request
 from runit_provision.host.machine import HANDS
 from runit_provision.model.observed import Intent, Kind
 from runit_provision.model.plan import Found, PathStep
-from runit_provision.model.tree import Directory, File, Link, Realm
+from runit_provision.model.tree import Directory, File, Link, Origin, Realm
 
 _FEW = 32
 """So many new files are made durable one by one; for more, the filesystem is as a whole, which may have much else to write."""
 
 _TOGETHER = HANDS // 2
 """So many accounts' realms are made together: their hands all wait for work at a time."""
+
+_STAGED = re.compile(rf"/{re.escape(STORE)}\.(?=[^/])")
+"""What a name has before it while it is made."""
+_HINTS = {
+    errno.ENOSPC: "make room on its filesystem (blocks or inodes), then apply again",
+    errno.EDQUOT: "make room within the quota, then apply again",
+    errno.EROFS: "mount its filesystem for writing, then apply again",
+    errno.EPERM: "is it immutable (lsattr), or on a filesystem that knows no owners?",
+    errno.ENOTDIR: "it has to be a directory: move away what is there, then apply again",
+    errno.EBUSY: "apply again when that one is done",
+    errno.ETIMEDOUT: "a stopped process or a hanging filesystem of that account; all else was done",
+}
 
 Told = Callable[[str], None]
 """Is told the path that was done."""
@@ -55,7 +69,7 @@ def sweep(machine: Machine, leftovers: Iterable[tuple[str, Realm]], outcome: Out
         try:
             machine.hand(realm).call("sweep", path)
         except (OSError, ProvisionError) as error:
-            outcome.report.problems += problems(error)
+            outcome.report.add(*problems(error))
 
 
 def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> None:
@@ -64,19 +78,23 @@ def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> No
     whole = len(steps) > _FEW
     synced: set[int] = set()
     for realm, mine in by_realm(steps).items():
-        requests = [request for step in mine if step.path in places for request in _made(machine, step, places, durable=not whole)]
+        made = [step for step in mine if step.path in places]
+        due = [(step, request) for step in made for request in _made(machine, step, places, durable=not whole)]
+        culprit: PathStep | None = None
         try:
-            _, error = machine.hand(realm).batch(requests)
+            answers, error = machine.hand(realm).batch([request for _, request in due])
             if error:
+                culprit = due[len(answers)][0]
                 raise error
-            _settle(machine, realm, {os.path.dirname(places[step.path]) for step in mine if step.path in places}, synced, whole=whole)
+            _settle(machine, realm, {os.path.dirname(places[step.path]) for step in made}, synced, whole=whole)
         except (OSError, ProvisionError) as error:
-            _clean(machine, realm, mine, places)
+            _sweep(machine, realm, mine, places)
+            told = problems(error, culprit)
             if realm.account is None:
-                raise HostError(*problems(error)) from error
-            outcome.report.problems += problems(error)
+                raise HostError(*told) from error
+            outcome.report.add(*told)
             for step in mine:
-                outcome.fail(step, *problems(error))
+                outcome.fail(step, *told)
 
 
 def _made(machine: Machine, step: PathStep, places: dict[str, str], *, durable: bool) -> Iterator[Request]:
@@ -111,7 +129,8 @@ def _settle(machine: Machine, realm: Realm, directories: set[str], synced: set[i
             synced.add(device)
 
 
-def _clean(machine: Machine, realm: Realm, steps: Iterable[PathStep], places: dict[str, str]) -> None:
+def _sweep(machine: Machine, realm: Realm, steps: Iterable[PathStep], places: dict[str, str]) -> None:
+    """Take away what was made for steps that failed."""
     for step in steps:
         try:
             if step.path in places:
@@ -150,7 +169,7 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
             elif answers and is_directory and not answers[-1]:
                 gone.add(step.path)
             elif answers and answers[-1]:
-                names = ", ".join(answers[-1][:3])
+                names = ", ".join(answers[-1])
                 outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
         _last(machine, realm, touched - gone, synced, outcome, whole=whole)
 
@@ -161,7 +180,7 @@ def _clear_logs(machine: Machine, step: PathStep, outcome: Outcome) -> None:
     try:
         machine.hand(writer).call("clear_logs", step.path)
     except (OSError, ProvisionError) as error:
-        outcome.report.problems += problems(error)
+        outcome.report.add(*problems(error))
 
 
 def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
@@ -187,6 +206,7 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
         for step in mine:
             if step.path in places and not _is_renamed(step, places) and step.path not in outcome.failed:
                 _came(step, outcome, told)
+        _sweep(machine, realm, [step for step in mine if step.path in outcome.failed and _is_renamed(step, places)], places)
         _last(machine, realm, touched, synced, outcome, whole=whole)
 
 
@@ -210,7 +230,7 @@ def _last(machine: Machine, realm: Realm, directories: set[str], synced: set[int
     try:
         _settle(machine, realm, directories, synced, whole=whole)
     except (OSError, ProvisionError) as error:
-        outcome.report.problems += problems(error)
+        outcome.report.add(*problems(error))
 
 
 def _keep(machine: Machine, realm: Realm, steps: Iterable[PathStep], outcome: Outcome) -> None:
@@ -225,12 +245,12 @@ def _keep(machine: Machine, realm: Realm, steps: Iterable[PathStep], outcome: Ou
         try:
             machine.hand(realm).call("sync_store", store)
         except (OSError, ProvisionError) as error:
-            outcome.report.problems += problems(error)
+            outcome.report.add(*problems(error))
             for step in steps:
                 outcome.fail(step, *problems(error))
 
 
-def _kept(store: str | None, step: PathStep, outcome: Outcome) -> list[Request]:
+def _kept(store: int | None, step: PathStep, outcome: Outcome) -> list[Request]:
     return [("keep", (step.path, store, name)) for name in _names(step, outcome.intents[step.path])]
 
 
@@ -252,8 +272,8 @@ def _answers(machine: Machine, realm: Realm, step: PathStep, requests: list[Requ
         if error:
             raise error
     except (OSError, ProvisionError) as error:
-        outcome.fail(step, *problems(error))
-        outcome.report.problems += problems(error)
+        outcome.fail(step, *problems(error, step))
+        outcome.report.add(*problems(error, step))
         return []
     return answers
 
@@ -271,8 +291,8 @@ def _do_all(machine: Machine, realm: Realm, due: Sequence[tuple[PathStep, Reques
             _done(realm, step, machine, outcome, told)
         due = due[len(answers) :]
         if error and due:
-            outcome.fail(due[0][0], *problems(error))
-            outcome.report.problems += problems(error)
+            outcome.fail(due[0][0], *problems(error, due[0][0]))
+            outcome.report.add(*problems(error, due[0][0]))
             due = due[1:]
 
 
@@ -310,8 +330,12 @@ def discard(machine: Machine, kept: dict[Realm, list[str]]) -> None:
             continue  # the realm is gone, or refuses: what lies there is its own
 
 
-def problems(error: OSError | ProvisionError) -> tuple[Problem, ...]:
-    """Give what an error says, path first."""
+def problems(error: OSError | ProvisionError, step: PathStep | None = None) -> tuple[Problem, ...]:
+    """Give what an error says, by the name that a path is to have; step: the one that it befell, whose key asks for it."""
     if isinstance(error, ProvisionError):
         return error.problems
-    return (Problem(error.strerror or str(error), path=str(error.filename or "")),)
+    path = _STAGED.sub("/", str(error.filename or ""))
+    number = error.errno or 0
+    hint = _HINTS.get(number, "") if error.strerror == os.strerror(number) or number in (errno.EBUSY, errno.ETIMEDOUT) else ""
+    origin = step.origin if step and path.startswith(step.path) else Origin("")
+    return (Problem(error.strerror or str(error), mark=origin.mark, key=origin.key, path=path, hint=hint),)

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from runit_provision.errors import Problem, printable
 from runit_provision.model.observed import Intent
-from runit_provision.model.plan import PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.plan import Change, LoginStep, PathStep, Plan, ServiceStep, Verb
+
+_DONE = {Change.CREATE: "made", Change.REPLACE: "changed", Change.REMOVE: "removed"}
 
 
 @dataclass(slots=True)
 class Report:
-    """paths, calls: what was done. problems: what was not, each with its reason; all else was. notes: what a person should know.
+    """logins, paths, calls: what was done. problems: what was not, each with its reason; all else was. notes: for a person to know.
 
     failed: the problems of each service that has any, by its id. undone: the rollback, when what could not be done whole was taken
     back.
     """
 
+    logins: list[LoginStep] = field(default_factory=list)
     paths: list[PathStep] = field(default_factory=list)
     calls: list[ServiceStep] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failed: dict[str, list[Problem]] = field(default_factory=dict)
     undone: Report | None = None
+
+    def add(self, *problems: Problem) -> None:
+        """Note problems, each once: what one cause keeps from being done is told in one line."""
+        self.problems += [problem for problem in dict.fromkeys(problems) if problem not in self.problems]
 
     def blame(self, service: str, *problems: Problem) -> None:
         """Note that `problems`, which stand among all of them too, are those of a service."""
@@ -35,24 +43,41 @@ class Report:
         """False when something could not be done; exit status 1."""
         return not self.problems
 
+    @property
+    def did(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.logins or self.paths or any(call.verb is not Verb.LEAVE for call in self.calls))
+
     def lines(self) -> list[str]:
         """Give it for people: notes, then the counts."""
         verbs: dict[str, int] = {}
         for call in self.calls:
             if call.verb is not Verb.LEAVE:
                 verbs[call.verb.value] = verbs.get(call.verb.value, 0) + 1
-        counts = [f"{len(self.paths)} path{'s' * (len(self.paths) != 1)} changed"]
+        logins = Counter((step.kind, _DONE[step.change]) for step in self.logins)
+        counts = [f"{number} {kind}{'s' * (number != 1)} {done}" for (kind, done), number in logins.items()]
+        counts += [f"{len(self.paths)} path{'s' * (len(self.paths) != 1)} changed"]
         counts += [f"{number} service{'s' * (number != 1)}: {verb}" for verb, number in verbs.items()]
-        if not self.paths and not verbs:
-            counts = [] if self.ok else ["nothing was done"]  # that nothing was to be done is the plan's to say
         undone = [f"rolled back: {line}" for line in self.undone.lines()] if self.undone else []
-        return [*map(printable, self.notes), *([", ".join(counts)] if counts else []), *undone]
+        return [*map(printable, self.notes), *([", ".join(counts)] if self.did else []), *undone]
+
+    @property
+    def outcome(self) -> str:
+        """Say in one line how many problems there are, and what became of all else; empty when there are none."""
+        if self.ok:
+            return ""
+        if self.undone:
+            rest = "all was put back as it was" if self.undone.ok else "not all could be put back"
+        else:
+            rest = "the rest is done" if self.did else "nothing was done"
+        return f"{len(self.problems)} problem{'s' * (len(self.problems) != 1)}; {rest}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values: ok, paths, services, problems, failed, notes, and rolled_back, another such or None."""
+        """Give it as plain values: ok, logins, paths, services, problems, failed, notes, and rolled_back, another such or None."""
         return {
             "version": 1,
             "ok": self.ok,
+            "logins": [{"kind": step.kind, "name": step.name, "change": step.change.name.lower()} for step in self.logins],
             "paths": [{"path": step.path, "change": step.change.name.lower()} for step in self.paths],
             "services": [{"service": call.service.id, "verb": call.verb.value} for call in self.calls],
             "problems": [str(problem) for problem in self.problems],

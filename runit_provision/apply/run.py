@@ -16,11 +16,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from runit_provision.apply import calls, journal, paths
+from runit_provision.apply.logins import homes_to_remove, remove_homes, staying
 from runit_provision.apply.report import Outcome, Report
-from runit_provision.errors import HostError, Problem, ProvisionError, before_any_change, printable
+from runit_provision.errors import HostError, Problem, before_any_change, printable
 from runit_provision.host import Machine
 from runit_provision.model.observed import Journal, Manifest, Record
-from runit_provision.model.plan import Change, Plan, ServiceStep, Verb
+from runit_provision.model.plan import Plan, ServiceStep, Verb
 from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
 from runit_provision.plan import undo
 
@@ -40,93 +41,117 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
         if plan.manifest != plan.remembered:
             library.remember(plan.manifest)
         return Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()})
-    earlier = library.journal()
-    if earlier:
-        library.remember(plan.remembered)  # the journal that tells what the killed one had made is about to be replaced
-    began = _begin(plan, machine, "apply", earlier)
-    outcome = _perform(plan, machine, began, progress, timeout, fresh=earlier is None)
-    _forget(machine, library.last(), began)
-    library.finish(_remembered(plan, outcome))
+    began, outcome = _carry_out(plan, machine, progress, timeout)
+    _conclude(machine, began, outcome)
     return outcome.report
 
 
-def begin_logins(plan: Plan, machine: Machine) -> None:
-    """Write down which accounts, groups and homes are about to be made, before any is; `apply` completes what this begins."""
+def _carry_out(plan: Plan, machine: Machine, progress: Progress | None, timeout: float) -> tuple[Journal, Outcome]:
     earlier = machine.library.journal()
     if earlier:
-        machine.library.remember(plan.remembered)
-    only = replace(plan, stops=(), unlinks=(), removals=(), writes=(), links=(), calls=(), manifest=plan.remembered)
-    _begin(only, machine, "apply", earlier)
+        machine.library.remember(plan.remembered)  # the journal that tells what the killed one had made is about to be replaced
+    began = _begin(replace(plan, logins=()), machine, "apply", earlier)  # those were made, or could not be
+    return began, _perform(plan, machine, began, progress, timeout, fresh=earlier is None)
 
 
-def apply_or_undo(plan: Plan, machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
-    """Do `plan` as `apply` does, and take all of it back when any of it fails; the report then has `undone`."""
-    if plan.problems:
+def _conclude(machine: Machine, began: Journal, outcome: Outcome) -> None:
+    """Remember what was done: it is now the last apply, unless nothing could be done; then the one before still is."""
+    library, last = machine.library, machine.library.last()
+    done = outcome.report.paths or outcome.report.calls or outcome.plan.resumes or began.logins
+    if done:
+        _forget(machine, last, began)
+        library.finish(_remembered(outcome))
+    else:
+        _forget(machine, began, last)
+        library.abandon(_remembered(outcome))
+
+
+def apply_or_undo(
+    plan: Plan, machine: Machine, *, begun: bool = False, progress: Progress | None = None, timeout: float = TIMEOUT
+) -> Report:
+    """Do `plan` as `apply` does, and take all of it back when any of it fails; the report then has `undone`.
+
+    What can be rolled back afterwards is what could be before. begun: accounts were made for it already.
+    """
+    if plan.problems and not begun:
         with before_any_change():
             raise HostError(*plan.problems)
+    if plan.empty and not plan.resumes:
+        return apply(plan, machine)
     try:
-        report = apply(plan, machine, progress=progress, timeout=timeout)
+        if plan.problems:
+            raise HostError(*plan.problems)
+        began, outcome = _carry_out(plan, machine, progress, timeout)
+        if outcome.report.ok:
+            _conclude(machine, began, outcome)
+            return outcome.report
+        machine.library.remember(_remembered(outcome))
+        report, whole = outcome.report, True
     except HostError as error:
         if error.untouched:
             raise
-        report = Report(problems=list(error.problems))
-    if not report.ok:
-        try:
-            report.undone = rollback(machine, progress=progress, timeout=timeout)
-        except HostError as error:
-            report.undone = Report(problems=list(error.problems))
+        report, whole = Report(problems=list(error.problems)), False
+    try:
+        report.undone = rollback(machine, progress=progress, timeout=timeout, whole=whole)
+    except HostError as error:
+        report.undone = Report(problems=list(error.problems))
     return report
 
 
-def plan_rollback(machine: Machine) -> Plan:
-    """Give what a rollback would do; reads only. HostError when there is nothing to roll back."""
-    return _plan_rollback(machine)[0]
+def plan_rollback(machine: Machine) -> tuple[Plan, tuple[str, ...]]:
+    """Give what a rollback would do, and what it could not; reads only. HostError when there is nothing to roll back."""
+    plan, undone = _plan_rollback(machine, whole=False)
+    return plan, (*_lost(plan), *staying(undone, machine))
+
+
+def _lost(plan: Plan) -> list[str]:
+    return [f"{path} cannot come back: a hand took it away before it was kept" for path in plan.lost]
 
 
 @before_any_change()
-def _plan_rollback(machine: Machine) -> tuple[Plan, Journal]:
+def _plan_rollback(machine: Machine, *, whole: bool) -> tuple[Plan, Journal]:
     found = machine.library.journal()
-    whole = found is None or found.command == "rollback"
-    if whole:
-        found = machine.library.last()
+    if found is None or found.command == "rollback":
+        whole = True
+        found = machine.library.undone() or machine.library.last()
     if found is None:
         raise HostError(Problem("there is no apply to roll back", path=machine.library.path))
     observed = machine.observe(RenderedTree((), (), ()), journal=found)
-    return undo(found, machine.library.before(found), observed, whole=whole), found
+    plan = undo(found, machine.library.before(found), observed, whole=whole)
+    return replace(plan, logins=homes_to_remove(found, machine)), found
 
 
-def rollback(machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
-    """Undo the last apply, or the one that was killed, within `machine.lock()`; HostError when there is none."""
-    plan, undone = _plan_rollback(machine)
-    if (killed := machine.library.journal()) and killed.id == undone.id:
-        _forget(machine, machine.library.last(), killed)
-        machine.library.promote()
-    began = _begin(plan, machine, "rollback", None)
+def rollback(
+    machine: Machine,
+    *,
+    progress: Progress | None = None,
+    timeout: float = TIMEOUT,
+    whole: bool = False,
+    announce: Callable[[Plan], None] | None = None,
+) -> Report:
+    """Undo the last apply, or the one that was killed, within `machine.lock()`; HostError when there is none.
+
+    announce: is told what will be done, just before.
+    whole: the one whose journal is there was not killed: all that it was to do was tried.
+    """
+    library = machine.library
+    plan, undone = _plan_rollback(machine, whole=whole)
+    if (killed := library.journal()) and killed.id == undone.id:
+        library.set_aside()
+    last = library.last()
+    if announce:
+        announce(plan)
+    began = _begin(replace(plan, logins=()), machine, "rollback", None)
     outcome = _perform(plan, machine, began, progress, timeout, fresh=False)
-    outcome.report.notes += [f"{path} cannot come back: a hand took it away before it was kept" for path in plan.lost]
+    outcome.report.notes += _lost(plan)
+    if plan.empty:
+        outcome.report.notes.append("nothing is left to be undone of the last apply")
     _forget(machine, undone, None)
     _forget(machine, began, None)
-    _undo_logins(undone, machine, outcome.report)
-    machine.library.finish(_remembered(plan, outcome), undone=True)
+    remove_homes(plan.logins, undone, machine, outcome.report)
+    outcome.report.notes += staying(undone, machine)
+    library.finish_rollback(_remembered(outcome), last if last and last.id != undone.id else None)
     return outcome.report
-
-
-def _undo_logins(undone: Journal, machine: Machine, report: Report) -> None:
-    """Take away homes that are as empty as they were made; tell of what stays, since what is an account's may lie anywhere."""
-    for change, kind, name, reason, _ in reversed(undone.logins):
-        if change == Change.REPLACE.value:
-            report.notes.append(f"the account {name} stays as the last apply changed it: {reason}")
-        elif kind == "home":
-            try:
-                held = machine.hand(Realm(None, "/")).call("remove_directory", name, False)
-            except (OSError, ProvisionError) as error:
-                report.problems += paths.problems(error)
-                continue
-            if held:
-                report.notes.append(f"the home {name}, which the last apply made, stays: it holds {', '.join(held)}")
-        else:
-            tool = "userdel" if kind == "account" else "groupdel"
-            report.notes.append(f"the {kind} {name}, which the last apply made, stays; `{tool} {name}` takes it away")
 
 
 @before_any_change()
@@ -184,8 +209,9 @@ def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: 
     calls.call(machine, wanted, outcome, timeout=timeout, told=told)
 
 
-def _remembered(plan: Plan, outcome: Outcome) -> Manifest:
+def _remembered(outcome: Outcome) -> Manifest:
     """Give what is remembered: the plan's manifest, but for what was not done, which stays as it was known before."""
+    plan = outcome.plan
     records: dict[str, Record] = dict(plan.manifest.records)
     services: dict[str, ServiceTree] = dict(plan.manifest.services)
     for path in outcome.failed:

@@ -29,6 +29,9 @@ class HostPath(click.Path):
         return Path(os.path.abspath(str(value)))  # noqa: PTH100 - Path.resolve would follow links of this machine
 
 
+_LONGEST = 1_000_000
+"""Seconds, which are eleven days; epoll_wait(2) counts milliseconds in an int."""
+
 root = click.option(
     "--root",
     type=click.Path(file_okay=False, exists=True, path_type=Path, resolve_path=True),
@@ -93,10 +96,25 @@ def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+class Seconds(click.ParamType[float]):
+    """How long something is waited for: a number that every clock and every wait of the kernel's takes."""
+
+    name = "seconds"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no number", param, ctx)
+        if not 0 <= seconds <= _LONGEST:
+            self.fail(f"{value!r} is not between 0 and {_LONGEST} seconds", param, ctx)
+        return seconds
+
+
 def timeouts(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `lock_timeout` and `timeout`, in seconds."""
-    lock = click.option("--lock-timeout", type=float, default=0.0, show_default=True, help="Seconds to wait for another apply.")
-    service = click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for services.")
+    lock = click.option("--lock-timeout", type=Seconds(), default=0.0, show_default=True, help="Seconds to wait for another apply.")
+    service = click.option("--timeout", type=Seconds(), default=30.0, show_default=True, help="Seconds to wait for services.")
     return lock(service(command))
 
 

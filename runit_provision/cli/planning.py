@@ -9,6 +9,7 @@ import click
 
 from runit_provision.cli import DIFFERENT, DONE, FAILED
 from runit_provision.cli.output import Format, Output
+from runit_provision.errors import printable
 
 if TYPE_CHECKING:
     from runit_provision.app.provision import Planned
@@ -25,21 +26,27 @@ def show_plan(planned: Planned, output: Output, *, diff: bool) -> None:
         output.warn(warning)
     if output.form is Format.JSON:
         value = to_json(planned.plan)
-        return output.json({**value, "empty": planned.empty, "runtime": planned.runtime})
+        return output.json({**value, "empty": planned.empty, "runtime": planned.runtime, "notes": list(planned.notes)})
     if planned.runtime is not None:
         output.line(f"+ {planned.runtime}/bin: the shipped runtime is to be installed", fg="green")
+    for note in planned.notes:
+        output.line(printable(note))
     return show_steps(describe(planned.plan, diff=diff), output)
 
 
-def show_difference(planned: Planned, output: Output, *, diff: bool) -> int:
-    """Print the plan, and on standard error what keeps a part of it from being done; give the exit status."""
+def show_difference(planned: Planned, output: Output, *, diff: bool, command: str = "apply") -> int:
+    """Print the plan, and on standard error what keeps a part of it from being done; give the exit status.
+
+    command: what would do it.
+    """
     show_plan(planned, output, diff=diff)
     problems = planned.plan.problems
     for problem in problems:
         output.complain(problem)
     if problems:
         number = len(problems)
-        output.complain(f"{number} problem{'s' * (number != 1)}, which apply does not solve; it does the rest")
+        rest = "there is nothing else to do" if planned.empty else "it does the rest"
+        output.complain(f"{number} problem{'s' * (number != 1)}, which {command} does not solve; {rest}")
         return FAILED
     return DONE if planned.empty else DIFFERENT
 
@@ -65,7 +72,6 @@ def show_report(report: Report, output: Output) -> int:
     if report.undone:
         for problem in report.undone.problems:
             output.complain(f"rollback: {problem}")
-        number = len(report.problems)
-        outcome = "all was put back as it was" if report.undone.ok else "not all could be put back"
-        output.complain(f"{number} problem{'s' * (number != 1)}; {outcome}")
+    if report.outcome:
+        output.complain(report.outcome)
     return DONE if report.ok else FAILED

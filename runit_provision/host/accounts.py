@@ -11,7 +11,7 @@ from pathlib import Path
 from runit_provision.errors import HostError, Problem
 from runit_provision.host.rooted import on_host
 from runit_provision.inputs import Question
-from runit_provision.model.account import UNKNOWN, Account, KnownLogin, Login
+from runit_provision.model.account import UNKNOWN, Account, Coming, KnownLogin
 from runit_provision.model.tree import Owner, Realm
 
 
@@ -78,6 +78,20 @@ class Accounts(Mapping[str, Account]):
         group = _group_name(entry.pw_gid)
         return KnownLogin(entry.pw_uid, entry.pw_gid, group, tuple(names), entry.pw_dir, entry.pw_shell, entry.pw_gecos, home)
 
+    def whose_uid(self, uid: int) -> str | None:
+        """Give the name of the account that has the number `uid`, or None; nothing that is remembered depends on it."""
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return None
+
+    def whose_gid(self, gid: int) -> str | None:
+        """Give the name of the group that has the number `gid`, or None."""
+        try:
+            return grp.getgrgid(gid).gr_name
+        except KeyError:
+            return None
+
     def number(self, group: str) -> int | None:
         """Give the number of the group `group`, or None."""
         try:
@@ -100,17 +114,17 @@ class ImageAccounts(Accounts):
         self._groups: dict[str, int] = {}
         self._members: dict[str, list[int]] = {}
         self._logins: dict[str, KnownLogin] = {}
-        names: dict[int, str] = {}
+        self._names: dict[int, str] = {}
         for name, _, gid, members in _lines(root, "/etc/group", 4):
             self._groups.setdefault(name, int(gid))
-            names.setdefault(int(gid), name)
+            self._names.setdefault(int(gid), name)
             for member in filter(None, members.split(",")):
                 self._members.setdefault(member, []).append(int(gid))
         for name, _, uid, gid, comment, home, shell in _lines(root, "/etc/passwd", 7):
-            group = names.get(int(gid), gid)
+            group = self._names.get(int(gid), gid)
             account = Account(name=name, uid=int(uid), gid=int(gid), group=group, home=home)
             self._known.setdefault(name, account)
-            others = [names[number] for number in self._members.get(name, ()) if names[number] != group]
+            others = [self._names[number] for number in self._members.get(name, ()) if self._names[number] != group]
             there = os.path.lexists(on_host(root, home))
             self._logins.setdefault(name, KnownLogin(int(uid), int(gid), group, (group, *others), home, shell, comment, there))
 
@@ -128,6 +142,12 @@ class ImageAccounts(Accounts):
 
     def _login(self, name: str) -> KnownLogin | None:
         return self._logins.get(name)
+
+    def whose_uid(self, uid: int) -> str | None:
+        return next((name for name, account in self._known.items() if account and account.uid == uid), None)
+
+    def whose_gid(self, gid: int) -> str | None:
+        return self._names.get(gid)
 
     def groups(self, name: str) -> tuple[int, ...]:
         account = self[name]
@@ -171,23 +191,25 @@ def _lines(root: Path, path: str, fields: int) -> Iterator[list[str]]:
         yield values
 
 
-def number(accounts: Accounts, realm: Realm, owner: Owner | None, coming: Mapping[str, Login]) -> tuple[int, int]:
+def number(accounts: Accounts, realm: Realm, owner: Owner | None, coming: Coming) -> tuple[int, int]:
     """Give uid and gid of what `owner` (None: the realm's account, or who applies) is to own; HostError for an unknown name.
 
-    coming: logins that are to be made; their numbers may be UNKNOWN still.
+    The numbers of what is to be made may be UNKNOWN still.
     """
     user = owner.user if owner else realm.account
     if user is None:
         return os.geteuid(), os.getegid()
-    account = accounts.get(user)
-    if account is None and user in coming:
-        login = coming[user]
-        return login.uid or UNKNOWN, login.gid or UNKNOWN
-    if account is None:
+    if account := accounts.get(user):
+        uid, gid = account.uid, account.gid
+    elif login := coming.logins.get(user):
+        uid, gid = login.uid or UNKNOWN, login.gid or UNKNOWN
+    else:
         raise HostError(Problem(f"no such account: {user}", path=realm.base, hint="create it first, or correct the name"))
     if owner is None or owner.group is None:
-        return account.uid, account.gid
+        return uid, gid
     try:
-        return account.uid, accounts.gid(owner.group)
+        return uid, accounts.gid(owner.group)
     except KeyError:
+        if group := coming.groups.get(owner.group):
+            return uid, group.gid or UNKNOWN
         raise HostError(Problem(f"no such group: {owner.group}", path=realm.base)) from None

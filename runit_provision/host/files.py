@@ -1,4 +1,4 @@
-"""Everything that is ever done to a path: look, make, put in place, keep, take away.
+"""Everything that is ever done to a path beside looking at it: make, put in place, keep, take away.
 
 Each function works on a `Ground`, so below its base no link is followed that others could have put there, and none waits for a
 fifo. They run in the process that applies or, for another account's realm, in a child that has that account's credentials; the
@@ -17,87 +17,20 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from runit_provision.host.ground import Ground, NotTrustedError
+from runit_provision.host.looks import exists
 
-SHOWN = 64 * 1024
-"""Bytes; what is larger is shown in no diff, and digested only when its size could be the wanted one."""
 STORE = ".runit-provision"
 """Where an account's realm keeps what was replaced, below its base."""
 RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up", "mailed", "succeeded", "failed"))
 """What a running service leaves in its directory: it goes with the service, and is never touched while there is one."""
 
+NAMED = 3
+"""Names that are told of those that keep a directory."""
+
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
-
-Look = tuple[str, int, str, int, bool]
-"""Path, size and digest that it should have, size that it had, whether its content may be shown when it is another."""
-Sight = tuple[str, int, int, int, int, str, str, bytes | None]
-"""Kind, mode, uid, gid, size, digest, target, content."""
-
-
-def look(ground: Ground, looks: Iterable[Look]) -> list[Sight | str | None]:
-    """Give what each path is: None when there is nothing, or the path of what is in the way and no directory."""
-    ground.directory(ground.base)  # a base that is not there is an error, not an empty realm
-    found: list[Sight | str | None] = []
-    missing = "\0"
-    for one in looks:
-        if one[0].startswith(missing):
-            found.append(None)
-            continue
-        try:
-            found.append(_look(ground, *one))
-        except FileNotFoundError as error:  # what is to lie there is not looked for one by one
-            found.append(None)
-            missing = f"{error.filename}/"
-    return found
-
-
-def _look(ground: Ground, path: str, size: int, digest: str, was_size: int, show: bool) -> Sight | str | None:
-    try:
-        directory, name = ground.parent(path)
-    except OSError as error:
-        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-            raise
-        return str(error.filename)
-    try:
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
-    mode = stat.S_IMODE(found.st_mode)
-    if kind == "link":
-        return (kind, 0, -1, -1, 0, "", os.readlink(name, dir_fd=directory), None)
-    if kind != "file":
-        return (kind, mode, found.st_uid, found.st_gid, 0, "", "", None)
-    seen, content = "", None
-    if found.st_size <= SHOWN or found.st_size in (size, was_size):
-        try:
-            seen, content = _digest(name, directory)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, path) from None
-        if not show or seen == digest:
-            content = None
-    return (kind, mode, found.st_uid, found.st_gid, found.st_size, seen, "", content)
-
-
-def _digest(name: str, directory: int) -> tuple[str, bytes | None]:
-    """Digest a regular file; the content comes along when it is small. The access time stays as it is where that is allowed."""
-    try:
-        descriptor = os.open(name, _READ | os.O_NOATIME, dir_fd=directory)
-    except PermissionError:
-        descriptor = os.open(name, _READ, dir_fd=directory)
-    try:
-        content = os.read(descriptor, SHOWN + 1)
-        if len(content) <= SHOWN:
-            return hashlib.sha256(content).hexdigest(), content
-        digest = hashlib.sha256(content)
-        while chunk := os.read(descriptor, _CHUNK):
-            digest.update(chunk)
-        return digest.hexdigest(), None
-    finally:
-        os.close(descriptor)
 
 
 def staged(path: str) -> str:
@@ -143,14 +76,20 @@ def dress_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) ->
 
 
 def _dress_directory(directory: int, name: str, mode: int, uid: int, gid: int) -> None:
-    # O_PATH opens what its owner may not read; /proc gives it to calls that know no descriptor of that kind, and follows nothing.
-    descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    place: int | str
+    try:
+        place = descriptor = os.open(name, _LIST, dir_fd=directory)
+    except PermissionError:
+        # O_PATH opens what its owner may not read; /proc gives it to calls that know no descriptor of that kind, and follows nothing.
+        # Root may read all, so an image can be built where /proc is not mounted.
+        descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        place = f"/proc/self/fd/{descriptor}"
     try:
         found = os.fstat(descriptor)
         if (found.st_uid, found.st_gid) != (uid, gid):
-            os.chown(f"/proc/self/fd/{descriptor}", uid, gid)
+            os.chown(place, uid, gid)
         if stat.S_IMODE(found.st_mode) != mode:
-            os.chmod(f"/proc/self/fd/{descriptor}", mode)
+            os.chmod(place, mode)
     finally:
         os.close(descriptor)
 
@@ -205,10 +144,11 @@ def place(ground: Ground, staging: str, path: str) -> None:
     ground.forget(staging)
 
 
-def keep(ground: Ground, path: str, store: str | None, kept: str) -> None:
+def keep(ground: Ground, path: str, store: int | None, kept: str) -> None:
     """Keep what `path` (no directory) is under the name `kept`: a hard link, or a copy where there can be none.
 
-    store: the directory for it, or None for the realm's own. What is there already was kept before a crash: it is the older, and stays.
+    store: a descriptor of the directory for it, or None for the realm's own. What is there already was kept before a crash: it is the
+    older, and stays.
     """
     directory, name = ground.parent(path)
     held = os.dup(directory)
@@ -226,7 +166,7 @@ def keep(ground: Ground, path: str, store: str | None, kept: str) -> None:
         os.close(held)
 
 
-def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
+def restore(ground: Ground, store: int | None, kept: str, path: str) -> None:
     """Make `path` (a staging name) of what was kept as `kept`."""
     directory, name = ground.parent(path)
     held = os.dup(directory)
@@ -244,14 +184,22 @@ def restore(ground: Ground, store: str | None, kept: str, path: str) -> None:
         os.close(held)
 
 
-def stored(ground: Ground, store: str | None, names: Sequence[str]) -> list[bool]:
+def stored(ground: Ground, store: int | None, names: Sequence[str]) -> list[bool]:
     """Tell for each name whether something is kept under it; makes no store where there is none."""
     if store is None:
         return exists(ground, [f"{ground.base.rstrip('/')}/{STORE}/{name}" for name in names])
-    return [os.path.lexists(f"{store}/{name}") for name in names]
+    return [_is_there(name, store) for name in names]
 
 
-def sync_store(ground: Ground, store: str | None) -> None:
+def _is_there(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def sync_store(ground: Ground, store: int | None) -> None:
     """Make what was kept last: before anything takes the place of what is kept."""
     with _store(ground, store) as (keeper, where), _about(where):
         _sync(keeper)
@@ -259,7 +207,7 @@ def sync_store(ground: Ground, store: str | None) -> None:
         _sync(ground.directory(ground.base))
 
 
-def discard(ground: Ground, store: str | None, names: Sequence[str]) -> None:
+def discard(ground: Ground, store: int | None, names: Sequence[str]) -> None:
     """Take away what was kept under `names`."""
     with _store(ground, store) as (keeper, where), _about(where):
         for name in names:
@@ -276,13 +224,9 @@ def discard(ground: Ground, store: str | None, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _store(ground: Ground, store: str | None) -> Iterator[tuple[int, str]]:
+def _store(ground: Ground, store: int | None) -> Iterator[tuple[int, str]]:
     if store is not None:
-        descriptor = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            yield descriptor, store
-        finally:
-            os.close(descriptor)
+        yield store, "kept"
         return
     path = f"{ground.base.rstrip('/')}/{STORE}"
     directory, name = ground.parent(path)
@@ -323,7 +267,7 @@ def unlink(ground: Ground, path: str) -> None:
 
 
 def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
-    """Remove the directory `path`, with what the runtime left in it when it was a service's; give the names that keep it."""
+    """Remove the directory `path`, with what the runtime left in it when it was a service's; give names that keep it, NAMED at most."""
     directory, name = ground.parent(path)
     with _about(path):
         try:
@@ -343,7 +287,7 @@ def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
         names = set(_list(here))
         ours = {entry for entry in names if entry.startswith(f"{STORE}.") or (of_service and entry in RESIDUE)}
         if names - ours:
-            return sorted(names - ours)
+            return sorted(names - ours)[:NAMED]
         for entry in ours:
             clear(here, entry)
         directory, name = ground.parent(path)
@@ -416,24 +360,6 @@ def _list(directory: int) -> list[str]:
         os.close(descriptor)
 
 
-def exists(ground: Ground, paths: Iterable[str]) -> list[bool]:
-    """Tell for each path whether anything is there."""
-    found = []
-    for path in paths:
-        try:
-            directory, name = ground.parent(path)
-            os.stat(name, dir_fd=directory, follow_symlinks=False)
-            found.append(True)
-        except (FileNotFoundError, NotADirectoryError):
-            found.append(False)
-    return found
-
-
-def devices(ground: Ground, directories: Iterable[str]) -> list[int]:
-    """Give the filesystem (st_dev) of each directory."""
-    return [os.fstat(ground.directory(path)).st_dev for path in directories]
-
-
 def sync(ground: Ground, directories: Iterable[str]) -> None:
     """Make the names in `directories` last: fsync each."""
     for path in directories:
@@ -476,8 +402,8 @@ def _about(path: str) -> Iterator[None]:
 
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    *(look, exists, make_directory, new_directory, dress_directory, write, link, place),
-    *(keep, restore, stored, sync_store, discard, unlink, remove_directory, sweep, devices, sync, sync_filesystem),
+    *(make_directory, new_directory, dress_directory, write, link, place, keep, restore, stored, sync_store, discard),
+    *(unlink, remove_directory, sweep, sync, sync_filesystem),
 )
 OPERATIONS = {function.__name__: function for function in _FUNCTIONS}
 """What a hand can be asked to do, by name."""

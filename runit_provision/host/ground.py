@@ -9,11 +9,16 @@ A directory in the way that others own, or that all can write and that is not st
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import time
 
 _PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+_CLAIMING = 3.0
+"""Seconds to wait for another who works below the same base: nobody may hold up all others' work for longer."""
+_NAP = 0.02
 
 
 class NotTrustedError(OSError):
@@ -38,6 +43,7 @@ class Ground:
         self._trusted = frozenset((0, os.geteuid(), os.fstat(root).st_uid))  # in a user namespace root's own `/` shows as nobody's
         self._chain: list[tuple[str, int]] = []
         self._way = way
+        self._claim: int | None = None
 
     @property
     def base(self) -> str:
@@ -50,8 +56,35 @@ class Ground:
             self._way = self._walk(os.dup(self._root), _names(os.path.dirname(self._base)), at="/")
         return self._way
 
+    def claim(self) -> None:
+        """Keep away, until `close`, every other who changes something below an account's base; OSError when one stays for too long.
+
+        Root and the account itself may both apply there, each with a library of its own, but with the same staging names.
+        """
+        if self._account is None or self._claim is not None:
+            return None
+        try:
+            self._claim = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.directory(self._base))
+        except PermissionError:
+            return None  # its owner does not let himself read it
+        end = time.monotonic() + _CLAIMING
+        while True:
+            try:
+                return fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    os.close(self._claim)
+                    self._claim = None
+                    raise OSError(errno.EBUSY, "another apply works in it", self._base) from None
+                time.sleep(_NAP)
+            except OSError:
+                return None  # a filesystem that knows no such locks
+
     def close(self) -> None:
         """Close every descriptor but the root's."""
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
         while self._chain:
             os.close(self._chain.pop()[1])
         if self._way is not None:

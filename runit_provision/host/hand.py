@@ -18,17 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from runit_provision.host import channel, files, letters, strays
+from runit_provision.host import channel, files, letters, looks, skeleton, strays
 from runit_provision.host.ground import Ground
 from runit_provision.host.nursery import Credentials, Nursery
 
 HAND = "hand"
 """What the nursery knows this work by."""
-PATIENCE = 60.0
-"""Seconds that one request may take in a child before it counts as hung."""
-
 _BATCH = 64
 """Calls in one request, so that a slow disk is not taken for a hung child."""
+_HEAVY = 8 << 20
+"""Bytes of arguments in one request that asks for more than one call."""
 
 Request = tuple[str, tuple[Any, ...]]
 """The name of an operation, and its arguments."""
@@ -37,10 +36,10 @@ Request = tuple[str, tuple[Any, ...]]
 class Hand(Protocol):
     """What works in one realm."""
 
-    def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:
+    def call(self, name: str, *arguments: Any, patience: float | None = None) -> Any:
         """Do the operation `name` of files.py or letters.py; OSError with the path when it fails.
 
-        patience: seconds, beside what the operation itself may wait.
+        patience: seconds that it may take, where it is known to take longer than others.
         """
 
     def batch(self, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
@@ -56,8 +55,8 @@ class OwnHand:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
-    def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:  # noqa: ARG002
-        return _OPERATIONS[name](self._ground, *arguments)
+    def call(self, name: str, *arguments: Any, patience: float | None = None) -> Any:  # noqa: ARG002
+        return _do(self._ground, name, arguments)
 
     def batch(self, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
         return _in_turn(self._ground, calls)
@@ -70,7 +69,7 @@ def _in_turn(ground: Ground, calls: Sequence[Request]) -> tuple[list[Any], OSErr
     answers = []
     for name, arguments in calls:
         try:
-            answers.append(_OPERATIONS[name](ground, *arguments))
+            answers.append(_do(ground, name, arguments))
         except OSError as error:
             return answers, error
     return answers, None
@@ -83,21 +82,34 @@ def batch(ground: Ground, calls: Sequence[Request]) -> tuple[list[Any], list[Any
 
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
+    **looks.OPERATIONS,
     **files.OPERATIONS,
     **letters.OPERATIONS,
     **strays.OPERATIONS,
+    **skeleton.OPERATIONS,
     "batch": batch,
 }
+_LOOKING = frozenset(("look", "exists", "leads", "devices", "stored", "lives", "looked_into", "strays", "wait", "send", "batch"))
+"""What changes nothing below the base itself."""
+
+
+def _do(ground: Ground, name: str, arguments: Sequence[Any]) -> Any:
+    if name not in _LOOKING:
+        ground.claim()
+    return _OPERATIONS[name](ground, *arguments)
 
 
 class LentHand:
     """A child with another account's credentials. held: descriptors that it keeps open as long as it lives."""
 
-    def __init__(self, ground: Ground, nursery: Nursery, account: Credentials, *, held: Sequence[int] = ()) -> None:
+    def __init__(
+        self, ground: Ground, nursery: Nursery, account: Credentials, *, patience: channel.Patience, held: Sequence[int] = ()
+    ) -> None:
+        self._patience = patience
         self._base = ground.base
         self._nursery = nursery
         self._channel = channel.Channel()
-        self._lost = False
+        self._lost: OSError | None = None
         try:
             given = (*self._channel.theirs, ground.approach(), *held)
             self._number, self.pid = nursery.fork(HAND, self._base, given, become=account)
@@ -108,24 +120,27 @@ class LentHand:
             self._channel.hand_over()
             ground.close()
 
-    def call(self, name: str, *arguments: Any, patience: float = PATIENCE) -> Any:
+    def call(self, name: str, *arguments: Any, patience: float | None = None) -> Any:
         if self._lost:
-            raise OSError(errno.ECANCELED, "the process that worked there was ended", self._base)
-        deadline = time.monotonic() + patience
+            raise OSError(self._lost.errno, self._lost.strerror, self._base)
+        seconds = patience or self._patience.seconds
+        deadline = time.monotonic() + seconds
         try:
             self._channel.ask((name, arguments), deadline)
             return self._channel.answer(deadline)
         except (EOFError, BrokenPipeError):
-            raise OSError(errno.ECANCELED, "the process that worked there was ended", self._base) from None
+            lost = OSError(errno.ECANCELED, "the process that worked there was ended", self._base)
         except TimeoutError:
-            self.kill()
-            raise OSError(errno.ETIMEDOUT, f"nothing moved for {patience:g} s", self._base) from None
+            self._patience.lose(seconds)
+            lost = OSError(errno.ETIMEDOUT, f"nothing moved for {seconds:g} s", self._base)
+        self._kill(lost)
+        raise lost
 
     def batch(self, calls: Sequence[Request]) -> tuple[list[Any], OSError | None]:
         answers: list[Any] = []
-        for start in range(0, len(calls), _BATCH):
+        for some in _batches(calls):
             try:
-                found, error = self.call("batch", calls[start : start + _BATCH])
+                found, error = self.call("batch", some)
             except OSError as lost:
                 return answers, lost
             answers += found
@@ -133,9 +148,9 @@ class LentHand:
                 return answers, OSError(*error)
         return answers, None
 
-    def kill(self) -> None:
+    def _kill(self, lost: OSError) -> None:
         """End the child, whatever it does; one that hangs in its account's filesystem may stay, but is asked no more."""
-        self._lost = True
+        self._lost = lost
         os.kill(self.pid, signal.SIGKILL)  # the pid stays its own until `close`
 
     def close(self) -> None:
@@ -143,13 +158,28 @@ class LentHand:
         self._nursery.end(self._number)
 
 
+def _batches(calls: Sequence[Request]) -> Iterator[list[Request]]:
+    """Split calls so that none asks for too much at a time."""
+    some: list[Request] = []
+    weight = 0
+    for call in calls:
+        heavy = sum(len(argument) for argument in call[1] if isinstance(argument, bytes))
+        if some and (len(some) == _BATCH or weight + heavy > _HEAVY):
+            yield some
+            some, weight = [], 0
+        some.append(call)
+        weight += heavy
+    if some:
+        yield some
+
+
 def work(base: str, descriptors: Sequence[int]) -> None:
     """Do in a child, which has the account's credentials, what the parent asks for, until it asks no more."""
     requests, answers, way, *_ = descriptors
     ground = Ground(way, base, account=os.getuid(), way=way)
 
-    def answer(request: tuple[str, Sequence[Any]]) -> Iterator[channel.Served]:
+    def answer(request: tuple[str, Sequence[Any]]) -> Iterator[tuple[str, channel.Served]]:
         name, arguments = request
-        yield channel.served(partial(_OPERATIONS[name], ground, *arguments), name, ground.base)
+        yield ground.base, channel.served(partial(_do, ground, name, arguments), name, ground.base)
 
     channel.serve(requests, answers, answer)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from runit_provision.host import processes
 from runit_provision.host.ground import Ground
 from runit_provision.runtime.wire import detail, status
 
@@ -131,14 +132,14 @@ def send(ground: Ground, directory: str, letters: str) -> bool:
 
 
 def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
-    """Wait until each service is as wished, `seconds` at most; give what all of them are then.
+    """Wait until each service is as wished, or has given up since, `seconds` at most; give what all of them are then.
 
     The kernel's word wakes it (fcntl F_NOTIFY: runsv renames a new status into place), of `supervise` where there is one and else of
     the nearest directory that exists.
     """
     end = time.monotonic() + seconds
     seen = lives(ground, (wish[0] for wish in wishes))
-    pending = [place for place, wish in enumerate(wishes) if not reached(wish, seen[place])]
+    pending = [place for place, wish in enumerate(wishes) if not is_over(wish, seen[place])]
     if not pending:
         return seen
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGIO,))  # not queued: one wake-up stands for any number of changes
@@ -149,7 +150,7 @@ def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
                 _watch(ground, wishes[place][0], watched)
             for place in pending:
                 seen[place] = _life(ground, wishes[place][0])
-            pending = [place for place in pending if not reached(wishes[place], seen[place])]
+            pending = [place for place in pending if not is_over(wishes[place], seen[place])]
             rest = end - time.monotonic()
             if not pending or rest <= 0:
                 break
@@ -161,6 +162,12 @@ def wait(ground: Ground, wishes: Sequence[Wish], seconds: float) -> list[Life]:
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return seen
+
+
+def is_over(wish: Wish, life: Life) -> bool:
+    """Whether there is nothing to wait for: it is as wished, or an end after that of before was its last."""
+    _, condition, *before = wish
+    return reached(wish, life) or (condition in ("running", "renewed") and life[5] and [life[3], life[4]] != before)
 
 
 def reached(wish: Wish, life: Life) -> bool:
@@ -213,9 +220,12 @@ def _notify(directory: int) -> int:
     return descriptor
 
 
-def looked_into(ground: Ground, directories: Iterable[str]) -> list[tuple[bool, str]]:
-    """Tell of each directory whether something in it is supervised, and what it is called without links; "" where there is none."""
+def looked_into(ground: Ground, directories: Iterable[str], pids: Iterable[int]) -> list[tuple[bool, str]]:
+    """Tell of each directory whether something in it is supervised, or a runsvdir among the processes `pids` names it; and what it is
+    called without links; "" where there is none.
+    """
     found = []
+    named = processes.named_by_runsvdirs(pids)
     for directory in directories:
         try:
             here = ground.directory(directory)
@@ -224,25 +234,8 @@ def looked_into(ground: Ground, directories: Iterable[str]) -> list[tuple[bool, 
         except OSError:
             found.append((False, ""))
         else:
-            found.append((any(_supervised(here, name) for name in names), place))
+            found.append((not named.isdisjoint((directory, place)) or any(_supervised(here, name) for name in names), place))
     return found
-
-
-def named_by_runsvdirs() -> frozenset[str]:
-    """Give every word of the command lines of all runsvdirs: text alone, no path that a process names is ever touched."""
-    return frozenset(os.fsdecode(word) for pid in os.listdir("/proc") if pid.isdigit() for word in _words_of_runsvdir(pid))
-
-
-def scans(pid: int) -> str:
-    """Give the directory that the process `pid` looks after when it is a runsvdir, as its command line names it; else nothing."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
-    except OSError:
-        return ""
-    if not pid or not any(os.path.basename(word) == b"runsvdir" for word in words[:3]):
-        return ""
-    return next((os.fsdecode(word) for word in words[1:] if word.startswith(b"/") and os.path.basename(word) != b"runsvdir"), "")
 
 
 def _supervised(directory: int, name: str) -> bool:
@@ -257,24 +250,6 @@ def _supervised(directory: int, name: str) -> bool:
     finally:
         os.close(supervise)
     return True
-
-
-def _words_of_runsvdir(pid: str) -> list[bytes]:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
-    except OSError:
-        return []
-    is_one = any(os.path.basename(word) == b"runsvdir" for word in words[:3])
-    return words if is_one and _sees_the_same_files(pid) else []
-
-
-def _sees_the_same_files(pid: str) -> bool:
-    """False for a process of a container: its /etc/service is another one. True where the kernel does not tell."""
-    try:
-        return os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
-    except OSError:
-        return True
 
 
 def _list(directory: int) -> list[str]:

@@ -4,6 +4,7 @@ manifest.json   what was made here, as of the last apply that was completed
 before.ID.json  the manifest that the apply ID began with, for rollback
 journal         an apply that is under way, or was killed: what it was about to do, then what it had done
 last            the journal of the last apply that was completed
+undone          the journal of an apply that was killed, or failed, while a rollback of it is under way: `last` stays what it was
 kept/           what was replaced or removed in the system's realm
 """
 
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runit_provision.errors import HostError, LockHeldError, Problem, before_any_change
-from runit_provision.host import files, records
+from runit_provision.host import files, looks, records
 from runit_provision.host.ground import Ground
 from runit_provision.model.observed import Journal, Life, Manifest
 
@@ -61,11 +62,11 @@ class Library:
             self._kept = None
 
     @property
-    def store(self) -> str:
-        """Give the path by which this process reaches `kept/`, whatever root it lies under."""
+    def store(self) -> int:
+        """Give a descriptor of `kept/`."""
         if self._kept is None:
             self._kept = os.dup(self._folder("kept"))
-        return f"/proc/self/fd/{self._kept}"
+        return self._kept
 
     @property
     def begun(self) -> bool:
@@ -108,37 +109,63 @@ class Library:
         """Write down that the calls of these numbers were answered."""
         self._append(records.dump_done(indices))
 
-    def finish(self, manifest: Manifest, *, undone: bool = False) -> None:
-        """Remember `manifest`, and put the journal where rollback finds it. undone: it was a rollback, which leaves none."""
+    def finish(self, manifest: Manifest) -> None:
+        """Remember `manifest`, and put the journal where rollback finds it."""
         self.remember(manifest)
-        here = self._here()
-        if undone:
-            with suppress(FileNotFoundError):
-                os.unlink("last", dir_fd=here)
-            os.unlink("journal", dir_fd=here)
-            self._tidy("")
-        else:
+        with self._changing():
+            here = self._here()
+            self._drop("undone")
             self._tidy(self._begun)  # before, since nobody comes to do it once there is no journal
             os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
-        files.sync(self._ground, (self.path,))
+            files.sync(self._ground, (self.path,))
         self._end()
 
-    def promote(self) -> None:
-        """Take an apply that was killed for the last one, so that a rollback that is killed as well still knows what it undoes."""
-        here = self._here()
-        os.rename("journal", "last", src_dir_fd=here, dst_dir_fd=here)
+    def finish_rollback(self, manifest: Manifest, last: Journal | None) -> None:
+        """Remember `manifest`, and forget what was undone. last: the apply that is the last one now, or None."""
+        self.remember(manifest)
+        with self._changing():
+            if last is None:
+                self._drop("last")
+            self._drop("journal")
+            self._drop("undone")  # after: who is killed here undoes once more what is undone, and not the one before it
+            self._tidy(_before(last) if last else "")
+            files.sync(self._ground, (self.path,))
+        self._end()
+
+    def set_aside(self) -> None:
+        """Copy the journal of an apply that was killed, or failed, so that a rollback that is killed still knows what it undoes."""
+        self._write("undone", self._read("journal") or b"")
+
+    def undone(self) -> Journal | None:
+        """Give the journal that was set aside, or None."""
+        return self._load("undone")
+
+    def _drop(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._here())
 
     def _tidy(self, kept: str) -> None:
         """Take away the manifests that applies began with, but for `kept`, and what one that was killed had half written."""
-        here = self._here()
-        for name in os.listdir(f"/proc/self/fd/{here}"):
+        for name in files.names(self._ground, self.path):
             if name.startswith(("before.", f"{files.STORE}.")) and name != kept:
-                os.unlink(name, dir_fd=here)
+                self._drop(name)
 
-    def abandon(self) -> None:
-        """Forget what was going to be done: nothing was."""
-        os.unlink("journal", dir_fd=self._here())
+    def abandon(self, manifest: Manifest | None = None) -> None:
+        """Forget what was going to be done: nothing was. manifest: what is remembered from now on."""
+        if manifest:
+            self.remember(manifest)
+        with self._changing():
+            self._drop("journal")
+            self._drop(self._begun)
         self._end()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let what the disk refuses here be told with its place."""
+        try:
+            yield
+        except OSError as error:
+            raise HostError(Problem(f"cannot be written: {error.strerror}", path=self.path)) from error
 
     def remember(self, manifest: Manifest) -> None:
         """Write the manifest down."""
@@ -163,11 +190,13 @@ class Library:
                         hint = "wait for it with --lock-timeout"
                         raise LockHeldError(Problem(f"held by {holder}", path=f"{self.path}/lock", hint=hint)) from None
                     time.sleep(_NAP)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
+            with before_any_change(), self._changing():
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
             self.held = (descriptor,)
             yield
-            os.ftruncate(descriptor, 0)
+            with self._changing():
+                os.ftruncate(descriptor, 0)
         finally:
             self.held = ()
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a hand that hangs in its account's filesystem, and cannot even die
@@ -207,7 +236,7 @@ class Library:
             raise HostError(Problem(f"cannot be made: {error.strerror}", path=str(error.filename))) from error
 
     def _there(self, path: str) -> bool:
-        return path == "/" or files.exists(self._ground, [path])[0]
+        return path == "/" or looks.exists(self._ground, [path])[0]
 
     def _read(self, name: str) -> bytes | None:
         try:

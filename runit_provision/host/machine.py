@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +12,12 @@ from typing import Any
 
 from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
 from runit_provision.host import accounts, library, readers
+from runit_provision.host.channel import Patience
 from runit_provision.host.ground import Ground
 from runit_provision.host.hand import HAND, Hand, LentHand, OwnHand, Request, work
 from runit_provision.host.nursery import Credentials, Nursery
 from runit_provision.host.observe import observe
-from runit_provision.model.account import Account, Login
+from runit_provision.model.account import Account, Coming
 from runit_provision.model.observed import Journal, Manifest, Observed
 from runit_provision.model.tree import Realm, RenderedTree
 
@@ -42,6 +43,7 @@ class Machine:
         self.library = library.Library(self._above, path)
         self._hands: OrderedDict[Realm, Hand] = OrderedDict()
         self._nursery: Nursery | None = None
+        self._patience = Patience()
 
     @property
     def alive(self) -> bool:
@@ -95,7 +97,7 @@ class Machine:
                 asked.append(error)
         lent = [errand for errand in asked if isinstance(errand, readers.Errand)]
         # Closed here: the errors that were met hold this frame, and with it readers, longer than there is a nursery to end them.
-        with closing(readers.ask(self._nurse(), self._root, lent) if lent else _none()) as found:
+        with closing(readers.ask(self._nurse(), self._root, lent, patience=self._patience) if lent else _none()) as found:
             for (realm, calls), errand in zip(errands, asked, strict=True):
                 if errand is None:
                     answers, failed = self.hand(realm).batch(calls)
@@ -103,12 +105,17 @@ class Machine:
                 else:
                     yield errand if isinstance(errand, ProvisionError) else next(found)
 
+    def uid(self, realm: Realm) -> int:
+        """Give the number of the account whose realm it is; -1 for the system's, and for one that is not there."""
+        account = self.accounts.get(realm.account) if realm.account is not None else None
+        return account.uid if account else -1
+
     def _lend(self, realm: Realm) -> Hand:
         account = self._stranger(realm)
         if account is None:
             return OwnHand(Ground(self._root, realm.base, account=None if realm.account is None else os.geteuid()))
         ground = Ground(self._root, realm.base, account=account.uid)
-        return LentHand(ground, self._nurse(), self._credentials(account), held=self.library.held)
+        return LentHand(ground, self._nurse(), self._credentials(account), patience=self._patience, held=self.library.held)
 
     def _stranger(self, realm: Realm) -> Account | None:
         """Give the account that somebody has to become who works in `realm`, or None; NoAccountError, HostError as for `hand`."""
@@ -144,8 +151,8 @@ class Machine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def store(self, realm: Realm) -> str | None:
-        """Give where what is replaced in `realm` is kept: the library's folder, or None for the realm's own."""
+    def store(self, realm: Realm) -> int | None:
+        """Give where what is replaced in `realm` is kept: a descriptor of the library's folder, or None for the realm's own."""
         return self.library.store if realm.account is None else None
 
     @contextmanager
@@ -171,21 +178,21 @@ class Machine:
         user: str | None = None,
         journal: Journal | None = None,
         manifest: Manifest | None = None,
-        coming: Mapping[str, Login] | None = None,
+        coming: Coming | None = None,
     ) -> Observed:
         """Look at everything that `tree` or the library speaks of; writes nothing. HostError with every problem.
 
         user: look at this account's realms alone. journal: look at what this one speaks of, not at what was left unfinished. manifest:
-        what the library remembers, where it was asked already. coming: logins that are made, or whose homes are, before anything else.
+        what the library remembers, where it was asked already. coming: accounts that are made before anything else.
         """
-        coming = coming or {}
+        coming = coming or Coming()
         if os.geteuid() != 0 and user is None:
             self._refuse_others(tree)
         return observe(
             tree,
             ask=self.ask,
             number=lambda realm, owner: accounts.number(self.accounts, realm, owner, coming),
-            coming=coming,
+            coming=coming.logins,
             manifest=manifest or self.library.manifest(),
             journal=journal or self.library.journal(),
             user=user,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import marshal
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,8 @@ _PR_SET_DUMPABLE = 4
 _GOING = 5.0
 """Seconds that killed children have to be gone at the end."""
 _NAP = 0.002
+_MEMORY = 1 << 30
+"""Bytes that a child may have at most: an account's directories can be as large as its disk."""
 _ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Work = Callable[[str, Sequence[int]], None]
@@ -169,6 +172,8 @@ def _begin(libc: Any, parent: int, become: Credentials | None) -> None:
         os.setresuid(uid, uid, uid)
         if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
             raise OSError(errno.EPERM, "credentials")
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard), hard))
     if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise OSError(errno.EPERM, "prctl")
     _die_with(libc, parent)

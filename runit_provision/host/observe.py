@@ -10,15 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
-from runit_provision.host import files
+from runit_provision.host import files, looks
+from runit_provision.host.ground import NotTrustedError
 from runit_provision.host.hand import Request
 from runit_provision.host.passwd import TABLES
 from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen, Stray
-from runit_provision.model.tree import Ensure, File, Node, OnChange, Origin, Owner, Purge, Realm, RenderedTree, ServiceTree
+from runit_provision.model.tree import Directory, Ensure, File, Node, OnChange, Origin, Owner, Purge, Realm, RenderedTree, ServiceTree
 
 _KINDS = {kind.value: kind for kind in Kind}
+_ADDED = 64 << 20
+"""Bytes by which all accounts together may add to what was, or is to be, in their files before no more of them is kept for diffs."""
+_UNKNOWN = 20_000
+"""Paths of an account that the data do not know, in a tree that is to be purged."""
 _HINTS = {
     errno.EACCES: "its owner has to let himself in",
+    errno.E2BIG: "take some away by hand; nothing of it was touched",
     errno.ETIMEDOUT: "a stopped process or a hanging filesystem of that account; nothing of it was touched",
 }
 
@@ -27,19 +33,21 @@ _HINTS = {
 class _Work:
     """What is to be looked at in one realm.
 
-    above: directories that the data leave to others, and in which something is to lie. strange: what an apply that was killed was to
+    above: directories that the data leave to others, and in which something is to lie. shared: directories of the data that may be
+    links to directories. strange: what an apply that was killed was to
     take away, of all that nobody here made.
     """
 
-    looks: dict[str, files.Look] = field(default_factory=dict)
+    looks: dict[str, looks.Look] = field(default_factory=dict)
     services: dict[str, ServiceTree] = field(default_factory=dict)
     staged: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     above: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     strange: set[str] = field(default_factory=set)
     purged: list[tuple[Purge, str]] = field(default_factory=list)
 
-    def calls(self, store: str | None) -> list[Request]:
+    def calls(self, store: int | None) -> list[Request]:
         """Give what asks for all of it, in the order in which `_understand` takes the answers."""
         strays: list[Request] = []
         for purge, directory in self.purged:
@@ -49,6 +57,7 @@ class _Work:
         return [
             ("look", ([self.looks[path] for path in sorted(self.looks)],)),
             ("exists", (sorted(self.above),)),
+            ("leads", (sorted(self.shared),)),
             ("exists", (self.staged,)),
             ("lives", ([place for service in self.supervised() for place in _places(service)],)),
             *strays,
@@ -73,6 +82,13 @@ class _Sights:
     abandoned: set[Realm] = field(default_factory=set)
     strays: list[Stray] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+    added: int = 0
+
+    def takes(self, more: int) -> bool:
+        """Whether there is room for a content that is `more` bytes longer than it was, or is to be."""
+        self.added += max(0, more)
+        return self.added <= _ADDED
 
     def complain(self, realm: Realm, *problems: Problem) -> None:
         self.problems.setdefault(realm, []).extend(problems)
@@ -91,7 +107,7 @@ def observe(
     journal: Journal | None,
     user: str | None,
     alive: bool,
-    store: Callable[[Realm], str | None] | None = None,
+    store: Callable[[Realm], int | None] | None = None,
     coming: Collection[str] = (),
 ) -> Observed:
     """Look. What is wrong in an account's realm is `refused`; in the system's, or in `user`'s, it is a HostError with every problem.
@@ -140,6 +156,7 @@ def observe(
         abandoned=frozenset(sights.abandoned),
         strays=tuple(sights.strays),
         plain=tuple(sights.plain),
+        lost=sights.lost,
     )
 
 
@@ -192,11 +209,14 @@ def _works(
         above = node.path.rpartition("/")[0] or "/"
         if above not in desired and above != node.realm.base:
             here.above.add(above)
+        if node.realm.account is None and isinstance(node.entry, Directory) and node.entry.shared:
+            here.shared.add(node.path)
     for path, record in manifest.records.items():
-        work(record.realm).looks.setdefault(path, (path, -1, "", record.seen.size, False))
+        work(record.realm).looks.setdefault(path, (path, -1, "", record.seen.size, False, False))
     for intent in journal.intents if journal else ():
         size = intent.after.size if intent.after else -1
-        work(intent.realm).looks.setdefault(intent.path, (intent.path, size, "", intent.before.size if intent.before else -1, False))
+        was_size = intent.before.size if intent.before else -1
+        work(intent.realm).looks.setdefault(intent.path, (intent.path, size, "", was_size, False, False))
         if intent.staged:
             work(intent.realm).staged.append(intent.staged)
         if intent.kept and undoes:
@@ -219,27 +239,21 @@ def _depth(realm: Realm) -> tuple[int, str]:
     return (realm.base.rstrip("/").count("/"), realm.base)
 
 
-def _desire(node: Node, was_size: int) -> files.Look:
+def _desire(node: Node, was_size: int) -> looks.Look:
     entry = node.entry
     if not isinstance(entry, File):
-        return (node.path, -1, "", was_size, False)
-    return (node.path, len(entry.content), hashlib.sha256(entry.content).hexdigest(), was_size, not entry.secret)
+        return (node.path, -1, "", was_size, False, True)
+    return (node.path, len(entry.content), hashlib.sha256(entry.content).hexdigest(), was_size, not entry.secret, True)
 
 
 def _understand(realm: Realm, work: _Work, answers: Sequence[Any], sights: _Sights, desired: Mapping[str, Node]) -> None:
-    looked, above, staged, lives, *strays, stored = answers
-    blocked: dict[str, None] = {}
-    for path, sight in zip(sorted(work.looks), looked, strict=True):
-        if sight is None:
-            continue
-        if isinstance(sight, str):
-            if path in desired and sight not in desired:
-                blocked[sight] = None
-            continue
-        sights.paths[path] = _seen(sight)
-        content = sight[-1]
-        if content is not None:
-            sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
+    looked, above, shared, staged, lives, *strays, stored = answers
+    if realm.account is not None and sum(len(plain) + sum(1 + len(stray[3]) for stray in found) for found, plain in strays) > _UNKNOWN:
+        raise OSError(errno.E2BIG, f"more than {_UNKNOWN} paths that the data does not know", realm.base)
+    blocked = _see(work, looked, sights, desired)
+    for path, led in zip(sorted(work.shared), shared, strict=True):
+        if not led and path in sights.paths and sights.paths[path].kind is Kind.LINK:
+            sights.complain(realm, _dangling(path, sights.paths[path].target, desired[path]))
     for path in blocked:
         sights.complain(realm, Problem("has to be a directory, and is none; a link is not followed here", path=path))
     absent = {path.rpartition("/")[0] or "/": path for path in work.looks if path in desired and path not in sights.paths}
@@ -264,6 +278,31 @@ def _missing(path: str, node: Node) -> Problem:
     )
 
 
+def _see(work: _Work, looked: Sequence[Any], sights: _Sights, desired: Mapping[str, Node]) -> dict[str, None]:
+    """Take what was seen of each path; give those that are in the way of others, as keys in order."""
+    blocked: dict[str, None] = {}
+    for path, sight in zip(sorted(work.looks), looked, strict=True):
+        if sight is None:
+            continue
+        if isinstance(sight, NotTrustedError):
+            sights.lost[str(sight.filename)] = str(sight.strerror)
+            continue
+        if isinstance(sight, str):
+            if path in desired and sight not in desired:
+                blocked[sight] = None
+            continue
+        sights.paths[path] = _seen(sight)
+        content = sight[-1]
+        if content is not None and sights.takes(len(content) - max(0, work.looks[path][1], work.looks[path][3])):
+            sights.contents[path] = content.encode("latin-1") if isinstance(content, str) else content
+    return blocked
+
+
+def _dangling(path: str, target: str, node: Node) -> Problem:
+    message = f"is a link to {target}, where there is nothing"
+    return Problem(message, mark=node.origin.mark, key=node.origin.key, path=path, hint="make that directory, or take the link away")
+
+
 def _places(service: ServiceTree) -> list[str]:
     return [service.directory, f"{service.directory}/log"] if service.logged else [service.directory]
 
@@ -279,7 +318,7 @@ def _take_strays(purge: Purge, directory: str, found: Sequence[Any], sights: _Si
         sights.strays.append(Stray(service, _seen(sight), seen, frozenset(logs)))
 
 
-def _seen(sight: files.Sight) -> Seen:
+def _seen(sight: looks.Sight) -> Seen:
     kind, mode, uid, gid, size, digest, target, _ = sight
     return Seen(_KINDS[kind], mode, uid, gid, size, digest, target)
 

@@ -6,12 +6,13 @@ Passwords are locked, and no date is written, so that the same data give the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
 from runit_provision.errors import HostError, Problem
 from runit_provision.model.account import Group, Login
+from runit_provision.model.plan import Change, LoginStep
 
 TABLES = ("gshadow", "group", "shadow", "passwd")
 """The names of the files, in the order in which they are written: see `Tables.changed`."""
@@ -51,22 +52,30 @@ class Tables:
             if lines is not None and lines != self._before[name]:
                 yield name, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
 
-    def add_group(self, group: Group) -> None:
-        """Add a group."""
-        number = group.gid if group.gid is not None else self._free("group", "GID", system=group.system)
+    def do(self, step: LoginStep) -> None:
+        """Do what a step for a group or an account says; HostError when no number can be had for it."""
+        if step.group:
+            self._add_group(step.group)
+        elif step.login and step.change is Change.CREATE:
+            self._add_login(step.login)
+        elif step.login:
+            self._change_login(step.login)
+
+    def _add_group(self, group: Group) -> None:
+        number = self._number("group", "GID", group.gid, system=group.system)
         self._lines["group"].append(f"{group.name}:x:{number}:")
         self._append("gshadow", f"{group.name}:!::")
 
-    def add_login(self, login: Login) -> None:
+    def _add_login(self, login: Login) -> None:
         """Add an account, whose primary group is there, and put it into its other groups."""
-        number = login.uid if login.uid is not None else self._free("passwd", "UID", system=login.system)
+        number = self._number("passwd", "UID", login.uid, system=login.system)
         gid = next(line.split(":")[2] for line in self._lines["group"] if line.split(":")[0] == login.group)
         fields = (login.name, "x", str(number), gid, login.comment or "", login.home, login.shell or "/bin/sh")
         self._lines["passwd"].append(":".join(fields))
         self._append("shadow", f"{login.name}:!::0:99999:7:::")
         self._join(login)
 
-    def change_login(self, login: Login) -> None:
+    def _change_login(self, login: Login) -> None:
         """Let an account have the shell, the comment and the groups that are wanted."""
         for place, line in enumerate(self._lines["passwd"]):
             fields = line.split(":")
@@ -90,9 +99,18 @@ class Tables:
             of = line.partition(":")[0]
             self._lines[name] = [*(each for each in self._lines[name] if each.partition(":")[0] != of), line]
 
-    def _free(self, name: str, kind: str, *, system: bool) -> int:
+    def _number(self, name: str, kind: str, given: int | None, *, system: bool) -> int:
+        """Give the number for a new line: the one that is `given`, unless another has taken it since, or one that is free."""
+        rows = (line.split(":") for line in self._lines[name])
+        taken = {int(fields[2]): fields[0] for fields in rows if len(fields) > 2 and fields[2].isdigit()}
+        if given is None:
+            return self._free(name, kind, taken, system=system)
+        if given in taken:
+            raise HostError(Problem(f"the number {given} is {taken[given]}'s", path=f"/etc/{name}"))
+        return given
+
+    def _free(self, name: str, kind: str, taken: Collection[int], *, system: bool) -> int:
         least, most = self._ranges[f"SYS_{kind}" if system else kind]
-        taken: set[int] = {int(fields[2]) for line in self._lines[name] if len(fields := line.split(":")) > 2 and fields[2].isdigit()}
         within = [number for number in taken if least <= number <= most]
         wanted = (
             range(min(within, default=most + 1) - 1, least - 1, -1) if system else range(max(within, default=least - 1) + 1, most + 1)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from runit_provision.host import channel
 from runit_provision.host.ground import Ground
-from runit_provision.host.hand import PATIENCE, Request, batch
+from runit_provision.host.hand import Request, batch
 from runit_provision.host.nursery import Credentials, Nursery
 
 READER = "reader"
@@ -44,8 +44,8 @@ class Errand(NamedTuple):
     calls: Sequence[Request]
 
 
-def ask(nursery: Nursery, root: int, errands: Sequence[Errand], *, patience: float = PATIENCE) -> Generator[Found, None, None]:
-    """Give what each errand comes to, in order. root: a descriptor of the directory that `/` means. patience: seconds for each."""
+def ask(nursery: Nursery, root: int, errands: Sequence[Errand], *, patience: channel.Patience) -> Generator[Found, None, None]:
+    """Give what each errand comes to, in order. root: a descriptor of the directory that `/` means. patience: for each."""
     chunks = deque(deque(errands[start : start + _CHUNK]) for start in range(0, len(errands), _CHUNK))
     busy = deque(
         (_Reader(nursery, root, patience), chunks.popleft()) for _ in range(min(len(chunks), _MOST, len(os.sched_getaffinity(0))))
@@ -78,7 +78,7 @@ def ask(nursery: Nursery, root: int, errands: Sequence[Errand], *, patience: flo
 class _Reader:
     """One of them. lost: it was ended, or has to be."""
 
-    def __init__(self, nursery: Nursery, root: int, patience: float) -> None:
+    def __init__(self, nursery: Nursery, root: int, patience: channel.Patience) -> None:
         self._nursery = nursery
         self._patience = patience
         self._channel = channel.Channel()
@@ -93,19 +93,21 @@ class _Reader:
 
     def send(self, errands: Sequence[Errand]) -> None:
         try:
-            self._channel.ask([tuple(errand) for errand in errands], time.monotonic() + self._patience)
+            self._channel.ask([tuple(errand) for errand in errands], time.monotonic() + self._patience.seconds)
         except (BrokenPipeError, TimeoutError):
             self.lost = True
 
     def answer(self, base: str) -> Found:
+        seconds = self._patience.seconds
         try:
-            answers, error = self._channel.answer(time.monotonic() + self._patience)
+            answers, error = self._channel.answer(time.monotonic() + seconds)
         except EOFError:
             self.lost = True
             return OSError(errno.ECANCELED, "the process that looked there was ended", base)
         except TimeoutError:
             self.lost = True
-            return OSError(errno.ETIMEDOUT, f"nothing moved for {self._patience:g} s", base)
+            self._patience.lose(seconds)
+            return OSError(errno.ETIMEDOUT, f"nothing moved for {seconds:g} s", base)
         except OSError as error:
             return error
         return OSError(*error) if error else list(answers)
@@ -119,9 +121,9 @@ def work(_: str, descriptors: Sequence[int]) -> None:
     """Look, in a child, where the parent asks for it, until it asks no more."""
     requests, answers, root = descriptors
 
-    def look(errands: Sequence[tuple[Any, ...]]) -> Iterator[channel.Served]:
+    def look(errands: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, channel.Served]]:
         for base, account, calls in errands:
-            yield channel.served(partial(_look, root, base, account, calls), "look", base)
+            yield base, channel.served(partial(_look, root, base, account, calls), "look", base)
 
     channel.serve(requests, answers, look)
 

@@ -62,6 +62,7 @@ def dump_journal(journal: Journal) -> bytes:
             intent.live,
             _origin(intent.origin),
             intent.edited,
+            intent.logs,
         ]
         for intent in journal.intents
     ]
@@ -102,12 +103,16 @@ def load_journal(data: bytes) -> Journal | None:
             row[9],
             _unorigin(row[10]),
             row[11],
+            row[12],
         )
         for row in head["intents"]
     )
     calls = tuple(Call(verb, _unservice(service, realms), Life(*life), Life(*log)) for verb, service, life, log in head["calls"])
     services = tuple(_unservice(row, realms) for row in head["services"])
-    logins = tuple(LoginIntent(*row) for row in head["logins"])
+    logins = tuple(
+        LoginIntent(change, kind, name, reason, staged, account, tuple((path, words) for path, words in copies))
+        for change, kind, name, reason, staged, account, copies in head["logins"]
+    )
     lives: dict[str, tuple[Life, Life]] | None = None
     done: set[int] = set()
     for line in lines[1:]:

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from runit_provision.host.processes import words
+
 KEEPER = "runsvdir-keeper"
 _AGAIN_SECONDS = 0.02
 
@@ -78,7 +80,7 @@ def _examine(pid: int, library: Path) -> Tree | None:
             return None
         status = dict(line.split(":\t", 1) for line in (process / "status").read_text(errors="replace").splitlines() if ":\t" in line)
         uids = {int(uid) for uid in status["Uid"].split()}
-        title = (process / "cmdline").read_bytes().split(b"\0")
+        title = words(pid)
         # Not one that somebody runs with more rights than his own; nor a program that is not python.
         if len(uids) != 1 or not (process / "exe").readlink().name.startswith("python"):
             return None

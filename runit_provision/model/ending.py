@@ -63,6 +63,7 @@ class Notice:
 class Finish:
     """A finish of parts, in this order: clean-up (shell lines), the inner tree's end, the count of restarts, mail, notices, the rest.
 
+    seconds: how long all of it may take, then it is killed with all that it has started; None is as long as it takes.
     once: the service runs once; that it has succeeded is noted for those that require it, and notices are for that alone.
     """
 
@@ -71,6 +72,7 @@ class Finish:
     mail: Mail | None = None
     restarts: Restarts | None = None
     notices: tuple[Notice, ...] = ()
+    seconds: int | None = None
     once: bool = False
 
     @property

@@ -21,6 +21,15 @@ class Kind(Enum):
     OTHER = "other"
 
 
+PHRASES = {
+    Kind.FILE: "a file",
+    Kind.DIRECTORY: "a directory",
+    Kind.LINK: "a symbolic link",
+    Kind.OTHER: "a fifo, socket or device",
+}
+"""What a path is, in words."""
+
+
 NOBODY = -1
 """The owner of what has none that matters: a symbolic link's owner decides nothing."""
 
@@ -95,7 +104,8 @@ class Manifest:
 class Intent(NamedTuple):
     """One path of an apply that began: what it was, what it was to become, and the name under which what it was is kept.
 
-    found: what an earlier apply, which was killed, had made of it; `after` when there was none.
+    found: what an earlier apply, which was killed, had made of it; `after` when there was none. logs: a log directory that goes with
+    what svlogd wrote in it.
     """
 
     path: str
@@ -110,6 +120,7 @@ class Intent(NamedTuple):
     live: bool
     origin: Origin
     edited: bool
+    logs: bool
 
 
 class Call(NamedTuple):
@@ -124,7 +135,7 @@ class Call(NamedTuple):
 class LoginIntent(NamedTuple):
     """A group, an account or a home that an apply that began was about to make or change, as LoginStep says it.
 
-    staged: where a home is made first.
+    Of a home: staged, where it is made first; account, whose it is; copies, what it held then, path below it and words of each.
     """
 
     change: str
@@ -132,6 +143,8 @@ class LoginIntent(NamedTuple):
     name: str
     reason: str
     staged: str
+    account: str
+    copies: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +187,9 @@ class Observed:
     log service. contents: of small files that differ, for a diff. leftovers: half-made paths of an apply that was killed.
     user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs. kept: the names
     under which something is kept, of those that a journal to be undone speaks of. refused: what is wrong with each account's
-    realm that is not as it has to be: it alone is left as it is. abandoned: realms of accounts that are no more. strays:
-    services in trees that are to be purged. plain: directories there that are no link's.
+    realm that is not as it has to be: it alone is left as it is. barred: the same for services by their ids. abandoned: realms of
+    accounts that are no more. strays: services in trees that are to be purged. plain: directories there that are no link's. lost:
+    directories of the system's in which something was made, and that others could swap now; each with what it is like.
     """
 
     paths: Mapping[str, Seen]
@@ -189,6 +203,8 @@ class Observed:
     alive: bool = True
     kept: frozenset[str] = frozenset()
     refused: Mapping[Realm, tuple[Problem, ...]] = field(default_factory=dict)
+    barred: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     abandoned: frozenset[Realm] = frozenset()
     strays: tuple[Stray, ...] = ()
     plain: tuple[str, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)

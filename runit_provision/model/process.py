@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -35,9 +36,21 @@ class Credentials:
     groups: tuple[str, ...] = ()
 
 
+_SHELLS_OWN = re.compile(
+    r"_|IFS|OPT(?:IND|ARG|ERR)|PWD|OLDPWD|PPID|E?UID|GROUPS|PS[0-4]|ENV|LINENO|S?RANDOM|SECONDS|EPOCH\w+|HIST\w*|FUNCNAME|DIRSTACK"
+    r"|BASH\w*|SHELLOPTS|COMP_\w*|POSIXLY_CORRECT|TMOUT"
+)
+"""Names that dash, bash, busybox's ash or mksh set, read or refuse to set for the script's own sake."""
+
+
+def lines_can_see(name: str) -> bool:
+    """Whether a script can set the variable `name`, so that its lines and all that they call have it."""
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and not _SHELLS_OWN.fullmatch(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable of the environment; a value of None unsets it. in_script: the lines of the script see it too."""
+    """One variable of the environment; a value of None unsets it. in_script: the lines of the script are to see it too."""
 
     name: str
     value: str | None = field(repr=False)

@@ -6,5 +6,6 @@ from runit_provision.plan.logins import decide_logins
 from runit_provision.plan.scope import is_about
 from runit_provision.plan.settled import settled
 from runit_provision.plan.undo import undo
+from runit_provision.plan.unmade import Unmade
 
-__all__ = ["decide", "decide_logins", "describe", "is_about", "settled", "to_json", "undo"]
+__all__ = ["Unmade", "decide", "decide_logins", "describe", "is_about", "settled", "to_json", "undo"]

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from runit_provision.errors import HostError, Problem
-from runit_provision.model.observed import Intent, Kind, Manifest, Observed, Record, Seen
+from runit_provision.model.observed import PHRASES, Intent, Kind, Manifest, Observed, Record, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan
 from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, Origin, Realm, RenderedTree, ServiceTree
 from runit_provision.plan.purge import purged, stopped
@@ -175,10 +175,10 @@ def _in_the_way(node: Node, before: Seen | None) -> Problem | None:
     wanted = isinstance(node.entry, Directory)
     if before is None or wanted == (before.kind is Kind.DIRECTORY):
         return None
-    there = {Kind.LINK: "a symbolic link", Kind.OTHER: "a fifo, socket or device"}.get(before.kind, f"a {before.kind.value}")
     hint = "move it away, then apply again"
     kind = "directory" if wanted else "file" if isinstance(node.entry, File) else "link"
-    return Problem(f"{there} is in the place of a {kind}", mark=node.origin.mark, key=node.origin.key, path=node.path, hint=hint)
+    message = f"{PHRASES[before.kind]} is in the place of a {kind}"
+    return Problem(message, mark=node.origin.mark, key=node.origin.key, path=node.path, hint=hint)
 
 
 def _wanted(node: Node, before: Seen | None, after: Seen, found: Found, old: bytes | None) -> PathStep:
@@ -211,7 +211,7 @@ def _without_key(content: bytes) -> list[bytes]:
 def difference(before: Seen, after: Seen) -> str:
     """Say in words how `before` is not `after`."""
     if before.kind is not after.kind:
-        return f"was a {before.kind.value}"
+        return f"was {PHRASES[before.kind]}"
     words = []
     if (before.size, before.digest) != (after.size, after.digest):
         words.append("content changed")

@@ -8,11 +8,12 @@ from typing import Any
 from runit_provision.errors import printable
 from runit_provision.model.observed import Kind, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
-from runit_provision.model.tree import File
+from runit_provision.model.tree import File, Origin
 from runit_provision.plan.states import states
 
 SCHEMA_VERSION = 1
 _CHANGES = {Change.CREATE: "create", Change.REPLACE: "replace", Change.REMOVE: "remove"}
+_DIRECTORY = {Found.EDITED: "edited by hand since the last apply", Found.FOREIGN: "not made here"}
 _NOTES = {Found.EDITED: "edited by hand since the last apply, kept", Found.FOREIGN: "not made here, kept"}
 _KINDS = {
     Kind.DIRECTORY: ("directory", "directories"),
@@ -26,16 +27,18 @@ _WIDEST = 100
 
 def describe(plan: Plan, *, diff: bool = False) -> list[str]:
     """Give the plan's lines; each begins with its sign, those of a diff with four spaces. The last one counts."""
-    logins = [(step, f"{step.kind} {step.name}") for step in plan.logins]
+    logins = [(step, printable(f"{step.kind} {step.name}")) for step in plan.logins]
     steps = list(_ordered(plan))
     lengths = [*(len(_shown(step)) for step in steps), *(len(shown) for _, shown in logins), *(len(path) for path, _ in plan.leftovers)]
     width = max((length for length in lengths if length <= _WIDEST), default=0)
-    lines = [f"{step.change.value} {shown:<{width}}  {printable(step.reason)}: {step.origin}" for step, shown in logins]
+    told = {step: f"{step.change.value} {shown:<{width}}  {_because(step.reason, step.origin)}" for step, shown in logins}
+    lines = [line for step, line in told.items() if step.change is not Change.REMOVE]
     for step in steps:
         lines.append(f"{_sign(step)} {_shown(step):<{width}}  {reason(step)}")
         if diff and isinstance(step, PathStep):
             lines += [f"    {line}" for line in changes(step)]
     lines += [f"- {path:<{width}}  left behind by an apply that was killed" for path, _ in plan.leftovers]
+    lines += [line for step, line in told.items() if step.change is Change.REMOVE]
     return [*lines, summary(plan)]
 
 
@@ -62,11 +65,13 @@ def reason(step: PathStep | ServiceStep) -> str:
     """Say why: for a path the difference and the data's key, for a service the verb and what asks for it."""
     if isinstance(step, ServiceStep):
         return f"{step.verb.value}: {printable(step.reason)}"
-    words = [printable(step.reason)]
-    if step.found in _NOTES:
-        words.append(_NOTES[step.found])
-    origin = printable(str(step.origin))
-    return f"{', '.join(words)}: {origin}" if origin else ", ".join(words)
+    notes = _DIRECTORY if step.before and step.before.kind is Kind.DIRECTORY else _NOTES
+    words = [step.reason, *([notes[step.found]] if step.found in notes else [])]
+    return _because(", ".join(words), step.origin)
+
+
+def _because(why: str, origin: Origin) -> str:
+    return printable(f"{why}: {origin}" if origin.key else why)
 
 
 def changes(step: PathStep) -> list[str]:
@@ -106,9 +111,12 @@ def _text(content: bytes) -> list[str] | None:
 def summary(plan: Plan) -> str:
     """Count everything in one line."""
     if plan.empty:
-        return f"nothing to do; {plan.unchanged} unchanged"
+        return f"nothing {'else ' if plan.problems else ''}to do; {plan.unchanged} unchanged"
     counts: dict[str, list[int]] = {}
-    logins = [f"{len(plan.logins)} account{'s' * (len(plan.logins) != 1)}, groups and homes to make"] if plan.logins else []
+    goes = sum(step.change is Change.REMOVE for step in plan.logins)
+    comes = len(plan.logins) - goes
+    logins = [f"{comes} account{'s' * (comes != 1)}, groups and homes to make"] if comes else []
+    logins += [f"{goes} home{'s' * (goes != 1)} to remove"] if goes else []
     for step in plan.steps:
         kind = (step.after or step.before or Seen(Kind.OTHER)).kind
         counts.setdefault(f"{_CHANGES[step.change]}", [0] * len(_ORDER))[_ORDER.index(kind)] += 1

@@ -53,8 +53,8 @@ _PATH = _hash(
     after=_maybe(_SEEN, "what it becomes; null for nothing"),
 )
 _LOGIN = _hash(
-    "a group, an account or a home that is made, or made as the data say",
-    change={"enum": ["create", "replace"]},
+    "a group, an account or a home that is made, or made as the data say; a home that a rollback removes",
+    change={"enum": [change.name.lower() for change in Change]},
     kind={"enum": ["group", "account", "home"]},
     name=_said("its name; of a home its path"),
     reason=_said("what is different, in words"),
@@ -103,5 +103,6 @@ def json_schema() -> dict[str, Any]:
         problems=_list(_TEXT, "what keeps a part of it from being done"),
         summary=_hash("counts", text=_said("all of it in one line"), unchanged=_COUNT),
         runtime=_maybe(_TEXT, "the prefix under which the shipped runtime is to be laid first"),
+        notes=_list(_TEXT, "what a rollback cannot bring back or take away"),
     )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "plan of runit-provision", **plan}

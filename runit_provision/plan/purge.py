@@ -41,7 +41,8 @@ def _begun(tree: RenderedTree, observed: Observed) -> Iterator[PathStep]:
         if origin is None or seen is None or intent.after is not None or intent.live or intent.realm in observed.refused:
             continue
         if seen == intent.before or (seen.kind is Kind.DIRECTORY and intent.before and intent.before.kind is Kind.DIRECTORY):
-            yield _gone(intent.realm, intent.service, origin, intent.path, seen)
+            gone = _gone(intent.realm, intent.service, origin, intent.path, seen)
+            yield _with_logs(gone) if intent.logs and intent.realm in tree.drops_logs else gone
 
 
 def _lies(intent: Intent, realm: Realm, above: str) -> bool:
@@ -59,8 +60,12 @@ def _within(stray: Stray, *, drops: frozenset[Realm]) -> Iterator[PathStep]:
 
 
 def _step(stray: Stray, path: str, seen: Seen, *, live: bool = False, logs: bool = False) -> PathStep:
-    reason = f"{_REASON}, with its logs" if logs else _REASON
-    return replace(_gone(stray.service.realm, stray.service.id, stray.service.origin, path, seen), reason=reason, live=live, logs=logs)
+    gone = replace(_gone(stray.service.realm, stray.service.id, stray.service.origin, path, seen), live=live)
+    return _with_logs(gone) if logs else gone
+
+
+def _with_logs(step: PathStep) -> PathStep:
+    return replace(step, reason=f"{_REASON}, with its logs", logs=True)
 
 
 def _gone(realm: Realm, service: str, origin: Origin, path: str, seen: Seen) -> PathStep:

@@ -101,7 +101,10 @@ def barriers(tree: RenderedTree, observed: Observed, refused: Mapping[Realm, tup
     left = _left(tree, observed, refused)
     services = {service.id: service for service in (*observed.manifest.services.values(), *tree.services) if service.id in left}
     every = tuple(problem for problems in refused.values() for problem in problems)
-    return {name: refused.get(service.realm) or _within(service, refused) or every for name, service in services.items()}
+    return {
+        name: observed.barred.get(name) or refused.get(service.realm) or _within(service, refused) or every
+        for name, service in services.items()
+    }
 
 
 def _within(service: ServiceTree, refused: Mapping[Realm, tuple[Problem, ...]]) -> tuple[Problem, ...]:
@@ -116,12 +119,13 @@ def _within(service: ServiceTree, refused: Mapping[Realm, tuple[Problem, ...]]) 
 
 
 def _left(tree: RenderedTree, observed: Observed, refused: Collection[Realm]) -> frozenset[str]:
-    """Give the services that have anything to do with `refused` realms: that have a path there, run a tree there, or lie in such."""
-    if not refused:
+    """Give the services that are barred, or have to do with `refused` realms: have a path there, run a tree there, or lie in such."""
+    if not refused and not observed.barred:
         return frozenset()
     services: list[ServiceTree] = [*observed.manifest.services.values(), *tree.services]
     left = {node.service for node in tree.nodes if node.realm in refused}
     left |= {record.service for record in observed.manifest.records.values() if record.realm in refused}
+    left |= observed.barred.keys()
     bases = tuple(f"{realm.base.rstrip('/')}/" for realm in refused)
     left |= {service.id for service in services if service.realm in refused or (service.scans or "").startswith(bases)}
     above = tuple(f"{service.directory}/" for service in services if service.id in left)

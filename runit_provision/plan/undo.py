@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runit_provision.errors import Problem
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Manifest, Observed, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
 from runit_provision.model.tree import RenderedTree
@@ -19,7 +20,9 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
     told, as in an apply. Of one that was killed nobody knows whether it had come to what a hand has changed since: that stays.
     """
     scope = around(RenderedTree((), (), ()), observed, observed.refused)
-    held = [intent for intent in journal.intents if scope.holds(intent.realm, intent.service)]
+    beyond = tuple(f"{path}/" for path in observed.lost)
+    held = [intent for intent in journal.intents if scope.holds(intent.realm, intent.service) and not intent.path.startswith(beyond)]
+    left = (Problem(f"what lies in it cannot be put back: {why}", path=path) for path, why in observed.lost.items())
     lost = {intent.path for intent in held if _is_lost(intent, observed)}
     new = {intent.path for intent in held if intent.before is None and observed.paths.get(intent.path) == intent.after}
     steps = []
@@ -46,7 +49,7 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
         lives=observed.lives,
         resumes=True,
         lost=tuple(sorted(lost)),
-        problems=tuple(problem for problems in observed.refused.values() for problem in problems),
+        problems=(*(problem for problems in observed.refused.values() for problem in problems), *left),
     )
 
 
@@ -68,7 +71,7 @@ def _back(intent: Intent, now: Seen | None, *, whole: bool) -> PathStep | None:
         realm=intent.realm,
         before=now,
         after=intent.before,
-        reason="as it was before the last apply",
+        reason="as it was before the last apply" if intent.before else "was not there before the last apply",
         origin=intent.origin,
         found=Found.NOTHING if now is None else Found.OURS if ours else Found.EDITED,
         kept=intent.kept if intent.before else "",

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from runit_provision.model.process import Credentials, Process
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
-from runit_provision.render.environment import carried
+from runit_provision.render.environment import filed
 from runit_provision.render.quoting import join, quote
 from runit_provision.render.shell_reading import commands
 
@@ -25,21 +25,23 @@ _BUILTINS = (
     r"\.|:|!|\{|\[\[|if|for|while|until|case|select|function|time|alias|break|builtin|cd|command|continue|declare|eval|exec|exit|export"
     r"|getopts|hash|jobs|let|local|read|readonly|return|set|shift|source|times|trap|type|typeset|ulimit|umask|unalias|unset|wait"
 )
+_PUT_IN = re.compile(r"[$`*?\[~<>]")
+"""What a shell may put something in for, or opens a file at."""
 _NOT_A_PROGRAM = re.compile(rf"-|[0-9]*[<>]|[A-Za-z_][A-Za-z0-9_]*\+?=|(?:{_BUILTINS})$")
 
 
 def command(run: Run, process: Process, *, environment_directory: str) -> str:
     """Give what stands behind the script's `exec`."""
     words = state_words(process, environment_directory=environment_directory)
-    return " ".join([*([join(words)] if words else []), _program(run)])
+    return " ".join([*([join(words)] if words else []), _program(run, changed=bool(words))])
 
 
-def _program(run: Run) -> str:
+def _program(run: Run, *, changed: bool) -> str:
     match run:
         case Argv(words):
             return join(words)
         case CommandLine(text):
-            return _line(text)
+            return _line(text, changed=changed)
         case Scan(directory, title):
             return join(("runsvdir", "-P", directory, *(["log:" + "." * max(title - 4, 3)] if title else [])))
         case Script():
@@ -48,9 +50,15 @@ def _program(run: Run) -> str:
             assert_never(run)
 
 
-def _line(text: str) -> str:
-    """Give the line itself when it is one program's, else a shell that reads it."""
-    return f"sh -c {quote(text)}" if needs_shell(text) else _bare(text)
+def _line(text: str, *, changed: bool) -> str:
+    """Give the line itself when it is one program's, else a shell that reads it.
+
+    changed: the program gets another state than the script has. What the shell puts in and opens is to be seen from there.
+    """
+    if needs_shell(text):
+        return f"sh -c {quote(text)}"
+    bare = _bare(text)
+    return f"sh -c {quote(f'exec {bare}')}" if changed and _PUT_IN.search(bare) else bare
 
 
 def needs_shell(text: str) -> bool:
@@ -79,7 +87,7 @@ def state_words(process: Process, *, environment_directory: str) -> tuple[str, .
     options: list[str] = []
     if process.credentials:
         options += ["-u", credentials_word(process.credentials, numeric=process.root is not None)]
-    if any(carried(variable) for variable in process.environment):
+    if filed(process):
         options += ["-e", environment_directory]
     if process.root is not None:
         options += ["-/", process.root]

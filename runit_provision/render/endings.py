@@ -6,6 +6,7 @@ from typing import assert_never
 
 from runit_provision.model.ending import Finish, TreeEnd
 from runit_provision.model.health import Command, Exists, Http, Peer, Probe, Probes, Services, Settled, Tcp, Unix
+from runit_provision.model.process import lines_can_see
 from runit_provision.model.service import Service
 from runit_provision.render import notices
 from runit_provision.render.pages import Pages
@@ -23,15 +24,20 @@ _HTTP = (
 )
 
 
-def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
-    """Give `finish`, which runsv calls with the exit code (-1 when killed) and the low byte of the wait status."""
-    return pages.page(
+def finish(service: Service, ending: Finish, pages: Pages) -> tuple[bytes, bool]:
+    """Give `finish`, which runsv calls with the exit code (-1 when killed) and the low byte of the wait status.
+
+    The second value tells whether a secret stands in it.
+    """
+    exports = [variable for variable in service.process.environment if ending.lines and lines_can_see(variable.name)]
+    text = pages.page(
         "finish.sh.j2",
         key=service.origin.key,
         name=service.id,
-        exports=[variable for variable in service.process.environment if variable.in_script and ending.lines],
+        exports=exports,
         lines=ending.lines.rstrip("\n"),
         merge_stderr=service.process.merge_stderr,
+        seconds=ending.seconds,
         once=ending.once,
         watched=service.watched,
         asks_why=ending.asks_why,
@@ -41,6 +47,7 @@ def finish(service: Service, ending: Finish, pages: Pages) -> bytes:
         restarts=ending.restarts,
         end_of_tree=_end_of_tree(ending.tree) if ending.tree else "",
     )
+    return text, any(variable.secret for variable in exports)
 
 
 def _end_of_tree(tree: TreeEnd) -> str:
@@ -68,9 +75,9 @@ def check(service: Service, probes: Probes, pages: Pages) -> bytes:
 def _probe(probe: Probe, timeout: int) -> tuple[str, ...]:
     match probe:
         case Tcp(host, port):
-            return (join((*_PYTHON, _TCP, host, str(port), str(timeout))) + " 2>/dev/null",)
+            return (join(("timeout", str(timeout), *_PYTHON, _TCP, host, str(port), str(timeout))) + " 2>/dev/null",)
         case Http(url):
-            return (join((*_PYTHON, _HTTP, url, str(timeout))) + " 2>/dev/null",)
+            return (join(("timeout", str(timeout), *_PYTHON, _HTTP, url, str(timeout))) + " 2>/dev/null",)
         case Unix(path):
             return (join((*_PYTHON, _UNIX, path, str(timeout))) + " 2>/dev/null",)
         case Exists(path):

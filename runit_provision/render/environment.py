@@ -1,13 +1,26 @@
-"""Variables as files of an env directory, or as lines of the script where such a file cannot hold them; chpst(8), -e."""
+"""Variables as files of an env directory, or as lines of the script: what other lines are to see, and what no file holds; chpst(8)."""
 
 from __future__ import annotations
 
-from runit_provision.model.process import Variable
+from runit_provision.model.process import Process, Variable
 
 
-def carried(variable: Variable) -> bool:
-    """Whether a file holds it: chpst takes blanks off the end, and sets it only behind the script."""
-    return variable.value is None or not (variable.in_script or variable.value.endswith((" ", "\t")))
+def filed(process: Process) -> tuple[Variable, ...]:
+    """Give the variables that files hold. What the script sets needs none, unless another directory might set it anew."""
+    return tuple(
+        variable
+        for variable in process.environment
+        if not _blank_at_its_end(variable) and (not variable.in_script or variable.name == "PATH" or process.environment_directories)
+    )
+
+
+def scripted(process: Process) -> tuple[Variable, ...]:
+    """Give the variables that the script sets: chpst takes blanks off the end, and sets what a file holds only behind the script."""
+    return tuple(variable for variable in process.environment if variable.in_script or _blank_at_its_end(variable))
+
+
+def _blank_at_its_end(variable: Variable) -> bool:
+    return variable.value is not None and variable.value.endswith((" ", "\t"))
 
 
 def content(variable: Variable) -> bytes:

@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator
 
 from runit_provision.errors import Problem
-from runit_provision.model.ending import Finish
 from runit_provision.model.host import Host
+from runit_provision.model.logging import Logger
 from runit_provision.model.process import Stream
 from runit_provision.model.run import Argv, CommandLine, Script
 from runit_provision.model.service import ExtraFile, Service
 from runit_provision.model.tree import Ensure
 from runit_provision.render.commands import needs_shell
-from runit_provision.render.environment import carried
 from runit_provision.render.quoting import join
 from runit_provision.render.shell_reading import Command, commands
 
@@ -58,10 +57,23 @@ _BACKGROUND: dict[str, tuple[str, ...]] = {
     "avahi-autoipd": ("-D", "--daemonize"),
     "haproxy": ("-D",),
     "memcached": ("-d",),
+    "mysqld": ("--daemonize", "-D"),
     "openvpn": ("--daemon",),
+    "redis-server": ("--daemonize",),
     "wpa_supplicant": ("-B",),
 }
 """Daemons that go there when one of these is."""
+_LAUNCHERS: dict[str, str] = {
+    "apache2ctl": "apache2 -DFOREGROUND",
+    "daemon": "the program itself",
+    "daemonize": "the program itself",
+    "pg_ctl": "postgres itself",
+    "runuser": "`user`",
+    "start-stop-daemon": "the program itself, and `user`",
+    "su": "`user`",
+    "sudo": "`user`",
+}
+"""Programs that start another and leave it, or stay between it and its signals; and what says the same."""
 _TO_STDERR: dict[str, tuple[str, ...]] = {"sshd": ("-e", "-d"), "named": ("-g",)}
 """Daemons that write to syslog alone unless one of these is among their arguments."""
 _SHELLS = ("sh", "dash", "bash", "ash")
@@ -90,22 +102,24 @@ _NOT_A_PROGRAM = {
     *("printf", "export", "kill", "unset", "shift", "umask", "ulimit", "command"),
 }
 """What may end a script without `exec`: the shell's own words, and what is soon done."""
+_INSTANCE = re.compile(r"\$\{?INSTANCE\b")
 _THE_LOG = ("", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2")
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def lint(host: Host) -> Iterator[Problem]:
     """Give a warning for each thing of each service."""
+    stopped = {service.id for service in host.services() if service.ensure is Ensure.STOPPED}
     for service in host.services():
         if service.ensure is not Ensure.ABSENT:
             yield from _service(service)
+            for name in service.requirements.ids if service.requirements and service.ensure is Ensure.RUNNING else ():
+                if name in stopped:
+                    yield _warning(service, "requires", f"requires {name}, which is to be stopped: it never starts")
 
 
 def _service(service: Service) -> Iterator[Problem]:
     yield from _before(service)
-    yield from _unseen(service, "before", service.before)
-    if isinstance(service.ending, Finish):
-        yield from _unseen(service, "finish", service.ending.lines)
+    yield from _literal_instance(service)
     match service.run:
         case Argv((shell, flag, text, *_)) if shell.rpartition("/")[2] in _SHELLS and re.fullmatch(r"-[a-z]*c", flag):
             yield from _script(service, f"{service.before}\n{text}", "command", shell=True)
@@ -121,6 +135,28 @@ def _service(service: Service) -> Iterator[Problem]:
         yield _warning(service, "close", "standard output is closed: the log gets nothing of it")
 
 
+def _literal_instance(service: Service) -> Iterator[Problem]:
+    """Look for an instance's name where no shell puts it in."""
+    process = service.process
+    if not any(variable.name == "INSTANCE" and variable.in_script for variable in process.environment):
+        return
+    words = {
+        "command": service.run.words if isinstance(service.run, Argv) and not _called_shell(service.run.words) else (),
+        "lock": (process.lock.path,) if process.lock else (),
+        "directory": (process.directory or "",),
+        "argv0": (process.argv0 or "",),
+        "log": (service.log.directory,) if isinstance(service.log, Logger) else (),
+    }
+    for key, texts in words.items():
+        if any(_INSTANCE.search(text) for text in texts):
+            message = "holds $INSTANCE as it stands: no shell reads it"
+            yield _warning(service, key, message, "write a line instead of a list" if key == "command" else "do it in `before`")
+
+
+def _called_shell(words: tuple[str, ...]) -> bool:
+    return words[0].rpartition("/")[2] in _SHELLS
+
+
 def _before(service: Service) -> Iterator[Problem]:
     """Look for what keeps the command from ever being run."""
     for command in commands(service.before):
@@ -128,16 +164,6 @@ def _before(service: Service) -> Iterator[Problem]:
         if certain and (command.name == "exit" or (command.name == "exec" and len(command.words) > 1)):
             message = f"`{' '.join(command.words)}` ends what it stands in: the command never runs"
             yield _warning(service, "before", message, "leave it out")
-
-
-def _unseen(service: Service, key: str, lines: str) -> Iterator[Problem]:
-    """Look for variables that only the program gets, from the files that chpst reads."""
-    known = {variable.name for variable in service.process.environment if carried(variable) and variable.value is not None}
-    read = set(_VARIABLE.findall(re.sub(r"'[^']*'", "", lines)))
-    for name in sorted(known & read):
-        if not re.search(rf"\b{name}=", lines):
-            message = f"reads ${name}, which `env` gives to the program alone"
-            yield _warning(service, key, message, f"let who needs it have it: chpst -e ./env sh -c '... ${name} ...'")
 
 
 def _script(service: Service, text: str, key: str, *, shell: bool) -> Iterator[Problem]:
@@ -150,6 +176,9 @@ def _script(service: Service, text: str, key: str, *, shell: bool) -> Iterator[P
     piped = last.joined == "|" or (len(found) > 1 and found[-2].ended == "|")
     if last.ended == "&":
         yield _warning(service, key, "goes to the background with `&`: what runs there is not supervised", "leave the `&` out")
+    elif shell and last.name == "wait" and _leaves_its_own(found):
+        message = "waits for what it put into the background: signals end the shell, and that lives on"
+        yield _warning(service, key, message, "run it with `exec`, or end it in a `trap`")
     elif shell and piped and not service.one_shot:
         message = "ends in a pipe: signals end the shell that waits for it, and its programs live on"
         yield _warning(service, key, message, "leave the pipe out; `log` has filters and a processor")
@@ -161,6 +190,10 @@ def _script(service: Service, text: str, key: str, *, shell: bool) -> Iterator[P
         yield _warning(service, key, f"writes to {away}: the log gets nothing of it", "leave the redirection out, or say `log: false`")
     if words and not piped:
         yield from _daemon(service, words, key)
+
+
+def _leaves_its_own(found: tuple[Command, ...]) -> bool:
+    return any(command.ended == "&" for command in found) and not any(command.name == "trap" for command in found)
 
 
 def _is_program(name: str, text: str) -> bool:
@@ -183,7 +216,13 @@ def _daemon(service: Service, words: tuple[str, ...], key: str) -> Iterator[Prob
     called = [word.rpartition("/")[2] for word in words]
     start = 1 if called[:1] == ["busybox"] else 0
     name, arguments = (called[start : start + 1] or [""])[0], words[start + 1 :]
-    if name in _FOREGROUND and not _among(_FOREGROUND[name], arguments, service):
+    if name in _LAUNCHERS and not service.one_shot:
+        message = f"{name} starts it and leaves it, or stands between it and its signals"
+        yield _warning(service, key, message, f"take {_LAUNCHERS[name]} instead")
+    if start and name == "httpd":
+        if not _among(("-f",), arguments, service):
+            yield _warning(service, key, "httpd forks to the background, where it is not supervised", "give it -f")
+    elif name in _FOREGROUND and not _among(_FOREGROUND[name], arguments, service):
         options = " or ".join(_FOREGROUND[name])
         yield _warning(service, key, f"{name} forks to the background, where it is not supervised", f"give it {options}")
     if name in _BACKGROUND and _among(_BACKGROUND[name], arguments, service):

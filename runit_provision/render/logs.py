@@ -42,8 +42,8 @@ def rsvlog_environment(logger: Logger) -> tuple[Variable, ...]:
     if logger.account:
         values["RSVLOG_USER"] = logger.account.name
     if options(logger) != ("-tt",):
-        values["RSVLOG_OPTIONS"] = " ".join(options(logger))
-    return tuple(sorted((*logger.environment, *(Variable(name, value) for name, value in values.items())), key=lambda one: one.name))
+        values["RSVLOG_OPTIONS"] = " ".join(options(logger)) or "--"  # empty would mean its default, -tt
+    return tuple(Variable(name, value) for name, value in sorted(values.items()))
 
 
 @lru_cache(maxsize=64)

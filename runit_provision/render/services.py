@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from runit_provision.model.ending import Finish
@@ -17,7 +17,7 @@ from runit_provision.model.service import HANG_UP, Control, Delegate, ExtraDirec
 from runit_provision.model.tree import SYSTEM, Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
 from runit_provision.render.commands import command
-from runit_provision.render.environment import carried, content
+from runit_provision.render.environment import content, filed, scripted
 from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages
 
@@ -33,10 +33,11 @@ class Rendered:
 
 
 class ServiceRenderer:
-    """Renders the services of one tree, which lies in `realm`; rsvlog is found in `tools`, links in the directories of `levels`."""
+    """Renders the services of one tree, `account`'s, which lies in `realm`; rsvlog is found in `tools`, links in those of `levels`."""
 
-    def __init__(self, pages: Pages, realm: Realm, tools: str, levels: Levels | None = None) -> None:
+    def __init__(self, pages: Pages, account: str, realm: Realm, tools: str, levels: Levels | None = None) -> None:
         self.pages = pages
+        self.account = account
         self.realm = realm
         self.tools = tools
         self.levels = levels
@@ -104,7 +105,7 @@ class ServiceRenderer:
                 realm = self.realm if self.realm.holds(path) else SYSTEM
                 yield Node(path, Directory(0o755, shared=True), realm, None, service.origin_of("basedir"))
         yield self._node(service, service.directory, Directory(0o755), service.origin)
-        yield from self._environment(service, f"{service.directory}/env", service.process.environment, "env", Effect.RESTART)
+        yield from self._environment(service, f"{service.directory}/env", filed(service.process), "env", Effect.RESTART)
         yield from self._run(service)
         yield from self._scripts(service)
         if not service.enabled:
@@ -123,7 +124,7 @@ class ServiceRenderer:
         if isinstance(service.run, Script):
             return service.run.text.encode(), service.run.secret
         process = service.process
-        exports = [variable for variable in process.environment if not carried(variable)]
+        exports = scripted(process)
         environment_directory = "./env" if process.directory is None else f"{service.directory}/env"
         required = service.requirements
         text = self.pages.page(
@@ -140,6 +141,7 @@ class ServiceRenderer:
             umask=process.umask,
             exports=exports,
             directory=process.directory,
+            restores_path=any(variable.in_script and variable.name == "PATH" for variable in exports),
             before=service.before.rstrip("\n"),
             command=command(service.run, process, environment_directory=environment_directory),
         )
@@ -153,7 +155,8 @@ class ServiceRenderer:
             case Script(text, secret):
                 yield self._script(service, "finish", text.encode(), "finish", secret=secret)
             case Finish():
-                yield self._script(service, "finish", endings.finish(service, service.ending, self.pages), "finish")
+                page, told = endings.finish(service, service.ending, self.pages)
+                yield self._script(service, "finish", page, "finish", secret=told)
             case _:
                 assert_never(service.ending)
         match service.check:
@@ -214,11 +217,10 @@ class ServiceRenderer:
     def _environment(
         self, service: Service, directory: str, variables: tuple[Variable, ...], key: str, effect: Effect
     ) -> Iterator[Node]:
-        held = [variable for variable in variables if carried(variable)]
         origin = service.origin_of(key)
-        if held:
+        if variables:
             yield self._node(service, directory, Directory(0o755), origin)
-        for variable in held:
+        for variable in variables:
             entry = File(content(variable), 0o600 if variable.secret else 0o644, variable.secret)
             yield self._node(service, f"{directory}/{variable.name}", entry, service.origin_of(f"{key}.{variable.name}"), effect=effect)
 
@@ -253,15 +255,20 @@ class ServiceRenderer:
     def _files(self, service: Service) -> Iterator[Node]:
         """Give the other files, and the directories above each that no other key makes."""
         made: set[str] = {"", "control", "env", "log"}
+        given: dict[str, Realm] = {}
         for file in service.files:
             parts = file.path.split("/")[:-1]
             for depth in range(1, len(parts) + 1):
                 folder = "/".join(parts[:depth])
                 if folder not in made:
                     made.add(folder)
-                    yield self._node(service, f"{service.directory}/{folder}", Directory(0o755), service.origin_of("files"))
+                    node = self._node(service, f"{service.directory}/{folder}", Directory(0o755), service.origin_of("files"))
+                    yield _in_the_hands(given, folder, node)
             made.add(file.path)
-            yield self._file(service, file)
+            node = self._file(service, file)
+            yield _in_the_hands(given, file.path, node)
+            if isinstance(file, ExtraDirectory) and file.owner and file.owner.user != self.account:
+                given[file.path] = Realm(file.owner.user, node.path)
 
     def _file(self, service: Service, file: ExtraFile | ExtraDirectory) -> Node:
         path, origin = f"{service.directory}/{file.path}", service.origin_of(f"files.{file.path}")
@@ -290,6 +297,12 @@ class ServiceRenderer:
             stop_seconds=service.stop.seconds if service.stop else None,
             kill=service.stop is not None and service.stop.kill,
         )
+
+
+def _in_the_hands(given: Mapping[str, Realm], path: str, node: Node) -> Node:
+    """Give `node` as it is made by whom the directory that it lies in was given to, who may swap what lies there."""
+    above = [folder for folder in given if path.startswith(f"{folder}/")]
+    return replace(node, realm=given[max(above, key=len)]) if above else node
 
 
 def _scans(service: Service) -> str | None:

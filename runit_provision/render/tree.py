@@ -18,7 +18,9 @@ def render_tree(host: Host, templates: Mapping[str, str]) -> RenderedTree:
     pages = PatientPages(templates)
     tools = f"{host.runtime.prefix}/bin"
     trees = [*(user.tree for user in host.users), host.tree]
-    renderers = [ServiceRenderer(pages, tree.realm, tools, host.levels if tree is host.tree else None) for tree in trees]
+    renderers = [
+        ServiceRenderer(pages, tree.account.name, tree.realm, tools, host.levels if tree is host.tree else None) for tree in trees
+    ]
     rendered = [(tree, [each.render(service) for service in tree.services]) for tree, each in zip(trees, renderers, strict=True)]
     nodes: dict[str, Node] = {}
     for tree, services in rendered:

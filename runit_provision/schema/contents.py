@@ -85,8 +85,15 @@ class Contents:
             self._place.problems.add((*path, way), str(error), hint=error.hint)
         if not secret and material.content.startswith(b"#!"):
             self._place.check_syntax(material.content.decode(errors="surrogateescape"), (*path, way))
+        if secret:
+            self._check_mode(spec, path)
         restarts = program == f"./{name}" if spec.restarts is None else spec.restarts
         yield self._made(name, spec, material, secret=secret, restarts=restarts)
+
+    def _check_mode(self, spec: FileSpec, path: Path) -> None:
+        if spec.mode is not None and spec.mode & 0o007:
+            message = f"a secret may not stand here: everybody could read or change it with {spec.mode:04o}"
+            self._place.problems.add((*path, "mode"), message, hint="0600, or 0640 with a `group`")
 
     def _made(self, name: str, spec: FileSpec, material: Material, *, secret: bool, restarts: bool) -> ExtraFile:
         usual = 0o600 if secret else 0o755 if material.executable else 0o644
@@ -129,6 +136,8 @@ class Contents:
     def _check_owner(self, spec: FileSpec, path: Path) -> None:
         if spec.owner:
             self._place.find_account(spec.owner, (*path, "owner"))
+        if spec.group:
+            self._place.find_group(spec.group, (*path, "group"))
         for key in ("owner", "group"):
             given = getattr(spec, key)
             if given and not self._place.privileged and (key, given) != ("owner", self._place.account.name):

@@ -87,12 +87,13 @@ class FinishSpec(Spec):
     is the supervisor's, unless it says `exec 2>&1`.
     Example: "#!/bin/sh\\nrm -f /run/worker.pid\\n" """
     lines: Text = ""
-    """Shell lines that clean up; what they write to standard error goes where the service's goes. They see as little of
-    `env` as `before`. Example: rm -f /run/worker.pid"""
+    """Shell lines that clean up; what they write to standard error goes where the service's goes. They see `env` as `before` does.
+    Example: rm -f /run/worker.pid"""
     mail: MailSpec | None = None
     """Who is told. Example: {on_failure: admins@example.com}"""
     seconds: Annotated[Span, Field(ge=1)] | None = None
-    """How long all of it may take; then it is killed. Needs the shipped runtime; default: as long as it takes. Example: 1m"""
+    """How long all of it may take; then it is killed with all that it has started. A whole script is killed alone, and only by the
+    shipped runtime. Default: as long as it takes. Example: 1m"""
 
 
 def _finish(value: Any) -> Any:

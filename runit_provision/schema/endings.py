@@ -50,7 +50,7 @@ class Ending:
         lines = finish.lines if finish else ""
         if not (restarts or mail or tree or lines or notices or spec.one_shot):
             return None
-        return Finish(lines, tree, mail, restarts, notices, once=spec.one_shot)
+        return Finish(lines, tree, mail, restarts, notices, finish.seconds if finish else None, once=spec.one_shot)
 
     def _restarts(self) -> Restarts | None:
         """Give how often it may end; a one-shot stays down anyway, and may have it from `defaults`."""

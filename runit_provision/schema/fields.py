@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Plai
 from pydantic_core import PydanticCustomError
 
 from runit_provision.model.data import Numeral, Sensitive
-from runit_provision.model.process import Variable
+from runit_provision.model.process import Variable, lines_can_see
 from runit_provision.schema.json_kinds import (
     ABSOLUTE,
     ADDRESS,
@@ -39,6 +39,15 @@ from runit_provision.schema.json_kinds import (
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+NAME_MAX = 200
+"""Bytes of a service's name: as much as a file system takes, and some for what is put around it."""
+_ARGUMENT_MAX = 131071
+"""Bytes of one argument, or of one variable with its name; execve(2), MAX_ARG_STRLEN."""
+_NUMBER_MAX = (1 << 63) - 1
+_REDACTED = "Sensitive [value redacted]"
+BLANK_AT_THE_END = "ends in a blank, which chpst would take off"
 
 
 def refuse(message: str, *, hint: str = "", at: tuple[str | int, ...] = ()) -> PydanticCustomError:
@@ -89,6 +98,17 @@ def sound(value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise refuse("is not valid Unicode: it holds half of a surrogate pair") from None
+    if _REDACTED in value:
+        raise refuse(
+            f"holds {_REDACTED!r}, which a lookup puts into text for a secret",
+            hint="let the whole value be the secret: %{alias('key')}",
+        )
+    return value
+
+
+def _argument(value: str) -> str:
+    if len(value.encode()) > _ARGUMENT_MAX:
+        raise refuse(f"is longer than {_ARGUMENT_MAX} bytes, the kernel's bound of one argument", hint="put it into a file")
     return value
 
 
@@ -123,8 +143,8 @@ def service_name(value: str) -> str:
         raise refuse(f"the name {value!r} starts with a dot: runsvdir ignores such directories")
     if value.startswith("-"):
         raise refuse(f"the name {value!r} starts with a dash: sv would take it for an option")
-    if len(value.encode()) > 200:
-        raise refuse(f"the name {value[:20]!r}... is longer than 200 bytes")
+    if len(value.encode()) > NAME_MAX:
+        raise refuse(f"the name {value[:20]!r}... is longer than {NAME_MAX} bytes")
     return value
 
 
@@ -181,11 +201,17 @@ def _span(value: Any) -> int:
 
 def _measure(value: Any, units: dict[str, int], what: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
+        return _countable(value)
     found = re.fullmatch(r"(\d{1,18})\s*([a-z]?)", value.lower()) if isinstance(value, str) else None
     if not found or found[2] not in units:
         raise refuse(f"has to be a number of {what}, not {value!r}")
-    return int(found[1]) * units[found[2]]
+    return _countable(int(found[1]) * units[found[2]])
+
+
+def _countable(value: int) -> int:
+    if value > _NUMBER_MAX:
+        raise refuse(f"{value} is more than {_NUMBER_MAX}, the most that can be counted to")
+    return value
 
 
 def _mode(value: Any) -> int:
@@ -205,7 +231,12 @@ def _octal(value: Any, form: str, what: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool | Numeral) and 0 <= value <= 7:
         return value
     text = getattr(value, "text", str(value))
-    raise refuse(f"has to be {what}, not {value!r}", hint=f"quote it: '{text}'" if re.fullmatch(form, text) else "")
+    likely = [text] if re.fullmatch(form, text) else []
+    if isinstance(value, int) and not isinstance(value, bool | Numeral) and 7 < value <= 0o7777:
+        # Whoever handed the data on, as Puppet does, may have read 0644 as YAML does: 420.
+        likely += [octal for octal in (f"0{value:o}",) if value <= 0o777 and octal not in likely]
+    hint = "quote it: " + ", or ".join(f"'{each}'" for each in likely) if likely else ""
+    raise refuse(f"has to be {what}, not {value!r}", hint=hint)
 
 
 def script(value: Any) -> str:
@@ -218,7 +249,11 @@ def script(value: Any) -> str:
 
 def _line_of_command(value: Any) -> str:
     """Give a line that the shell can read."""
-    line = _filled(text(value)).strip()
+    if not isinstance(value, str | Sensitive):
+        raise refuse(f"has to be a list of words or a line, not {kind(value)}")
+    line = _argument(_filled(text(value)).strip())
+    if line.startswith("-"):
+        raise refuse(f"{line.split()[0]!r} is no program's name", hint="give its path")
     try:
         shlex.split(line, comments=True)
     except ValueError as error:
@@ -246,9 +281,12 @@ def _variable_name(value: Any) -> str:
 def _held(value: dict[str, MaybeSecret | None]) -> dict[str, MaybeSecret | None]:
     """Refuse what neither a file of an env directory nor a line of shell can hold."""
     for name, content in value.items():
-        if content and content.text.endswith((" ", "\t")) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            message = "ends in a blank, which chpst would take off"
-            raise refuse(message, hint="a name of letters, digits and underscores can hold it", at=(name,))
+        if content and len(f"{name}={content.text}".encode()) > _ARGUMENT_MAX:
+            raise refuse(
+                f"is longer than {_ARGUMENT_MAX} bytes, the kernel's bound of one variable", hint="put it into a file", at=(name,)
+            )
+        if content and content.text.endswith((" ", "\t")) and not lines_can_see(name):
+            raise refuse(BLANK_AT_THE_END, hint="a name that a shell can set (letters, digits and underscores) can hold it", at=(name,))
     return value
 
 
@@ -310,13 +348,13 @@ Span = Annotated[int, BeforeValidator(_span), SPAN]
 Mode = Annotated[int, BeforeValidator(_mode), MODE]
 Umask = Annotated[int, BeforeValidator(_umask), UMASK]
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), Field(ge=0)]
+Count = Annotated[int, Strict(), Field(ge=0), AfterValidator(_countable)]
 Nice = Annotated[int, Strict(), Field(ge=-40, le=40)]
 Signal = Annotated[Literal["hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill"], BeforeValidator(text), SIGNAL]
 Verb = Annotated[
     Literal["restart", "up", "down", "hup", "alarm", "interrupt", "quit", "1", "2", "term", "kill"], BeforeValidator(text), VERB
 ]
-Words = Annotated[list[Annotated[str, BeforeValidator(text)]], AfterValidator(_program), WORDS]
+Words = Annotated[list[Annotated[str, BeforeValidator(text), AfterValidator(_argument)]], AfterValidator(_program), WORDS]
 Number = Annotated[int, Strict(), Field(ge=1, le=0xFFFFFFFE)]
 """Of an account or a group; root's is nobody's to give."""
 Comment = Annotated[str, BeforeValidator(text), AfterValidator(_full_name), COMMENT]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from runit_provision.model.health import Check, Command, Exists, Http, Peer, Probe, Probes, Settled, Tcp, Unix
 from runit_provision.model.health import Services as Running
 from runit_provision.model.service import Requirements, Service
@@ -44,6 +46,8 @@ class Health:
             if spec.all:
                 self._problem("`run` is the whole script: `all` has no effect beside it", "all")
             return contents.script(spec.run, (*self._path, "check", "run"))
+        if "all" in spec.model_fields_set and not spec.all:
+            self._problem("asks for nothing")
         probes = (self._probe(probe, index, peers) for index, (probe, peers) in enumerate(zip(spec.all, self._peers, strict=True)))
         found = tuple(probe for probe in probes if probe)
         return Probes(found, spec.timeout, waited=waited) if found or waited else None
@@ -57,7 +61,7 @@ class Health:
             return None
         if spec.tcp is not None:
             host, _, port = spec.tcp.rpartition(":")
-            if not port.isdigit() or not 0 < int(port) < 65536:
+            if not port.isdigit() or not 0 < int(port) < 65536 or re.search(r"\s", host):
                 self._problem(f"{spec.tcp!r} is not `port` or `host:port`", "all", index, "tcp")
                 return None
             return Tcp(host.strip("[]") or "127.0.0.1", int(port))

@@ -36,7 +36,7 @@ class CheckSpec(Spec):
     """The whole of `check`; it exits 0 when the service is of use. Example: "#!/bin/sh\\nexec pg_isready -q\\n" """
     all: list[ProbeSpec] = Field(default_factory=list)
     """What has to be so. Example: [{tcp: 8080}, {file: /run/worker.ready}]"""
-    timeout: Span = 5
+    timeout: Annotated[Span, Field(ge=1)] = 5
     """Seconds that each probe may take. Example: 5"""
 
 

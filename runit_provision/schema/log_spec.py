@@ -58,7 +58,8 @@ class LogSpec(Spec):
     """Where a service's output goes."""
 
     type: Literal["svlogd", "rsvlog", "script", "none"] | None = None
-    """`rsvlog` (shipped and pooled; the default under the shipped runtime), `svlogd` (a process of its own), `script`, or `none`.
+    """`rsvlog` (shipped and pooled; the default under the shipped runtime, unless another key asks for more), `svlogd` (a process
+    of its own), `script`, or `none`.
     Example: svlogd"""
     run: ScriptValue | None = None
     """The whole of `log/run`, for `type: script`. Example: "#!/bin/sh\\nexec logger -t worker\\n" """
@@ -99,7 +100,7 @@ class LogSpec(Spec):
     memory: Size | None = None
     """Bytes that the logger may use. Example: 20m"""
     env: Variables = Field(default_factory=dict)
-    """The logger's environment; its processor sees it. Example: {TZ: UTC}"""
+    """The environment of the logger, a process of its own then; its processor sees it. Example: {TZ: UTC}"""
 
 
 def _log(value: Any) -> Any:

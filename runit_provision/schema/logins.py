@@ -50,6 +50,9 @@ def _login(name: str, spec: UserSpec, host: HostSpec, accounts: Mapping[str, Acc
         skeleton=manage.skeleton,
         home_mode=manage.home_mode,
         origin=problems.origin((*path, "manage")),
+        uid_origin=problems.origin((*path, "manage", "uid") if manage.uid is not None else (*path, "manage")),
+        gid_origin=problems.origin((*path, "manage", "gid") if manage.gid is not None else (*path, "manage")),
+        home_origin=problems.origin((*path, "home") if spec.home else ("home",) if host.home else (*path, "manage")),
     )
 
 

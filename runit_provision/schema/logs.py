@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from runit_provision.model.account import Account
 from runit_provision.model.logging import Filter, Log, Logger, Policy, Remote, Runner
 from runit_provision.model.run import Script
 from runit_provision.model.tree import Realm
 from runit_provision.runtime.wire import svlogd_config
 from runit_provision.schema.contents import Contents
-from runit_provision.schema.fields import variables
+from runit_provision.schema.fields import BLANK_AT_THE_END, variables
 from runit_provision.schema.log_spec import LogSpec
 from runit_provision.schema.place import Place
 from runit_provision.schema.problems import Path
 from runit_provision.schema.service_spec import ServiceSpec
 
 _FLAT = {"log_size": "size", "log_max_files": "keep", "log_min_files": "keep_min", "log_rotate_time": "age", "timestamp": "timestamp"}
+
+_POOLED_LINE = 16384
+"""Most bytes of a line that the pool's loggers look at; runtime/shell/pool_logger.py."""
 
 
 def read_log(name: str, spec: ServiceSpec, place: Place, path: Path) -> Log | None:
@@ -39,11 +45,10 @@ def read_logger(name: str, log: LogSpec, directory: str, place: Place, path: Pat
         place.problems.add(path, "`type: script` needs the script", hint="give `run`")
         return Script("")
     _check(log, place, path)
-    runner = Runner(log.type) if log.type else Runner.RSVLOG if place.shipped and log.memory is None else Runner.SVLOGD
-    if runner is Runner.RSVLOG and log.memory is not None:
-        place.problems.add(
-            (*path, "memory"), "rsvlog shares one process with other logs and cannot be limited", hint="use `type: svlogd`"
-        )
+    alone = dict(_alone(log))
+    runner = Runner(log.type) if log.type else Runner.RSVLOG if place.shipped and not alone else Runner.SVLOGD
+    for key, reason in alone.items() if runner is Runner.RSVLOG else ():
+        place.problems.add((*path, key), reason, hint="use `type: svlogd`")
     if runner is Runner.RSVLOG and not place.shipped:
         place.problems.add((*path, "type"), "rsvlog belongs to the shipped runtime", hint="use `svlogd`")
     account = _account(log, place, path)
@@ -63,6 +68,19 @@ def read_logger(name: str, log: LogSpec, directory: str, place: Place, path: Pat
         memory=log.memory,
         environment=tuple(variables(log.env).values()),
     )
+
+
+def _alone(log: LogSpec) -> Iterator[tuple[str, str]]:
+    """Give each key that takes a logger of its own, and why."""
+    if log.memory is not None:
+        yield "memory", "rsvlog shares one process with other logs and cannot be limited"
+    if (log.line_length or 0) > _POOLED_LINE:
+        yield "line_length", f"rsvlog takes at most {_POOLED_LINE} bytes of a line"
+    if log.env:
+        yield "env", "rsvlog shares one process with other logs, and its environment"
+    for key, value in (("replace", log.replace), ("replace_also", log.replace_also)):
+        if value and re.search(r"\s", value):
+            yield key, "rsvlog takes its options apart at blanks"
 
 
 def _policy(log: LogSpec) -> Policy:
@@ -108,9 +126,20 @@ def _check(log: LogSpec, place: Place, path: Path) -> None:
             )
         else:
             misread((*path, "filters", index), item)
+    _check_words(log, place, path)
     place.check_syntax(log.processor or "", (*path, "processor"))
-    if log.replace is not None and len(log.replace) != 1:
-        problem((*path, "replace"), f"{log.replace!r} is not one character")
+
+
+def _check_words(log: LogSpec, place: Place, path: Path) -> None:
+    """Refuse what neither an option nor a file of an env directory can hold."""
+    problem = place.problems.add
+    for name, value in log.env.items():
+        if value and value.text.endswith((" ", "\t")):
+            problem((*path, "env", name), BLANK_AT_THE_END)
+    if log.replace is not None and (len(log.replace) != 1 or not log.replace.isascii()):
+        problem((*path, "replace"), f"{log.replace!r} is not one character of ASCII")
+    if not log.replace_also.isascii():
+        problem((*path, "replace_also"), f"{log.replace_also!r} is not ASCII: svlogd replaces bytes")
 
 
 def _account(log: LogSpec, place: Place, path: Path) -> Account | None:

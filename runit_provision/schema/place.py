@@ -19,7 +19,7 @@ class Place:
 
     account: its owner. realm, log_realm: in whose hands its paths and its log directories lie. shipped: the shipped runtime
     supervises it. path: of its services in the data. prefix, log_prefix: of their ids, and of their log directories. shell,
-    materials: see `read_host`; template_path, file_path: where the latter looks.
+    materials, group_number: see `read_host`; template_path, file_path: where the second looks. coming_groups: to be made.
     """
 
     account: Account
@@ -38,6 +38,8 @@ class Place:
     materials: Materials | None = None
     template_path: tuple[str, ...] = ()
     file_path: tuple[str, ...] = ()
+    group_number: Callable[[str], int | None] | None = None
+    coming_groups: frozenset[str] = frozenset()
 
     @property
     def privileged(self) -> bool:
@@ -57,7 +59,14 @@ class Place:
 
     def check_syntax(self, text: str, path: Path) -> None:
         """Note what the shell has to say against the script, or the lines, that stand at `path` of the data."""
-        said = self.shell(text) if self.shell and text else ""
+        if not self.shell or not text:
+            return
+        if text.startswith("#!"):
+            said = self.shell(text)
+        else:
+            # What goes on behind the last line (a backslash, a here-document) would take in what the script says next.
+            whole = self.shell(f"{{ :; {text}\n}}\n")
+            said = whole and (self.shell(text) or "the last line does not end there: it would take in what follows")
         if said:
             self.problems.add(path, f"the shell could not read it: {said}")
 
@@ -77,6 +86,14 @@ class Place:
         if self.materials is None:
             raise MaterialError("there is no folder in which it could be found")
         return self.materials
+
+    def find_group(self, name: str, path: Path) -> int | None:
+        """Give the number of the group `name`, which `path` of the data asks for; None when nobody knows it."""
+        number = int(name) if name.isascii() and name.isdigit() else self.group_number(name) if self.group_number else None
+        if number is None and self.group_number and name not in self.coming_groups:
+            hint = "create the group first, or name it in `groups` of the host"
+            self.problems.add(path, f"there is no group {name!r} on this host", hint=hint, by_name=True)
+        return number
 
     def find_account(self, name: str, path: Path) -> Account:
         """Give the account `name`, which `path` of the data asks for."""

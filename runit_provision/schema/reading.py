@@ -32,6 +32,7 @@ def read(
     accounts: Mapping[str, Account],
     shell: Callable[[str], str] | None,
     materials: Materials | None,
+    groups: Callable[[str], int | None] | None,
     more: Callable[[Host], Iterable[Problem]] | None,
 ) -> Host:
     """Give the desired state; DataError with every problem of the data."""
@@ -44,7 +45,7 @@ def read(
     for problem in shape.named_twice(given):
         problems.note(problem)
     spec = _validate(data, problems)
-    host = _host(spec, accounts, problems, shell, materials)
+    host = _host(spec, accounts, problems, shell, materials, groups)
     check_relations(host, problems)
     if problems and more:
         for problem in more(host):
@@ -76,6 +77,7 @@ def _host(
     problems: Problems,
     shell: Callable[[str], str] | None,
     materials: Materials | None,
+    known_groups: Callable[[str], int | None] | None,
 ) -> Host:
     runtime = _runtime(spec)
     owner_uid = accounts[spec.owner].uid if spec.owner in accounts else 0
@@ -89,6 +91,8 @@ def _host(
         problems=problems,
         shell=shell,
         materials=materials,
+        group_number=known_groups,
+        coming_groups=frozenset((*(group.name for group in groups), *(login.group for login in logins))),
         template_path=tuple(spec.template_path),
         file_path=tuple(spec.file_path),
         realm=SYSTEM,

@@ -83,6 +83,9 @@ class Registry:
             others = [each.removeprefix(place.prefix) for each in self.entries if each.startswith(place.prefix)]
             where = "anywhere" if "/" in name else "in this tree"
             elsewhere = [f"/{each}" if "/" not in each else each for each in self.entries]
+            instances = [each for each in others if each.startswith(f"{name}_")]
             hint = f"`/{name}` is the host's" if name in self.entries else nearest(name, elsewhere if "/" in name else others)
+            if instances:
+                hint = f"its instances are {', '.join(instances)}"
             place.problems.add(path, f"there is no service {name!r} {where}", hint=hint)
         return entry

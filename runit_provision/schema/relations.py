@@ -27,6 +27,7 @@ def check_relations(host: Host, problems: Problems) -> None:
     known = {service.id: service for service in services}
     _circles(known, _awaited(host), "wait for each other", problems)
     _circles(known, _told(host), "restart each other", problems)
+    _levels(host, problems)
     absent = {service.id for service in services if service.ensure is Ensure.ABSENT}
     for service in services:
         _absent(absent, service, problems)
@@ -47,6 +48,20 @@ def _absent(absent: set[str], service: Service, problems: Problems) -> None:
             if name in absent:
                 origin = service.origin_of("requires")
                 problems.note(Problem(f"requires {name}, which is to be absent", mark=origin.mark, key=origin.key))
+
+
+def _levels(host: Host, problems: Problems) -> None:
+    """Note what a service of a run level waits for that is in another."""
+    if host.levels is None:
+        return
+    names = {service.name for service in host.tree.services}
+    for service in host.tree.services:
+        for name in service.requirements.ids if service.requirements else ():
+            without = sorted({*host.levels.of(service.name)} - {*host.levels.of(name)}) if name in names else []
+            if without:
+                origin = service.origin_of("requires")
+                message = f"requires {name}, which is not in the run level {', '.join(without)}"
+                problems.note(Problem(message, mark=origin.mark, key=origin.key, hint="name it there as well"))
 
 
 def _awaited(host: Host) -> Edges:

@@ -110,8 +110,9 @@ class ServiceSpec(Spec):
     """The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
     Example: "#!/bin/sh\\nexec worker\\n" Example: {template: worker.sh.j2, variables: {port: 8080}} Example: {source: worker.sh}"""
     before: Text = ""
-    """Shell lines that `run` does before the command, as who runs the tree. What `env` says only the program sees, and whom they
-    give it to: `chpst -e ./env sh -c '...'`. Example: install -d -m 0755 /run/worker"""
+    """Shell lines that `run` does before the command, as who runs the tree. They see what `env` says, but for names that the shell
+    keeps for itself (IFS, PWD, UID and the like) or cannot write; with a secret in it the script is its owner's alone to read.
+    Example: install -d -m 0755 /run/worker"""
     one_shot: Flag = False
     """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first). Example: true"""
     instances: list[Name] | None = None
@@ -150,11 +151,11 @@ class ServiceSpec(Spec):
     env: Variables = Field(default_factory=dict)
     """Environment; null unsets a variable. Example: {REGION: north, LANG: null}"""
     env_directories: list[Absolute] = Field(default_factory=list)
-    """More directories in the format of chpst -e; `env` wins. Example: [/etc/worker/env]"""
+    """More directories in the format of chpst -e, for the program alone; `env` wins. Example: [/etc/worker/env]"""
     directory: Absolute | None = None
     """Working directory; default: the service directory. Example: /srv/worker"""
     chroot: Absolute | None = None
-    """Root directory. Example: /srv/jail"""
+    """Root directory, in which it starts. Example: /srv/jail"""
     umask: Umask | None = None
     """File mode creation mask, octal. Example: "027" """
     nice: Nice = 0
@@ -173,7 +174,8 @@ class ServiceSpec(Spec):
         ]
         | None
     ) = None
-    """A file that is locked while it runs. Example: /run/lock/worker"""
+    """A file that is locked while it runs; it is opened as the account that it runs as, in its root directory.
+    Example: /run/lock/worker"""
     session: Flag = False
     """It gets a session and process group of its own. Example: true"""
     close: list[Literal["stdin", "stdout", "stderr"]] = Field(default_factory=list)

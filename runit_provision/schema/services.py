@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from runit_provision.model.logging import Log, Logger
-from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable
+from runit_provision.model.process import Credentials, Limits, Lock, Process, Stream, Variable, lines_can_see
 from runit_provision.model.run import Argv, CommandLine, Run, Scan, Script
 from runit_provision.model.service import Delegate, Service, Stop
 from runit_provision.model.tree import Ensure, OnChange, Origin, Owner
 from runit_provision.schema.contents import Contents
 from runit_provision.schema.endings import Ending
-from runit_provision.schema.fields import variables
+from runit_provision.schema.fields import NAME_MAX, variables
 from runit_provision.schema.health import Health
 from runit_provision.schema.logs import read_log
 from runit_provision.schema.place import Place
@@ -27,8 +27,11 @@ _IN_THE_SCRIPT = (
     *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
 )
 _ONCE = re.compile(r"\bsv\s+(-\S+\s+(\d+\s+)?)*o")
-_FOR_THE_SHELL = re.compile(r"[\n;&|<>()$`{}#!]")
+_FOR_THE_SHELL = re.compile(r"[\n;&|<>()$`{}#!\\]")
 """What a command has in it when more than words and quotes can be wrong with it."""
+_KEYWORDS = frozenset(
+    ("if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "in", "function", "select", "time")
+)
 _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
 
 
@@ -52,6 +55,8 @@ def _readers(key: str, spec: ServiceSpec, place: Place, registry: Registry) -> l
     for index, instance in enumerate(spec.instances):
         if instance in spec.instances[:index]:
             place.problems.add((*path, index), f"{instance!r} is named twice", hint="name it once")
+        if len(f"{key}_{instance}".encode()) > NAME_MAX:
+            place.problems.add((*path, index), f"with the service's name it is longer than {NAME_MAX} bytes")
     return [Reader(f"{key}_{instance}", key, spec, place, registry, instance) for instance in dict.fromkeys(spec.instances)]
 
 
@@ -69,6 +74,8 @@ class Reader:
         self.link = f"{place.service_directory}/{link or name}"
         self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
         self.id = place.prefix + name
+        if len(f"{place.log_prefix}{name}".encode()) > NAME_MAX:
+            self.problem(f"with the names of the trees around it it is longer than {NAME_MAX} bytes, its log directory's name")
         delegate = spec.delegate.user if spec.delegate else None
         judged = not (spec.one_shot and spec.finish and spec.finish.run)
         registry.add(Entry(self.id, self.link, place.account, spec.one_shot, judged, spec.run is not None, delegate))
@@ -158,7 +165,7 @@ class Reader:
         """Have the shell read the lines that people wrote for it."""
         spec = self.spec
         texts: dict[Path, str] = {("before",): spec.before}
-        if isinstance(spec.command, str) and _FOR_THE_SHELL.search(spec.command):
+        if isinstance(spec.command, str) and (_FOR_THE_SHELL.search(spec.command) or spec.command.split()[0] in _KEYWORDS):
             texts["command",] = spec.command
         if spec.finish:
             texts["finish", "lines"] = spec.finish.lines
@@ -196,6 +203,8 @@ class Reader:
             self._unused_beside(found)
             return found
         if spec.services is not None:
+            if not spec.services:
+                self.problem("is empty: there is nothing to supervise", "services")
             return Scan("./service", 0)
         command = spec.command if spec.command is not None else ""
         return CommandLine(command) if isinstance(command, str) else Argv(tuple(command))
@@ -231,6 +240,9 @@ class Reader:
             environment["INSTANCE"] = Variable("INSTANCE", self.instance, in_script=True)
         if spec.home:
             environment.setdefault("HOME", Variable("HOME", spec.home))
+        if spec.before:
+            for name in filter(lines_can_see, environment):
+                environment[name] = replace(environment[name], in_script=True)
         return Process(
             credentials=self._credentials(),
             environment=tuple(environment[name] for name in sorted(environment)),
@@ -238,7 +250,7 @@ class Reader:
             directory=spec.directory,
             root=self._root(),
             umask=spec.umask,
-            nice=spec.nice,
+            nice=self._nice(),
             limits=Limits(**spec.limits.model_dump()),
             lock=Lock(spec.lock.path, spec.lock.wait) if spec.lock else None,
             own_session=spec.session,
@@ -250,7 +262,14 @@ class Reader:
     def _root(self) -> str | None:
         if self.spec.chroot and not self.place.privileged:
             self.problem(f"only root may change the root directory, and this tree belongs to {self.place.account.name}", "chroot")
+        if self.spec.chroot and self.spec.directory:
+            self.problem("has no effect beside `chroot`: the program starts in its root", "directory", hint="let the program change it")
         return self.spec.chroot
+
+    def _nice(self) -> int:
+        if self.spec.nice < 0 and not self.place.privileged:
+            self.problem(f"only root may be less nice, and this tree belongs to {self.place.account.name}", "nice")
+        return self.spec.nice
 
     def _credentials(self) -> Credentials | None:
         spec, place = self.spec, self.place
@@ -263,7 +282,18 @@ class Reader:
         if not place.privileged:
             key = "user" if account.name != place.account.name else "group" if group else "groups"
             self.problem(f"only root may become another user or group, and this tree belongs to {place.account.name}", key)
+        numbers = {name: place.find_group(name, (*self.path, *at)) for name, at in self._groups()}
+        if spec.chroot:  # where names cannot be looked up
+            group = None if group is None else str(numbers.get(group, group))
+            return Credentials(account, group, tuple(str(numbers.get(name, name)) for name in spec.groups))
         return Credentials(account, group, tuple(spec.groups))
+
+    def _groups(self) -> Iterator[tuple[str, Path]]:
+        """Give each group that is named, and where."""
+        if self.spec.group:
+            yield self.spec.group, ("group",)
+        for index, name in enumerate(self.spec.groups):
+            yield name, ("groups", index)
 
     def _delegate(self) -> Delegate | None:
         spec = self.spec.delegate
@@ -273,6 +303,8 @@ class Reader:
             self.problem("names nobody", "delegate", hint="give `user` or `group`")
         if spec.user:
             self.place.find_account(spec.user, (*self.path, "delegate", "user"))
+        if spec.group:
+            self.place.find_group(spec.group, (*self.path, "delegate", "group"))
         if not self.place.privileged:
             self.problem(f"only root may give control away, and this tree belongs to {self.place.account.name}", "delegate")
         return Delegate(spec.user, spec.group, Owner(spec.user or self.place.account.name, spec.group) if self.place.shipped else None)

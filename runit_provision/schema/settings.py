@@ -14,12 +14,14 @@ def read_settings(spec: ServiceSpec, killed_after: int | None, place: Place, pat
     if finishes and spec.restart and spec.restart.back_off >= finishes:
         message = f"finish would be killed before it has waited {spec.restart.back_off} s, as `restart.back_off` asks"
         place.problems.add((*path, "finish", "seconds"), message, hint="give it more, or use `max_delay`")
+    # What is made of parts sees to it itself, under any runtime.
+    told = finishes if spec.finish and spec.finish.run else None
     if not place.shipped:
         asked = {
             ("ready",): (spec.ready, "say with `check` when it is of use"),
             ("max_delay",): (spec.max_delay, "`restart.back_off` waits under any"),
             ("kill_orphans",): (spec.kill_orphans, "keep the program in the foreground"),
-            ("finish", "seconds"): (finishes, "call `timeout` in it"),
+            ("finish", "seconds"): (told, "call `timeout` in it"),
         }
         for key, (value, hint) in asked.items():
             if value is not None:
@@ -27,8 +29,8 @@ def read_settings(spec: ServiceSpec, killed_after: int | None, place: Place, pat
     found = (
         ("notification-fd", spec.ready, 1, "ready"),
         ("timeout-kill", killed_after, 1000, "stop"),
-        ("timeout-finish", finishes, 1000, "finish"),
-        ("max-delay", spec.max_delay, 1000, "max_delay"),
+        ("timeout-finish", told, 1000, "finish"),
+        ("max-delay", None if spec.one_shot else spec.max_delay, 1000, "max_delay"),
         ("kill-orphans", spec.kill_orphans, 1000, "kill_orphans"),
     )
     return tuple(Setting(name, value * unit, key, restarts=key == "ready") for name, value, unit, key in found if value is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from runit_provision.model.account import Account
 from runit_provision.model.ending import Finish, TreeEnd
 from runit_provision.model.health import Probes, Settled
 from runit_provision.model.host import TREE_SERVICE, Runtime, RuntimeKind, User
@@ -29,6 +30,9 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
     other = account.name if account.name != host.account.name else None
     if other and not host.privileged:
         host.problems.add(path, f"only root may run a tree as {other}, and the host's tree belongs to {host.account.name}")
+    for at, group in ((("group",), spec.group), *((("groups", index), name) for index, name in enumerate(spec.groups))):
+        if group and spec.manage is None:
+            host.find_group(group, (*path, *at))
     inner_links = tuple(service.link for service in user.tree.services if service.ensure is not Ensure.ABSENT)
     enabled = spec.enabled and spec.ensure != "stopped"
     return Service(
@@ -39,7 +43,7 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
         run=Scan(user.tree.service_directory, spec.title),
         origin=host.problems.origin(path),
         process=Process(
-            credentials=Credentials(account, spec.group, tuple(spec.groups)) if other or spec.group or spec.groups else None,
+            credentials=_credentials(spec, account, changes_account=other is not None),
             environment=_environment(user, spec, runtime, changes_account=other is not None),
             limits=Limits(**spec.limits.model_dump()),
             nice=spec.nice,
@@ -53,6 +57,11 @@ def tree_service(user: User, spec: UserSpec, host: Place, inner: Place, runtime:
         origins={f"limits.{name}": host.problems.origin((*path, "limits", name)) for name in spec.limits.model_fields_set},
         enabled=enabled,
     )
+
+
+def _credentials(spec: UserSpec, account: Account, *, changes_account: bool) -> Credentials | None:
+    group = spec.group if spec.group != account.group else None
+    return Credentials(account, group, tuple(spec.groups)) if changes_account or group or spec.groups else None
 
 
 _PRIVATE = ("RUNIT_PROVISION_STATE", "XDG_RUNTIME_DIR")

@@ -79,24 +79,26 @@ def main(services: int) -> None:
         running = real_tree(tools, tree, names, state)
         env = {"SVDIR": str(directory), "PATH": "/usr/bin:/bin"}
         in_tree = {"SVDIR": str(tree), "RUNIT_PROVISION_STATE": str(state), "PATH": "/usr/bin:/bin"}
-        bare = [PYTHON, "-I", "-S", "-c", "pass"]
-        print(f"{'wall; CPU in ms':38}{'ours':>14}{'C':>14}{'bare python':>14}    ours/bare       ours/C")
-        for title, tool, words, where in (
-            ("sv status of one", "sv", ["status", names[0]], env),
-            (f"sv status of {services}, by files", "sv", ["status", *names], env),
-            (f"sv status of {services}, our runsvdir's", "sv", ["status", *names], in_tree),
-            ("chpst -c 0 true", "chpst", ["-c", "0", "/bin/true"], env),
-            ("chpst -u nobody true", "chpst", ["-u", "nobody", "/bin/true"], env),
-        ):
-            measured = costs([str(tools / tool), *words], [f"/usr/bin/{tool}", *words], bare, env=where)
-            ours, oracle, python = measured
-            cells = "".join(f"{each.wall:7.2f};{each.cpu:6.2f}" for each in measured)
-            ratios = "".join(f"{ours.wall / each.wall:8.2f};{ours.cpu / each.cpu:5.2f}" for each in (python, oracle))
-            print(f"{title:38}{cells}{ratios}", flush=True)
-        running.send_signal(signal.SIGHUP)
-        running.wait()
-        for each in made:
-            each.stop()
+        try:
+            bare = [PYTHON, "-I", "-S", "-c", "pass"]
+            print(f"{'wall; CPU in ms':38}{'ours':>14}{'C':>14}{'bare python':>14}    ours/bare       ours/C")
+            for title, tool, words, where in (
+                ("sv status of one", "sv", ["status", names[0]], env),
+                (f"sv status of {services}, by files", "sv", ["status", *names], env),
+                (f"sv status of {services}, our runsvdir's", "sv", ["status", *names], in_tree),
+                ("chpst -c 0 true", "chpst", ["-c", "0", "/bin/true"], env),
+                ("chpst -u nobody true", "chpst", ["-u", "nobody", "/bin/true"], env),
+            ):
+                measured = costs([str(tools / tool), *words], [f"/usr/bin/{tool}", *words], bare, env=where)
+                ours, oracle, python = measured
+                cells = "".join(f"{each.wall:7.2f};{each.cpu:6.2f}" for each in measured)
+                ratios = "".join(f"{ours.wall / each.wall:8.2f};{ours.cpu / each.cpu:5.2f}" for each in (python, oracle))
+                print(f"{title:38}{cells}{ratios}", flush=True)
+        finally:
+            running.send_signal(signal.SIGHUP)
+            running.wait()
+            for each in made:
+                each.stop()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Way:
         self.folder.chmod(0o755)
         image(self.folder, services)
         wrapper = self.folder / "tool"
-        wrapper.write_text(f'#!/bin/sh\nexec {TOOL} "$@" --root {self.folder}/root\n')
+        wrapper.write_text(f'#!/bin/sh\n[ "$1" = --version ] || set -- "$@" --root {self.folder}/root\nexec {TOOL} "$@"\n')
         wrapper.chmod(0o755)
         manifest, found = prepare(services, self.folder)
         own = {"runit::command": [str(wrapper)], "runit::config_directory": f"{self.folder}/etc", "runit::manage_init": False}

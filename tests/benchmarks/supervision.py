@@ -2,7 +2,8 @@
 
     .venv-test/bin/python tests/benchmarks/supervision.py [--services 900] [--plain]     (as root or not; --plain: without logs)
 
-Services are `sleep`s; C's logs are svlogds, ours the shipped rsvlog in a pool. Memory is PSS and page tables of all but the services.
+Each is asked by its own sv. Services are `sleep`s; C's logs are svlogds, ours the shipped rsvlog in a pool. Memory is PSS and page
+tables of all but the services.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.supervision import Tree, is_alive, pid_of, script, stat, tree
 
-from runit_provision.host import package
+from runit_provision.host import interpreter, package
 
 Figures = dict[str, float]
 
@@ -104,9 +105,11 @@ def measure(program: str, rsvlog: Path | None, count: int, *, logged: bool) -> F
             time.sleep(2)
             figures["memory, MB"] = memory(running)
             figures["killed -> new pid, ms"] = statistics.median(killed(home) for home in homes[:25]) * 1000
-            figures["sv status of one, ms"] = timed(["sv", "status", str(homes[0])], 20)
-            figures["sv status of all, ms"] = timed(["sv", "status", *map(str, homes)], 5)
-            restarts = [timed(["sv", "restart", str(home)], 1) for home in homes[-5:]]
+            sv = str(Path(program).with_name("sv"))
+            figures["bare Python start, ms"] = timed([str(interpreter.default()), "-IS", "-c", "pass"], 20)
+            figures["sv status of one, ms"] = timed([sv, "status", str(homes[0])], 20)
+            figures["sv status of all, ms"] = timed([sv, "status", *map(str, homes)], 5)
+            restarts = [timed([sv, "restart", str(home)], 1) for home in homes[-5:]]
             figures["sv restart of one, ms"] = statistics.median(restarts)
             figures["new directory -> runs, ms"] = statistics.median(appears(services, place, n) for n in range(5)) * 1000
             before = cpu(running)

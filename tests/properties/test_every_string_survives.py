@@ -45,7 +45,7 @@ def tools(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("runtime"))
 
 
-def answer(arguments: list[str], env: dict[str, str], tools: str) -> tuple[list[bytes], dict[bytes, bytes]]:
+def answer(arguments: list[str], env: dict[str, str], tools: str, *, before: str = "") -> tuple[list[bytes], dict[bytes, bytes]]:
     """Render a service, run its script, and give what the process was called with."""
     with tempfile.TemporaryDirectory() as folder:
         mirror = Path(folder) / "mirror"
@@ -54,7 +54,7 @@ def answer(arguments: list[str], env: dict[str, str], tools: str) -> tuple[list[
         tree = tree_of(
             {
                 **{key: f"{folder}/{key}" for key in ("service_directory", "definitions", "log_directory")},
-                "services": {"mirror": {"command": [str(mirror), *arguments], "env": env, "log": False}},
+                "services": {"mirror": {"command": [str(mirror), *arguments], "env": env, "before": before, "log": False}},
             }
         )
         lay(tree)
@@ -82,13 +82,18 @@ def test_every_argument_arrives_byte_for_byte(tools: str, arguments: list[str]) 
 
 
 @settings(max_examples=60 * TIMES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(names, words, max_size=5), st.dictionaries(odd_names, words.map(lambda value: value.rstrip(" \t")), max_size=3))
-@example(
-    {"EMPTY": "", "BLANKS": "  ", "TAB": "x\t", "LINES": "one\ntwo\n", "ONLY_A_LINE": "\n", "BOTH": "a\n ", "QUOTES": "'\"$` "}, {}
+@given(
+    st.dictionaries(names, words, max_size=5),
+    st.dictionaries(odd_names, words.map(lambda value: value.rstrip(" \t")), max_size=3),
+    st.sampled_from(["", ": lines that see it as well"]),
 )
-def test_every_variable_arrives_byte_for_byte(tools: str, env: dict[str, str], odd: dict[str, str]) -> None:
+@example(
+    {"EMPTY": "", "BLANKS": "  ", "TAB": "x\t", "LINES": "one\ntwo\n", "ONLY_A_LINE": "\n", "BOTH": "a\n ", "QUOTES": "'\"$` "}, {}, ":"
+)
+@example({"UID": "5", "IFS": ":", "PPID": "x", "PS4": "$(id)", "OPTIND": "x", "LINENO": "x", "RANDOM": "x", "BASH_ENV": "/x"}, {}, ":")
+def test_every_variable_arrives_byte_for_byte(tools: str, env: dict[str, str], odd: dict[str, str], before: str) -> None:
     both = {**odd, **env}
-    _, environ = answer(["x"], both, tools)
+    _, environ = answer(["x"], both, tools, before=before)
     assert {name: environ.get(name.encode()) for name in both} == {name: value.encode() for name, value in both.items()}
 
 

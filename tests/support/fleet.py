@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import oracle, waiting
+from .facts import few_facts
 from .sandbox import Sandbox
 
 _CODE = "/etc/puppet/code/environments/production"
+# Longer keys, and a compiler that does its best, would cost a server that lives for three runs more than all of them.
 _SERVER_CONF = """[main]
+keylength = 2048
 ssldir = /var/lib/puppet/ssl
 [server]
 certname = puppet
@@ -23,7 +26,8 @@ vardir = /var/lib/puppetserver
 autosign = true
 storeconfigs = false
 """
-_JAVA = "-Xms256m -Xmx768m -XX:TieredStopAtLevel=1 -Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger"
+_JAVA = "-Xms256m -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger"
+_JRUBY = "jruby-puppet: { max-active-instances: 1, compile-mode: off }\n"
 _LOG = "/var/log/puppetserver.out"
 _FOLDERS = ("/var/lib/puppet", "/var/lib/puppetserver", "/var/log/puppetserver", "/var/cache/puppet", "/run/puppetserver")
 _HIERARCHY = """version: 5
@@ -65,7 +69,8 @@ def fleet(work: Path, module: Path, roles: Mapping[str, str], manifest: str, acc
         for number, (name, role) in enumerate(roles.items(), start=1):
             agent = agents[name] = stack.enter_context(_host(work / name))
             _join(server, agent, number)
-            agent.write("/etc/puppet/puppet.conf", f"[main]\nserver = puppet\ncertname = {name}\n")
+            agent.write("/etc/puppet/puppet.conf", f"[main]\nkeylength = 2048\nserver = puppet\ncertname = {name}\n")
+            few_facts(agent)
             agent.write("/etc/facter/facts.d/role.txt", f"role={role}\n")
             agent.run("mkdir", "-p", "/var/lib/puppet", "/var/cache/puppet")
             for account, user in enumerate(accounts):
@@ -95,7 +100,7 @@ def _serve(server: Sandbox, module: Path, manifest: str) -> None:
     server.write("/etc/hosts", "127.0.0.1 localhost puppet\n")
     server.write("/etc/default/puppetserver", Path("/etc/default/puppetserver").read_text() + f'\nJAVA_ARGS="{_JAVA}"\n')
     conf = Path("/etc/puppet/puppetserver/conf.d/puppetserver.conf").read_text()
-    server.write("/etc/puppet/puppetserver/conf.d/puppetserver.conf", f"{conf}\njruby-puppet.max-active-instances: 1\n")
+    server.write("/etc/puppet/puppetserver/conf.d/puppetserver.conf", f"{conf}\n{_JRUBY}")
     server.write(f"{_CODE}/hiera.yaml", _HIERARCHY)
     server.write(f"{_CODE}/manifests/site.pp", manifest)
     copied = server.work / "etc/puppet/code/environments/production/modules/runit"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import oracle, waiting
@@ -28,17 +31,23 @@ def lay_sshd(host: Sandbox) -> str:
     return f"{sshd} -D -e -f /etc/ssh/only_config"
 
 
-def ssh_config(host: Sandbox, folder: Path) -> Path:
-    """Write what lets ssh in, into the host's own network, as any of its users; give it when sshd answers."""
+@contextmanager
+def ssh_config(host: Sandbox, folder: Path) -> Iterator[Path]:
+    """Write what lets ssh in, into the host's own network, as any of its users; give it when sshd answers.
+
+    One connection for each user serves all who ask: a login costs more than most answers.
+    """
     busybox = oracle.program("busybox", package="busybox")
     key = folder / "key"
     key.write_text(host.read("/etc/ssh/user_key"))
     key.chmod(0o600)
     config = folder / "config"
-    config.write_text(
-        f"Host 127.0.0.1\n  ProxyCommand {shlex.join(host.command(busybox, 'nc', '127.0.0.1', '22'))}\n  IdentityFile {key}\n"
-        "  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-    )
-    answers = ["ssh", "-F", str(config), "root@127.0.0.1", "true"]
-    waiting.until(lambda: subprocess.run(answers, capture_output=True, check=False).returncode == 0, what="sshd to answer")
-    return config
+    with tempfile.TemporaryDirectory(prefix="ssh-") as sockets:  # a socket's path is short, and the folders of tests are not
+        config.write_text(
+            f"Host 127.0.0.1\n  ProxyCommand {shlex.join(host.command(busybox, 'nc', '127.0.0.1', '22'))}\n  IdentityFile {key}\n"
+            "  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
+            f"  ControlMaster auto\n  ControlPersist 60\n  ControlPath {sockets}/%r\n"
+        )
+        answers = ["ssh", "-F", str(config), "root@127.0.0.1", "true"]
+        waiting.until(lambda: subprocess.run(answers, capture_output=True, check=False).returncode == 0, what="sshd to answer")
+        yield config

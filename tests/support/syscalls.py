@@ -78,7 +78,7 @@ def _looked_at(work: Callable[[], object], log: Path, options: Sequence[str], *,
     os.close(announce)
     os.close(told)
     try:
-        pid = int.from_bytes(os.read(announced, 4), "little")
+        pid = int.from_bytes(waiting.heard(announced, deadline=_DEADLINE), "little")
         tracer = _look_at(pid, [*options, "-o", str(log)]) if pid else None
         with suppress(BrokenPipeError):
             os.write(tell, b".")

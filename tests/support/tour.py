@@ -10,7 +10,10 @@ from typing import Any
 
 from runit_provision import render, schema
 from runit_provision.app.desired import templates
+from runit_provision.app.materials import Found
 from runit_provision.apply import Report
+from runit_provision.host import accounts
+from runit_provision.inputs import Inputs
 from runit_provision.model.account import Account
 from runit_provision.model.host import RuntimeKind
 from runit_provision.model.tree import RenderedTree
@@ -53,8 +56,10 @@ class Tour:
         places = {"service_directory": "service", "definitions": "sv", "log_directory": "log", "home": "home"}
         whole: dict[str, Any] = {key: f"{self.base}/{folder}" for key, folder in places.items()}
         whole |= {"owner": self.me, "profile": False, "prefix": str(self.tools.parent), "runtime": self._kind.value, **data}
-        accounts = {self.me: account(self.me, f"{self.base}/home/{self.me}"), **(others or {})}
-        return render.render(schema.read_host(table_of(whole), accounts), templates())
+        known = {self.me: account(self.me, f"{self.base}/home/{self.me}"), **(others or {})}
+        found = Found(self.base, templates(), Inputs())
+        host = schema.read_host(table_of(whole), known, materials=found, groups=accounts.read().number)
+        return render.render(host, found.templates(host.template_path))
 
     def apply(self, data: dict[str, Any], *, others: dict[str, Account] | None = None) -> Report:
         """Do what apply does to make this host what `data` say."""

@@ -35,3 +35,9 @@ def ended(pid: int, *, deadline: float = DEADLINE, what: str = "") -> int:
         os.close(handle)
     assert in_time, f"not ended within {deadline} s: {what or pid}"
     return status
+
+
+def heard(pipe: int, *, deadline: float = DEADLINE, what: str = "") -> bytes:
+    """Give what comes through a pipe next; AssertionError after `deadline` seconds."""
+    assert select.select([pipe], [], [], deadline)[0], f"nothing within {deadline} s: {what or pipe}"
+    return os.read(pipe, 4096)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runit_provision.cli import options
+from runit_provision.cli import DONE, FAILED, options
 from runit_provision.cli.output import Format, Output, output_options
 
 if TYPE_CHECKING:
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 @click.command()
 @options.target_options
 @output_options
-def command(*, target: Target, output: Output) -> None:
+def command(*, target: Target, output: Output) -> int:
     """Show how the services fare that apply has made here."""
     from runit_provision.app import living
     from runit_provision.cli.tables import show_table
 
-    services = living.applied(target)
+    services, problems = living.applied(target)
     if output.form is Format.JSON:
-        return output.json([_row(each, time.time()) for each in services])
-    if not services:
-        return output.line("no services; `apply` has made none here")
-    return show_table(services, output, now=time.time())
+        output.json([_row(each, time.time()) for each in services])
+    elif services:
+        show_table(services, output, now=time.time())
+    elif not problems:
+        output.line("no services; `apply` has made none here")
+    for problem in problems:
+        output.complain(problem)
+    return FAILED if problems else DONE
 
 
 def _row(each: living.Living, now: float) -> dict[str, object]:

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--within",
-    type=click.FloatRange(min=0),
+    type=options.Seconds(),
     default=30.0,
     show_default=True,
-    metavar="SECONDS",
     help="How long services may take to settle.",
 )
 @click.option(

@@ -20,7 +20,8 @@ _PROGRAMS = {
     "s6-linux-init": "s6",
     "busybox": "busybox",
 }
-"""What a program that is pid 1 tells by its name alone."""
+"""What a program that is pid 1 tells by its name alone, but busybox, which is many programs."""
+_APPLETS = ("init", "linuxrc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ def _running() -> Detected:
         program = PurePosixPath(os.readlink("/proc/1/exe")).name
     except OSError:
         program = comm
+    words = Path("/proc/1/cmdline").read_bytes().split(b"\0")[:2]
+    if program == "busybox" and not any(PurePosixPath(os.fsdecode(word)).name in _APPLETS for word in words):
+        _unknown("pid 1 is busybox, but not its init")
     for word in (program, comm):
         if word in _PROGRAMS:
             return Detected(_PROGRAMS[word], f"pid 1 is {word}")

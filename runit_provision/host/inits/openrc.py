@@ -30,7 +30,7 @@ respawn_max=0
 retry=HUP/{seconds}
 
 depend() {{
-  after localmount bootmisc net
+  after localmount netmount bootmisc net
 }}
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.pieces import OwnFile
 from runit_provision.host.manifest import read
+from runit_provision.host.processes import by_account, is_runsvdir, words
 
 FOLDER = "/etc/runit-provision"
 STOP_SECONDS = 90
@@ -34,13 +35,13 @@ def start_text(boot: Boot) -> str:
 
 
 def running(boot: Boot) -> dict[int, int]:
-    """Give the processes that are a runsvdir on the directory, each with its parent: most inits tell nobody what they have started."""
+    """Give the caller's processes that are a runsvdir on the directory, each with its parent: few inits tell what they started."""
     found = {}
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        words = (read(process) or b"").decode(errors="surrogateescape").split("\0")
-        if boot.services in words and any(os.path.basename(word) == "runsvdir" for word in words[:3]):
-            parent = (read(process.with_name("stat")) or b"").rpartition(b")")[2].split()[1:2]
-            found[int(process.parent.name)] = int(parent[0]) if parent else 0
+    for pid in by_account().get(os.geteuid(), ()):
+        called = words(pid)
+        if os.fsencode(boot.services) in called and is_runsvdir(called):
+            parent = (read(Path(f"/proc/{pid}/stat")) or b"").rpartition(b")")[2].split()[1:2]
+            found[pid] = int(parent[0]) if parent else 0
     return found
 
 

@@ -7,6 +7,8 @@ What must happen when:
 - runsvdir dies (killed, out of memory, replaced): services go on, and Restart=always starts the next runsvdir, which adopts them. So
   KillMode=process: systemd would otherwise kill all that is left in the unit's control group. And OOMPolicy=continue: one service that
   the kernel kills for its memory is that service's business, not the end of all.
+- a service makes control groups below the unit's, as what runs containers does: Delegate=yes, lest systemd moves processes out of them.
+- at shutdown services have their network, homes on other machines, and accounts until they have ended: the unit is After= these.
 - runsvdir cannot start: it is tried again for ever, once a second, without a limit upon which systemd would give up.
 
 Without root the same unit is one of the caller's own systemd, which default.target of theirs wants. That systemd starts at boot and
@@ -38,7 +40,7 @@ _TEXT = """\
 Description=runit services of {description}
 Documentation=man:runsvdir(8)
 StartLimitIntervalSec=0
-
+{order}
 [Service]
 Environment={path}
 ExecStart={runsvdir} -P {services}
@@ -49,7 +51,8 @@ KillMode=process
 Restart=always
 RestartSec=1
 TimeoutStopSec={seconds}
-# What happens to one service is nobody else's business.
+# What happens to one service is nobody else's business; control groups that services make of their own stay theirs.
+Delegate=yes
 OOMPolicy=continue
 TasksMax=infinity
 IgnoreSIGPIPE=no
@@ -57,6 +60,7 @@ IgnoreSIGPIPE=no
 [Install]
 WantedBy={target}
 {made}"""
+_ORDER = "After=network.target remote-fs.target nss-user-lookup.target\n"
 _MADE = "# The folder {} came with this unit, and goes with it when it is empty.\n"
 
 
@@ -82,6 +86,7 @@ class Systemd(Named):
             runsvdir=_quote(boot.runsvdir),
             services=_quote(boot.services),
             seconds=_STOP_SECONDS,
+            order=self._order,
             target=self._target,
             made=_MADE.format(made) if made else "",
         )
@@ -112,6 +117,10 @@ class Systemd(Named):
     @property
     def _target(self) -> str:
         return "multi-user.target"
+
+    @property
+    def _order(self) -> str:
+        return _ORDER
 
     @property
     def _scope(self) -> tuple[str, ...]:
@@ -184,6 +193,10 @@ class OwnSystemd(Systemd):
     @property
     def _target(self) -> str:
         return "default.target"
+
+    @property
+    def _order(self) -> str:
+        return ""  # a user's systemd knows none of these targets
 
     @property
     def _scope(self) -> tuple[str, ...]:

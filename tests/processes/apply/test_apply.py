@@ -7,16 +7,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, waiting
 from support.places import Place
 from support.trees import Unit, grow
 
 from runit_provision import plan
 from runit_provision.errors import HostError, LockHeldError
-from runit_provision.model.tree import Effect
+from runit_provision.model.tree import Directory, Effect
 
 
 @pytest.fixture
@@ -136,6 +137,24 @@ def test_a_place_that_is_not_there_is_told_with_the_key_that_asks_for_it(place: 
     )
 
 
+def test_a_link_to_nothing_in_the_place_of_a_shared_directory_is_told_before_anything_changes(place: Place) -> None:
+    whole = grow(place.base, [Unit("a")])
+    shared = replace(whole.nodes[0], entry=Directory(0o755, shared=True))
+    tree = replace(whole, nodes=(shared, *whole.nodes[1:]))
+    (place.base / "sv").symlink_to("elsewhere")
+    before = place.listing()
+    with pytest.raises(HostError) as caught:
+        place.apply(tree)
+    told = (
+        f"data.yaml:3:1: runit.services: {place.base}/sv: is a link to elsewhere, where there is nothing; make that directory, or take"
+    )
+    assert str(caught.value).startswith(told)
+    assert place.listing() == before
+    (place.base / "elsewhere").mkdir()
+    assert place.apply(tree).ok
+    assert (place.base / "elsewhere/a/run").exists()
+
+
 def test_check_changes_nothing_that_the_kernel_knows_of(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every system call of a look at a host that is as it should be, and of one that is not."""
     strace = oracle.program("strace", package="strace")
@@ -156,7 +175,7 @@ assert not place.plan(grow(place.base, [Unit("a"), Unit("b")])).empty
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    subprocess.run([*tracing, sys.executable, "-c", code], check=True, env=environment)
+    subprocess.run([*tracing, sys.executable, "-c", code], check=True, env=environment, timeout=waiting.DEADLINE)
     calls = trace.read_text().splitlines()
     changing = re.compile(
         r"^\d+ +(mkdir|rename|unlink|rmdir|symlink|link|f?truncate|f?chmod|f?l?chown|utime|mknod|p?write|fallocate)|O_CREAT|O_TRUNC"
@@ -168,6 +187,6 @@ assert not place.plan(grow(place.base, [Unit("a"), Unit("b")])).empty
 
 def test_what_decides_and_applies_imports_no_library_beside_the_standard_one() -> None:
     code = "import sys, runit_provision.apply, runit_provision.plan, runit_provision.host; print(*sys.modules)"
-    python = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    python = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=waiting.DEADLINE)
     modules = {name.partition(".")[0] for name in python.stdout.split()}
     assert modules.isdisjoint({"pydantic", "jinja2", "rich", "click", "yaml", "ruamel", "ctypes", "subprocess", "socket"})

@@ -34,6 +34,7 @@ def lose_home(home: Home) -> None:
     home.home.rmdir()
 
 
+@pytest.mark.shows("refused", "a home that is a symlink or world-writable", "seen")
 @pytest.mark.parametrize(
     ("deed", "message"),
     [

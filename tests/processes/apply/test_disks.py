@@ -52,8 +52,10 @@ def test_a_full_disk_is_told_and_leaves_the_host_as_it_was(tmp_path: Path) -> No
     mount = f"mount -t tmpfs -o size=256k,mode=755 none {disk}"
     found = apply_in(disk, tmp_path / "library", mount=mount, names="a,b,c,d,e", size=100_000)
     assert found["paths"] == []
-    assert str(found["error"]).startswith(f"{disk}/.runit-provision.sv/")
-    assert str(found["error"]).endswith("/run: No space left on device")
+    where, what = str(found["error"]).split(": No space left on device; ")
+    assert where.startswith(f"data.yaml:3:1: runit.services: {disk}/sv/")
+    assert where.endswith("/run")
+    assert what == "make room on its filesystem (blocks or inodes), then apply again"
 
 
 def test_a_disk_that_may_not_be_written_is_told_and_left_alone(tmp_path: Path) -> None:
@@ -61,7 +63,8 @@ def test_a_disk_that_may_not_be_written_is_told_and_left_alone(tmp_path: Path) -
     disk.mkdir()
     mount = f"mount -t tmpfs -o ro,mode=755 none {disk}"
     found = apply_in(disk, tmp_path / "library", mount=mount, names="a", size=1)
-    assert found == {"error": f"{disk}/.runit-provision.sv: Read-only file system", "paths": []}
+    hint = "mount its filesystem for writing, then apply again"
+    assert found == {"error": f"data.yaml:3:1: runit.services: {disk}/sv: Read-only file system; {hint}", "paths": []}
 
 
 def test_what_is_kept_may_lie_on_another_disk(tmp_path: Path) -> None:

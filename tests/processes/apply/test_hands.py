@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from support import waiting
 from support.faults import UNTOUCHED, interrupted
-from support.homes import Home
+from support.homes import USER, Home
 from support.trees import Unit, grow, join
 
-from runit_provision.host import hand
+from runit_provision import apply, plan
+from runit_provision.host import Machine, hand
 from runit_provision.model.tree import Effect, RenderedTree
 
 
@@ -39,9 +40,9 @@ def test_a_hand_dies_with_the_one_who_applies_and_the_lock_is_free_then(home: Ho
             assert lent.call("exists", []) == []
             os.write(writer, b"%d" % lent.pid)
             signal.pause()
-    lent_pid = int(os.read(reader, 20))
+    lent_pid = int(waiting.heard(reader, what="the hand's pid"))
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    waiting.ended(pid)
     waiting.until(lambda: not Path(f"/proc/{lent_pid}").exists(), what="the end of the hand")
     with home.machine() as machine, machine.lock(timeout=20):
         assert machine.hand(home.realm).call("exists", [f"{home.home}/sv"]) == [False]
@@ -80,6 +81,36 @@ def test_a_hand_can_be_neither_traced_nor_read_by_its_account(home: Home) -> Non
 
         home.user_does(pry)
         assert json.loads(told.read_text()) == []
+
+
+def test_where_the_account_itself_applies_at_the_moment_root_does_not_and_does_all_else(home: Home) -> None:
+    (home.base / "system").mkdir()
+    wanted = join(grow(home.base / "system", [Unit("x")]), home.tree())
+    heard, tell = os.pipe()
+    mine = home.base / "mine"
+    mine.mkdir()
+    os.chown(mine, home.user.pw_uid, home.user.pw_gid)
+
+    def apply_and_stay() -> None:
+        with Machine(place=mine / "library") as machine, machine.lock():
+            tree = home.tree(Unit("own"))
+            assert apply.apply(plan.decide(tree, machine.observe(tree, user=USER)), machine).ok
+            os.write(tell, b".")
+            signal.pause()
+
+    pid = home.as_user(apply_and_stay)
+    try:
+        waiting.heard(heard, what="the account's own apply")
+        report = home.apply(wanted)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        waiting.ended(pid)
+    assert [str(problem) for problem in report.problems] == [
+        f"{home.home}: another apply works in it; apply again when that one is done"
+    ]
+    assert ((home.base / "system/service/x").is_symlink(), (home.home / "sv/a").exists()) == (True, False)
+    assert home.apply(wanted).ok
+    assert home.plan(wanted).empty
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])

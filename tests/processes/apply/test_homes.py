@@ -91,13 +91,14 @@ def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_b
         waiting.until(lambda: pid.exists() and pid.read_text())
         before = pid.read_text()
         for at in itertools.count():
-            # Hands of one that was killed hold the lock until they are gone.
-            interrupted(lambda: home.apply(new, lock_timeout=60), at=at, late=True)
+            interrupted(lambda: home.apply(new), at=at, late=True)
+            with home.machine() as machine, machine.lock(timeout=60):
+                pass  # hands of one that was killed hold the lock until they are gone, and may end what they were asked for
             if (home.home / "sv/a/run").read_bytes().endswith(b"2000\n"):
                 break
         assert pid.read_text() == before
         home.home.chmod(0o777)
-        assert [problem.message for problem in home.apply(new, lock_timeout=60).problems] == ["can be written by all"]
+        assert [problem.message for problem in home.apply(new).problems] == ["can be written by all"]
         home.home.chmod(0o755)
         assert pid.read_text() == before
         assert [call.verb.value for call in home.apply(new).calls] == ["restart"]

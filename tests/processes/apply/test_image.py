@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import oracle
-from support.command import runit_provision
+from support import oracle, waiting
+from support.command import PROGRAM, runit_provision
 from support.trees import Unit, grow, join
 
 from runit_provision import apply, host, plan
@@ -120,3 +121,18 @@ def everything(base: Path) -> dict[str, tuple[int, int, int, bytes]]:
         content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         found[str(path.relative_to(base))] = (seen.st_mode, seen.st_uid, seen.st_gid, content)
     return found
+
+
+def test_an_image_can_be_built_applied_again_and_rolled_back_where_no_proc_is_mounted(image: Path) -> None:
+    data, lines = image.with_name("data.yaml"), image.with_name("road.sh")
+    data.write_text("runit: {runtime: none, profile: false, users: {joe: {services: {worker: {command: [sleep, '9']}}}}}\n")
+    changed = image.with_name("changed.yaml")
+    changed.write_text(data.read_text().replace("'9'", "'10'"))
+    road = f"{PROGRAM} {{}} --root {image}"
+    apply, again = road.format("apply") + f" --data {data}", road.format("apply") + f" --data {changed}"
+    lines.write_text(
+        f"mount -t tmpfs none /proc && {apply} && {again} && {road.format('rollback')} && {road.format('check')} --data {data}"
+    )
+    done = subprocess.run(["unshare", "-m", "sh", lines], capture_output=True, text=True, check=False, timeout=waiting.DEADLINE * 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "sleep 9" in (image / "home/joe/runit/worker/run").read_text()

@@ -85,6 +85,8 @@ def test_without_purge_what_the_data_does_not_know_is_never_touched(host: Host) 
     assert host.up(other) == pid
 
 
+@pytest.mark.shows("data", "host", "purge")
+@pytest.mark.shows("data", "user", "purge")
 def test_purge_lists_first_what_goes_and_takes_it_down_with_its_directory_but_not_its_logs(host: Host) -> None:
     other = host.hand("other", log=True)
     pid = host.up(other)
@@ -108,6 +110,8 @@ def test_purge_lists_first_what_goes_and_takes_it_down_with_its_directory_but_no
     assert host.plan(tree).empty
 
 
+@pytest.mark.shows("data", "host", "purge_logs")
+@pytest.mark.shows("data", "user", "purge_logs")
 def test_logs_of_services_that_go_go_with_them_where_the_data_says_so(host: Host) -> None:
     waiting.until((host.hand("other", log=True) / "log/main/current").exists)
     assert host.apply(host.tree(Unit("a"), logs=True)).ok
@@ -168,6 +172,23 @@ def test_killed_at_any_change_of_a_purge_it_is_completed_or_taken_back(place: Ho
         elif place.listing() != before:
             assert place.rollback().ok
             assert place.listing() == before, at
+        if status == UNTOUCHED:
+            break
+    assert at > 20
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_killed_at_any_change_of_a_purge_that_takes_logs_as_well_none_is_left(place: Host, late: bool) -> None:
+    for at in itertools.count():
+        shutil.rmtree(place.base)
+        for name in ("sv", "service"):
+            (place.base / name).mkdir(parents=True)
+        main = place.hand("other", log=True) / "log/main"
+        for name in ("current", "lock", f"@{'0' * 24}.s", "config"):
+            (main / name).write_text("x")
+        status = interrupted(lambda: place.apply(place.tree(logs=True)), at=at, late=late)
+        report = place.apply(place.tree(logs=True))
+        assert (report.problems, set(place.listing())) == ([], {"sv", "service"}), at
         if status == UNTOUCHED:
             break
     assert at > 20

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import oracle, waiting
 
-from runit_provision.host import hand, readers
+from runit_provision.host import channel, hand, readers
 from runit_provision.host.nursery import Nursery, Work
 
 USERS = ("nobody", "daemon", "bin")
@@ -41,7 +41,7 @@ def homes() -> Iterator[Path]:
 
 def errand(base: Path, name: str, path: Path) -> readers.Errand:
     user = pwd.getpwnam(name)
-    look = (str(path), path.stat().st_size, "", -1, True)
+    look = (str(path), path.stat().st_size, "", -1, True, True)
     return readers.Errand(str(base / name), (user.pw_uid, user.pw_gid, (user.pw_gid,)), [("look", ([look],))])
 
 
@@ -49,7 +49,7 @@ def ask(errands: list[readers.Errand], *, job: Work = readers.work, patience: fl
     nursery = Nursery({hand.HAND: hand.work, readers.READER: job})
     root = os.open("/", os.O_PATH)
     try:
-        return list(readers.ask(nursery, root, errands, patience=patience))
+        return list(readers.ask(nursery, root, errands, patience=channel.Patience(patience)))
     finally:
         nursery.close()
         os.close(root)
@@ -79,11 +79,11 @@ def test_a_home_of_another_is_refused_and_the_next_is_looked_at(homes: Path) -> 
     assert [isinstance(each, list) for each in (first, third)] == [True, True]
 
 
-def test_one_that_hangs_is_ended_and_another_goes_on_behind_it(homes: Path) -> None:
+def test_one_that_hangs_is_ended_and_another_goes_on_behind_it_and_waits_less_after_some(homes: Path) -> None:
     errands = [errand(homes, name, homes / name / "own") for name in USERS]
-    found = ask(errands, job=told, patience=0.3)
+    found = ask(errands, job=told, patience=0.6)
     assert [(each.strerror, each.filename) for each in found if isinstance(each, OSError)] == [
-        ("nothing moved for 0.3 s", str(homes / name)) for name in USERS
+        (f"nothing moved for {seconds} s", str(homes / name)) for seconds, name in zip((0.6, 0.6, 0.05), USERS, strict=True)
     ]
 
 
@@ -127,9 +127,9 @@ def test_no_account_can_signal_or_trace_the_one_that_has_its_credentials(homes: 
 
     actor = forked(act)
     try:
-        assert os.read(ready, 100).decode() == f"{user.pw_uid} {user.pw_gid} {[user.pw_gid]}"
+        assert waiting.heard(ready).decode() == f"{user.pw_uid} {user.pw_gid} {[user.pw_gid]}"
         waiting.ended(forked(pry))
-        assert os.read(seen, 200) == b"8 tried, won: []"
+        assert waiting.heard(seen) == b"8 tried, won: []"
     finally:
         os.kill(actor, signal.SIGKILL)
-        os.waitpid(actor, 0)
+        waiting.ended(actor)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import oracle, waiting
 
-from runit_provision.host.letters import named_by_runsvdirs
+from runit_provision.host.processes import by_account, named_by_runsvdirs
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["on this host", "in a container"])
@@ -23,7 +23,8 @@ def test_a_runsvdir_counts_only_where_it_sees_the_same_files(tmp_path: Path, apa
     try:
         name = Path(f"/proc/{supervisor.pid}/comm")
         waiting.until(lambda: name.read_text() == "runsvdir\n")
-        assert (str(service) in named_by_runsvdirs()) is not apart
+        assert (str(service) in named_by_runsvdirs([supervisor.pid])) is not apart
+        assert supervisor.pid in by_account()[0]
     finally:
         supervisor.send_signal(signal.SIGHUP)
         supervisor.wait(30)

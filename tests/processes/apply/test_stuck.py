@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from support import apart, oracle
+from support import apart
+from support.chattr import immutable
 from support.homes import Home
 from support.trees import Unit, grow, join
 
 from runit_provision.apply import Report
 from runit_provision.errors import HostError, ProvisionError
 from runit_provision.model.tree import Effect
-
-
-@contextmanager
-def immutable(path: Path) -> Iterator[None]:
-    """Let nobody, root included, change `path`; chattr(1)."""
-    chattr = oracle.program("chattr", package="e2fsprogs")
-    if subprocess.run([chattr, "+i", str(path)], capture_output=True, check=False).returncode:
-        oracle.absent(f"the filesystem of {path} knows no immutable files")
-    try:
-        yield
-    finally:
-        subprocess.run([chattr, "-i", str(path)], check=True)
 
 
 @pytest.mark.parametrize("name", ["sv/a/run", "sv/a", "sv/a/env", "service", "."])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import apart
+from support import apart, waiting
 from support.homes import Home
 from support.trees import Unit, grow, join
 
@@ -132,6 +132,6 @@ def test_root_escapes_nobody_while_the_user_swaps_directories_for_links(home: Ho
                 refused += 1
     finally:
         os.kill(player, signal.SIGKILL)
-        os.waitpid(player, 0)
+        waiting.ended(player)
     assert refused, "the player never won, so nothing was shown"
     home.unharmed()

@@ -139,7 +139,9 @@ def test_explain_shows_the_default_and_the_type_that_is_demanded(lookup: Lookup)
     assert shown.out.endswith('Result: nothing was found for nosuch\nUsing the default: "5"\nType that is demanded: String\n')
     refused = lookup("nosuch", "--default", "5", "--type", "Integer", "--explain")
     assert refused.status == 1
-    assert refused.out.endswith("Type that is demanded: Integer\nError: nosuch: it is a String, and no Integer\n")
+    assert refused.out.endswith(
+        "Type that is demanded: Integer\nError: nosuch: it is a String, and no Integer; the default is a String\n"
+    )
 
 
 @pytest.mark.parametrize("option", ["--default", "--type", "--environment", "--knock-out-prefix", "--node", "KEY"])
@@ -171,7 +173,7 @@ def test_explain_fails_as_the_lookup_does(lookup: Lookup) -> None:
     nowhere, wrong = lookup("nosuch", "--explain"), lookup("greeting", "--explain")
     assert (nowhere.status, wrong.status) == (1, 1)
     assert nowhere.out.endswith("Result: nothing was found for nosuch\n")
-    assert wrong.out.splitlines()[-1].startswith("Error: data/common.yaml:8:1: undefined variable `nme`; ")
+    assert wrong.out.splitlines()[-1].startswith("Error: data/common.yaml:8:1: greeting: undefined variable `nme`; ")
     assert wrong.err == lookup("greeting").err
 
 
@@ -186,14 +188,14 @@ def test_an_undefined_variable_is_an_error_unless_lenient(command: str, tmp_path
     (tmp_path / "data").mkdir()
     (tmp_path / "data/common.yaml").write_text('runit:\n  prefix: "/opt/%{place}"\n  bogus: 1\n')
     words = (command, *(["runit"] if command == "lookup" else []), "--hiera-config", "hiera.yaml", "--fact", "role=web")
-    place = "data/common.yaml:2:3: undefined variable `place`; give it as a fact, or be lenient as Puppet 7 is (--lenient)\n"
+    place = "data/common.yaml:2:3: runit: undefined variable `place`; give it as a fact, or be lenient as Puppet 7 is (--lenient)\n"
     env = {"RUNIT_PROVISION_LIB": str(tmp_path / "lib")}
     outcome = "1 problem\n" if command == "lookup" else "1 problem; nothing was changed\n"
     assert runit_provision(*words, cwd=tmp_path, env=env) == Result(1, "", place + outcome)
     lenient = runit_provision(*words, "--lenient", cwd=tmp_path, env=env)
     if command == "lookup":
         assert lenient == Result(
-            0, "prefix: /opt/\nbogus: 1\n", "warning: " + place.replace(", or be lenient as Puppet 7 is (--lenient)", "")
+            0, "prefix: /opt/\nbogus: 1\n", "warning: data/common.yaml:2:3: undefined variable `place`; give it as a fact\n"
         )
     else:  # the data is read, and the next thing that is wrong with it is told, after what was odd
         warning, problem, *_ = lenient.err.splitlines()
@@ -204,7 +206,10 @@ def test_an_undefined_variable_is_an_error_unless_lenient(command: str, tmp_path
 @pytest.mark.parametrize(
     ("common", "said"),
     [
-        (b"a: \"%{alias('b')}\"\nb: \"%{alias('a')}\"\n", "data/common.yaml:2:1: recursive lookup: a -> b -> a; break the circle"),
+        (
+            b"a: \"%{alias('b')}\"\nb: \"%{alias('a')}\"\n",
+            "data/common.yaml:2:1: a -> b: recursive lookup: a -> b -> a; break the circle",
+        ),
         (b"a: &x {b: *x}\n", "data/common.yaml:1:11: the alias *x stands inside of what it names; data cannot contain itself"),
         (b"a: 1\nb: \xc3\xa9\xff\n", "data/common.yaml:2:5: not UTF-8; save the file as UTF-8"),
         (b"a:\n\tb: 1\n", "data/common.yaml:2:1: not YAML: while scanning for the next token, found character"),
@@ -324,6 +329,46 @@ def test_patterns_of_options_are_rubys(lookup: Lookup, tmp_path: Path) -> None:
     text = "lookup_options:\n" + "".join(f"  '{pattern}': {{convert_to: Sensitive}}\n" for pattern in options)
     (tmp_path / "data/common.yaml").write_text(text + "".join(f"{key}: hunter2\n" for key in options.values()), encoding="utf-8")
     assert [lookup(key) for key in options.values()] == [Result(0, "Sensitive [value redacted]\n", "")] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("s3cret %{lookup('pw')}", "recursive lookup; break the circle"),
+        ("s3cret %{lookup('packages.x')}", "cannot look up; what it asks for lies in no hash or list"),
+        ("s3cret %{nope}", "undefined variable; where it is to hold `%{` itself, write %{literal('%')}{"),
+        ("s3cret %{s3cret('x')}", "unknown interpolation method; where it is to hold `%{` itself, write %{literal('%')}{"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_told_without_its_words(lookup: Lookup, tmp_path: Path, text: str, fault: str) -> None:
+    (tmp_path / "data/common.yaml").write_text(f'lookup_options: {{pw: {{convert_to: Sensitive}}}}\npw: "{text}"\n')
+    refused = lookup("pw", "--explain")
+    assert refused.status == 1
+    assert f"data/common.yaml:2:1: pw: an expression within a secret cannot be resolved: {fault}\n" in refused.err
+    assert "s3cret" not in refused.out + refused.err
+
+
+def test_a_key_that_becomes_another_kind_of_number_takes_nothing_away(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "data/common.yaml").write_text("flag: true\na:\n  1: one\n  \"%{alias('flag')}\": two\n")
+    refused = lookup("a")
+    said = "data/common.yaml:4:3: a: the key stands here as another kind of number before; quote one of the two\n"
+    assert (refused.status, refused.err.startswith(said)) == (1, True)
+
+
+def test_a_mapped_variable_hides_no_variable_of_the_top(lookup: Lookup, tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy: [{name: a, mapped_paths: [list, hostname, '%{hostname}-%{::hostname}.yaml']}]\n"
+    (tmp_path / "hiera.yaml").write_text(config)
+    (tmp_path / "data/one-x.yaml").write_text("a: found\n")
+    assert lookup("a", "--fact", "list:=[one, two]") == Result(0, "found\n", "")
+
+
+def test_a_modules_key_that_is_not_its_own_is_told(lookup: Lookup, tmp_path: Path) -> None:
+    (tmp_path / "modules/m/data").mkdir(parents=True)
+    (tmp_path / "modules/m/hiera.yaml").write_text("version: 5\n")
+    (tmp_path / "modules/m/data/common.yaml").write_text("m::a: 1\nother: 2\n")
+    said = lookup("m::a", "--modulepath", "modules")
+    assert (said.status, said.out) == (0, "1\n")
+    assert "common.yaml:2:1: never found in data of the module `m`: `other`; its keys begin with `m::`\n" in said.err
 
 
 def test_without_given_facts_facter_is_asked(tmp_path: Path) -> None:

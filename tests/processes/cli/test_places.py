@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import tempfile
@@ -49,10 +50,13 @@ def base() -> Iterator[Path]:
 
 
 def road(base: Path, command: str, *words: object) -> Result:
-    source = () if command == "rollback" else ("--data", base / "data.yaml")
+    source = () if command in ("restart", "rollback", "status") else ("--data", base / "data.yaml")
     return runit_provision(command, *source, *words, env={"RUNIT_PROVISION_LIB": str(base / "lib")})
 
 
+@pytest.mark.shows("data", "host", "logdir", "service_directory", "definitions", "log_directory", "runtime")
+@pytest.mark.shows("data", "service", "logdir")
+@pytest.mark.shows("data", "user", "home")
 def test_log_directories_outside_a_home_are_made_by_the_system_and_given_to_who_writes_there(base: Path) -> None:
     applied = road(base, "apply")
     assert (applied.status, applied.err) == (0, "")
@@ -63,6 +67,7 @@ def test_log_directories_outside_a_home_are_made_by_the_system_and_given_to_who_
     assert road(base, "check").status == 0
 
 
+@pytest.mark.shows("data", "service", "basedir")
 def test_a_basedir_of_a_service_is_made_with_all_that_is_to_lie_in_it(base: Path) -> None:
     assert road(base, "apply").status == 0
     assert (base / "apart/runit/apart/run").exists()
@@ -112,3 +117,66 @@ def test_a_user_alone_is_told_that_the_place_for_the_logs_is_missing(base: Path)
     refused = road(base, "plan", "--user", "nobody")
     assert (refused.status, refused.err.splitlines()[-1]) == (1, "1 problem; nothing was changed")
     assert f"{base}/logs/nobody: does not exist, and files of nobody are to lie in it" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "said"),
+    [
+        ("root", 0o755, "belongs to uid 0, not to {uid}; no service of nobody could be looked at"),
+        ("nobody", 0o777, "can be written by all; no service of nobody could be looked at"),
+    ],
+)
+def test_status_shows_the_others_when_one_home_cannot_be_entered(base: Path, owner: str, mode: int, said: str) -> None:
+    assert road(base, "apply").status == 0
+    user = pwd.getpwnam("nobody")
+    os.chown(base / "nobody", pwd.getpwnam(owner).pw_uid, -1)
+    (base / "nobody").chmod(mode)
+    shown = road(base, "status")
+    assert shown.status == 1
+    assert shown.err.splitlines() == [f"{base}/nobody: {said.format(uid=user.pw_uid)}"]
+    names = {line.split()[0] for line in shown.out.splitlines()[1:]}
+    assert names == {"apart", "games/worker", "runsvdir-games", "runsvdir-nobody"}
+    listed = road(base, "status", "--format", "json")
+    assert (listed.status, {row["service"] for row in json.loads(listed.out)}) == (1, names)
+    restarted = road(base, "restart", "nobody/worker")
+    assert (restarted.status, restarted.err.splitlines()[0]) == (1, f"{base}/nobody: {said.format(uid=user.pw_uid)}")
+
+
+GIVEN = """\
+runit:
+  runtime: none
+  service_directory: {base}/service
+  definitions: {base}/sv
+  services:
+    web:
+      command: [sleep, "1000"]
+      log: false
+      files:
+        conf/: {{source: {base}/conf/, owner: nobody}}
+        conf/more/deep: {{content: "deep"}}
+    other: {{command: [sleep, "1000"], log: false}}
+"""
+
+
+def test_a_directory_of_files_that_is_given_to_an_account_is_filled_by_that_account(base: Path) -> None:
+    (base / "conf/inner").mkdir(parents=True)
+    (base / "conf/inner/file").write_text("inner")
+    (base / "data.yaml").write_text(GIVEN.format(base=base))
+    applied = road(base, "apply")
+    assert (applied.status, applied.err) == (0, "")
+    conf = base / "sv/web/conf"
+    paths = {str(path.relative_to(conf)): path.owner() for path in conf.rglob("*")}
+    assert paths == dict.fromkeys(("inner", "inner/file", "more", "more/deep"), "nobody")
+    assert (conf.owner(), conf.parent.owner()) == ("nobody", "root")
+    assert road(base, "check").status == 0
+    conf.chmod(0o777)
+    (base / "data.yaml").write_text(GIVEN.format(base=base).replace("1000", "2000"))
+    failed = road(base, "apply")
+    assert failed.status == 1
+    assert f"{conf}: can be written by all" in failed.err
+    assert "2000" in (base / "sv/other/run").read_text()
+    assert "1000" in (base / "sv/web/run").read_text()
+    conf.chmod(0o755)
+    assert road(base, "apply").status == 0
+    assert road(base, "check").status == 0
+    assert road(base, "rollback").status == 0

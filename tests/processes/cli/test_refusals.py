@@ -78,11 +78,15 @@ def test_one_bad_home_fails_alone_and_is_listed(host: Host) -> None:
         assert f"+ {host.base}/sv/web/run" in found.out
         assert "games" not in found.out
     applied = host.road("apply")
-    assert (applied.status, applied.err.splitlines()) == (1, said)
+    assert (applied.status, applied.err.splitlines()) == (1, [*said, "1 problem; the rest is done"])
     assert sorted(path.name for path in (host.base / "service").iterdir()) == ["runsvdir-nobody", "web"]
     assert (host.base / "nobody/service/worker").is_symlink()
     again = host.road("check")
-    assert (again.status, again.out.splitlines()[-1]) == (1, "nothing to do; 40 unchanged")
+    assert (again.status, again.out.splitlines()[-1]) == (1, "nothing else to do; 40 unchanged")
+    assert again.err.splitlines() == [*said, "1 problem, which apply does not solve; there is nothing else to do"]
+    once_more = host.road("apply")
+    assert (once_more.status, once_more.out.splitlines()) == (1, ["nothing else to do; 40 unchanged"])
+    assert once_more.err.splitlines() == [*said, "1 problem; nothing was done"]
     assert json.loads(host.road("check", "--format", "json").out)["problems"] == said
 
 
@@ -161,6 +165,7 @@ def test_an_ordinary_user_is_told_how_to_take_his_own_tree(host: Host) -> None:
     assert untouched == "untouched: True"
 
 
+@pytest.mark.shows("roads", "command line", "purge")
 def test_purge_sees_what_came_after_an_apply_and_says_what_it_does_not_take(host: Host) -> None:
     purging = DATA.replace("  services:\n", "  purge: true\n  services:\n", 1).replace(
         "    games:\n", "    games:\n      purge: true\n"
@@ -195,3 +200,11 @@ def test_purge_sees_what_came_after_an_apply_and_says_what_it_does_not_take(host
     assert not any(os.path.lexists(stray) for stray in strays)
     assert (host.base / "nobody/service/mine").is_symlink()
     assert road("check").status == 0
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "1e9", "soon"])
+@pytest.mark.parametrize("option", ["--lock-timeout", "--timeout"])
+def test_a_wait_is_a_number_of_seconds(host: Host, option: str, seconds: str) -> None:
+    refused = host.road("apply", option, seconds)
+    assert (refused.status, refused.out) == (64, "")
+    assert refused.err.splitlines()[-1].startswith(f"Error: Invalid value for '{option}': '{seconds}' is n")

@@ -98,6 +98,22 @@ def test_rollback_undoes_the_last_apply(road: Road, data: Path, place: Path) -> 
     assert snapshot(place) == first
 
 
+def test_rollback_shows_what_it_would_do_and_then_what_it_does(road: Road, data: Path, place: Path) -> None:
+    road("apply", "--data", data)
+    data.write_text(data.read_text().replace("good day", "good evening"))
+    (changed,) = (line.split()[1] for line in road("apply", "--data", data).out.splitlines() if line.startswith("~"))
+    before = snapshot(place)
+    planned = road("rollback", "--plan")
+    said = [f"~ {changed}  as it was before the last apply: runit.services.web.env.GREETING ({data}:11)"]
+    assert (planned.status, planned.err) == (2, "")
+    assert planned.out.splitlines()[:-1] == said
+    assert planned.out.splitlines()[-1].startswith("1 file to replace, ")
+    assert json.loads(road("rollback", "--plan", "--format", "json").out)["paths"][0]["path"] == changed
+    assert snapshot(place) == before
+    done = road("rollback")
+    assert (done.status, done.out) == (0, planned.out + "1 path changed\n")
+
+
 def test_render_lists_what_apply_would_make_or_writes_it(road: Road, data: Path, place: Path, tmp_path: Path) -> None:
     listed = json.loads(road("render", "--data", data, "--format", "json").out)
     assert road("render", "--data", data, "--out", tmp_path / "out").status == 0
@@ -178,6 +194,21 @@ def test_a_file_that_is_missing_or_malformed_is_said_with_its_place(
     assert (result.status, result.out) == (1, "")
     assert result.err.startswith(said)
     assert result.err.endswith("1 problem; nothing was changed\n")
+
+
+@pytest.mark.shows("roads", "command line", "unreadable data")
+def test_a_file_that_may_not_be_read_is_said_with_what_to_do(tmp_path: Path) -> None:
+    data = tmp_path / "data.yaml"
+    data.write_text("runit: {}\n")
+    data.chmod(0)
+    setpriv = oracle.program("setpriv", package="util-linux")
+    mortal = [setpriv, "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    done = subprocess.run([*mortal, PROGRAM, "apply", "--data", data], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"{data}:1:1: cannot read it: Permission denied; run as a user who may read it, or change its mode\n"
+        "1 problem; nothing was changed\n"
+    )
 
 
 @pytest.fixture

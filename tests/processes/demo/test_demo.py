@@ -46,6 +46,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     return runit_provision("demo", env={"TMPDIR": str(place)}), place
 
 
+@pytest.mark.shows("recipes", "heartbeat", "seen")
 def test_the_story_is_told_to_its_end(told: tuple[Result, Path]) -> None:
     result, _ = told
     assert (result.status, result.err) == (0, "")

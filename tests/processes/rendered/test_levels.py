@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support import waiting
 from support.tour import Tour
 
@@ -26,6 +27,7 @@ def pid(tour: Tour, name: str) -> int:
     return status.pid if status and tour.runs(f"sv/{name}") else 0
 
 
+@pytest.mark.shows("data", "host", "levels", "level", "levels_directory")
 def test_another_level_stops_what_it_has_not_starts_what_it_has_and_keeps_what_both_have(tour: Tour) -> None:
     assert tour.apply(world(tour, "default")).ok
     tour.supervise()

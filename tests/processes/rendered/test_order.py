@@ -57,6 +57,7 @@ def test_a_one_shot_that_failed_tells_nobody(tour: Tour) -> None:
     assert tour.log("log/after") == ["ran"]
 
 
+@pytest.mark.shows("data", "probe", "services")
 def test_what_requires_a_one_shot_waits_until_that_has_succeeded_and_says_that_it_has_not(tour: Tour) -> None:
     gate = tour.base / "gate"
     services = {
@@ -80,6 +81,7 @@ def test_what_requires_a_one_shot_waits_until_that_has_succeeded_and_says_that_i
     assert tour.sv("-w", "1", "check", "sv/asks").returncode == 1
 
 
+@pytest.mark.shows("data", "service", "ready")
 def test_what_requires_a_service_that_says_when_it_is_ready_waits_for_that_word(tour: Tour) -> None:
     gate = tour.base / "gate"
     says = f"until [ -e {gate} ]; do sleep 0.05; done; echo >&4; exec 4>&-; exec sleep 1000"
@@ -101,6 +103,7 @@ def test_what_requires_a_service_that_says_when_it_is_ready_waits_for_that_word(
     assert tour.sv("-w", "20", "check", "sv/db", "sv/web").returncode == 0
 
 
+@pytest.mark.shows("data", "service", "notifies")
 def test_those_that_follow_restart_when_a_service_has_ended_and_wait_for_it(tour: Tour) -> None:
     services = {
         "db": {"command": SLEEP, "notifies": ["web", "idle"]},
@@ -168,6 +171,7 @@ def test_a_check_of_a_user_that_hangs_holds_root_up_only_so_long(tour: Tour) -> 
     tour.sv("down", "sv/after")
 
 
+@pytest.mark.shows("data", "service", "requires")
 def test_a_user_waits_for_a_service_of_the_host_and_of_another_user(tour: Tour) -> None:
     oracle.root("services of other users")
     mine, other = home(tour, "nobody"), home(tour, "daemon")

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support import oracle
 from support.tour import account
 
 from runit_provision.app.demands import ceilings
@@ -16,7 +17,7 @@ from runit_provision.app.desired import desire
 from runit_provision.app.source import Source
 from runit_provision.app.unmet import assumed, hard_limits, missing_programs, too_high
 from runit_provision.errors import DataError
-from runit_provision.host import shell
+from runit_provision.host import accounts, shell
 from runit_provision.inputs import Inputs
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
@@ -31,6 +32,7 @@ def source(folder: Path, text: str) -> Source:
     return Source(data=file)
 
 
+@pytest.mark.shows("refused", "a script with a shell syntax error", "seen")
 def test_a_script_that_the_shell_cannot_read_is_refused_with_file_line_key_and_the_shells_line(tmp_path: Path) -> None:
     text = f"runit:\n  owner: {ME}\n  services:\n    a:\n      run: |\n        #!/bin/sh\n        if true; then\n          prog\n"
     with pytest.raises(DataError) as caught:
@@ -55,6 +57,7 @@ def test_reading_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(tmp_path.iterdir()) == [trap]
 
 
+@pytest.mark.shows("refused", "a limit above the hard one", "seen")
 def test_limits_are_held_against_the_supervisors_hard_ones(tmp_path: Path) -> None:
     """A daemon may lower its own, as the one here does: those count for nothing."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -128,3 +131,72 @@ def test_more_files_than_the_kernel_allows_are_refused_before_anything_runs(tmp_
     assert [problem.key for problem in too_high(asked, hard_limits({}, alone=False))] == ["runit.services.a.limits.files"]
     (warning,) = assumed(asked)
     assert "more than the 1048576 that Linux gives at most: it is assumed that the image has more" in str(warning)
+
+
+def refused(folder: Path, services: str) -> list[str]:
+    """Give what is said of `services` of the caller's, without the file's name and its line."""
+    with pytest.raises(DataError) as caught:
+        desire(source(folder, f"runit:\n  owner: {ME}\n  services: {services}\n"), accounts.read())
+    return [str(problem).partition(": ")[2] for problem in caught.value.problems]
+
+
+@pytest.mark.shows("refused", "lines that would take in what the script says next", "seen")
+@pytest.mark.parametrize(
+    ("service", "key"),
+    [
+        ('{command: [x], before: "echo a \\\\"}', "before"),
+        ('{command: [x], before: "cat <<EOF\\nfoo"}', "before"),
+        ('{command: [x], finish: {lines: "cat <<EOF\\nfoo", mail: {on_stop: root}}}', "finish.lines"),
+        ('{command: "foo <<EOF"}', "command"),
+    ],
+)
+def test_lines_that_would_take_in_what_the_script_says_next_are_refused(tmp_path: Path, service: str, key: str) -> None:
+    said = "the shell could not read it: the last line does not end there: it would take in what follows"
+    assert refused(tmp_path, f"{{a: {service}}}") == [f"runit.services.a.{key}: {said}"]
+
+
+@pytest.mark.parametrize("command", ["if true", "fi", "for", "while true"])
+def test_a_shells_own_words_are_no_program(tmp_path: Path, command: str) -> None:
+    assert refused(tmp_path, f"{{a: {{command: {command}}}}}")[0].startswith("runit.services.a.command: the shell could not read it: ")
+
+
+@pytest.mark.shows("refused", "a group that does not exist and is not managed", "seen")
+def test_a_group_that_is_not_there_is_told_wherever_it_is_named(tmp_path: Path) -> None:
+    oracle.root("services of other groups")
+    data = "{a: {command: [x], group: no1, groups: [adm, no2], delegate: {group: no3}, files: {f: {content: x, group: no4}}}}"
+    hint = "on this host; create the group first, or name it in `groups` of the host"
+    where = {"no1": "group", "no2": "groups.1", "no3": "delegate.group", "no4": "files.f.group"}
+    assert refused(tmp_path, data) == [f"runit.services.a.{key}: there is no group '{name}' {hint}" for name, key in where.items()]
+    desire(source(tmp_path, f"runit: {{groups: {{no1: {{}}, no2: {{}}, no3: {{}}, no4: {{}}}}, services: {data}}}"), accounts.read())
+
+
+@pytest.mark.shows("refused", "a template of one's own that gives no script that runs", "seen")
+@pytest.mark.parametrize(
+    ("text", "said"), [("#!/bin/sh\nif\nexec {{ command }}\n", "line 4: "), ("exec {{ command }}\n", "it has no shebang")]
+)
+def test_a_template_of_ones_own_in_a_shipped_ones_place_has_to_give_scripts_that_run(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/run.sh.j2").write_text(text)
+    problem, *others = refused(tmp_path, "{a: {command: [x]}, b: {command: [x]}}")
+    assert problem.startswith(f"runit.services.a.command: its `run`, with run.sh.j2 of your own, would not run: {said}")
+    assert others == []
+
+
+@pytest.mark.shows("refused", "a secret where others could read it", "seen")
+def test_a_secret_in_a_file_that_everybody_may_read_and_one_in_other_text_are_refused(tmp_path: Path) -> None:
+    levels = "hierarchy: [{name: all, path: all.yaml}]\ndefaults: {datadir: ., data_hash: yaml_data}\n"
+    (tmp_path / "hiera.yaml").write_text(f"version: 5\n{levels}")
+    alias = """content: "%{alias('pw')}", mode:"""
+    (tmp_path / "all.yaml").write_text(
+        f"lookup_options: {{pw: {{convert_to: Sensitive}}}}\npw: s3cret\nrunit:\n  owner: {ME}\n  services:\n"
+        f"""    a: {{command: [x], files: {{f: {{{alias} "0644"}}, g: {{{alias} "0640"}}}}}}\n"""
+        """    b: {command: "x %{lookup('pw')}"}\n"""
+    )
+    with pytest.raises(DataError) as caught:
+        desire(Source(hiera_config=tmp_path / "hiera.yaml"), accounts.read())
+    assert [str(problem).partition(": ")[2] for problem in caught.value.problems] == [
+        "runit.services.a.files.f.mode: a secret may not stand here: everybody could read or change it with 0644; "
+        "0600, or 0640 with a `group`",
+        "runit.services.b.command: holds 'Sensitive [value redacted]', which a lookup puts into text for a secret; "
+        "let the whole value be the secret: %{alias('key')}",
+    ]

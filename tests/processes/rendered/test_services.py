@@ -18,6 +18,8 @@ from runit_provision.model.account import Account
 SLEEP = ["sleep", "1000"]
 
 
+@pytest.mark.shows("data", "service", "restart", "command")
+@pytest.mark.shows("data", "restart", "at_most")
 def test_a_service_that_ends_too_often_stays_down_and_says_why(tour: Tour) -> None:
     tour.start({"services": {"flaky": {"command": ["sh", "-c", "echo once; exit 3"], "restart": {"at_most": 1}}}})
     waiting.until(lambda: tour.is_down("sv/flaky"))
@@ -25,6 +27,7 @@ def test_a_service_that_ends_too_often_stays_down_and_says_why(tour: Tour) -> No
     assert waiting.until(lambda: len(lines := tour.log("log/flaky")) == 3 and lines) == ["once", "once", said]
 
 
+@pytest.mark.shows("data", "service", "restart")
 def test_a_service_that_is_never_restarted_runs_once_and_again_when_told(tour: Tour) -> None:
     tour.start({"services": {"batch": {"command": ["echo", "done"], "restart": "never"}}})
     waiting.until(lambda: tour.is_down("sv/batch") and tour.log("log/batch").count("done") == 1)
@@ -32,6 +35,9 @@ def test_a_service_that_is_never_restarted_runs_once_and_again_when_told(tour: T
     waiting.until(lambda: tour.is_down("sv/batch") and tour.log("log/batch").count("done") == 2)
 
 
+@pytest.mark.shows("data", "service", "finish")
+@pytest.mark.shows("data", "finish", "mail")
+@pytest.mark.shows("data", "mail", "on_failure", "on_stop")
 def test_a_stop_is_mailed_as_a_stop_and_a_crash_as_a_failure(tour: Tour) -> None:
     mail = {"on_failure": "admins@example.com", "on_stop": "auditing@example.com"}
     tour.start({"services": {"daemon": {"command": SLEEP, "finish": {"mail": mail}}}})
@@ -50,6 +56,7 @@ def test_a_stop_is_mailed_as_a_stop_and_a_crash_as_a_failure(tour: Tour) -> None
     ]
 
 
+@pytest.mark.shows("data", "service", "one_shot")
 def test_a_one_shot_runs_once_and_once_more_when_started_while_it_runs(tour: Tour) -> None:
     gate = tour.base / "gate"
     # It works a moment longer, since C's runsv sees an end before a letter that came with it.
@@ -62,6 +69,7 @@ def test_a_one_shot_runs_once_and_once_more_when_started_while_it_runs(tour: Tou
     waiting.until(lambda: tour.is_down("sv/fw") and tour.log("log/fw") == ["configured"] * 2)
 
 
+@pytest.mark.shows("data", "service", "services")
 def test_stopping_a_nested_tree_ends_all_of_it_and_it_can_start_at_once(tour: Tour) -> None:
     tour.start({"services": {"cluster": {"services": {"back": {"command": SLEEP}, "front": {"command": SLEEP, "requires": ["back"]}}}}})
     inner = [f"sv/cluster/service/{name}" for name in ("back", "front")]
@@ -74,6 +82,8 @@ def test_stopping_a_nested_tree_ends_all_of_it_and_it_can_start_at_once(tour: To
         assert all(tour.runs(name) for name in inner)
 
 
+@pytest.mark.shows("data", "service", "requires", "check")
+@pytest.mark.shows("data", "probe", "file")
 def test_what_requires_another_starts_when_that_is_of_use(tour: Tour) -> None:
     ready = tour.base / "ready"
     services = {
@@ -87,6 +97,7 @@ def test_what_requires_another_starts_when_that_is_of_use(tour: Tour) -> None:
     waiting.until(lambda: tour.log("log/web") == ["in time"])
 
 
+@pytest.mark.shows("data", "service", "requires_timeout")
 def test_what_is_not_ready_in_time_fails_the_start(tour: Tour) -> None:
     services = {
         "db": {"command": SLEEP, "check": {"file": "/nonexistent"}},
@@ -96,6 +107,9 @@ def test_what_is_not_ready_in_time_fails_the_start(tour: Tour) -> None:
     assert waiting.until(lambda: tour.log("log/web"))[0] == f"not ready: {tour.base}/service/db"
 
 
+@pytest.mark.shows("data", "service", "check")
+@pytest.mark.shows("data", "check", "all", "timeout")
+@pytest.mark.shows("data", "probe", "tcp", "unix", "file", "command")
 def test_a_check_passes_when_something_listens(tour: Tour) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -103,13 +117,14 @@ def test_a_check_passes_when_something_listens(tour: Tour) -> None:
         local.bind(str(tour.base / "socket"))
         local.listen()
         all_of_it = [{"tcp": port}, {"unix": str(tour.base / "socket")}, {"file": "run"}, {"command": ["test", "-x", "run"]}]
-        tour.start({"services": {"web": {"command": SLEEP, "check": all_of_it}}})
+        tour.start({"services": {"web": {"command": SLEEP, "check": {"all": all_of_it, "timeout": 3}}}})
         waiting.until(lambda: tour.runs("sv/web"))
         assert tour.sv("-w", "10", "check", "sv/web").returncode == 0
         local.close()
         assert tour.sv("-w", "1", "check", "sv/web").returncode == 1
 
 
+@pytest.mark.shows("data", "probe", "http")
 def test_a_check_by_http_wants_an_answer_below_400_of_the_service_itself(tour: Tour) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         answers = iter([b"HTTP/1.0 500 No\r\n\r\n", b"HTTP/1.0 200 Yes\r\n\r\n"])
@@ -137,6 +152,14 @@ def test_a_service_that_backs_off_can_be_stopped_while_it_waits(tour: Tour) -> N
     waiting.until(lambda: tour.is_down("sv/flaky"))
 
 
+@pytest.mark.shows("data", "restart", "at_most", "within", "forget", "back_off")
+def test_a_service_that_backs_off_gives_up_though_it_waits_for_longer_than_counts(tour: Tour) -> None:
+    restart = {"at_most": 3, "within": 2, "back_off": 4, "forget": 60}
+    tour.start({"services": {"flaky": {"command": "echo once; exit 3", "restart": restart}}})
+    waiting.until(lambda: tour.is_down("sv/flaky"))
+    assert tour.log("log/flaky") == [*["once"] * 4, "flaky ended 4 times, each within 2 s of the last, and stays down; sv up starts it"]
+
+
 def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -> None:
     oracle.root("services of root, controlled by others")
     home = tour.base / "home"
@@ -157,6 +180,8 @@ def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -
     assert (tour.base / "sv/given/supervise").owner() == "root"
 
 
+@pytest.mark.shows("data", "service", "delegate")
+@pytest.mark.shows("data", "delegate", "user")
 @pytest.mark.parametrize("tour", ["the shipped runtime"], indirect=True)  # C's runsv has to have run the service before
 def test_control_is_given_before_the_first_start_and_taken_back(tour: Tour) -> None:
     oracle.root("services of root, controlled by others")
@@ -180,6 +205,8 @@ def test_control_is_given_before_the_first_start_and_taken_back(tour: Tour) -> N
     assert sv("stop") == 1
 
 
+@pytest.mark.shows("data", "host", "users")
+@pytest.mark.shows("data", "user", "services", "title")
 def test_a_users_tree_runs_as_the_user_in_the_users_environment(tour: Tour) -> None:
     oracle.root("services of another user")
     home = tour.base / "home" / "nobody"

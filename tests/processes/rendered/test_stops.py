@@ -13,20 +13,23 @@ from support.tour import Tour
 SLEEP = ["sleep", "1000"]
 
 
+@pytest.mark.shows("data", "service", "stop")
+@pytest.mark.shows("data", "stop", "signal")
 def test_a_service_gets_its_own_signal_in_place_of_term(tour: Tour) -> None:
     script = "trap 'echo quit; exit 0' QUIT; trap 'echo term; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
     tour.start({"services": {"web": {"command": ["sh", "-c", script], "stop": "quit"}}})
-    waiting.until(lambda: tour.log("log/web") == ["ready"])
+    waiting.until(lambda: tour.runs("sv/web") and tour.log("log/web") == ["ready"])
     assert tour.sv("-w", "30", "restart", "sv/web").returncode == 0
     waiting.until(lambda: tour.log("log/web") == ["ready", "quit", "ready"])
     assert tour.sv("-w", "30", "stop", "sv/web").returncode == 0
     waiting.until(lambda: tour.log("log/web") == ["ready", "quit", "ready", "quit"])
 
 
+@pytest.mark.shows("data", "stop", "seconds", "kill")
 def test_what_does_not_end_in_time_is_killed(tour: Tour) -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     tour.start({"services": {"deaf": {"command": ["sh", "-c", script], "stop": {"seconds": 1, "kill": True}}}})
-    waiting.until(lambda: tour.log("log/deaf") == ["ready"])
+    waiting.until(lambda: tour.runs("sv/deaf") and tour.log("log/deaf") == ["ready"])
     assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
     waiting.until(lambda: tour.is_down("sv/deaf"))
 
@@ -35,7 +38,7 @@ def test_a_restart_that_somebody_asked_for_is_no_failure(tour: Tour) -> None:
     script = "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done"
     mail = {"on_failure": "admins@example.com"}
     tour.start({"services": {"once": {"command": ["sh", "-c", script], "restart": "never", "finish": {"mail": mail}}}})
-    waiting.until(lambda: tour.log("log/once") == ["ready"])
+    waiting.until(lambda: tour.runs("sv/once") and tour.log("log/once") == ["ready"])
     assert tour.sv("-w", "30", "restart", "sv/once").returncode == 0
     waiting.until(lambda: tour.log("log/once") == ["ready", "ready"])
     assert not tour.sink.exists()
@@ -52,7 +55,7 @@ def test_the_shipped_supervisor_kills_what_does_not_end_in_time_and_no_script_is
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     stop = {"seconds": 2, "kill": True}
     tour.start({"services": {"deaf": {"command": ["sh", "-c", script], "stop": stop, "finish": {"lines": 'echo "ended $1 $2"'}}}})
-    waiting.until(lambda: tour.log("log/deaf") == ["ready"])
+    waiting.until(lambda: tour.runs("sv/deaf") and tour.log("log/deaf") == ["ready"])
     began = time.monotonic()
     assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
     assert time.monotonic() - began >= stop["seconds"]
@@ -91,6 +94,7 @@ def test_what_does_not_end_in_time_is_killed_though_its_own_script_says_otherwis
     assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
 
 
+@pytest.mark.shows("data", "service", "control", "control_from")
 def test_scripts_in_place_of_signals_come_from_elsewhere_and_back_without_a_restart(tour: Tour) -> None:
     shared = tour.base / "shared"
     shared.mkdir()
@@ -142,6 +146,7 @@ def test_a_one_shot_that_failed_is_mailed_and_one_that_was_stopped_is_told_from_
     assert tour.sink.read_text().count(" to ") == 2
 
 
+@pytest.mark.shows("data", "mail", "interval")
 def test_of_failures_one_in_an_interval_is_mailed_and_that_it_stays_down_is_told_at_once(tour: Tour) -> None:
     mail = {"on_failure": "admins@example.com", "interval": "1h"}
     restart = {"at_most": 2, "forget": "1h", "within": "1h"}
@@ -173,6 +178,20 @@ def mailer_in_time(tour: Tour) -> Path:
     return program
 
 
+@pytest.mark.shows("data", "finish", "lines", "seconds")
+def test_what_does_not_finish_in_time_is_killed_with_all_that_it_has_started(tour: Tour) -> None:
+    started = tour.base / "started"
+    lines = f"sleep 1000 & echo $! >>{started}; sh -c 'echo $$ >>{started}; exec sleep 1000'; echo never"
+    tour.start({"services": {"it": {"command": SLEEP, "finish": {"lines": lines, "seconds": 2, "mail": {"on_stop": "root"}}}}})
+    waiting.until(lambda: tour.runs("sv/it"))
+    assert tour.sv("-w", "40", "stop", "sv/it").returncode == 0
+    pids = started.read_text().split()
+    assert len(pids) == 2
+    waiting.until(lambda: not any(Path("/proc", pid).exists() for pid in pids))
+    assert tour.log("log/it") == []
+
+
+@pytest.mark.shows("data", "service", "kill_orphans", "max_delay")
 @pytest.mark.parametrize("tour", ["the shipped runtime"], indirect=True)  # only the shipped supervisor is told so
 def test_what_the_shipped_supervisor_is_told_in_numbers_it_does(tour: Tour) -> None:
     leaves = ["sh", "-c", f"sleep 1000 & echo $! >{tour.base}/left; exec sleep 1000"]

@@ -68,7 +68,8 @@ def populated(work: Path, keys: Path, tools: Path, rsvlog: Path) -> Iterator[Rea
         host.run("chown", "-R", "apprun2:apprun2", "/home/apprun2/service")
         service(host, "/etc/service/sshd", f"#!/bin/sh\nexec 2>&1\nexec {lay_sshd(host)}\n", log=LOGS)
         host.start("env", f"PATH={tools}:/usr/sbin:/usr/bin:/sbin:/bin", f"{tools}/runsvdir", "-P", "/etc/service")
-        yield Reached(host, ssh_config(host, keys))
+        with ssh_config(host, keys) as config:
+            yield Reached(host, config)
 
 
 @pytest.fixture(scope="session")

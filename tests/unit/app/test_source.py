@@ -47,3 +47,35 @@ def test_data_that_say_nothing_or_twice_are_refused(tmp_path: Path, text: str, s
     with pytest.raises(DataError) as caught:
         resolve(tmp_path, text)
     assert [problem.message for problem in caught.value.problems] == [said]
+
+
+TAGGED = """\
+runit:
+  services:
+    web:
+      command: !Foo [sleep]
+      env:
+        A: !vault "$ANSIBLE_VAULT;1.1;AES256"
+        B: !Sensitive hunter2
+        !Foo C: c
+        D: !!python/tuple []
+"""
+
+
+def test_a_tag_that_is_unknown_is_an_error_with_its_key_and_how_a_secret_is_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        resolve(tmp_path, TAGGED)
+    file, secret = tmp_path / "data.yaml", "a secret is written {__ptype: Sensitive, __pvalue: TEXT}"
+    decrypt = "decrypt it first, as Ansible's filter `to_json` does"
+    assert str(caught.value).splitlines() == [
+        f"{file}:4:16: runit.services.web.command: the tag !Foo is unknown; remove it; {secret}",
+        f"{file}:6:12: runit.services.web.env.A: the tag !vault is unknown; {decrypt}; {secret}",
+        f"{file}:7:12: runit.services.web.env.B: the tag !Sensitive is unknown; remove it; {secret}",
+        f"{file}:8:9: runit.services.web.env: the tag !Foo is unknown; remove it; {secret}",
+        f"{file}:9:12: runit.services.web.env.D: the tag tag:yaml.org,2002:python/tuple is unknown; remove it; {secret}",
+    ]
+
+
+def test_tags_that_say_what_yaml_itself_knows_stay(tmp_path: Path) -> None:
+    text = "runit: {a: !!str 1, b: !!int '7', c: !!float '1', d: !!binary aGk=, e: ! x, f: !!seq [1], g: !!map {h: !!bool 'yes'}}\n"
+    assert resolve(tmp_path, text) == {"a": "1", "b": 7, "c": 1.0, "d": "hi", "e": "x", "f": [1], "g": {"h": True}}

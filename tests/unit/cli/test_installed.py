@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.shows("roads", "command line", "an old Python")
 def test_an_older_python_is_refused_in_one_line() -> None:
     older = "import sys; sys.version_info = (3, 9, 18, 'final', 0); from runit_provision.cli import main"
     done = subprocess.run([sys.executable, "-c", older], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "runit-provision needs Python 3.11 or later; this is Python 3.9\n")
 
 
+@pytest.mark.shows("roads", "command line", "an installation in part")
 @pytest.mark.parametrize("module", ["click", "pydantic", "jinja2", "yaml", "runit_provision.apply"])
 def test_an_installation_in_part_is_told_with_what_is_missing(module: str, tmp_path: Path) -> None:
     partial = f"import sys; sys.modules[{module!r}] = None; from runit_provision.cli import main; sys.exit(main())"

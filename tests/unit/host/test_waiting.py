@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runit_provision.host.letters import Life, reached
+from runit_provision.host.letters import Life, is_over, reached
 
 UP: Life = (True, True, True, 7, 100, False, True)
 DOWN: Life = (True, False, False, 0, 200, False, True)
@@ -35,3 +35,9 @@ def test_a_process_started_later_is_a_new_one_even_with_the_same_pid() -> None:
 def test_what_has_still_to_say_that_it_is_ready_is_supervised_and_no_more() -> None:
     conditions = ("supervised", "running", "renewed", "ended")
     assert [reached(("/a", condition, 7, 100), SILENT) for condition in conditions] == [True, False, False, True]
+
+
+def test_who_gave_up_since_is_not_waited_for() -> None:
+    gave_up: Life = (True, False, False, 0, 300, True, True)
+    assert [is_over(("/a", "running", 0, since), gave_up) for since in (200, 300)] == [True, False]
+    assert not is_over(("/a", "unsupervised", 0, 0), gave_up)

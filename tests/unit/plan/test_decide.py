@@ -225,7 +225,7 @@ def test_one_users_plan_leaves_what_is_remembered_of_others_alone() -> None:
 def killed(*, lives: dict[str, tuple[Life, Life]] | None, done: frozenset[int] = frozenset()) -> Journal:
     old, new = (grow("/b", [Unit("a", run=run)]) for run in (b"old", b"new"))
     before, after = (next(seen(node) for node in tree.nodes if node.path.endswith("/run")) for tree in (old, new))
-    intent = Intent("/b/sv/a/run", SYSTEM, before, after, after, "k", "", "a", Effect.RESTART, False, ORIGIN, False)
+    intent = Intent("/b/sv/a/run", SYSTEM, before, after, after, "k", "", "a", Effect.RESTART, False, ORIGIN, False, False)
     return Journal("j", "apply", (intent,), (Call("restart", new.services[0], UP, Life()),), lives=lives, done=done)
 
 

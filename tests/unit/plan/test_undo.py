@@ -17,7 +17,7 @@ def undone(*, before: Seen | None, after: Seen | None, now: Seen | None, kept: b
     """What becomes of one path: change, what it becomes, whose work is replaced; and what is lost."""
     name = "k" if before else ""
     journal = Journal(
-        "j", "apply", (Intent("/b/run", SYSTEM, before, after, after, name, "", "a", Effect.RESTART, False, ORIGIN, False),), ()
+        "j", "apply", (Intent("/b/run", SYSTEM, before, after, after, name, "", "a", Effect.RESTART, False, ORIGIN, False, False),), ()
     )
     there = Observed(
         paths={"/b/run": now} if now else {}, owners={}, lives={}, manifest=Manifest(), kept=frozenset({"k"} if kept else set())

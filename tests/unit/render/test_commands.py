@@ -72,6 +72,20 @@ def test_a_line_is_executed_itself_unless_it_takes_a_shell(text: str, written: s
     assert line(CommandLine(text)) == written
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('prog --home "$HOME"', 'sh -c "exec prog --home \\"\\$HOME\\""'),
+        ("exec prog >out", "sh -c 'exec prog >out'"),
+        ("prog *.conf ~/x", "sh -c 'exec prog *.conf ~/x'"),
+        ("a && b", "sh -c 'a && b'"),
+        ("prog 'a | b' -x", "prog 'a | b' -x"),
+    ],
+)
+def test_what_a_line_puts_in_and_opens_is_seen_in_the_state_that_the_program_gets(text: str, written: str) -> None:
+    assert line(CommandLine(text), Process(nice=1)) == f"chpst -n 1 {written}"
+
+
 def test_a_runsvdir_has_a_title_of_the_length_asked_for() -> None:
     assert line(Scan("./service", 10)) == "runsvdir -P ./service log:......"
     assert line(Scan("./service", 0)) == "runsvdir -P ./service"

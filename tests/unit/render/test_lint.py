@@ -27,6 +27,13 @@ def warnings(**service: Any) -> list[str]:
         (["busybox", "udhcpc", "-i", "eth0"], "udhcpc forks to the background, where it is not supervised; give it -f or --foreground"),
         (["wpa_supplicant", "-Bi", "wlan0"], "wpa_supplicant forks to the background, where it is not supervised; leave -B out"),
         (["/usr/sbin/sshd", "-D"], "sshd writes to syslog: the log gets nothing of it; give it -e"),
+        (["busybox", "httpd", "-p", "80"], "httpd forks to the background, where it is not supervised; give it -f"),
+        (
+            ["redis-server", "--daemonize", "yes"],
+            "redis-server forks to the background, where it is not supervised; leave --daemonize out",
+        ),
+        ("exec sudo -u app prog", "sudo starts it and leaves it, or stands between it and its signals; take `user` instead"),
+        (["pg_ctl", "start"], "pg_ctl starts it and leaves it, or stands between it and its signals; take postgres itself instead"),
         ("prog --flag &", "goes to the background with `&`: what runs there is not supervised; leave the `&` out"),
         (
             "exec prog >>/var/log/prog 2>&1",
@@ -60,6 +67,7 @@ def test_what_works_against_supervision_is_warned_of(command: str | list[str], s
     [
         ("# starts it\nexec 2>&1\nprog --flag\n", "runs prog without `exec`: signals end the shell, and prog lives on"),
         ("if x; then\n  y\nfi\nprog\n", "runs prog without `exec`: signals end the shell, and prog lives on"),
+        ("prog &\nwait\n", "waits for what it put into the background: signals end the shell, and that lives on"),
         ("exec >>/var/log/prog\nexec prog\n", "writes to /var/log/prog: the log gets nothing of it"),
         ("cd /\nexec 2>&1\nexec nginx\n", "nginx forks to the background, where it is not supervised"),
         (
@@ -77,17 +85,15 @@ def test_what_a_whole_script_does_against_supervision_is_warned_of(run: str, sai
     ("service", "said"),
     [
         ({"before": "cd /srv\nexec other -x"}, "before: `exec other -x` ends what it stands in: the command never runs; leave it out"),
+        (
+            {"instances": ["x"], "command": ["prog", "$INSTANCE"]},
+            "command: holds $INSTANCE as it stands: no shell reads it; write a line instead of a list",
+        ),
+        (
+            {"instances": ["x"], "lock": "/run/${INSTANCE}"},
+            "lock: holds $INSTANCE as it stands: no shell reads it; do it in `before`",
+        ),
         ({"before": "exit 0"}, "before: `exit 0` ends what it stands in: the command never runs; leave it out"),
-        (
-            {"before": 'mkdir -p "${DATA}/x" $OTHER', "env": {"DATA": "/srv"}},
-            "before: reads $DATA, which `env` gives to the program alone; "
-            "let who needs it have it: chpst -e ./env sh -c '... $DATA ...'",
-        ),
-        (
-            {"finish": {"lines": "rm -r $DATA"}, "env": {"DATA": "/srv"}},
-            "finish: reads $DATA, which `env` gives to the program alone; "
-            "let who needs it have it: chpst -e ./env sh -c '... $DATA ...'",
-        ),
         (
             {"before": "exec >/var/log/prog"},
             "command: writes to /var/log/prog: the log gets nothing of it; leave the redirection out, or say `log: false`",
@@ -95,7 +101,7 @@ def test_what_a_whole_script_does_against_supervision_is_warned_of(run: str, sai
     ],
 )
 def test_lines_before_and_after_that_do_not_do_what_they_say_are_warned_of(service: dict[str, Any], said: str) -> None:
-    assert warnings(command=["prog"], **service) == [f"runit.services.a.{said}"]
+    assert warnings(**{"command": ["prog"], **service}) == [f"runit.services.a.{said}"]
 
 
 @pytest.mark.parametrize(
@@ -113,14 +119,16 @@ def test_lines_before_and_after_that_do_not_do_what_they_say_are_warned_of(servi
         {"command": ["bash", "-c", 'exec "$0"', "prog"]},
         {"command": "exec 3>/var/run/x; exec prog"},
         {"command": ["prog"], "before": "[ -e x ] || exit 1\nexec 2>&1"},
-        {"command": ["prog"], "before": "chpst -e ./env sh -c 'mkdir -p $DATA'", "env": {"DATA": "/srv"}},
-        {"command": ["prog"], "before": "DATA=/srv\nmkdir $DATA", "env": {"DATA": "/srv"}},
+        {"command": ["prog"], "before": "mkdir -p $DATA", "env": {"DATA": "/srv"}},
         {"command": ["prog"], "before": "mkdir $INSTANCE", "instances": ["x"]},
+        {"command": 'prog "$INSTANCE"', "instances": ["x"]},
+        {"command": ["sh", "-c", 'exec prog "$INSTANCE"'], "instances": ["x"]},
         {"command": "exec prog >/dev/null", "log": False},
         {"command": "prog <&0 >&2"},
         {"run": "#!/bin/sh\nexec prog \\\n  --flag\n"},
         {"run": "#!/bin/sh\nwhile :; do\n  prog\ndone\n"},
         {"run": "#!/bin/sh\nserve() {\n  exec prog\n}\nserve\n"},
+        {"run": "#!/bin/sh\ntrap 'kill $!' TERM\nprog &\nwait\n"},
         {"run": "#!/usr/bin/python3\nprog()\n"},
         {"run": "#!/bin/sh\ncat <<EOF\nprog\nEOF\n"},
         {"run": "#!/bin/sh\nsv o .\nprog\n", "one_shot": True},
@@ -141,3 +149,9 @@ def test_the_examples_give_no_warning(node: str) -> None:
     source = example(node)
     host = schema.read_host(source.resolve().data, ACCOUNTS, materials=Found(Path(source.folder), templates(), Inputs()))
     assert [str(problem) for problem in lint(host)] == []
+
+
+def test_what_requires_a_service_that_is_to_be_stopped_is_warned_of() -> None:
+    services = {"a": {"command": ["prog"], "requires": ["b"]}, "b": {"command": ["prog"], "ensure": "stopped"}}
+    said = [str(problem) for problem in lint(host_of({"services": services}))]
+    assert said == ["runit.services.a.requires: requires b, which is to be stopped: it never starts"]

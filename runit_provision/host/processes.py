@@ -1,0 +1,67 @@
+"""What other processes say that they are: text alone, of which only the beginning is read; no path that one names is ever touched.
+
+A command line is its process's own: it may be any text, of any length (prctl(2), PR_SET_MM_MAP), and to read it may hang in a
+filesystem of that process's account. So who waits for it without end asks for those of accounts that he trusts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+_MOST = 8192
+"""Bytes of a command line: a runsvdir's has one path of at most 4,096."""
+
+
+def words(pid: int | str) -> list[bytes]:
+    """Give how the process `pid` was called; nothing when it has gone."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/cmdline", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _MOST).split(b"\0")
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return []
+
+
+def is_runsvdir(called: list[bytes]) -> bool:
+    """Whether a process that was called so is a runsvdir: itself, or run by an interpreter."""
+    return any(os.path.basename(word) == b"runsvdir" for word in called[:3])
+
+
+def scans(pid: int) -> str:
+    """Give the directory that the process `pid` looks after when it is a runsvdir, as its command line names it; else nothing."""
+    called = words(pid) if pid else []
+    if not is_runsvdir(called):
+        return ""
+    return next((os.fsdecode(word) for word in called[1:] if word.startswith(b"/") and os.path.basename(word) != b"runsvdir"), "")
+
+
+def by_account() -> dict[int, list[int]]:
+    """Give the pids of all processes by their uid; of those that have the rights of two accounts none."""
+    found: dict[int, list[int]] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/status", "rb") as file:
+                uids = set(next(line for line in file if line.startswith(b"Uid:")).split()[1:])
+        except (OSError, StopIteration):
+            continue  # it has just ended
+        if len(uids) == 1:
+            found.setdefault(int(uids.pop()), []).append(int(pid))
+    return found
+
+
+def named_by_runsvdirs(pids: Iterable[int]) -> frozenset[str]:
+    """Give every path in the command lines of those of the processes that are runsvdirs of this host."""
+    called = ((pid, words(pid)) for pid in pids)
+    found = (those for pid, those in called if is_runsvdir(those) and _sees_the_same_files(pid))
+    return frozenset(os.fsdecode(word) for those in found for word in those if word.startswith(b"/"))
+
+
+def _sees_the_same_files(pid: int) -> bool:
+    """False for a process of a container: its /etc/service is another one. True where the kernel does not tell."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        return True
