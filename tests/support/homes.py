@@ -7,6 +7,8 @@ import pwd
 from collections.abc import Callable
 from pathlib import Path
 
+from runit_provision.apply import Report
+from runit_provision.host import nursery
 from runit_provision.model.tree import Effect, Realm, RenderedTree
 
 from . import waiting
@@ -37,6 +39,12 @@ class Home(Place):
 
     def tree(self, *units: Unit) -> RenderedTree:
         return grow(self.home, units or [Unit("a", files={"env/ONE": (b"1\n", Effect.RESTART)}), Unit("b")], realm=self.realm)
+
+    def apply_with_children_of(self, more: int, tree: RenderedTree) -> Report:
+        """Apply `tree`, with children that may have so many bytes more than this process has; proc_pid_status(5)."""
+        told = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
+        nursery._MEMORY = (int(told["VmData"].split()[0]) << 10) + more
+        return self.apply(tree)
 
     def state(self) -> list[tuple[str, os.stat_result | str]]:
         """Everything outside, with its inode, mode, owner, times of change, and links count."""

@@ -92,7 +92,7 @@ def test_a_harness_reads_tap(road: Road, tmp_path: Path) -> None:
     said.write_text(road("verify", "--format", "tap").out)
     done = subprocess.run([prove, "--exec", "cat", str(said)], capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "/11 subtests" in done.stdout + done.stderr
+    assert "Failed 1/11 subtests" in done.stdout + done.stderr
     assert "Parse errors" not in done.stdout
 
 
