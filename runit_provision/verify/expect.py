@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from runit_provision.model.host import TREE_SERVICE
 from runit_provision.model.tree import Ensure, ServiceTree
 from runit_provision.verify.life import Life, Supervised, describe
 
@@ -40,10 +41,11 @@ def findings(services: Iterable[ServiceTree], lives: Mapping[str, Life]) -> tupl
 
 
 def _asleep(service: ServiceTree, known: Mapping[str, ServiceTree]) -> bool:
-    """True when it lies in the tree of a service that is not meant to run, so that nobody supervises it."""
+    """True when nobody supervises it: the current run level lacks it, or it lies in a tree that is not meant to run."""
     names = service.id.split("/")
-    above = (known.get("/".join(names[:depth])) for depth in range(1, len(names)))
-    return any(parent is not None and parent.ensure is not Ensure.RUNNING for parent in above)
+    above = ("/".join(names[:depth]) for depth in range(1, len(names)))
+    trees = (known.get(name) or known.get(f"{TREE_SERVICE}{name}") for name in above)
+    return service.link is None or any(tree is not None and tree.ensure is not Ensure.RUNNING for tree in trees)
 
 
 def _of(service: ServiceTree, life: Life, *, asleep: bool) -> Iterator[Finding]:

@@ -89,11 +89,15 @@ def test_what_is_not_so(changes: dict[str, Any], seen: Life, promises: list[str]
     assert broken(service(**changes), seen) == promises
 
 
-def test_nobody_supervises_what_lies_in_a_stopped_tree() -> None:
-    cluster = service("apprun1/cluster", ensure=Ensure.STOPPED)
-    inner = service("apprun1/cluster/a")
-    seen = {cluster.id: life(DOWN), inner.id: life(NOBODY)}
-    assert all(finding.kept for finding in findings([cluster, inner], seen))
+@pytest.mark.parametrize("tree", ["apprun1/cluster", "runsvdir-apprun1"])
+def test_nobody_supervises_what_lies_in_a_stopped_tree(tree: str) -> None:
+    outer, inner = service(tree, ensure=Ensure.STOPPED), service("apprun1/cluster/a")
+    seen = {outer.id: life(DOWN), inner.id: life(NOBODY)}
+    assert all(finding.kept for finding in findings([outer, inner], seen))
+
+
+def test_nobody_supervises_what_the_current_run_level_lacks() -> None:
+    assert broken(service(link=None, ensure=Ensure.ANY, logged=True), life(NOBODY)) == []
 
 
 def test_a_fault_says_how_the_service_fares() -> None:
