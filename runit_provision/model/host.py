@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from runit_provision.model.account import Account, Group, Login
@@ -45,7 +45,7 @@ class Tree:
 
     account: who owns the tree; realm: in whose hands its paths lie; logs: the directory of the log directories, log_realm: in whose
     hands those lie. folders: directories of the system that hold some of its own. purge: the key that wants nothing else in it, or
-    None. drops_logs: services that go take their logs with them.
+    None. drops_logs: services that go take their logs with them. origins: where each of its places was written, by its key.
     """
 
     account: Account
@@ -59,6 +59,11 @@ class Tree:
     folders: tuple[str, ...] = ()
     purge: Origin | None = None
     drops_logs: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+
+    def origin_of(self, place: str) -> Origin:
+        """Give what a place of the tree comes from, as its key or another in its stead says; of a default the tree."""
+        return self.origins.get(place) or Origin(f"{self.origin.key}.{place}", self.origin.mark)
 
 
 @dataclass(frozen=True, slots=True)

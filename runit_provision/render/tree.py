@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 
 from runit_provision.model.host import TREE_SERVICE, Host, Tree
-from runit_provision.model.tree import SYSTEM, Directory, File, Node, Origin, Owner, Purge, RenderedTree, ServiceTree
+from runit_provision.model.tree import SYSTEM, Directory, File, Node, Owner, Purge, RenderedTree, ServiceTree
 from runit_provision.render import levels
 from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages, PatientPages
@@ -74,26 +74,22 @@ def _directories(tree: Tree, host: Host) -> Iterator[Node]:
         yield from _given(tree)
     for name, path in places.items():
         for above in (*between(tree.realm, path), path):
-            yield Node(above, Directory(0o755, shared=True), tree.realm, None, _said(tree.origin, name))
+            yield Node(above, Directory(0o755, shared=True), tree.realm, None, tree.origin_of(name))
 
 
 def _given(tree: Tree) -> Iterator[Node]:
     """Give the directory of a user's log directories where it lies outside the user's own: the system makes it, and gives it away."""
-    origin, owner = _said(tree.origin, "logdir"), Owner(tree.account.name)
+    origin, owner = tree.origin_of("logdir"), Owner(tree.account.name)
     for above in tree.folders:
         yield Node(above, Directory(0o755, shared=True), SYSTEM, None, origin)
     yield Node(tree.logs, Directory(0o755, shared=True), SYSTEM, owner, origin)
-
-
-def _said(origin: Origin, name: str) -> Origin:
-    return Origin(f"{origin.key}.{name}", origin.mark)
 
 
 def _profile(host: Host, pages: Pages) -> Iterator[Node]:
     users = [(user.tree.account.name, user.tree.service_directory) for user in host.users if user.in_profile]
     if host.profile and users:
         text = pages.page("profile.sh.j2", key=f"{host.origin.key}.users", users=users)
-        origin = _said(host.origin, "profile")
+        origin = host.tree.origin_of("profile")
         if host.tree.realm.account is None:
             for above in between(host.tree.realm, host.profile):
                 yield Node(above, Directory(0o755, shared=True), host.tree.realm, None, origin)

@@ -13,18 +13,20 @@ from runit_provision.errors import DataError, Problem
 from runit_provision.model.account import Account
 from runit_provision.model.data import Sensitive, Table
 from runit_provision.model.host import TREE_SERVICE, Host, Runtime, RuntimeKind, Tree, User
-from runit_provision.model.tree import SYSTEM, Ensure, Realm
+from runit_provision.model.tree import SYSTEM, Ensure, Origin, Realm
 from runit_provision.schema import shape
 from runit_provision.schema.host_spec import HostSpec, UserSpec
 from runit_provision.schema.levels import read_levels
 from runit_provision.schema.logins import read_logins, stand_ins
 from runit_provision.schema.materials import Materials
 from runit_provision.schema.place import Place, find_account
-from runit_provision.schema.problems import Problems
+from runit_provision.schema.problems import Path, Problems
 from runit_provision.schema.registry import Entry, Registry
 from runit_provision.schema.relations import check_relations
 from runit_provision.schema.services import Reader, read_services, register
 from runit_provision.schema.user_tree import tree_service
+
+_PLACES = ("service_directory", "definitions", "log_directory", "profile")
 
 
 def read(
@@ -126,6 +128,7 @@ def _host(
         origin=problems.origin(()),
         purge=problems.origin(("purge",)) if spec.purge else None,
         drops_logs=spec.purge_logs,
+        origins=problems.origins((), [(key,) for key in _PLACES if key in spec.model_fields_set]),
     )
     profile = spec.profile if any(user.in_profile for user in users) else None
     return Host(runtime, tree, tuple(users), profile, problems.origin(()), levels, tuple(spec.template_path), logins, groups)
@@ -162,6 +165,18 @@ def _user_place(name: str, spec: UserSpec, host: HostSpec, place: Place) -> Plac
     return inner
 
 
+def _user_origins(name: str, spec: UserSpec, host: HostSpec, problems: Problems) -> dict[str, Origin]:
+    """Give which key says where each of the user's places is; nothing where none does."""
+    wholes = ("basedir", spec.basedir, host.basedir), ("home", spec.home, host.home)
+    base = next((("users", name, key) if own else (key,) for key, own, hosts in wholes if own or hosts), None)
+    said: dict[str, Path | None] = {
+        key: ("users", name, key) if getattr(spec, key) else base for key in ("service_directory", "definitions", "logdir")
+    }
+    if host.logdir and not spec.logdir:
+        said["logdir"] = ("logdir",)
+    return {key: problems.origin(path) for key, path in said.items() if path}
+
+
 def _user(name: str, spec: UserSpec, host: HostSpec, place: Place, readers: list[Reader]) -> User:
     services = read_services(readers)
     if spec.ensure == "absent":
@@ -179,5 +194,6 @@ def _user(name: str, spec: UserSpec, host: HostSpec, place: Place, readers: list
         origin=place.problems.origin(path),
         purge=place.problems.origin((*path, "purge")) if spec.purge else None,
         drops_logs=spec.purge_logs,
+        origins=_user_origins(name, spec, host, place.problems),
     )
     return User(name, tree, in_profile=spec.profile and spec.ensure != "absent")
