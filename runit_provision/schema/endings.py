@@ -13,6 +13,7 @@ from runit_provision.schema.ending_spec import RestartSpec
 from runit_provision.schema.place import Place
 from runit_provision.schema.problems import Path
 from runit_provision.schema.service_spec import LETTERS, ServiceSpec
+from runit_provision.schema.shape import NEVER_AGAIN
 
 PATIENCE = 60
 """Seconds that a tree may take to end before what is left of it is killed."""
@@ -53,8 +54,13 @@ class Ending:
         return Finish(lines, tree, mail, restarts, notices, finish.seconds if finish else None, once=spec.one_shot)
 
     def _restarts(self) -> Restarts | None:
-        """Give how often it may end; a one-shot stays down anyway, and may have it from `defaults`."""
+        """Give how often it may end; of a one-shot nothing, which may only say `never`."""
         spec = self._spec
+        if spec.one_shot:
+            for key in spec.model_fields_set.intersection(NEVER_AGAIN):
+                if key != "restart" or spec.restart is None or spec.restart.at_most:
+                    self._problem("a one-shot stays down when it has ended", key, hint="leave this out, or `one_shot`")
+            return None
         names = {"restart_count": "at_most", "restart_interval": "within", "clear_interval": "forget"}
         given = [key for key in names if getattr(spec, key) is not None]
         if spec.restart is None and not given:
@@ -64,7 +70,7 @@ class Ending:
             if spec.restart and names[key] in spec.restart.model_fields_set:
                 self._problem(f"says the same as `restart.{names[key]}`", key, hint="keep one")
             values[names[key]] = getattr(spec, key)
-        return None if spec.one_shot else Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
+        return Restarts(values["at_most"], values["within"], values["forget"], values["back_off"])
 
     def control(self, finish: Finishing | None) -> tuple[tuple[Control, ...], int | None]:
         """Give what is done in place of signals, by letter, and the seconds after TERM until the supervisor kills.

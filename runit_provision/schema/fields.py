@@ -271,7 +271,9 @@ def _program(value: list[str]) -> list[str]:
 
 
 def _variable_name(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[^=/.\0-\x1f\x7f][^=/\0-\x1f\x7f]*(?<![ ])", value):
+    if not isinstance(value, str):
+        raise refuse(f"a variable's name has to be a string, not {kind(value)}", hint="quote it")
+    if not re.fullmatch(r"[^=/.\0-\x1f\x7f][^=/\0-\x1f\x7f]*(?<![ ])", value):
         raise refuse(f"{value!r} cannot be a variable's name", hint="no `=`, no slash, no leading dot, no blank at its end")
     if len(value.encode(errors="replace")) > 200:
         raise refuse("the name is longer than 200 bytes, too long for a file of an env directory")

@@ -24,6 +24,7 @@ _MESSAGES = {
     "dict_type": "has to be a hash, not {kind}",
     "model_type": "has to be a hash, not {kind}",
     "list_type": "has to be a list, not {kind}",
+    "invalid_key": "a key has to be a string, not {kind}",
     "missing": "is missing",
     "string_pattern_mismatch": "{value} is not of the form {pattern}",
     "greater_than_equal": "{value} is less than {ge}",
@@ -95,9 +96,10 @@ class Problems:
         """Keep of pydantic's location what the data really holds: it also names what was made of shorter forms."""
         loc = tuple(loc)
         value, path = self._data, []
-        for place, part in enumerate(loc):
+        for place, item in enumerate(loc):
             if isinstance(value, Sensitive):
                 value = value.unwrap()
+            part = _key(value, item) if isinstance(value, dict) else item
             held = (isinstance(value, dict) and part in value) or (
                 isinstance(value, list) and isinstance(part, int) and part < len(value)
             )
@@ -130,9 +132,17 @@ class Problems:
             raise DataError(*sorted(self._found, key=lambda p: (p.mark.file, p.mark.line, p.mark.column) if p.mark else ("", 0, 0)))
 
 
-def _quoted(part: str | int) -> str:
-    if isinstance(part, int):
-        return str(part)
+def _key(table: dict[Any, Any], said: str | int) -> Any:
+    """Give the key of `table` that pydantic calls `said`: it has numbers for truth values, and strings for all other kinds."""
+    if isinstance(said, str) and said in table:
+        return said
+    return next((key for key in table if key == said or (not isinstance(key, str) and str(key) == said)), said)
+
+
+def _quoted(part: str | float | None) -> str:
+    if part is None or isinstance(part, int):
+        return "null" if part is None else str(part).lower()
+    part = str(part)
     return repr(part) if "." in part or not part or not part.isprintable() else part
 
 

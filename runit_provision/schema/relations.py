@@ -20,10 +20,8 @@ Edges = dict[str, list[tuple[str, str]]]
 def check_relations(host: Host, problems: Problems) -> None:
     """Note every place that two services claim, and every circle."""
     services = list(host.services())
-    _claims(((service.directory, service) for service in services), "service directory", problems)
-    _claims(((service.link, service) for service in services), "link", problems)
-    logs = ((service.log.directory, service) for service in services if isinstance(service.log, Logger))
-    _claims(logs, "log directory", problems)
+    _claims(services, problems)
+    _namesakes(host, problems)
     known = {service.id: service for service in services}
     _circles(known, _awaited(host), "wait for each other", problems)
     _circles(known, _told(host), "restart each other", problems)
@@ -33,13 +31,36 @@ def check_relations(host: Host, problems: Problems) -> None:
         _absent(absent, service, problems)
 
 
-def _claims(claims: Iterable[tuple[str, Service]], what: str, problems: Problems) -> None:
-    owners: dict[str, Service] = {}
-    for path, service in claims:
-        first = owners.setdefault(path, service)
-        if first is not service:
-            message = f"has the same {what} as {first.origin.key}: {path}"
+def _claims(services: Iterable[Service], problems: Problems) -> None:
+    """Note all that a service has in common with the first one that has it."""
+    owners: dict[tuple[str, str], Service] = {}
+    for service in services:
+        shared: dict[str, list[tuple[str, str]]] = {}
+        for place in _places(service):
+            first = owners.setdefault(place, service)
+            if first is not service:
+                shared.setdefault(first.origin.key, []).append(place)
+        for key, places in shared.items():
+            *others, last = (what for what, _ in places)
+            what = f"{', '.join(others)} and {last}" if others else last
+            message = f"has the same {what} as {key}: {places[0][1]}"
             problems.note(Problem(message, mark=service.origin.mark, key=service.origin.key, hint="each needs its own"))
+
+
+def _places(service: Service) -> Iterator[tuple[str, str]]:
+    yield "service directory", service.directory
+    yield "link", service.link
+    if isinstance(service.log, Logger):
+        yield "log directory", service.log.directory
+
+
+def _namesakes(host: Host, problems: Problems) -> None:
+    """Note each tree of the host's whose services would go by the same ids as those of a user."""
+    users = {user.name for user in host.users}
+    for service in host.tree.services:
+        if service.children and service.name in users:
+            message = f"the user {service.name} has that name too: the services of both would be {service.name}/NAME"
+            problems.note(Problem(message, mark=service.origin.mark, key=service.origin.key, hint="choose another name"))
 
 
 def _absent(absent: set[str], service: Service, problems: Problems) -> None:

@@ -30,7 +30,7 @@ def read_settings(spec: ServiceSpec, killed_after: int | None, place: Place, pat
         ("notification-fd", spec.ready, 1, "ready"),
         ("timeout-kill", killed_after, 1000, "stop"),
         ("timeout-finish", told, 1000, "finish"),
-        ("max-delay", None if spec.one_shot else spec.max_delay, 1000, "max_delay"),
+        ("max-delay", spec.max_delay, 1000, "max_delay"),
         ("kill-orphans", spec.kill_orphans, 1000, "kill_orphans"),
     )
     return tuple(Setting(name, value * unit, key, restarts=key == "ready") for name, value, unit, key in found if value is not None)

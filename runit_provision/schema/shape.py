@@ -12,6 +12,8 @@ from runit_provision.errors import Problem
 from runit_provision.model.data import Array, Table, locate
 
 PREFIX = "runit"
+NEVER_AGAIN = ("restart", "restart_interval", "restart_count", "clear_interval", "max_delay")
+"""What is about starting again, and so nothing for a one-shot."""
 
 
 def unify(data: Table) -> Any:
@@ -70,9 +72,16 @@ def _with_defaults(tree: Any, more: Any) -> Any:
         return tree
     own = tree.get("defaults")
     defaults = beneath(own, more) if isinstance(own, dict) else more
-    services = _map(tree["services"], lambda service: _with_nested(beneath(_filled(service), defaults), defaults))
+    services = _map(tree["services"], lambda service: _with_nested(_completed(_filled(service), defaults), defaults))
     items = {**tree, "services": services}
     return _table(items.items(), marks=getattr(tree, "marks", {}), mark=getattr(tree, "mark", None))
+
+
+def _completed(service: Any, defaults: Any) -> Any:
+    """Merge defaults beneath a service; a one-shot takes none of what is nothing for it."""
+    if isinstance(defaults, dict) and isinstance(service, dict) and service.get("one_shot") is True:
+        defaults = without(defaults, ((key,) for key in NEVER_AGAIN))
+    return beneath(service, defaults)
 
 
 def _with_nested(service: Any, defaults: Any) -> Any:

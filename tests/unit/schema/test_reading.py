@@ -9,6 +9,7 @@ from support.world import host_of
 
 from runit_provision.errors import DataError
 from runit_provision.model.data import Numeral, Sensitive
+from runit_provision.model.ending import Finish
 from runit_provision.model.logging import Logger
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Argv, CommandLine
@@ -46,6 +47,25 @@ def test_defaults_lie_beneath_services_a_users_above_the_hosts() -> None:
     service = host.users[0].tree.services[0]
     assert service.process.environment == (Variable("A", "host"), Variable("B", "user"), Variable("C", "own"))
     assert service.process.nice == 1
+
+
+def test_a_one_shot_takes_from_defaults_nothing_that_is_about_starting_again() -> None:
+    once = service_of({"one_shot": True}, defaults={"restart": {"at_most": 3}, "max_delay": 60, "nice": 1})
+    assert (once.ending, once.settings, once.process.nice) == (Finish(once=True), (), 1)
+
+
+def test_a_place_comes_from_the_key_that_says_where_it_is() -> None:
+    apart = {"apprun1": {"definitions": "/srv/apprun1/sv"}, "apprun2": {"basedir": "/opt/apprun2"}}
+    host = host_of({"log_directory": "/srv/log", "basedir": "/srv", "logdir": "/srv/logs", "users": apart})
+    origins = [
+        {place: tree.origin_of(place).key for place in ("service_directory", "definitions", name)}
+        for tree, name in ((host.tree, "log_directory"), *((user.tree, "logdir") for user in host.users))
+    ]
+    assert origins == [
+        {"service_directory": "runit.service_directory", "definitions": "runit.definitions", "log_directory": "runit.log_directory"},
+        {"service_directory": "runit.basedir", "definitions": "runit.users.apprun1.definitions", "logdir": "runit.logdir"},
+        {"service_directory": "runit.users.apprun2.basedir", "definitions": "runit.users.apprun2.basedir", "logdir": "runit.logdir"},
+    ]
 
 
 def test_a_service_that_is_only_down_is_left_to_people() -> None:
