@@ -6,10 +6,7 @@ committed.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from support.agreement import agree
-from support.marks import TESTS
+from support.marks import marks
 from support.plain import plain
 from support.refusals import CASES
 from support.world import example, examples
@@ -109,21 +106,11 @@ def of_table(names: tuple[str, ...]) -> Iterator[Key]:
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], list[str]]:
     """Tests by matrix, row and column, as their marks say."""
-    listed = tmp_path_factory.mktemp("shows") / "list"
-    words = ["--collect-only", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "support.marks"]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "pytest", *words, *(str(TESTS / folder) for folder in WHERE)],
-        env={**os.environ, "SHOWS": str(listed), "PYTHONPATH": str(TESTS)},
-        cwd=TESTS.parent,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout.decode()
     found: dict[tuple[str, str, str], list[str]] = {}
-    for line in listed.read_text().splitlines():
-        matrix, row, column, test = line.split("\t")
-        found.setdefault((matrix, row, column), []).append(test)
-    return found
+    for (matrix, row, *columns), test in marks("shows", WHERE, tmp_path_factory.mktemp("shows") / "list"):
+        for column in columns:
+            found.setdefault((matrix, row, column), []).append(test)
+    return {cell: sorted(set(tests)) for cell, tests in found.items()}
 
 
 def keys(marked: dict[tuple[str, str, str], list[str]]) -> Iterator[str]:
