@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 from support import manual
+from support.agreement import agree
+from support.marks import marks
 
 HERE = Path(__file__).parent
 PAGE = HERE / "COVERAGE.md"
-WHERE = [HERE / name for name in ("chpst", "logging", "runit_init", "runsvchdir", "supervision", "sv", "utmpset", "test_version.py")]
+FOLDERS = ("chpst", "logging", "runit_init", "runsvchdir", "supervision", "sv", "utmpset", "test_version.py")
 HEAD = """# What is compared with runit, and where
 
 Written by `GOLDEN=write pytest tests/conformance/test_coverage.py` from the tests' marks `covers`. The rows are the options that C's
@@ -37,21 +36,11 @@ OURS = {
 @pytest.fixture(scope="module")
 def covered(tmp_path_factory: pytest.TempPathFactory) -> dict[manual.Row, list[str]]:
     """Scenarios by (tool, what), as the tests' marks say."""
-    target = tmp_path_factory.mktemp("covers") / "list"
-    words = ["--collect-only", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *map(str, WHERE)]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "pytest", *words],
-        env={**os.environ, "COVERS": str(target)},
-        cwd=HERE.parents[1],
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout.decode()
     found: dict[manual.Row, list[str]] = {}
-    for line in target.read_text().splitlines():
-        tool, what, scenario = line.split("\t")
-        found.setdefault((tool, what), []).append(scenario)
-    return found
+    for (tool, *what), test in marks("covers", [f"conformance/{name}" for name in FOLDERS], tmp_path_factory.mktemp("covers") / "list"):
+        for each in what:
+            found.setdefault((tool, each), []).append(test.removeprefix("conformance/"))
+    return {row: sorted(set(scenarios)) for row, scenarios in found.items()}
 
 
 def test_everything_that_runit_can_be_told_has_a_scenario(covered: dict[manual.Row, list[str]], tmp_path: Path) -> None:
@@ -66,6 +55,4 @@ def test_everything_that_runit_can_be_told_has_a_scenario(covered: dict[manual.R
             page.append(f"| {name} | {'<br>'.join(covered[row])} |")
         page.append("")
     text = "\n".join(page)
-    if os.environ.get("GOLDEN") == "write":
-        PAGE.write_text(text)
-    assert PAGE.read_text() == text
+    agree(PAGE, text)

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from support.marks import TESTS
+from support.agreement import agree
+from support.marks import marks
 
 PAGE = Path(__file__).with_name("MATRIX.md")
 WHERE = [
@@ -32,34 +30,21 @@ TITLES = {"inits": "Inits", "roads": "Roads"}
 
 
 def test_the_page_says_what_the_marks_say(tmp_path: Path) -> None:
-    listed = tmp_path / "list"
-    words = ["--collect-only", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "support.marks"]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "pytest", *words, *(str(TESTS / folder) for folder in WHERE)],
-        env={**os.environ, "SHOWS": str(listed), "PYTHONPATH": str(TESTS)},
-        cwd=TESTS.parent,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    rows = [line.split("\t") for line in listed.read_text().splitlines()]
-    text = "\n".join([HEAD, *(section(matrix, title, rows) for matrix, title in TITLES.items())])
-    if os.environ.get("GOLDEN") == "write":
-        PAGE.write_text(text)
-    assert PAGE.read_text() == text
+    found = marks("shows", WHERE, tmp_path / "list")
+    agree(PAGE, "\n".join([HEAD, *(section(matrix, title, found) for matrix, title in TITLES.items())]))
 
 
-def section(matrix: str, title: str, rows: list[list[str]]) -> str:
+def section(matrix: str, title: str, found: list[tuple[tuple[str, ...], str]]) -> str:
     """Give one matrix and its tests."""
     cells: dict[tuple[str, str], list[str]] = {}
-    for name, row, column, test in rows:
-        if name == matrix:
+    for (name, row, *columns), test in found:
+        for column in columns if name == matrix else ():
             cells.setdefault((row, column), []).append(test)
-    columns = sorted({column for _, column in cells})
-    tests = sorted({test for found in cells.values() for test in found})
+    every = sorted({column for _, column in cells})
+    tests = sorted({test for shown in cells.values() for test in shown})
     number = {test: str(place) for place, test in enumerate(tests, 1)}
-    lines = [f"## {title}", "", f"| | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
+    lines = [f"## {title}", "", f"| | {' | '.join(every)} |", "| --- " * (len(every) + 1) + "|"]
     for row in sorted({row for row, _ in cells}):
-        found = [", ".join(number[test] for test in cells.get((row, column), ())) for column in columns]
-        lines.append(f"| {row} | {' | '.join(found)} |")
+        numbers = [", ".join(number[test] for test in sorted(set(cells.get((row, column), ())))) for column in every]
+        lines.append(f"| {row} | {' | '.join(numbers)} |")
     return "\n".join([*lines, "", *(f"{place}. {test}" for test, place in number.items()), ""])
