@@ -281,10 +281,11 @@ def numeric_ids(text: bytes) -> tuple[int, list[int]] | None:
 def variable(name: bytes, content: bytes) -> tuple[bytes, bytes | None]:
     """Give the variable that a file `name` with `content` sets, or unsets when the file is empty; envdir's rules.
 
-    The value is the first line without blanks at its end, nulls in it are newlines. The name ends at its first `=`.
+    The value is the first line without blanks at its end, nulls in it are newlines. The name ends at its first `=`
+    that is not its first byte.
     """
     entry = name
     if content:
         entry += b"=" + content.partition(b"\n")[0].rstrip(b" \t").replace(b"\0", b"\n")
-    key, equals, value = entry.partition(b"=")
-    return key, value if equals else None
+    equals = entry.find(b"=", 1)
+    return (entry[:equals], entry[equals + 1 :]) if equals > 0 else (entry, None)

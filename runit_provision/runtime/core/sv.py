@@ -89,7 +89,7 @@ def is_asked_already(letter: bytes, status: Status) -> bool:
     """Say whether the service wants already what `letter` (`u` or `d`) asks for; `d` is sent again until TERM was (after `once`)."""
     if letter == b"u":
         return status.want == wire.WANT_UP
-    return letter == b"d" and status.want != wire.WANT_UP and status.got_term
+    return letter == b"d" and status.want == wire.WANT_DOWN and status.got_term
 
 
 def reached(letters: bytes, status: Status, *, started_ns: int) -> int:
@@ -108,9 +108,9 @@ def reached(letters: bytes, status: Status, *, started_ns: int) -> int:
 
 def _reached(letter: str, status: Status, started_ns: int) -> int:
     pid = status.pid
-    up = status.want == wire.WANT_UP
+    down = status.want == wire.WANT_DOWN
     if letter == "C":
-        letter = "u" if up else "d"
+        letter = "u" if status.want == wire.WANT_UP else "d"
     match letter:
         case "x":
             return NOT_YET
@@ -119,12 +119,12 @@ def _reached(letter: str, status: Status, started_ns: int) -> int:
         case "d":
             return NOT_YET if pid or status.state != wire.DOWN else REACHED
         case "t" | "k":
-            if not pid and not up:
+            if not pid and down:
                 return REACHED
             return NOT_YET if started_ns > status.since_ns or not pid or status.got_term else REACHED_IF_CHECKED
         case "o":
             if pid:
-                return NOT_YET if up else REACHED
+                return REACHED if down else NOT_YET
             return NOT_YET if started_ns > status.since_ns or status.state != wire.DOWN else REACHED
         case "p":
             return NOT_YET if pid and not status.paused else REACHED
@@ -153,7 +153,9 @@ _STATES = {wire.DOWN: b"down: ", wire.RUN: b"run: ", wire.FINISH: b"finish: "}
 def line(name: bytes, status: Status, *, now_ns: int, normally_up: bool) -> bytes:
     """Give the status as sv prints it, without a newline: `run: name: (pid 7) 3s, normally down`."""
     how = bytes((status.want, status.state, status.paused, status.got_term))
-    return told(name, how, status.since_ns, status.pid, now_ns, normally_up)
+    # C's pid is an int, which it prints as an unsigned long.
+    pid = status.pid if status.pid < 1 << 31 else status.pid - (1 << 32) + (1 << 64)
+    return told(name, how, status.since_ns, pid, now_ns, normally_up)
 
 
 def told(name: bytes, how: bytes, since_ns: int, pid: int, now_ns: int, normally_up: bool) -> bytes:
@@ -173,14 +175,13 @@ _said: dict[tuple[bytes, bool, bool], bytes] = {}
 def _words(how: bytes, no_process: bool, normally_up: bool) -> bytes:
     """Give the form of a line, into which name, pid (unless it is down) and seconds are put."""
     want, state, paused, got_term = how
-    up = want == wire.WANT_UP
     words = _STATES[state] + (b"%b: %ds" if state == wire.DOWN else b"%b: (pid %d) %ds")
-    clauses = [(normally_up, b"normally up"), (up, b"want up")]
+    clauses = [(normally_up, b"normally up"), (want == wire.WANT_UP, b"want up")]
     if not no_process:
         clauses = [
             (not normally_up, b"normally down"),
             (bool(paused), b"paused"),
-            (not up, b"want down"),
+            (want == wire.WANT_DOWN, b"want down"),
             (bool(got_term), b"got TERM"),
         ]
     return words + b"".join([b", " + clause for is_so, clause in clauses if is_so])

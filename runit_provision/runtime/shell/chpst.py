@@ -102,10 +102,19 @@ def _read_environment(request: Request, folder: bytes, variables: dict[bytes, by
         except OSError as error:
             raise Fatal(b"unable to read " + path, error) from None
         key, value = chpst.variable(name, content)
-        if value is None:
-            variables.pop(key, None)
-        elif key:
-            variables[key] = value
+        _change(variables, key, value)
+
+
+def _change(variables: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
+    """Set a variable, or take it away where `value` is None."""
+    if key.startswith(b"="):
+        # Whatever stands before the first `=` is the name for C: such variables have the same, none, and replace each other.
+        for other in [other for other in variables if other.startswith(b"=")]:
+            del variables[other]
+    if value is None:
+        variables.pop(key, None)
+    else:
+        variables[key] = value
 
 
 def _read(path: bytes) -> bytes:

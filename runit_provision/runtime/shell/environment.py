@@ -10,7 +10,8 @@ def restore() -> None:
     import os
 
     given = inherited()
-    for name in [name for name in os.environb if name not in given]:
+    # What is given as `=A=b` python takes for a variable without a name, and no such can be removed; services get it as it is.
+    for name in [name for name in os.environb if name and name not in given]:
         del os.environb[name]
 
 
@@ -29,7 +30,7 @@ def inherited() -> dict[bytes, bytes]:
     posix.close(descriptor)
     variables: dict[bytes, bytes] = {}
     for entry in content.split(b"\0"):
-        name, equals, value = entry.partition(b"=")
-        if name and equals:
-            variables.setdefault(name, value)
+        equals = entry.find(b"=", 1)  # a name may begin with one
+        if equals > 0:
+            variables.setdefault(entry[:equals], entry[equals + 1 :])
     return variables

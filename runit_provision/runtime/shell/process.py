@@ -129,7 +129,8 @@ def take_streams_and_environment(fds: list[int]) -> None:
     size = os.fstat(fds[3]).st_size
     pairs = [entry.partition(b"=")[::2] for entry in os.pread(fds[3], size, 0).split(b"\0") if entry]
     for name in list(os.environb):
-        del os.environb[name]
+        if name:
+            del os.environb[name]
     for name, value in pairs:
         if name:
             os.environb[name] = value

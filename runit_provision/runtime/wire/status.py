@@ -22,15 +22,19 @@ WANT_UP = 0
 WANT_DOWN = 1
 WANT_EXIT = 2
 """`exit` is on no byte: the status byte says `d`, only supervise/stat tells `want exit`."""
+WANT_OTHER = 3
+"""Neither `u` nor `d`, which nobody writes: to sv it is neither of them."""
 
 _NAMES = {DOWN: "down", RUN: "run", FINISH: "finish"}
+_WANT_BYTES = {ord("u"): WANT_UP, ord("d"): WANT_DOWN}
 _WANTS = {WANT_UP: "", WANT_DOWN: ", want down", WANT_EXIT: ", want exit"}
 
 
 class Status:
     """What `supervise/status` says of a service.
 
-    since_ns: Unix time in nanoseconds; pid: 0 for none; state: DOWN, RUN or FINISH; want: WANT_UP, WANT_DOWN or WANT_EXIT.
+    since_ns: Unix time in nanoseconds; pid: 0 for none; state: DOWN, RUN or FINISH; want: WANT_UP, WANT_DOWN, WANT_EXIT or
+    WANT_OTHER.
     """
 
     __slots__ = ("got_term", "paused", "pid", "since_ns", "state", "want")
@@ -79,7 +83,7 @@ def unpack(data: bytes) -> Status:
         since_ns=tai.unpack(data[:12]),
         pid=int.from_bytes(data[12:16], "little"),
         paused=bool(data[16]),
-        want=WANT_UP if data[17] == ord("u") else WANT_DOWN,
+        want=_WANT_BYTES.get(data[17], WANT_OTHER),
         got_term=bool(data[18]),
         state=data[19],
     )

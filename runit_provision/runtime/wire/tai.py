@@ -19,11 +19,11 @@ def pack(epoch_ns: int) -> bytes:
 
 
 def unpack(label: bytes) -> int:
-    """Give the Unix time in nanoseconds of a 12-byte TAI64N label; ValueError when it is not 12 bytes long."""
+    """Give the Unix time in nanoseconds of a 12-byte TAI64N label, within its second; ValueError when it is not 12 bytes long."""
     if len(label) != 12:
         raise ValueError(f"a TAI64N label has 12 bytes, not {len(label)}")
     seconds = int.from_bytes(label[:8], "big") - OFFSET
-    return seconds * NANOSECONDS + int.from_bytes(label[8:], "big")
+    return seconds * NANOSECONDS + min(int.from_bytes(label[8:], "big"), NANOSECONDS - 1)
 
 
 def text(epoch_ns: int) -> str:

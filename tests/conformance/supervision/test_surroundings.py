@@ -41,6 +41,24 @@ def test_a_service_has_the_default_signals_also_when_its_supervisor_was_started_
     assert ignored["C"] >= {signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1}
 
 
+def test_a_variable_without_a_name_hinders_nobody(runtime: Path, tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env/=A").write_text("1\n")
+    odd = [oracle.program("chpst", package="runit"), "-e", str(tmp_path / "env")]
+    supervision.script(tmp_path / "oddly", f"exec {' '.join(odd)} {runtime}/runsvdir $*")
+    home = supervision.service(tmp_path / "services/it", "exec sleep 1000")
+    with supervision.tree(tmp_path / "oddly", tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        until(lambda: command(supervision.pid_of(home)) == "sleep 1000", what="it runs")
+        # The keeper gets the environment of each runsvdir that takes over.
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="it is supervised")
+        before = supervision.pid_of(home)
+        supervision.letter(home, "t")
+        until(lambda: supervision.pid_of(home) not in {0, before}, what="it is started again")
+
+
 def test_files_in_supervise(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("log/run", LOGGER)

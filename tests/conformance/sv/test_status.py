@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import compared
 from support.programs import Said, run
@@ -31,22 +31,33 @@ STATUSES = st.builds(
 )
 
 
-def agree(both: Both, words: list[str | bytes], *, directory: Path) -> Said:
+def agree(both: Both, words: list[str | bytes], *, directory: Path | str, cwd: Path | None = None) -> Said:
     """Hold that both say the same, a second that passes in between apart; give what they say."""
     oracle, ours = both
     env = {"SVDIR": str(directory), "PATH": "/usr/bin:/bin"}
     for _ in range(5):
-        before = run(oracle, words, env=env)
-        said = run(ours, words, env=env)
-        if run(oracle, words, env=env) == before:
+        before = run(oracle, words, env=env, cwd=cwd)
+        said = run(ours, words, env=env, cwd=cwd)
+        if run(oracle, words, env=env, cwd=cwd) == before:
             break
     assert said == before
     return said
 
 
+BYTES = st.builds(
+    lambda label, rest, state: label + rest + bytes([state]),
+    label=st.binary(min_size=12, max_size=12) | st.just(wire.pack(wire.Status(since_ns=0, pid=0, state=0, want=0))[:12]),
+    rest=st.binary(min_size=7, max_size=7),
+    state=st.sampled_from([wire.DOWN, wire.RUN, wire.FINISH]),
+)
+"""What no runsv writes: pids that no kernel gives, times before and after all, other letters than `u` and `d`."""
+
+
 @pytest.mark.covers("sv", "status")
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(status=STATUSES, log=st.none() | STATUSES, down=st.booleans())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(status=STATUSES | BYTES, log=st.none() | STATUSES, down=st.booleans())
+@example(status=wire.pack(wire.Status(since_ns=0, pid=2**31, state=wire.RUN, want=wire.WANT_UP)), log=None, down=False)
+@example(status=wire.pack(wire.Status(since_ns=0, pid=2**32 - 1, state=wire.DOWN, want=wire.WANT_UP)), log=None, down=False)
 def test_the_lines_of_any_status(
     both: Both, tmp_path_factory: pytest.TempPathFactory, status: bytes, log: bytes | None, down: bool
 ) -> None:
@@ -165,7 +176,6 @@ def test_an_empty_svdir_has_no_services(both: Both, tmp_path: Path) -> None:
 @pytest.mark.covers("sv", "$SVDIR")
 def test_a_path_is_relative_to_the_current_directory(both: Both, tmp_path: Path) -> None:
     supervisor = FakeSupervisor(tmp_path / "a", UP)
-    said = [run(sv, ["status", "./a", "a/", ".", "a"], env={"SVDIR": "."}, cwd=tmp_path) for sv in both]
-    assert said[0] == said[1]
-    assert said[1].out.count(b"run: ") == 3
+    said = agree(both, ["status", "./a", "a/", ".", "a"], directory=".", cwd=tmp_path)
+    assert said.out.count(b"run: ") == 3
     supervisor.stop()

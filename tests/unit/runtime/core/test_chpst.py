@@ -17,6 +17,8 @@ from runit_provision.runtime.core import chpst
         (b"A", b" v\0w\0\n", (b"A", b" v\nw\n")),
         (b"A", b"b=c\n", (b"A", b"b=c")),
         (b"A=B", b"c\n", (b"A", b"B=c")),
+        (b"A=B", b"", (b"A", b"B")),
+        (b"=A", b"b\n", (b"=A", b"b")),
         (b"\xff", b"\xfe", (b"\xff", b"\xfe")),
     ],
 )
