@@ -1,8 +1,8 @@
 """hiera.yaml of version 5 without Puppet: read, interpolate, merge, look up, explain.
 
-The road of a lookup: `hierarchy` (layers, options, conversion) -> `layer` (levels and their files) -> `documents` (a file, read once)
--> `interpolation` of what was found -> `merging`. `config` and `locations` say which files there are, `yaml_document` and
-`json_document` read them as Puppet does, with the place of every item.
+The road of a lookup: `hierarchy` (layers, options, conversion) -> `layer` (levels and their files) -> `documents` (what a key has in a
+file) -> `interpolation` of what was found -> `merging`. `config` says which files there are, `formats` reads them with the place of
+every item, `types` has what convert_to and --type name, `ruby` what Puppet leaves to Ruby, `values` what all of them know.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from runit_provision.errors import DataError
 from runit_provision.hiera.documents import Documents
-from runit_provision.hiera.files import parse_facts, read_facts, read_text, read_yaml
-from runit_provision.hiera.globs import ruby_glob
+from runit_provision.hiera.formats.files import parse_facts, read_facts, read_text, read_yaml
+from runit_provision.hiera.formats.yaml_document import Tagged, parse_yaml
+from runit_provision.hiera.formats.yaml_text import yaml_text
 from runit_provision.hiera.hierarchy import Hierarchy
-from runit_provision.hiera.misfit import dotted
+from runit_provision.hiera.ruby.globs import ruby_glob
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.yaml_document import Tagged, parse_yaml
-from runit_provision.hiera.yaml_text import yaml_text
+from runit_provision.hiera.types.misfit import dotted
 from runit_provision.inputs import Inputs
 
 __all__ = [

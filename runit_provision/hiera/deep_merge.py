@@ -11,9 +11,9 @@ from functools import cmp_to_key
 from typing import Any, NamedTuple
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.kinds import is_other_number, kind
-from runit_provision.hiera.patterns import RubyPattern
-from runit_provision.hiera.secret import bare
+from runit_provision.hiera.ruby.patterns import RubyPattern
+from runit_provision.hiera.values.kinds import is_other_number, kind
+from runit_provision.hiera.values.secret import bare
 from runit_provision.model.data import Array, Table
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.files import Parser, read_text
+from runit_provision.hiera.formats.files import Parser, read_text
+from runit_provision.hiera.formats.scalars import OddKey, Symbol
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Segment
-from runit_provision.hiera.kinds import kind
-from runit_provision.hiera.scalars import OddKey, Symbol
+from runit_provision.hiera.values.kinds import kind
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Table
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import Mark
 from runit_provision.hiera.origins import origins
-from runit_provision.hiera.secret import REDACTED, holds_secret, revealed, sealed, veiled
+from runit_provision.hiera.values.secret import REDACTED, holds_secret, revealed, sealed, veiled
 
 if TYPE_CHECKING:
     from runit_provision.hiera.deep_merge import Knockout

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from runit_provision.errors import DataError, Problem
-from runit_provision.hiera.config import read_config
+from runit_provision.hiera.config.levels import read_config
+from runit_provision.hiera.config.place import Place
 from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.explain import Hides, Outline, Trace
 from runit_provision.hiera.interpolation import Interpolation
@@ -22,9 +23,8 @@ from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_ke
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
-from runit_provision.hiera.place import Place
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.secret import cleared, holds_secret, sealed
+from runit_provision.hiera.values.secret import cleared, holds_secret, sealed
 from runit_provision.model.data import locate
 
 _NOTHING = object()
@@ -255,7 +255,7 @@ class Hierarchy:
         return compiled(merged.value if merged else None)
 
     def _converted(self, found: Found, entry: Entry, key: str, trace: Trace) -> Found:
-        from runit_provision.hiera.convert import convert
+        from runit_provision.hiera.types.convert import convert
 
         assert entry.convert_to is not None
         value = convert(found.value, entry.convert_to, entry.convert_mark, key, found.mark)
@@ -282,8 +282,8 @@ class _DeepStack:
 
 def _check(value_type: str, found: Found, given: Any, key: str, hint: str) -> None:
     """Raise DataError when a value, which leaves as `given`, is not of the type."""
-    from runit_provision.hiera.misfit import dotted, first_misfit
-    from runit_provision.hiera.types import parse_type
+    from runit_provision.hiera.types.expressions import parse_type
+    from runit_provision.hiera.types.misfit import dotted, first_misfit
 
     wanted = parse_type(value_type)
     misfit = first_misfit(wanted, cleared(found.value), is_secret=holds_secret(found.value))

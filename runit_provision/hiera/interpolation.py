@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.explain import SILENT, Hides, Trace
 from runit_provision.hiera.keys import Found, dig, split
-from runit_provision.hiera.kinds import is_other_number, kind
-from runit_provision.hiera.limits import DEEPEST
-from runit_provision.hiera.ruby_text import as_text
-from runit_provision.hiera.secret import SecretText, holds_secret, veiled
+from runit_provision.hiera.ruby.text import as_text
+from runit_provision.hiera.values.kinds import is_other_number, kind
+from runit_provision.hiera.values.limits import DEEPEST
+from runit_provision.hiera.values.secret import SecretText, holds_secret, veiled
 from runit_provision.model.data import Array, Sensitive, Table
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.digits import TooLongError, integer
 from runit_provision.hiera.explain import SILENT, Trace
-from runit_provision.hiera.kinds import is_other_number, kind
-from runit_provision.hiera.secret import Veiled, veiled
+from runit_provision.hiera.values.digits import TooLongError, integer
+from runit_provision.hiera.values.kinds import is_other_number, kind
+from runit_provision.hiera.values.secret import Veiled, veiled
 
 Segment = str | int
 LOOKUP_OPTIONS = "lookup_options"

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem
-from runit_provision.hiera.backends import Opener
-from runit_provision.hiera.config import Config, Level
+from runit_provision.hiera.config.levels import Config, Level
+from runit_provision.hiera.config.locations import Location, locate_files
 from runit_provision.hiera.documents import Document, Documents, is_key_of
+from runit_provision.hiera.formats.backends import Opener
 from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import Found, Key
-from runit_provision.hiera.locations import Location, locate_files
 from runit_provision.hiera.merging import Strategy
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.secret import SecretText
+from runit_provision.hiera.values.secret import SecretText
 from runit_provision.model.data import Array, Table
 
 _TO = " -> "
@@ -123,7 +123,7 @@ def _way(key: str, further: str) -> str:
 
 def _opened(value: Any, opener: Opener, mark: Mark | None, key: str) -> Any:
     """Give `value` with its encrypted strings opened; what comes out is SecretText."""
-    from runit_provision.hiera.eyaml import is_encrypted
+    from runit_provision.hiera.formats.eyaml import is_encrypted
 
     match value:
         case str() if "ENC[" in value and is_encrypted(value):

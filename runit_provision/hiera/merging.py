@@ -13,8 +13,8 @@ from runit_provision.errors import DataError, Mark, Problem, nearest
 from runit_provision.hiera.deep_merge import DeepOptions, Knockout, deep_merge, identity
 from runit_provision.hiera.explain import SILENT, Trace
 from runit_provision.hiera.keys import Found
-from runit_provision.hiera.kinds import is_data, kind
-from runit_provision.hiera.secret import bare, holds_secret, laid_open
+from runit_provision.hiera.values.kinds import is_data, kind
+from runit_provision.hiera.values.secret import bare, holds_secret, laid_open
 from runit_provision.model.data import Array, Table, locate
 
 Source = TypeVar("Source")
@@ -224,8 +224,8 @@ def _known_options(name: str) -> dict[str, type]:
 
 def _refused(name: str, value: Any, mark: Mark | None, hint: str) -> DataError:
     """Give the error of what a strategy does not take; the first item that is no plain data is to blame, if that is why."""
-    from runit_provision.hiera.misfit import dotted, first_misfit
-    from runit_provision.hiera.types import parse_type
+    from runit_provision.hiera.types.expressions import parse_type
+    from runit_provision.hiera.types.misfit import dotted, first_misfit
 
     what = f"the merge strategy `{name}` cannot merge {kind(value)}"
     misfit = first_misfit(parse_type("Data"), value, is_secret=holds_secret(value))

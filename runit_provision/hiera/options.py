@@ -11,9 +11,9 @@ from typing import Any
 
 from runit_provision.errors import DataError, Mark, Problem, nearest
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key
-from runit_provision.hiera.kinds import kind
-from runit_provision.hiera.patterns import RubyPattern
-from runit_provision.hiera.secret import holds_secret
+from runit_provision.hiera.ruby.patterns import RubyPattern
+from runit_provision.hiera.values.kinds import kind
+from runit_provision.hiera.values.secret import holds_secret
 from runit_provision.model.data import Array, Table
 
 _OPTIONS = ("merge", "convert_to")

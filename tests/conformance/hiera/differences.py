@@ -19,7 +19,7 @@ class Difference:
     written: str = ""
 
 
-_BREAKS = ("undefined method `resolved_status' for ", "undefined method `replace_child_in_list' for ", "constant Hocon::Impl::")
+_BREAKS = ("undefined method `resolved_status' for ", "undefined method `replace_child_in_list' for ")
 """What Ruby says of ruby-hocon's own mistakes."""
 
 _NOWHERE = r"Unable to parse .*: Could not resolve substitution to a value: \$\{[\w.]+\}\Z"

@@ -7,6 +7,12 @@ require 'json'
 require 'puppet'
 require 'tmpdir'
 
+# ruby-hocon does not load this file where it needs it first: what it answers would hang on what was asked before.
+if Puppet.features.hocon?
+  require 'hocon/config_factory'
+  require 'hocon/impl/config_delayed_merge_object'
+end
+
 folder = Dir.mktmpdir('oracle')
 at_exit { FileUtils.remove_entry(folder) }
 Puppet.initialize_settings(['--confdir', folder, '--vardir', folder, '--codedir', folder, '--logdest', 'console'])
@@ -83,5 +89,5 @@ end
 
 $stdout.sync = true
 $stdin.each_line do |line|
-  puts JSON.generate(answers(JSON.parse(line)))
+  puts JSON.generate(answers(JSON.parse(line)), max_nesting: 0)
 end

@@ -13,7 +13,7 @@ from support import oracle
 
 from runit_provision.errors import DataError
 from runit_provision.hiera import Hierarchy, open_hierarchy
-from runit_provision.hiera.secret import revealed
+from runit_provision.hiera.values.secret import revealed
 from runit_provision.model.data import Sensitive
 
 Answer = list[Any]

@@ -130,6 +130,10 @@ def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_
         ("a = ${b} {x = ${a}}\nb = {}\n", "1:15: not HOCON: could not resolve substitution: ${a}"),
         ("a = ${?x[]}\n", "1:5: not HOCON: no path of a key: ${x[]}"),
         ('include required("x")\n', "1:9: not HOCON: Puppet knows no such include"),
+        ("a = [x,\n  http://y]\n", "2:7: not HOCON: `:` within a value that is not quoted"),
+        ("a = 1 b = 2\n", "1:9: not HOCON: `=` within a value that is not quoted"),
+        ("a {b = 1} {c = 2}\n", "1:11: not HOCON: something follows a hash that has no `=` before it"),
+        ("a = ${HOME}\n", "1:5: not HOCON: could not resolve substitution: ${HOME}; define that key in this file"),
         ("a = [1] {x = 2}\n", "1:5: not HOCON: hashes, lists and text stand side by side"),
         (
             "l0 = x\n" + "".join(f"l{n} = [${{l{n - 1}}}, ${{l{n - 1}}}]\n" for n in range(1, 40)),
@@ -177,6 +181,8 @@ def test_what_is_wrong_with_hocon_is_said_with_its_place_and_a_hint(text: str, s
         "a = {x = ${?b.y}}\nb = {y = ${?a.x}}\nc = ${?d.x}\nd = ${?c}\nd = {x = ${?d.y}}\n",
         "a = [${?b}]\nb = [${?a}]\nc = {x = ${?d}}\nd = {y = ${?c}}\ne = 1\ne = ${a}\n",
         "a = 1\na = ${b}\nb = ${a}\n",
+        "a =\n{b = 1} {c = 2}\nb\n{c = 1}, c\n: [//x\n5]\nd {e = 1} // f = 2\n",
+        *("a = x:y\n", "a = x =\n", "a = [x = y]\n", 'a = "x": y\n', "a {} {}\n", "a {} x\n", "a {} ${a}\n", "{a = 1}\n= 2\n"),
     ],
 )
 def test_hocon_has_the_values_that_puppet_gives_it(text: str, puppet: Puppet, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from support import oracle
 
 from runit_provision.errors import DataError, Mark
 from runit_provision.hiera import Hierarchy, open_hierarchy, read_facts, read_yaml
-from runit_provision.hiera.config import read_config
+from runit_provision.hiera.config.levels import read_config
 from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, locate
 

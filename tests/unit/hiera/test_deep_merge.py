@@ -8,7 +8,7 @@ import pytest
 
 from runit_provision.errors import DataError
 from runit_provision.hiera.deep_merge import DeepOptions, deep_merge
-from runit_provision.hiera.yaml_document import parse_yaml
+from runit_provision.hiera.formats.yaml_document import parse_yaml
 
 
 def _merged(high: str, low: str, **options: Any) -> Any:

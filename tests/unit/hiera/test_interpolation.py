@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from runit_provision.errors import DataError, Mark
+from runit_provision.hiera.formats.yaml_document import parse_yaml
 from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import Found
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.secret import SecretText
-from runit_provision.hiera.yaml_document import parse_yaml
+from runit_provision.hiera.values.secret import SecretText
 
 _FACTS = {"role": "web", "os": {"family": "Debian"}, "list": ["a", 1.5], "nested": "<%{role}>", "nul": None}
 _DATA = {"port": 80, "hash": {"x": 1}, "secret": SecretText("s3cret")}

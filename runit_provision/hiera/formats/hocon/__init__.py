@@ -1,0 +1,1 @@
+"""HOCON: the library `hocon-parser` reads the text, its substitutions are resolved here."""
