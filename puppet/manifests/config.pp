@@ -11,7 +11,7 @@ class runit::config {
   }
 
   runit_data { $runit::data_file:
-    data    => $runit::data,
+    data    => runit::veiled($runit::data),
     owner   => 'root',
     command => $runit::command,
   }

@@ -230,7 +230,7 @@ define runit::service (
   runit_service { $title:
     target => $runit::data_file,
     keys   => runit::keys($title),
-    value  => runit::given({
+    value  => runit::veiled(runit::given({
       'command'          => $command,
       'run'              => $run,
       'before'           => $before_lines,
@@ -283,6 +283,6 @@ define runit::service (
       'enabled'          => $enabled,
       'down'             => $down,
       'on_change'        => $on_change,
-    }),
+    })),
   }
 }

@@ -107,7 +107,7 @@ define runit::user (
   runit_service { "runsvdir-${title}":
     target => $runit::data_file,
     keys   => ['users', $title],
-    value  => runit::given({
+    value  => runit::veiled(runit::given({
       'account'           => $account,
       'home'              => $home,
       'basedir'           => $basedir,
@@ -130,6 +130,6 @@ define runit::user (
       'purge_logs'        => $purge_logs,
       'defaults'          => $defaults,
       'services'          => $services,
-    }),
+    })),
   }
 }

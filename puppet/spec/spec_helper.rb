@@ -18,6 +18,10 @@ module Aliases
     Puppet::Pops::Types::PSensitiveType::Sensitive.new(value)
   end
 
+  def deferred
+    Puppet::Pops::Types::TypeFactory.deferred.implementation_class.new('sprintf', ['text'])
+  end
+
   def allow_values(*values)
     Allows.new(Aliases.type(self.class.top_level_description), values)
   end

@@ -90,7 +90,7 @@ class Aliases:
     def _any(self, several: list[Schema], name: str) -> str:
         types = [self.of(one) for one in several if one != {"type": "null"}]
         if name == "Secret":
-            types.append("Sensitive[Variant[String, Integer]]")
+            types += ["Sensitive[Variant[String, Integer, Deferred]]", "Deferred"]
         found = _several(types) if any("\n" in one for one in types) else _any_of(types)
         return f"Optional[{found}]" if {"type": "null"} in several else found
 

@@ -228,7 +228,7 @@ define runit::user::service (
   runit_service { "${user}/${service}":
     target => $runit::data_file,
     keys   => ['users', $user] + runit::keys($service),
-    value  => runit::given({
+    value  => runit::veiled(runit::given({
       'command'          => $command,
       'run'              => $run,
       'before'           => $before_lines,
@@ -280,6 +280,6 @@ define runit::user::service (
       'enabled'          => $enabled,
       'down'             => $down,
       'on_change'        => $on_change,
-    }),
+    })),
   }
 }

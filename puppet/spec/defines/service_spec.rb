@@ -33,4 +33,13 @@ describe 'runit::service' do
 
     it { is_expected.to compile.and_raise_error(/'memory'/) }
   end
+
+  context 'with a secret' do
+    let(:params) { { 'command' => ['web'], 'env' => { 'PASSWORD' => sensitive('hunter2') } } }
+
+    it 'is one as a whole, which PuppetDB does not keep' do
+      expect(catalogue.resource('Runit_service', 'web').sensitive_parameters).to eq([:value])
+      expect(catalogue.resource('Runit_data', '/etc/runit-provision/data.json').sensitive_parameters).to be_empty
+    end
+  end
 end

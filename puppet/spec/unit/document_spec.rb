@@ -46,10 +46,20 @@ describe PuppetX::Runit::Document do
   it 'marks secrets, and neither merges nor splits them' do
     all = document('services' => { 'web' => { 'env' => { 'PASSWORD' => secret('hunter2') } } })
     expect(read(all).dig('services', 'web', 'env')).to eq('PASSWORD' => { '__ptype' => 'Sensitive', '__pvalue' => 'hunter2' })
-    expect(all).to be_sensitive
     expect { all.add(%w[services web env], { 'PASSWORD' => secret('other') }, 'X') }.to raise_error(described_class::Conflict) { |error|
       expect(error.message).not_to match(/hunter2|other/)
     }
+  end
+
+  it 'asks for what is deferred when the text is wanted, and once' do
+    asked = 0
+    later = Puppet::Pops::Evaluator::DeferredValue.new(-> { (asked += 1) && secret("hunter#{asked}") })
+    all = document('services' => { 'web' => { 'env' => { 'A' => later, 'B' => secret(later) } } })
+    expect([all.services, all.accounts, asked]).to eq([{ 'web' => %w[services web] }, [], 0])
+    expect(read(all).dig('services', 'web', 'env')).to eq(
+      'A' => { '__ptype' => 'Sensitive', '__pvalue' => 'hunter1' }, 'B' => { '__ptype' => 'Sensitive', '__pvalue' => 'hunter2' }
+    )
+    expect([all.to_s.scan('hunter').size, asked]).to eq([2, 2])
   end
 
   it 'knows the accounts that are spoken of' do

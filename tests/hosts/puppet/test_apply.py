@@ -151,20 +151,39 @@ def test_two_that_contradict_each_other_stop_the_run(puppet: Puppet) -> None:
     assert puppet.host.run("test", "-e", DATA, check=False).returncode == 1
 
 
+IN_HIERA = """
+lookup_options: {db::password: {convert_to: Sensitive}}
+db::password: hunter4
+runit:
+  prefix: /var/runit
+  services: {db: {command: [sleep, '1000'], env: {PASSWORD: "%{alias('db::password')}"}}}
+"""
+
+
 @pytest.mark.shows("roads", "Puppet", "secrets unseen")
 def test_a_secret_is_in_no_report_and_in_no_file_that_others_may_read(puppet: Puppet) -> None:
-    manifest = "runit::service { 'web': command => ['sleep', '1000'], env => { 'PASSWORD' => Sensitive('hunter2') } }"
+    env = "'PASSWORD' => Sensitive('hunter2'), 'FETCHED' => Deferred('new', [Sensitive, 'hunter2'])"
+    manifest = f"runit::service {{ 'web': command => ['sleep', '1000'], env => {{ {env} }} }}"
     done = puppet.apply("runit: {prefix: /var/runit}", "--debug", "--show_diff", manifest=manifest)
     assert done.returncode == CHANGED, done.stdout + done.stderr
     assert "hunter2" not in done.stdout + done.stderr
-    changed = puppet.apply("runit: {prefix: /var/runit}", "--show_diff", manifest=manifest.replace("hunter2", "hunter3"))
+    changed = puppet.apply(IN_HIERA, "--show_diff", manifest=manifest.replace("hunter2", "hunter3"))
     assert changed.returncode == CHANGED
     assert "hunter" not in changed.stdout + changed.stderr
-    assert puppet.host.run("sh", "-c", "cat /etc/sv/web/env/PASSWORD").stdout.rstrip() == "hunter3"
+    assert puppet.host.run("sh", "-c", "cat /etc/sv/web/env/* /etc/sv/db/env/*").stdout.split() == ["hunter3", "hunter3", "hunter4"]
     holders = puppet.host.run("grep", "-rl", "hunter", "/etc", "/var", "/run", check=False).stdout.split()
     assert "/etc/sv/web/env/PASSWORD" in holders
     others = puppet.host.run("chpst", "-u", "apprun1", "grep", "-rl", "hunter", "/etc", "/var", "/run", check=False)
     assert others.stdout == ""
+
+
+def test_what_cannot_be_fetched_is_told_once_and_changes_nothing(puppet: Puppet) -> None:
+    manifest = "runit::service { 'web': command => ['sleep', '1000'], env => { 'PASSWORD' => Deferred('fail', ['the vault is sealed']) } }"
+    done = puppet.apply("runit: {prefix: /var/runit}", "--no-preprocess_deferred", manifest=manifest)
+    assert done.returncode in FAILED
+    assert "Runit_data[/etc/runit-provision/data.json]: Could not evaluate: the vault is sealed" in done.stderr
+    assert "Runit_service[web]: Skipping because of failed dependencies" in done.stderr
+    assert puppet.host.run("ls", "/etc/runit-provision").stdout == ""
 
 
 def test_an_account_of_the_same_catalogue_comes_first(puppet: Puppet) -> None:

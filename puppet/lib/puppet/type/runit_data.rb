@@ -41,6 +41,11 @@ Puppet::Type.newtype(:runit_data) do
   autorequire(:user) { document.accounts }
   autorequire(:file) { File.dirname(self[:path]) }
 
+  # It is shown nowhere anyway.
+  def set_sensitive_parameters(names)
+    super(names - [:data])
+  end
+
   # Resources that contradict each other stop the run before anything is applied.
   def pre_run_check
     document
@@ -48,11 +53,12 @@ Puppet::Type.newtype(:runit_data) do
     raise Puppet::Error, e.message
   end
 
-  # Where the tool cannot work all that follows would fail, each in its own words.
+  # Where the tool cannot work, or what is deferred is not to be had, all that follows would fail, each in its own words.
   def retrieve
     fault = PuppetX::Runit::Tool.fault(self[:command]) if self[:command] && !noop?
     raise Puppet::Error, fault if fault
 
+    document.to_s
     super
   end
 

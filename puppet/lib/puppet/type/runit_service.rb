@@ -77,6 +77,11 @@ Puppet::Type.newtype(:runit_service) do
   autorequire(:exec) { 'runit-provision init link' }
   autorequire(:runit_service) { data_resource ? data_resource.before(self[:name]) : [] }
 
+  # It is shown nowhere anyway.
+  def set_sensitive_parameters(names)
+    super(names - [:value])
+  end
+
   # The data say what is wanted of it.
   def retrieve
     self[:ensure] = provider.wanted

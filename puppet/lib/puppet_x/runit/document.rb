@@ -21,6 +21,7 @@ class PuppetX::Runit::Document
 
   # Add `value` below the keys `path`; `origin` names the resource that says so.
   def add(path, value, origin)
+    @text = nil
     wrapped = path.reverse.inject(value) { |inner, key| { key => inner } }
     merge(@root, by_name(plain(wrapped)), [], origin)
   end
@@ -52,26 +53,35 @@ class PuppetX::Runit::Document
     [*trees, *named] & services.keys
   end
 
-  # True when something in it is a secret.
-  def sensitive?
-    secret?(@root)
-  end
-
-  # The file's text.
+  # The file's text. What is deferred is asked for here, once: when it is the file's turn, and not before.
   def to_s
-    "#{JSON.pretty_generate(sorted('runit' => @root))}\n"
+    @text ||= "#{JSON.pretty_generate(sorted(plain(resolved('runit' => @root))))}\n"
   end
 
   private
 
-  # What YAML and JSON can say; a secret as a hash that says so.
+  # What YAML and JSON can say, and what is deferred; a secret as a hash that says so.
   def plain(value)
     case value
+    when ->(hash) { hash.is_a?(Hash) && hash['__ptype'] == 'Sensitive' } then secret(plain(value['__pvalue']))
     when Hash then value.to_h { |key, item| [key.to_s, plain(item)] }
     when Array then value.map { |item| plain(item) }
-    when Puppet::Pops::Types::PSensitiveType::Sensitive then { '__ptype' => 'Sensitive', '__pvalue' => plain(value.unwrap) }
-    when Puppet::Pops::Evaluator::DeferredValue then plain(value.resolve)
+    when Puppet::Pops::Types::PSensitiveType::Sensitive then secret(plain(value.unwrap))
     when :undef then nil
+    else value
+    end
+  end
+
+  # A secret of a secret is one, as when what is deferred turns out to be one.
+  def secret(value)
+    value.is_a?(Hash) && value.key?('__ptype') ? value : { '__ptype' => 'Sensitive', '__pvalue' => value }
+  end
+
+  def resolved(value)
+    case value
+    when Hash then value.transform_values { |item| resolved(item) }
+    when Array then value.map { |item| resolved(item) }
+    when Puppet::Pops::Evaluator::DeferredValue then resolved(value.resolve)
     else value
     end
   end
@@ -129,14 +139,6 @@ class PuppetX::Runit::Document
   def owners(tree)
     services = (tree['services'] || {}).values.compact
     services.flat_map { |service| [service['user'], *owners(service)] }
-  end
-
-  def secret?(value)
-    case value
-    when Hash then value['__ptype'] == 'Sensitive' || value.values.any? { |item| secret?(item) }
-    when Array then value.any? { |item| secret?(item) }
-    else false
-    end
   end
 
   def sorted(value)
