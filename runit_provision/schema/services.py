@@ -196,7 +196,7 @@ class Reader:
         given = [key for key, value in (("command", spec.command), ("run", spec.run), ("services", spec.services)) if value is not None]
         if len(given) > 1:
             self.problem(f"says in {len(given)} ways what runs: {', '.join(given)}", given[1], hint="keep one")
-        if not given:
+        if not given and spec.ensure != "absent":
             self.problem("says nothing of what runs", hint="give `command`, `run` or `services`")
         if spec.run is not None:
             found = contents.script(spec.run, (*self.path, "run"))

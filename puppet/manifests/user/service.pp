@@ -225,6 +225,10 @@ define runit::user::service (
 ) {
   include runit
 
+  if $user == $title and $service == $title {
+    fail("Runit::User::Service[${title}]: whose service is it? The title is USER/SERVICE, or `user` says so")
+  }
+
   runit_service { "${user}/${service}":
     target => $runit::data_file,
     keys   => ['users', $user] + runit::keys($service),

@@ -15,6 +15,12 @@ describe 'runit::user::service' do
     )
   end
 
+  context 'with a title that names nobody' do
+    let(:title) { 'worker' }
+
+    it { is_expected.to compile.and_raise_error(%r{Runit::User::Service\[worker\]: whose service is it\? The title is USER/SERVICE}) }
+  end
+
   context 'with a title of its own' do
     let(:title) { 'the worker' }
     let(:params) { { 'user' => 'apprun2', 'service' => 'cluster/worker' } }

@@ -30,6 +30,14 @@ describe PuppetX::Runit::Document do
     expect(read(all)).to eq('users' => { 'apprun1' => { 'services' => { 'web' => { 'down' => true } } }, 'apprun2' => {} })
   end
 
+  it 'knows who says what stands at a key' do
+    all = document('services' => { 'web' => { 'env' => { 'A' => 'b' } } })
+    all.add(%w[services web], { 'user' => 'www', 'limits' => { 'files' => 5 } }, 'Runit::Service[web]')
+    expect(%w[services.web.limits.files services.web.user.x services.web.env.A nowhere].map { |key| all.origin(key) })
+      .to eq(['Runit::Service[web]', 'Runit::Service[web]', nil, nil])
+    expect(all.origin(nil)).to be_nil
+  end
+
   it 'takes the same word twice' do
     all = document('services' => { 'web' => { 'down' => true } })
     all.add(%w[services web], { 'down' => true }, 'X')

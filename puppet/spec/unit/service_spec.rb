@@ -103,6 +103,14 @@ describe 'runit_service' do
     expect { evaluate(b) }.not_to raise_error
   end
 
+  it 'lets no other fail for it' do
+    tool = SaidTool.new([drift('a'), row('b', problems: ['/home/b: belongs to somebody else'])])
+    a, b, unknown = service('a'), service('b'), service('aa')
+    catalog(tool, a, b, unknown)
+    expect { evaluate(a) }.not_to raise_error
+    expect { unknown.retrieve }.to raise_error(Puppet::Error, /the data know no service aa/)
+  end
+
   it 'says what changed, and no secret' do
     a, b = service('a'), service('b')
     catalog(SaidTool.new([drift('a'), row('b', made: false, drift: true, reasons: ['run: new'], state: 'not supervised')]), a, b)

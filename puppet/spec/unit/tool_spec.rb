@@ -27,6 +27,15 @@ describe PuppetX::Runit::Tool do
     end
   end
 
+  it 'tells what is bad of data that are nowhere yet, without a place that nobody finds' do
+    Dir.mktmpdir do |folder|
+      script = 'printf "%s:3:9: runit.users: no\\n%s: runit: neither\\n2 problems\\n" "$3" "$3" >&2; exit 1'
+      expect(tool(script, file: "#{folder}/data.json").problems('{}')).to eq(['runit.users: no', 'runit: neither', '2 problems'])
+      expect(tool('echo "warning: why" >&2', file: "#{folder}/data.json").problems('{}')).to be_empty
+      expect { tool('exit 127', file: "#{folder}/data.json").problems('{}') }.to raise_error(described_class::Refusal, /Python 3.11/)
+    end
+  end
+
   it 'says what the tool said, and nothing else, of bad data' do
     expect { tool('echo "data.json:3: no such key" >&2; exit 1').check }
       .to raise_error(described_class::Refusal, /tool check ended with 1: data.json:3: no such key\z/)
@@ -50,6 +59,7 @@ describe PuppetX::Runit::Tool do
 
   it 'finds no fault in a tool that answers' do
     expect(described_class.fault(['/bin/sh', '-c', 'test "$0" = --version'])).to be_nil
+    expect(described_class.fault(['/bin/sh', '-c', 'exit 64'])).to be_nil # a wrapper that adds options of other commands
   end
 
   {

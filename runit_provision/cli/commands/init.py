@@ -85,7 +85,7 @@ def unlink(*, init: Init, reason: str, boot: Boot, output: Output) -> None:
 @_init_options
 @output_options
 def status(*, init: Init, reason: str, boot: Boot, output: Output) -> int:
-    """Tell which init this is, and how the link stands; exit status 2 when it is not as `link` would write it."""
+    """Tell which init this is, and how the link stands; exit status 2 when it is not as `link` would write it, or runsvdir does not run."""
     from runit_provision.host.inits import linking
 
     found = linking.status(init, boot)
@@ -98,7 +98,7 @@ def status(*, init: Init, reason: str, boot: Boot, output: Output) -> int:
             output.line(f"{what}: {state.value}")
         if found.running is not None:
             output.line(f"runsvdir on {boot.services}: {'running' if found.running else 'not running'}")
-    return DONE if found.linked else DIFFERENT
+    return DONE if found.linked and found.running is not False else DIFFERENT
 
 
 def _show(done: list[str], init: Init, reason: str, output: Output) -> None:

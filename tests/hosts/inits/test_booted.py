@@ -112,7 +112,7 @@ def test_a_service_keeps_the_control_group_that_it_made(tmp_path: Path, boot: Ex
     assert box.run("systemctl", "show", "--property=Delegate", "runit-provision.service").stdout == "Delegate=yes\n"
 
 
-def test_stopping_the_unit_ends_services_in_order(tmp_path: Path, boot: ExitStack) -> None:
+def test_stopping_the_unit_ends_services_in_order_and_status_says_so_until_link_starts_it(tmp_path: Path, boot: ExitStack) -> None:
     root = with_systemd(prepare(tmp_path / "systemd", services={"plain": SLOW}))
     assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
     link_image(root)
@@ -123,6 +123,11 @@ def test_stopping_the_unit_ends_services_in_order(tmp_path: Path, boot: ExitStac
     assert (box.pids("-P", "/etc/service"), box.pids("sleep", "2222")) == ([], [])
     assert box.run("systemctl", "is-failed", "runit-provision.service").stdout == "inactive\n"
     assert (root / "root/ended").read_text() == "ended\n"
+    stopped = box.runit_provision("init", "status", "--prefix", "/opt/runit")
+    assert (stopped.returncode, stopped.stdout.splitlines()[-1]) == (2, "runsvdir on /etc/service: not running")
+    assert box.runit_provision("init", "link", "--prefix", "/opt/runit").returncode == 0
+    assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 0
+    box.pid("sleep", "2222")
 
 
 @shows("inits", "{root}", "orderly power-off")

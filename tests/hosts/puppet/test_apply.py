@@ -178,7 +178,9 @@ def test_a_secret_is_in_no_report_and_in_no_file_that_others_may_read(puppet: Pu
 
 
 def test_what_cannot_be_fetched_is_told_once_and_changes_nothing(puppet: Puppet) -> None:
-    manifest = "runit::service { 'web': command => ['sleep', '1000'], env => { 'PASSWORD' => Deferred('fail', ['the vault is sealed']) } }"
+    manifest = (
+        "runit::service { 'web': command => ['sleep', '1000'], env => { 'PASSWORD' => Deferred('fail', ['the vault is sealed']) } }"
+    )
     done = puppet.apply("runit: {prefix: /var/runit}", "--no-preprocess_deferred", manifest=manifest)
     assert done.returncode in FAILED
     assert "Runit_data[/etc/runit-provision/data.json]: Could not evaluate: the vault is sealed" in done.stderr

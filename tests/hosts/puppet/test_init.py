@@ -58,6 +58,12 @@ def test_the_first_run_starts_the_services_by_init_and_the_second_does_nothing(c
         box.pid("sleep", "1111")
         second = apply(box)
         assert (second.returncode, "Exec[" in second.stdout) == (UNCHANGED, False), second.stdout + second.stderr
+        if (cold / "etc/inittab").exists():
+            return  # whose init has no way to stop what it respawns
+        box.run("systemctl", "stop", "runit-provision.service")
+        third = apply(box)
+        assert (third.returncode, "Exec[runit-provision init link]" in third.stdout) == (CHANGED, True), third.stdout + third.stderr
+        box.pid("sleep", "1111")
 
 
 @pytest.mark.shows("roads", "Puppet", "drift", "dry run", "purge", "a service that fails")

@@ -68,6 +68,11 @@ def test_a_place_comes_from_the_key_that_says_where_it_is() -> None:
     ]
 
 
+def test_of_a_service_that_is_to_be_absent_nothing_else_is_asked() -> None:
+    (gone,) = host_of({"services": {"gone": {"ensure": "absent"}}}).tree.services
+    assert (gone.id, gone.ensure) == ("gone", Ensure.ABSENT)
+
+
 def test_a_service_that_is_only_down_is_left_to_people() -> None:
     assert (service_of({"down": True}).ensure, service_of({"down": True}).enabled) == (Ensure.ANY, False)
     assert (service_of({"ensure": "stopped"}).ensure, service_of({"ensure": "stopped"}).enabled) == (Ensure.STOPPED, False)

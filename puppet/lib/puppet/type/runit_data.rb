@@ -1,6 +1,5 @@
 # frozen_string_literal: true
 
-require 'shellwords'
 require_relative '../../puppet_x/runit/document'
 require_relative '../../puppet_x/runit/tool'
 
@@ -53,13 +52,15 @@ Puppet::Type.newtype(:runit_data) do
     raise Puppet::Error, e.message
   end
 
-  # Where the tool cannot work, or what is deferred is not to be had, all that follows would fail, each in its own words.
+  # Where the tool cannot work, what is deferred is not to be had, or data are bad, all that follows would fail, each in its own words.
   def retrieve
-    fault = PuppetX::Runit::Tool.fault(self[:command]) if self[:command] && !noop?
-    raise Puppet::Error, fault if fault
-
     document.to_s
+    faults = self[:command] && !noop? ? faults_of_tool : []
+    raise Puppet::Error, faults.join("\n") unless faults.empty?
+
     super
+  rescue PuppetX::Runit::Tool::Refusal => e
+    raise Puppet::Error, e.message
   end
 
   def eval_generate
@@ -104,13 +105,21 @@ Puppet::Type.newtype(:runit_data) do
     container.is_a?(Puppet::Type::Component) ? container.ref : part.ref
   end
 
-  def validate_cmd
-    "#{Shellwords.join(self[:command])} render --data %" if self[:command]
+  # Why the tool cannot work here, or refuses data that are not in the file yet.
+  def faults_of_tool
+    fault = PuppetX::Runit::Tool.fault(self[:command])
+    return [fault] if fault
+    return [] unless unwritten
+
+    PuppetX::Runit::Tool.new(self[:command], self[:path]).problems(unwritten).map do |line|
+      origin = document.origin(line[/\Arunit\.(.*?): /, 1])
+      origin ? "#{line} (#{origin})" : line
+    end
   end
 
   def generated
     options = { path: self[:path], owner: self[:owner], mode: '0600', content: document.to_s, backup: false, show_diff: false,
-                validate_cmd: validate_cmd, loglevel: self[:loglevel], noop: self[:noop] }
+                loglevel: self[:loglevel], noop: self[:noop] }
     file = Puppet::Type.type(:file).new(options.compact)
     file.parameter(:content).sensitive = true
     file.tag(*tags)

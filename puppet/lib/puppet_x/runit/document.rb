@@ -16,6 +16,7 @@ class PuppetX::Runit::Document
   def initialize(data, origin)
     @root = {}
     @origins = {}
+    @first = origin
     add([], data, origin)
   end
 
@@ -24,6 +25,13 @@ class PuppetX::Runit::Document
     @text = nil
     wrapped = path.reverse.inject(value) { |inner, key| { key => inner } }
     merge(@root, by_name(plain(wrapped)), [], origin)
+  end
+
+  # Which resource says what stands at a key, written with dots; nil for what the class says, and for no key at all.
+  def origin(key)
+    said = @origins.transform_keys { |path| path.join('.') }
+    found = said.keys.select { |path| key == path || key&.start_with?("#{path}.") }.max_by(&:size)
+    said[found] unless said[found] == @first
   end
 
   # The accounts that the data speaks of: the users, and those that services run as.

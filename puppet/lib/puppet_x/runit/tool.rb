@@ -17,7 +17,8 @@ class PuppetX::Runit::Tool
   # Why the command cannot do its work on this host, and what it needs; nil when it answers.
   def self.fault(command)
     _, err, status = Open3.capture3({ 'LC_ALL' => 'C.UTF-8' }, *command, '--version', stdin_data: '')
-    "#{command.join(' ')} does not work here (#{err.scrub.lines.last&.strip || status}): #{NEEDS}" unless status.success?
+    # 64: a wrapper adds options to it that only its other commands have.
+    "#{command.join(' ')} does not work here (#{err.scrub.lines.last&.strip || status}): #{NEEDS}" unless [0, 64].include?(status.exitstatus)
   rescue SystemCallError => e
     "#{unrunnable(command.first, e)}: #{NEEDS}"
   end
@@ -34,6 +35,16 @@ class PuppetX::Runit::Tool
     @command = command
     @file = file
     @options = options
+  end
+
+  # Why data that are in no file yet would be refused, a line each, without the place in a file that nobody finds.
+  def problems(text)
+    beside(text) do |file|
+      _, err, status = run('render', '--data', file)
+      raise Refusal, refusal('render', err, status) unless [0, 1].include?(status.exitstatus) && !err.include?('Traceback')
+
+      status.success? ? [] : err.scrub.lines.map { |line| line.chomp.sub(/\A#{Regexp.escape(file)}(:\d+)*: /, '') }
+    end
   end
 
   # How the host and every service is, and what is not as the data say.

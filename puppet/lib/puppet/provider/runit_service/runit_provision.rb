@@ -38,6 +38,8 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
     return false if resource.noop? || resource[:schedule] || drifting.empty? || drifting.any? { |row| host.applied?(row) }
 
     resource.catalog.relationship_graph.dependencies(resource).all? { |other| other.is_a?(Puppet::Type::Whit) || ready.key?(other) }
+  rescue Puppet::Error
+    false # which it says itself when its turn comes
   end
 
   def apply
