@@ -40,6 +40,8 @@ _CHANGES = fcntl.DN_MULTISHOT | fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_DEL
 _F_SETOWN_EX, _F_OWNER_TID = 15, 0
 """Of fcntl(2); the standard library does not name them."""
 _DETAIL = 4096
+_COARSE = 10_000_000
+"""Nanoseconds by which a file's time may be behind the clock: the kernel takes that of its last tick."""
 _LONGEST_NAP = 0.5
 """Seconds; only where the filesystem tells of no change (dnotify) is a nap slept to its end."""
 
@@ -69,7 +71,7 @@ def _life(ground: Ground, directory: str) -> Life:
     finally:
         os.close(supervise)
     want_up = seen.want == status.WANT_UP
-    gave_up = not (want_up or seen.pid) and _gave_up(ground, directory)
+    gave_up = not want_up and seen.state != status.RUN and _gave_up(ground, directory, seen)
     return (True, seen.state == status.RUN and seen.pid > 0, want_up, seen.pid, seen.since_ns, gave_up, ready)
 
 
@@ -86,13 +88,16 @@ def _ready(supervise: int, pid: int) -> bool:
     return not said.notifies or said.ready > 0
 
 
-def _gave_up(ground: Ground, directory: str) -> bool:
-    """Tell whether `finish` has left word that it put an end to the restarts; the file is there until the next end."""
+def _gave_up(ground: Ground, directory: str, seen: status.Status) -> bool:
+    """Tell whether `finish` has left word that it put an end to the restarts.
+
+    The file is there until the next end: while `finish` is still at work, only one younger than the run that ended counts.
+    """
     try:
-        os.stat("gave_up", dir_fd=ground.directory(directory), follow_symlinks=False)
+        left = os.stat("gave_up", dir_fd=ground.directory(directory), follow_symlinks=False)
     except OSError:
         return False
-    return True
+    return not seen.pid or left.st_mtime_ns > seen.since_ns - _COARSE
 
 
 def _supervise(ground: Ground, directory: str) -> int:

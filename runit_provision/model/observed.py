@@ -64,8 +64,8 @@ class Life(NamedTuple):
     """A service (or its log service) as its `supervise/` tells.
 
     supervised: somebody reads its control fifo. pid: 0 for none. since: Unix time in nanoseconds of the last start or going down.
-    gave_up: it is down because its `finish` said so, not a person: it had ended more often than the data forgive. ready: it is not one
-    that has still to say that it is ready.
+    gave_up: it is down, or soon will be, because its `finish` said so, not a person: it had ended more often than the data forgive.
+    ready: it is not one that has still to say that it is ready.
     """
 
     supervised: bool = False

@@ -55,7 +55,10 @@ def road(runtime: Path, tmp_path: Path) -> Iterator[Road]:
     (tmp_path / "service").mkdir()
     with tree(runtime / "runsvdir", tmp_path / "service", tmp_path / "state") as running:
         running.start()
-        run("apply")
+        applied = run("apply")
+        assert applied.out.splitlines()[-1].startswith("19 paths changed, "), applied
+        assert "hopeless: came up, but " in applied.err, applied
+        assert "1 problem; the rest is done" in applied.err, applied
         yield run
 
 
