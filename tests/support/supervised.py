@@ -15,6 +15,8 @@ from . import waiting
 
 SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
 LOGGER = "#!/bin/sh\nexec cat >/dev/null\n"
+_WAITING = ("nanosleep", "do_wait", "sigsuspend", "pipe_read")
+"""Where in the kernel a service of a test is when it has begun."""
 
 
 class FakeSupervisor:
@@ -47,9 +49,10 @@ class Supervised:
         self.directory = directory
         self._runsv = runsv
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._settled: set[int] = set()
 
     def add(self, name: str, *, log: bool = False, down: bool = False, scripts: Mapping[str, str] | None = None) -> Path:
-        """Lay the service `name`, with `scripts` by file name, and supervise it; give its directory when it has a status."""
+        """Lay the service `name`, with `scripts` by file name, and supervise it; give its directory once all of it has settled."""
         folder = self.directory / name
         folder.mkdir(parents=True)
         for script, text in {"run": SLEEPER, **(scripts or {}), **({"log/run": LOGGER} if log else {})}.items():
@@ -61,6 +64,7 @@ class Supervised:
             (folder / "down").touch()
         self._processes[name] = subprocess.Popen([self._runsv, folder], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         waiting.until(lambda: self.status(name) is not None and (down or self.pid(name)), what=f"{name} supervised")
+        self._settle(name)
         return folder
 
     def status(self, name: str) -> wire.Status | None:
@@ -76,12 +80,14 @@ class Supervised:
         return status.pid if status else 0
 
     def age(self) -> None:
-        """Wait until the services' last change is more than a second old.
+        """Wait until the services' last change is more than a second old, and what was started has settled.
 
         C's sv compares whole seconds, and runsv lets a second pass after a run that was shorter.
         """
         newest = max(status.since_ns for name in self._processes if (status := self.status(name)))
         waiting.until(lambda: time.time_ns() > newest + 1_200_000_000)
+        for name in self._processes:
+            self._settle(name)
 
     def stop(self) -> None:
         """End every supervisor and its service, whatever state they are in."""
@@ -98,8 +104,32 @@ class Supervised:
             self._processes[name].wait()
         assert not left, "supervisors that did not exit"
 
+    def _settle(self, name: str) -> None:
+        """Wait until the service and its logger, where they run, wait for something: a shell on its way there has set no trap yet."""
+
+        def settled(each: str) -> bool:
+            status = self.status(each)
+            if status is None or not status.pid or status.pid in self._settled:
+                return True
+            if status.paused or _waits(status.pid):
+                self._settled.add(status.pid)
+                return True
+            return False
+
+        for each in (name, f"{name}/log"):
+            waiting.until(lambda: settled(each), what=f"{each} settled")  # noqa: B023
+
     def _tell(self, control: Path, letters: bytes) -> None:
         with contextlib.suppress(OSError):
             descriptor = os.open(control, os.O_WRONLY | os.O_NONBLOCK)
             os.write(descriptor, letters)
             os.close(descriptor)
+
+
+def _waits(pid: int) -> bool:
+    """Whether a process sleeps, waits for a child or reads its input, and is no supervisor's child that has still to become another."""
+    try:
+        name, where = (Path(f"/proc/{pid}/{what}").read_text() for what in ("comm", "wchan"))
+    except OSError:
+        return False  # it has just ended: the status will tell
+    return not name.startswith("runsv") and any(call in where for call in _WAITING)

@@ -35,7 +35,7 @@ def agree(both: Both, words: list[str | bytes], *, directory: Path | str, cwd: P
     """Hold that both say the same, a second that passes in between apart; give what they say."""
     oracle, ours = both
     env = {"SVDIR": str(directory), "PATH": "/usr/bin:/bin"}
-    for _ in range(5):
+    for _ in range(50):
         before = run(oracle, words, env=env, cwd=cwd)
         said = run(ours, words, env=env, cwd=cwd)
         if run(oracle, words, env=env, cwd=cwd) == before:
