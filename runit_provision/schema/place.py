@@ -10,6 +10,7 @@ from runit_provision.errors import nearest
 from runit_provision.model.account import Account
 from runit_provision.model.tree import Realm
 from runit_provision.schema.materials import Material, MaterialError, Materials
+from runit_provision.schema.plain_shell import is_plain
 from runit_provision.schema.problems import Path, Problems
 
 
@@ -59,7 +60,7 @@ class Place:
 
     def check_syntax(self, text: str, path: Path) -> None:
         """Note what the shell has to say against the script, or the lines, that stand at `path` of the data."""
-        if not self.shell or not text:
+        if not self.shell or is_plain(text):
             return
         if text.startswith("#!"):
             said = self.shell(text)

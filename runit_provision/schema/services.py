@@ -27,11 +27,6 @@ _IN_THE_SCRIPT = (
     *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
 )
 _ONCE = re.compile(r"\bsv\s+(-\S+\s+(\d+\s+)?)*o")
-_FOR_THE_SHELL = re.compile(r"[\n;&|<>()$`{}#!\\]")
-"""What a command has in it when more than words and quotes can be wrong with it."""
-_KEYWORDS = frozenset(
-    ("if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "in", "function", "select", "time")
-)
 _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
 
 
@@ -165,7 +160,7 @@ class Reader:
         """Have the shell read the lines that people wrote for it."""
         spec = self.spec
         texts: dict[Path, str] = {("before",): spec.before}
-        if isinstance(spec.command, str) and (_FOR_THE_SHELL.search(spec.command) or spec.command.split()[0] in _KEYWORDS):
+        if isinstance(spec.command, str):
             texts["command",] = spec.command
         if spec.finish:
             texts["finish", "lines"] = spec.finish.lines
