@@ -61,10 +61,19 @@ from runit_provision.runtime.cli.{module} import main
 posix._exit(main(sys.argv))
 """
 _COMPILE = """
-import compileall, py_compile, sys
-mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-sys.exit(not compileall.compile_dir(sys.argv[1], quiet=1, stripdir=sys.argv[1], prependdir=sys.argv[2], invalidation_mode=mode))
+import importlib.util, pathlib, py_compile, sys
+folder, library = sys.argv[1:]
+for source in map(str, pathlib.Path(folder).rglob("*.py")):
+    py_compile.compile(
+        source,
+        cfile=importlib.util.cache_from_source(source, optimization=""),
+        dfile=library + source.removeprefix(folder),
+        doraise=True,
+        optimize=2,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
 """
+"""Without docstrings, which each start would read and each process keep, under the name that is looked for without -OO."""
 
 
 _TRIAL = """
