@@ -60,6 +60,16 @@ class Notified(Event):
     __slots__ = ()
 
 
+class LogWaits(Event):
+    """The log cannot be written since `since` (Unix time in nanoseconds, 0: it can), because of `reason`; wire.pool."""
+
+    __slots__ = ("reason", "since")
+
+    def __init__(self, since: int, reason: int) -> None:
+        self.since = since
+        self.reason = reason
+
+
 class ScriptEnded(Event):
     """`control/LETTER` exited; succeeded: with 0. A script that is not there counts as one that failed."""
 

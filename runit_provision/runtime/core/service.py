@@ -30,7 +30,7 @@ from ..wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
 from . import backoff
 from .actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
 from .backoff import SECOND
-from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, Notified, Overdue, ScriptEnded, Started
+from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, LogWaits, Notified, Overdue, ScriptEnded, Started
 from .part import LOG, MAIN, THEN_NOTHING, THEN_SIGNAL, THEN_START, THEN_STOP, Part, Service
 
 SIGCONT, SIGKILL, SIGSTOP, SIGTERM = 18, 9, 19, 15
@@ -66,6 +66,8 @@ def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> 
             _ended(service, service.part(event.part), event, now, actions)
         case Notified():
             _notified(service, now, actions)
+        case LogWaits():
+            _log_waits(service, event.since, event.reason, actions)
         case ScriptEnded():
             _script_ended(service, event.succeeded, now, actions)
         case Due():
@@ -94,6 +96,12 @@ def _is_ending(service: Service, part: Part) -> bool:
     if part.number == LOG or part.pid == 0:
         return False
     return part.got_term if part.state == RUN else part.state == FINISH and service.beyond.sweep == NO_SWEEP
+
+
+def _log_waits(service: Service, since: int, reason: int, actions: list[Action]) -> None:
+    if service.beyond.log_waits != since:
+        service.beyond.log_waits, service.beyond.log_reason = since, reason
+        actions.append(Publish(MAIN))
 
 
 def _overdue(service: Service, part: Part, pid: int, actions: list[Action]) -> None:
@@ -125,6 +133,7 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
     part.got_term = False
     part.signals = ()
     if part.number == LOG:
+        _log_waits(service, 0, 0, actions)
         _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
     beyond = service.beyond

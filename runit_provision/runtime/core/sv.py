@@ -198,7 +198,19 @@ def detail(known: Detail, status: Status, *, now_ns: int) -> bytes:
         times = b"%d times in %ds" % (known.deaths, _seconds(status.since_ns - known.dying_since))
         parts.append(b", backing off, next start in %ds" % _seconds(known.starts_at - now_ns))
         parts.append(b", died %b, last %b" % (times, known.ended.encode()))
+    if known.log_waits:
+        parts.append(b", log waits %ds: %b" % (_seconds(now_ns - known.log_waits), _reason(known.log_reason)))
     return b"".join(parts)
+
+
+def _reason(log_reason: int) -> bytes:
+    from ..wire import errors, pool
+
+    if log_reason == pool.SILENT:
+        return b"its disk does not answer"
+    if log_reason == pool.PROCESSOR:
+        return b"its processor still runs"
+    return errors.text(log_reason)
 
 
 def _seconds(nanoseconds: int) -> int:

@@ -90,7 +90,11 @@ class Log:
             try:
                 return call(*arguments, **keywords)
             except OSError as error:
-                yield Pause(b"pausing: unable to " + what + b": " + self.name + b": " + errors.text(error.errno or 0))
+                yield self._pause(what, error)
+
+    def _pause(self, what: bytes, error: OSError) -> Pause:
+        number = error.errno or 0
+        return Pause(b"pausing: unable to " + what + b": " + self.name + b": " + errors.text(number), number)
 
     # ---- open and close
 
@@ -246,7 +250,7 @@ class Log:
                     written = posix.write(self.current, view[start:end])
                 except OSError as error:
                     if error.errno not in FULL or not self._make_room():
-                        yield Pause(b"pausing: unable to write to current: " + self.name + b": " + errors.text(error.errno or 0))
+                        yield self._pause(b"write to current", error)
                     continue
                 start += written
                 self.size += written

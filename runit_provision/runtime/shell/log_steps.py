@@ -1,6 +1,6 @@
 """Work on a log that may have to wait, as a generator that yields where C's svlogd sleeps or waits.
 
-    Pause(warning)     the disk refused; some seconds, then the same again, for ever
+    Pause(...)         the disk refused; some seconds, then the same again, for ever
     Wait(descriptor)   a processor still runs, or a file is made safe; until the descriptor (a pidfd, an eventfd) is readable
 
 It goes on from there when it is resumed. So whoever drives it decides what waits with it: svlogd everything, the pool only this log.
@@ -21,12 +21,13 @@ PAUSE = 3.0
 
 
 class Pause:
-    """Try again after PAUSE seconds; `warning` says why."""
+    """Try again after PAUSE seconds; `warning` says why, and `number` is the errno."""
 
-    __slots__ = ("warning",)
+    __slots__ = ("number", "warning")
 
-    def __init__(self, warning: bytes) -> None:
+    def __init__(self, warning: bytes, number: int) -> None:
         self.warning = warning
+        self.number = number
 
 
 class Wait:

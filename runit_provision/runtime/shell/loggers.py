@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ..wire import errors, records
+from ..wire import errors, records, tai
 from ..wire import pool as wire
 from . import installation, meeting
 from .channel import Channel, received_fds
@@ -210,6 +210,7 @@ class Pool:
                 self._renew()
             case wire.ADDED:
                 if service is not None:
+                    service.log_waits(0, 0)  # or it will say so again
                     service.log_started(self.pid)
             case wire.FAILED | wire.ENDED:
                 if record.op == wire.ENDED:
@@ -220,6 +221,8 @@ class Pool:
                     if record.op == wire.FAILED:
                         service.warn(f"log: {os.fsdecode(record.name)}")
                     service.log_ended(record.value if record.op == wire.ENDED else _FAILED)
+            case wire.WAITS if service is not None:
+                service.log_waits(tai.read(record.name) if record.name else 0, record.value)
             case wire.SAYS:
                 self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
             case _:

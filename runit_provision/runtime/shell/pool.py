@@ -16,6 +16,7 @@ import select
 import time
 
 from ..wire import pool as wire
+from ..wire import tai
 from . import descriptors, installation, log_place, log_settings
 from .log_loop import keep_freed_memory, name_process, print_error
 from .pool_client import Client
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .log_steps import Steps
+    from .pool_watch import Turn
 else:
     import _signal
 
@@ -42,7 +44,7 @@ OPENER_PATIENCE = 2.0
 class Member:
     """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED."""
 
-    __slots__ = ("closing", "fifo", "paused", "slot", "status", "task", "waiting", "writer")
+    __slots__ = ("closing", "fifo", "paused", "slot", "status", "task", "waiting", "waits", "writer")
 
     def __init__(self, slot: int) -> None:
         self.slot = slot
@@ -53,6 +55,7 @@ class Member:
         self.closing = False
         self.paused = False
         self.fifo = (0, 0)
+        self.waits: tuple[int, bytes] | None = None  # why, and since when, as it is said
 
 
 class Pool:
@@ -75,7 +78,7 @@ class Pool:
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
-        self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say)
+        self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
         self._ending = False
         self.next_version = ""
         _signal.set_wakeup_fd(-1)
@@ -125,6 +128,9 @@ class Pool:
             if member.status is not None:
                 self._client.tell(wire.ENDED, member.slot, value=member.status)
         self._client.tell(wire.END, value=posix.getpid(), name=installation.version())
+        for member in list(self._members.values()):
+            if member.waits is not None:
+                self._tell_waits(member)
 
     def _obey(self, record: wire.Record, fds: list[int]) -> None:
         member = self._members.get(record.slot)
@@ -230,7 +236,7 @@ class Pool:
         if writer is None:
             writer = self._writers[directory[0]] = Writer(self._watch.turn())
             _thread.start_new_thread(writer.run, ())
-        task = Task(logger, lambda status: self._ended(member, status))
+        task = Task(logger, lambda status: self._ended(member, status), lambda why: self._call(lambda: self._waits(member, why)))
         member.writer = writer
         writer.call(lambda: writer.begin(task, lambda: self._opening(member, task, writer, directory)))
 
@@ -321,6 +327,22 @@ class Pool:
             self._client.tell(wire.ENDED, member.slot, value=status)
 
         self._call(end)
+
+    def _disk_hangs(self, turn: Turn, hangs: bool) -> None:
+        for member in list(self._members.values()):
+            if member.writer is not None and member.writer.turn is turn:
+                self._waits(member, wire.SILENT if hangs else None)
+
+    def _waits(self, member: Member, why: int | None) -> None:
+        """A log waits, or goes on."""
+        if member.status is not None or (member.waits[0] if member.waits else None) == why:
+            return
+        member.waits = None if why is None else (why, tai.text(time.time_ns()).encode())
+        self._tell_waits(member)
+
+    def _tell_waits(self, member: Member) -> None:
+        why, since = member.waits or (0, b"")
+        self._client.tell(wire.WAITS, member.slot, value=why, name=since)
 
     def _say(self, text: bytes) -> None:
         """From any thread: one of svlogd's messages."""

@@ -45,12 +45,13 @@ class Turn:
 
 
 class Watch:
-    """The turns of all threads; `wake` makes the main thread call `look`, and `say` takes messages."""
+    """The turns of all threads; `wake` makes the main thread call `look`, `say` takes messages, `hangs` whose disk answers or not."""
 
-    def __init__(self, wake: Callable[[], None], say: Callable[[bytes], None]) -> None:
+    def __init__(self, wake: Callable[[], None], say: Callable[[bytes], None], hangs: Callable[[Turn, bool], None]) -> None:
         self.looks = False
         self._wake = wake
         self._say = say
+        self._hangs = hangs
         self._turns: list[Turn] = []
         self._next = 0.0
 
@@ -84,9 +85,11 @@ class Watch:
             if turn.said and begun != turn.said:
                 turn.said = 0.0
                 self._say(b"warning: " + turn.name + b": the disk answers again.")
+                self._hangs(turn, False)
             elif begun and not turn.said and now - begun >= PATIENCE:
                 turn.said = begun
                 self._say(b"warning: " + turn.name + b": the disk does not answer, logs on it wait.")
+                self._hangs(turn, True)
         # Once more after the last turn that was seen: the next one may have begun just now.
         self.looks = busy or began == 0
         if not self.looks:

@@ -14,9 +14,11 @@ import posix
 import select
 import time
 
+from ..wire import pool as wire
 from .log_steps import PAUSE, Pause, Wait
 from .log_sync import Crew
 from .pool_logger import waiting
+from .pool_watch import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,11 +41,14 @@ SET_ASIDE = 2
 class Task:
     """A log of this thread: what is being done for it, what is to be done next, and why its FIFO is not looked at."""
 
-    __slots__ = ("draining", "ended", "logger", "mute", "queue", "steps", "waits_for", "watched")
+    __slots__ = ("draining", "ended", "logger", "mute", "queue", "steps", "told", "waits", "waits_for", "watched")
 
-    def __init__(self, logger: Logger, ended: Callable[[int], None]) -> None:
+    def __init__(self, logger: Logger, ended: Callable[[int], None], waits: Callable[[int | None], None]) -> None:
+        """ended: takes a wait status; waits: why it waits (wire.pool), None when it goes on, and told: whether that was said."""
         self.logger = logger
         self.ended = ended
+        self.waits = waits
+        self.told = False
         self.steps: Steps[object] | None = None
         self.queue: list[Callable[[], Steps[object]]] = []
         self.draining = False
@@ -56,7 +61,7 @@ class Writer:
     """The thread's loop; turn: how it says what it does."""
 
     def __init__(self, turn: Turn) -> None:
-        self._turn = turn
+        self.turn = turn
         self._crew = Crew()
         self.inbox: list[Callable[[], None]] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
@@ -95,7 +100,7 @@ class Writer:
                 self.inbox.pop(0)()
             while self._timers and self._timers[0][0] <= time.monotonic():
                 _heapq.heappop(self._timers)[2]()
-            self._turn.end()
+            self.turn.end()
 
     def stop(self) -> None:
         """End the loop; from this thread only."""
@@ -185,11 +190,13 @@ class Writer:
     def _advance(self, task: Task) -> None:
         """Go on with what is being done, as far as it goes."""
         assert task.steps is not None
-        self._turn.begin(task.logger.log.name)
+        self.turn.begin(task.logger.log.name)
         try:
             step = next(task.steps)
         except StopIteration:
             task.steps = None
+            if task.told:
+                self._tell(task, None)
             self._rest(task)
             return
         except Exception as error:
@@ -205,11 +212,23 @@ class Writer:
             case Pause():
                 task.logger.log.say(step.warning)
                 steps = task.steps
+                self._tell(task, step.number)
                 self._after(PAUSE, lambda: self._resume(task, steps))
             case Wait():
                 task.waits_for = step.descriptor
                 self._unwatch(task)
                 self._watch(task, step.descriptor)
+                steps = task.steps
+                self._after(PATIENCE, lambda: self._waits_long(task, steps, step.descriptor))
+
+    def _tell(self, task: Task, why: int | None) -> None:
+        task.told = why is not None
+        task.waits(why)
+
+    def _waits_long(self, task: Task, steps: Steps[object], descriptor: int) -> None:
+        """Tell of what still waits for this; a processor, or a file that is made safe."""
+        if task.steps is steps and task.waits_for == descriptor:
+            self._tell(task, wire.PROCESSOR if descriptor == task.logger.log.processor.pidfd else wire.SILENT)
 
     def _set_aside(self, task: Task) -> None:
         if not task.mute & SET_ASIDE:

@@ -144,4 +144,6 @@ class Publisher:
             deaths=beyond.deaths,
             dying_since=beyond.dying_since,
             ended=detail.ending(main.ended),
+            log_waits=beyond.log_waits,
+            log_reason=beyond.log_reason,
         )

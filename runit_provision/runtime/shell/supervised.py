@@ -7,7 +7,7 @@ import time
 
 from ..core import recovery
 from ..core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
-from ..core.events import Begin, Due, Ended, Event, Letter, Overdue, ScriptEnded, Started
+from ..core.events import Begin, Due, Ended, Event, Letter, LogWaits, Overdue, ScriptEnded, Started
 from ..core.part import LOG, MAIN, Part, Service
 from ..core.service import arguments_of, step
 from ..wire import errors, holder, records
@@ -221,6 +221,11 @@ class Supervised:
         """A pool keeps the log."""
         if not self.closed:
             self.tell(Started(LOG, pid))
+
+    def log_waits(self, since: int, reason: int) -> None:
+        """The log cannot be written since `since`, for a reason; 0: it can."""
+        if not self.closed and self.service.beyond.log_waits != since:
+            self.tell(LogWaits(since, reason))
 
     def log_ended(self, status: int) -> None:
         """The log's logger ended in its pool, or with it."""

@@ -13,6 +13,7 @@ THEN_FINISH = 2
 """What a sweep of left processes is followed by."""
 
 _NOTIFIES = 4
+_LOG_WAITS = 8
 DEATHS_MAX = 255
 
 
@@ -20,10 +21,11 @@ class Beyond:
     """notifies: its process was given a descriptor to say on that it is ready, and `ready`: when it did, 0 for not yet.
 
     deaths: how often it ended quickly and unasked in a row; dying_since: when the first of these runs began; rest: how long it
-    pauses before its next start, in nanoseconds; sweep: NO_SWEEP, THEN_DOWN or THEN_FINISH. Times in nanoseconds of Unix time.
+    pauses before its next start, in nanoseconds; sweep: NO_SWEEP, THEN_DOWN or THEN_FINISH; log_waits: since when its log cannot be
+    written, and log_reason: why, as wire.pool says it. Times in nanoseconds of Unix time, 0 for never.
     """
 
-    __slots__ = ("deaths", "dying_since", "notifies", "ready", "rest", "sweep")
+    __slots__ = ("deaths", "dying_since", "log_reason", "log_waits", "notifies", "ready", "rest", "sweep")
 
     def __init__(self) -> None:
         self.notifies = False
@@ -32,11 +34,13 @@ class Beyond:
         self.dying_since = 0
         self.rest = 0
         self.sweep = NO_SWEEP
+        self.log_waits = 0
+        self.log_reason = 0
 
 
 def pack(beyond: Beyond) -> bytes:
-    """Give the SIZE bytes of `beyond`."""
-    flags = beyond.sweep | (_NOTIFIES if beyond.notifies else 0)
+    """Give the SIZE bytes of `beyond`: of a log that waits only that it does, since its pool knows the rest."""
+    flags = beyond.sweep | (_NOTIFIES if beyond.notifies else 0) | (_LOG_WAITS if beyond.log_waits else 0)
     return _PACKED.pack(flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest)
 
 
@@ -45,5 +49,5 @@ def unpack(data: bytes) -> Beyond:
     beyond = Beyond()
     flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest = _PACKED.unpack_from(data)
     beyond.notifies = bool(flags & _NOTIFIES)
-    beyond.sweep = flags & ~_NOTIFIES
+    beyond.sweep = flags & ~(_NOTIFIES | _LOG_WAITS)
     return beyond

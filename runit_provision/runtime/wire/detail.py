@@ -5,6 +5,7 @@ r"""`supervise/detail`: what the 20 bytes of `supervise/status` have no room for
     kill @4000000065a0c4d91f2e8a44          when `timeout-kill` or `timeout-finish` ends its process
     start @4000000065a0c4f71f2e8a44         when it is started again, after a pause longer than runsv's second (`max-delay`)
     deaths 5 @4000000065a0c4951f2e8a44 exited 1     how often in a row it ended quickly, since when, and how the last time
+    log @4000000065a0c4951f2e8a44 28        since when its log cannot be written, and why: as wire.pool says in WAITS
 
 A line to each, in this order; a reader passes over lines that it does not know.
 """
@@ -20,9 +21,12 @@ SIZE_MAX = 512
 
 
 class Detail:
-    """What the file says; pid: 0 for none; times in nanoseconds of Unix time, 0 for none; ended: as `ending` says it."""
+    """What the file says; pid: 0 for none; times in nanoseconds of Unix time, 0 for none; ended: as `ending` says it.
 
-    __slots__ = ("deaths", "dying_since", "ended", "kill_at", "notifies", "pid", "ready", "starts_at")
+    log_waits: since when; log_reason: the errno that it gets, pool.SILENT or pool.PROCESSOR.
+    """
+
+    __slots__ = ("deaths", "dying_since", "ended", "kill_at", "log_reason", "log_waits", "notifies", "pid", "ready", "starts_at")
 
     def __init__(
         self,
@@ -35,6 +39,8 @@ class Detail:
         deaths: int = 0,
         dying_since: int = 0,
         ended: str = "",
+        log_waits: int = 0,
+        log_reason: int = 0,
     ) -> None:
         self.pid = pid
         self.notifies = notifies
@@ -44,6 +50,8 @@ class Detail:
         self.deaths = deaths
         self.dying_since = dying_since
         self.ended = ended
+        self.log_waits = log_waits
+        self.log_reason = log_reason
 
 
 def pack(detail: Detail) -> bytes:
@@ -56,6 +64,8 @@ def pack(detail: Detail) -> bytes:
     if detail.starts_at:
         lines.append(f"start {tai.text(detail.starts_at)}\n")
         lines.append(f"deaths {detail.deaths} {tai.text(detail.dying_since)} {detail.ended}\n")
+    if detail.log_waits:
+        lines.append(f"log {tai.text(detail.log_waits)} {detail.log_reason}\n")
     return "".join((f"of {detail.pid}\n", *lines)).encode() if lines else b""
 
 
@@ -87,6 +97,8 @@ def _read(detail: Detail, words: list[bytes]) -> None:
             detail.deaths, detail.dying_since, detail.ended = int(count), tai.read(since), f"{how.decode()} {int(number)}"
         case [b"deaths", count, since, b"unknown"]:
             detail.deaths, detail.dying_since, detail.ended = int(count), tai.read(since), "unknown"
+        case [b"log", since, reason]:
+            detail.log_reason, detail.log_waits = int(reason), tai.read(since)
 
 
 def ending(status: int) -> str:

@@ -36,6 +36,13 @@ ENDED = 21
 PONG = 22
 SAYS = 23
 """name: a warning, for stderr."""
+WAITS = 24
+"""The log waits since `name`, a TAI64N label, empty: no more; value: the errno that its disk refuses with, SILENT or PROCESSOR."""
+
+SILENT = 0
+"""The disk does not answer."""
+PROCESSOR = -1
+"""The file before is still being processed."""
 
 CLOSING = 1
 PAUSED = 2

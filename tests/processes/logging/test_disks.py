@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import waiting
+from support import supervision, waiting
 from support.disk import mount_disk
 
 from runit_provision.runtime.wire import pool as wire
@@ -83,9 +85,13 @@ def test_a_disk_that_hangs_holds_up_only_its_own_logs_and_loses_nothing(pool: Po
         print(f"slowest line beside a hung disk: {1000 * slowest:.1f} ms")
         said = pool.expect(wire.SAYS).name
         assert said == b"svlogd: warning: %b: the disk does not answer, logs on it wait." % os.fsencode(stuck.main)
+        for service in (stuck, neighbour):
+            told = pool.expect(wire.WAITS, service)
+            assert (told.value, told.name[:1]) == (wire.SILENT, b"@")
     finally:
         disk.thaw()
     assert pool.expect(wire.SAYS).name.endswith(b": the disk answers again.")
+    assert [pool.expect(wire.WAITS, service).name for service in (stuck, neighbour)] == [b"", b""]
     waiting.until(lambda: stuck.text() == kept)
     waiting.until(lambda: neighbour.text() == b"neighbour\n")
 
@@ -106,6 +112,45 @@ def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(po
     pool.start()
     pool.added(stuck)
     waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\n")
+
+
+def test_status_tells_that_a_log_waits_and_why(runtime: Path, tmp_path: Path, small: Path) -> None:
+    home = supervision.service(tmp_path / "services/it", "while read -r line; do echo $line; done <lines", log="exit 1")
+    os.mkfifo(home / "lines")
+    supervision.log_in_pool(home, runtime)
+    (home / "log/env/RSVLOG_DIR").write_text(str(small / "main"))
+
+    def status() -> str:
+        told = subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=True).stdout
+        return re.sub(r"[0-9]+", "N", told.replace(str(home), "it"))
+
+    with supervision.tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        lines = os.open(home / "lines", os.O_WRONLY)
+        usual = "run: it: (pid N) Ns; run: log: (pid N) Ns\n"
+        waiting.until(lambda: status() == usual, what="both run")
+        fill(small / "filler")
+        os.write(lines, b"one\n")
+        waits = "run: it: (pid N) Ns, log waits Ns: out of disk space; run: log: (pid N) Ns\n"
+        waiting.until(lambda: status() == waits, what="the log waits")
+        # Who comes next is told by the pool.
+        running.kill()
+        running.start()
+        waiting.until(lambda: running.supervises(home) and status() == waits, what="it is supervised again")
+        (small / "filler").unlink()
+        waiting.until(lambda: status() == usual, what="it goes on")
+        assert (small / "main/current").read_text() == "one\n"
+        os.close(lines)
+
+
+def fill(path: Path) -> None:
+    """Leave no room on a filesystem."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)) == 4096:
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
 
 
 def in_fifo(service: Service) -> bool:

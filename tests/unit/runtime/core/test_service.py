@@ -6,7 +6,7 @@ import pytest
 
 from runit_provision.runtime.core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
 from runit_provision.runtime.core.backoff import SECOND
-from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, Notified, Overdue, ScriptEnded, Started
+from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, LogWaits, Notified, Overdue, ScriptEnded, Started
 from runit_provision.runtime.core.part import LOG, MAIN, Service
 from runit_provision.runtime.core.service import expect_notification, step
 from runit_provision.runtime.wire.beyond import NO_SWEEP, THEN_DOWN, THEN_FINISH
@@ -248,6 +248,17 @@ def test_ready_is_who_said_so_and_was_asked_and_only_in_this_run() -> None:
     assert service.beyond.ready == START + 5
     play(service, Ended(MAIN, 0), now=START + SECOND)
     assert (service.beyond.notifies, service.beyond.ready) == (False, 0)
+
+
+def test_a_log_that_waits_is_told_until_it_goes_on_or_its_logger_ends() -> None:
+    service = running(log=True)
+    assert play(service, LogWaits(START, 28)) == [Publish(MAIN)]
+    assert (service.beyond.log_waits, service.beyond.log_reason) == (START, 28)
+    assert play(service, LogWaits(0, 0)) == [Publish(MAIN)]
+    assert service.beyond.log_waits == 0
+    play(service, LogWaits(START, 0))
+    assert play(service, Ended(LOG, 9), now=START + SECOND) == [Publish(MAIN), Publish(LOG), Spawn(LOG, RUN)]
+    assert service.beyond.log_waits == 0
 
 
 def test_ready_can_be_said_before_the_start_is_told() -> None:

@@ -22,6 +22,8 @@ def values(known: Detail) -> tuple[object, ...]:
         Detail(starts_at=WHEN, deaths=5, dying_since=WHEN - 9, ended="exited 1"),
         Detail(starts_at=WHEN, deaths=5, dying_since=WHEN - 9, ended="unknown"),
         Detail(kill_at=WHEN, pid=2**22),
+        Detail(pid=7, log_waits=WHEN, log_reason=28),
+        Detail(pid=7, log_waits=WHEN, log_reason=-1),
     ],
 )
 def test_what_is_told_is_read(known: Detail) -> None:
@@ -47,6 +49,7 @@ def test_of_another_process_it_says_nothing() -> None:
         b"of 7\nready yes\nkill @xyz\nstart\ndeaths 1 2 3\n\xff\n\n",
         b"of 7\ndeaths 5 @400000006553f10a075bcd15 \x1b[2J 1\n",
         b"of 7\nready @\xff\n",
+        b"of 7\nlog @400000006553f10a075bcd15 \x1b[2J\n",
     ],
 )
 def test_nonsense_says_nothing(text: bytes) -> None:

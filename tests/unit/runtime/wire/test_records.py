@@ -119,10 +119,14 @@ def part(**changes: int) -> records.PartIntent:
     return records.PartIntent(**values, **flags, signalled=8, signals=(1, 2, 3))  # type: ignore[arg-type]
 
 
-def table(*, main: records.PartIntent, log: records.PartIntent | None = None, mark: bytes = records.TAKEN) -> bytes:
+def table(
+    *, main: records.PartIntent, log: records.PartIntent | None = None, mark: bytes = records.TAKEN, log_waits: bool = False
+) -> bytes:
+    known = beyond.Beyond()
+    known.log_waits = int(log_waits)
     slot = bytearray(records.pack_slot(records.Identity(dev=5, ino=7, name=b"it", path=b"/x/it")))
     intent = records.pack_intent(
-        records.Intent(main=main, log=log, script="u", then=1, scripted=4, closing=True, beyond=bytes(beyond.SIZE))
+        records.Intent(main=main, log=log, script="u", then=1, scripted=4, closing=True, beyond=beyond.pack(known))
     )
     slot[records.INTENT_AT : records.INTENT_AT + len(intent)] = intent
     slot[:1] = mark
@@ -148,6 +152,7 @@ def test_a_table_tells_what_the_status_files_tell() -> None:
 def test_a_table_does_not_tell_of_what_is_not_published() -> None:
     assert statuses(table(main=part(), mark=records.HELD)) == {}
     assert statuses(table(main=part(), mark=b"\0")) == {}
+    assert statuses(table(main=part(), log=part(), log_waits=True)) == {}
     assert statuses(table(main=part(spawning=1))) == {}
     assert statuses(table(main=part(since=0))) == {}
     assert statuses(table(main=part(), log=part(spawning=1))) == {}
