@@ -99,6 +99,16 @@ def be_subreaper() -> bool:
         return False
 
 
+def environment(pid: int) -> list[bytes]:
+    """Give what a process was executed with, `NAME=VALUE` each; nothing of one that is gone, or none of our business."""
+    try:
+        fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
 def inherited() -> list[int]:
     """Give the descriptors from 3 on that are open now."""
     listed = [int(fd) for fd in os.listdir("/proc/self/fd")]

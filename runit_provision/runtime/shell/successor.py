@@ -23,37 +23,55 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 
+_END = b"\0"
+"""Behind what a child has to say: nothing at all is what one says that was killed."""
+
+
 def try_out(place: str, magic: bytes, loop: Loop, done: Callable[[str], None]) -> None:
     """Let the installed version prove itself in `place`, while we go on; then call `done` with why it did not, or empty.
 
     magic: how our table of records begins: a version with another one could not read what runs.
     """
+
+    def tried(verdict: str | None) -> None:
+        if verdict is None:
+            _beside(lambda: trial.clean(place), loop, lambda _said: done("who tried it was killed"))
+        else:
+            done(verdict)
+
+    _beside(lambda: _verdict(place, magic), loop, tried)
+
+
+def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | None], None]) -> None:
+    """Do `work` in a child; call `done` with the text that it gives, with None when the child was killed or there is none."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     if os.fork() == 0:
-        text = "the trial failed"
+        text: str | None = None
         try:
             _signal.set_wakeup_fd(-1)
             _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
             process.close_all_but(writer)
-            text = _verdict(place, magic)
+            text = work()
         except BaseException as error:
             text = f"the trial failed: {error}"
         finally:
-            os.write(writer, text.encode("utf-8", "replace"))
+            if text is not None:
+                os.write(writer, text.encode("utf-8", "replace") + _END)
             os._exit(0)
     os.close(writer)
 
     def readable() -> None:
         loop.forget(reader)
-        text = os.read(reader, 65536).decode("utf-8", "replace")
+        text, end, _ = os.read(reader, 65536).partition(_END)
         os.close(reader)
-        done(text)
+        done(text.decode("utf-8", "replace") if end else None)
 
     loop.watch(reader, readable)
 
 
 def _verdict(place: str, magic: bytes) -> str:
-    trial.remove(place)
+    if os.path.isdir(place):
+        trial.clean(place)
     os.mkdir(place, 0o700)
     try:
         reason = trial.run([installation.tool("runsvdir")], place, installation.tool("rsvlog"))

@@ -125,7 +125,7 @@ def _keepers() -> set[int]:
 def _marked(mark: bytes, keepers: set[int]) -> list[int]:
     parents = {pid: process.parent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
     me = os.getpid()
-    found = {pid for pid in parents if pid != me and _descends(pid, keepers, parents) and mark in _environment(pid)}
+    found = {pid for pid in parents if pid != me and _descends(pid, keepers, parents) and mark in process.environment(pid)}
     below = {pid for pid in parents if pid not in found and _descends(pid, found, parents)}
     return [pid for pid in sorted(found | below) if not process.is_zombie(pid)]
 
@@ -138,15 +138,6 @@ def _descends(pid: int, roots: set[int], parents: dict[int, int]) -> bool:
         if pid in roots:
             return True
     return False
-
-
-def _environment(pid: int) -> list[bytes]:
-    try:
-        fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []
 
 
 def _mark(directory: int) -> str:

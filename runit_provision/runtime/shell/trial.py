@@ -12,6 +12,7 @@ import time
 SECONDS = 30.0
 """For the service to run, and again for all to end."""
 _LINE = "this is a trial"
+_STATE = "RUNIT_PROVISION_STATE"
 _RUNSVDIR = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -38,6 +39,26 @@ def run(command: list[str], place: str, rsvlog: str = "") -> str:
         except ProcessLookupError:
             pass
     return f"{reason}{_last_words(place)}" if reason else ""
+
+
+def clean(place: str) -> None:
+    """End and remove what a trial left that was itself killed."""
+    from . import process
+
+    mark = f"{_STATE}={place}/state".encode()
+    end = time.monotonic() + SECONDS
+    # In turns: when its supervisor is killed first, its keeper has started another.
+    while time.monotonic() < end:
+        left = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if mark in process.environment(pid)]
+        if not left:
+            break
+        for pid in left:
+            try:
+                os.kill(pid, _signal.SIGKILL)
+            except OSError:
+                pass
+        time.sleep(0.01)
+    remove(place)
 
 
 def remove(place: str) -> None:
@@ -81,7 +102,7 @@ def _start(command: list[str], place: str) -> None:
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.environ["RUNIT_PROVISION_STATE"] = f"{place}/state"
+        os.environ[_STATE] = f"{place}/state"
         os.execv(command[0], command)
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())

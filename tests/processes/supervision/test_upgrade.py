@@ -230,6 +230,26 @@ def test_a_version_that_is_broken_is_noticed_and_the_old_one_stays(prefix: Path,
         loses_no_line(running)
 
 
+def test_a_trial_whose_watcher_is_killed_proves_nothing_and_leaves_nothing(prefix: Path, services: Path, tmp_path: Path) -> None:
+    # It never runs its service, so that the trial lasts.
+    break_(prefix / package.LIBRARY / NEW, "never runs a service")
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
+        switch(prefix, NEW)
+        os.kill(running.pid, signal.SIGUSR2)
+        until(lambda: "runsvdir-keeper" in map(supervision.name, filter(on_trial, running.processes())), what="it is tried out")
+        (watcher,) = (pid for pid in running.processes() if parent_of(pid) == running.pid and pid not in pids.values())
+        os.kill(watcher, signal.SIGKILL)
+        until(lambda: "goes on: who tried it was killed" in running.stderr.read_text(), what="it says that it goes on")
+        assert list(filter(on_trial, running.processes())) == []
+        assert not list(running.state.glob("trees/*/trial"))
+        assert own(running) == pids
+        assert {folder: supervision.status(folder) for folder in folders(running)} == before
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def package_version(prefix: Path) -> str:
     return next(path.name for path in (prefix / package.LIBRARY).iterdir() if path.is_dir() and path.name not in {NEW, "current"})
 
