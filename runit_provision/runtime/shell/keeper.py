@@ -16,7 +16,7 @@ import time
 
 from ..wire import errors, records
 from ..wire import keeper as wire
-from . import handover, holder, installation, meeting, process
+from . import handover, holder_start, installation, meeting, process
 from .channel import Channel
 from .children import Children
 from .loop import Loop
@@ -76,7 +76,6 @@ class _Keeper:
         self._children = Children(state.table)
         self._supervisor: _Peer | None = None
         self._waiting: list[_Peer] = []
-        self._holders: dict[int, int] = {}
         self._stood_in = 0.0
         self._left = False
         self._listener: _socket.socket | None = None
@@ -227,29 +226,10 @@ class _Keeper:
             self.gone(self._supervisor)
 
     def _make_holder(self, index: int, listener: int) -> None:
-        """Fork a holder; when that cannot be, nobody has the listener any more, and who asked sees its connection end."""
-        ours = os.getpid()
-        before = self._holders.pop(index, -1)
-        if before >= 0:
-            # One that was stopped would keep open what it holds, and no log would come to its end.
-            try:
-                _signal.pidfd_send_signal(before, _signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            os.close(before)
         try:
-            pid = os.fork()
+            holder_start.make(self._state, index, listener)
         except OSError as error:
             _report(f"unable to start a holder: {errors.words(error)}")
-            return
-        if pid == 0:
-            try:
-                _signal.set_wakeup_fd(-1)
-                process.close_all_but(listener)
-                holder.main(listener, ours)
-            finally:
-                os._exit(0)
-        self._holders[index] = os.pidfd_open(pid)
 
     def _reap(self) -> None:
         for child in self._children.reap():

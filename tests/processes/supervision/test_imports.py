@@ -15,7 +15,7 @@ LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
 CORE = "core core.actions core.backoff core.events core.part core.recovery core.service"
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = """shell shell.access shell.adoption shell.channel shell.children shell.descriptors shell.endings shell.environment
-shell.files shell.handover shell.holder shell.holders shell.home shell.installation shell.keeper shell.letters
+shell.files shell.handover shell.holder shell.holder_start shell.holders shell.home shell.installation shell.keeper shell.letters
 shell.loggers shell.loop shell.meeting shell.orphans shell.parents shell.process shell.publisher shell.readiness
 shell.sessions shell.settings shell.starting shell.state shell.state_place shell.supervised shell.title shell.tree"""
 SHARED = f"{CORE} {WIRE} {SHELL} cli"
