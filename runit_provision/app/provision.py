@@ -135,7 +135,7 @@ def plan_rollback(target: Target) -> Planned:
 
     with target.machine() as machine:
         machine.nurse()
-        plan, notes = execution.plan_rollback(machine)
+        plan, notes = execution.plan_rollback(machine, user=target.user)
     return Planned(plan, None, (), notes=notes)
 
 
@@ -152,10 +152,14 @@ def rollback(
 
     with target.machine() as machine:
         if not machine.library.begun:
-            execution.plan_rollback(machine)  # says that there is nothing to undo, and makes no library for that
+            execution.plan_rollback(machine, user=target.user)  # says that there is nothing to undo, and makes no library for that
         with machine.lock(timeout=lock_timeout, command="rollback"):
             return execution.rollback(
-                machine, progress=progress, timeout=service_timeout, announce=lambda plan: announce(Planned(plan, None, ()))
+                machine,
+                user=target.user,
+                progress=progress,
+                timeout=service_timeout,
+                announce=lambda plan: announce(Planned(plan, None, ())),
             )
 
 

@@ -6,6 +6,7 @@ import os
 import time
 
 from runit_provision.host.files import staged
+from runit_provision.host.kept import stamp
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, LoginIntent
 from runit_provision.model.plan import Change, Found, LoginStep, PathStep, Plan
 from runit_provision.model.tree import Realm
@@ -20,7 +21,7 @@ def describe(plan: Plan, *, command: str, earlier: Journal | None, copies: Copie
     copies: what new homes get, see LoginIntent.
     """
     seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{nanoseconds:09}.{os.getpid()}"
+    name = f"{stamp(seconds)}.{nanoseconds:09}.{os.getpid()}"
     before = {intent.path: intent for intent in earlier.intents} if earlier else {}
     tops = staging(plan)
     intents = {intent.path: intent for intent in before.values()}

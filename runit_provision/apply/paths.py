@@ -16,6 +16,7 @@ from runit_provision.errors import HostError, Problem, ProvisionError
 from runit_provision.host import Machine
 from runit_provision.host.files import STORE
 from runit_provision.host.hand import Request
+from runit_provision.host.kept import LASTING
 from runit_provision.host.machine import HANDS
 from runit_provision.model.observed import Intent, Kind
 from runit_provision.model.plan import Found, PathStep
@@ -316,18 +317,25 @@ def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request],
 def _done(realm: Realm, step: PathStep, machine: Machine, outcome: Outcome, told: Told) -> None:
     outcome.report.paths.append(step)
     if step.found in (Found.EDITED, Found.FOREIGN) and (kept := _names(step, outcome.intents[step.path])):
-        store = f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}"
-        outcome.report.notes.append(f"what {step.path} was is kept as {store}/{kept[-1]}")
+        outcome.report.notes.append(f"what {step.path} was is kept as {_store(machine, realm)}/{kept[-1]}")
     told(step.path)
 
 
-def discard(machine: Machine, kept: dict[Realm, list[str]]) -> None:
-    """Throw away what was kept for a rollback that can no longer come."""
-    for realm, names in kept.items():
+def discard(machine: Machine, names: dict[Realm, list[str]], since: str, outcome: Outcome | None = None) -> None:
+    """Throw away what was kept for a rollback that can no longer come, and what is older than `since`, which is told."""
+    for realm, mine in names.items():
         try:
-            machine.hand(realm).call("discard", machine.store(realm), names)
+            store = machine.store(realm)
+            outlived = int(machine.hand(realm).call("discard", store, mine, since))
         except (OSError, ProvisionError):
             continue  # the realm is gone, or refuses: what lies there is its own
+        if outlived and outcome:
+            things = "thing" if outlived == 1 else "things"
+            outcome.report.notes.append(f"{outlived} {things} kept in {_store(machine, realm)} for more than {LASTING} days went")
+
+
+def _store(machine: Machine, realm: Realm) -> str:
+    return f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}"
 
 
 def problems(error: OSError | ProvisionError, step: PathStep | None = None) -> tuple[Problem, ...]:

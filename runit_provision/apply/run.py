@@ -12,6 +12,7 @@ Killed anywhere, the next apply finds the intent: it knows what of the host is i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.logins import homes_to_remove, remove_homes, staying
 from runit_provision.apply.report import Outcome, Report
 from runit_provision.errors import HostError, Problem, before_any_change, printable
-from runit_provision.host import Machine
+from runit_provision.host import Machine, kept
 from runit_provision.model.observed import Journal, Manifest, Record
 from runit_provision.model.plan import Plan, ServiceStep, Verb
 from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
@@ -59,7 +60,7 @@ def _conclude(machine: Machine, began: Journal, outcome: Outcome) -> None:
     library, last = machine.library, machine.library.last()
     done = outcome.report.paths or outcome.report.calls or outcome.plan.resumes or began.logins
     if done:
-        _forget(machine, last, began)
+        _forget(machine, last, began, outcome)
         library.finish(_remembered(outcome))
     else:
         _forget(machine, began, last)
@@ -98,9 +99,12 @@ def apply_or_undo(
     return report
 
 
-def plan_rollback(machine: Machine) -> tuple[Plan, tuple[str, ...]]:
-    """Give what a rollback would do, and what it could not; reads only. HostError when there is nothing to roll back."""
-    plan, undone = _plan_rollback(machine, whole=False)
+def plan_rollback(machine: Machine, *, user: str | None = None) -> tuple[Plan, tuple[str, ...]]:
+    """Give what a rollback would do, and what it could not; reads only. HostError when there is nothing to roll back.
+
+    user: the account whose tree alone may be touched: HostError when the last apply was about more.
+    """
+    plan, undone = _plan_rollback(machine, user, whole=False)
     return plan, (*_lost(plan), *staying(undone, machine))
 
 
@@ -109,21 +113,37 @@ def _lost(plan: Plan) -> list[str]:
 
 
 @before_any_change()
-def _plan_rollback(machine: Machine, *, whole: bool) -> tuple[Plan, Journal]:
+def _plan_rollback(machine: Machine, user: str | None, *, whole: bool) -> tuple[Plan, Journal]:
     found = machine.library.journal()
     if found is None or found.command == "rollback":
         whole = True
         found = machine.library.undone() or machine.library.last()
     if found is None:
         raise HostError(Problem("there is no apply to roll back", path=machine.library.path))
+    _refuse_more(found, user)
     observed = machine.observe(RenderedTree((), (), ()), journal=found)
     plan = undo(found, machine.library.before(found), observed, whole=whole)
     return replace(plan, logins=homes_to_remove(found, machine)), found
 
 
+def _refuse_more(undone: Journal, user: str | None) -> None:
+    """Refuse to undo a part of what was done at once: what belongs together would be of two times."""
+    if user is None:
+        return
+    changed = [(intent.realm, intent.path) for intent in undone.intents]
+    changed += [(call.service.realm, call.service.directory) for call in undone.calls]
+    changed += [(Realm(None, "/"), login.name) for login in undone.logins]
+    others = list(dict.fromkeys(what for realm, what in changed if realm.account != user))
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        hint = "`rollback` without `--user` undoes the whole of it"
+        raise HostError(Problem(f"the last apply was not about the tree of {user} alone: {others[0]}{more}", hint=hint))
+
+
 def rollback(
     machine: Machine,
     *,
+    user: str | None = None,
     progress: Progress | None = None,
     timeout: float = TIMEOUT,
     whole: bool = False,
@@ -131,11 +151,11 @@ def rollback(
 ) -> Report:
     """Undo the last apply, or the one that was killed, within `machine.lock()`; HostError when there is none.
 
-    announce: is told what will be done, just before.
+    user: see plan_rollback. announce: is told what will be done, just before.
     whole: the one whose journal is there was not killed: all that it was to do was tried.
     """
     library = machine.library
-    plan, undone = _plan_rollback(machine, whole=whole)
+    plan, undone = _plan_rollback(machine, user, whole=whole)
     if (killed := library.journal()) and killed.id == undone.id:
         library.set_aside()
     last = library.last()
@@ -225,14 +245,23 @@ def _remembered(outcome: Outcome) -> Manifest:
     return Manifest(records, services, plan.manifest.answer if whole else None, plan.manifest.owed)
 
 
-def _forget(machine: Machine, past: Journal | None, present: Journal | None) -> None:
-    """Throw away what `past` kept, but for what a hand had made or edited, and what `present` still refers to."""
-    used = {intent.kept for intent in present.intents} if present else set()
+def _forget(machine: Machine, past: Journal | None, present: Journal | None, outcome: Outcome | None = None) -> None:
+    """Throw away what `past` kept, but for what a hand had made or edited, and what `present` still refers to.
+
+    outcome: of `present`, which was carried out: what is too old in the stores that it added to goes as well, and is told.
+    """
+    used = {intent.kept for intent in present.intents if intent.kept} if present else set()
     names: dict[Realm, list[str]] = {}
     for intent in past.intents if past else ():
         if intent.kept and not intent.edited and intent.kept not in used:
             names.setdefault(intent.realm, []).append(intent.kept)
-    paths.discard(machine, names)
+    since = ""
+    if present and outcome:
+        since = min((kept.stamp(int(time.time()) - kept.LASTING * 86400), *used))
+        for intent in present.intents:
+            if intent.kept:
+                names.setdefault(intent.realm, [])
+    paths.discard(machine, names, since, outcome)
 
 
 class _Teller:

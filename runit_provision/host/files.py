@@ -1,4 +1,4 @@
-"""Everything that is ever done to a path beside looking at it: make, put in place, keep, take away.
+"""Everything that is ever done to a path beside looking at it: make, put in place, take away; kept.py keeps.
 
 Each function works on a `Ground`, so below its base no link is followed that others could have put there, and none waits for a
 fifo. They run in the process that applies or, for another account's realm, in a child that has that account's credentials; the
@@ -12,23 +12,20 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from runit_provision.host.ground import Ground, NotTrustedError
-from runit_provision.host.looks import exists
 
 STORE = ".runit-provision"
-"""Where an account's realm keeps what was replaced, below its base."""
+"""Where an account's realm keeps what was replaced, below its base (see kept.py); with a dot, what begins every staging name."""
 RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up", "mailed", "succeeded", "failed"))
 """What a running service leaves in its directory: it goes with the service, and is never touched while there is one."""
 
 NAMED = 3
 """Names that are told of those that keep a directory."""
 
-_CHUNK = 1 << 20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -45,7 +42,7 @@ def staged(path: str) -> str:
 def make_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> None:
     """Make a directory; one that is there already is taken as it is, and gets this mode and owner."""
     directory, name = ground.parent(path)
-    with _about(path):
+    with about(path):
         try:
             os.mkdir(name, 0o700, dir_fd=directory)
         except FileExistsError:
@@ -57,7 +54,7 @@ def make_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> 
 def new_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> None:
     """Make the empty directory `path` (a staging name); what a killed apply left there goes first."""
     directory, name = ground.parent(path)
-    with _about(path):
+    with about(path):
         try:
             os.mkdir(name, 0o700, dir_fd=directory)
         except FileExistsError:
@@ -71,7 +68,7 @@ def new_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> N
 def dress_directory(ground: Ground, path: str, mode: int, uid: int, gid: int) -> None:
     """Give the directory `path` this mode and owner."""
     directory, name = ground.parent(path)
-    with _about(path):
+    with about(path):
         _dress_directory(directory, name, mode, uid, gid)
 
 
@@ -97,8 +94,8 @@ def _dress_directory(directory: int, name: str, mode: int, uid: int, gid: int) -
 def write(ground: Ground, path: str, content: bytes, mode: int, uid: int, gid: int, durable: bool) -> None:
     """Make a new file `path` (a staging name); what a killed apply left there goes first. durable: fsync it now."""
     directory, name = ground.parent(path)
-    with _about(path):
-        descriptor = _create(directory, name)
+    with about(path):
+        descriptor = create(directory, name)
         try:
             found = os.fstat(descriptor)
             rest = memoryview(content)
@@ -113,7 +110,8 @@ def write(ground: Ground, path: str, content: bytes, mode: int, uid: int, gid: i
             os.close(descriptor)
 
 
-def _create(directory: int, name: str) -> int:
+def create(directory: int, name: str) -> int:
+    """Make a new file (a staging name) and give a descriptor to write it; what a killed apply left there goes first."""
     try:
         return os.open(name, _MAKE, 0o600, dir_fd=directory)
     except FileExistsError:
@@ -124,11 +122,12 @@ def _create(directory: int, name: str) -> int:
 def link(ground: Ground, path: str, target: str) -> None:
     """Make a symbolic link `path` (a staging name) to `target`."""
     directory, name = ground.parent(path)
-    with _about(path):
-        _link(directory, name, target)
+    with about(path):
+        link_at(directory, name, target)
 
 
-def _link(directory: int, name: str, target: str) -> None:
+def link_at(directory: int, name: str, target: str) -> None:
+    """Make a symbolic link (a staging name); what a killed apply left there goes first."""
     try:
         os.symlink(target, name, dir_fd=directory)
     except FileExistsError:
@@ -139,137 +138,22 @@ def _link(directory: int, name: str, target: str) -> None:
 def place(ground: Ground, staging: str, path: str) -> None:
     """Rename `staging` to `path`, which is replaced."""
     directory, name = ground.parent(path)
-    with _about(path):
+    with about(path):
         os.rename(os.path.basename(staging), name, src_dir_fd=directory, dst_dir_fd=directory)
     ground.forget(staging)
-
-
-def keep(ground: Ground, path: str, store: int | None, kept: str) -> None:
-    """Keep what `path` (no directory) is under the name `kept`: a hard link, or a copy where there can be none.
-
-    store: a descriptor of the directory for it, or None for the realm's own. What is there already was kept before a crash: it is the
-    older, and stays.
-    """
-    directory, name = ground.parent(path)
-    held = os.dup(directory)
-    try:
-        with _about(path), _store(ground, store) as (keeper, _):
-            try:
-                os.link(name, kept, src_dir_fd=held, dst_dir_fd=keeper, follow_symlinks=False)
-            except FileExistsError:
-                pass
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-                    raise
-                _copy(held, name, keeper, kept)
-    finally:
-        os.close(held)
-
-
-def restore(ground: Ground, store: int | None, kept: str, path: str) -> None:
-    """Make `path` (a staging name) of what was kept as `kept`."""
-    directory, name = ground.parent(path)
-    held = os.dup(directory)
-    try:
-        with _about(path), _store(ground, store) as (keeper, _):
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=held)
-            try:
-                os.link(kept, name, src_dir_fd=keeper, dst_dir_fd=held, follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-                    raise
-                _copy(keeper, kept, held, name)
-    finally:
-        os.close(held)
-
-
-def stored(ground: Ground, store: int | None, names: Sequence[str]) -> list[bool]:
-    """Tell for each name whether something is kept under it; makes no store where there is none."""
-    if store is None:
-        return exists(ground, [f"{ground.base.rstrip('/')}/{STORE}/{name}" for name in names])
-    return [_is_there(name, store) for name in names]
-
-
-def _is_there(name: str, directory: int) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def sync_store(ground: Ground, store: int | None) -> None:
-    """Make what was kept last: before anything takes the place of what is kept."""
-    with _store(ground, store) as (keeper, where), _about(where):
-        _sync(keeper)
-    if store is None:
-        _sync(ground.directory(ground.base))
-
-
-def discard(ground: Ground, store: int | None, names: Sequence[str]) -> None:
-    """Take away what was kept under `names`."""
-    with _store(ground, store) as (keeper, where), _about(where):
-        for name in names:
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=keeper)
-    if store is None:
-        directory, name = ground.parent(where)
-        try:
-            os.rmdir(name, dir_fd=directory)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        ground.forget(where)
-
-
-@contextmanager
-def _store(ground: Ground, store: int | None) -> Iterator[tuple[int, str]]:
-    if store is not None:
-        yield store, "kept"
-        return
-    path = f"{ground.base.rstrip('/')}/{STORE}"
-    directory, name = ground.parent(path)
-    with _about(path), suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=directory)
-    yield ground.directory(path), path
-
-
-def _copy(source: int, name: str, target: int, copy: str) -> None:
-    """Copy a file with its mode and owner, or a link; a fifo or a socket holds nothing to keep."""
-    found = os.stat(name, dir_fd=source, follow_symlinks=False)
-    if stat.S_ISLNK(found.st_mode):
-        _link(target, copy, os.readlink(name, dir_fd=source))
-    if not stat.S_ISREG(found.st_mode):
-        return
-    reader = os.open(name, _READ, dir_fd=source)
-    try:
-        writer = _create(target, copy)
-        try:
-            while os.sendfile(writer, reader, None, _CHUNK):
-                pass
-            made = os.fstat(writer)
-            if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
-                os.fchown(writer, found.st_uid, found.st_gid)
-            os.fchmod(writer, stat.S_IMODE(found.st_mode))
-            os.fsync(writer)
-        finally:
-            os.close(writer)
-    finally:
-        os.close(reader)
 
 
 def unlink(ground: Ground, path: str) -> None:
     """Take away what is no directory; nothing there is as good."""
     directory, name = ground.parent(path)
-    with _about(path), suppress(FileNotFoundError):
+    with about(path), suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
 
 
 def remove_directory(ground: Ground, path: str, of_service: bool) -> list[str]:
     """Remove the directory `path`, with what the runtime left in it when it was a service's; give names that keep it, NAMED at most."""
     directory, name = ground.parent(path)
-    with _about(path):
+    with about(path):
         try:
             os.rmdir(name, dir_fd=directory)
         except FileNotFoundError:
@@ -301,7 +185,7 @@ def sweep(ground: Ground, path: str) -> None:
         directory, name = ground.parent(path)
     except FileNotFoundError:
         return
-    with _about(path):
+    with about(path):
         clear(directory, name)
     ground.forget(path)
 
@@ -363,11 +247,12 @@ def _list(directory: int) -> list[str]:
 def sync(ground: Ground, directories: Iterable[str]) -> None:
     """Make the names in `directories` last: fsync each."""
     for path in directories:
-        with _about(path):
-            _sync(ground.directory(path))
+        with about(path):
+            sync_descriptor(ground.directory(path))
 
 
-def _sync(directory: int) -> None:
+def sync_descriptor(directory: int) -> None:
+    """Make the names in a directory that may be known by an O_PATH descriptor only last."""
     descriptor = os.open(".", _LIST, dir_fd=directory)
     try:
         os.fsync(descriptor)
@@ -390,7 +275,7 @@ def sync_filesystem(ground: Ground, path: str) -> None:
 
 
 @contextmanager
-def _about(path: str) -> Iterator[None]:
+def about(path: str) -> Iterator[None]:
     """Give every OSError the whole path that it is about."""
     try:
         yield
@@ -402,7 +287,7 @@ def _about(path: str) -> Iterator[None]:
 
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    *(make_directory, new_directory, dress_directory, write, link, place, keep, restore, stored, sync_store, discard),
+    *(make_directory, new_directory, dress_directory, write, link, place),
     *(unlink, remove_directory, sweep, sync, sync_filesystem),
 )
 OPERATIONS = {function.__name__: function for function in _FUNCTIONS}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from runit_provision.host import channel, files, letters, looks, skeleton, strays
+from runit_provision.host import channel, files, kept, letters, looks, skeleton, strays
 from runit_provision.host.ground import Ground
 from runit_provision.host.nursery import Credentials, Nursery
 
@@ -84,6 +84,7 @@ def batch(ground: Ground, calls: Sequence[Request]) -> tuple[list[Any], list[Any
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     **looks.OPERATIONS,
     **files.OPERATIONS,
+    **kept.OPERATIONS,
     **letters.OPERATIONS,
     **strays.OPERATIONS,
     **skeleton.OPERATIONS,

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @options.target_options
 @output_options
 def command(*, only_plan: bool, lock_timeout: float, timeout: float, target: Target, output: Output) -> int:
-    """Undo the last apply. `--plan` is the dry run; nothing is asked here."""
+    """Undo the last apply. `--plan` is the dry run; nothing is asked here.
+
+    With `--user`, only if that apply was about the user's tree alone.
+    """
     from runit_provision.app import provision
     from runit_provision.cli.planning import show_difference, show_plan, show_report
     from runit_provision.cli.progress import progress

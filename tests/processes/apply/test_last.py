@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from support import chattr, faults
+from support.homes import USER, Home
 from support.places import Place
-from support.trees import Unit, grow
+from support.trees import Unit, grow, join
 
 from runit_provision import apply, plan
 from runit_provision.apply import Report
@@ -84,3 +85,25 @@ def test_what_was_made_for_a_step_that_fails_goes_and_the_problem_names_place_an
     assert set(place.listing()) == before
     hint = "is it immutable (lsattr), or on a filesystem that knows no owners?"
     assert str(problem) == f"data.yaml:3:1: runit.services: {run}: Operation not permitted; {hint}"
+
+
+def test_of_one_users_tree_alone_only_an_apply_of_that_alone_is_rolled_back(home: Home) -> None:
+    mine, ours = home.tree(Unit("a")), grow(home.base, [Unit("b")])
+    assert home.apply(mine).ok
+    assert home.apply(join(mine, ours)).ok
+    before = home.everything()
+    with home.machine() as machine:
+        with pytest.raises(HostError) as refused:
+            apply.plan_rollback(machine, user=USER)
+        assert str(refused.value) == (
+            f"the last apply was not about the tree of {USER} alone: {home.base}/sv and 4 more; `rollback` without `--user` undoes the "
+            "whole of it"
+        )
+        assert home.everything() == before
+        assert apply.rollback(machine).ok
+    assert home.apply(home.tree(Unit("a", run=b"two"))).ok
+    with home.machine() as machine, machine.lock():
+        with pytest.raises(HostError, match="not about the tree of daemon alone"):
+            apply.rollback(machine, user="daemon")
+        assert apply.rollback(machine, user=USER).ok
+    assert (home.home / "sv/a/run").read_bytes() == Unit("a").run
