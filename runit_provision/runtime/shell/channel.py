@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 
     Message = tuple[bytes, tuple[int, ...], tuple[int, ...]]
     """A record, the descriptors that go with it, and those of them that were opened for that."""
+    Waiting = tuple[Callable[[], Message | None], tuple[int, ...]]
+    """What makes a message, and copies that are closed when it is sent."""
 
 _FDS_MAX = 8
 _INT = struct.calcsize("i")
 
 
 class Channel:
-    """One end of a conversation. What the other side is too busy to take waits here, in order.
+    """One end of a conversation. What the other side is too busy to take waits here.
+
+    What is about one service (`about`, its slot) keeps its order. Services come in the order in which they began to wait; before all
+    others come those of which something is to go `first`: what somebody asks for does not wait for ten thousand that start anew.
 
     drained: called when nothing waits any more; may: whether anything may be sent now; when that changes, call `resume`.
+    under_way: bytes that are given to the kernel before the other side has read them, its own bookkeeping included; 0: what it likes.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class Channel:
         closed: Callable[[], None],
         drained: Callable[[], None] | None = None,
         may: Callable[[], bool] | None = None,
+        under_way: int = 0,
     ) -> None:
         self._sock = sock
         self._loop = loop
@@ -45,19 +52,23 @@ class Channel:
         self._closed = closed
         self._drained = drained
         self._may = may
-        self._backlog: list[tuple[Callable[[], Message | None], tuple[int, ...]]] = []
+        self._first: dict[int, list[Waiting]] = {}
+        self._backlog: dict[int, list[Waiting]] = {}
+        self._flushing = False
         self._urgent: list[tuple[bytes, tuple[int, ...]]] = []
         self.open = True
         sock.setblocking(False)
+        if under_way:
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, under_way)
         loop.watch(sock.fileno(), self._ready)
 
-    def send(self, data: bytes, fds: tuple[int, ...] = ()) -> None:
+    def send(self, data: bytes, fds: tuple[int, ...] = (), *, about: int = 0, first: bool = False) -> None:
         """Send a record and copies of `fds`, now or when there is room; nothing when the other side is gone."""
         if not self.open or (self._clear() and self._try(data, fds)):
             return
         # The caller may close its descriptors before there is room.
         copies = tuple(os.dup(fd) for fd in fds)
-        self._wait(lambda: (data, copies, ()), copies)
+        self._wait(about, (lambda: (data, copies, ()), copies), first=first)
 
     def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
         """Send a record and copies of `fds` before all that waits."""
@@ -65,14 +76,14 @@ class Channel:
             self._urgent.append((data, tuple(os.dup(fd) for fd in fds)))
             self._mind()
 
-    def send_late(self, make: Callable[[], Message | None]) -> None:
+    def send_late(self, make: Callable[[], Message | None], *, about: int = 0, first: bool = False) -> None:
         """Send what `make` gives once there is room for it, so that no descriptor is open while it waits; None is not sent."""
         if self.open and not (self._clear() and self._made(make)):
-            self._wait(make, ())
+            self._wait(about, (make, ()), first=first)
 
     def resume(self) -> None:
         """Send what waited, as far as that may be."""
-        if self.open and self._backlog:
+        if self.open and self.backlog:
             self._flush()
 
     def look(self) -> None:
@@ -83,7 +94,7 @@ class Channel:
     @property
     def backlog(self) -> bool:
         """Whether something waits to be sent."""
-        return bool(self._backlog)
+        return bool(self._first or self._backlog)
 
     def fileno(self) -> int:
         """Give the socket's descriptor."""
@@ -96,20 +107,25 @@ class Channel:
         self.open = False
         self._loop.forget(self._sock.fileno())
         self._sock.close()
-        for _what, copies in (*self._urgent, *self._backlog):
+        waiting = [each for queue in (self._first, self._backlog) for those in queue.values() for each in those]
+        for _what, copies in (*self._urgent, *waiting):
             close_all(copies)
         self._urgent.clear()
+        self._first.clear()
         self._backlog.clear()
 
     def _clear(self) -> bool:
-        return not self._backlog and (self._may is None or self._may())
+        return not self.backlog and (self._may is None or self._may())
 
-    def _wait(self, make: Callable[[], Message | None], copies: tuple[int, ...]) -> None:
-        self._backlog.append((make, copies))
+    def _wait(self, about: int, waiting: Waiting, *, first: bool) -> None:
+        if first and about not in self._first:
+            self._first[about] = self._backlog.pop(about, [])
+        queue = self._first if about in self._first else self._backlog
+        queue.setdefault(about, []).append(waiting)
         self._mind()
 
     def _mind(self) -> None:
-        waits = self._urgent or (self._backlog and (self._may is None or self._may()))
+        waits = self._urgent or (self.backlog and (self._may is None or self._may()))
         self._loop.mind(self._sock.fileno(), EPOLLIN | EPOLLOUT if waits else EPOLLIN)
 
     def _made(self, make: Callable[[], Message | None]) -> bool:
@@ -138,21 +154,36 @@ class Channel:
         return True
 
     def _flush(self) -> None:
+        if self._flushing:
+            return  # what is being made has led here; it goes on afterwards
+        self._flushing = True
+        try:
+            self._send_waiting()
+        finally:
+            self._flushing = False
+        self._mind()
+        if self._drained is not None and not self.backlog:
+            self._drained()
+
+    def _send_waiting(self) -> None:
         while self._urgent:
             data, copies = self._urgent[0]
             if not self._try(data, copies):
                 return
             self._urgent.pop(0)
             close_all(copies)
-        while self._backlog and (self._may is None or self._may()):
-            make, copies = self._backlog[0]
-            if not self._made(make):
-                break
-            self._backlog.pop(0)
+        while self.backlog and (self._may is None or self._may()):
+            queue = self._first or self._backlog
+            about = next(iter(queue))
+            make, copies = queue[about][0]
+            if not self._made(make) or not self.open:
+                return
+            # Meanwhile it may have moved to those that go first.
+            queue = self._first if about in self._first else self._backlog
+            del queue[about][0]
+            if not queue[about]:
+                del queue[about]
             close_all(copies)
-        self._mind()
-        if self._drained is not None and not self._backlog:
-            self._drained()
 
     def _ready(self) -> None:
         # One record a turn would cost an epoll_wait each; a bounded number keeps others from starving.
@@ -175,7 +206,7 @@ class Channel:
                 close_all(fds)
                 fds = []
             self._received(data, fds)
-        if self.open and (self._backlog or self._urgent):
+        if self.open and (self.backlog or self._urgent):
             self._flush()
 
 

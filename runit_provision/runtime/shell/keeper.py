@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from .children import Child
     from .state import State
 
     class Call(Protocol):
@@ -56,10 +57,30 @@ class _Peer:
         self.pid = 0
         self.fds: list[int] = []
         self._keeper = keeper
-        self.channel = Channel(sock, keeper.loop, size=wire.SIZE, received=self._received, closed=lambda: keeper.gone(self))
+        self.channel = Channel(
+            sock,
+            keeper.loop,
+            size=wire.SIZE,
+            received=self._received,
+            closed=lambda: keeper.gone(self),
+            under_way=wire.UNDER_WAY,
+        )
 
     def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
         self.channel.send(wire.pack(record), fds)
+
+    def tell(self, record: wire.Record, *, first: bool = True) -> None:
+        """Tell of a process. Only ends that nobody has caused can be many at once: all else goes before them."""
+        self.channel.send(wire.pack(record), about=record.slot, first=first)
+
+    def welcome(self, children: list[Child], lock: int) -> None:
+        """Say what there is. Nothing that happens from now on may be told before."""
+        for child in children:
+            written = child.process
+            record = wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid)
+            self.channel.send(wire.pack(record), first=True)
+        record = wire.Record(wire.WELCOME, name=installation.version())
+        self.channel.send(wire.pack(record), (lock,) if lock >= 0 else (), first=True)
 
     def _received(self, data: bytes, fds: list[int]) -> None:
         self._keeper.received(self, wire.unpack(data), fds)
@@ -154,7 +175,7 @@ class _Keeper:
                 self._spawn(peer, record, fds)
             case wire.SIGNAL:
                 count = self._children.signal(record.slot, record.key, record.value)
-                peer.send(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value, when=count))
+                peer.tell(wire.Record(wire.SIGNALLED, slot=record.slot, key=record.key, value=record.value, when=count))
             case wire.POOL:
                 self._pool(peer, record, fds)
             case wire.HOLDER if fds:
@@ -176,10 +197,10 @@ class _Keeper:
             child = self._children.spawn(record, fds)
         except OSError as error:
             number = error.errno or 0
-            peer.send(wire.Record(wire.FAILED, slot=record.slot, key=record.key, role=record.role, value=number))
+            peer.tell(wire.Record(wire.FAILED, slot=record.slot, key=record.key, role=record.role, value=number))
             return
         written = child.process
-        peer.send(
+        peer.tell(
             wire.Record(wire.STARTED, slot=record.slot, key=record.key, role=written.role, value=written.pid, when=written.started)
         )
 
@@ -235,9 +256,10 @@ class _Keeper:
         for child in self._children.reap():
             written = child.process
             if self._supervisor is not None:
-                self._supervisor.send(
-                    wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
+                record = wire.Record(
+                    wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid
                 )
+                self._supervisor.tell(record, first=written.signals > 0)
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
@@ -285,10 +307,7 @@ class _Keeper:
         for fd in peer.fds:
             os.close(fd)
         peer.fds = []
-        for child in self._children.all():
-            written = child.process
-            peer.send(wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid))
-        peer.send(wire.Record(wire.WELCOME, name=installation.version()), (self._state.lock,) if self._state.lock >= 0 else ())
+        peer.welcome(self._children.all(), self._state.lock)
 
     def _replace(self) -> None:
         if self._supervisor is not None or self.done:

@@ -97,6 +97,7 @@ class Inbox:
             letter = owner.tree.letters.read(fd, owner.slot, part)
             if not letter:
                 return
+            owner.asked = True
             owner.tell(Letter(part, letter))
             if not owner.closed:
                 owner.tree.letters.done(owner.slot, part)

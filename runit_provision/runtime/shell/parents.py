@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     class Parent(Protocol):
         """What a supervisor asks of its processes' parent. Answers come back as records, STARTED, FAILED and ENDED."""
 
-        def spawn(self, make: Callable[[], Request | None]) -> None:
-            """Ask for a process, as soon as `make` can be told; None is no request any more."""
+        def spawn(self, make: Callable[[], Request | None], slot: int, *, first: bool) -> None:
+            """Ask for a process of `slot`, as soon as `make` can be told; None is no request any more. first: before other slots'."""
 
-        def signal(self, slot: int, key: int, number: int) -> int | None:
+        def signal(self, slot: int, key: int, number: int, *, first: bool = False) -> int | None:
             """Ask for a signal to a process; gives how many that has got, or None: SIGNALLED will tell."""
 
         def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
 
 _AGAIN_SECONDS = 0.05
+_LAST = -1
+"""Comes after what is about any service, and waits."""
 
 
 class Own:
@@ -68,7 +70,7 @@ class Own:
         self._loop = loop
         self._received = received
 
-    def spawn(self, make: Callable[[], Request | None]) -> None:
+    def spawn(self, make: Callable[[], Request | None], _slot: int, *, first: bool) -> None:  # noqa: ARG002 - nothing waits
         made = make()
         if made is None:
             return
@@ -86,7 +88,7 @@ class Own:
         # Not at once: the service that asked is still being moved.
         self._loop.soon(lambda: self._received(answer))
 
-    def signal(self, slot: int, key: int, number: int) -> int | None:
+    def signal(self, slot: int, key: int, number: int, *, first: bool = False) -> int | None:  # noqa: ARG002 - nothing waits
         return self._children.signal(slot, key, number)
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
@@ -138,17 +140,17 @@ class Kept:
         self._children = children
         self._loop = loop
         self._received = received
-        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may)
+        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may, under_way=wire.UNDER_WAY)
 
-    def spawn(self, make: Callable[[], Request | None]) -> None:
+    def spawn(self, make: Callable[[], Request | None], slot: int, *, first: bool) -> None:
         def message() -> Message | None:
             made = make()
             return None if made is None else (wire.pack(made[0]), *made[1:])
 
-        self._channel.send_late(message)
+        self._channel.send_late(message, about=slot, first=first)
 
-    def signal(self, slot: int, key: int, number: int) -> int | None:
-        self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)))
+    def signal(self, slot: int, key: int, number: int, *, first: bool = False) -> int | None:
+        self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)), about=slot, first=first)
         return None
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
@@ -158,7 +160,7 @@ class Kept:
         self._channel.send_at_once(wire.pack(wire.Record(wire.HOLDER, slot=index)), (listener,))
 
     def release(self, slot: int) -> None:
-        self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)))
+        self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)), about=slot)
 
     def resume(self) -> None:
         self._channel.resume()
@@ -167,7 +169,7 @@ class Kept:
         self._channel.look()
 
     def leave(self) -> None:
-        self._channel.send(wire.pack(wire.Record(wire.LEAVE)))
+        self._channel.send(wire.pack(wire.Record(wire.LEAVE)), about=_LAST)
 
     def succeed(self, expected: bool) -> None:
         """Say whether we end, and connect again soon."""

@@ -39,6 +39,7 @@ class Supervised:
         "_scripting",
         "_started",
         "_starting",
+        "asked",
         "files",
         "home",
         "last_end",
@@ -53,12 +54,13 @@ class Supervised:
     def __init__(self, tree: Tree, home: Home) -> None:
         """Take the service in `home`; RefusedError when it cannot be. Nothing runs until `begin` or `resume`.
 
-        last_end: the wait status of ./run when it last ended, None until then.
+        last_end: the wait status of ./run when it last ended, None until then; asked: whether somebody has told it something, and what
+        follows is not done.
         """
         self.tree = tree
         self.home = home
         home.moved = self._places
-        self.leaving = False
+        self.leaving = self.asked = False
         self.last_end: int | None = None
         self.pool: Pool | None = None
         self.must_prepare = False
@@ -165,6 +167,7 @@ class Supervised:
             self._scripting = when
         else:
             self._started[key] = when
+            self.asked = self.asked and key != MAIN
             self.tell(Started(key, pid))
 
     def ended(self, key: int, pid: int, status: int) -> None:

@@ -72,6 +72,8 @@ GROUPED = 16
 
 _RECORD = struct.Struct("<BBBBIiqHH24s256s")
 SIZE = _RECORD.size
+UNDER_WAY = 16384
+"""Bytes that either side gives the kernel before the other has read them: some 40 records. What goes first has to wait for those."""
 
 
 class Record:

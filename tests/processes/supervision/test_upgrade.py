@@ -112,7 +112,8 @@ def loses_no_line(running: Tree) -> None:
     for path in (path for path in logs if path.parent.exists()):
         count = len(lines(path))
         until(lambda: len(lines(path)) > count + 20, what=f"lines come to {path}")  # noqa: B023
-        assert lines(path) == [str(number) for number in range(len(lines(path)))]
+        seen = lines(path)
+        assert seen == [str(number) for number in range(len(seen))]
 
 
 def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Path, services: Path, tmp_path: Path) -> None:

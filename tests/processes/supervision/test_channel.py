@@ -1,0 +1,80 @@
+"""What waits for the other side of a conversation, and in which order it goes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from runit_provision.runtime.shell.channel import Channel
+from runit_provision.runtime.shell.loop import Loop
+
+_SIZE = 8
+
+
+class _Talk:
+    """A channel whose other side reads nothing before `read`."""
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._theirs.setblocking(False)
+        self.faults: list[str] = []
+        self.loop = Loop(self.faults.append)
+        self.channel = Channel(ours, self.loop, size=_SIZE, received=lambda *_: None, closed=lambda: None, under_way=4096)
+        while not self.channel.backlog:
+            self.say("full", 0)
+
+    def say(self, text: str, about: int, *, first: bool = False) -> None:
+        self.channel.send(text.encode().ljust(_SIZE), about=about, first=first)
+
+    def read(self) -> list[str]:
+        """Give all that comes but what filled the socket."""
+        found = []
+        while True:
+            try:
+                found.append(self._theirs.recv(_SIZE).decode().strip())
+            except BlockingIOError:
+                if not self.channel.backlog:
+                    return [text for text in found if text != "full"]
+                self.loop.run_once()
+
+    def close(self) -> None:
+        self.channel.close()
+        self.loop.close()
+        self._theirs.close()
+
+
+@pytest.fixture
+def talk() -> Iterator[_Talk]:
+    """Give a conversation whose other side is busy."""
+    there = _Talk()
+    yield there
+    there.close()
+    assert not there.faults
+
+
+def test_what_goes_first_comes_before_others_and_after_what_was_said_of_the_same(talk: _Talk) -> None:
+    for service in (1, 2, 3):
+        talk.say(f"start {service}", service)
+    talk.say("term 3", 3, first=True)
+    talk.say("term 2", 2, first=True)
+    talk.say("more 3", 3)
+    assert talk.read() == ["start 3", "term 3", "more 3", "start 2", "term 2", "start 1"]
+
+
+def test_others_keep_the_order_in_which_they_began_to_wait(talk: _Talk) -> None:
+    for text, service in (("a 2", 2), ("a 1", 1), ("b 2", 2)):
+        talk.say(text, service)
+    assert talk.read() == ["a 2", "b 2", "a 1"]
+
+
+def test_what_is_being_made_may_say_something_itself(talk: _Talk) -> None:
+    def make() -> tuple[bytes, tuple[int, ...], tuple[int, ...]]:
+        talk.say("meanwh 1", 1, first=True)
+        talk.channel.resume()
+        return b"late 1".ljust(_SIZE), (), ()
+
+    talk.channel.send_late(make, about=1)
+    talk.say("end 2", 2)
+    assert talk.read() == ["late 1", "meanwh 1", "end 2"]
