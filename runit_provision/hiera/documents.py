@@ -61,14 +61,16 @@ class Documents:
         self._known: dict[tuple[str, Parser], Document] = {}
         self.warnings: list[Problem] = []
 
-    def read(self, path: str, parse: Parser, *, strict: bool, hash_only: bool, module: str | None = None) -> Document:
-        """Give the file at `path`, which is data of `module`, if of any.
+    def read(
+        self, path: str, parse: Parser, *, strict: bool, hash_only: bool, module: str | None = None, asked_at: Mark | None = None
+    ) -> Document:
+        """Give the file at `path`, which the level at `asked_at` names, data of `module`, if of any.
 
         A file that holds no hash is an error (hash_only, or strict and not empty), else a warning. Raises DataError.
         """
         document = self._known.get((path, parse))
         if document is None:
-            value = parse(read_text(Path(path), self.inputs), path)
+            value = parse(read_text(Path(path), self.inputs, asked_at), path)
             if not isinstance(value, Table):
                 self._no_hash(value, path, strict=strict, hash_only=hash_only)
                 value = Table(mark=Mark(path, 1, 1))

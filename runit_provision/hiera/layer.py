@@ -78,9 +78,14 @@ class _LevelFiles:
         return [self._read(file) for file in self._files if file.exists]
 
     def _read(self, file: Location) -> Document:
-        backend = self._level.backend
-        strict, module = self._scope.strict, self._module
-        return self._documents.read(file.path, backend.parse, strict=strict, hash_only=backend.mapping_required, module=module)
+        return self._documents.read(
+            file.path,
+            self._level.backend.parse,
+            strict=self._scope.strict,
+            hash_only=self._level.backend.mapping_required,
+            module=self._module,
+            asked_at=self._level.mark,
+        )
 
     def search(self, key: Key, strategy: Strategy, interpolation: Interpolation) -> Found | None:
         with interpolation.trace.step("Level", self._title):

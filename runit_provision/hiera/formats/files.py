@@ -23,14 +23,17 @@ _HINTS = {
 }
 
 
-def read_text(path: Path, inputs: Inputs) -> str:
-    """Give the text of `path`, a byte order mark included. Raises DataError when it cannot be read or is not UTF-8."""
+def read_text(path: Path, inputs: Inputs, asked_at: Mark | None = None) -> str:
+    """Give the text of `path`, a byte order mark included.
+
+    Raises DataError when it cannot be read, at `asked_at`, which is where it is named, or is not UTF-8.
+    """
     name = str(path)
     try:
         raw = inputs.file(name)
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "")
-        raise DataError(Problem(f"cannot read it: {error.strerror}", Mark(name, 1, 1), hint=hint)) from None
+        raise DataError(Problem(f"cannot read it: {error.strerror}", asked_at, path=name, hint=hint)) from None
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

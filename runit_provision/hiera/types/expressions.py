@@ -14,12 +14,21 @@ from runit_provision.hiera.types.membership import BUILDERS
 from runit_provision.hiera.types.type import DEFAULT, Member, Type
 from runit_provision.hiera.values.digits import TooLongError, integer
 
-_BLANKS = re.compile(r"(?:\s|#[^\n]*)*", re.ASCII)
+_SPACE = r"(?:\s|\#[^\n]*|/\*.*?\*/)*"
+_NUMBER = r"-?\s*(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
+_BLANKS = re.compile(_SPACE, re.ASCII | re.DOTALL)
 _TOKEN = re.compile(
-    r"""(?:\s|\#[^\n]*)*(?:(?P<name>(?:::)?[A-Z]\w*(?:::[A-Z]\w*)*)|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<word>[a-z_]\w*)
-    |'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|/(?P<regex>(?:[^/\\]|\\.)*)/|(?P<sign>=>|[\[\]{},]))""",
+    rf"""{_SPACE}(?:(?P<name>(?:::)?[A-Z]\w*(?:::[A-Z]\w*)*)|(?P<number>{_NUMBER})|(?P<word>[a-z_]\w*)
+    |'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|/(?P<regex>(?:[^/\\]|\\.)*)/|(?P<sign>=>|[\[\]{{}},]))""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_NAMES = {name.lower(): name for name in BUILDERS}
+"""However a type's name is written, it is the same."""
+_NO_DATA = {
+    *("Binary", "Callable", "CatalogEntry", "Class", "Default", "Deferred", "Error", "Iterator", "Object", "Regexp", "Resource"),
+    *("Runtime", "SemVer", "SemVerRange", "Timespan", "Timestamp", "Type", "TypeAlias", "TypeReference", "TypeSet", "URI"),
+}
+"""Puppet's other types, of which no plain data is."""
 
 
 def parse_type(text: str, mark: Mark | None = None, key: str = "") -> Type:
@@ -83,12 +92,13 @@ class _Parser:
     def type(self) -> Type:
         start = self._at
         token = self._next()
-        name = (token["name"] or "").removeprefix("::")
-        build = BUILDERS.get(name)
-        if build is None:
-            self.fail(f"unknown type `{name or token[0].strip()}`")
+        written = (token["name"] or token[0].strip()).removeprefix("::")
+        name = _NAMES.get(written.lower()) if token["name"] else None
+        if name is None:
+            no_data = written in _NO_DATA
+            self.fail(f"no plain data is a {written}" if no_data else f"unknown type `{written}`")
         arguments = self._arguments() if self._took_directly("[") else []
-        holds = build(arguments, self.fail)
+        holds = BUILDERS[name](arguments, self.fail)
         return Type(self._text[start : self._at].strip(), name, holds, tuple(arguments))
 
     def _arguments(self) -> list[Any]:
@@ -119,10 +129,17 @@ class _Parser:
         return self._members()
 
     def _number(self, text: str) -> float:
+        sign, digits = text[: text.startswith("-")], text.removeprefix("-").lstrip().lower()
         try:
-            return float(text) if re.search(r"[.eE]", text) else integer(text)
+            if digits.startswith("0x"):
+                return integer(sign + digits[2:], 16)
+            if re.search(r"[.e]", digits):
+                return float(sign + digits)
+            return integer(sign + digits, 8 if digits.startswith("0") else 10)
         except TooLongError as error:
             self.fail(str(error))
+        except ValueError:
+            self.fail(f"`{text}` is not an octal number")
 
     def _members(self) -> list[Member]:
         """A Struct's members."""

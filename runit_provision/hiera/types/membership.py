@@ -6,6 +6,7 @@ Source: Puppet's documentation, "Data types". Known are the types that plain dat
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 from runit_provision.hiera.ruby.patterns import RubyPattern
@@ -30,6 +31,15 @@ def _range(arguments: list[Any], fail: Fail) -> Callable[[float], bool]:
     low = bounds[0] if bounds and bounds[0] is not DEFAULT else float("-inf")
     high = bounds[1] if len(bounds) > 1 and bounds[1] is not DEFAULT else float("inf")
     return lambda number: bool(low <= number <= high)
+
+
+def _size(arguments: list[Any], fail: Fail) -> Callable[[float], bool]:
+    """Give what tells whether a size is right: bounds as those of a number, from 0, or one Integer type that has them."""
+    match arguments:
+        case [Type(name="Integer") as bounds]:
+            return bounds.holds
+        case _:
+            return _range(arguments or [0], fail)
 
 
 def _of(test: Holds) -> Callable[[list[Any], Fail], Holds]:
@@ -58,10 +68,8 @@ def _boolean(arguments: list[Any], fail: Fail) -> Holds:
 
 
 def _string(arguments: list[Any], fail: Fail) -> Holds:
-    if len(arguments) == 1 and isinstance(arguments[0], str):
-        return lambda value: isinstance(value, str) and value == arguments[0]
-    within = _range(arguments, fail)
-    return lambda value: isinstance(value, str) and within(len(value))
+    sized = _size(arguments, fail)
+    return lambda value: isinstance(value, str) and sized(len(value))
 
 
 def _enum(arguments: list[Any], fail: Fail) -> Holds:
@@ -72,7 +80,7 @@ def _enum(arguments: list[Any], fail: Fail) -> Holds:
     if folded:
         lower = {word.lower() for word in words}
         return lambda value: isinstance(value, str) and value.lower() in lower
-    return lambda value: isinstance(value, str) and (not words or value in words)
+    return lambda value: isinstance(value, str) and value in words
 
 
 def _pattern(arguments: list[Any], fail: Fail) -> Holds:
@@ -82,30 +90,30 @@ def _pattern(arguments: list[Any], fail: Fail) -> Holds:
     return lambda value: isinstance(value, str) and (not patterns or any(pattern.search(value) for pattern in patterns))
 
 
-def _split_size(arguments: list[Any], fail: Fail) -> tuple[list[Type], Callable[[float], bool]]:
-    """Split arguments into types and the size that may follow them."""
-    types = [argument for argument in arguments if isinstance(argument, Type)]
-    return types, _range(arguments[len(types) :] or [0], fail)
+def _split_size(arguments: list[Any], fail: Fail, most: int | None = None) -> tuple[list[Type], Callable[[float], bool]]:
+    """Split arguments into types, at most so many, and the size that may follow them."""
+    types = list(takewhile(lambda argument: isinstance(argument, Type), arguments[:most]))
+    return types, _size(arguments[len(types) :], fail)
 
 
 def _array(arguments: list[Any], fail: Fail) -> Holds:
-    types, sized = _split_size(arguments, fail)
-    if len(types) > 1:
-        fail("an Array has one type")
+    types, sized = _split_size(arguments, fail, 1)
+    if len(arguments) == 1 and not types:
+        fail("a size alone is two numbers")
     item = types[0].holds if types else _none if arguments else _any
     return lambda value: isinstance(value, list) and sized(len(value)) and all(map(item, value))
 
 
 def _hash(arguments: list[Any], fail: Fail) -> Holds:
-    types, sized = _split_size(arguments, fail)
-    if len(types) not in {0, 2}:
+    types, sized = _split_size(arguments, fail, 2)
+    if len(types) == 1 or len(arguments) == 1:
         fail("a Hash has a type for its keys and one for its values")
     key, item = (types[0].holds, types[1].holds) if types else (_any, _any)
     return lambda value: isinstance(value, dict) and sized(len(value)) and all(key(name) and item(held) for name, held in value.items())
 
 
 def _collection(arguments: list[Any], fail: Fail) -> Holds:
-    sized = _range(arguments or [0], fail)
+    sized = _size(arguments, fail)
     return lambda value: isinstance(value, list | dict) and sized(len(value))
 
 

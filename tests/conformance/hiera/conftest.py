@@ -29,5 +29,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
     compared = [value for report in reports for name, value in report.user_properties if name == "compared"]
     if compared:
-        cases, answers, differing = map(sum, zip(*compared, strict=True))
-        terminalreporter.write_line(f"lookup: {cases} cases with {answers} answers compared with Puppet's, {differing} differ")
+        cases, answers, meant, differing = map(sum, zip(*compared, strict=True))
+        said = f"{meant} differ as meant, {differing} otherwise"
+        terminalreporter.write_line(f"lookup: {cases} cases with {answers} answers compared with Puppet's, {said}")

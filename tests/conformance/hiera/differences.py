@@ -27,10 +27,6 @@ _NOWHERE = r"Unable to parse .*: Could not resolve substitution to a value: \$\{
 
 DIFFERENCES = (
     Difference(
-        "an undefined variable in a level's location is a warning, as in Puppet 8; to Puppet 7 with strict=error it is an error",
-        lambda _query, theirs, ours: theirs[0] == "error" and "Undefined variable 'nolevel'" in theirs[1] and ours[0] != "error",
-    ),
-    Difference(
         "hiera.yaml is checked when it is opened, so its faults show even when a key is asked for that cannot be looked up",
         lambda query, theirs, ours: (
             str(query["key"]).startswith("lookup_options") and theirs == ["missing"] and "hiera.yaml" in str(ours)

@@ -245,7 +245,7 @@ def test_a_level_that_may_not_be_read_is_an_error(lookup: Lookup, tmp_path: Path
     (tmp_path / "data/common.yaml").mkdir()
     wrong = lookup("a")
     assert (wrong.status, wrong.out) == (1, "")
-    assert wrong.err.startswith("data/common.yaml:1:1: cannot read it: Is a directory; ")
+    assert wrong.err.startswith("hiera.yaml:5:5: data/common.yaml: cannot read it: Is a directory; ")
 
 
 @pytest.mark.parametrize(

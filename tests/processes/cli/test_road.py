@@ -174,9 +174,9 @@ def test_every_problem_is_a_line_and_nothing_is_changed(road: Road, data: Path, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--data", "absent.yaml"), "absent.yaml:1:1: "),
-        (("--hiera-config", "absent.yaml"), "absent.yaml:1:1: "),
-        (("--hiera-config", "hiera.yaml", "--facts", "absent.yaml"), "absent.yaml:1:1: "),
+        (("--data", "absent.yaml"), "absent.yaml: cannot read it: "),
+        (("--hiera-config", "absent.yaml"), "absent.yaml: cannot read it: "),
+        (("--hiera-config", "hiera.yaml", "--facts", "absent.yaml"), "absent.yaml: cannot read it: "),
         (("--data", "broken.yaml"), "broken.yaml:3:1: not YAML: "),
         (("--data", "empty.yaml"), "empty.yaml:1:1: "),
         (("--data", "list.yaml"), "list.yaml:1:1: "),
@@ -206,7 +206,7 @@ def test_a_file_that_may_not_be_read_is_said_with_what_to_do(tmp_path: Path) -> 
     done = subprocess.run([*mortal, PROGRAM, "apply", "--data", data], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"{data}:1:1: cannot read it: Permission denied; run as a user who may read it, or change its mode\n"
+        f"{data}: cannot read it: Permission denied; run as a user who may read it, or change its mode\n"
         "1 problem; nothing was changed\n"
     )
 

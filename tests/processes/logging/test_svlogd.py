@@ -63,12 +63,20 @@ def test_a_processor_takes_up_what_a_crash_left(runtime: Path, log: Path) -> Non
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o744 for path in old(log, "s"))
 
 
-def test_a_processor_that_was_killed_is_run_again(runtime: Path, log: Path) -> None:
-    log.joinpath("config").write_bytes(b"!if test -e ../once; then cat; else touch ../once; printf cut; kill -9 $$; fi\n")
-    svlogd = Svlogd(runtime / "svlogd", log)
-    svlogd.feed(b"whole\n")
-    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == b"whole\n")
+def _rotating(runtime: Path, log: Path, config: bytes, *options: str, line: bytes) -> Svlogd:
+    """Give a svlogd that has written `line` and was told to make current an old file, which its processor gets."""
+    log.joinpath("config").write_bytes(config)
+    svlogd = Svlogd(runtime / "svlogd", log, *options)
+    svlogd.feed(line)
+    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == line)
     svlogd.process.send_signal(signal.SIGALRM)
+    return svlogd
+
+
+def test_a_processor_that_was_killed_is_run_again(runtime: Path, log: Path) -> None:
+    svlogd = _rotating(
+        runtime, log, b"!if test -e ../once; then cat; else touch ../once; printf cut; kill -9 $$; fi\n", line=b"whole\n"
+    )
     waiting.until(lambda: old(log, "s"))
     assert svlogd.end() == b"svlogd: warning: processor failed, restart: " + bytes(log) + b"\n"
     assert [path.read_bytes() for path in old(log, "s")] == [b"whole\n"]
@@ -76,11 +84,7 @@ def test_a_processor_that_was_killed_is_run_again(runtime: Path, log: Path) -> N
 
 
 def test_while_a_processor_fails_lines_are_taken(runtime: Path, log: Path) -> None:
-    log.joinpath("config").write_bytes(b"s99999999\n!test -e ../mended\n")
-    svlogd = Svlogd(runtime / "svlogd", log)
-    svlogd.feed(b"line\n")
-    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == b"line\n")
-    svlogd.process.send_signal(signal.SIGALRM)
+    svlogd = _rotating(runtime, log, b"s99999999\n!test -e ../mended\n", line=b"line\n")
     assert svlogd.process.stderr is not None
     failed = b"svlogd: warning: processor failed, restart: " + bytes(log) + b"\n"
     assert svlogd.process.stderr.readline() == failed
@@ -96,11 +100,7 @@ def test_while_a_processor_fails_lines_are_taken(runtime: Path, log: Path) -> No
 def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
     gate = log.parent / "gate"
     os.mkfifo(gate)
-    log.joinpath("config").write_bytes(b"!cat ../gate -\n")
-    svlogd = Svlogd(runtime / "svlogd", log, "-v")
-    svlogd.feed(b"line\n")
-    waiting.until(lambda: log.joinpath("current").exists() and log.joinpath("current").read_bytes() == b"line\n")
-    svlogd.process.send_signal(signal.SIGALRM)
+    svlogd = _rotating(runtime, log, b"!cat ../gate -\n", "-v", line=b"line\n")
     waiting.until(lambda: old(log, "t"))
     svlogd.process.send_signal(signal.SIGHUP)
     svlogd.feed(b"more\n")

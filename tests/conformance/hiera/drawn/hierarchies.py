@@ -39,6 +39,8 @@ _LOCATIONS: dict[str, tuple[str, ...]] = {
 }
 """How levels say their files, and files that they find."""
 
+UNDEFINED_LEVEL = "nolevel"
+"""A variable that no node has, in levels' locations alone."""
 _ODD_LOCATIONS = (
     *(
         "mapped_paths: [nolevel, item, '%{item}.yaml']",

@@ -30,6 +30,10 @@ from runit_provision.model.data import Array, Sensitive, Table
         ("Optional[Variant[Integer, Enum[auto]]]", [None, 1, "auto"], ["x"]),
         ("Sensitive[String]", [Sensitive("x")], [Sensitive(1), "x"]),
         ("Data", [{"a": [1, None]}], [{1: 2}]),
+        ("INTEGER[- 0x2, 010]", [-2, 8], [-3, 9]),
+        ("Array[String, Integer[1, 2]]", [["a"]], [[], ["a", "b", "c"]]),
+        ("Enum", [], ["a"]),
+        ("/* or none */ Optional[Integer]", [None, 1], ["a"]),
         (" Tuple[ String , # the name\n Integer[ 1, ] , ] # all", [["a", 1]], [["a", 0]]),
     ],
 )
@@ -40,11 +44,32 @@ def test_a_type_holds_its_values_and_no_others(text: str, holds: list[Any], refu
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Strin", "Array[", "Integer[1, 2, 3]", "String]", "Hash[String]", "Enum[1]", "Stdlib::Port", "Sensitive [String]"]
+    "text",
+    [
+        "",
+        "Strin",
+        "Array[",
+        "Integer[1, 2, 3]",
+        "String]",
+        "Hash[String]",
+        "Enum[1]",
+        "Stdlib::Port",
+        "Sensitive [String]",
+        "integer",
+        "Integer[08]",
+        "Array[1]",
+        "Hash[1]",
+        "String['a']",
+    ],
 )
 def test_what_is_no_type_is_an_error(text: str) -> None:
     with pytest.raises(DataError, match="is not a type"):
         parse_type(text)
+
+
+def test_a_type_of_puppets_that_no_data_can_have_is_said_to_be_one() -> None:
+    with pytest.raises(DataError, match="`Array\\[SemVer\\]` is not a type: no plain data is a SemVer"):
+        parse_type("Array[SemVer]")
 
 
 @pytest.mark.parametrize(

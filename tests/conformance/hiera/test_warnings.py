@@ -1,0 +1,50 @@
+"""What is odd but no error: it is told beside the value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.hiera.laid import opened, problems
+
+
+def test_what_puppet_loses_behind_a_byte_order_mark_is_a_warning(tmp_path: Path) -> None:
+    hierarchy = opened(tmp_path, common="\ufeffa: 1\nb: 2\n", nodes__n1="\ufeff# comment\nc: 1\nd: 2\n")
+    assert hierarchy.lookup("b") == 2
+    said = "a byte order mark: of such a file Puppet reads the first key alone; remove the mark"
+    assert [str(warning) for warning in hierarchy.warnings] == [f"{tmp_path}/data/common.yaml:1:1: {said}"]
+
+
+def test_an_unknown_option_of_a_key_is_a_warning(tmp_path: Path) -> None:
+    hierarchy = opened(tmp_path, common="a: [1]\nlookup_options:\n  a: {mergee: deep, x: 1}\n")
+    assert hierarchy.lookup("a") == [1]
+    place = f"{tmp_path}/data/common.yaml:3"
+    assert [str(warning) for warning in hierarchy.warnings] == [
+        f"{place}:7: lookup_options.a.mergee: ignored: no such option; did you mean `merge`?",
+        f"{place}:21: lookup_options.a.x: ignored: no such option; known are merge and convert_to",
+    ]
+
+
+def test_an_undefined_variable_is_an_error_or_when_lenient_a_warning(tmp_path: Path) -> None:
+    place, said = f"{tmp_path}/data/common.yaml:1:1", "undefined variable `rolle`; did you mean `role`?"
+    hierarchy = opened(tmp_path, common="a: 'x%{rolle}'\n")
+    assert problems(lambda: hierarchy.lookup("a")) == [f"{place}: a: {said}"]
+    lenient = opened(tmp_path, strict=False, common="a: 'x%{rolle}'\n")
+    assert lenient.lookup("a") == "x"
+    assert [str(warning) for warning in lenient.warnings] == [f"{place}: {said}"]
+
+
+def test_an_undefined_variable_in_a_levels_path_is_a_warning_as_in_puppet_8(tmp_path: Path) -> None:
+    config = "version: 5\nhierarchy:\n  - name: a\n    path: '%{rolle}/x.yaml'\n  - {name: b, path: common.yaml}\n"
+    hierarchy = opened(tmp_path, config=config, common="a: 1\n")
+    assert hierarchy.lookup("a") == 1
+    assert [str(warning) for warning in hierarchy.warnings] == [
+        f"{tmp_path}/hiera.yaml:3:5: undefined variable `rolle`; did you mean `role`?"
+    ]
+
+
+def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None:
+    hierarchy = opened(tmp_path, common="a: 1\nlookup_options: {a: deep}\n")
+    assert hierarchy.lookup("a") == 1
+    assert [str(warning) for warning in hierarchy.warnings] == [
+        f"{tmp_path}/data/common.yaml:2:18: lookup_options.a: ignored: options are a hash; write `a: {{merge: deep}}`"
+    ]
