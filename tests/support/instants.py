@@ -116,7 +116,7 @@ class World:
             )
             struck = interrupter.end()
             if process.poll() is not None or (struck is not None and SUPERVISOR in roles):
-                process.wait(30)
+                process.wait(60)
                 self.running.start()
             until(happened, what="it has happened")
             until(self.is_up, what="all is as before")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 MARK = "RUNIT_PROVISION_TEST_TREE"
 _SHOWN = 40
@@ -63,7 +63,7 @@ class Tree:
         """Send the supervisor a signal and wait for its end; give its exit status as subprocess does."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(DEADLINE)
 
     def processes(self) -> list[int]:
         """Give the pids of all that belong to this tree: supervisor, keeper, services and what they started."""
@@ -119,7 +119,7 @@ class Tree:
 
         until(none_left, what="every process of the tree is gone")
         if self.process is not None:
-            self.process.wait(30)
+            self.process.wait(DEADLINE)
 
 
 @contextmanager

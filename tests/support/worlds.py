@@ -87,7 +87,7 @@ class Lab:
             until(self.is_let_go, what="the service is let go")
             return 0
         assert self._tree.process is not None
-        return self._tree.process.wait(30)
+        return self._tree.process.wait(60)
 
     def is_let_go(self) -> bool:
         """Whether nobody supervises the service just now."""
@@ -163,7 +163,7 @@ class Lab:
     def run_again(self) -> tuple[int, str]:
         """Start a second supervisor on the same service; give its exit status and stderr."""
         done = subprocess.run(
-            [self._program, str(self.home)], env=self._tree.environment(), capture_output=True, text=True, timeout=30, check=False
+            [self._program, str(self.home)], env=self._tree.environment(), capture_output=True, text=True, timeout=60, check=False
         )
         return done.returncode, done.stderr.replace(str(self.home), "it")
 

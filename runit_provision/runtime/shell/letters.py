@@ -22,6 +22,8 @@ WORD = 2
 """Where the letter of the main part's process itself stands: behind those of MAIN and LOG."""
 _SIGNALS_OF_A_LETTER = 2
 """At most: TERM and CONT."""
+_RECALLING = frozenset("uod")
+"""What would take the wish to exit back, which in runsv the last letter decides."""
 _SLOTS = 64
 """The table grows by that many at a time."""
 
@@ -98,6 +100,8 @@ class Inbox:
             if not letter:
                 return
             owner.asked = True
-            owner.tell(Letter(part, letter))
+            # Nobody's letter keeps what runsvdir lets go for good: a ./finish that takes its service down would hold up a HUP.
+            if not (owner.leaving and part == MAIN and letter in _RECALLING):
+                owner.tell(Letter(part, letter))
             if not owner.closed:
                 owner.tree.letters.done(owner.slot, part)

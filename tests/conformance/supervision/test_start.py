@@ -21,7 +21,7 @@ def programs(runtime: Path) -> tuple[str, Path]:
 
 def called(program: str | Path, *arguments: str | bytes, cwd: Path) -> tuple[int, bytes, bytes]:
     environment = {**os.environ, "RUNIT_PROVISION_STATE": str(cwd / "state")}
-    done = subprocess.run([str(program), *arguments], capture_output=True, cwd=cwd, env=environment, timeout=30, check=False)
+    done = subprocess.run([str(program), *arguments], capture_output=True, cwd=cwd, env=environment, timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr.replace(str(program).encode(), b"runsv")
 
 

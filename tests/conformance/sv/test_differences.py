@@ -47,7 +47,7 @@ def test_a_status_with_an_unknown_state_is_bad_format(runtime: Path, tmp_path: P
 def test_a_relative_path_that_ends_in_a_slash_is_waited_for_where_it_is(runtime: Path, tmp_path: Path) -> None:
     supervisor = FakeSupervisor(tmp_path / "here/it", packed(wire.DOWN, want=wire.WANT_DOWN))
     done = subprocess.run(
-        [runtime / "sv", "-v", "down", "./it/"], capture_output=True, text=True, cwd=tmp_path / "here", check=False, timeout=30
+        [runtime / "sv", "-v", "down", "./it/"], capture_output=True, text=True, cwd=tmp_path / "here", check=False, timeout=60
     )
     supervisor.stop()
     assert done.stdout.startswith("ok: down: ./it")

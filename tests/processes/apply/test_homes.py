@@ -77,7 +77,7 @@ def test_a_users_service_is_started_restarted_and_taken_down_with_the_users_cred
     finally:
         last = (home.home / "sv/b/supervise/pid").read_text().strip()
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(30)
+        supervisor.wait(60)
         waiting.until(lambda: not Path(f"/proc/{last}").exists())
 
 
@@ -107,5 +107,5 @@ def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_b
     finally:
         last = pid.read_text().strip()
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(30)
+        supervisor.wait(60)
         waiting.until(lambda: not Path(f"/proc/{last}").exists())

@@ -74,7 +74,7 @@ def beneath(runsvdir: Path, folder: Path) -> Iterator[Running]:
     finally:
         pids = [int(path.read_text() or 0) for path in base.glob("sv/*/supervise/pid")]
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(30)
+        supervisor.wait(60)
         for pid in filter(None, pids):
             waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
         for fifo in base.glob("sv/*/supervise/ok"):  # C's runsv goes on for a moment, and writes, when its service is down

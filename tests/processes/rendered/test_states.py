@@ -177,6 +177,7 @@ def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
     words = home / "var/runsvdir/current"
     assert waiting.until(lambda: words.exists() and words.read_text()) == "north\n"
     assert (home / "var/runsvdir/config").read_bytes().splitlines()[1] == b"n3"
+    waiting.until((home / "var/it/current").exists)
     assert (home / "var/it/current").owner() == "nobody"
     assert tour.sv("-w", "30", "stop", "sv/runsvdir-apps").returncode == 0
     assert not proc.exists()

@@ -270,7 +270,7 @@ def test_a_runsv_of_its_own_leaves_nothing_behind(runtime: Path, tmp_path: Path)
         assert pid_of(home) == pid
         supervision.letter(home, "x")
         assert running.process is not None
-        assert running.process.wait(30) == 0
+        assert running.process.wait(60) == 0
         assert list((tmp_path / "state/services").iterdir()) == []
         running.start()
         until(lambda: pid_of(home) not in {0, pid}, what="it can be supervised again")

@@ -69,13 +69,23 @@ def test_the_time_until_kill_is_seen(runtime: Path, stubborn: Path, tmp_path: Pa
 
 def test_a_finish_that_hangs_is_killed_after_its_time(runtime: Path, tmp_path: Path) -> None:
     home = service(tmp_path / "services/it", "exec sleep 1000", finish="trap '' TERM\ntouch finishing\nwhile :; do sleep 0.05; done")
-    (home / "timeout-finish").write_text("300\n")
+    (home / "timeout-finish").write_text("2000\n")
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
         until(lambda: pid_of(home) and stat(home) == "run", what="it runs")
         done = subprocess.run([runtime / "sv", "-w", "30", "down", home], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert (home / "finishing").exists()
+
+
+def test_a_finish_that_takes_its_service_down_does_not_hold_up_the_end_by_hup(runtime: Path, tmp_path: Path) -> None:
+    late = "until grep -q 'want exit' supervise/stat; do sleep 0.02; done; printf d >supervise/control"
+    home = service(tmp_path / "services/it", "exit 1", finish=f"touch finishing; {late}")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until((home / "finishing").exists, what="it is in finish")
+        assert running.kill(signal.SIGHUP) == 111
+        assert "KILL" not in running.stderr.read_text()
 
 
 def test_a_crash_loop_rests_longer_and_longer_and_says_so_until_it_is_told_to_start(runtime: Path, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_second_runsvdir_waits_for_the_first_and_says_so(running: Tree) -> Non
     until(lambda: said(running, "already supervised by process"), what="the second one says so")
     assert first is not None
     first.kill()
-    first.wait(30)
+    first.wait(60)
     letter(running.services / "healthy", "t")
     until(lambda: pid_of(running.services / "healthy") not in {0, pid}, what="somebody supervises")
     assert running.process is not None and running.process.poll() is None

@@ -51,7 +51,7 @@ def traced(pids: list[int], path: Path) -> dict[str, list[str]]:
         assert "attached" in strace.stderr.readline()
     time.sleep(SECONDS)  # what is observed is that nothing happens in this time
     strace.send_signal(signal.SIGINT)
-    strace.communicate(timeout=30)
+    strace.communicate(timeout=60)
     calls: dict[str, list[str]] = {}
     for line in path.read_text().splitlines():
         pid, call = line.split(maxsplit=1)

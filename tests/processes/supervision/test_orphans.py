@@ -146,7 +146,7 @@ def test_they_are_found_after_the_death_of(runtime: Path, leaving: Path, tmp_pat
         os.kill(running.pid if victim == "supervisor" else before, signal.SIGKILL)
         if victim == "supervisor":
             assert running.process is not None
-            running.process.wait(30)
+            running.process.wait(60)
             running.start()
             until(lambda: running.supervises(leaving), what="the next runsvdir has it")
         else:

@@ -73,7 +73,7 @@ def test_a_word_that_is_said_while_no_supervisor_lives_is_heard_by_the_next(runt
         for victim in (running.pid, keeper):
             os.kill(victim, signal.SIGKILL)
         assert running.process is not None
-        running.process.wait(30)
+        running.process.wait(60)
         (slow / "go").touch()
         until(lambda: b"sleep\x001000" in Path(f"/proc/{pid}/cmdline").read_bytes(), what="it said so, and lives")
         running.start()

@@ -62,7 +62,7 @@ def strike(running: Tree, random_: random.Random) -> str:
     if "supervisor" in roles:
         # One that has only just been started does not bear its name yet.
         running.process.kill()
-        running.process.wait(30)
+        running.process.wait(60)
         time.sleep(random_.choice([0, 0.01, 0.05]))
     if running.process.poll() is not None:
         running.start()
