@@ -8,6 +8,7 @@ from functools import cache, partial
 from importlib import resources
 
 from runit_provision.app.materials import Found
+from runit_provision.app.memory import bounded
 from runit_provision.app.source import Source
 from runit_provision.errors import DataError, Problem, with_warnings
 from runit_provision.inputs import Inputs
@@ -49,7 +50,8 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
         host = read_host(resolved.data, accounts, shell=complaint, materials=found, groups=groups, more=more)
     pages = found.templates(host.template_path)
     try:
-        tree = render(host, pages)
+        with bounded(sum(1 for _ in host.services())):
+            tree = render(host, pages)
     except DataError as error:
         placed = (found.placed(problem, host.template_path) for problem in error.problems)
         raise DataError(*placed, *(more(host) if more else ())) from error

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runit_provision.app.memory import bounded
 from runit_provision.errors import DataError, Problem
 from runit_provision.inputs import Inputs
 from runit_provision.schema.materials import Material, MaterialError
@@ -29,7 +30,8 @@ class Found:
         from runit_provision.render import expand
 
         try:
-            return expand(self.templates(folders), name, values)
+            with bounded():
+                return expand(self.templates(folders), name, values)
         except DataError as error:
             places = ", ".join(str(self._folder / folder) for folder in folders)
             hint = f"looked for in {places}" if "no template" in str(error) else ""

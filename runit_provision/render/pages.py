@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from io import StringIO
+from typing import Any, cast
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.render.quoting import quote
+
+_FAULTS = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError, MemoryError)
+"""What a template's mistakes end in."""
+_MOST = 16 << 20
+"""Characters that one template may give: loops in loops have no end that anybody waits for."""
 
 
 class Pages:
@@ -33,10 +39,20 @@ class Pages:
     def page(self, name: str, /, **values: Any) -> bytes:
         """Give the text of the template `name` with `values` in it; DataError when it is missing, malformed or asks for more."""
         try:
-            template: Template = self._template(name)
-            return template.render(values).encode()
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            return self._text(self._template(name), values).encode()
+        except _FAULTS as error:
             raise DataError(_problem(name, error)) from error
+
+    def _text(self, template: Template, values: Mapping[str, Any]) -> str:
+        if not self._environment.sandboxed:
+            return template.render(values)
+        text = StringIO()
+        parts = cast("Generator[str, None, None]", template.generate(values))
+        for part in parts:
+            text.write(part)
+            if text.tell() > _MOST:  # told where it stands, so that its line is known
+                parts.throw(ValueError(f"it gives more than {_MOST >> 20} MB of text"))
+        return text.getvalue()
 
 
 class PatientPages(Pages):
@@ -72,4 +88,5 @@ def _problem(name: str, error: Exception) -> Problem:
     mark = Mark(frames[-1].filename, frames[-1].lineno or 1, 1) if frames else Mark(name, 1, 1)
     if isinstance(error, TemplateNotFound):
         return Problem(f"there is no template {error.name!r}", mark=mark if frames else None)
-    return Problem(f"the template does not render: {error}", mark=mark)
+    said = "it needs more memory than one may have" if isinstance(error, MemoryError) else error
+    return Problem(f"the template does not render: {said}", mark=mark)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 
+_VARIABLE = r"\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})"
+_CLOSED = re.compile(rf"""'[^'\n]*'|"(?:[^"\\`$\n]|{_VARIABLE})*"|{_VARIABLE}""", re.ASCII)
+"""What is closed on its line, and so part of a word, whatever is in it."""
 _RESERVED = "if|then|else|elif|fi|do|done|case|esac|while|until|for|in|function|select|time|coproc"
-_NAME = "[A-Za-z_][A-Za-z0-9_]*"
-_VARIABLE = rf"\$(?:{_NAME}|\{{{_NAME}\}})"
-_QUOTED = rf"""'[^'\n]*' | "(?:[^"\\`$\n] | {_VARIABLE})*" """
-_WORD = rf"(?:[\[\]] | (?:[A-Za-z0-9@%+:,./_=*?~^-] | {_QUOTED} | {_VARIABLE})++)"
-_REDIRECTION = rf"[0-9]?(?:>>?|<)(?:&[0-9]|{_WORD})"
-_COMMAND = rf"(?!(?:{_RESERVED})(?![^\s;|&])){_WORD}(?:[ \t]++(?:{_REDIRECTION}|{_WORD}))*+"
-_LINE = rf"[ \t]*+(?:{_COMMAND}(?:[ \t]*+(?:&&|\|\||[|;])[ \t]*+{_COMMAND})*+[ \t]*+)?(?:(?<![^\s])\#[^\n]*+)?"
-_PLAIN = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.VERBOSE)
+_WORD = r"(?:[\[\]]|[\w@%+:,./=*?~^-]++)"
+_COMMAND = rf"(?!(?:{_RESERVED})(?![^\s;|&])){_WORD}(?:[ \t]++(?:[0-9]?(?:>>?|<)(?:&[0-9]|{_WORD})|{_WORD}))*+[ \t]*+"
+_PLAIN = re.compile(rf"[ \t]*+(?:{_COMMAND}(?:(?:&&|\|\||[|;])[ \t]*+(?=[^\s#])|(?=#|$)))*+(?:(?<!\S)#.*)?", re.ASCII)
 
 
 def is_plain(text: str) -> bool:
     """Whether `text` is nothing but simple commands, each whole on its line; of what it says no to, a shell may know better."""
-    return _PLAIN.fullmatch(text) is not None
+    return all(_PLAIN.fullmatch(line) for line in _CLOSED.sub("q", text).split("\n"))

@@ -20,6 +20,7 @@ CASES = {
     "a circle of services that wait for each other": ("circles", "tree -> tree/leaf -> uncle -> tree"),
     "a circle of services that restart each other": ("circles", "restart each other: a -> b -> c -> a"),
     "a template that does not render": ("materials", "'prot' is undefined"),
+    "a template that has no end, or takes all memory": ("", ""),
     "a template of one's own that gives no script that runs": ("", ""),
     "a script without a shebang": ("scripts", "without a shebang"),
     "a script with a shell syntax error": ("", ""),

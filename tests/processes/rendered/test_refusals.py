@@ -98,6 +98,30 @@ def test_templates_of_ones_own_that_fail_are_told_at_once_with_their_places_and_
     ]
 
 
+@pytest.mark.shows("refused", "a template that has no end, or takes all memory", "seen")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ 'x' * 10**10 }}", "needs more memory than one may have"),
+        ("{{ '{:>9999999999}'.format(1) }}", "needs more memory than one may have"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{{ '-' * 999 }}{% endfor %}{% endfor %}",
+            "gives more than 16 MB of text",
+        ),
+    ],
+)
+def test_a_template_that_has_no_end_or_takes_all_memory_is_an_error_as_any_other(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/own.j2").write_text(f"#!/bin/sh\n\n{text}\n")
+    (tmp_path / "templates/log-run.sh.j2").write_text("\n{{ 'x' * 10**10 }}\n")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    wrong, _ = refused(tmp_path, "{a: {run: {template: own.j2}}, b: {command: [x], unknown: 1}}")
+    assert wrong == f"runit.services.a.run.template: {tmp_path}/templates/own.j2:3:1: the template does not render: it {said}"
+    in_place_of_a_shipped_one = refused(tmp_path, "{a: {command: [x], log: svlogd}}")
+    assert in_place_of_a_shipped_one == ["runit.services.a: the template does not render: it needs more memory than one may have"]
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
 def test_programs_that_scripts_call_and_the_host_lacks_are_told_with_the_key_that_asks_for_them(tmp_path: Path) -> None:
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
