@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Waiting = tuple[Callable[[], Message | None], tuple[int, ...]]
     """What makes a message, and copies that are closed when it is sent."""
 
+FINISH, BEGIN, ANY = range(3)
+"""Ranks: it ends what somebody asked for, it begins that, nobody asked for it."""
+
 _FDS_MAX = 8
 _INT = struct.calcsize("i")
 
@@ -26,8 +29,9 @@ _INT = struct.calcsize("i")
 class Channel:
     """One end of a conversation. What the other side is too busy to take waits here.
 
-    What is about one service (`about`, its slot) keeps its order. Services come in the order in which they began to wait; before all
-    others come those of which something is to go `first`: what somebody asks for does not wait for ten thousand that start anew.
+    What is about one service (`about`, its slot) keeps its order. Services come by rank, FINISH before BEGIN before ANY, and then in
+    the order in which they began to wait: what somebody asks for does not wait for ten thousand that start anew; and of ten thousand
+    that are to be restarted, those that have ended start before others end.
 
     drained: called when nothing waits any more; may: whether anything may be sent now; when that changes, call `resume`.
     under_way: bytes that are given to the kernel before the other side has read them, its own bookkeeping included; 0: what it likes.
@@ -52,8 +56,7 @@ class Channel:
         self._closed = closed
         self._drained = drained
         self._may = may
-        self._first: dict[int, list[Waiting]] = {}
-        self._backlog: dict[int, list[Waiting]] = {}
+        self._waiting: tuple[dict[int, list[Waiting]], ...] = ({}, {}, {})
         self._flushing = False
         self._urgent: list[tuple[bytes, tuple[int, ...]]] = []
         self.open = True
@@ -62,13 +65,13 @@ class Channel:
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, under_way)
         loop.watch(sock.fileno(), self._ready)
 
-    def send(self, data: bytes, fds: tuple[int, ...] = (), *, about: int = 0, first: bool = False) -> None:
+    def send(self, data: bytes, fds: tuple[int, ...] = (), *, about: int = 0, rank: int = ANY) -> None:
         """Send a record and copies of `fds`, now or when there is room; nothing when the other side is gone."""
         if not self.open or (self._clear() and self._try(data, fds)):
             return
         # The caller may close its descriptors before there is room.
         copies = tuple(os.dup(fd) for fd in fds)
-        self._wait(about, (lambda: (data, copies, ()), copies), first=first)
+        self._wait(about, (lambda: (data, copies, ()), copies), rank)
 
     def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
         """Send a record and copies of `fds` before all that waits."""
@@ -76,10 +79,10 @@ class Channel:
             self._urgent.append((data, tuple(os.dup(fd) for fd in fds)))
             self._mind()
 
-    def send_late(self, make: Callable[[], Message | None], *, about: int = 0, first: bool = False) -> None:
+    def send_late(self, make: Callable[[], Message | None], *, about: int = 0, rank: int = ANY) -> None:
         """Send what `make` gives once there is room for it, so that no descriptor is open while it waits; None is not sent."""
         if self.open and not (self._clear() and self._made(make)):
-            self._wait(about, (make, ()), first=first)
+            self._wait(about, (make, ()), rank)
 
     def resume(self) -> None:
         """Send what waited, as far as that may be."""
@@ -94,7 +97,7 @@ class Channel:
     @property
     def backlog(self) -> bool:
         """Whether something waits to be sent."""
-        return bool(self._first or self._backlog)
+        return any(self._waiting)
 
     def fileno(self) -> int:
         """Give the socket's descriptor."""
@@ -107,22 +110,28 @@ class Channel:
         self.open = False
         self._loop.forget(self._sock.fileno())
         self._sock.close()
-        waiting = [each for queue in (self._first, self._backlog) for those in queue.values() for each in those]
+        waiting = [each for queue in self._waiting for those in queue.values() for each in those]
         for _what, copies in (*self._urgent, *waiting):
             close_all(copies)
         self._urgent.clear()
-        self._first.clear()
-        self._backlog.clear()
+        for queue in self._waiting:
+            queue.clear()
 
     def _clear(self) -> bool:
         return not self.backlog and (self._may is None or self._may())
 
-    def _wait(self, about: int, waiting: Waiting, *, first: bool) -> None:
-        if first and about not in self._first:
-            self._first[about] = self._backlog.pop(about, [])
-        queue = self._first if about in self._first else self._backlog
-        queue.setdefault(about, []).append(waiting)
+    def _wait(self, about: int, waiting: Waiting, rank: int) -> None:
+        queue, before = self._waiting[rank], self._queue_of(about)
+        if before is None:
+            queue[about] = [waiting]
+        elif rank < self._waiting.index(before):
+            queue[about] = [*before.pop(about), waiting]
+        else:
+            before[about].append(waiting)
         self._mind()
+
+    def _queue_of(self, about: int) -> dict[int, list[Waiting]] | None:
+        return next((queue for queue in self._waiting if about in queue), None)
 
     def _mind(self) -> None:
         waits = self._urgent or (self.backlog and (self._may is None or self._may()))
@@ -173,13 +182,12 @@ class Channel:
             self._urgent.pop(0)
             close_all(copies)
         while self.backlog and (self._may is None or self._may()):
-            queue = self._first or self._backlog
+            queue = next(filter(None, self._waiting))
             about = next(iter(queue))
             make, copies = queue[about][0]
             if not self._made(make) or not self.open:
                 return
-            # Meanwhile it may have moved to those that go first.
-            queue = self._first if about in self._first else self._backlog
+            queue = self._queue_of(about) or queue  # meanwhile it may have moved
             del queue[about][0]
             if not queue[about]:
                 del queue[about]

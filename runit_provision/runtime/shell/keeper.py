@@ -17,7 +17,7 @@ import time
 from ..wire import errors, records
 from ..wire import keeper as wire
 from . import handover, holder_start, installation, meeting, process
-from .channel import Channel
+from .channel import ANY, FINISH, Channel
 from .children import Children
 from .loop import Loop
 from .title import Title
@@ -69,18 +69,18 @@ class _Peer:
     def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
         self.channel.send(wire.pack(record), fds)
 
-    def tell(self, record: wire.Record, *, first: bool = True) -> None:
+    def tell(self, record: wire.Record, rank: int = FINISH) -> None:
         """Tell of a process. Only ends that nobody has caused can be many at once: all else goes before them."""
-        self.channel.send(wire.pack(record), about=record.slot, first=first)
+        self.channel.send(wire.pack(record), about=record.slot, rank=rank)
 
     def welcome(self, children: list[Child], lock: int) -> None:
         """Say what there is. Nothing that happens from now on may be told before."""
         for child in children:
             written = child.process
             record = wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid)
-            self.channel.send(wire.pack(record), first=True)
+            self.channel.send(wire.pack(record), rank=FINISH)
         record = wire.Record(wire.WELCOME, name=installation.version())
-        self.channel.send(wire.pack(record), (lock,) if lock >= 0 else (), first=True)
+        self.channel.send(wire.pack(record), (lock,) if lock >= 0 else (), rank=FINISH)
 
     def _received(self, data: bytes, fds: list[int]) -> None:
         self._keeper.received(self, wire.unpack(data), fds)
@@ -259,7 +259,7 @@ class _Keeper:
                 record = wire.Record(
                     wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid
                 )
-                self._supervisor.tell(record, first=written.signals > 0)
+                self._supervisor.tell(record, FINISH if written.signals else ANY)
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _AT_A_TIME = 16
-"""Due times in a turn: with thousands at once, whatever else happens is not to wait for all of them."""
+"""Descriptors and due times in a turn: with thousands at once, whatever else happens is not to wait for all of them."""
 EPOLLIN = select.EPOLLIN
 EPOLLOUT = select.EPOLLOUT
 
@@ -76,7 +76,7 @@ class Loop:
 
     def run_once(self) -> None:
         """Wait for the next cause, and call back for everything that is ready."""
-        for fd, _events in self._epoll.poll(self._timeout()):
+        for fd, _events in self._epoll.poll(self._timeout(), _AT_A_TIME):
             callback = self._callbacks.get(fd)
             if callback is not None:
                 self.guarded(callback)

@@ -9,7 +9,7 @@ import time
 
 from ..wire import keeper as wire
 from . import descriptors, installation, keeper, meeting
-from .channel import Channel, received_fds
+from .channel import ANY, BEGIN, FINISH, Channel, received_fds
 from .children import Children
 from .title import Title, name_process
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     class Parent(Protocol):
         """What a supervisor asks of its processes' parent. Answers come back as records, STARTED, FAILED and ENDED."""
 
-        def spawn(self, make: Callable[[], Request | None], slot: int, *, first: bool) -> None:
-            """Ask for a process of `slot`, as soon as `make` can be told; None is no request any more. first: before other slots'."""
+        def spawn(self, make: Callable[[], Request | None], slot: int, *, asked: bool) -> None:
+            """Ask for a process of `slot`, as soon as `make` can be told; None is no request any more. asked: by somebody."""
 
-        def signal(self, slot: int, key: int, number: int, *, first: bool = False) -> int | None:
+        def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
             """Ask for a signal to a process; gives how many that has got, or None: SIGNALLED will tell."""
 
         def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
@@ -70,7 +70,7 @@ class Own:
         self._loop = loop
         self._received = received
 
-    def spawn(self, make: Callable[[], Request | None], _slot: int, *, first: bool) -> None:  # noqa: ARG002 - nothing waits
+    def spawn(self, make: Callable[[], Request | None], _slot: int, *, asked: bool) -> None:  # noqa: ARG002 - nothing waits
         made = make()
         if made is None:
             return
@@ -88,7 +88,7 @@ class Own:
         # Not at once: the service that asked is still being moved.
         self._loop.soon(lambda: self._received(answer))
 
-    def signal(self, slot: int, key: int, number: int, *, first: bool = False) -> int | None:  # noqa: ARG002 - nothing waits
+    def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - nothing waits
         return self._children.signal(slot, key, number)
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
@@ -142,15 +142,17 @@ class Kept:
         self._received = received
         self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may, under_way=wire.UNDER_WAY)
 
-    def spawn(self, make: Callable[[], Request | None], slot: int, *, first: bool) -> None:
+    def spawn(self, make: Callable[[], Request | None], slot: int, *, asked: bool) -> None:
         def message() -> Message | None:
             made = make()
             return None if made is None else (wire.pack(made[0]), *made[1:])
 
-        self._channel.send_late(message, about=slot, first=first)
+        self._channel.send_late(message, about=slot, rank=FINISH if asked else ANY)
 
-    def signal(self, slot: int, key: int, number: int, *, first: bool = False) -> int | None:
-        self._channel.send(wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)), about=slot, first=first)
+    def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
+        self._channel.send(
+            wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)), about=slot, rank=BEGIN if asked else ANY
+        )
         return None
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:

@@ -74,6 +74,8 @@ class Supervisor:
         self.loop.run_soon()
         while self.status is None:
             self.loop.run_once()
+            # Amid thousands of letters what becomes of those that were read is not to wait for its turn among them.
+            self.loop.guarded(self.tree.parent.look)
         return self.status
 
     def taken(self, service: Supervised) -> None:

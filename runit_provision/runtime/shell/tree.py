@@ -134,7 +134,7 @@ class Tree:
                 self.loop.soon(lambda: service.failed(key, reason))
                 return None
 
-        self.parent.spawn(make, service.slot, first=service.asked)
+        self.parent.spawn(make, service.slot, asked=service.asked)
 
     def pool_for(self, service: Supervised) -> Pool | None:
         """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
@@ -180,7 +180,7 @@ class Tree:
             service.pool.signal(service, number)
             return service.service.part(key).signalled + 1
         count = self.orphans.signal(service.slot, key, number)
-        return self.parent.signal(service.slot, key, number, first=service.asked) if count is None else count
+        return self.parent.signal(service.slot, key, number, asked=service.asked) if count is None else count
 
     def close_log(self, service: Supervised) -> None:
         """Let the log of `service` read to its end."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runit_provision.runtime.shell.channel import Channel
+from runit_provision.runtime.shell.channel import ANY, BEGIN, FINISH, Channel
 from runit_provision.runtime.shell.loop import Loop
 
 _SIZE = 8
@@ -25,8 +25,8 @@ class _Talk:
         while not self.channel.backlog:
             self.say("full", 0)
 
-    def say(self, text: str, about: int, *, first: bool = False) -> None:
-        self.channel.send(text.encode().ljust(_SIZE), about=about, first=first)
+    def say(self, text: str, about: int, rank: int = ANY) -> None:
+        self.channel.send(text.encode().ljust(_SIZE), about=about, rank=rank)
 
     def read(self) -> list[str]:
         """Give all that comes but what filled the socket."""
@@ -57,10 +57,19 @@ def talk() -> Iterator[_Talk]:
 def test_what_goes_first_comes_before_others_and_after_what_was_said_of_the_same(talk: _Talk) -> None:
     for service in (1, 2, 3):
         talk.say(f"start {service}", service)
-    talk.say("term 3", 3, first=True)
-    talk.say("term 2", 2, first=True)
+    talk.say("term 3", 3, BEGIN)
+    talk.say("term 2", 2, BEGIN)
     talk.say("more 3", 3)
     assert talk.read() == ["start 3", "term 3", "more 3", "start 2", "term 2", "start 1"]
+
+
+def test_what_has_begun_is_finished_before_more_begins(talk: _Talk) -> None:
+    for service in (1, 2, 3):
+        talk.say(f"term {service}", service, BEGIN)
+    talk.say("start 4", 4, FINISH)
+    talk.say("start 3", 3, FINISH)
+    talk.say("term 4", 4, BEGIN)
+    assert talk.read() == ["start 4", "term 4", "term 3", "start 3", "term 1", "term 2"]
 
 
 def test_others_keep_the_order_in_which_they_began_to_wait(talk: _Talk) -> None:
@@ -71,7 +80,7 @@ def test_others_keep_the_order_in_which_they_began_to_wait(talk: _Talk) -> None:
 
 def test_what_is_being_made_may_say_something_itself(talk: _Talk) -> None:
     def make() -> tuple[bytes, tuple[int, ...], tuple[int, ...]]:
-        talk.say("meanwh 1", 1, first=True)
+        talk.say("meanwh 1", 1, FINISH)
         talk.channel.resume()
         return b"late 1".ljust(_SIZE), (), ()
 
