@@ -19,16 +19,25 @@ from runit_provision.plan.services import level
 SETTLE = 1.0
 """Seconds that a started service has to stay up before it counts as up: runsv itself waits so long before it starts one again."""
 
-_LETTERS = {Verb.RESTART: "tcu", Verb.HUP: "h", Verb.TERM: "t", Verb.LOG_HUP: "h", Verb.LOG_RESTART: "tcu", Verb.STOP: "d"}
-_ENDING = (Verb.STOP, Verb.RESTART)
+_LETTERS = {
+    Verb.RESTART: "tcu",
+    Verb.RENEW: "x",
+    Verb.HUP: "h",
+    Verb.TERM: "t",
+    Verb.LOG_HUP: "h",
+    Verb.LOG_RESTART: "tcu",
+    Verb.STOP: "d",
+}
+_ENDING = (Verb.STOP, Verb.RESTART, Verb.RENEW)
 """What the end of the process that runs belongs to."""
-_LASTING = (Verb.START, Verb.RESTART, Verb.TERM, Verb.HUP)
+_LASTING = (Verb.START, Verb.RESTART, Verb.RENEW, Verb.TERM, Verb.HUP)
 """What a service has to be up after; one that knows no HUP dies of it, and is started again."""
 _AFTER_KILL = 10.0
 """Seconds that a killed service has to be gone, and a restarted one to be up again."""
 _FAILURES = {
     Verb.START: "did not come up",
     Verb.RESTART: "did not start again",
+    Verb.RENEW: "did not start again",
     Verb.TERM: "did not start again",
     Verb.LOG_RESTART: "its log service did not start again",
     Verb.STOP: "did not go down",
@@ -130,11 +139,13 @@ def _do(
     """
     seen = _seen(machine, group, outcome)
     scanned = _scanned(machine, [step for step, life in seen if not life.supervised and not hopeful])
+    renewable = _scanned(machine, [step for step, _ in seen if step.verb is Verb.RENEW], surely=True)
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     done: Settled = []
     for step, life in seen:
         realm, place = step.service.realm, _place(step)
-        if not life.supervised and not hopeful and _home(step) not in scanned:
+        found = _home(step) in renewable if step.verb is Verb.RENEW else life.supervised or hopeful or _home(step) in scanned
+        if not found:
             unscanned.add(_home(step))
             continue
         if step.verb is Verb.START or (step.verb is Verb.STOP and not life.supervised):
@@ -171,7 +182,7 @@ def _wish(step: ServiceStep, place: str, life: Life) -> Wish | None:
     match step.verb:
         case Verb.START:
             return (place, "supervised" if step.service.one_shot else "running", life.pid, life.since)
-        case Verb.RESTART | Verb.TERM | Verb.LOG_RESTART:
+        case Verb.RESTART | Verb.RENEW | Verb.TERM | Verb.LOG_RESTART:
             return (place, "renewed", life.pid, life.since)
         case Verb.STOP:
             return (place, "down", 0, 0)
@@ -200,10 +211,11 @@ def _place(step: ServiceStep) -> str:
     return f"{step.service.directory}/log" if of_log else step.service.directory
 
 
-def _scanned(machine: Machine, steps: Sequence[ServiceStep]) -> set[str]:
+def _scanned(machine: Machine, steps: Sequence[ServiceStep], *, surely: bool = False) -> set[str]:
     """Give those of the steps' directories that a runsvdir looks after: its command line names it, or something in it is supervised.
 
-    A hint only: it spares the wait for services that nobody is there to start.
+    A hint only: it spares the wait for services that nobody is there to start. surely: what is supervised may have outlived its
+    runsvdir, and is no sign.
     """
     homes: dict[Realm, list[str]] = {}
     for realm, home in dict.fromkeys((step.service.realm, _home(step)) for step in steps):
@@ -211,7 +223,7 @@ def _scanned(machine: Machine, steps: Sequence[ServiceStep]) -> set[str]:
     pids = processes.by_account() if homes else {}
     named = processes.named_by_runsvdirs({pid for uid in (0, os.geteuid()) for pid in pids.get(uid, ())})
     found: set[str] = set()
-    errands = [(realm, [("looked_into", (mine, pids.get(machine.uid(realm), ())))]) for realm, mine in homes.items()]
+    errands = [(realm, [("looked_into", (mine, pids.get(machine.uid(realm), ()), surely))]) for realm, mine in homes.items()]
     for mine, answers in zip(homes.values(), machine.ask(errands), strict=True):
         if not isinstance(answers, Exception):
             seen = zip(mine, answers[0], strict=True)
@@ -264,7 +276,9 @@ def _await(
 def _patience(step: ServiceStep, timeout: float) -> float:
     """Give the seconds that a service may take to do as it is asked."""
     own = step.service.stop_seconds
-    return timeout if own is None or step.verb not in _ENDING else float(own)
+    if own is None or step.verb not in _ENDING:
+        return timeout
+    return max(timeout, float(own)) if step.verb is Verb.RENEW else float(own)  # C's runsvdir takes seconds to start a supervisor again
 
 
 def _await_or_kill(

@@ -225,9 +225,9 @@ def _notify(directory: int) -> int:
     return descriptor
 
 
-def looked_into(ground: Ground, directories: Iterable[str], pids: Iterable[int]) -> list[tuple[bool, str]]:
-    """Tell of each directory whether something in it is supervised, or a runsvdir among the processes `pids` names it; and what it is
-    called without links; "" where there is none.
+def looked_into(ground: Ground, directories: Iterable[str], pids: Iterable[int], surely: bool) -> list[tuple[bool, str]]:
+    """Tell of each directory whether a runsvdir among the processes `pids` names it, or, unless `surely`, something in it is
+    supervised; and what it is called without links; "" where there is none.
     """
     found = []
     named = processes.named_by_runsvdirs(pids)
@@ -239,7 +239,8 @@ def looked_into(ground: Ground, directories: Iterable[str], pids: Iterable[int])
         except OSError:
             found.append((False, ""))
         else:
-            found.append((not named.isdisjoint((directory, place)) or any(_supervised(here, name) for name in names), place))
+            sign = not surely and any(_supervised(here, name) for name in names)
+            found.append((sign or not named.isdisjoint((directory, place)), place))
     return found
 
 

@@ -34,11 +34,14 @@ class Found(Enum):
 
 
 class Verb(Enum):
-    """What happens to a service. LEAVE: nothing does, and the plan says why."""
+    """What happens to a service. RENEW: its supervisor ends with it, and runsvdir starts both anew. LEAVE: nothing does, and the plan
+    says why.
+    """
 
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    RENEW = "renew"
     HUP = "hup"
     TERM = "term"
     LOG_HUP = "log hup"

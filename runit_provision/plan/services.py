@@ -69,13 +69,36 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
             yield Verb.START, "new"
     elif service.ensure is Ensure.RUNNING and not life.want_up and not service.one_shot:
         yield _again(life, _changed(service, steps, Effect.RESTART))
+    elif why := _of_its_log(service, steps, life, log):
+        yield from _renewed(service, life, _changed(service, steps, Effect.RESTART), why)
     else:
         yield from _on_change(service, life, _changed(service, steps, Effect.RESTART))
-    if log.supervised:
+    if log.supervised and service.logged:
         if why := _changed(service, steps, Effect.LOG_RESTART):
             yield Verb.LOG_RESTART, why
         elif why := _changed(service, steps, Effect.LOG_HUP):
             yield Verb.LOG_HUP, why
+
+
+def _of_its_log(service: ServiceTree, steps: Iterable[PathStep], life: Life, log: Life) -> str:
+    """Say what the supervisor of a service that runs cannot know of its log: runsv(8) looks for one when it starts, and never again."""
+    change = next((step.change for step in steps if step.path == f"{service.directory}/log/run"), None)
+    if not (life.pid or life.want_up):
+        return ""
+    if change is Change.CREATE and not log.supervised:
+        return "its log is new"
+    return "its log goes" if change is Change.REMOVE else ""
+
+
+def _renewed(service: ServiceTree, life: Life, changed: str, why: str) -> Iterator[tuple[Verb, str]]:
+    """Give what a service gets whose log comes or goes; one that runsvdir would not start again by itself, or not as it is, waits."""
+    if service.on_change is OnChange.RESTART and service.enabled and not service.one_shot:
+        yield Verb.RENEW, f"{changed}; {why}" if changed else why
+        return
+    asked = dict(_on_change(service, life, changed))
+    waits = f"{asked.pop(Verb.LEAVE)}; " if Verb.LEAVE in asked else ""
+    yield from asked.items()
+    yield Verb.LEAVE, f"{waits}{why}, which its supervisor sees when it starts next (`sv exit` ends it)"
 
 
 def _again(life: Life, why: str) -> tuple[Verb, str]:
@@ -161,7 +184,7 @@ def _still(service: ServiceTree, verb: Verb, life: Life, log: Life) -> bool:
             return service.ensure is Ensure.RUNNING and (service.one_shot or not life.running)
         case Verb.LOG_HUP | Verb.LOG_RESTART:
             return log.supervised
-        case Verb.RESTART | Verb.TERM | Verb.HUP:
+        case Verb.RESTART | Verb.RENEW | Verb.TERM | Verb.HUP:
             return bool(life.pid or life.want_up)
         case _:
             return False

@@ -10,7 +10,7 @@ from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceSte
 from runit_provision.model.tree import RenderedTree
 from runit_provision.plan.scope import around
 
-_AGAIN = (Verb.RESTART, Verb.HUP, Verb.TERM, Verb.LOG_HUP, Verb.LOG_RESTART)
+_AGAIN = (Verb.RESTART, Verb.RENEW, Verb.HUP, Verb.TERM, Verb.LOG_HUP, Verb.LOG_RESTART)
 
 
 def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool = True) -> Plan:

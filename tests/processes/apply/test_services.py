@@ -24,6 +24,7 @@ from support.trees import Unit, grow
 
 from runit_provision.apply import Report, calls
 from runit_provision.errors import HostError
+from runit_provision.host import processes
 from runit_provision.model.plan import Verb
 from runit_provision.model.tree import Effect, Ensure, OnChange, RenderedTree
 from runit_provision.runtime.wire import status
@@ -127,6 +128,35 @@ def test_only_the_service_whose_run_changed_is_restarted(running: Running) -> No
     assert [(call.service.id, call.verb, call.reason) for call in report.calls] == [("a", Verb.RESTART, "run changed")]
     assert running.pid("a") not in (0, pids[0])
     assert running.pid("b") == pids[1]
+
+
+def test_a_log_that_comes_or_goes_is_there_or_gone_when_apply_returns(running: Running) -> None:
+    """A runsv(8) that runs looks for no log, and goes on to start one that is gone: nobody would read what the service writes."""
+    run, log = b"#!/bin/sh\necho begun\nexec sleep 1000\n", b"#!/bin/sh\nexec cat >>../lines\n"
+    lines = running.base / "sv/a/lines"
+    other = Unit("b", run=script())
+    running.apply(grow(running.base, [Unit("a", run=run), other]))
+    steady = running.pid("b")
+    assert running.apply(grow(running.base, [Unit("a", run=run, log=log), other])).ok
+    waiting.until(lambda: lines.exists() and lines.read_text() == "begun\n", what="the first line")
+    gone = running.apply(grow(running.base, [Unit("a", run=run), other]))
+    assert gone.ok, gone.problems
+    assert [(call.service.id, call.verb) for call in gone.calls] == [("a", Verb.RENEW)]
+    assert not (running.base / "sv/a/log").exists()
+    assert lines.read_text() == "begun\n"
+    assert running.rollback().ok
+    waiting.until(lambda: lines.read_text() == "begun\nbegun\n", what="a line more")
+    assert running.pid("b") == steady
+
+
+def test_where_no_runsvdir_would_start_a_supervisor_again_none_is_ended(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    running.apply(grow(running.base, [Unit("a", run=script())]))
+    pid = running.pid("a")
+    monkeypatch.setattr(processes, "is_runsvdir", lambda _: False)
+    report = running.apply(grow(running.base, [Unit("a", run=script(), log=b"#!/bin/sh\nexec cat\n")]))
+    assert (report.ok, report.calls) == (True, [])
+    assert report.notes == [f"no runsvdir looks after {running.base}/service yet: what is there starts when one does"]
+    assert running.pid("a") == pid
 
 
 @pytest.mark.shows("data", "service", "on_change")

@@ -89,6 +89,31 @@ def test_what_changed_says_what_the_service_gets(changed: dict[str, object], ver
     assert calls(decide(wanted, host(grow("/b", [before]), wanted=wanted))) == [("a", verb, reason)]
 
 
+@pytest.mark.parametrize(
+    ("changed", "asked"),
+    [
+        ({}, [(Verb.RENEW, "its log {}")]),
+        ({"run": b"new"}, [(Verb.RENEW, "run changed; its log {}")]),
+        ({"on_change": OnChange.HUP}, [(Verb.LEAVE, "its log {}, which its supervisor sees when it starts next (`sv exit` ends it)")]),
+        (
+            {"run": b"new", "enabled": False},
+            [
+                (Verb.RESTART, "run changed"),
+                (Verb.LEAVE, "its log {}, which its supervisor sees when it starts next (`sv exit` ends it)"),
+            ],
+        ),
+    ],
+)
+@pytest.mark.parametrize(("before", "after", "what"), [(None, b"log", "is new"), (b"log", None, "goes")])
+def test_a_supervisor_that_cannot_know_of_a_log_starts_anew(
+    changed: dict[str, object], asked: list[tuple[Verb, str]], before: bytes | None, after: bytes | None, what: str
+) -> None:
+    there = grow("/b", [Unit("a", log=before)])
+    wanted = grow("/b", [replace(Unit("a", log=after), **changed)])  # type: ignore[arg-type]
+    plan = decide(wanted, host(there, wanted=wanted))
+    assert calls(plan) == [("a", verb, reason.format(what)) for verb, reason in asked]
+
+
 @pytest.mark.parametrize("name", ["finish", "check", "down"])
 def test_a_changed_finish_check_or_down_restarts_nothing(name: str) -> None:
     wanted = grow("/b", [Unit("a", files={name: (b"new", Effect.NOTHING)})])

@@ -51,7 +51,7 @@ class PuppetX::Runit::Host
     ids = rows.map { |row| row['service'] }
     ids.each { |id| @applied[id] = true }
     report = @tool.apply(ids)
-    report['services'].each { |call| @begun[call['service']] = true if %w[start restart].include?(call['verb']) }
+    report['services'].each { |call| @begun[call['service']] = true if %w[start restart renew].include?(call['verb']) }
     @failed.merge!(report['failed'].slice(*ids))
     report['notes']
   rescue PuppetX::Runit::Tool::Refusal => e
