@@ -67,7 +67,7 @@ def dismiss(machine: Machine, stops: Sequence[ServiceStep], outcome: Outcome, *,
             outcome.held.add(call.service.id)  # runsvdir would start another supervisor at once
         if call.service.id in outcome.held:
             continue
-        _tell(machine, call.service.realm, call.service.directory, "x", outcome)
+        _tell(machine, call, call.service.directory, "x", outcome)
         wishes.setdefault(call.service.realm, []).append((call, (call.service.directory, "unsupervised", 0, 0)))
     for call, _ in _await(machine, wishes, outcome, timeout)[1]:
         outcome.held.add(call.service.id)
@@ -142,6 +142,7 @@ def _do(
     renewable = _scanned(machine, [step for step, _ in seen if step.verb is Verb.RENEW], surely=True)
     wishes: dict[Realm, list[tuple[ServiceStep, Wish]]] = {}
     done: Settled = []
+    untold: Settled = []
     for step, life in seen:
         realm, place = step.service.realm, _place(step)
         found = _home(step) in renewable if step.verb is Verb.RENEW else life.supervised or hopeful or _home(step) in scanned
@@ -150,7 +151,8 @@ def _do(
             continue
         if step.verb is Verb.START or (step.verb is Verb.STOP and not life.supervised):
             _begin(machine, step, life, outcome, timeout)
-        elif not _tell(machine, realm, place, _letters(step), outcome):
+        elif not _tell(machine, step, place, _letters(step), outcome):
+            untold.append((step, life))
             continue
         wish = _wish(step, place, life)
         if wish is None:
@@ -159,7 +161,7 @@ def _do(
             wishes.setdefault(realm, []).append((step, wish))
     came, missed = _await_or_kill(machine, wishes, outcome, timeout)
     asked = {id(step): wish for mine in wishes.values() for step, wish in mine}
-    failed = []
+    failed = [(step, life) for step, life in untold if step.verb is Verb.STOP]  # it runs, and keeps its paths
     scanned = _scanned(machine, [step for step, life in missed if step.verb is Verb.START and not life.supervised])
     for step, life in missed:
         if step.verb is Verb.START and not life.supervised and _home(step) not in scanned:
@@ -192,12 +194,12 @@ def _wish(step: ServiceStep, place: str, life: Life) -> Wish | None:
 
 def _begin(machine: Machine, step: ServiceStep, life: Life, outcome: Outcome, timeout: float) -> None:
     """Start what does not start by itself: a service that is down, or has `down`; stop a new one that is to be stopped."""
-    realm, place = step.service.realm, step.service.directory
+    place = step.service.directory
     if step.verb is Verb.START and step.service.enabled and not life.supervised:
         return
     if not life.supervised:
-        _await(machine, {realm: [(step, (place, "supervised", 0, 0))]}, outcome, timeout)
-    _tell(machine, realm, place, "d" if step.verb is Verb.STOP else "u", outcome)
+        _await(machine, {step.service.realm: [(step, (place, "supervised", 0, 0))]}, outcome, timeout)
+    _tell(machine, step, place, "d" if step.verb is Verb.STOP else "u", outcome)
 
 
 def _home(step: ServiceStep) -> str:
@@ -232,7 +234,7 @@ def _scanned(machine: Machine, steps: Sequence[ServiceStep], *, surely: bool = F
 
 
 def _seen(machine: Machine, group: Sequence[ServiceStep], outcome: Outcome) -> Settled:
-    """Give the services as they are now; those that cannot be looked at are not among them."""
+    """Give the services as they are now; those that cannot be looked at are not among them, and are owed what they were to get."""
     places: dict[Realm, list[str]] = {}
     for step in group:
         places.setdefault(step.service.realm, []).append(_place(step))
@@ -243,15 +245,23 @@ def _seen(machine: Machine, group: Sequence[ServiceStep], outcome: Outcome) -> S
             outcome.report.add(*problems(answers))
         else:
             found |= {place: Life(*life) for place, life in zip(mine, answers[0], strict=True)}
+    for step in group:
+        if _place(step) not in found:
+            outcome.owe(step)
     return [(step, found[_place(step)]) for step in group if _place(step) in found]
 
 
-def _tell(machine: Machine, realm: Realm, place: str, letters: str, outcome: Outcome) -> bool:
+def _tell(machine: Machine, step: ServiceStep, place: str, letters: str, outcome: Outcome) -> bool:
+    """Send letters, if there is anybody to send them to; False, with the problem told and the step owed, when they cannot be sent."""
     try:
-        return bool(machine.hand(realm).call("send", place, letters))
+        machine.hand(step.service.realm).call("send", place, letters)
     except (OSError, ProvisionError) as error:
-        outcome.report.add(*problems(error))
+        told = problems(error)
+        outcome.report.add(*told)
+        outcome.report.blame(step.service.id, *told)
+        outcome.owe(step)
         return False
+    return True
 
 
 def _await(
@@ -305,7 +315,7 @@ def _await_or_kill(
                 again.discard(name)
                 due[name] = seconds + _AFTER_KILL
                 if life.pid and (step.verb is Verb.STOP or life.pid == wish[2]):
-                    _tell(machine, step.service.realm, wish[0], "k", outcome)
+                    _tell(machine, step, wish[0], "k", outcome)
                     outcome.report.notes.append(f"{name} did not end within {seconds:g} s, and was killed")
             wishes.setdefault(step.service.realm, []).append((step, wish))
     return came, failed

@@ -18,6 +18,7 @@ from runit_provision.host.files import STORE
 from runit_provision.host.hand import Request
 from runit_provision.host.kept import LASTING
 from runit_provision.host.machine import HANDS
+from runit_provision.host.remedies import REMEDIES
 from runit_provision.model.observed import Intent, Kind
 from runit_provision.model.plan import Found, PathStep
 from runit_provision.model.tree import Directory, File, Link, Origin, Realm
@@ -30,16 +31,6 @@ _TOGETHER = HANDS // 2
 
 _STAGED = re.compile(rf"/{re.escape(STORE)}\.(?=[^/])")
 """What a name has before it while it is made."""
-_HINTS = {
-    errno.ENOSPC: "make room on its filesystem (blocks or inodes), then apply again",
-    errno.EDQUOT: "make room within the quota, then apply again",
-    errno.EROFS: "mount its filesystem for writing, then apply again",
-    errno.EPERM: "is it immutable (lsattr), or on a filesystem that knows no owners?",
-    errno.ENOTDIR: "it has to be a directory: move away what is there, then apply again",
-    errno.EBUSY: "apply again when that one is done",
-    errno.ETIMEDOUT: "a stopped process or a hanging filesystem of that account; all else was done",
-}
-
 Told = Callable[[str], None]
 """Is told the path that was done."""
 
@@ -344,6 +335,6 @@ def problems(error: OSError | ProvisionError, step: PathStep | None = None) -> t
         return error.problems
     path = _STAGED.sub("/", str(error.filename or ""))
     number = error.errno or 0
-    hint = _HINTS.get(number, "") if error.strerror == os.strerror(number) or number in (errno.EBUSY, errno.ETIMEDOUT) else ""
+    hint = REMEDIES.get(number, "") if error.strerror == os.strerror(number) or number in (errno.EBUSY, errno.ETIMEDOUT) else ""
     origin = step.origin if step and path.startswith(step.path) else Origin("")
     return (Problem(error.strerror or str(error), mark=origin.mark, key=origin.key, path=path, hint=hint),)

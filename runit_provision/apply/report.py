@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runit_provision.errors import Problem, printable
-from runit_provision.model.observed import Intent
-from runit_provision.model.plan import Change, LoginStep, PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.observed import Intent, Life, Owed
+from runit_provision.model.plan import OF_LOG, Change, LoginStep, PathStep, Plan, ServiceStep, Verb
 
 _DONE = {Change.CREATE: "made", Change.REPLACE: "changed", Change.REMOVE: "removed"}
 
@@ -92,7 +92,7 @@ class Outcome:
     """What the parts of one apply tell each other.
 
     places: where each path that is made is made first. failed: paths that are not as planned; broken: services that have such; held:
-    services whose paths must not go.
+    services whose paths must not go. owed: what services were to get and did not: the next apply does it.
     """
 
     plan: Plan
@@ -102,6 +102,12 @@ class Outcome:
     failed: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
+    owed: list[Owed] = field(default_factory=list)
+
+    def owe(self, step: ServiceStep) -> None:
+        """Note that a service did not get what it needs."""
+        lives = self.plan.lives.get(step.service.id, (Life(), Life()))
+        self.owed.append(Owed(step.verb.value, step.service.id, lives[step.verb in OF_LOG]))
 
     def fail(self, step: PathStep, *problems: Problem) -> None:
         """Mark one path as not done, for what `problems` say."""

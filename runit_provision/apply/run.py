@@ -214,7 +214,11 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
 
 def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: _Teller, timeout: float) -> None:
     """Do what services need, those whose files all are as planned."""
-    wanted = [step for step in plan.calls if not outcome.is_broken(step.service.id) and step.verb is not Verb.LEAVE]
+    asked = [step for step in plan.calls if step.verb is not Verb.LEAVE]
+    wanted = [step for step in asked if not outcome.is_broken(step.service.id)]
+    for step in asked:
+        if outcome.is_broken(step.service.id):
+            outcome.owe(step)
     outcome.report.calls += [step for step in plan.stops if step.service.id not in outcome.held]
     if not wanted:
         return
@@ -242,7 +246,7 @@ def _remembered(outcome: Outcome) -> Manifest:
             records.pop(path, None)
     services |= {name: plan.remembered.services[name] for name in outcome.held if name in plan.remembered.services}
     whole = outcome.report.ok and not outcome.failed and not outcome.held
-    return Manifest(records, services, plan.manifest.answer if whole else None, plan.manifest.owed)
+    return Manifest(records, services, plan.manifest.answer if whole else None, (*plan.manifest.owed, *outcome.owed))
 
 
 def _forget(machine: Machine, past: Journal | None, present: Journal | None, outcome: Outcome | None = None) -> None:

@@ -118,7 +118,10 @@ def _open(directory: int, name: str, kind: int, flags: int) -> int:
 
 
 def send(ground: Ground, directory: str, letters: str) -> bool:
-    """Write control letters to the service in `directory`; False when nobody supervises it."""
+    """Write control letters to the service in `directory`; False when nobody supervises it.
+
+    OSError, when somebody does and cannot be told: EAGAIN from one that reads no more letters.
+    """
     try:
         supervise = _supervise(ground, directory)
     except OSError:
@@ -129,8 +132,10 @@ def send(ground: Ground, directory: str, letters: str) -> bool:
             os.write(descriptor, letters.encode("ascii"))
         finally:
             os.close(descriptor)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENXIO):
+            return False
+        raise OSError(error.errno, error.strerror, f"{directory}/supervise/control") from error
     finally:
         os.close(supervise)
     return True

@@ -21,6 +21,7 @@ from pathlib import Path
 from runit_provision.errors import HostError, LockHeldError, Problem, before_any_change
 from runit_provision.host import files, looks, records
 from runit_provision.host.ground import Ground
+from runit_provision.host.remedies import refused
 from runit_provision.model.observed import Journal, Life, Manifest
 
 _NAP = 0.02
@@ -165,7 +166,7 @@ class Library:
         try:
             yield
         except OSError as error:
-            raise HostError(Problem(f"cannot be written: {error.strerror}", path=self.path)) from error
+            raise refused("cannot be written", error, self.path) from error
 
     def remember(self, manifest: Manifest) -> None:
         """Write the manifest down."""
@@ -207,7 +208,7 @@ class Library:
         try:
             return os.open("lock", flags, 0o600, dir_fd=self._here())
         except OSError as error:
-            raise HostError(Problem(f"cannot be opened for writing: {error.strerror}", path=f"{self.path}/lock")) from error
+            raise refused("cannot be opened for writing", error, f"{self.path}/lock") from error
 
     def _end(self) -> None:
         if self._journal is not None:
@@ -224,7 +225,7 @@ class Library:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise HostError(Problem(f"cannot be used: {error.strerror}", path=str(error.filename))) from error
+            raise refused("cannot be used", error, str(error.filename)) from error
         missing = [path]
         while not self._there(os.path.dirname(missing[-1])):
             missing.append(os.path.dirname(missing[-1]))
@@ -233,7 +234,7 @@ class Library:
                 files.make_directory(self._ground, folder, 0o700 if folder.startswith(self.path) else 0o755, os.geteuid(), os.getegid())
             return self._ground.directory(path)
         except OSError as error:
-            raise HostError(Problem(f"cannot be made: {error.strerror}", path=str(error.filename))) from error
+            raise refused("cannot be made", error, str(error.filename)) from error
 
     def _there(self, path: str) -> bool:
         return path == "/" or looks.exists(self._ground, [path])[0]
@@ -246,7 +247,7 @@ class Library:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
                 return None  # root's library, looked at by an ordinary user: what it remembers is not for him
-            raise HostError(Problem(f"cannot be read: {error.strerror}", path=f"{self.path}/{name}")) from error
+            raise refused("cannot be read", error, f"{self.path}/{name}") from error
         with os.fdopen(descriptor, "rb") as file:
             return file.read()
 
@@ -279,7 +280,7 @@ class Library:
         except OSError as error:
             with suppress(OSError):
                 files.unlink(self._ground, staging)
-            raise HostError(Problem(f"cannot be written: {error.strerror}", path=path)) from error
+            raise refused("cannot be written", error, path) from error
 
     def _append(self, line: bytes) -> None:
         if self._journal is None:
@@ -288,4 +289,4 @@ class Library:
             os.write(self._journal, line)
             os.fsync(self._journal)
         except OSError as error:
-            raise HostError(Problem(f"cannot be written: {error.strerror}", path=f"{self.path}/journal")) from error
+            raise refused("cannot be written", error, f"{self.path}/journal") from error

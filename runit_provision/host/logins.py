@@ -25,6 +25,7 @@ from runit_provision.host import files
 from runit_provision.host.accounts import Accounts
 from runit_provision.host.hand import Hand, Request
 from runit_provision.host.passwd import Tables
+from runit_provision.host.remedies import REMEDIES, refused
 from runit_provision.host.rooted import folder_on_host
 from runit_provision.host.skeleton import skeleton
 from runit_provision.model.account import KnownHome, Login
@@ -182,7 +183,7 @@ def _locked(etc: Path) -> Iterator[None]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(etc / ".pwd.lock", flags, 0o600)
     except OSError as error:
-        raise HostError(Problem(f"cannot be opened for writing: {error.strerror}", path=path)) from error
+        raise refused("cannot be opened for writing", error, path) from error
     try:
         end = time.monotonic() + _LOCK_PATIENCE
         while not _is_ours(descriptor):
@@ -220,7 +221,7 @@ def _write(tables: Tables, etc: Path, hand: Hand) -> None:
         _, error = hand.batch([("write", made), ("place", (files.staged(path), path)), ("sync", (["/etc"],))])
         if error:
             hand.call("sweep", files.staged(path))
-            raise HostError(Problem(f"cannot be written: {error.strerror}", path=path)) from error
+            raise refused("cannot be written", error, path) from error
 
 
 def _make_home(step: LoginStep, known: Accounts, root: Path, hand: Hand) -> Problem | None:
@@ -232,7 +233,8 @@ def _make_home(step: LoginStep, known: Accounts, root: Path, hand: Hand) -> Prob
         _dress_home(login, account.uid, account.gid, root, hand)
     except OSError as error:
         message = f"the home of {login.name} cannot be made: {error.strerror}"
-        return Problem(message, mark=step.origin.mark, key=step.origin.key, path=str(error.filename))
+        hint = REMEDIES.get(error.errno or 0, "")
+        return Problem(message, mark=step.origin.mark, key=step.origin.key, path=str(error.filename), hint=hint)
     return None
 
 

@@ -78,7 +78,7 @@ class Life(NamedTuple):
 
 
 class Owed(NamedTuple):
-    """What an apply that was killed still owes a service, in a realm that could not be entered since: a verb's value.
+    """What an apply that was killed, or could not reach it, still owes a service: a verb's value.
 
     life: the process that was to be told, or None where that was not noted; another one has the new content already.
     """

@@ -49,6 +49,10 @@ class Verb(Enum):
     LEAVE = "leave"
 
 
+OF_LOG = (Verb.LOG_HUP, Verb.LOG_RESTART)
+"""What the log service gets."""
+
+
 @dataclass(frozen=True, slots=True)
 class PathStep:
     """One path is created, replaced or removed.

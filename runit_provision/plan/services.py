@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from runit_provision.model.observed import Journal, Life, Observed, Owed
-from runit_provision.model.plan import Change, PathStep, ServiceStep, Verb
+from runit_provision.model.plan import OF_LOG, Change, PathStep, ServiceStep, Verb
 from runit_provision.model.tree import Effect, Ensure, OnChange, ServiceTree
 
 _ON_CHANGE = {OnChange.RESTART: Verb.RESTART, OnChange.HUP: Verb.HUP, OnChange.TERM: Verb.TERM}
 _NEVER = (Life(), Life())
-_OF_LOG = (Verb.LOG_HUP, Verb.LOG_RESTART)
 
 
 def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
@@ -68,7 +67,7 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
         if new and (service.enabled or service.ensure is Ensure.RUNNING):
             yield Verb.START, "new"
     elif service.ensure is Ensure.RUNNING and not life.want_up and not service.one_shot:
-        yield _again(life, _changed(service, steps, Effect.RESTART))
+        yield _again(service, life, _changed(service, steps, Effect.RESTART))
     elif why := _of_its_log(service, steps, life, log):
         yield from _renewed(service, life, _changed(service, steps, Effect.RESTART), why)
     else:
@@ -101,8 +100,13 @@ def _renewed(service: ServiceTree, life: Life, changed: str, why: str) -> Iterat
     yield Verb.LEAVE, f"{waits}{why}, which its supervisor sees when it starts next (`sv exit` ends it)"
 
 
-def _again(life: Life, why: str) -> tuple[Verb, str]:
-    """Start what is down; what gave up itself only when what it runs has changed, or every apply would start it in vain."""
+def _again(service: ServiceTree, life: Life, why: str) -> tuple[Verb, str]:
+    """Start what is down; what gave up itself only when what it runs has changed, or every apply would start it in vain.
+
+    What takes its time to go down, or was to run once, still runs: to be up is not enough when that is what there was before.
+    """
+    if life.pid:
+        return (Verb.RESTART, why) if why and service.on_change is OnChange.RESTART else (Verb.START, "is not to stay up")
     if not life.gave_up:
         return Verb.START, "is down"
     if why:
@@ -142,7 +146,7 @@ def _differs(step: PathStep) -> bool:
 
 
 def left_owing(observed: Observed) -> tuple[Owed, ...]:
-    """Give all that applies which were killed still owe services, whether these could be looked at or not."""
+    """Give all that applies which were killed, or could not reach them, still owe services, whether these can be looked at or not."""
     journal = observed.journal
     if journal is None:
         return observed.manifest.owed
@@ -153,18 +157,18 @@ def left_owing(observed: Observed) -> tuple[Owed, ...]:
             continue
         was = journal.lives.get(call.service.id, _NEVER) if journal.lives is not None else None
         if was is not None or call.service.realm in observed.refused or _begun(journal, call.service.id, observed):
-            found.append(Owed(call.verb, call.service.id, was and was[verb in _OF_LOG]))
+            found.append(Owed(call.verb, call.service.id, was and was[verb in OF_LOG]))
     return tuple(dict.fromkeys(found))
 
 
 def _owed(observed: Observed) -> dict[str, list[tuple[Verb, str]]]:
-    """Give what an apply that was killed still owes each service."""
+    """Give what earlier applies still owe each service."""
     owed: dict[str, list[tuple[Verb, str]]] = {}
     for value, name, was in left_owing(observed):
         verb = Verb(value)
-        now = observed.lives.get(name, _NEVER)[verb in _OF_LOG]
+        now = observed.lives.get(name, _NEVER)[verb in OF_LOG]
         if was is None or (now.pid, now.since) == (was.pid, was.since):  # else it was started after its files had their new content
-            owed.setdefault(name, []).append((verb, "an earlier apply was killed before it did this"))
+            owed.setdefault(name, []).append((verb, "an earlier apply did not get to it"))
     return owed
 
 

@@ -105,7 +105,6 @@ def find_account(name: str, path: Path, accounts: Mapping[str, Account], problem
     """Give the account `name`; when there is none, note that and give a stand-in that may do all, so that nothing follows from it."""
     if name in accounts:
         return accounts[name]
-    problems.add(
-        path, f"there is no user {name!r} on this host", hint=nearest(name, accounts) or "create the account first", by_name=True
-    )
+    hint = nearest(name, accounts) or f"create the account first, or let `runit.users.{name}.manage: true` do so"
+    problems.add(path, f"there is no user {name!r} on this host", hint=hint, by_name=True)
     return Account(name, 0, 0, name, f"/home/{name}")

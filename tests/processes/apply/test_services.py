@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -147,6 +147,49 @@ def test_a_log_that_comes_or_goes_is_there_or_gone_when_apply_returns(running: R
     assert running.rollback().ok
     waiting.until(lambda: lines.read_text() == "begun\nbegun\n", what="a line more")
     assert running.pid("b") == steady
+
+
+def test_what_cannot_be_told_is_reported_and_done_by_the_next_apply(running: Running) -> None:
+    """A supervisor that is stopped reads no letters; once its fifo is full, none can be sent."""
+    one, two = (grow(running.base, [Unit("a", run=script(text)), Unit("b", run=script())]) for text in ("one", "two"))
+    assert running.apply(one).ok
+    waiting.until(lambda: running.told("a"))
+    control = running.base / "sv/a/supervise/control"
+    readers = [pid for pid in _readers(control) if pid != os.getpid()]
+    for pid in readers:
+        os.kill(pid, signal.SIGSTOP)
+    full = os.open(control, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        with suppress(BlockingIOError):
+            while True:
+                os.write(full, b"." * 4096)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(full, b".")
+        report = running.apply(two)
+        hint = "its supervisor reads no more letters: is it stopped?"
+        assert [str(problem) for problem in report.problems] == [f"{control}: Resource temporarily unavailable; {hint}"]
+        assert report.failed.keys() == {"a"}
+        gone = running.apply(grow(running.base, [Unit("b", run=script())]))
+        assert not gone.ok
+        assert (running.base / "sv/a/run").read_bytes() == script("two"), "what runs keeps its directory"
+    finally:
+        os.close(full)
+        for pid in readers:
+            os.kill(pid, signal.SIGCONT)
+    (running.base / "sv/a/told").write_text("")
+    assert running.apply(two).ok
+    waiting.until(lambda: running.told("a") == ["start"], what="the restart that was owed")
+
+
+def _readers(fifo: Path) -> list[int]:
+    """The processes that hold a fifo open."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):
+            if any(entry.readlink() == fifo for entry in folder.iterdir()):
+                found.append(int(folder.parent.name))
+    return found
 
 
 def test_where_no_runsvdir_would_start_a_supervisor_again_none_is_ended(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

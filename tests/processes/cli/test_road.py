@@ -340,8 +340,9 @@ def test_an_image_that_was_mounted_read_only_meanwhile_is_one_problem(command: s
     done = subprocess.run(["unshare", "--mount", "sh", "-c", mount], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+    hint = "mount its filesystem for writing, then apply again"
     said = {
-        "apply": "/var/lib/runit-provision/lock: cannot be opened for writing: Read-only file system",
+        "apply": f"/var/lib/runit-provision/lock: cannot be opened for writing: Read-only file system; {hint}",
         "rollback": "/var/lib/runit-provision: there is no apply to roll back",
     }
     assert lines == [said[command], "1 problem; nothing was changed"]

@@ -90,6 +90,20 @@ def test_what_changed_says_what_the_service_gets(changed: dict[str, object], ver
 
 
 @pytest.mark.parametrize(
+    ("changed", "verb", "reason"),
+    [
+        ({"run": b"new"}, Verb.RESTART, "run changed"),
+        ({"run": b"new", "on_change": OnChange.HUP}, Verb.START, "is not to stay up"),
+        ({}, Verb.START, "is not to stay up"),
+    ],
+)
+def test_what_takes_its_time_to_go_down_is_not_taken_for_what_is_new(changed: dict[str, object], verb: Verb, reason: str) -> None:
+    wanted = grow("/b", [replace(Unit("a"), **changed)])  # type: ignore[arg-type]
+    ending = UP._replace(want_up=False)
+    assert calls(decide(wanted, host(grow("/b", [Unit("a")]), wanted=wanted, life=ending))) == [("a", verb, reason)]
+
+
+@pytest.mark.parametrize(
     ("changed", "asked"),
     [
         ({}, [(Verb.RENEW, "its log {}")]),
@@ -154,7 +168,7 @@ def test_a_one_shot_that_a_killed_apply_was_to_start_runs_once_more() -> None:
     tree = grow("/b", [Unit("a", one_shot=True)])
     journal = Journal("j", "apply", (), (Call("start", tree.services[0], DOWN, Life()),), lives={"a": (DOWN, Life())}, done=frozenset())
     assert calls(decide(tree, replace(host(tree, life=DOWN), journal=journal))) == [
-        ("a", Verb.START, "an earlier apply was killed before it did this")
+        ("a", Verb.START, "an earlier apply did not get to it")
     ]
 
 
@@ -267,7 +281,7 @@ def killed(*, lives: dict[str, tuple[Life, Life]] | None, done: frozenset[int] =
 def test_what_a_killed_apply_owes_a_service_is_done_once(journal: Journal, owed: bool) -> None:
     tree = grow("/b", [Unit("a", run=b"new")])
     plan = decide(tree, replace(host(grow("/b", [Unit("a", run=b"new")])), journal=journal))
-    assert calls(plan) == ([("a", Verb.RESTART, "an earlier apply was killed before it did this")] if owed else [])
+    assert calls(plan) == ([("a", Verb.RESTART, "an earlier apply did not get to it")] if owed else [])
 
 
 def test_what_a_killed_apply_did_not_begin_it_does_not_owe() -> None:
@@ -284,7 +298,7 @@ def test_what_is_owed_to_a_user_whose_home_is_bad_is_done_once_that_is_good(life
     bad = decide(tree, replace(there, paths={}, lives={}, journal=journal, refused={realm: (Problem("bad"),)}))
     assert (bad.calls, bad.manifest.owed) == ((), (Owed("restart", "joe/a", UP),))
     good = decide(tree, replace(there, manifest=bad.manifest, lives={"joe/a": (life, Life())}))
-    assert calls(good) == ([("joe/a", Verb.RESTART, "an earlier apply was killed before it did this")] if asked else [])
+    assert calls(good) == ([("joe/a", Verb.RESTART, "an earlier apply did not get to it")] if asked else [])
     assert good.manifest.owed == ()
 
 
