@@ -3,8 +3,10 @@
 # @api private
 #
 class runit::apply {
+  $tool = [$runit::command].flatten
+
   runit_host { $runit::data_file:
-    command => $runit::command,
+    command => $tool,
     options => $runit::apply_options,
   }
 
@@ -17,7 +19,7 @@ class runit::apply {
       undef   => [],
       default => ['--init', $runit::init],
     }
-    $status = $runit::command + ['init', 'status'] + $link + $init
+    $status = $tool + ['init', 'status'] + $link + $init
     # Exit status 2 is a link that is not as it should be; where no init is known, as in a container, there is nothing to link to.
     $only_if = $runit::init ? {
       undef   => { 'onlyif' => [['sh', '-c', '"$@"; test $? -eq 2', 'sh'] + $status] },
@@ -26,7 +28,7 @@ class runit::apply {
 
     # Between the host, which has the runtime that init starts, and the services, which come up when it has.
     exec { 'runit-provision init link':
-      command   => $runit::command + ['init', 'link'] + $link + $init,
+      command   => $tool + ['init', 'link'] + $link + $init,
       path      => $facts['path'],
       timeout   => 0,
       logoutput => true,

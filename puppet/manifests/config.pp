@@ -7,12 +7,21 @@ class runit::config {
     ensure => directory,
     owner  => 'root',
     group  => 0,
-    mode   => '0700',
+    mode   => '0755',
+  }
+
+  # For the fact, which knows no parameters.
+  file { "${runit::config_directory}/command":
+    ensure  => file,
+    owner   => 'root',
+    group   => 0,
+    mode    => '0644',
+    content => [$runit::command].flatten.map |$word| { "${word}\n" }.join,
   }
 
   runit_data { $runit::data_file:
     data    => runit::veiled($runit::data),
     owner   => 'root',
-    command => $runit::command,
+    command => [$runit::command].flatten,
   }
 }

@@ -31,7 +31,7 @@
 #   Whether `runtime: package` and `package_file` have the package installed.
 #
 # @param package_name
-#   The name of the distribution's package.
+#   The distribution's package that `runtime: package` installs; families in whose repositories there is none have no default.
 #
 # @param package_service_directory
 #   Directory that the distribution's runit scans; with `runtime: package` it is the `service_directory` where nothing else is given.
@@ -122,13 +122,13 @@
 #
 #
 class runit (
-  Array[String[1], 1]                                          $command,
+  Variant[String[1], Array[String[1], 1]]                      $command,
   Runit::Absolutepath                                          $config_directory,
   Array[String[1]]                                             $apply_options,
   Boolean                                                      $manage_package,
-  String[1]                                                    $package_name,
   String[1]                                                    $package_ensure,
   Boolean                                                      $manage_init,
+  Optional[String[1]]                                          $package_name              = undef,
   Optional[Variant[String[1], Hash]]                           $hiera_merge               = 'deep',
   Optional[Runit::Absolutepath]                                $package_service_directory = undef,
   Optional[String[1]]                                          $package_provider          = undef,

@@ -6,6 +6,10 @@ class runit::install {
   if $runit::manage_package {
     case $runit::data['runtime'] {
       'package': {
+        unless $runit::package_name {
+          fail("runit: no repository of the family ${facts['os']['family']} is known to have runit; name its package in `runit::package_name`, or let `runtime` be `shipped` or `package_file`")
+        }
+
         package { $runit::package_name:
           ensure   => $runit::package_ensure,
           provider => $runit::package_provider,
@@ -31,7 +35,7 @@ class runit::install {
           source => "${filestore}/${runit::data['package_file']}",
         }
 
-        package { $runit::package_name:
+        package { runit::package($runit::data['package_file']):
           ensure   => $runit::package_ensure,
           provider => runit::or($runit::package_provider, runit::provider($package_file)),
           source   => $package_file,

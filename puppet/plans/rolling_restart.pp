@@ -9,6 +9,9 @@
 # @param user
 #   Whose tree it is in; default: the host's.
 #
+# @param directory
+#   The directory of the tree, where the data say another than /etc/service, or ~USER/service.
+#
 # @param at_once
 #   How many targets are restarted at the same time.
 #
@@ -24,14 +27,15 @@
 plan runit::rolling_restart (
   TargetSpec          $targets,
   Runit::Name         $service,
-  Optional[String[1]] $user    = undef,
-  Integer[1]          $at_once = 1,
-  Integer[0]          $wait    = 30,
-  Integer[0]          $settle  = 5,
+  Optional[String[1]] $user      = undef,
+  Optional[String[1]] $directory = undef,
+  Integer[1]          $at_once   = 1,
+  Integer[0]          $wait      = 30,
+  Integer[0]          $settle    = 5,
 ) {
   $all = get_targets($targets)
-  $words = runit::given({ 'service' => $service, 'user' => $user, 'wait' => $wait })
-  $status = runit::given({ 'service' => $service, 'user' => $user })
+  $status = runit::given({ 'service' => $service, 'user' => $user, 'directory' => $directory })
+  $words = $status + { 'wait' => $wait }
   # A target that has no such service is found before any is restarted.
   run_task('runit::status', $all, $status + { '_description' => 'before' })
   $all.slice($at_once).each |$some| {

@@ -56,7 +56,7 @@ module Aliases
   end
 end
 
-# What facter says of a system of each family, what runit's package is called there, and what it scans if it is not /etc/service.
+# What facter says of a system of each family, what runit's package is called if there is one, and what it scans if it is not /etc/service.
 System = Struct.new(:name, :family, :release, :package, :directory) do
   def facts
     { 'os' => { 'name' => name, 'family' => family, 'release' => { 'full' => release, 'major' => release[/\A\d+/] } } }
@@ -64,10 +64,10 @@ System = Struct.new(:name, :family, :release, :package, :directory) do
 end
 
 SYSTEMS = [
-  System.new('Debian', 'Debian', '12', 'runit'), System.new('Debian', 'Debian', '13', 'runit'),
-  System.new('Ubuntu', 'Debian', '24.04', 'runit'), System.new('RedHat', 'RedHat', '9.4', 'runit'),
-  System.new('Rocky', 'RedHat', '9.4', 'runit'), System.new('AlmaLinux', 'RedHat', '9.4', 'runit'),
-  System.new('Alpine', 'Alpine', '3.20.1', 'runit'), System.new('Archlinux', 'Archlinux', '6.9.7-arch1-1', 'runit'),
+  System.new('Debian', 'Debian', '12', 'runit-run'), System.new('Debian', 'Debian', '13', 'runit-run'),
+  System.new('Ubuntu', 'Debian', '24.04', 'runit-run'), System.new('RedHat', 'RedHat', '9.4'),
+  System.new('Rocky', 'RedHat', '9.4'), System.new('AlmaLinux', 'RedHat', '9.4'),
+  System.new('Alpine', 'Alpine', '3.20.1', 'runit'), System.new('Archlinux', 'Archlinux', '6.9.7-arch1-1'),
   System.new('Gentoo', 'Gentoo', '2.15', 'sys-process/runit'), System.new('Void', 'Void', '6.6.36_1', 'runit', '/var/service')
 ].freeze
 

@@ -11,6 +11,7 @@ quoted() { printf "%s" "$1" | sed '\''s/\\/\\\\/g; s/"/\\"/g'\''; }
 between="{"
 if [ -n "${PT_service:-}" ]; then set -- "$PT_service"; else set -- *; fi
 for name; do
+  case $name in *[[:cntrl:]]*) continue ;; esac # nobody can ask for it by name
   if [ ! -d "$name" ]; then
     [ -z "${PT_service:-}" ] || { echo "no service $name in $SVDIR" >&2; exit 1; }
     continue
@@ -26,9 +27,9 @@ done
 echo "}"
 '
 if [ -z "${PT_user:-}" ]; then
-  for SVDIR in "${SVDIR:-}" /etc/service /var/service /service; do [ -n "$SVDIR" ] && [ -d "$SVDIR" ] && break; done
+  for SVDIR in "${PT_directory:-}" "${SVDIR:-}" /etc/service /var/service /service; do [ -n "$SVDIR" ] && [ -d "$SVDIR" ] && break; done
   export SVDIR
   exec sh -c "$look"
 fi
 # shellcheck disable=SC2016
-exec su -s /bin/sh "$PT_user" -c 'SVDIR=$HOME/service; export SVDIR; '"$look"
+exec su -s /bin/sh "$PT_user" -c 'SVDIR=${PT_directory:-$HOME/service}; export SVDIR; '"$look"

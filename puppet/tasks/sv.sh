@@ -10,11 +10,12 @@ start | stop | restart | check | shutdown | exit | status) verbose= ;;
 *) verbose=-v ;;
 esac
 if [ -z "${PT_user:-}" ]; then
+  [ -z "${PT_directory:-}" ] || export SVDIR="$PT_directory"
   # shellcheck disable=SC2086 # no option, or one
   exec sv $verbose -w "${PT_wait:-7}" "$PT_action" "$PT_service"
 fi
 # shellcheck disable=SC2016 # the user's shell expands it
-as_user='SVDIR=$HOME/service; export SVDIR; exec sv $PT_verbose -w "${PT_wait:-7}" "$PT_action" "$PT_service"'
+as_user='SVDIR=${PT_directory:-$HOME/service}; export SVDIR; exec sv $PT_verbose -w "${PT_wait:-7}" "$PT_action" "$PT_service"'
 PT_verbose=$verbose
 export PT_verbose
 exec su -s /bin/sh "$PT_user" -c "$as_user"

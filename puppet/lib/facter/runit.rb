@@ -9,7 +9,7 @@ Facter.add(:runit) do
   confine kernel: 'Linux'
 
   setcode do
-    tree = PuppetX::Runit::Tree.find
+    tree = PuppetX::Runit::Tree.find([PuppetX::Runit::Applied.service_directory, *PuppetX::Runit::Tree::DIRECTORIES].compact)
     found = tree ? { 'service_directory' => tree.directory, 'services' => tree.states } : {}
     found.merge!(PuppetX::Runit::Applied.new(->(line) { Facter::Core::Execution.execute(line, on_fail: nil, timeout: 20) }).to_h)
     found unless found.empty?

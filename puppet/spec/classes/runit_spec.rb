@@ -10,7 +10,7 @@ describe 'runit' do
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_class('runit::install').that_comes_before('Class[runit::config]') }
     it { is_expected.to contain_class('runit::config').that_comes_before('Class[runit::apply]') }
-    it { is_expected.to contain_file('/etc/runit-provision').with(ensure: 'directory', owner: 'root', mode: '0700') }
+    it { is_expected.to contain_file('/etc/runit-provision').with(ensure: 'directory', owner: 'root', mode: '0755') }
     it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped').with_command([tool]) }
 
     it { is_expected.to contain_runit_host(data).with(command: [tool], options: ['--lock-timeout', '300']) }
@@ -66,11 +66,13 @@ describe 'runit' do
   context 'with the package of the distribution' do
     let(:params) { { 'runtime' => 'package' } }
 
-    it { is_expected.to contain_package('runit').with_ensure('present') }
+    it { is_expected.to contain_package('runit-run').with_ensure('present') }
 
     on_every_system do |system, expected|
       context "of #{system}" do
         let(:facts) { expected.facts }
+
+        next it { is_expected.to compile.and_raise_error(/no repository of the family #{expected.family} is known/) } unless expected.package
 
         it { is_expected.to contain_package(expected.package).with_provider(nil) }
 
@@ -89,10 +91,17 @@ describe 'runit' do
     it { is_expected.to contain_runit_data(data).with_data('runtime' => 'package', 'service_directory' => '/srv/service') }
   end
 
+  context 'with a package that is named on a system that has none of its own' do
+    let(:facts) { SYSTEMS.find { |system| system.family == 'RedHat' }.facts }
+    let(:params) { { 'runtime' => 'package', 'package_name' => 'our-runit' } }
+
+    it { is_expected.to contain_package('our-runit') }
+  end
+
   context 'with packages left to somebody else' do
     let(:params) { { 'runtime' => 'package', 'manage_package' => false } }
 
-    it { is_expected.not_to contain_package('runit') }
+    it { is_expected.to have_package_resource_count(0) }
   end
 
   context 'with init left alone' do

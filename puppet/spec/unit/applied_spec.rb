@@ -2,10 +2,11 @@
 
 require 'spec_helper'
 require 'puppet_x/runit/applied'
+require 'tmpdir'
 
 describe PuppetX::Runit::Applied do
-  def told(answers, places = ['/bin/sh'])
-    described_class.new(->(line) { answers[line] }, places).to_h
+  def told(answers, tool = '/bin/sh')
+    described_class.new(->(line) { answers[line] }, tool).to_h
   end
 
   let(:status) do
@@ -20,8 +21,24 @@ describe PuppetX::Runit::Applied do
   end
 
   it 'tells nothing where there is no tool, or it does not answer' do
-    expect(told({}, ['/nowhere/tool'])).to eq({})
+    expect(told({}, nil)).to eq({})
     expect(told({})).to eq({})
     expect(told('/bin/sh --version' => 'runit-provision 0.1.0')).to eq('version' => '0.1.0', 'users' => {})
+  end
+
+  it 'is called as the module calls it, or where it is found' do
+    Dir.mktmpdir do |folder|
+      expect(described_class.command("#{folder}/command", ['/nowhere/tool', '/bin/sh'])).to eq('/bin/sh')
+      File.write("#{folder}/command", "/opt/a b/tool\n--color\nnever\n")
+      expect(described_class.command("#{folder}/command")).to eq('/opt/a\ b/tool --color never')
+    end
+  end
+
+  it 'knows the directory that the data name' do
+    Dir.mktmpdir do |folder|
+      expect(described_class.service_directory("#{folder}/data.json")).to be_nil
+      File.write("#{folder}/data.json", '{"runit": {"service_directory": "/srv/service"}}')
+      expect(described_class.service_directory("#{folder}/data.json")).to eq('/srv/service')
+    end
   end
 end

@@ -38,6 +38,15 @@ describe PuppetX::Runit::Document do
     expect(all.origin(nil)).to be_nil
   end
 
+  it 'is another without what belongs to some accounts' do
+    all = document('users' => { 'a' => { 'account' => 'login', 'services' => { 's' => nil } }, 'b' => { 'services' => { 't' => {} } } },
+                   'services' => { 'web' => { 'user' => 'www' }, 'cluster' => { 'services' => { 'node' => { 'user' => 'login' } } } }, 'purge' => true)
+    left = all.without(%w[login www])
+    expect(read(left)).to eq('users' => { 'b' => { 'services' => { 't' => {} } } }, 'services' => { 'cluster' => { 'services' => {} } },
+                             'purge' => true)
+    expect(all.services.keys - left.services.keys).to eq(%w[web cluster/node runsvdir-a a/s])
+  end
+
   it 'takes the same word twice' do
     all = document('services' => { 'web' => { 'down' => true } })
     all.add(%w[services web], { 'down' => true }, 'X')

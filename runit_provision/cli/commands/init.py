@@ -85,7 +85,7 @@ def unlink(*, init: Init, reason: str, boot: Boot, output: Output) -> None:
 @_init_options
 @output_options
 def status(*, init: Init, reason: str, boot: Boot, output: Output) -> int:
-    """Tell which init this is, and how the link stands; exit status 2 when it is not as `link` would write it, or runsvdir does not run."""
+    """Tell which init this is, and how the link stands; exit status 2 when it is not as `link` would leave it, running."""
     from runit_provision.host.inits import linking
 
     found = linking.status(init, boot)

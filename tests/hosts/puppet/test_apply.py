@@ -68,8 +68,10 @@ def test_users_in_all_their_forms(puppet: Puppet) -> None:
 
 
 def test_noop_writes_nothing_and_tells_of_new_data(puppet: Puppet) -> None:
-    done = puppet.apply(WEB, "--noop")
-    assert done.returncode == UNCHANGED
+    user = "user { 'apprun3': ensure => present, managehome => true }"
+    done = puppet.apply(f"{WEB}  users: [apprun3]\n", "--noop", manifest=f"include runit\n{user}")
+    assert done.returncode == UNCHANGED, done.stderr
+    assert "Runit_service[runsvdir-apprun3]/ensure: current_value 'absent', should be 'running' (noop)" in done.stdout
     assert "Runit_service[web]/ensure: current_value 'absent', should be 'running' (noop)" in done.stdout
     assert "Runit_host[/etc/runit-provision/data.json]/ensure: current_value 'different', should be 'applied' (noop)" in done.stdout
     made = puppet.host.run("ls", "-d", "/etc/runit-provision", "/etc/sv/web", "/var/runit", "/etc/service/web", check=False)
@@ -185,7 +187,7 @@ def test_what_cannot_be_fetched_is_told_once_and_changes_nothing(puppet: Puppet)
     assert done.returncode in FAILED
     assert "Runit_data[/etc/runit-provision/data.json]: Could not evaluate: the vault is sealed" in done.stderr
     assert "Runit_service[web]: Skipping because of failed dependencies" in done.stderr
-    assert puppet.host.run("ls", "/etc/runit-provision").stdout == ""
+    assert puppet.host.run("ls", "/etc/runit-provision").stdout == "command\n"
 
 
 def test_an_account_of_the_same_catalogue_comes_first(puppet: Puppet) -> None:

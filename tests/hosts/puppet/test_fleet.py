@@ -43,6 +43,7 @@ def test_every_agent_gets_its_roles_services_and_bad_data_stop_one_alone(tmp_pat
         assert "there is no user 'nosuch' on this host" in first["web2"].stdout + first["web2"].stderr
         assert all_of_it.agents["web2"].run("ls", "/etc/service", "/etc/runit-provision").stdout.split() == [
             "/etc/runit-provision:",
+            "command",
             "/etc/service:",
         ]
         for name, role in ROLES.items():

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require 'etc'
 require_relative '../../puppet_x/runit/document'
 require_relative '../../puppet_x/runit/tool'
 
@@ -81,9 +82,14 @@ Puppet::Type.newtype(:runit_data) do
     []
   end
 
-  # The text, when the file does not hold it (yet).
+  # The services that wait for accounts that the catalogue is yet to make, as it is during noop.
+  def awaiting
+    services.keys - settled.services.keys
+  end
+
+  # The text, when the file does not hold it (yet), without those services.
   def unwritten
-    text = document.to_s
+    text = settled.to_s
     text unless File.file?(self[:path]) && File.binread(self[:path]).force_encoding(text.encoding) == text
   end
 
@@ -103,6 +109,17 @@ Puppet::Type.newtype(:runit_data) do
   def origin(part)
     container = catalog.container_of(part)
     container.is_a?(Puppet::Type::Component) ? container.ref : part.ref
+  end
+
+  def settled
+    users = catalog.resources.select { |resource| resource.is_a?(Puppet::Type.type(:user)) }.map { |user| user[:name] }
+    document.without((document.accounts & users).reject { |name| account?(name) })
+  end
+
+  def account?(name)
+    Etc.getpwnam(name) && true
+  rescue ArgumentError
+    false
   end
 
   # Why the tool cannot work here, or refuses data that are not in the file yet.

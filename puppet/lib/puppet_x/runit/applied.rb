@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require 'json'
+require 'shellwords'
 
 module PuppetX; end unless defined?(PuppetX)
 module PuppetX::Runit; end unless defined?(PuppetX::Runit)
@@ -11,10 +12,29 @@ class PuppetX::Runit::Applied
   PLACES = ['/usr/local/bin/runit-provision', '/usr/bin/runit-provision', '/opt/runit-provision/bin/runit-provision'].freeze
   TREE = /\Arunsvdir-(.+)\z/.freeze
 
-  # run: what runs a command line and gives its standard output, nil or "" when it fails.
-  def initialize(run, places = PLACES)
+  # What root alone may read: the data that the module has laid.
+  DATA = '/etc/runit-provision/data.json'
+  # How the module calls the tool, a word a line.
+  COMMAND = '/etc/runit-provision/command'
+
+  # The directory of the host's tree, where the data name one.
+  def self.service_directory(file = DATA)
+    JSON.parse(File.read(file)).dig('runit', 'service_directory')
+  rescue SystemCallError, JSON::ParserError
+    nil
+  end
+
+  # The command line that the tool is called with; nil where there is none.
+  def self.command(file = COMMAND, places = PLACES)
+    return Shellwords.join(File.readlines(file, chomp: true)) if File.file?(file)
+
+    places.find { |place| File.executable?(place) }
+  end
+
+  # run: what runs a command line and gives its standard output, nil or "" when it fails; tool: a command line, or nil.
+  def initialize(run, tool = self.class.command)
     @run = run
-    @tool = places.find { |place| File.executable?(place) }
+    @tool = tool
   end
 
   # version: the tool's; users: per user the state of each service. Nothing where there is no tool, or it does not answer.

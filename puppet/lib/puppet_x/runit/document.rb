@@ -41,6 +41,15 @@ class PuppetX::Runit::Document
     [@root['owner'], *names, *owners(@root), *users.values.compact.flat_map { |user| owners(user) }].compact.uniq
   end
 
+  # The same without the users and services of some accounts.
+  def without(accounts)
+    return self if accounts.empty?
+
+    left = self.class.new({}, @first)
+    left.add([], kept(@root, accounts), @first)
+    left
+  end
+
   # The keys that lead to each service, by its name: a user's tree is one of the host's.
   def services
     @root.fetch('users', {}).each_with_object(below(@root, [], '')) do |(name, user), all|
@@ -135,6 +144,13 @@ class PuppetX::Runit::Document
       all["#{prefix}#{name}"] = here
       all.merge!(below(service || {}, here, "#{prefix}#{name}/"))
     end
+  end
+
+  def kept(tree, accounts)
+    users = tree['users']&.reject { |name, user| accounts.include?((user || {})['account'] || name) }
+    services = tree['services']&.reject { |_, service| accounts.include?((service || {})['user']) }
+    here = { 'users' => users, 'services' => services }.compact
+    tree.merge(here.transform_values { |items| items.transform_values { |item| item && kept(item, accounts) } })
   end
 
   # A name is one of the same tree; with a slash it is an id, after a slash a service of the host.

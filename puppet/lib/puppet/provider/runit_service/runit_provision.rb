@@ -76,10 +76,16 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
     data = resource.data_resource
     keys = resource[:keys] || data&.services&.fetch(name, nil)
     found = host.rows(name, keys && ['runit', *keys].join('.'))
+    return [to_be_made(name)] if found.empty? && data&.awaiting&.include?(name)
     return found unless found.empty? && !keys
 
     near = data ? DidYouMean::SpellChecker.new(dictionary: data.services.keys).correct(name).first : nil
     raise Puppet::Error, "the data know no service #{name}#{"; did you mean #{near}?" if near}"
+  end
+
+  # What the tool would say of a service whose account is not there yet.
+  def to_be_made(name)
+    { 'service' => name, 'ensure' => 'running', 'made' => false, 'drift' => true, 'problems' => [] }
   end
 
   # Rows that apply would do nothing about, though they are not as they should be.
@@ -88,7 +94,7 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
   end
 
   def said(row)
-    return row['left'] || 'is to be up, and ends as often as it is started; see what it logs' unless row['drift']
+    return row['left'] || "is to be up, and ends as often as it is started#{"; see its log in #{row['log']}" if row['log']}" unless row['drift']
 
     reasons = row['made'] ? row['reasons'] : ['created']
     reasons.size > MANY ? [*reasons.first(MANY), "#{reasons.size - MANY} more"].join(', ') : reasons.join(', ')
