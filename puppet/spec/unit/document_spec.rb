@@ -79,6 +79,13 @@ describe PuppetX::Runit::Document do
     expect([all.to_s.scan('hunter').size, asked]).to eq([2, 2])
   end
 
+  it 'takes for secret what was deferred, whose mark Puppet 8 takes off' do
+    fetched = { 'A' => 'hunter', 'B' => secret('hunter'), 'C' => nil }
+    all = document('env' => Puppet::Pops::Evaluator::DeferredValue.new(-> { fetched }))
+    marked = { '__ptype' => 'Sensitive', '__pvalue' => 'hunter' }
+    expect(read(all)).to eq('env' => { 'A' => marked, 'B' => marked, 'C' => nil })
+  end
+
   it 'knows the accounts that are spoken of' do
     all = document('owner' => 'root', 'users' => { 'a' => { 'account' => 'login', 'services' => { 's' => nil } }, 'b' => nil },
                    'services' => { 'web' => { 'user' => 'www', 'services' => { 'inner' => { 'user' => 'deep' } } } })

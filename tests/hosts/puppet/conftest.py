@@ -20,6 +20,19 @@ from runit_provision.verify.target import Answer, Target
 MODULE = Path(__file__).parents[3] / "puppet"
 TOOL = str(Path(sys.executable).parent / "runit-provision")
 
+DEBIAN_13 = Path("/usr/local/lib/debian-13")
+"""A root filesystem with Puppet 8, as .ci/run --all makes it."""
+
+# A root directory that is this host's but for /usr.
+_WITH_ANOTHER_USR = """
+mkdir "$1" && cd "$1"
+for path in /*; do
+  if [ -L "$path" ]; then cp -P "$path" .
+  elif [ -d "$path" ]; then mkdir ".$path" && mount --rbind "$path" ".$path"
+  fi
+done
+mount --rbind "$2/usr" usr
+"""
 UNCHANGED = 0
 CHANGED = 2
 FAILED = (1, 4, 6)
@@ -52,7 +65,7 @@ class Puppet:
 
     def __init__(self, host: Sandbox) -> None:
         self.host = host
-        self._program = oracle.program("puppet", package="puppet-agent")
+        self._program = [oracle.program("puppet", package="puppet-agent")]
         few_facts(host)
         host.run("mkdir", "-p", "/etc/puppet-test/modules", "/etc/puppet-test/data", "/var/lib/puppet", "/var/cache/puppet")
         host.run("ln", "-s", str(MODULE), "/etc/puppet-test/modules/runit")
@@ -60,6 +73,15 @@ class Puppet:
             "/etc/puppet-test/hiera.yaml",
             "version: 5\ndefaults: {datadir: data, data_hash: yaml_data}\nhierarchy: [{name: all, path: common.yaml}]\n",
         )
+
+    def become_8(self) -> Puppet:
+        """Let Debian 13's Puppet be the one, which sees this host but for its /usr."""
+        if not (DEBIAN_13 / "usr/bin/puppet").exists():
+            oracle.absent(f"no Puppet 8: debootstrap --include=puppet-agent,hiera-eyaml,ruby-hocon,python3 trixie {DEBIAN_13}")
+        root = str(self.host.work / "puppet8")
+        self.host.run("sh", "-ec", _WITH_ANOTHER_USR, "sh", root, str(DEBIAN_13))
+        self._program = ["chroot", root, "puppet"]
+        return self
 
     @property
     def services(self) -> Services:
@@ -74,7 +96,7 @@ class Puppet:
         self.host.write("/etc/puppet-test/data/common.yaml", own + data, mode=0o600)
         common = ["--confdir", "/etc/puppet-test", "--vardir", "/var/lib/puppet-test", "--hiera_config", "/etc/puppet-test/hiera.yaml"]
         more = ["--modulepath", "/etc/puppet-test/modules", "--detailed-exitcodes", "--color", "false"]
-        return self.host.run(self._program, "apply", *common, *more, *options, "--execute", manifest, check=False)
+        return self.host.run(*self._program, "apply", *common, *more, *options, "--execute", manifest, check=False)
 
 
 @pytest.fixture

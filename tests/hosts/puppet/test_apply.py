@@ -1,8 +1,9 @@
-"""The module under a real `puppet apply`, as root, on a host of its own."""
+"""The module under a real `puppet apply`, as root, on a host of its own; with HARNESS=all also under Puppet 8."""
 
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -20,6 +21,12 @@ runit:
     web: {command: [sleep, '1000'], env: {GREETING: "grüß 'dich'"}}
 """
 DATA = "/etc/runit-provision/data.json"
+
+
+@pytest.fixture(params=["7", "8"] if os.environ.get("HARNESS") == "all" else ["7"])
+def puppet(request: pytest.FixtureRequest, puppet: Puppet) -> Puppet:
+    """Puppet on a fresh host."""
+    return puppet.become_8() if request.param == "8" else puppet
 
 
 @pytest.mark.shows("roads", "Puppet", "first run", "second run")

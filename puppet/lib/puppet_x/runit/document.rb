@@ -98,7 +98,17 @@ class PuppetX::Runit::Document
     case value
     when Hash then value.transform_values { |item| resolved(item) }
     when Array then value.map { |item| resolved(item) }
-    when Puppet::Pops::Evaluator::DeferredValue then resolved(value.resolve)
+    when Puppet::Pops::Evaluator::DeferredValue then hidden(resolved(value.resolve))
+    else value
+    end
+  end
+
+  # Puppet 8 takes the mark off what it fetches, so all of that counts as secret.
+  def hidden(value)
+    case value
+    when Hash then value['__ptype'] ? value : value.transform_values { |item| hidden(item) }
+    when Array then value.map { |item| hidden(item) }
+    when String, Numeric then secret(value)
     else value
     end
   end
