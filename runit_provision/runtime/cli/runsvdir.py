@@ -33,5 +33,5 @@ def main(argv: list[str]) -> int:
         consequence = f"services will end with this process: {state.refusal(error)}"
         os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {consequence}\n"))
         memory = state.without_directory()
-    log = arguments[1] if len(arguments) > 1 else ""
+    log = arguments[1] if len(arguments) > 1 else None
     return runsvdir.supervise(Call(path, arguments[0], new_session, log), memory)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """How runsvdir was called; path: the directory, absolute; shown: as it was named; log: the rolling log's argument, or empty."""
+    """How runsvdir was called; path: the directory, absolute; shown: as it was named; log: the rolling log's argument, if any."""
 
-    def __init__(self, path: str, shown: str, new_session: bool, log: str) -> None:
+    def __init__(self, path: str, shown: str, new_session: bool, log: str | None) -> None:
         self.path = path
         self.new_session = new_session
         self.shown = shown
@@ -30,7 +30,7 @@ class Call:
         self._arguments = [os.fsencode(argument) for argument in ("runsvdir", *options, shown)]
         self._title: Title | None = None
 
-    def words(self) -> tuple[str, str, bool, str]:
+    def words(self) -> tuple[str, str, bool, str | None]:
         """Give what another version makes the same of."""
         return self.path, self.shown, self.new_session, self._log
 
@@ -55,10 +55,10 @@ class Call:
         self._title = Title()
         if self._log and self._title.show_with_log([*self._arguments, os.fsencode(self._log)]):
             return stderr.redirect(state)
-        if self._log:
+        if self._log is not None:
             report(f"runsvdir {self.shown}: warning: log must have at least seven characters.")
-            report("warning: log service disabled.")
-            self._log = ""
+            report(f"runsvdir {self.shown}: warning: log service disabled.")
+            self._log = None
         self._title.show(self._arguments)
         return stderr.open_reader(state)
 
@@ -69,7 +69,7 @@ class Call:
         if self._log and stderr.leads_to_log(state):
             self._title.show_with_log([*self._arguments, os.fsencode(self._log)])
         else:
-            self._log = ""
+            self._log = None
             self._title.show(self._arguments)
         return stderr.open_reader(state)
 

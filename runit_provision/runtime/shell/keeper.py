@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         def stand_in(self, state: State, sock: _socket.socket) -> int:
             """Supervise until a runsvdir comes, with the keeper at the other end of `sock`; gives the exit status."""
 
-        def words(self) -> tuple[str, str, bool, str]:
+        def words(self) -> tuple[str, str, bool, str | None]:
             """Give what another version makes the same of."""
 
 

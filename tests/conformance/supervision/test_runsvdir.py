@@ -282,18 +282,22 @@ def test_usage(program: str, arguments: tuple[str, ...]) -> None:
     assert (done.returncode, done.stdout, done.stderr.replace(program.encode(), b"X")) == (1, b"", b"usage: X [-P] dir\n\n")
 
 
+SHORT = "runsvdir ./: warning: log must have at least seven characters.\nrunsvdir ./: warning: log service disabled.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["nope"], "runsvdir nope: warning: unable to stat nope: file does not exist\n"),
-        (["./", "short"], "runsvdir ./: warning: log must have at least seven characters.\n"),
+        (["./", "short"], SHORT),
+        (["./", ""], SHORT),
     ],
-    ids=["nope", "short"],
+    ids=["nope", "short", "empty"],
 )
 def test_messages_name_the_directory_as_it_was_named(program: str, tmp_path: Path, words: list[str], said: str) -> None:
     with tree(program, tmp_path, tmp_path / "state") as ended_at_last:
         command, environment = [program, *words], ended_at_last.environment()
         with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
             assert running.stderr is not None
-            assert running.stderr.readline() == said
+            assert "".join(running.stderr.readline() for _ in said.splitlines()) == said
             running.kill()
