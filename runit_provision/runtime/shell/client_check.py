@@ -55,7 +55,7 @@ def _run(client: Client, name: bytes, path: bytes) -> None:
         posix.chdir(path)
         _become_owner()
         posix.close(1)
-        posix.execve(b"./check", [b"./check"], environment.inherited())
+        posix.execve(b"check", [b"./check"], environment.inherited())
     except OSError as error:
         client.complain(b"unable to run", name + b"/check", error.errno)
         posix._exit(0)

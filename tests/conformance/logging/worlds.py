@@ -117,7 +117,17 @@ def run(
         reader.join(patience)
         assert not reader.is_alive(), "somebody else has its stderr open"
         process.stderr.close()
-    return Outcome(status, told[0].translate(STAMP), tuple(seen(path) for path in directories if path.is_dir()))
+    return Outcome(status, _by_directory(told[0]).translate(STAMP), tuple(seen(path) for path in directories if path.is_dir()))
+
+
+def _by_directory(stderr: bytes) -> bytes:
+    """Put what is said of each directory together: of several, ours does a chunk for one after the other, C each line for all."""
+
+    def number(line: bytes) -> int:
+        named = re.match(rb"svlogd: .*\blog([0-9]+)\b", line)
+        return int(named[1]) if named else -1
+
+    return b"\n".join(sorted(stderr.split(b"\n"), key=number))
 
 
 def waits(process: subprocess.Popen[bytes]) -> bool:

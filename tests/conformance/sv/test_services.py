@@ -93,7 +93,7 @@ def test_a_scene_plays_the_same(tools: Tools, worlds: Worlds, runsv: Path, scene
 
 @pytest.mark.covers("sv", "check")
 def test_a_check_script_runs_in_the_service_directory_without_standard_output(tools: Tools, worlds: Worlds, runsv: Path) -> None:
-    script = "#!/bin/sh\n[ -e /proc/$$/fd/1 ] || touch closed\necho told >&2\n"
+    script = "#!/bin/sh\n[ -e /proc/$$/fd/1 ] || touch closed\necho told as $0 >&2\n"
     seen = []
     for implementation in ("C", "ours"):
         world = worlds(implementation, runsv)
@@ -102,7 +102,7 @@ def test_a_check_script_runs_in_the_service_directory_without_standard_output(to
         assert (folder / "closed").exists()
         seen.append(plain(said))
     assert seen[1] == seen[0]
-    assert seen[1].err == b"told\n"
+    assert seen[1].err == b"told as check\n"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o755], ids=["not executable", "no interpreter"])
