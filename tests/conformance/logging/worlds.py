@@ -123,11 +123,11 @@ def run(
 def _by_directory(stderr: bytes) -> bytes:
     """Put what is said of each directory together: of several, ours does a chunk for one after the other, C each line for all."""
 
-    def number(line: bytes) -> int:
+    lines: dict[int, list[bytes]] = {}
+    for line in stderr.split(b"\n"):
         named = re.match(rb"svlogd: .*\blog([0-9]+)\b", line)
-        return int(named[1]) if named else -1
-
-    return b"\n".join(sorted(stderr.split(b"\n"), key=number))
+        lines.setdefault(int(named[1]) if named else -1, []).append(line)
+    return b"\n".join(line for number in sorted(lines) for line in lines[number])
 
 
 def waits(process: subprocess.Popen[bytes]) -> bool:

@@ -57,6 +57,23 @@ def test_an_env_file_wins_over_the_environment_and_an_empty_one_is_the_default(r
     assert len(log.joinpath("chosen/current").read_bytes()) == 26 + len("a line\n")
 
 
+def test_without_a_directory_the_services_name_tells_where(runtime: Path, log: Path) -> None:
+    oracle.root("another /var/log and /etc/passwd")
+    script = """
+        mount -t tmpfs none /var/log
+        mount -t tmpfs none /mnt
+        mkdir -p /mnt/home/logs
+        chown -R 4242 /mnt/home
+        echo them:x:4242:4242::/mnt/home:/bin/sh >/mnt/passwd
+        mount --bind /mnt/passwd /etc/passwd
+        echo one | "$1/rsvlog"
+        echo two | "$1/chpst" -u them "$1/rsvlog"
+        cut -d' ' -f2 /var/log/runit/worker/current /mnt/home/logs/worker/current
+    """
+    done = subprocess.run(["unshare", "--mount", "sh", "-ec", script, "sh", runtime], cwd=log, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("one\ntwo\n", "")
+
+
 def test_with_p_the_directory_is_only_made(runtime: Path, log: Path) -> None:
     assert run(runtime, log, "-p", DIR="main").returncode == 0
     assert list(log.joinpath("main").iterdir()) == []
