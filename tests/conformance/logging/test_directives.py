@@ -61,6 +61,7 @@ def both(runtime: Path) -> tuple[str, str]:
     return oracle.program("svlogd", package="runit"), str(runtime / "svlogd")
 
 
+@pytest.mark.covers("svlogd", "#")
 @pytest.mark.parametrize("name", [_marked(name) for name in CASES])
 def test_a_case_leaves_and_says_the_same(both: tuple[str, str], scratch: Path, name: str) -> None:
     options, config, text = CASES[name]

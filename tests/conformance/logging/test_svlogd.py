@@ -156,6 +156,7 @@ def test_hup_that_takes_patterns_away_lets_every_line_be_written(runtime: Path, 
     assert outcome.directories[0].text == (b"two\n" if taken == b"-*\n" else b"one\ntwo\n").translate(worlds.STAMP)
 
 
+@pytest.mark.covers("svlogd", "unfinished .u, .t and .s files")
 def test_what_a_crash_left_is_set_aside(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:
         log.joinpath("config").write_bytes(b"n1\n")
@@ -186,6 +187,7 @@ def test_a_log_directory_that_vanishes_while_it_is_used(both: tuple[str, str], l
     assert both_ways(both, log, play).status == (0 if number is None else 111)
 
 
+@pytest.mark.covers("svlogd", "old files' names and counts")
 @pytest.mark.parametrize("old", [["0.x", "1.s", "2.s"], ["0.u", "1.s", "2.s"], ["0.s", "1.u"], ["0.t", "1.s"]])
 def test_the_oldest_goes_but_never_what_waits_to_be_processed(both: tuple[str, str], log: Path, old: list[str]) -> None:
     def play(program: str) -> worlds.Outcome:
@@ -202,6 +204,7 @@ def test_the_oldest_goes_but_never_what_waits_to_be_processed(both: tuple[str, s
     both_ways(both, log, play)
 
 
+@pytest.mark.covers("svlogd", "a processor with its saved state")
 @pytest.mark.covers("svlogd", "!")
 def test_a_processor_gets_file_and_state(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:

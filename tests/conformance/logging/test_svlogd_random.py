@@ -54,6 +54,7 @@ def ended_by_term(steps: list[bytes | worlds.Told]) -> list[bytes | worlds.Told]
     return [*steps, b"\n", worlds.Told(signal.SIGTERM)]
 
 
+@pytest.mark.covers("svlogd", "partial lines", "several directories")
 @pytest.mark.covers(
     "svlogd",
     "-t",
@@ -106,6 +107,7 @@ def test_both_loggers_leave_the_same(runtime: Path, configs: list[bytes], option
     compared.drew(len(steps))
 
 
+@pytest.mark.covers("svlogd", "old files' names and counts", "a full disk")
 @settings(max_examples=DISKS, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.integers(2000, 9000),

@@ -81,6 +81,7 @@ LIVES: dict[str, tuple[dict[str, str], Act, int]] = {
 }
 
 
+@pytest.mark.covers("runit-init", "stages 1, 2 and 3", "ctrl-alt-del")
 @pytest.mark.covers("runit-init", "0", "6")
 @pytest.mark.parametrize("life", LIVES)
 def test_a_life_is_the_same(inits: dict[str, str], tmp_path: Path, life: str) -> None:
@@ -104,6 +105,7 @@ def test_without_leave_cont_is_ignored(inits: dict[str, str], tmp_path: Path) ->
             assert host.console.count("enter stage") == 3
 
 
+@pytest.mark.covers("runit-init", "orphans")
 def test_orphans_are_reaped(inits: dict[str, str], tmp_path: Path) -> None:
     orphans = "for i in 1 2 3 4 5; do (sleep 0.$i &) ; done; echo up; exec sleep 1000"
     for name, init in inits.items():
@@ -133,6 +135,7 @@ def test_a_stage_that_a_signal_ends_has_crashed(inits: dict[str, str], tmp_path:
         assert entered == expected
 
 
+@pytest.mark.covers("runit-init", "an emergency shell without stage 1")
 def test_without_stage_1_somebody_is_let_in_to_mend_it(inits: dict[str, str], tmp_path: Path) -> None:
     sulogin = tmp_path / "sulogin"
     sulogin.write_text("#!/bin/sh\necho password?\nread word\necho mended with $word\n")

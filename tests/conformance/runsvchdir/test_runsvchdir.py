@@ -60,6 +60,7 @@ def test_it_says_and_leaves_the_same(play: Play, tmp_path: Path, words: list[str
     assert heard[1] == heard[0]
 
 
+@pytest.mark.covers("runsvchdir", "current and previous")
 def test_there_and_back_again(play: Play, tmp_path: Path) -> None:
     heard = []
     for implementation in ("C", "ours"):
@@ -95,6 +96,7 @@ def test_a_missing_directory_of_levels_fails(play: Play, tmp_path: Path) -> None
     assert said == Said(111, b"", b"runsvchdir: fatal: unable to chdir: %s: file does not exist\n" % bytes(tmp_path / "nope"))
 
 
+@pytest.mark.covers("runsvchdir", "atomic")
 @pytest.mark.covers("runsvchdir", "$RUNSVDIR")
 def test_there_is_a_current_level_at_any_moment(runtime: Path, tmp_path: Path) -> None:
     levels = lay(tmp_path)

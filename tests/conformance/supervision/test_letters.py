@@ -57,6 +57,7 @@ def test_k_kills_and_it_starts_again(same: Same) -> None:
     same(scenario)
 
 
+@pytest.mark.covers("runsv", "paused")
 @pytest.mark.covers("runsv", "p", "c")
 def test_p_pauses_and_c_continues(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
@@ -85,6 +86,7 @@ def test_p_on_a_stopped_service_sets_the_paused_byte(same: Same) -> None:
     assert same(scenario) == (False, 1, "d", 0, 0, "down, paused", True)
 
 
+@pytest.mark.covers("runsv", "unknown letters")
 def test_letters_that_mean_nothing_change_nothing(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.run(TRACER)

@@ -12,6 +12,7 @@ from support.worlds import TRACER, Lab, Same, length_class
 STAMPED = "date +%s.%N >>starts"
 
 
+@pytest.mark.covers("runsv", "status, stat and pid")
 def test_a_service_is_started_and_its_status_says_so(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.run(TRACER, "run")
@@ -20,6 +21,7 @@ def test_a_service_is_started_and_its_status_says_so(same: Same) -> None:
     assert same(scenario) == ((True, 0, "u", 0, 1, "run", True), ["run"])
 
 
+@pytest.mark.covers("runsv", "finish and its two arguments", "one second before the next start")
 def test_finish_gets_exit_code_and_zero_and_run_starts_again_after_a_second(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", f"{STAMPED}\nexit 3")
@@ -33,6 +35,7 @@ def test_finish_gets_exit_code_and_zero_and_run_starts_again_after_a_second(same
     assert same(scenario) == ("finish 3 0", "a second or more")
 
 
+@pytest.mark.covers("runsv", "finish and its two arguments")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGUSR1])
 def test_finish_gets_minus_one_and_the_signal(same: Same, number: int) -> None:
     def scenario(lab: Lab) -> Any:
@@ -45,6 +48,7 @@ def test_finish_gets_minus_one_and_the_signal(same: Same, number: int) -> None:
     assert same(scenario) == ["run", f"finish -1 {number}", "run"]
 
 
+@pytest.mark.covers("runsv", "run that is missing or not executable")
 @pytest.mark.parametrize("how", ["missing", "not executable", "no shebang", "a directory", "missing interpreter"])
 def test_a_run_that_cannot_be_started_gives_finish_111_0(same: Same, how: str) -> None:
     def scenario(lab: Lab) -> Any:
@@ -75,6 +79,7 @@ def test_after_a_run_longer_than_a_second_the_next_follows_at_once(same: Same) -
     assert same(scenario) == "at once"
 
 
+@pytest.mark.covers("runsv", "down")
 @pytest.mark.covers("runsv", "u")
 def test_down_keeps_it_down_until_up(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
@@ -132,6 +137,7 @@ def test_o_on_a_running_service_lets_it_run_and_not_again(same: Same) -> None:
     assert same(scenario)[1] == ["run"]
 
 
+@pytest.mark.covers("runsv", "want")
 def test_in_finish_letters_change_the_want_only(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", "echo run >>trace\nexit 0")
@@ -167,6 +173,7 @@ def test_a_finish_that_is_not_executable_counts_as_done(same: Same) -> None:
     assert same(scenario) is True
 
 
+@pytest.mark.covers("runsv", "status, stat and pid")
 def test_the_time_moves_with_run_and_down_not_with_finish_pause_or_want(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("finish", "exec sleep 1000")

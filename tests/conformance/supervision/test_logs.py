@@ -11,6 +11,7 @@ from support.waiting import until
 from support.worlds import LOGGER, Lab, Same
 
 
+@pytest.mark.covers("runsv", "exit while the log drains")
 @pytest.mark.covers("runsv", "x", "exit 0")
 def test_x_with_a_log_lets_the_log_read_to_its_end(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
@@ -23,6 +24,7 @@ def test_x_with_a_log_lets_the_log_read_to_its_end(same: Same) -> None:
     assert same(scenario) == (0, "first\nlast\ndrained\n")
 
 
+@pytest.mark.covers("runsv", "letters to log/")
 @pytest.mark.covers("runsv", "d", "u", "x", "p")
 def test_a_log_has_its_own_status_and_letters(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
@@ -44,6 +46,7 @@ def test_a_log_has_its_own_status_and_letters(same: Same) -> None:
     assert same(scenario)[0] == (True, 0, "u", 0, 1, "run", True)
 
 
+@pytest.mark.covers("runsv", "log/ with the stdout pipe")
 def test_a_log_that_dies_is_started_again_and_nothing_written_meanwhile_is_lost(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", "trap 'echo more; echo said >>trace' USR1\necho ready >>trace\nwhile :; do sleep 0.02; done")

@@ -55,6 +55,7 @@ def said_of(sv: str, services: Path) -> bytes:
     return run(sv, ["status", "plain", "idle"], env={"SVDIR": str(services)}).out
 
 
+@pytest.mark.covers("runsvdir", "over what C's has left, and the other way round")
 @pytest.mark.parametrize(("first", "second"), [*MIXED, ("ours", "ours")])
 def test_a_tree_that_one_left_is_gone_on_with_by_the_other(
     start: Callable[[str], Tree], tool: Tools, tmp_path: Path, first: str, second: str
@@ -90,6 +91,7 @@ def test_a_service_that_cs_runsv_still_has_is_taken_when_that_goes(start: Callab
         assert not is_alive(before)
 
 
+@pytest.mark.covers("runsv", "under C's runsvdir")
 def test_cs_runsvdir_starts_our_runsv(tool: Tools, tmp_path: Path) -> None:
     it = service(tmp_path / "services/it", SLEEPER, finish="echo $1 $2 >finished")
     with tree(tool("C", "runsvdir"), tmp_path / "services", tmp_path / "state") as running:
@@ -104,6 +106,7 @@ def test_cs_runsvdir_starts_our_runsv(tool: Tools, tmp_path: Path) -> None:
     assert (it / "finished").read_text() == "-1 15\n"
 
 
+@pytest.mark.covers("svlogd", "under any supervisor")
 @pytest.mark.parametrize(("supervisor", "logger"), list(product(KINDS, KINDS)))
 def test_a_logger_under_any_supervisor(tool: Tools, tmp_path: Path, supervisor: str, logger: str) -> None:
     it = service(

@@ -68,6 +68,7 @@ def both_refuse(programs: Programs, home: Path, prepare: str, **how: object) -> 
     return told[1][1]
 
 
+@pytest.mark.covers("runsv", "an unreadable directory")
 @pytest.mark.parametrize(
     ("prepare", "said"),
     [
@@ -110,6 +111,7 @@ def test_a_disk_without_room_for_the_fifos_is_what_ours_says(programs: Programs,
     assert ours == (111, "runsv it: fatal: unable to create supervise/control: out of disk space\n")
 
 
+@pytest.mark.covers("runsv", "ENOSPC in supervise/")
 def test_a_disk_without_room_for_the_status_is_no_reason_not_to_run(programs: Programs, place: Path) -> None:
     it = service(place / "it", "echo run >>trace; exec sleep 1000")
     (it / "supervise").mkdir()

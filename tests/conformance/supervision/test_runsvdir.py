@@ -58,6 +58,7 @@ def runs(folder: Path) -> bool:
     return stat(folder) == "run" and is_alive(pid_of(folder))
 
 
+@pytest.mark.covers("runsvdir", "dot names", "scan")
 def test_directories_and_links_are_services_and_dot_names_and_files_are_not(start: Start, services: Path, definitions: Path) -> None:
     service(services / "directory", SLEEPER)
     service(services / ".hidden", SLEEPER)
@@ -70,6 +71,7 @@ def test_directories_and_links_are_services_and_dot_names_and_files_are_not(star
     assert not (services / ".hidden/supervise").exists()
 
 
+@pytest.mark.covers("runsvdir", "appear", "disappear")
 def test_a_new_link_starts_and_a_removed_one_ends(start: Start, services: Path, definitions: Path) -> None:
     service(services / "first", SLEEPER)
     second = service(definitions / "second", SLEEPER, finish='echo "$1 $2 $(cat supervise/stat)" >finished')
@@ -84,6 +86,7 @@ def test_a_new_link_starts_and_a_removed_one_ends(start: Start, services: Path, 
     assert pid_of(services / "first") == first
 
 
+@pytest.mark.covers("runsvdir", "replaced directory")
 def test_a_directory_that_is_replaced_is_another_service(start: Start, services: Path, definitions: Path) -> None:
     old = service(definitions / "old", SLEEPER)
     new = service(definitions / "new", SLEEPER)
@@ -96,6 +99,7 @@ def test_a_directory_that_is_replaced_is_another_service(start: Start, services:
     until(lambda: running.commands().count("sleep 1000") == 1, what="it has become what it executes")
 
 
+@pytest.mark.covers("runsvdir", "the stand-in after TERM")
 @pytest.mark.covers("runsvdir", "signal TERM")
 def test_term_exits_0_and_services_run_on_and_can_be_controlled(start: Start, services: Path) -> None:
     service(services / "it", SLEEPER)
@@ -247,6 +251,7 @@ def test_what_is_said_of_a_fault_stands_in_the_title(program: str, services: Pat
         assert running.stderr.read_bytes() == b""
 
 
+@pytest.mark.covers("runsvdir", "the rolling title")
 @pytest.mark.covers("runsvdir", "log")
 def test_each_fifteen_minutes_a_dot_rolls_in(program: str, services: Path, tmp_path: Path) -> None:
     with tree(program, services, tmp_path / "state") as running:

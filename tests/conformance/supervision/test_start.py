@@ -34,6 +34,7 @@ def test_wrong_calls(programs: tuple[str, Path], tmp_path: Path, arguments: tupl
     assert ours[0] in {1, 111}
 
 
+@pytest.mark.covers("runsv", "a FIFO that is a file")
 @pytest.mark.parametrize("name", ["control", "ok", "lock", "log/control"])
 @pytest.mark.parametrize("what", ["file", "directory"])
 def test_something_else_in_the_place_of_a_fifo_or_lock(programs: tuple[str, Path], tmp_path: Path, name: str, what: str) -> None:
@@ -69,6 +70,7 @@ def called_for_a_moment(program: str | Path, home: Path) -> tuple[int | None, by
     return process.returncode, text
 
 
+@pytest.mark.covers("runsv", "a second supervisor")
 @pytest.mark.covers("runsv", "exit 111")
 def test_a_second_one_for_the_same_directory_is_refused(runtime: Path, tmp_path: Path) -> None:
     def scenario(lab: Lab) -> Any:

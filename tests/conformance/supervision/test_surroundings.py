@@ -7,12 +7,14 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support import oracle, supervision
 from support.supervision import command
 from support.waiting import until
 from support.worlds import LOGGER, TRACER, Lab, Same
 
 
+@pytest.mark.covers("runsv", "what a service inherits")
 def test_what_a_service_inherits(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("log/run", "exec sleep 1000")
@@ -76,6 +78,7 @@ def test_files_in_supervise(same: Same) -> None:
     same(scenario)
 
 
+@pytest.mark.covers("runsv", "supervise as a link to a tmpfs")
 def test_supervise_may_be_a_link_to_a_directory_that_is_not_there_yet(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
         lab.script("run", TRACER)

@@ -66,6 +66,7 @@ def both_say(runtime: Path, running: Tree, *words: str) -> Said:
     return said[1]
 
 
+@pytest.mark.covers("sv", "many services in one call")
 def test_services_of_every_state_are_told_the_same(runtime: Path, running: Tree) -> None:
     for name, letters, awaited in (
         ("s00", "p", "run, paused"),

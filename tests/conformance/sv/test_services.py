@@ -117,6 +117,7 @@ def test_a_check_script_that_cannot_run_is_complained_of_and_passes(tools: Tools
     assert said[1].code == 0
 
 
+@pytest.mark.covers("sv", "waits for events")
 def test_a_wait_is_for_events_not_for_the_clock(runtime: Path, worlds: Worlds, runsv: Path) -> None:
     strace = oracle.program("strace", package="strace")
     world = worlds("ours", runsv)

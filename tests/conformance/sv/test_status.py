@@ -53,6 +53,7 @@ BYTES = st.builds(
 """What no runsv writes: pids that no kernel gives, times before and after all, other letters than `u` and `d`."""
 
 
+@pytest.mark.covers("sv", "any 20 bytes")
 @pytest.mark.covers("sv", "status")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=STATUSES | BYTES, log=st.none() | STATUSES, down=st.booleans())
@@ -90,6 +91,7 @@ def test_a_supervisor_that_has_gone_fails(both: Both, tmp_path: Path) -> None:
     assert agree(both, ["status", "a"], directory=tmp_path) == Said(1, b"fail: a: runsv not running\n", b"")
 
 
+@pytest.mark.covers("sv", "a status of 3 bytes")
 @pytest.mark.parametrize("content", [b"", b"abc", UP[:19]])
 def test_a_status_that_is_too_short_fails(both: Both, tmp_path: Path, content: bytes) -> None:
     supervisor = FakeSupervisor(tmp_path / "a", content)
@@ -149,6 +151,7 @@ def test_a_name_that_is_no_directory_fails(both: Both, tmp_path: Path, name: byt
     assert said.out.startswith(b"fail: " + name + b": unable to change to service directory: ")
 
 
+@pytest.mark.covers("sv", "names with newlines and invalid UTF-8")
 @pytest.mark.parametrize("name", [b"with\nnewline", b"\xff\xfe", b" ", b"-x"])
 def test_any_name_that_a_directory_can_have_is_printed_as_it_is(both: Both, tmp_path: Path, name: bytes) -> None:
     supervisor = FakeSupervisor(Path(bytes(tmp_path).decode() + "/") / name.decode(errors="surrogateescape"), UP)
@@ -157,6 +160,7 @@ def test_any_name_that_a_directory_can_have_is_printed_as_it_is(both: Both, tmp_
     supervisor.stop()
 
 
+@pytest.mark.covers("sv", "many services in one call")
 @pytest.mark.covers("sv", "exit 99")
 def test_many_services_are_told_in_order_and_failures_counted(both: Both, tmp_path: Path) -> None:
     made = [FakeSupervisor(tmp_path / f"s{number}", UP) for number in range(5)]

@@ -142,6 +142,7 @@ def test_wrong_words_to_an_init_script_get_its_usage(both: Both, tmp_path: Path,
     assert said[1].code == 2
 
 
+@pytest.mark.covers("sv", "as an init script")
 @pytest.mark.covers("sv", "exit 1", "exit 3", "exit 4")
 @pytest.mark.parametrize("status", [RUN, DOWN, b"abc", None], ids=["run", "down", "short", "missing"])
 def test_an_init_script_ends_with_the_same_code(both: Both, tmp_path: Path, status: bytes | None) -> None:

@@ -48,6 +48,7 @@ def test_lines_have_a_stamp_unless_told_otherwise(runtime: Path, log: Path) -> N
     assert len(log.joinpath("main/current").read_bytes()) == 26 + len("a line\n")
 
 
+@pytest.mark.covers("rsvlog", "configured by the environment", "as nsvlog")
 def test_an_env_file_wins_over_the_environment_and_an_empty_one_is_the_default(runtime: Path, log: Path) -> None:
     log.joinpath("env/RSVLOG_OPTIONS").write_bytes(b"")
     log.joinpath("env/RSVLOG_DIR").write_bytes(b"chosen  \nignored\n")
@@ -57,6 +58,7 @@ def test_an_env_file_wins_over_the_environment_and_an_empty_one_is_the_default(r
     assert len(log.joinpath("chosen/current").read_bytes()) == 26 + len("a line\n")
 
 
+@pytest.mark.covers("rsvlog", "the directory from the service's name")
 def test_without_a_directory_the_services_name_tells_where(runtime: Path, log: Path) -> None:
     oracle.root("another /var/log and /etc/passwd")
     script = """
@@ -70,7 +72,9 @@ def test_without_a_directory_the_services_name_tells_where(runtime: Path, log: P
         echo two | "$1/chpst" -u them "$1/rsvlog"
         cut -d' ' -f2 /var/log/runit/worker/current /mnt/home/logs/worker/current
     """
-    done = subprocess.run(["unshare", "--mount", "sh", "-ec", script, "sh", runtime], cwd=log, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script, "sh", runtime], cwd=log, capture_output=True, text=True, check=False
+    )
     assert (done.stdout, done.stderr) == ("one\ntwo\n", "")
 
 
@@ -99,6 +103,7 @@ def test_the_owner_gets_the_directory_and_writes_it(runtime: Path, log: Path) ->
     assert owners == [0, NOBODY.pw_uid, NOBODY.pw_uid, NOBODY.pw_uid]
 
 
+@pytest.mark.covers("rsvlog", "as the user who owns the directory")
 def test_root_goes_into_a_users_directory_only_as_that_user(runtime: Path, log: Path) -> None:
     oracle.root("another account's log")
     home = log.parents[1] / "home"

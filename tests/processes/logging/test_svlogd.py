@@ -46,6 +46,7 @@ def old(log: Path, suffix: str) -> list[Path]:
     return sorted(log.glob(f"@*.{suffix}"))
 
 
+@pytest.mark.covers("svlogd", "unfinished .u, .t and .s files")
 def test_a_processor_takes_up_what_a_crash_left(runtime: Path, log: Path) -> None:
     log.joinpath("config").write_bytes(b"!tr a-z A-Z\n")
     names = [f"@{number:024x}" for number in range(4)]
@@ -111,6 +112,7 @@ def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
     assert [path.read_bytes() for path in old(log, "s")] == [b"gate\nline\n"]
 
 
+@pytest.mark.covers("svlogd", "a full disk")
 @pytest.mark.parametrize("world", ["C", "ours"])
 def test_on_a_full_disk_it_waits_and_loses_nothing(runtime: Path, small: Path, world: str) -> None:
     program = oracle.program("svlogd", package="runit") if world == "C" else runtime / "svlogd"
@@ -147,6 +149,7 @@ def test_on_a_full_disk_the_oldest_go_down_to_the_least_number(runtime: Path, sm
     assert len(old(log, "s")) >= 2
 
 
+@pytest.mark.covers("svlogd", "several directories")
 def test_several_directories_get_the_same_lines(runtime: Path, tmp_path: Path) -> None:
     logs = [tmp_path / name for name in ("one", "two", "three")]
     for log in logs[:2]:

@@ -187,6 +187,7 @@ def test_a_runsvdir_that_waits_asks_again_when_the_keeper_is_replaced(runtime: P
         assert is_unchanged(pids)
 
 
+@pytest.mark.covers("runsvdir", "the stand-in after TERM")
 def test_term_leaves_services_to_a_stand_in(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         pids = started(running)
@@ -198,6 +199,7 @@ def test_term_leaves_services_to_a_stand_in(runtime: Path, services: Path, tmp_p
         assert is_unchanged(pids)
 
 
+@pytest.mark.covers("runsvdir", "HUP, 111 when all are gone")
 def test_hup_ends_everything_and_then_exits_111(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         started(running)

@@ -67,6 +67,7 @@ def test_the_time_until_kill_is_seen(runtime: Path, stubborn: Path, tmp_path: Pa
         until(lambda: "KILL" not in shown(runtime, stubborn), what="it tells it no more")
 
 
+@pytest.mark.covers("runsv", "a finish that hangs")
 def test_a_finish_that_hangs_is_killed_after_its_time(runtime: Path, tmp_path: Path) -> None:
     home = service(tmp_path / "services/it", "exec sleep 1000", finish="trap '' TERM\ntouch finishing\nwhile :; do sleep 0.05; done")
     (home / "timeout-finish").write_text("2000\n")

@@ -30,6 +30,7 @@ def runs(folder: Path) -> bool:
     return stat(folder) == "run" and is_alive(pid_of(folder))
 
 
+@pytest.mark.covers("runsvdir", "a slow poll where there are no events")
 def test_services_come_and_go(running: Tree, tmp_path: Path) -> None:
     second = service(tmp_path / "second", SLEEPER)
     (running.services / "second").symlink_to(second)
@@ -39,6 +40,7 @@ def test_services_come_and_go(running: Tree, tmp_path: Path) -> None:
     assert runs(running.services / "first")
 
 
+@pytest.mark.covers("sv", "waits where there are no events")
 def test_who_waits_hears_of_it(runtime: Path, running: Tree) -> None:
     first = running.services / "first"
     stubborn = "trap 'sleep 0.5; exit' TERM; echo >>ready; while :; do sleep 0.02; done"

@@ -38,6 +38,7 @@ def supervise_of(folder: Path) -> Path:
     return place
 
 
+@pytest.mark.covers("runsv", "a status of 3 bytes")
 def test_a_status_of_three_bytes_is_replaced(running: Tree) -> None:
     place = supervise_of(running.services / "it")
     (place / "status").write_bytes(b"abc")
@@ -58,6 +59,7 @@ def test_status_files_that_are_links_are_replaced_and_not_followed(running: Tree
     assert precious.read_text() == "precious\n"
 
 
+@pytest.mark.covers("runsv", "a FIFO that is a file")
 @pytest.mark.parametrize("name", ["control", "ok"])
 def test_a_file_in_a_fifos_place_is_said_and_the_others_run(running: Tree, name: str) -> None:
     place = supervise_of(running.services / "it")
@@ -69,6 +71,7 @@ def test_a_file_in_a_fifos_place_is_said_and_the_others_run(running: Tree, name:
     until(lambda: runs(place.parent) and (place / name).is_fifo(), what="it is supervised once it is mended")
 
 
+@pytest.mark.covers("runsv", "supervise as a link to a tmpfs")
 def test_supervise_may_be_a_link_into_a_directory_that_a_boot_has_emptied(running: Tree, tmp_path: Path) -> None:
     folder = service(running.services / "it", SLEEPER, log="exec cat >/dev/null")
     volatile = tmp_path / "run"
@@ -82,6 +85,7 @@ def test_supervise_may_be_a_link_into_a_directory_that_a_boot_has_emptied(runnin
     assert (volatile / "it").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.covers("runsv", "names with newlines and invalid UTF-8")
 @pytest.mark.parametrize("name", [b"new\nline", b"latin-\xe9", b"- dash $(x) 'q'", b"\xf0\x9f\x90\xa7"])
 def test_any_name_is_a_service(running: Tree, name: bytes) -> None:
     folder = running.services / os.fsdecode(name)
@@ -123,6 +127,7 @@ def test_a_log_that_is_no_directory_is_said_and_the_service_runs(running: Tree) 
     assert said(running, "runsv it: warning: ./log: not a directory.")
 
 
+@pytest.mark.covers("runsv", "a directory that vanishes")
 def test_a_directory_that_vanishes_while_it_is_used_takes_its_service_along(running: Tree) -> None:
     folder = service(running.services / "it", SLEEPER)
     running.start()
@@ -147,6 +152,7 @@ def test_a_second_runsvdir_waits_for_the_first_and_says_so(running: Tree) -> Non
     assert running.process is not None and running.process.poll() is None
 
 
+@pytest.mark.covers("runsvdir", "more than 1,000 services")
 def test_more_than_a_thousand_services_of_one_tree_run_with_few_descriptors_each(running: Tree) -> None:
     for number in range(1100):
         folder = service(running.services / f"s{number:04}", SLEEPER)
@@ -183,6 +189,7 @@ def parent_of(orphan: Path) -> int:
     return int(fields[1])
 
 
+@pytest.mark.covers("runsv", "ENOSPC in supervise/")
 def test_a_full_disk_beneath_supervise_is_said_and_the_status_is_right_once_there_is_room(runtime: Path, tmp_path: Path) -> None:
     services = tmp_path / "services"
     service(services / "it", SLEEPER)
@@ -211,6 +218,7 @@ def fill(path: Path) -> None:
             file.write(bytes(512))
 
 
+@pytest.mark.covers("runsvdir", "another user's directory")
 def test_a_directory_of_another_user_is_supervised_and_its_links_are_not_followed(running: Tree, tmp_path: Path) -> None:
     folder = service(running.services / "it", SLEEPER)
     if os.geteuid() == 0:

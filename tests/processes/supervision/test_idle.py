@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from support import oracle, supervision
 from support.supervision import pid_of, service, stat, tree
 from support.waiting import until
@@ -18,6 +19,7 @@ SECONDS = 60 if os.environ.get("HARNESS") == "all" else 4
 OURS = {"runsvdir", "runsvdir-keeper", "fifo-holder", "log-pool", "runsv-session"}
 
 
+@pytest.mark.covers("runsvdir", "directory events, no poll")
 def test_nobody_makes_a_system_call_while_nothing_happens(runtime: Path, tmp_path: Path) -> None:
     services = tmp_path / "services"
     service(services / "plain", "exec sleep 1000")
