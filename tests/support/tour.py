@@ -51,6 +51,14 @@ class Tour:
                 os.chown(path, other.uid, other.gid, follow_symlinks=False)
         self.supervise()
 
+    def people(self, *names: str, below: str = "home") -> dict[str, Account]:
+        """Make a home below the base for each of these accounts of this machine, and give them with it, by name."""
+        found = {name: account(name, f"{self.base}/{below}/{name}") for name in names}
+        for person in found.values():
+            Path(person.home).mkdir(parents=True)
+            os.chown(person.home, person.uid, person.gid)
+        return found
+
     def tree(self, data: dict[str, Any], *, others: dict[str, Account] | None = None) -> RenderedTree:
         """Render `data` for this host."""
         places = {"service_directory": "service", "definitions": "sv", "log_directory": "log", "home": "home"}

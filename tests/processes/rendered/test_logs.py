@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support import oracle, waiting
-from support.tour import Tour, account
+from support.tour import Tour
 
 SAYS = ["sh", "-c", "printf 'a\\001b%%c\\n%s\\n' \"$(head -c 3000 /dev/zero | tr '\\0' x)\"; exec sleep 1000"]
 
@@ -84,8 +84,6 @@ def test_patterns_see_as_much_of_a_line_as_was_said_and_so_much_goes_by_udp(tour
 @pytest.mark.shows("data", "log", "user", "memory", "env", "processor")
 def test_a_logger_runs_as_its_own_account_with_its_environment_and_its_memory(tour: Tour) -> None:
     oracle.root("a logger of another account")
-    home = tour.base / "home/nobody"
-    home.mkdir(parents=True)
     log = {
         "user": "nobody",
         "env": {"GREETING": "it's me"},
@@ -94,8 +92,7 @@ def test_a_logger_runs_as_its_own_account_with_its_environment_and_its_memory(to
         "line_length": 99,
     }
     services = {"one": {"command": SAYS, "log": log}, "alone": {"command": SAYS, "log": {**log, "memory": "64m"}}}
-    people = {"nobody": account("nobody", str(home))}
-    report = tour.apply({"services": services}, others=people)
+    report = tour.apply({"services": services}, others=tour.people("nobody"))
     assert report.ok, report.problems
     tour.supervise()
     for name in services:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support import oracle, waiting
 from support.places import Place
-from support.tour import Tour, account
+from support.tour import Tour
 
 from runit_provision.errors import DataError
 from runit_provision.host import accounts
@@ -134,21 +134,16 @@ def test_who_waits_itself_is_not_ready_for_those_that_wait_for_it(tour: Tour) ->
     assert tour.sv("-w", "20", "check", "sv/b").returncode == 0
 
 
-def home(tour: Tour, name: str) -> Path:
-    path = tour.base / "home" / name
-    path.mkdir(parents=True)
-    return path
-
-
 def test_root_waits_for_a_users_service_and_never_runs_its_check_itself(tour: Tour) -> None:
     oracle.root("services of another user")
-    place = home(tour, "nobody")
+    people = tour.people("nobody")
+    place = Path(people["nobody"].home)
     check = f"#!/bin/sh\nid -u >>{place}/asked\nenv >>{place}/asked\n[ -e {place}/gate ]\n"
     data = {
         "services": {"after": {"command": "echo in time; exec sleep 1000", "requires": ["nobody/work"], "env": {"SECRET": "x"}}},
         "users": {"nobody": {"services": {"work": {"command": SLEEP, "check": check}}}},
     }
-    tour.start(data, others={"nobody": account("nobody", str(place))})
+    tour.start(data, others=people)
     waiting.until((place / "asked").exists)
     assert tour.log("log/after") == []
     (place / "gate").touch()
@@ -160,12 +155,13 @@ def test_root_waits_for_a_users_service_and_never_runs_its_check_itself(tour: To
 
 def test_a_check_of_a_user_that_hangs_holds_root_up_only_so_long(tour: Tour) -> None:
     oracle.root("services of another user")
-    place = home(tour, "nobody")
+    people = tour.people("nobody")
+    place = Path(people["nobody"].home)
     data = {
         "services": {"after": {"command": SLEEP, "requires": ["nobody/work"], "requires_timeout": 0}},
         "users": {"nobody": {"services": {"work": {"command": SLEEP, "check": "#!/bin/sh\nexec sleep 1000\n"}}}},
     }
-    tour.start(data, others={"nobody": account("nobody", str(place))})
+    tour.start(data, others=people)
     said = waiting.until(lambda: tour.log("log/after"))
     assert said[0] == f"not ready: {place}/service/work"
     tour.sv("down", "sv/after")
@@ -174,7 +170,8 @@ def test_a_check_of_a_user_that_hangs_holds_root_up_only_so_long(tour: Tour) -> 
 @pytest.mark.shows("data", "service", "requires")
 def test_a_user_waits_for_a_service_of_the_host_and_of_another_user(tour: Tour) -> None:
     oracle.root("services of other users")
-    mine, other = home(tour, "nobody"), home(tour, "daemon")
+    people = tour.people("nobody", "daemon")
+    other = Path(people["daemon"].home)
     gate = tour.base / "gate"
     data = {
         "services": {"db": {"command": SLEEP, "check": f"#!/bin/sh\n[ -e {gate} ]\n"}, "secret": {"command": SLEEP}},
@@ -188,7 +185,6 @@ def test_a_user_waits_for_a_service_of_the_host_and_of_another_user(tour: Tour) 
             "daemon": {"services": {"cache": {"command": SLEEP, "check": f"#!/bin/sh\nid -un >>{other}/asked\n"}}},
         },
     }
-    people = {name: account(name, str(place)) for name, place in (("nobody", mine), ("daemon", other))}
     tour.start(data, others=people)
     waiting.until(lambda: tour.runs("home/nobody/runit/work") and tour.runs("sv/db"))
     waiting.until(lambda: tour.log("home/nobody/logs/nosy"))
@@ -202,7 +198,6 @@ def test_a_user_waits_for_a_service_of_the_host_and_of_another_user(tour: Tour) 
 
 def test_a_service_of_the_host_restarts_a_users_and_a_user_one_that_was_given_away(tour: Tour) -> None:
     oracle.root("services of another user")
-    place = home(tour, "nobody")
     data = {
         "services": {
             "feeder": {"command": SLEEP, "notifies": ["nobody/work"]},
@@ -210,7 +205,7 @@ def test_a_service_of_the_host_restarts_a_users_and_a_user_one_that_was_given_aw
         },
         "users": {"nobody": {"services": {"work": {"command": SLEEP, "notifies": ["/web"]}}}},
     }
-    tour.start(data, others={"nobody": account("nobody", str(place))})
+    tour.start(data, others=tour.people("nobody"))
     waiting.until(lambda: tour.runs("sv/feeder") and tour.runs("home/nobody/runit/work") and tour.runs("sv/web"))
     fifo = tour.base / "sv/web/supervise/control"
     waiting.until(lambda: fifo.owner() == "nobody" and fifo.stat().st_mode & 0o600 == 0o600)

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 from support import oracle, state, waiting
-from support.tour import Tour, account
-
-from runit_provision.model.account import Account
+from support.tour import Tour
 
 SLEEP = [str(state.PROGRAM), "1000"]
 
@@ -21,12 +19,6 @@ SLEEP = [str(state.PROGRAM), "1000"]
 @pytest.fixture(autouse=True)
 def root() -> None:
     oracle.root("services become other users")
-
-
-def people(tour: Tour) -> dict[str, Account]:
-    home = tour.base / "home/nobody"
-    home.mkdir(parents=True)
-    return {"nobody": account("nobody", str(home))}
 
 
 def seen(tour: Tour, name: str) -> dict[str, Any]:
@@ -61,7 +53,7 @@ def test_who_it_is_and_where_and_how_it_was_called(tour: Tour) -> None:
         "close": ["stdin"],
         "argv0": "another name",
     }
-    tour.start({"services": {"it": service}}, others=people(tour))
+    tour.start({"services": {"it": service}}, others=tour.people("nobody"))
     found = seen(tour, "it")
     adm, audio, video = (grp.getgrnam(name).gr_gid for name in ("adm", "audio", "video"))
     assert found["Uid"].split() == [str(entry.pw_uid)] * 4
@@ -97,7 +89,7 @@ def soft(tour: Tour, name: str) -> dict[str, int]:
 def test_another_root_directory_is_all_that_it_sees(tour: Tour) -> None:
     jail = state.jail(tour.base / "jail")
     jailed = {"command": SLEEP, "user": "nobody", "group": "adm", "groups": ["audio"], "chroot": str(jail)}
-    tour.start({"services": {"jailed": jailed}}, others=people(tour))
+    tour.start({"services": {"jailed": jailed}}, others=tour.people("nobody"))
     found = seen(tour, "jailed")
     assert (found["root"], found["directory"]) == (jail, jail)
     assert found["Uid"].split() == [str(pwd.getpwnam("nobody").pw_uid)] * 4
@@ -165,7 +157,7 @@ def test_what_a_line_opens_and_puts_in_is_the_users(tour: Tour) -> None:
     work.mkdir()
     os.chown(work, pwd.getpwnam("nobody").pw_uid, -1)
     service = {"command": f'echo "$(id -un) $WHAT" >{work}/out', "user": "nobody", "env": {"WHAT": "here"}, "restart": "never"}
-    tour.start({"services": {"line": service}}, others=people(tour))
+    tour.start({"services": {"line": service}}, others=tour.people("nobody"))
     out = work / "out"
     assert waiting.until(lambda: out.exists() and out.read_text()) == "nobody here\n"
     assert out.owner() == "nobody"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, waiting
-from support.tour import Tour, account
+from support.tour import Tour
 
 from runit_provision.model.account import Account
 
@@ -162,10 +162,8 @@ def test_a_service_that_backs_off_gives_up_though_it_waits_for_longer_than_count
 
 def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -> None:
     oracle.root("services of root, controlled by others")
-    home = tour.base / "home"
-    home.mkdir()
     data = {"services": {"given": {"command": SLEEP, "delegate": {"user": "nobody"}}, "kept": {"command": SLEEP}}}
-    tour.start(data, others={"nobody": account("nobody", str(home))})
+    tour.start(data, others=tour.people("nobody"))
     pid = waiting.until(lambda: tour.runs("sv/given") and tour.runs("sv/kept") and (status := tour.status("sv/given")) and status.pid)
     given = [tour.base / "sv/given/supervise" / fifo for fifo in ("control", "ok")]
     waiting.until(lambda: all(fifo.owner() == "nobody" for fifo in given))
@@ -209,14 +207,14 @@ def test_control_is_given_before_the_first_start_and_taken_back(tour: Tour) -> N
 @pytest.mark.shows("data", "user", "services", "title")
 def test_a_users_tree_runs_as_the_user_in_the_users_environment(tour: Tour) -> None:
     oracle.root("services of another user")
-    home = tour.base / "home" / "nobody"
-    home.mkdir(parents=True)
+    people = tour.people("nobody")
+    home = Path(people["nobody"].home)
     command = 'echo "$(id -un) $(id -G) $HOME $USER $SVDIR"; exec sleep 1000'
     user = {
         "title": 0,
         "services": {"who": {"command": command}, "quiet": {"command": "echo from inside; exec sleep 1000", "log": False}},
     }
-    tour.start({"users": {"nobody": user}}, others={"nobody": account("nobody", str(home))})
+    tour.start({"users": {"nobody": user}}, others=people)
     group = home.stat().st_gid
     expected = f"nobody {group} {home} nobody {home}/service"
     assert waiting.until(lambda: tour.log("home/nobody/logs/who")) == [expected]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import os
 import pwd
 import shutil
 import subprocess
@@ -12,9 +11,7 @@ from typing import Any
 
 import pytest
 from support import oracle, state, waiting
-from support.tour import Tour, account
-
-from runit_provision.model.account import Account
+from support.tour import Tour
 
 SLEEP = [str(state.PROGRAM), "1000"]
 
@@ -56,12 +53,6 @@ def test_the_original_modules_names_bound_restarts_too(tour: Tour) -> None:
     waiting.until(lambda: tour.log("log/flaky") == ["once", "once", said])
 
 
-def deputy(tour: Tour) -> dict[str, Account]:
-    home = tour.base / "home/nobody"
-    home.mkdir(parents=True)
-    return {"nobody": account("nobody", str(home))}
-
-
 @pytest.mark.shows("data", "service", "delegate")
 @pytest.mark.shows("data", "delegate", "user", "group")
 def test_who_was_given_control_has_it_after_restarts_and_after_a_boot_that_empties_supervise(tour: Tour) -> None:
@@ -85,7 +76,7 @@ def test_who_was_given_control_has_it_after_restarts_and_after_a_boot_that_empti
             and all(fifo.exists() and fifo.group() == "games" and fifo.stat().st_mode & 0o777 == 0o660 for fifo in shared)
         )
 
-    tour.start({"services": services}, others=deputy(tour))
+    tour.start({"services": services}, others=tour.people("nobody"))
     for boot in range(2):
         waiting.until(given)
         for service in services:
@@ -107,13 +98,11 @@ def test_who_was_given_control_has_it_after_restarts_and_after_a_boot_that_empti
 @pytest.mark.shows("data", "service", "requires", "delegate")
 def test_a_service_that_others_ask_for_is_seen_by_them_from_its_first_start_after_any_boot(tour: Tour) -> None:
     oracle.root("services of other users")
-    home = tour.base / "home/nobody"
-    home.mkdir(parents=True)
     data = {
         "services": {"db": {"command": SLEEP, "down": True, "delegate": {"group": "games"}}},
         "users": {"nobody": {"services": {"work": {"command": "echo in time; exec sleep 1000", "requires": ["/db"]}}}},
     }
-    tour.start(data, others={"nobody": account("nobody", str(home))})
+    tour.start(data, others=tour.people("nobody"))
     for times in range(1, 3):
         waiting.until(lambda: tour.runs("home/nobody/runit/work") and tour.status("sv/db") is not None)
         assert tour.log("home/nobody/logs/work") == ["in time"] * (times - 1)
@@ -133,8 +122,8 @@ def test_a_service_that_others_ask_for_is_seen_by_them_from_its_first_start_afte
 @pytest.mark.shows("data", "user", "service_directory", "definitions", "logdir", "defaults", "services", "ensure")
 def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
     oracle.root("services of another user")
-    home = tour.base / "home/elsewhere"
-    home.mkdir(parents=True)
+    people = tour.people("nobody", below="elsewhere")
+    home = Path(people["nobody"].home)
     tree = {
         "account": "nobody",
         "home": str(home),
@@ -154,7 +143,6 @@ def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
     # The tools are no longer on the PATH of the data: the host's are found by their own.
     tree["path"] = f"{tour.tools}:{tree['path']}"
     data: dict[str, Any] = {"defaults": {"nice": 2}, "users": {"apps": tree}}
-    people = {"nobody": account("nobody", str(home))}
     tour.start(data, others=people)
     it = f"{home.relative_to(tour.base)}/.config/runit/sv/it"
     pid = waiting.until(lambda: (status := tour.status(it)) and status.pid)
@@ -186,14 +174,9 @@ def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
 @pytest.mark.shows("data", "user", "title", "enabled", "ensure")
 def test_a_users_tree_that_is_not_to_start_and_one_whose_words_stand_in_its_title(tour: Tour) -> None:
     oracle.root("services of other users")
-    people = {}
-    for name in ("nobody", "games"):
-        (tour.base / "home" / name).mkdir(parents=True)
-        os.chown(tour.base / "home" / name, pwd.getpwnam(name).pw_uid, -1)
-        people[name] = account(name, str(tour.base / "home" / name))
     says = {"it": {"command": "echo last words >&2; exec sleep 1000", "log": False}}
     data = {"users": {"nobody": {"title": 200, "services": says}, "games": {"enabled": False, "services": says}}}
-    tour.start(data, others=people)
+    tour.start(data, others=tour.people("nobody", "games"))
 
     def title() -> bytes:
         status = tour.status("sv/runsvdir-nobody")
@@ -208,19 +191,15 @@ def test_a_users_tree_that_is_not_to_start_and_one_whose_words_stand_in_its_titl
 @pytest.mark.shows("data", "user", "basedir", "profile")
 def test_trees_lie_below_a_basedir_and_login_shells_find_them(tour: Tour) -> None:
     oracle.root("services of other users")
-    people = {}
-    for name, base in (("nobody", tour.base / "srv/nobody"), ("games", tour.base / "own")):
-        base.mkdir(parents=True)
-        os.chown(base, pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid)
-        people[name] = account(name, str(base))
+    people = {**tour.people("nobody", below="srv"), **tour.people("games", below="own")}
     says = {"it": {"command": "echo here; exec sleep 1000", "log": {"timestamp": "none"}}}
-    users = {"nobody": {"services": says}, "games": {"basedir": f"{tour.base}/own", "profile": False, "services": says}}
+    users = {"nobody": {"services": says}, "games": {"basedir": f"{tour.base}/own/games", "profile": False, "services": says}}
     profile = tour.base / "profile.sh"
     data = {"basedir": f"{tour.base}/srv", "profile": str(profile), "users": users}
     report = tour.apply(data, others=people)
     assert report.ok, report.problems
     tour.supervise()
-    for base in (tour.base / "srv/nobody", tour.base / "own"):
+    for base in (tour.base / "srv/nobody", tour.base / "own/games"):
         log = base / "logs/it/current"
         assert waiting.until(lambda log=log: log.exists() and log.read_text()) == "here\n"  # type: ignore[misc]
         assert (base / "service/it").readlink() == base / "runit/it"
