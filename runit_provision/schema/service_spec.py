@@ -116,7 +116,8 @@ class ServiceSpec(Spec):
     one_shot: Flag = False
     """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first). Example: true"""
     instances: list[Name] | None = None
-    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. Example: [tty1, tty2]"""
+    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. One that differs in more than
+    that is a service of its own; YAML's `<<: *anchor` spares writing the rest again. Example: [tty1, tty2]"""
     services: Annotated[dict[Name, ServiceSpec], SERVICES] | None = None
     """A nested tree: this service is a runsvdir over these. Example: {back: {command: [back]}, front: {command: [front]}}"""
 

@@ -27,7 +27,7 @@
 #   It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first).
 #
 # @param instances
-#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`.
+#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. One that differs in more than that is a service of its own; YAML's `<<: *anchor` spares writing the rest again.
 #
 # @param services
 #   A nested tree: this service is a runsvdir over these.
