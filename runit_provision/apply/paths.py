@@ -31,6 +31,8 @@ _TOGETHER = HANDS // 2
 
 _STAGED = re.compile(rf"/{re.escape(STORE)}\.(?=[^/])")
 """What a name has before it while it is made."""
+_FOR_ROOT = "that is root's to do; `--user NAME` applies the tree of one user alone"
+
 Told = Callable[[str], None]
 """Is told the path that was done."""
 
@@ -336,5 +338,7 @@ def problems(error: OSError | ProvisionError, step: PathStep | None = None) -> t
     path = _STAGED.sub("/", str(error.filename or ""))
     number = error.errno or 0
     hint = REMEDIES.get(number, "") if error.strerror == os.strerror(number) or number in (errno.EBUSY, errno.ETIMEDOUT) else ""
+    if number == errno.EACCES and os.geteuid() != 0:
+        hint = _FOR_ROOT
     origin = step.origin if step and path.startswith(step.path) else Origin("")
     return (Problem(error.strerror or str(error), mark=origin.mark, key=origin.key, path=path, hint=hint),)
