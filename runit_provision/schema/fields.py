@@ -243,7 +243,7 @@ def script(value: Any) -> str:
     """Give the text of a whole script; one without a shebang could not be executed as what it is."""
     content = _filled(text(value))
     if not re.match(r"#! ?/\S", content):
-        raise refuse("a script without a shebang", hint="let its first line be #!/bin/sh, or give a `command`")
+        raise refuse("a script without a shebang", hint="let its first line be #!/bin/sh; a `command`, and `lines`, need none")
     return content if content.endswith("\n") else content + "\n"
 
 
