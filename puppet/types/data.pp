@@ -1,4 +1,4 @@
-# @summary The hash `runit`.
+# @summary All that a host is to be. Nothing in it is needed: `users: [NAME]` alone is a whole host.
 type Runit::Data = Struct[{
   Optional['runtime'] => Enum['shipped', 'package', 'package_file', 'none'],
   Optional['prefix'] => Runit::Absolutepath,

@@ -130,7 +130,7 @@ def _profile(value: Any) -> Any:
 
 
 class HostSpec(Spec):
-    """The hash `runit`."""
+    """All that a host is to be. Nothing in it is needed: `users: [NAME]` alone is a whole host."""
 
     runtime: Literal["shipped", "package", "package_file", "none"] | None = None
     """Which runit supervises: the `shipped` runtime (default), the distribution's `package`, a `package_file`, or `none` of ours.

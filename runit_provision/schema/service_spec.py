@@ -100,7 +100,7 @@ def _orphans(value: Any) -> Any:
 
 
 class ServiceSpec(Spec):
-    """One service."""
+    """What runs, as whom, and what becomes of it. One of `command`, `run` and `services` is needed."""
 
     # What runs.
     command: CommandValue | None = None

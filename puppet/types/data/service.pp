@@ -1,4 +1,4 @@
-# @summary One service.
+# @summary What runs, as whom, and what becomes of it. One of `command`, `run` and `services` is needed.
 type Runit::Data::Service = Struct[{
   Optional['command'] => Runit::Command,
   Optional['run'] => Runit::Script,
