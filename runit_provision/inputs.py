@@ -10,9 +10,9 @@ import errno
 import os
 import stat
 import sys
+from _blake2 import blake2b  # hashlib loads all of OpenSSL
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from hashlib import blake2b
 
 NOTHING = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 """Errors that say that no file has a name, or can have it. Any other may hide one that is there."""

@@ -19,7 +19,7 @@ from runit_provision.hiera.formats.yaml_text import yaml_text
 from runit_provision.hiera.hierarchy import Hierarchy
 from runit_provision.hiera.ruby.globs import ruby_glob
 from runit_provision.hiera.scope import Scope
-from runit_provision.hiera.types.misfit import dotted
+from runit_provision.hiera.values.ways import dotted
 from runit_provision.inputs import Inputs
 
 __all__ = [

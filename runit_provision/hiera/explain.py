@@ -5,7 +5,6 @@ Lookups always write to a trace; that of an ordinary lookup forgets. No secret e
 
 from __future__ import annotations
 
-import json
 from enum import IntEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -119,6 +118,8 @@ class Outline(Trace):
 
     def shown(self, value: Any) -> str:
         """Give `value` as JSON, or without what is secret."""
+        import json
+
         if any(self._parts):
             return REDACTED
         return json.dumps(revealed(value) if self._show_secrets else sealed(value), ensure_ascii=False, default=str)

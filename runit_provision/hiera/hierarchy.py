@@ -25,6 +25,7 @@ from runit_provision.hiera.merging import HASH, Strategy, strategy
 from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.values.secret import cleared, holds_secret, sealed
+from runit_provision.hiera.values.ways import dotted
 from runit_provision.model.data import locate
 
 _NOTHING = object()
@@ -283,7 +284,7 @@ class _DeepStack:
 def _check(value_type: str, found: Found, given: Any, key: str, hint: str) -> None:
     """Raise DataError when a value, which leaves as `given`, is not of the type."""
     from runit_provision.hiera.types.expressions import parse_type
-    from runit_provision.hiera.types.misfit import dotted, first_misfit
+    from runit_provision.hiera.types.misfit import first_misfit
 
     wanted = parse_type(value_type)
     misfit = first_misfit(wanted, cleared(found.value), is_secret=holds_secret(found.value))

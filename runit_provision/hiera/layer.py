@@ -32,16 +32,13 @@ class Layer:
         self.config = config
         self._levels = [_LevelFiles(level, config, scope, documents, module) for level in config.levels]
         self._defaults = [_LevelFiles(level, config, scope, documents, module) for level in config.defaults]
+        self.encrypted = any(level.encrypted for level in [*self._levels, *self._defaults])
+        """Whether a level has encrypted values."""
 
     @property
     def has_defaults(self) -> bool:
         """Whether there is a default_hierarchy."""
         return bool(self._defaults)
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether a level has encrypted values."""
-        return any(level.encrypted for level in [*self._levels, *self._defaults])
 
     def search(self, key: Key, strategy: Strategy, interpolation: Interpolation, *, defaults: bool = False) -> Found | None:
         """Ask the levels (or those of the default_hierarchy) for the root of `key`, and merge what they give."""
@@ -66,6 +63,7 @@ class _LevelFiles:
         self._files: Sequence[Location] = locate_files(config, level, scope, documents.inputs)
         self._scope = scope
         self._documents = documents
+        self._known: dict[str, Document] = {}
         self._module = module
         options = Interpolation(scope, None).value(level.options, level.mark)
         self._open: Opener | None = level.backend.opener(options, documents.inputs) if level.backend.opener else None
@@ -78,14 +76,17 @@ class _LevelFiles:
         return [self._read(file) for file in self._files if file.exists]
 
     def _read(self, file: Location) -> Document:
-        return self._documents.read(
-            file.path,
-            self._level.backend.parse,
-            strict=self._scope.strict,
-            hash_only=self._level.backend.mapping_required,
-            module=self._module,
-            asked_at=self._level.mark,
-        )
+        known = self._known.get(file.path)
+        if known is None:
+            known = self._known[file.path] = self._documents.read(
+                file.path,
+                self._level.backend.parse,
+                strict=self._scope.strict,
+                hash_only=self._level.backend.mapping_required,
+                module=self._module,
+                asked_at=self._level.mark,
+            )
+        return known
 
     def search(self, key: Key, strategy: Strategy, interpolation: Interpolation) -> Found | None:
         with interpolation.trace.step("Level", self._title):

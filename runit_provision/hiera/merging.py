@@ -15,6 +15,7 @@ from runit_provision.hiera.explain import SILENT, Trace
 from runit_provision.hiera.keys import Found
 from runit_provision.hiera.values.kinds import is_data, kind
 from runit_provision.hiera.values.secret import bare, holds_secret, laid_open
+from runit_provision.hiera.values.ways import dotted
 from runit_provision.model.data import Array, Table, locate
 
 Source = TypeVar("Source")
@@ -225,7 +226,7 @@ def _known_options(name: str) -> dict[str, type]:
 def _refused(name: str, value: Any, mark: Mark | None, hint: str) -> DataError:
     """Give the error of what a strategy does not take; the first item that is no plain data is to blame, if that is why."""
     from runit_provision.hiera.types.expressions import parse_type
-    from runit_provision.hiera.types.misfit import dotted, first_misfit
+    from runit_provision.hiera.types.misfit import first_misfit
 
     what = f"the merge strategy `{name}` cannot merge {kind(value)}"
     misfit = first_misfit(parse_type("Data"), value, is_secret=holds_secret(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runit_provision.hiera.types.misfit import Path
+from runit_provision.hiera.values.ways import Path
 
 
 class CannotError(Exception):

@@ -13,13 +13,14 @@ from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.types.cannot import CannotError
 from runit_provision.hiera.types.expressions import parse_type
 from runit_provision.hiera.types.hashes import paired, tree
-from runit_provision.hiera.types.misfit import dotted, first_misfit
+from runit_provision.hiera.types.misfit import first_misfit
 from runit_provision.hiera.types.sprintf import FormatError
 from runit_provision.hiera.types.string_format import string_of
 from runit_provision.hiera.types.type import Type
 from runit_provision.hiera.values.digits import TooLongError, integer
 from runit_provision.hiera.values.kinds import kind
 from runit_provision.hiera.values.secret import cleared, holds_secret, veiled
+from runit_provision.hiera.values.ways import dotted
 from runit_provision.model.data import Array, Sensitive, Table, locate
 
 _BLANKS = r"(?:(?<=[+-])[ \t]*|(?<![+-])[ \t\r\n\f\v]*)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from runit_provision.hiera.types.cannot import CannotError
-from runit_provision.hiera.types.misfit import Path
 from runit_provision.hiera.values.kinds import is_other_number, kind
+from runit_provision.hiera.values.ways import Path
 from runit_provision.model.data import Array, Table, locate
 
 _LONGEST = 1_000_000

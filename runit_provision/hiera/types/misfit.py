@@ -12,8 +12,7 @@ from typing import Any
 from runit_provision.hiera.types.expressions import parse_type
 from runit_provision.hiera.types.type import Type
 from runit_provision.hiera.values.kinds import kind
-
-Path = tuple[Hashable, ...]
+from runit_provision.hiera.values.ways import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,6 @@ def first_misfit(wanted: Type, value: Any, path: Path = (), *, is_secret: bool =
         if not is_key and (found := first_misfit(type_, item, (*path, segment), is_secret=is_secret)):
             return found
     return Misfit(path, f"it is {_described(wanted, value)}", wanted.text)
-
-
-def dotted(key: str, path: Path) -> str:
-    """Give `key`, if there is one, with the subkeys of `path`, as a lookup would name the item."""
-    names = (f"'{segment}'" if isinstance(segment, str) and "." in segment else str(segment) for segment in path)
-    return ".".join(filter(None, [key, *names]))
 
 
 def _items(wanted: Type, value: Any) -> Iterator[tuple[Hashable, bool, Any, Type]]:

@@ -12,18 +12,29 @@ Answer = list[Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """reason: why ours is better; applies(query, theirs, ours); written: what the case's files or query have to hold for that."""
+    """reason: why ours is better; applies(query, theirs, ours); written: what the case's files or query have to hold for that.
+
+    instead(text, theirs): a file's text that means the same here, and to which Puppet's answer has to be ours, if there is one.
+    """
 
     reason: str
     applies: Callable[[dict[str, Any], Answer, Answer], bool]
     written: str = ""
+    instead: Callable[[str, Answer], str] | None = None
 
 
 _BREAKS = ("undefined method `resolved_status' for ", "undefined method `replace_child_in_list' for ")
 """What Ruby says of ruby-hocon's own mistakes."""
 
-_NOWHERE = r"Unable to parse .*: Could not resolve substitution to a value: \$\{[\w.]+\}\Z"
+_NOWHERE = re.compile(r"Unable to parse .*: Could not resolve substitution to a value: \$\{([\w.]+)\}\Z")
 """What it says of a substitution that leads nowhere, not of one in a circle."""
+
+
+def _may_be_missing(text: str, theirs: Answer) -> str:
+    """The text in which the substitution that Puppet fails at is optional: one that does not count may as well be."""
+    nowhere = _NOWHERE.search(theirs[1])
+    return text.replace(f"${{{nowhere[1]}}}", f"${{?{nowhere[1]}}}") if nowhere else text
+
 
 DIFFERENCES = (
     Difference(
@@ -74,10 +85,13 @@ DIFFERENCES = (
     Difference(
         "ruby-hocon breaks on some substitutions in hashes that are written in two places; here they have the specification's value",
         lambda _query, theirs, _ours: theirs[0] == "error" and any(said in theirs[1] for said in _BREAKS),
+        "${",
     ),
     Difference(
         "to ruby-hocon a substitution that leads nowhere is often an error also where another value takes its place",
-        lambda _query, theirs, _ours: theirs[0] == "error" and re.search(_NOWHERE, theirs[1]) is not None,
+        lambda _query, theirs, _ours: theirs[0] == "error" and _NOWHERE.search(theirs[1]) is not None,
+        "${",
+        _may_be_missing,
     ),
     Difference(
         "to ruby-hocon a list beside text is an error also where another value takes its place",

@@ -52,15 +52,25 @@ _AREAS: dict[str, tuple[st.SearchStrategy[Case], int]] = {
 @dataclass(frozen=True)
 class _Asked:
     case: Case
+    folder: Path
     theirs: Future[list[Answer]]
     ours: list[Answer]
 
-    def differences(self) -> Iterator[tuple[Difference | None, str]]:
+    def differences(self, puppet: Puppet) -> Iterator[tuple[Difference | None, str]]:
         """Give of each answer that differs the row that says why, if one does, and all that was asked and said."""
-        text = "\n".join(self.case.files.values())
         for query, theirs, ours in zip(self.case.queries, self.theirs.result(), self.ours, strict=True):
             if not same(theirs, ours):
-                yield allowed(text, query, theirs, ours), _report(self.case, query, theirs, ours)
+                yield self._reason(puppet, self.case, query, theirs, ours), _report(self.case, query, theirs, ours)
+
+    def _reason(self, puppet: Puppet, case: Case, query: dict[str, Any], theirs: Answer, ours: Answer) -> Difference | None:
+        row = allowed("\n".join(case.files.values()), query, theirs, ours)
+        if row is None or row.instead is None:
+            return row
+        other = replace(case, files={name: row.instead(text, theirs) for name, text in case.files.items()}, queries=(query,))
+        (instead,) = puppet.ask_meanwhile(other.lay(self.folder)).result()
+        if same(instead, ours):
+            return row
+        return None if other.files == case.files else self._reason(puppet, other, query, instead, ours)
 
 
 Record = Callable[[str, object], None]
@@ -105,13 +115,14 @@ def _compare(area: str, puppet: Puppet, lock: Lock, folder: Path, record: Record
     )
     @given(drawn)
     def ask(case: Case) -> None:
-        case = replace(case, files={name: lock.close(text) for name, text in case.files.items()})
-        question = case.lay(folder / str(len(asked)))
-        question["strict"] = strict or (case.strict and not any(UNDEFINED_LEVEL in text for text in case.files.values()))
-        asked.append(_Asked(case, puppet.ask_meanwhile(question), ask_ours(question, secrets=area != _ENCRYPTED)))
+        is_strict = strict or (case.strict and not any(UNDEFINED_LEVEL in text for text in case.files.values()))
+        case = replace(case, files={name: lock.close(text) for name, text in case.files.items()}, strict=is_strict)
+        within = folder / str(len(asked))
+        question = case.lay(within)
+        asked.append(_Asked(case, within, puppet.ask_meanwhile(question), ask_ours(question, secrets=area != _ENCRYPTED)))
 
     ask()
-    differences = [difference for each in asked for difference in each.differences()]
+    differences = [difference for each in asked for difference in each.differences(puppet)]
     differing = [report for row, report in differences if row is None]
     record("compared", (len(asked), sum(len(each.ours) for each in asked), len(differences) - len(differing), len(differing)))
     assert not differing, f"{len(differing)} answers of {len(asked)} cases differ, as\n" + min(differing, key=len)
