@@ -213,10 +213,11 @@ class Hierarchy:
 
     def _module(self, name: str) -> Layer | None:
         if name not in self._modules:
-            known = self._modulepath if _MODULE.fullmatch(name) else ()
-            paths = (folder / name / "hiera.yaml" for folder in known)
-            path = next((path for path in paths if self._inputs.exists(str(path))), None)
-            config = read_config(path, self._inputs, Place.MODULE) if path else None
+            folders = (folder / name for folder in self._modulepath if _MODULE.fullmatch(name))
+            # The first folder of the name is the module, also when another one further on has data.
+            module = next((folder for folder in folders if self._inputs.is_folder(str(folder))), None)
+            path = module and module / "hiera.yaml"
+            config = read_config(path, self._inputs, Place.MODULE) if path and self._inputs.exists(str(path)) else None
             self._modules[name] = Layer(f'Module "{name}"', config, self._scope, self._documents, module=name) if config else None
         return self._modules[name]
 

@@ -119,6 +119,19 @@ def test_every_key_has_puppets_value(strict: bool, puppet: Puppet, tmp_path: Pat
     assert answers["profile::app::password"][1] == ["found", ["sensitive", ["str", "t-fra1"]]]
 
 
+def test_the_first_folder_of_a_modules_name_is_the_module_also_without_data(puppet: Puppet, tmp_path: Path) -> None:
+    question = _case(strict=True).lay(tmp_path)
+    (tmp_path / "site/ntp").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    found = {}
+    for first in ("empty", "site", "missing"):
+        asked = {**question, "modulepath": [str(tmp_path / first), str(tmp_path / "modules")], "queries": [{"key": "ntp::package"}]}
+        theirs, ours = puppet.ask(asked), ask_ours(asked)
+        assert same(*theirs, *ours)
+        found[first] = ours[0][0]
+    assert found == {"empty": "found", "site": "missing", "missing": "found"}
+
+
 def test_the_process_that_we_ask_says_what_the_command_says(puppet: Puppet, tmp_path: Path) -> None:
     question = _case(strict=False).lay(tmp_path)
     (tmp_path / "facts.json").write_text(json.dumps(_FACTS))
