@@ -39,8 +39,8 @@ def play(box: Booted, *options: str) -> Played:
     return Played(box.run(*words))
 
 
-@pytest.mark.shows("roads", "Ansible", "init linked")
-def test_data_that_name_no_runtime_bring_it_and_init_starts_it(fresh: Path) -> None:
+@pytest.mark.shows("roads", "Ansible", "init linked", "runsvdir stopped")
+def test_data_that_name_no_runtime_bring_it_and_init_starts_it_and_again_when_it_was_stopped(fresh: Path) -> None:
     with booted(fresh) as box:
         waiting.until(lambda: box.run("systemctl", "is-active", "basic.target").returncode == 0, what="an init that listens")
         told = play(box, "--check")
@@ -52,3 +52,8 @@ def test_data_that_name_no_runtime_bring_it_and_init_starts_it(fresh: Path) -> N
         before = box.pid("sleep", "1111")
         second = play(box)
         assert (second.status, second.counts("changed"), box.pid("sleep", "1111")) == (0, {"fresh": 0}, before), second.out
+        box.run("systemctl", "stop", "runit-provision")
+        assert box.pids("sleep", "1111") == []
+        third = play(box)
+        assert (third.status, third.counts("changed")) == (0, {"fresh": 1}), third.out
+        assert box.pid("sleep", "1111") != before
