@@ -29,10 +29,13 @@ class Desired:
 More = Callable[[Host], Iterable[Problem]]
 
 
-def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | None = None, more: More | None = None) -> Desired:
+def desire(
+    source: Source, accounts: Mapping[str, Account], inputs: Inputs | None = None, more: More | None = None, *, strangers: bool = False
+) -> Desired:
     """Go the pure part of the road; DataError with every problem of the data. inputs: is told of everything that is read.
 
-    more: says, when something is wrong, what else is.
+    more: says, when something is wrong, what else is. strangers: an account or group that is not there is a warning, and taken for one
+    that will be: of its own name, with its home in /home.
     """
     from runit_provision.host import shell
     from runit_provision.host.accounts import Accounts
@@ -46,8 +49,10 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
     found = Found(source.folder, templates(), inputs)
     complaint = partial(shell.complaint, inputs=inputs)
     groups = accounts.number if isinstance(accounts, Accounts) else None
-    with with_warnings(lambda: resolved.warnings):
-        host = read_host(resolved.data, accounts, shell=complaint, materials=found, groups=groups, more=more)
+    strange: dict[Problem, None] = {}
+    told = strange.setdefault if strangers else None
+    with with_warnings(lambda: (*resolved.warnings, *strange)):
+        host = read_host(resolved.data, accounts, shell=complaint, materials=found, groups=groups, more=more, strange=told)
     pages = found.templates(host.template_path)
     try:
         with bounded(sum(1 for _ in host.services())):
@@ -59,7 +64,7 @@ def desire(source: Source, accounts: Mapping[str, Account], inputs: Inputs | Non
         with_own = (f"with {', '.join(pages.replaced)} of your own", complaint)
         if problems := tuple(_broken(tree, *with_own)):
             raise DataError(*problems, *(more(host) if more else ()))
-    return Desired(host, tree, (*resolved.warnings, *lint(host)))
+    return Desired(host, tree, (*resolved.warnings, *strange, *lint(host)))
 
 
 def _broken(tree: RenderedTree, whose: str, complaint: Callable[[str], str]) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runit_provision.app import provision
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
+from runit_provision.errors import ProvisionError
 
 if TYPE_CHECKING:
     from runit_provision.verify.report import Report
@@ -38,6 +39,13 @@ def verify(source: Source, target: Target, *, within: float) -> Verified:
         planned = provision.decide(desired, machine, target)
         report = hold(desired.tree, accounts=machine.accounts, user=target.user, within=within)
         return Verified(planned, replace(report, differences=tuple(_differences(planned))))
+
+
+def refused(error: ProvisionError) -> Report:
+    """Give the report of what could not be verified at all, because of `error`."""
+    from runit_provision.verify.report import Report
+
+    return Report((), 0.0, refused=tuple(map(str, error.problems)))
 
 
 def _differences(planned: provision.Planned) -> list[str]:

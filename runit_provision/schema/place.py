@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runit_provision.errors import nearest
-from runit_provision.model.account import Account
+from runit_provision.model.account import UNKNOWN, Account
 from runit_provision.model.tree import Realm
 from runit_provision.schema.materials import Material, MaterialError, Materials
 from runit_provision.schema.plain_shell import is_plain
@@ -93,7 +93,7 @@ class Place:
         number = int(name) if name.isascii() and name.isdigit() else self.group_number(name) if self.group_number else None
         if number is None and self.group_number and name not in self.coming_groups:
             hint = "create the group first, or name it in `groups` of the host"
-            self.problems.add(path, f"there is no group {name!r} on this host", hint=hint, by_name=True)
+            self.problems.add_stranger(path, f"there is no group {name!r} on this host", hint=hint)
         return number
 
     def find_account(self, name: str, path: Path) -> Account:
@@ -102,9 +102,13 @@ class Place:
 
 
 def find_account(name: str, path: Path, accounts: Mapping[str, Account], problems: Problems) -> Account:
-    """Give the account `name`; when there is none, note that and give a stand-in that may do all, so that nothing follows from it."""
+    """Give the account `name`; when there is none, note that and give a stand-in.
+
+    Where that is a problem the stand-in may do all, so that nothing follows from it.
+    """
     if name in accounts:
         return accounts[name]
     hint = nearest(name, accounts) or f"create the account first, or let `runit.users.{name}.manage: true` do so"
-    problems.add(path, f"there is no user {name!r} on this host", hint=hint, by_name=True)
-    return Account(name, 0, 0, name, f"/home/{name}")
+    problems.add_stranger(path, f"there is no user {name!r} on this host", hint=hint)
+    number = UNKNOWN if problems.takes_strangers else 0
+    return Account(name, number, number, name, f"/home/{name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -40,22 +40,33 @@ _FEW = 12
 class Problems:
     """Collects problems of `data`, each at its path below the key `runit`."""
 
-    def __init__(self, data: Any, *, root: str) -> None:
+    def __init__(self, data: Any, *, root: str, strange: Callable[[Problem], None] | None = None) -> None:
         self._data = data
         self._root = root
+        self._strange = strange
         self._found: list[Problem] = []
         self._refused: tuple[Path, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False, by_name: bool = False) -> None:
+    @property
+    def takes_strangers(self) -> bool:
+        """Whether an account or group that is not there is told to somebody, and no problem."""
+        return self._strange is not None
+
+    def add_stranger(self, path: Path, message: str, *, hint: str) -> None:
+        """Note an account or a group that is not there, and that `path` names; what stands there has no part in it."""
+        path = self._path(path, missing=False)
+        (self._strange or self.note)(Problem(message, mark=locate(self._data, path), key=self.key(path), hint=hint))
+
+    def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False) -> None:
         """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it.
 
-        missing: the last part of the path is not there. by_name: what stands there has no part in it.
+        missing: the last part of the path is not there.
         """
         path = self._path(path, missing=missing)
-        if not by_name and any(refused[: len(path)] == path for refused in self._refused):
+        if any(refused[: len(path)] == path for refused in self._refused):
             return
         self.note(Problem(message, mark=locate(self._data, path), key=self.key(path), hint=hint))
 

@@ -36,6 +36,7 @@ def read(
     materials: Materials | None,
     groups: Callable[[str], int | None] | None,
     more: Callable[[Host], Iterable[Problem]] | None,
+    strange: Callable[[Problem], None] | None,
 ) -> Host:
     """Give the desired state; DataError with every problem of the data."""
     data = data.unwrap() if isinstance(data, Sensitive) else data
@@ -43,7 +44,7 @@ def read(
         raise DataError(Problem("has to be a hash", key=shape.PREFIX, hint="write `runit:` with keys below it"))
     given = data if isinstance(data, Table) else Table(data.items())
     data = shape.unify(given)
-    problems = Problems(data, root=shape.PREFIX)
+    problems = Problems(data, root=shape.PREFIX, strange=strange)
     for problem in shape.named_twice(given):
         problems.note(problem)
     spec = _validate(data, problems)

@@ -15,17 +15,19 @@ _CHECK = "everything on disk is as the data says"
 class Report:
     """Every promise that was held against the host.
 
-    seconds: how long it took until all were kept, or it was given up. differences: what apply would do, a line each.
+    seconds: how long it took until all were kept, or it was given up. differences: what apply would do, a line each. refused: why
+    nothing could be held against the host, a line each, as data that are wrong.
     """
 
     findings: tuple[Finding, ...]
     seconds: float
     differences: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:
         """True when the host is, and lives, as the data says."""
-        return not self.differences and not self.faults
+        return not self.refused and not self.differences and not self.faults
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -59,7 +61,7 @@ def junit(report: Report) -> str:
     A test case for each promise has the service as its class.
     """
     root = ElementTree.Element("testsuites")
-    on_disk = [("check", _CHECK, _count(report), "\n".join(report.differences))]
+    on_disk = [("check", _CHECK, _count(report), "\n".join(report.refused or report.differences))]
     promises = [(finding.service, finding.promise, finding.fault, f"{finding.service}: {finding.fault}") for finding in report.findings]
     for name, seconds, cases in (("check", 0.0, on_disk), ("services", report.seconds, promises)):
         counts = {
@@ -79,21 +81,22 @@ def junit(report: Report) -> str:
 
 def tap(report: Report) -> str:
     """Give TAP version 13: a test point for the check of the files, and one for each promise."""
-    points = [(_CHECK, _count(report), report.differences)]
+    points = [(_CHECK, _count(report), report.refused or report.differences)]
     points += [(f"{finding.service} {finding.promise}", finding.fault, ()) for finding in report.findings]
     lines = ["TAP version 13", f"1..{len(points)}"]
     for number, (point, fault, details) in enumerate(points, start=1):
         lines.append(f"{'not ok' if fault else 'ok'} {number} - {point}".replace("#", r"\#"))
         if fault:
             lines += ["  ---", f"  message: {_quoted(fault)}"]
-            lines += ["  differences:", *(f"    - {_quoted(detail)}" for detail in details)] if details else []
+            told = [f"    {line}" for detail in details for line in detail.split("\n")]
+            lines += [f"  {'problems' if report.refused else 'differences'}: |", *told] if told else []
             lines.append("  ...")
     return "\n".join(lines) + "\n"
 
 
 def _count(report: Report) -> str:
-    number = len(report.differences)
-    return f"{number} difference{'s' * (number != 1)}" if number else ""
+    number, word = (len(report.refused), "problem") if report.refused else (len(report.differences), "difference")
+    return f"{number} {word}{'s' * (number != 1)}" if number else ""
 
 
 def _quoted(text: str) -> str:

@@ -54,13 +54,19 @@ class Tree:
         return tuple(found)
 
     def comes_up(self, *, within: float = 30.0) -> bool:
-        """True when all that starts with the tree is up, and stays so for more than a second, within `within` seconds."""
+        """True when all that starts with the tree is up, and stays so for more than a second, within `within` seconds.
+
+        A tree without services is up when it is scanned.
+        """
         end = time.monotonic() + within
-        while self.faults or not self.services:
+        while self.faults or not (self.services or self.is_scanned):
             if time.monotonic() > end:
                 return False
             time.sleep(_POLL)
         return True
 
     def __repr__(self) -> str:
-        return f"<tree {shlex.quote(self.directory)}: {'; '.join(self.faults) or f'{len(self.services)} services'}>"
+        number = len(self.services)
+        idle = "" if number or self.is_scanned else ", and no runsvdir scans it"
+        said = "; ".join(self.faults) or f"{number} service{'s' * (number != 1)}{idle}"
+        return f"<tree {shlex.quote(self.directory)}: {said}>"

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 @options.source_options
 @output_options
 def command(*, out: Path | None, root: Path, source: Source, output: Output) -> None:
-    """Show the tree that the data means: every path with its mode and digest, or the files themselves."""
+    """Show the tree that the data means: every path with its mode and digest, or the files themselves.
+
+    Nothing of it is applied, so an account or group that this machine lacks is a warning, and its home taken to be in /home.
+    """
     from runit_provision.app import rendering
     from runit_provision.app.desired import desire
     from runit_provision.host import accounts
 
-    desired = desire(source, accounts.read(root))
+    desired = desire(source, accounts.read(root), strangers=True)
     for warning in desired.warnings:
         output.warn(warning)
     if out is not None:

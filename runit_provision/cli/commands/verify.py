@@ -10,11 +10,13 @@ import click
 
 from runit_provision.cli import DIFFERENT, DONE, options
 from runit_provision.cli.output import Output, color_option
+from runit_provision.errors import ProvisionError
 
 if TYPE_CHECKING:
     from runit_provision.app.source import Source
     from runit_provision.app.target import Target
     from runit_provision.app.verification import Verified
+    from runit_provision.verify.report import Report
 
 
 @click.command()
@@ -52,13 +54,22 @@ def command(*, within: float, form: str, file: Path | None, target: Target, sour
 
     if file and not file.absolute().parent.is_dir():
         raise click.BadParameter(f"{str(file.parent)!r} is no directory.", param_hint="'--output'")
-    verified = verification.verify(source, target, within=within)
+    try:
+        verified = verification.verify(source, target, within=within)
+    except ProvisionError as error:
+        # Who reads the report, and not what is said here, is to see that nothing was verified.
+        report = verification.refused(error)
+        if file:
+            file.write_text(_written(report, form), encoding="utf-8")
+        elif form != "text":
+            output.line(_written(report, form).rstrip("\n"))
+        raise
     if file:
-        file.write_text(_written(verified, form), encoding="utf-8")
+        file.write_text(_written(verified.report, form), encoding="utf-8")
     if file or form == "text":
         _show(verified, output)
     else:
-        output.line(_written(verified, form).rstrip("\n"))
+        output.line(_written(verified.report, form).rstrip("\n"))
     return DONE if verified.kept else DIFFERENT
 
 
@@ -72,21 +83,21 @@ def _show(verified: Verified, output: Output) -> None:
         output.line(line)
 
 
-def _written(verified: Verified, form: str) -> str:
+def _written(report: Report, form: str) -> str:
     from runit_provision.verify import report as forms
 
     match form:
         case "json":
-            return json.dumps(_as_json(verified), indent=2, ensure_ascii=False) + "\n"
+            return json.dumps(_as_json(report), indent=2, ensure_ascii=False) + "\n"
         case "junit":
-            return forms.junit(verified.report)
+            return forms.junit(report)
         case "tap":
-            return forms.tap(verified.report)
+            return forms.tap(report)
         case _:
-            return "".join(f"{line}\n" for line in (*verified.report.differences, *verified.report.lines()))
+            return "".join(f"{line}\n" for line in (*report.refused, *report.differences, *report.lines()))
 
 
-def _as_json(verified: Verified) -> dict[str, object]:
+def _as_json(report: Report) -> dict[str, object]:
     findings = [
         {
             "service": finding.service,
@@ -95,7 +106,13 @@ def _as_json(verified: Verified) -> dict[str, object]:
             "fault": finding.fault or None,
             "final": finding.final,
         }
-        for finding in verified.report.findings
+        for finding in report.findings
     ]
-    report = verified.report
-    return {"version": 1, "kept": report.kept, "check": not report.differences, "differences": report.differences, "findings": findings}
+    return {
+        "version": 1,
+        "kept": report.kept,
+        "check": not report.refused and not report.differences,
+        "problems": report.refused,
+        "differences": report.differences,
+        "findings": findings,
+    }

@@ -161,12 +161,14 @@ def test_every_problem_is_a_line_and_nothing_is_changed(road: Road, data: Path, 
     before = snapshot(place)
     result = road(command, "--data", data)
     assert (result.status, result.out) == (1, "")
-    lines = result.err.splitlines()
+    # What this machine lacks is not the data's fault where nothing is applied.
+    strange = f"warning: {data}:" if command == "render" else f"{data}:"
+    assert [line for line in result.err.splitlines() if line.startswith(strange) and "nobody-of-that-name" in line]
+    lines = [line for line in result.err.splitlines() if not line.startswith("warning: ")]
     assert [line.split(":")[0:2] for line in lines[:-1]] == [[str(data), line.split(":")[1]] for line in lines[:-1]]
     text = result.err
     assert "runit.services.web.comand: unknown key; did you mean `command`?" in text
     assert "../x" in text
-    assert "nobody-of-that-name" in text
     assert lines[-1] == f"{len(lines) - 1} problems; nothing was changed"
     assert snapshot(place) == before
 

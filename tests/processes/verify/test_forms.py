@@ -99,6 +99,23 @@ def test_a_harness_reads_tap(road: Road, tmp_path: Path) -> None:
     assert "Parse errors" not in done.stdout
 
 
+@pytest.mark.shows("roads", "CI", "bad data")
+def test_whoever_reads_the_report_alone_sees_that_the_data_were_refused(tmp_path: Path) -> None:
+    prove = oracle.program("prove", package="perl")
+    (tmp_path / "data.yaml").write_text("runit:\n  services:\n    web: {comand: [x]}\n")
+    words = ("verify", "--data", "data.yaml", "--output", "report", "--format")
+    done = runit_provision(*words, "junit", cwd=tmp_path)
+    assert (done.status, done.out, done.err.splitlines()[-1]) == (1, "", "2 problems; nothing was changed")
+    check, services = JUnitXml.fromfile(str(tmp_path / "report"))
+    (refused,) = [case.result[0] for case in check]
+    assert (refused.message, services.tests) == ("2 problems", 0)
+    assert "data.yaml:3:11: runit.services.web.comand: unknown key; did you mean `command`?" in refused.text
+    assert runit_provision(*words, "tap", cwd=tmp_path).status == 1
+    done_reading = subprocess.run([prove, "--exec", "cat", str(tmp_path / "report")], capture_output=True, text=True, check=False)
+    assert "Failed 1/1 subtests" in done_reading.stdout + done_reading.stderr
+    assert "Parse errors" not in done_reading.stdout
+
+
 def test_programs_read_json(road: Road) -> None:
     found = json.loads(road("verify", "--format", "json").out)
     assert (found["version"], found["kept"], found["check"], found["differences"]) == (1, False, True, [])
