@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 
 from runit_provision.errors import HostError, Problem
@@ -15,6 +14,13 @@ MANIFEST = "/var/lib/runit-provision/manifest.json"
 _POLL = 0.5
 _SOME = 200
 """Files in one command."""
+_DIGESTS = """timeout 30 sha256sum -- "$@" 2>/dev/null
+echo "asked $?"
+for file; do
+  [ ! -f "$file" ] || [ -r "$file" ] || printf 'closed %s\\n' "$file"
+done"""
+"""The digests of files; that all of them were asked for, which is 1 where some are gone; and those that may not be read."""
+_ASKED = {"124": "it took more than 30 s", "126": "there is no sha256sum", "127": "there is no timeout or sha256sum"}
 
 
 class Applied:
@@ -35,7 +41,10 @@ class Applied:
 
     @property
     def drift(self) -> tuple[str, ...]:
-        """The files that are not as apply left them, or are gone, sorted. Those in homes are read as the users whose they are."""
+        """The files that are not as apply left them, or are gone, sorted. Those in homes are read as the users whose they are.
+
+        HostError when some could not be looked at.
+        """
         wanted: dict[str | None, dict[str, str]] = {}
         for path, record in self._read().records.items():
             if record.seen.kind is Kind.FILE:
@@ -72,9 +81,16 @@ class Applied:
         paths = list(files)
         left = dict(files)
         for start in range(0, len(paths), _SOME):
-            some = shlex.join(paths[start : start + _SOME])
-            said = self._target.shell(f"timeout 30 sha256sum -- {some} 2>/dev/null", account=account).stdout
-            for line in said.splitlines():
+            answer = self._target.shell(_DIGESTS, *paths[start : start + _SOME], account=account)
+            digests, asked, rest = f"\n{answer.stdout}".partition("\nasked ")
+            status, _, closed = rest.partition("\n")
+            if not asked or status not in ("0", "1") or closed:
+                reason = (
+                    closed.split("\n")[0] or _ASKED.get(status, "") or answer.stderr.strip() or f"exit status {status or answer.rc}"
+                )
+                who = f"as {account}" if account else "as the one who is connected"
+                raise HostError(Problem(f"what apply made could not be read {who}: {reason}", path=paths[start]))
+            for line in digests.splitlines():
                 digest, _, path = _plain(line).partition("  ")
                 if left.get(path) == digest:
                     del left[path]

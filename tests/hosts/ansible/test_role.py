@@ -110,13 +110,22 @@ def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing
 @pytest.mark.shows("roads", "Ansible", "the tool installed")
 def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
     wheelhouse(tmp_path / "wheels")
+    (wheel,) = (tmp_path / "wheels").glob("runit_provision-*.whl")
+    wheel = wheel.rename(tmp_path / wheel.name)  # it comes from the machine that plays, what it requires from an index
     places = {"runit_virtualenv": "/var/tool", "runit_command": ["/var/lib/tool"]}
     python = f"{sys.base_prefix}/bin/python3"
     found = f"--no-index --no-compile --find-links {tmp_path}/wheels"
     say(
         fleet,
         data,
-        **{"runit_manage_package": True, "runit_python": python, "runit_package_arguments": found, "runit_manage_init": True, **places},
+        **{
+            "runit_manage_package": True,
+            "runit_wheel": str(wheel),
+            "runit_python": python,
+            "runit_package_arguments": found,
+            "runit_manage_init": True,
+            **places,
+        },
     )
     one = ("--limit", "one")
     pretended = fleet.play("--check", *one)
@@ -125,6 +134,7 @@ def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[
     assert (first.status, first.counts("failed")) == (0, {"one": 0}), first.out
     host = fleet.hosts["one"]
     assert host.run("readlink", "/var/lib/tool").stdout == "/var/tool/bin/runit-provision\n"
+    assert "pytest" not in host.run("ls", "/var/tool/bin").stdout
     assert host.run("/var/lib/tool", "check", "--data", "/etc/runit-provision/data.json", check=False).returncode == 0
     second = fleet.play(*one)
     assert (second.status, second.counts("changed"), second.counts("failed")) == (0, {"one": 0}, {"one": 0}), second.out
@@ -143,14 +153,18 @@ def test_a_service_that_does_not_stay_up_fails_the_play_however_often_it_is_repe
 
 
 @pytest.mark.shows("roads", "Ansible", "an old Python")
-def test_a_python_that_is_too_old_is_named_with_what_is_needed(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
+def test_a_python_that_is_too_old_and_a_tool_from_nowhere_are_named_with_what_is_needed(
+    fleet: Fleet, data: dict[str, Any], tmp_path: Path
+) -> None:
     old = tmp_path / "python3"
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
-    say(fleet, data, runit_manage_package=True, runit_python=str(old))
+    say(fleet, data, runit_manage_package=True, runit_python=str(old), runit_package="runit-provision")
+    fleet.say("two", runit_data=data)
     played = fleet.play()
     assert played.counts("failed") == {"one": 1, "two": 1}
     assert f"{old} is 3.9; runit-provision needs Python 3.11 or later." in played.out
+    assert "Give either runit_wheel, a wheel on this machine" in played.out
 
 
 def test_what_ansible_checks_of_a_role_by_itself(fleet: Fleet) -> None:

@@ -13,6 +13,7 @@ from support import oracle, waiting
 from support.command import PROGRAM
 from support.sandbox import Sandbox
 
+from runit_provision.errors import HostError
 from runit_provision.verify.applied import Applied
 from runit_provision.verify.link import Link
 from runit_provision.verify.log import Log
@@ -135,5 +136,9 @@ def test_what_apply_made_is_asked_without_a_test_for_each(runtime: Path, tmp_pat
         assert [*applied.drift] == []
         host.run("sh", "-c", "echo '# a hand' >>/home/apprun1/runit/worker/run; rm /etc/sv/web/run")
         assert [*applied.drift] == ["/etc/sv/web/run", "/home/apprun1/runit/worker/run"]
+        host.run("usermod", "--expiredate", "1", "apprun1")  # su lets nobody in any more
+        with pytest.raises(HostError, match=r"could not be read as apprun1: .*expired"):
+            _ = applied.drift
+        host.run("usermod", "--expiredate", "", "apprun1")
         host.run(f"{runtime}/sv", "down", "/etc/service/web")
         assert applied.faults(within=60)[0].startswith("web: should be exists: there is no run")
