@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from runit_provision.verify.target import Target
 
 _STAMP = "Laid by `runit-provision init link`"
@@ -15,6 +17,9 @@ _PLACES = {
 }
 """For each kind of init the file that says whose it is, and what lets init find it. `inittab` is sysvinit's and busybox', `nested` is
 another runit's or s6's."""
+_OURS = "/etc/runit-provision"
+_CALLS = f"grep -hse 'runsvdir.* -P ' {_UNIT}/runit-provision.service {_OURS}/runsvdir-start {_OURS}/runsvdir/run"
+"""The line of what was laid that calls runsvdir."""
 _FIND = """stamp=$1
 shift
 while [ $# -gt 0 ]; do
@@ -44,5 +49,13 @@ class Link:
         """True when init starts runsvdir at the next boot."""
         return bool(self.kind)
 
+    @property
+    def is_running(self) -> bool:
+        """True when a runsvdir runs, at this moment, on the directory that init was told."""
+        called = self._target.shell(_CALLS).stdout.partition("\n")[0] if self.kind else ""
+        _, option, rest = called.partition(" -P ")
+        return bool(option) and self._target.is_scanned(shlex.split(rest)[0])
+
     def __repr__(self) -> str:
-        return f"<init link: {self.kind or 'there is none'}>"
+        kind = self.kind
+        return f"<init link: {kind}{'' if self.is_running else ', and no runsvdir runs'}>" if kind else "<init link: there is none>"

@@ -76,7 +76,7 @@ def runit_user(_runit_target: Target, runit_service: Services) -> Callable[[str]
 
 @pytest.fixture(scope="module")
 def runit_init(_runit_target: Target) -> Link:
-    """Give the link to init: `is_linked`, `kind`."""
+    """Give the link to init: `is_linked`, `is_running`, `kind`."""
     from runit_provision.verify.link import Link
 
     return Link(_runit_target)

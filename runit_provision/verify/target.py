@@ -43,6 +43,12 @@ for directory in /etc/service /var/service /service; do
 done
 echo /etc/service"""
 _HOME = 'getent passwd "$1" 2>/dev/null || grep -- "^$1:" /etc/passwd'
+_SCANS = """for process in /proc/[0-9]*/cmdline; do
+  words=$(tr '\\0' '\\n' 2>/dev/null <"$process") || continue
+  case "$words" in *runsvdir*) ;; *) continue ;; esac
+  printf '%s\\n' "$words" | grep -qxF -e "$1" && exit 0
+done
+exit 1"""
 _NESTED = """cd -- "$1" || exit
 shift
 for name; do
@@ -101,6 +107,10 @@ class Target:
         if not home:
             raise HostError(Problem(f"there is no account {user!r} on this host"))
         return f"{home}/service"
+
+    def is_scanned(self, directory: str) -> bool:
+        """True when a runsvdir runs that was started with `directory`."""
+        return self.shell(_SCANS, directory).rc == 0
 
     def home(self, account: str) -> str:
         """Give the home of an account; empty when there is none."""

@@ -13,12 +13,6 @@ _LIST = """cd -- "$1" 2>/dev/null || exit 0
 for name in *; do
   [ ! -d "$name" ] || echo "$name"
 done"""
-_SCANS = """for process in /proc/[0-9]*/cmdline; do
-  words=$(tr '\\0' '\\n' 2>/dev/null <"$process") || continue
-  case "$words" in *runsvdir*) ;; *) continue ;; esac
-  printf '%s\\n' "$words" | grep -qxF -e "$1" && exit 0
-done
-exit 1"""
 _POLL = 0.2
 
 
@@ -40,7 +34,7 @@ class Tree:
     @property
     def is_scanned(self) -> bool:
         """True when a runsvdir runs that was started with its directory."""
-        return self._target.shell(_SCANS, self.directory).rc == 0
+        return self._target.is_scanned(self.directory)
 
     @property
     def faults(self) -> tuple[str, ...]:

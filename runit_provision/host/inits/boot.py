@@ -26,6 +26,12 @@ class Boot:
         tools = str(PurePosixPath(self.prefix) / "bin")
         return ":".join([tools, *(folder for folder in _SYSTEM if folder != tools)])
 
+    @property
+    def left_behind(self) -> str:
+        """What a person has to know who ends another runsvdir on the directory."""
+        services = PurePosixPath(self.services) / "*"
+        return f"what goes on under a runsv of its own ends by `sv exit {services}`, and starts again under ours"
+
     def is_started_by(self, command: str) -> bool:
         """True when a stranger's `command` starts a runsvdir on the same directory; `runsvdir-start` is what distributions call it."""
         return "runsvdir-start" in command or ("runsvdir" in command and self.services in command)

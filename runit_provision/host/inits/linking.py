@@ -101,6 +101,8 @@ def link(init: Init, boot: Boot) -> list[str]:
         done = [f"wrote {piece}" for piece in missing]
         if init.root == _LIVE and (missing or not init.active(boot)):
             done += init.started(boot, fresh=bool(absent))
+            if done and not Path(boot.services).is_dir():
+                done.append(f"{boot.services} is not there yet: runsvdir waits for it, and apply makes it")
     return done
 
 

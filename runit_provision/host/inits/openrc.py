@@ -59,7 +59,7 @@ class OpenRC(Named):
             script = on_host(self.root, f"/etc/init.d/{link.name}")
             text = (read(script) or b"").decode(errors="replace") if script.is_file() else ""
             if link.name != SERVICE and any(boot.is_started_by(line) for line in text.splitlines() if not line.startswith("#")):
-                hint = f"`rc-update del {link.name} {link.parent.name}` first"
+                hint = f"`rc-update del {link.name} {link.parent.name}` first; {boot.left_behind}"
                 yield Problem(f"starts runsvdir on {boot.services} already", path=f"/etc/init.d/{link.name}", hint=hint)
 
     @property

@@ -134,7 +134,7 @@ class Systemd(Named):
                 continue
             text = (self.root / target.lstrip("/")).read_text(errors="replace")
             if any(boot.is_started_by(line) for line in re.findall(r"(?m)^ExecStart=.*", text)):
-                hint = f"`{' '.join(['systemctl', *self._scope])} disable --now {link.name}` first"
+                hint = f"`{' '.join(['systemctl', *self._scope])} disable --now {link.name}` first; {boot.left_behind}"
                 yield Problem(f"starts runsvdir on {boot.services} already", path=as_host(self.root, link), hint=hint)
 
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the unit knows its directory

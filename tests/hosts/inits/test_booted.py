@@ -51,19 +51,23 @@ def test_a_linked_image_starts_its_services_at_boot_and_they_outlive_runsvdir(ro
 @shows("inits", "{root}", "live link and unlink")
 def test_link_on_a_running_host_starts_runsvdir_and_unlink_ends_it_and_its_services(root: Path, boot: ExitStack) -> None:
     box = boot.enter_context(booted(root))
+    (box.root / "etc/service").rename(box.root / "etc/later")
     link = partial(box.runit_provision, "init", "link", "--prefix", "/opt/runit")
     said = waiting.until(lambda: told(link()), what="an init that listens")
     assert said.startswith(f"{root.name}: ")
+    assert said.endswith("/etc/service is not there yet: runsvdir waits for it, and apply makes it\n")
+    (box.root / "etc/later").rename(box.root / "etc/service")
     box.pid("sleep", "1111")
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 0
     seen = Link(Target(Host(NsenterBackend(str(box.leader)))))
-    assert seen.kind == KIND[root.name]
+    assert (seen.kind, seen.is_running) == (KIND[root.name], True)
     assert link().stdout.endswith("nothing to do\n")
     done = box.runit_provision("init", "unlink", "--prefix", "/opt/runit")
     assert (done.returncode, done.stderr) == (0, "")
     assert (box.pids("sleep", "1111"), box.pids("-P", "/etc/service")) == ([], [])
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 2
     assert not seen.is_linked
+    assert not seen.is_running
 
 
 @shows("inits", "{root}", "other options, same services")
