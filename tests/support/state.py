@@ -40,12 +40,7 @@ def become(words: Sequence[str | bytes | Path], *, cwd: Path, env: Mapping[bytes
     proc = Path(f"/proc/{process.pid}")
 
     def settled() -> bool:
-        if process.poll() is not None:
-            return True
-        try:  # in a jail the link names a copy of the program, elsewhere the program
-            return (proc / "exe").readlink().name == PROGRAM.name and "nanosleep" in (proc / "wchan").read_text()
-        except FileNotFoundError:  # it has just ended
-            return False
+        return process.poll() is not None or has_become(proc)
 
     try:
         waiting.until(settled, what=f"{words} to become {PROGRAM}")
@@ -56,6 +51,14 @@ def become(words: Sequence[str | bytes | Path], *, cwd: Path, env: Mapping[bytes
     finally:
         process.kill()
         process.communicate()
+
+
+def has_become(proc: Path) -> bool:
+    """Whether a process in /proc is the program, and waits: what it was called with is there only some time after its name."""
+    try:  # in a jail the link names a copy of the program, elsewhere the program
+        return (proc / "exe").readlink().name == PROGRAM.name and "nanosleep" in (proc / "wchan").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has just ended
 
 
 def observe(proc: Path) -> dict[str, object]:

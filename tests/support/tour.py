@@ -104,7 +104,9 @@ class Tour:
         return subprocess.run([self.tools / "sv", *arguments], env=environment, capture_output=True, text=True, check=False)
 
     def status(self, service: str) -> wire.Status | None:
-        """Give what the supervisor of `service` (a path below the base) wrote, None while there is nothing."""
+        """Give what the supervisor of `service` (a path below the base) wrote; None while there is none who takes letters."""
+        if not _is_read(self.base / service / "supervise/ok"):
+            return None
         try:
             return wire.unpack((self.base / service / "supervise/status").read_bytes())
         except (FileNotFoundError, ValueError):

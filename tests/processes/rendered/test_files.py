@@ -51,10 +51,10 @@ def test_texts_templates_and_copies_are_where_the_service_finds_them(tour: Tour)
     tour.start({"template_path": [str(own)], "file_path": ["copies"], "services": {"it": service}})
     said = ["text", "port 80 of it", "port 443 of it", "copied", "ten", "inner", "it's $5 it"]
     waiting.until(lambda: tour.log("log/it") == said)
-    assert tour.sv("-w", "20", "check", "sv/it").returncode == 0
+    assert tour.sv("-w", "60", "check", "sv/it").returncode == 0
     tour.sv("hup", "sv/it")
     waiting.until(lambda: tour.log("log/it") == [*said, "asked to reload"])
-    tour.sv("-w", "20", "stop", "sv/it")
+    tour.sv("-w", "60", "stop", "sv/it")
     waiting.until(lambda: tour.log("log/it") == [*said, "asked to reload", "ended -1 15"])
     modes = {name: (tour.base / "sv/it" / name).stat().st_mode & 0o777 for name in ("text", "copy", "tool", "conf.d/10", "run")}
     assert modes == {"text": 0o644, "copy": 0o640, "tool": 0o755, "conf.d/10": 0o644, "run": 0o755}
@@ -81,7 +81,7 @@ def test_a_file_is_whose_the_data_say_and_its_change_restarts_only_what_it_is_to
     waiting.until(lambda: tour.log("log/kept") == ["one"] == tour.log("log/again"))
     found = (tour.base / "sv/kept/conf").stat()
     assert (found.st_uid, found.st_gid) == (pwd.getpwnam("nobody").pw_uid, grp.getgrnam("adm").gr_gid)
-    kept = tour.status("sv/kept")
+    kept = waiting.until(lambda: tour.runs("sv/kept") and tour.status("sv/kept"))
     assert tour.apply(data("two\n"), others=people).ok
     waiting.until(lambda: tour.log("log/again") == ["one", "two"])
     now = tour.status("sv/kept")

@@ -38,7 +38,7 @@ def test_another_level_stops_what_it_has_not_starts_what_it_has_and_keeps_what_b
     assert tour.apply(world(tour, "failover")).ok
     waiting.until(lambda: pid(tour, "sorry") and not pid(tour, "web"))
     assert pid(tour, "cron") == common
-    assert tour.is_settled(world(tour, "failover"))
+    waiting.until(lambda: tour.is_settled(world(tour, "failover")))
 
 
 def test_a_level_that_a_person_switched_to_is_drift_and_switching_back_is_none(tour: Tour, runtime: Path) -> None:
@@ -55,5 +55,4 @@ def test_a_level_that_a_person_switched_to_is_drift_and_switching_back_is_none(t
     waiting.until(lambda: pid(tour, "sorry") and not pid(tour, "web"))
     assert not tour.is_settled(world(tour, "default"))
     switch("default")
-    waiting.until(lambda: pid(tour, "web"))
-    assert tour.is_settled(world(tour, "default"))
+    waiting.until(lambda: pid(tour, "web") and tour.is_settled(world(tour, "default")))

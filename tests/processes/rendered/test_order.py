@@ -35,6 +35,7 @@ def test_a_one_shot_that_is_told_twice_while_it_runs_runs_exactly_once_more(tour
     waiting.until(lambda: tour.log("log/fw") == ["reads nothing "])
     waiting.until(lambda: (status := tour.status("sv/fw")) and status.want == 1)
     for name in ("eth0", "eth1"):
+        waiting.until(lambda name=name: tour.is_down(f"sv/{name}"))  # type: ignore[misc]
         tour.sv("once", f"sv/{name}")
         waiting.until(lambda name=name: tour.log(f"log/{name}") == ["written"] and tour.is_down(f"sv/{name}"))  # type: ignore[misc]
     waiting.until(lambda: (status := tour.status("sv/fw")) and status.want == 0)
@@ -51,7 +52,7 @@ def test_a_one_shot_that_failed_tells_nobody(tour: Tour) -> None:
         "after": {"command": "echo ran", "one_shot": True, "down": True},
     }
     tour.start({"services": services})
-    waiting.until(lambda: tour.log("log/work") == ["tried"] and tour.is_down("sv/work"))
+    waiting.until(lambda: tour.log("log/work") == ["tried"] and all(tour.is_down(f"sv/{name}") for name in services))
     tour.sv("once", "sv/good")
     waiting.until(lambda: tour.log("log/after") and tour.is_down("sv/after"))
     assert tour.log("log/after") == ["ran"]
@@ -69,13 +70,14 @@ def test_what_requires_a_one_shot_waits_until_that_has_succeeded_and_says_that_i
     tour.start(data)
     said = f"not ready: {tour.base}/service/work, which runs once and has not succeeded"
     assert waiting.until(lambda: tour.log("log/after"))[0] == said
+    waiting.until(lambda: (tour.base / "sv/work/failed").exists() and tour.is_down("sv/work") and tour.runs("sv/asks"))
     assert tour.sv("-w", "1", "check", "sv/asks").returncode == 1
     faults = verify(tour.tree(data), accounts=accounts.read(), within=0).faults
     assert any((fault.service, fault.promise) == ("work", "up, or done") and "its last run failed" in fault.fault for fault in faults)
     gate.touch()
     tour.sv("once", "sv/work")
     waiting.until(lambda: tour.log("log/after")[-1] == "started")
-    assert tour.sv("-w", "10", "check", "sv/asks").returncode == 0
+    assert tour.sv("-w", "60", "check", "sv/asks").returncode == 0
     # What was done before the machine was started anew is no longer so.
     (tour.base / "sv/work/succeeded").write_text("another boot\n")
     assert tour.sv("-w", "1", "check", "sv/asks").returncode == 1
@@ -100,7 +102,7 @@ def test_what_requires_a_service_that_says_when_it_is_ready_waits_for_that_word(
     assert tour.log("log/after") == []
     gate.touch()
     waiting.until(lambda: tour.log("log/after") == ["in time"])
-    assert tour.sv("-w", "20", "check", "sv/db", "sv/web").returncode == 0
+    assert tour.sv("-w", "60", "check", "sv/db", "sv/web").returncode == 0
 
 
 @pytest.mark.shows("data", "service", "notifies")
@@ -116,7 +118,7 @@ def test_those_that_follow_restart_when_a_service_has_ended_and_wait_for_it(tour
     tour.sv("kill", "sv/db")
     waiting.until(lambda: tour.log("log/web") == ["started", "started"])
     assert pid(tour, "sv/web") != before
-    assert tour.is_down("sv/idle")
+    waiting.until(lambda: tour.is_down("sv/idle"))
 
 
 def test_who_waits_itself_is_not_ready_for_those_that_wait_for_it(tour: Tour) -> None:
@@ -131,7 +133,7 @@ def test_who_waits_itself_is_not_ready_for_those_that_wait_for_it(tour: Tour) ->
     assert tour.sv("-w", "1", "check", "sv/b").returncode == 1
     gate.touch()
     assert waiting.until(lambda: tour.log("log/c")) == ["in time"]
-    assert tour.sv("-w", "20", "check", "sv/b").returncode == 0
+    assert tour.sv("-w", "60", "check", "sv/b").returncode == 0
 
 
 def test_root_waits_for_a_users_service_and_never_runs_its_check_itself(tour: Tour) -> None:
@@ -220,10 +222,13 @@ def test_apply_waits_until_a_service_says_that_it_is_ready(tour: Tour) -> None:
     gate = tour.base / "gate"
     words = ["sh", "-c", f"until [ -e {gate} ]; do sleep 0.05; done; echo >&3; exec sleep 1000"]
     data: dict[str, Any] = {"services": {"web": {"command": words, "ready": 3, "log": False}}}
-    assert tour.apply({}).ok
+    other = {"command": SLEEP, "log": False}
+    assert tour.apply({"services": {"other": other}}).ok
     tour.supervise()
-    waited = Place(tour.base).apply(tour.tree(data), timeout=2)
-    assert [problem.message for problem in waited.problems] == ["web: runs, but did not say that it is ready within 2 s"]
+    waiting.until(lambda: tour.runs("sv/other"))
+    data["services"]["other"] = other
+    waited = Place(tour.base).apply(tour.tree(data), timeout=4)
+    assert [problem.message for problem in waited.problems] == ["web: runs, but did not say that it is ready within 4 s"]
     data["services"]["web"]["nice"] = 1
     opener = threading.Timer(1, gate.touch)
     opener.start()

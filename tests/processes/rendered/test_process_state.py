@@ -24,16 +24,8 @@ def root() -> None:
 def seen(tour: Tour, name: str) -> dict[str, Any]:
     """Give the state of the service `name` once it has become the program."""
     proc = Path("/proc", str(waiting.until(lambda: (status := tour.status(f"sv/{name}")) and status.pid)))
-    waiting.until(lambda: _has_become(proc), what=f"{name} to be the program")
+    waiting.until(lambda: state.has_become(proc), what=f"{name} to be the program")
     return state.observe(proc)
-
-
-def _has_become(proc: Path) -> bool:
-    """Whether it waits: what it was called with is there only some time after its name."""
-    try:
-        return (proc / "exe").readlink().name == state.PROGRAM.name and "nanosleep" in (proc / "wchan").read_text()
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.shows("data", "service", "command", "user", "group", "groups", "directory", "umask", "nice", "session", "close", "argv0")
@@ -145,7 +137,7 @@ def test_the_program_the_lines_before_and_after_and_the_line_itself_see_the_same
     }
     lines = ["own says it's $5 /srv/it", "unset two", "lines  kept"]
     waiting.until(lambda: tour.log("log/it") == lines)
-    assert tour.sv("-w", "30", "stop", "sv/it").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/it").returncode == 0
     waiting.until(lambda: tour.log("log/it") == lines * 2)
     out = tour.base / "sv/line/out"
     assert waiting.until(lambda: out.exists() and out.read_text()) == "as said /srv/line\n"

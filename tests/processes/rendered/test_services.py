@@ -45,7 +45,7 @@ def test_a_stop_is_mailed_as_a_stop_and_a_crash_as_a_failure(tour: Tour) -> None
     tour.sv("kill", "sv/daemon")
     waiting.until(lambda: tour.sink.exists() and tour.sink.read_text().count("\n") == 2)
     waiting.until(lambda: tour.runs("sv/daemon"))
-    tour.sv("-w", "20", "stop", "sv/daemon")
+    tour.sv("-w", "60", "stop", "sv/daemon")
     waiting.until(lambda: tour.sink.read_text().count("\n") == 4)
     name = os.uname().nodename
     assert tour.sink.read_text().splitlines() == [
@@ -76,9 +76,9 @@ def test_stopping_a_nested_tree_ends_all_of_it_and_it_can_start_at_once(tour: To
     for _ in range(2):
         waiting.until(lambda: all(tour.runs(name) for name in inner))
         pids = [status.pid for name in inner if (status := tour.status(name))]
-        assert tour.sv("-w", "30", "stop", "sv/cluster").returncode == 0
+        assert tour.sv("-w", "60", "stop", "sv/cluster").returncode == 0
         assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
-        assert tour.sv("-w", "30", "start", "sv/cluster").returncode == 0
+        assert tour.sv("-w", "60", "start", "sv/cluster").returncode == 0
         assert all(tour.runs(name) for name in inner)
 
 
@@ -119,7 +119,7 @@ def test_a_check_passes_when_something_listens(tour: Tour) -> None:
         all_of_it = [{"tcp": port}, {"unix": str(tour.base / "socket")}, {"file": "run"}, {"command": ["test", "-x", "run"]}]
         tour.start({"services": {"web": {"command": SLEEP, "check": {"all": all_of_it, "timeout": 3}}}})
         waiting.until(lambda: tour.runs("sv/web"))
-        assert tour.sv("-w", "10", "check", "sv/web").returncode == 0
+        assert tour.sv("-w", "60", "check", "sv/web").returncode == 0
         local.close()
         assert tour.sv("-w", "1", "check", "sv/web").returncode == 1
 
@@ -140,7 +140,7 @@ def test_a_check_by_http_wants_an_answer_below_400_of_the_service_itself(tour: T
         thread.start()
         tour.start({"services": {"web": {"command": SLEEP, "check": {"http": f"http://127.0.0.1:{server.getsockname()[1]}/"}}}})
         waiting.until(lambda: tour.runs("sv/web"))
-        assert tour.sv("-w", "10", "check", "sv/web", http_proxy="http://127.0.0.1:9").returncode == 0
+        assert tour.sv("-w", "60", "check", "sv/web", http_proxy="http://127.0.0.1:9").returncode == 0
         thread.join(waiting.DEADLINE)
         assert next(answers, None) is None
 
@@ -148,16 +148,16 @@ def test_a_check_by_http_wants_an_answer_below_400_of_the_service_itself(tour: T
 def test_a_service_that_backs_off_can_be_stopped_while_it_waits(tour: Tour) -> None:
     tour.start({"services": {"flaky": {"command": "echo once; exit 3", "restart": {"at_most": 99, "back_off": "1h"}}}})
     waiting.until(lambda: len(tour.log("log/flaky")) >= 3)
-    assert tour.sv("-w", "20", "stop", "sv/flaky").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/flaky").returncode == 0
     waiting.until(lambda: tour.is_down("sv/flaky"))
 
 
 @pytest.mark.shows("data", "restart", "at_most", "within", "forget", "back_off")
 def test_a_service_that_backs_off_gives_up_though_it_waits_for_longer_than_counts(tour: Tour) -> None:
-    restart = {"at_most": 3, "within": 2, "back_off": 4, "forget": 60}
+    restart = {"at_most": 3, "within": 3, "back_off": 4, "forget": 60}
     tour.start({"services": {"flaky": {"command": "echo once; exit 3", "restart": restart}}})
     waiting.until(lambda: tour.is_down("sv/flaky"))
-    assert tour.log("log/flaky") == [*["once"] * 4, "flaky ended 4 times, each within 2 s of the last, and stays down; sv up starts it"]
+    assert tour.log("log/flaky") == [*["once"] * 4, "flaky ended 4 times, each within 3 s of the last, and stays down; sv up starts it"]
 
 
 def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -> None:
@@ -167,7 +167,7 @@ def test_one_to_whom_control_was_given_may_control_and_nobody_else(tour: Tour) -
     pid = waiting.until(lambda: tour.runs("sv/given") and tour.runs("sv/kept") and (status := tour.status("sv/given")) and status.pid)
     given = [tour.base / "sv/given/supervise" / fifo for fifo in ("control", "ok")]
     waiting.until(lambda: all(fifo.owner() == "nobody" for fifo in given))
-    as_nobody = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "20"]
+    as_nobody = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "60"]
 
     def sv(word: str, service: str) -> int:
         return subprocess.run([*as_nobody, word, f"{tour.base}/sv/{service}"], env=tour.environment(), check=False).returncode
@@ -188,7 +188,7 @@ def test_control_is_given_before_the_first_start_and_taken_back(tour: Tour) -> N
     given = {"command": SLEEP, "delegate": {"user": "nobody"}, "down": True}
 
     def sv(word: str) -> int:
-        line = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "20", word, f"{tour.base}/sv/given"]
+        line = ["chpst", "-u", "nobody", str(tour.tools / "sv"), "-w", "60", word, f"{tour.base}/sv/given"]
         return subprocess.run(line, env=tour.environment(), check=False).returncode
 
     assert tour.apply({"services": {"given": given}}, others=others).ok
@@ -221,5 +221,5 @@ def test_a_users_tree_runs_as_the_user_in_the_users_environment(tour: Tour) -> N
     assert waiting.until(lambda: tour.log("home/nobody/logs/runsvdir")) == ["from inside"]
     assert (home / "logs/runsvdir/current").stat().st_uid == home.stat().st_uid
     pid = waiting.until(lambda: (status := tour.status("home/nobody/runit/who")) and status.pid)
-    assert tour.sv("-w", "30", "stop", "sv/runsvdir-nobody").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/runsvdir-nobody").returncode == 0
     assert not Path(f"/proc/{pid}").exists()

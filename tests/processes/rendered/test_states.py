@@ -34,7 +34,7 @@ def test_running_stopped_absent_and_as_people_left_it(tour: Tour) -> None:
         "down": True,
         "not_at_boot": True,
     }
-    tour.sv("-w", "20", "start", "sv/down")
+    tour.sv("-w", "60", "start", "sv/down")
     before = tour.status("sv/down")
     assert tour.apply(data(up={"ensure": "absent"}, off={}, down={"down": True}, not_at_boot={"link": "10-late"})).ok
     waiting.until(lambda: tour.runs("sv/off") and not (tour.base / "sv/up").exists())
@@ -65,7 +65,7 @@ def test_who_was_given_control_has_it_after_restarts_and_after_a_boot_that_empti
 
     def may(service: str, word: str, by: str) -> bool:
         path = str(tour.base / "sv" / service)
-        line = [*who[by], str(tour.tools / "sv"), "-w", "20", word, path]
+        line = [*who[by], str(tour.tools / "sv"), "-w", "60", word, path]
         return subprocess.run(line, env=tour.environment(), capture_output=True, check=False).returncode == 0
 
     def given() -> bool:
@@ -106,7 +106,7 @@ def test_a_service_that_others_ask_for_is_seen_by_them_from_its_first_start_afte
     for times in range(1, 3):
         waiting.until(lambda: tour.runs("home/nobody/runit/work") and tour.status("sv/db") is not None)
         assert tour.log("home/nobody/logs/work") == ["in time"] * (times - 1)
-        tour.sv("-w", "20", "start", "sv/db")
+        tour.sv("-w", "60", "start", "sv/db")
         waiting.until(lambda times=times: tour.log("home/nobody/logs/work") == ["in time"] * times)  # type: ignore[misc]
         mode = (tour.base / "sv/db/supervise/control").stat().st_mode
         assert not mode & 0o007
@@ -147,7 +147,7 @@ def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
     it = f"{home.relative_to(tour.base)}/.config/runit/sv/it"
     pid = waiting.until(lambda: (status := tour.status(it)) and status.pid)
     proc = Path(f"/proc/{pid}")
-    waiting.until(lambda: (proc / "exe").readlink().name == state.PROGRAM.name and "nanosleep" in (proc / "wchan").read_text())
+    waiting.until(lambda: state.has_become(proc))
     found = state.observe(proc)
     environment = dict(item.split(b"=", 1) for item in found["environment"] if item)  # type: ignore[attr-defined]
     assert str(found["Uid"]).split() == [str(pwd.getpwnam("nobody").pw_uid)] * 4
@@ -167,7 +167,7 @@ def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
     assert (home / "var/runsvdir/config").read_bytes().splitlines()[1] == b"n3"
     waiting.until((home / "var/it/current").exists)
     assert (home / "var/it/current").owner() == "nobody"
-    assert tour.sv("-w", "30", "stop", "sv/runsvdir-apps").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/runsvdir-apps").returncode == 0
     assert not proc.exists()
 
 
@@ -183,7 +183,7 @@ def test_a_users_tree_that_is_not_to_start_and_one_whose_words_stand_in_its_titl
         return Path(f"/proc/{status.pid}/cmdline").read_bytes() if status and status.pid else b""
 
     waiting.until(lambda: b"last words" in title())
-    assert tour.is_down("sv/runsvdir-games")
+    waiting.until(lambda: tour.is_down("sv/runsvdir-games"))
     assert (tour.base / "sv/runsvdir-games/down").exists()
 
 

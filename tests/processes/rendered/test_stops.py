@@ -19,9 +19,9 @@ def test_a_service_gets_its_own_signal_in_place_of_term(tour: Tour) -> None:
     script = "trap 'echo quit; exit 0' QUIT; trap 'echo term; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
     tour.start({"services": {"web": {"command": ["sh", "-c", script], "stop": "quit"}}})
     waiting.until(lambda: tour.runs("sv/web") and tour.log("log/web") == ["ready"])
-    assert tour.sv("-w", "30", "restart", "sv/web").returncode == 0
+    assert tour.sv("-w", "60", "restart", "sv/web").returncode == 0
     waiting.until(lambda: tour.log("log/web") == ["ready", "quit", "ready"])
-    assert tour.sv("-w", "30", "stop", "sv/web").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/web").returncode == 0
     waiting.until(lambda: tour.log("log/web") == ["ready", "quit", "ready", "quit"])
 
 
@@ -30,7 +30,7 @@ def test_what_does_not_end_in_time_is_killed(tour: Tour) -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     tour.start({"services": {"deaf": {"command": ["sh", "-c", script], "stop": {"seconds": 1, "kill": True}}}})
     waiting.until(lambda: tour.runs("sv/deaf") and tour.log("log/deaf") == ["ready"])
-    assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/deaf").returncode == 0
     waiting.until(lambda: tour.is_down("sv/deaf"))
 
 
@@ -39,7 +39,7 @@ def test_a_restart_that_somebody_asked_for_is_no_failure(tour: Tour) -> None:
     mail = {"on_failure": "admins@example.com"}
     tour.start({"services": {"once": {"command": ["sh", "-c", script], "restart": "never", "finish": {"mail": mail}}}})
     waiting.until(lambda: tour.runs("sv/once") and tour.log("log/once") == ["ready"])
-    assert tour.sv("-w", "30", "restart", "sv/once").returncode == 0
+    assert tour.sv("-w", "60", "restart", "sv/once").returncode == 0
     waiting.until(lambda: tour.log("log/once") == ["ready", "ready"])
     assert not tour.sink.exists()
     tour.sv("interrupt", "sv/once")
@@ -57,7 +57,7 @@ def test_the_shipped_supervisor_kills_what_does_not_end_in_time_and_no_script_is
     tour.start({"services": {"deaf": {"command": ["sh", "-c", script], "stop": stop, "finish": {"lines": 'echo "ended $1 $2"'}}}})
     waiting.until(lambda: tour.runs("sv/deaf") and tour.log("log/deaf") == ["ready"])
     began = time.monotonic()
-    assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/deaf").returncode == 0
     assert time.monotonic() - began >= stop["seconds"]
     waiting.until(lambda: tour.log("log/deaf") == ["ready", "ended -1 9"])
     assert (tour.base / "sv/deaf/timeout-kill").exists() is tour.shipped
@@ -78,7 +78,7 @@ def test_a_restart_is_no_failure_whatever_the_services_own_script_does_at_term(t
     tour.start({"services": services})
     for name, said in (("own", "own"), ("shared", "shared t")):
         waiting.until(lambda name=name: tour.log(f"log/{name}") == ["ready"])  # type: ignore[misc]
-        assert tour.sv("-w", "30", "restart", f"sv/{name}").returncode == 0
+        assert tour.sv("-w", "60", "restart", f"sv/{name}").returncode == 0
         waiting.until(lambda name=name, said=said: tour.log(f"log/{name}") == ["ready", said, "ready"])  # type: ignore[misc]
     assert not tour.sink.exists()
     for name in services:
@@ -91,7 +91,7 @@ def test_what_does_not_end_in_time_is_killed_though_its_own_script_says_otherwis
     service = {"command": ["sleep", "1000"], "control": {"t": "#!/bin/sh\nexit 0\n"}, "stop": {"seconds": 1, "kill": True}}
     tour.start({"services": {"deaf": service}})
     waiting.until(lambda: tour.runs("sv/deaf"))
-    assert tour.sv("-w", "40", "stop", "sv/deaf").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/deaf").returncode == 0
 
 
 @pytest.mark.shows("data", "service", "control", "control_from")
@@ -141,7 +141,7 @@ def test_a_one_shot_that_failed_is_mailed_and_one_that_was_stopped_is_told_from_
     tour.start({"services": services})
     waiting.until(lambda: tour.is_down("sv/good") and tour.is_down("sv/bad") and tour.runs("sv/long"))
     waiting.until(lambda: tour.sink.exists() and "bad failed to admins@example.com:" in tour.sink.read_text())
-    assert tour.sv("-w", "20", "stop", "sv/long").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/long").returncode == 0
     waiting.until(lambda: "long was stopped to auditing@example.com:" in tour.sink.read_text())
     assert tour.sink.read_text().count(" to ") == 2
 
@@ -182,9 +182,9 @@ def mailer_in_time(tour: Tour) -> Path:
 def test_what_does_not_finish_in_time_is_killed_with_all_that_it_has_started(tour: Tour) -> None:
     started = tour.base / "started"
     lines = f"sleep 1000 & echo $! >>{started}; sh -c 'echo $$ >>{started}; exec sleep 1000'; echo never"
-    tour.start({"services": {"it": {"command": SLEEP, "finish": {"lines": lines, "seconds": 2, "mail": {"on_stop": "root"}}}}})
+    tour.start({"services": {"it": {"command": SLEEP, "finish": {"lines": lines, "seconds": 4, "mail": {"on_stop": "root"}}}}})
     waiting.until(lambda: tour.runs("sv/it"))
-    assert tour.sv("-w", "40", "stop", "sv/it").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/it").returncode == 0
     pids = started.read_text().split()
     assert len(pids) == 2
     waiting.until(lambda: not any(Path("/proc", pid).exists() for pid in pids))
@@ -201,9 +201,9 @@ def test_what_the_shipped_supervisor_is_told_in_numbers_it_does(tour: Tour) -> N
         "dying": {"command": ["false"], "max_delay": "1h"},
     }
     tour.start({"services": services})
-    waiting.until(lambda: tour.runs("sv/leaving") and tour.runs("sv/hanging") and (tour.base / "left").exists())
-    left = int((tour.base / "left").read_text())
-    assert tour.sv("-w", "30", "stop", "sv/leaving").returncode == 0
+    waiting.until(lambda: tour.runs("sv/leaving") and tour.runs("sv/hanging"))
+    left = int(waiting.until(lambda: (tour.base / "left").exists() and (tour.base / "left").read_text()))
+    assert tour.sv("-w", "60", "stop", "sv/leaving").returncode == 0
     assert not Path(f"/proc/{left}").exists()
-    assert tour.sv("-w", "30", "stop", "sv/hanging").returncode == 0
+    assert tour.sv("-w", "60", "stop", "sv/hanging").returncode == 0
     waiting.until(lambda: "start" in tour.sv("status", "sv/dying").stdout)
