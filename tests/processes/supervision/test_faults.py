@@ -93,15 +93,13 @@ def test_no_descriptor_to_be_had_at_any_step_of_taking_a_service(runtime: Path, 
 
 
 def tried(running: Tree, home: Path, said_before: int) -> None:
-    """Wait until the supervisor has met a service, and taken or refused it, or could not even look for it."""
+    """Wait until the supervisor has met a service, and taken or refused it, or could not even look for it, which it says once."""
 
     def is_so() -> bool:
-        news = running.stderr.read_text()[said_before:]
-        return (
-            (home / "supervise/lock").exists()
-            or f"runsv {home.name}: " in news
-            or re.search("unable to (open|read) directory", news) is not None
-        )
+        said = running.stderr.read_text()
+        news, last = said[said_before:], said.splitlines()[-1:]
+        blind = any(re.search("unable to (open|read) directory", line) for line in (news, *last))
+        return blind or (home / "supervise/lock").exists() or f"runsv {home.name}: " in news
 
     until(is_so, what="it was tried")
 

@@ -58,7 +58,7 @@ def test_the_next_run_has_to_say_it_again(runtime: Path, slow: Path, tmp_path: P
         before = pid_of(slow)
         os.kill(before, signal.SIGKILL)
         until(lambda: pid_of(slow) not in {0, before} and stat(slow) == "run", what="it runs again")
-        assert sv(runtime, "status", slow).stdout.endswith("s, not ready\n")
+        until(lambda: sv(runtime, "status", slow).stdout.endswith("s, not ready\n"), what="it has not said so")
         (slow / "go").touch()
         assert sv(runtime, "-w", "60", "check", slow).returncode == 0
 
