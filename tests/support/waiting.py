@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds; generous, since machines are shared and slow."""
 
 

@@ -39,6 +39,7 @@ def test_a_letter_sends_its_signal(same: Same, letter: str, name: str) -> None:
         lab.run(TRAPS, "ready")
         lab.letters(letter)
         lab.until_line(f"got {name}")
+        lab.until_stat("run, got TERM" if letter == "t" else "run")
         return lab.seen(), lab.trace()
 
     assert same(scenario)[1] == ["ready", f"got {name}"]
