@@ -70,13 +70,21 @@ def test_a_run_that_cannot_be_started_gives_finish_111_0(same: Same, how: str) -
 
 def test_after_a_run_longer_than_a_second_the_next_follows_at_once(same: Same) -> None:
     def scenario(lab: Lab) -> Any:
-        lab.script("run", f"{STAMPED}\nsleep 1.2\ndate +%s.%N >ended")
+        lab.script("run", f"{STAMPED}\nsleep 1.2\ndate +%s.%N >>ends")
         lab.start()
-        starts = lab.home / "starts"
-        until(lambda: starts.exists() and len(starts.read_text().split()) >= 2, what="two starts")
-        return length_class(float(starts.read_text().split()[1]) - float(starts.read_text().split()[0]) - 1.2)
+        starts, ends = lab.home / "starts", lab.home / "ends"
 
-    assert same(scenario) == "at once"
+        def rests() -> list[float]:
+            if not ends.exists():
+                return []
+            return [
+                float(start) - float(end) for start, end in zip(starts.read_text().split()[1:], ends.read_text().split(), strict=False)
+            ]
+
+        # A crowded machine is late; who waits for a second is so each time.
+        until(lambda: any(length_class(rest) == "at once" for rest in rests()), what="a start that follows at once")
+
+    same(scenario)
 
 
 @pytest.mark.covers("runsv", "down")
