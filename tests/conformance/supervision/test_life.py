@@ -152,6 +152,7 @@ def test_in_finish_letters_change_the_want_only(same: Same) -> None:
         lab.script("finish", "echo finish >>trace\nexec sleep 1000")
         lab.start()
         lab.until_stat("finish")
+        lab.until_line("finish")
         until(lab.pid, what="finish has a pid")
         seen = [lab.seen()]
         lab.letters("d")
