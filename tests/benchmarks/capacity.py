@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -47,7 +48,7 @@ DEATHS = (
     ("keeper", "holders"),
 )
 PROBES = 100
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class Probes:
@@ -310,7 +311,8 @@ def run(place: Path, services: int, logged: int, descriptors: int, user: str, on
     told, probed = fifo(place / "told"), fifo(place / "probed")
     nuisances = Nuisances(place, crowd.services, tools / "rsvlog")
     subprocess.run(["chown", "-hR", user, place], check=True)
-    drop = "" if user == "root" else f"setpriv --reuid {user} --regid {user} --clear-groups "
+    account = pwd.getpwnam(user)
+    drop = "" if user == "root" else f"setpriv --reuid {account.pw_uid} --regid {account.pw_gid} --clear-groups "
     script(place / "start", f'ulimit -n {descriptors}; exec {drop}{tools / "runsvdir"} "$@"')
     print(f"{services} services, {logged} logged, {descriptors} descriptors per process, {user}, load {os.getloadavg()[0]:.1f}")
     print(f"{'':44}meanwhile, ms: median, 99th, longest (how many)")
