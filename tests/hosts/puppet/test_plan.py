@@ -119,10 +119,10 @@ def test_wrong_parameters_are_refused_before_anything_runs(
 
 
 def test_the_plan_restarts_some_at_a_time_and_the_next_ones_only_when_these_stay_up(tmp_path: Path) -> None:
-    words = {"targets": ["one", "two", "three", "four", "five"], "service": "web", "at_once": 2, "settle": 3}
+    words: dict[str, Any] = {"targets": ["one", "two", "three", "four", "five"], "service": "web", "at_once": 2, "settle": 3}
 
     def step(*targets: str) -> list[list[Any]]:
-        asked = [["runit::sv", "restart", *targets], ["sleep", 3], ["runit::sv", "check", *targets]]
+        asked: list[list[Any]] = [["runit::sv", "restart", *targets], ["sleep", 3], ["runit::sv", "check", *targets]]
         return [*asked, ["runit::status", None, *targets]]
 
     told, ended = json.loads(evaluate(tmp_path, RUN, json.dumps(words)))
