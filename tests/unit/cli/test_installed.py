@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import runit_provision
 
 
 @pytest.mark.shows("roads", "command line", "an old Python")
@@ -14,6 +17,8 @@ def test_an_older_python_is_refused_in_one_line() -> None:
     older = "import sys; sys.version_info = (3, 9, 18, 'final', 0); from runit_provision.cli import main"
     done = subprocess.run([sys.executable, "-c", older], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "runit-provision needs Python 3.11 or later; this is Python 3.9\n")
+    # What is read before that, an older one can read.
+    ast.parse(Path(runit_provision.__file__).read_text(), feature_version=(3, 4))
 
 
 @pytest.mark.shows("roads", "command line", "an installation in part")
