@@ -17,6 +17,8 @@ from runit_provision.inputs import Inputs
 _SETTING = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*")
 _SECTION = re.compile(r"\s*\[(\w*)\].*")
 _NOTHING = re.compile(r"\s*(?:#.*)?")
+_QUOTE = re.compile(r"\A['\"]|['\"]\Z")
+"""Around a setting's value, each alone, as Puppet takes them away."""
 _VARIABLE = re.compile(r"\$(\w+|\{)")
 _MAGIC = re.compile(r"[*?\[{]")
 
@@ -74,7 +76,7 @@ def _modulepath_of(path: Path, known: Mapping[str, str], inputs: Inputs) -> str 
             section = found[1]
         elif found := _SETTING.fullmatch(line):
             if (section, found[1]) == ("main", "modulepath"):
-                return _filled(found[2], known, mark)
+                return _filled(_QUOTE.sub("", found[2]), known, mark)
         elif not _NOTHING.fullmatch(line):
             raise DataError(Problem("neither a setting nor a comment", mark, hint="as `modulepath = site:modules:$basemodulepath`"))
     return None

@@ -432,7 +432,7 @@ def test_a_number_that_json_does_not_have_is_an_error(lookup: Lookup, tmp_path: 
         "# comment\nmodulepath = site : modules:$basemodulepath\n",
         "manifest = x\nmodulepath=../common:/abs:./b/../c:$codedir/x\n",
         "modulepath = m*:$basemodulepath\nmodulepath = never\n",
-        "[main]\nmodulepath = a\n",
+        "[main]\nmodulepath = 'a:\"b\"'\n",
         "modulepath =\n",
     ],
 )
