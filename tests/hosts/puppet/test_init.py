@@ -49,6 +49,7 @@ def apply(box: Booted, *more: str) -> CompletedProcess[str]:
     return box.run(puppet, "apply", *options, "--detailed-exitcodes", "--color=false", *more, "--execute", "include runit")
 
 
+@pytest.mark.shows("roads", "Puppet", "init linked", "runsvdir stopped")
 def test_the_first_run_starts_the_services_by_init_and_the_second_does_nothing(cold: Path) -> None:
     with booted(cold) as box:
         waiting.until(lambda: is_up(box), what="an init that listens")
