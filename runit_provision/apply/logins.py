@@ -55,6 +55,7 @@ def homes_to_remove(undone: Journal, machine: Machine) -> tuple[LoginStep, ...]:
 
 def staying(undone: Journal, machine: Machine) -> Iterator[str]:
     """Tell of the accounts and groups that stay, since what is theirs may lie anywhere; what was never made is not told of."""
+    where = "" if machine.alive else f"--root {machine.root} "
     for each in reversed(undone.logins):
         known = machine.accounts.number(each.name) is not None if each.kind == "group" else each.name in machine.accounts
         if each.kind == "home" or not known:
@@ -63,7 +64,7 @@ def staying(undone: Journal, machine: Machine) -> Iterator[str]:
             yield f"the account {each.name} stays as the last apply changed it: {each.reason}"
         else:
             tool = "userdel" if each.kind == "account" else "groupdel"
-            yield f"the {each.kind} {each.name}, which the last apply made, stays; `{tool} {each.name}` takes it away"
+            yield f"the {each.kind} {each.name}, which the last apply made, stays; `{tool} {where}{each.name}` takes it away"
 
 
 def remove_homes(steps: Iterable[LoginStep], undone: Journal, machine: Machine, report: Report) -> None:

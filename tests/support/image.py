@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .command import Result, runit_provision
+
 INITTAB = """\
 id:2:initdefault:
 si::sysinit:/etc/init.d/rcS
@@ -14,6 +16,21 @@ l6:6:wait:/etc/init.d/rc 6
 # 1:2345:respawn:/sbin/getty 38400 tty1
 caf\udce9::off:"""
 """With a byte that is no UTF-8, and no newline at its end."""
+
+
+class Peopled:
+    """An image with an account `old`, of the number 1005, and the data that are to be applied there."""
+
+    def __init__(self, root: Path, *folders: str) -> None:
+        self.root = root
+        self.data = root.with_name("data.yaml")
+        for folder in ("etc/skel", "home", "srv", "var/lib", *folders):
+            (root / folder).mkdir(parents=True)
+        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nold:x:1005:1005::/home/old:/bin/sh\n")
+        (root / "etc/group").write_text("root:x:0:\nold:x:1005:\n")
+
+    def road(self, *words: object) -> Result:
+        return runit_provision(*words, "--root", self.root, "--data", self.data)
 
 
 def systemd_image(root: Path) -> Path:

@@ -6,34 +6,24 @@ import fcntl
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import oracle
-from support.command import PROGRAM, Result, runit_provision
-from support.image import snapshot
+from support.command import PROGRAM, runit_provision
+from support.image import Peopled, snapshot
 from support.logins import on_a_host
 
 CHOOSE = "choose another number, or leave it to the host"
 MOVE = "move it away, or choose another home"
 
 
-class Image:
-    """An image with an account `old`, of the number 1005, that has a home."""
+class Image(Peopled):
+    """One whose account has a home."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.data = root.with_name("data.yaml")
-        for folder in ("etc/skel", "home/old", "srv", "var/lib"):
-            (root / folder).mkdir(parents=True)
-        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nold:x:1005:1005::/home/old:/bin/sh\n")
-        (root / "etc/group").write_text("root:x:0:\nold:x:1005:\n")
+        super().__init__(root, "home/old")
         os.chown(root / "home/old", 1005, 1005)
-
-    def road(self, command: str) -> Result:
-        return runit_provision(command, "--root", self.root, "--data", self.data)
 
     def want(self, users: str, more: str = "") -> None:
         """Let the data want `users`, each on a line of its own from the fifth on, and a service of the host's."""
@@ -43,11 +33,8 @@ class Image:
 
 
 @pytest.fixture
-def image() -> Iterator[Image]:
-    oracle.root("accounts")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Image(Path(folder, "image"))
+def image(public: Path) -> Image:
+    return Image(public / "image")
 
 
 def without_place(err: str, image: Image) -> list[str]:

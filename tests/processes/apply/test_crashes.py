@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,14 +18,8 @@ from runit_provision.model.tree import Effect, RenderedTree
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a filesystem without a disk, where there is one: thousands of fsync wait for nothing there."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path / "base"
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder, "base")
+def base(memory: Path) -> Path:
+    return memory / "base"
 
 
 def first(base: Path) -> RenderedTree:

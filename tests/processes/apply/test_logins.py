@@ -8,15 +8,13 @@ import pwd
 import shutil
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import oracle, waiting
-from support.command import PROGRAM, Result, runit_provision
+from support.command import PROGRAM, runit_provision
 from support.faults import UNTOUCHED, interrupted
-from support.image import snapshot
+from support.image import Peopled, snapshot
 from support.logins import Host, on_a_host
 
 from runit_provision.app import provision
@@ -38,16 +36,12 @@ runit:
 """
 
 
-class Image:
-    """An image with the accounts of a new system."""
+class Image(Peopled):
+    """One that has all tables of accounts, and a skeleton for homes."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.data = root.with_name("data.yaml")
+        super().__init__(root, "etc/skel/.config")
         self.data.write_text(DATA)
-        for folder in ("etc/skel/.config", "home", "srv", "var/lib"):
-            (root / folder).mkdir(parents=True)
-        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nold:x:1005:1005::/home/old:/bin/sh\n")
         (root / "etc/group").write_text("root:x:0:\nold:x:1005:\naudio:x:29:old\n")
         (root / "etc/gshadow").write_text("root:*::\nold:!::\naudio:*::old\n")
         (root / "etc/shadow").write_text("root:*:19000:0:99999:7:::\n")
@@ -56,19 +50,13 @@ class Image:
         (root / "etc/skel/.config").chmod(0o700)
         (root / "etc/skel/.link").symlink_to(".profile")
 
-    def road(self, *words: object) -> Result:
-        return runit_provision(*words, "--root", self.root, "--data", self.data)
-
     def lines(self, name: str) -> list[str]:
         return (self.root / "etc" / name).read_text().splitlines()
 
 
 @pytest.fixture
-def image() -> Iterator[Image]:
-    oracle.root("accounts")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Image(Path(folder, "image"))
+def image(public: Path) -> Image:
+    return Image(public / "image")
 
 
 @pytest.mark.shows("data", "host", "groups", "profile")
@@ -153,11 +141,11 @@ def test_rollback_takes_away_homes_that_are_as_they_were_made_and_tells_what_sta
     back = runit_provision("rollback", "--root", image.root)
     assert (back.status, back.err) == (0, "")
     assert [line for line in back.out.splitlines() if "which the last apply made, stays" in line] == [
-        "the account daemon1, which the last apply made, stays; `userdel daemon1` takes it away",
-        "the account joe, which the last apply made, stays; `userdel joe` takes it away",
-        "the group joe, which the last apply made, stays; `groupdel joe` takes it away",
-        "the group daemon1, which the last apply made, stays; `groupdel daemon1` takes it away",
-        "the group media, which the last apply made, stays; `groupdel media` takes it away",
+        f"the account daemon1, which the last apply made, stays; `userdel --root {image.root} daemon1` takes it away",
+        f"the account joe, which the last apply made, stays; `userdel --root {image.root} joe` takes it away",
+        f"the group joe, which the last apply made, stays; `groupdel --root {image.root} joe` takes it away",
+        f"the group daemon1, which the last apply made, stays; `groupdel --root {image.root} daemon1` takes it away",
+        f"the group media, which the last apply made, stays; `groupdel --root {image.root} media` takes it away",
     ]
     assert snapshot(image.root / "home") == before
     assert not (image.root / "srv/daemon1").exists()

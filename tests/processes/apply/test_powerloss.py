@@ -10,7 +10,6 @@ import os
 import pwd
 import random
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,12 +32,9 @@ SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 10**6))
 
 
 @pytest.fixture
-def base() -> Iterator[Path]:
+def base(memory: Path) -> Path:
     oracle.root("processes with other credentials are traced")
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder, "base")
+    return memory / "base"
 
 
 def contents(*trees: RenderedTree) -> dict[str, set[bytes]]:

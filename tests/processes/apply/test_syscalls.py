@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,9 @@ USER = "nobody"
 
 
 @pytest.fixture
-def base() -> Iterator[Path]:
+def base(memory: Path) -> Path:
     oracle.root("processes with other credentials are traced, and homes are others'")
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder, "base")
+    return memory / "base"
 
 
 def realm(base: Path) -> Realm:
