@@ -246,7 +246,9 @@ def _remembered(outcome: Outcome) -> Manifest:
             records.pop(path, None)
     services |= {name: plan.remembered.services[name] for name in outcome.held if name in plan.remembered.services}
     whole = outcome.report.ok and not outcome.failed and not outcome.held
-    return Manifest(records, services, plan.manifest.answer if whole else None, (*plan.manifest.owed, *outcome.owed))
+    still = (each for each in plan.remembered.owed if each.service in outcome.held)  # it was to go, and stays
+    owed = tuple(dict.fromkeys((*plan.manifest.owed, *still, *outcome.owed)))
+    return Manifest(records, services, plan.manifest.answer if whole else None, owed)
 
 
 def _forget(machine: Machine, past: Journal | None, present: Journal | None, outcome: Outcome | None = None) -> None:

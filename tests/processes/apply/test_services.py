@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import json
 import os
@@ -10,6 +11,7 @@ import pwd
 import signal
 import subprocess
 import tempfile
+import termios
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -174,9 +176,10 @@ def test_what_cannot_be_told_is_reported_and_done_by_the_next_apply(running: Run
         assert not gone.ok
         assert (running.base / "sv/a/run").read_bytes() == script("two"), "what runs keeps its directory"
     finally:
-        os.close(full)
         for pid in readers:
             os.kill(pid, signal.SIGCONT)
+        waiting.until(lambda: not any(fcntl.ioctl(full, termios.FIONREAD, bytes(4))), what="the supervisor reads letters again")
+        os.close(full)
     (running.base / "sv/a/told").write_text("")
     assert running.apply(two).ok
     waiting.until(lambda: running.told("a") == ["start"], what="the restart that was owed")
