@@ -68,7 +68,7 @@ def host() -> Iterator[Host]:
 def test_one_bad_home_fails_alone_and_is_listed(host: Host) -> None:
     (host.base / "games").rmdir()
     said = [
-        f"{host.data}:13:5: runit.users.games.service_directory: {host.base}/games: "
+        f"{host.data}:14:7: runit.users.games.home: {host.base}/games: "
         "does not exist, and files of games are to lie in it; make it, owned by games, or correct the path"
     ]
     for command in ("plan", "check"):
@@ -116,7 +116,7 @@ def test_one_run_lists_what_is_wrong_with_the_data_and_with_the_host(host: Host,
     of_the_host = [
         "runit.services.web.check: /opt/none not found, which the script calls; install it",
         "runit.services.web.limits.files: 99999999999 is above the hard limit",
-        "runit.users.games.service_directory: ",
+        "runit.users.games.home: ",
     ]
     said = "runit.services.web.colour: unknown key", "runit.services.web: the template does not render"
     for data, first in zip((wrong_data, wrong_template), said, strict=True):
@@ -159,7 +159,7 @@ def test_an_ordinary_user_is_told_how_to_take_his_own_tree(host: Host) -> None:
     assert f"{host.base}/nobody/runit/worker/run" in own
     assert all(path.startswith(f"{host.base}/nobody/") for path in own)
     assert refused == (
-        f"{host.data}:13:5: runit.users.games.service_directory: only root can work as games; "
+        f"{host.data}:14:7: runit.users.games.home: only root can work as games; "
         "`--user NAME` takes the tree of one user alone, who can do that without root"
     )
     assert untouched == "untouched: True"
