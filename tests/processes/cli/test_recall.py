@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from support import oracle
@@ -69,9 +69,13 @@ def without_memory(world: World) -> bytes:
     return kept
 
 
+def answer(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((world.library / "manifest.json").read_bytes())["answer"]
+    return found
+
+
 def asked(world: World) -> list[tuple[str, str]]:
-    manifest = json.loads((world.library / "manifest.json").read_bytes())
-    return [(kind, name) for kind, name in manifest["answer"]["asked"]]
+    return [(kind, name) for kind, name in answer(world)["asked"]]
 
 
 def test_what_has_not_changed_is_not_looked_up_again_and_the_answer_is_the_same(world: World) -> None:
@@ -254,8 +258,10 @@ def test_every_path_that_is_looked_at_is_an_input_that_is_remembered(world: Worl
     (world.library / "manifest.json").unlink()
     subprocess.run([*strace, "-o", tmp_path / "log", PROGRAM, "apply", *world.options], check=True, capture_output=True)
     known = {os.path.normpath(world.folder / name) for _, name in asked(world) if name}
-    named = [Path(name) for kind, name in asked(world) if kind == "program"]
-    programs = {str(path) for name in named for path in (name.resolve(), name.parent.resolve() / name.name)}
+    # Whether the programs that scripts call are there, is asked anew each time.
+    called = [program for program, _ in answer(world)["called"]]
+    named = [Path(name) for name in (*called, *(name for kind, name in asked(world) if kind == "program"))]
+    programs = {str(path) for name in named for path in (name, name.resolve(), name.parent.resolve() / name.name)}
     python = {
         *filter(None, sys.path),
         sys.prefix,
