@@ -29,7 +29,7 @@ describe PuppetX::Runit::Tool do
 
   it 'tells what is bad of data that are nowhere yet, without a place that nobody finds' do
     Dir.mktmpdir do |folder|
-      script = 'printf "%s:3:9: runit.users: no\\n%s: runit: neither\\n2 problems\\n" "$3" "$3" >&2; exit 1'
+      script = 'printf "%s:3:9: runit.users: no\\n%s: runit: neither\\n2 problems\\n" "$4" "$4" >&2; exit 1'
       expect(tool(script, file: "#{folder}/data.json").problems('{}')).to eq(['runit.users: no', 'runit: neither', '2 problems'])
       expect(tool('echo "warning: why" >&2', file: "#{folder}/data.json").problems('{}')).to be_empty
       expect { tool('exit 127', file: "#{folder}/data.json").problems('{}') }.to raise_error(described_class::Refusal, /Python 3.11/)

@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the files there: a new folder, or an empty one.")
+@click.option("--strict-accounts", is_flag=True, help="Refuse accounts and groups that this machine lacks, as apply does.")
 @options.root
 @options.source_options
 @output_options
-def command(*, out: Path | None, root: Path, source: Source, output: Output) -> None:
+def command(*, out: Path | None, strict_accounts: bool, root: Path, source: Source, output: Output) -> None:
     """Show the tree that the data means: every path with its mode and digest, or the files themselves.
 
-    Nothing of it is applied, so an account or group that this machine lacks is a warning, and its home taken to be in /home.
+    An account or group that this machine lacks is a warning, and its home taken to be in /home: the data may be another host's.
     """
     from runit_provision.app import rendering
     from runit_provision.app.desired import desire
     from runit_provision.host import accounts
 
-    desired = desire(source, accounts.read(root), strangers=True)
+    desired = desire(source, accounts.read(root), strangers=not strict_accounts)
     for warning in desired.warnings:
         output.warn(warning)
     if out is not None:

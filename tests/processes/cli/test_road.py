@@ -152,14 +152,14 @@ def test_tools_that_the_scripts_would_not_find_are_a_problem_until_they_are_ther
 
 
 @pytest.mark.shows("roads", "command line", "bad data")
-@pytest.mark.parametrize("command", ["check", "plan", "apply", "render"])
+@pytest.mark.parametrize("command", ["check", "plan", "apply", "render", "render --strict-accounts"])
 def test_every_problem_is_a_line_and_nothing_is_changed(road: Road, data: Path, place: Path, command: str) -> None:
     data.write_text(
         data.read_text().replace("command:", "comand:").replace("services:\n", 'services:\n    "../x": {command: [x]}\n', 1)
         + "      user: nobody-of-that-name\n"
     )
     before = snapshot(place)
-    result = road(command, "--data", data)
+    result = road(*command.split(), "--data", data)
     assert (result.status, result.out) == (1, "")
     # What this machine lacks is not the data's fault where nothing is applied.
     strange = f"warning: {data}:" if command == "render" else f"{data}:"

@@ -55,7 +55,7 @@ def test_the_story_is_told_to_its_end(told: tuple[Result, Path]) -> None:
 
 def test_it_shows_the_plan_before_it_is_done(told: tuple[Result, Path]) -> None:
     out = told[0].out
-    assert re.search(r"^    \+ home/apprun1/service +new: runit\.users\.apprun1\.service_directory ", out, re.MULTILINE)
+    assert re.search(r"^    \+ home/apprun1/service +new: runit\.home ", out, re.MULTILINE)
     assert re.search(r"^    ! apprun1/ticker +start: new$", out, re.MULTILINE)
     assert re.search(r"^    \d+ files to create, .* services to start, 0 unchanged$", out, re.MULTILINE)
 

@@ -40,7 +40,7 @@ class PuppetX::Runit::Tool
   # Why data that are in no file yet would be refused, a line each, without the place in a file that nobody finds.
   def problems(text)
     beside(text) do |file|
-      _, err, status = run('render', '--data', file)
+      _, err, status = run('render', '--strict-accounts', '--data', file)
       raise Refusal, refusal('render', err, status) unless [0, 1].include?(status.exitstatus) && !err.include?('Traceback')
 
       status.success? ? [] : err.scrub.lines.map { |line| line.chomp.sub(/\A#{Regexp.escape(file)}(:\d+)*: /, '') }
