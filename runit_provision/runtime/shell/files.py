@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .home import Home
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
 
 
 class RefusedError(Exception):
@@ -104,6 +105,18 @@ class Supervise:
         self._ok = self.open_fifo("ok")
         self._vouches = True
         return True
+
+    def announce(self, status: wire.Status) -> None:
+        """Have a first status, and let it count; RefusedError when it cannot be written."""
+        path, content = self._prefix + "status", wire.pack(status)
+        try:
+            # Nobody reads it before supervise/ok is open, so it needs no other name at first.
+            fd = os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
+        except OSError:
+            self.replace("status", content)
+        else:
+            _fill(fd, path, content)
+        self.open_ok()
 
     def publish(self, status: wire.Status) -> None:
         """Write pid (when it changed), stat and status, each by rename; RefusedError tells what could not be written.
@@ -223,25 +236,30 @@ class Supervise:
         path = self._prefix + name
         new = path + ".new"
         try:
-            fd = self._create(new)
-            try:
-                written = os.write(fd, content)
-            finally:
-                os.close(fd)
-            if written < len(content):
-                raise RefusedError(f"unable to write {new}: partial write.")
+            _fill(self._create(new), new, content)
             os.rename(new, path, src_dir_fd=self._home.fd, dst_dir_fd=self._home.fd)
         except OSError as error:
             raise _refused(f"unable to write {path}", error) from None
 
     def _create(self, path: str) -> int:
         # Exclusively: what stands in the place may be a link or a hard link that another user put there.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
         try:
-            return os.open(path, flags, 0o644, dir_fd=self._home.fd)
+            return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
         except FileExistsError:
             os.unlink(path, dir_fd=self._home.fd)
-            return os.open(path, flags, 0o644, dir_fd=self._home.fd)
+            return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
+
+
+def _fill(fd: int, path: str, content: bytes) -> None:
+    """Write and close a new file; RefusedError when it cannot be written whole."""
+    try:
+        written = os.write(fd, content)
+    except OSError as error:
+        raise _refused(f"unable to write {path}", error) from None
+    finally:
+        os.close(fd)
+    if written < len(content):
+        raise RefusedError(f"unable to write {path}: partial write.")
 
 
 def _identity(fd: int) -> tuple[int, int]:

@@ -68,6 +68,18 @@ class Publisher:
         """Write the status of a part with the next flush."""
         self._dirty.add(part)
 
+    def announce(self) -> None:
+        """Have a first status of each part; what cannot be written is told when it cannot be published either."""
+        owner = self._owner
+        for part in owner.parts():
+            files = owner.files if part.number == MAIN else owner.log_files
+            if files is None:
+                continue
+            try:
+                files.announce(part.status())
+            except RefusedError:
+                continue
+
     def all_changed(self) -> None:
         """Write what can be written now: between Spawn and Started a status would name no process."""
         self._dirty.update(part.number for part in self._owner.parts() if not part.spawning)

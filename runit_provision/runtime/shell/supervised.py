@@ -103,6 +103,10 @@ class Supervised:
         self._inbox.open()
         self.save()
 
+    def announce(self) -> None:
+        """Have a status that counts before anything runs, as runsv: what runs may ask `sv` about itself, and tell it something."""
+        self._publisher.announce()
+
     def begin(self) -> None:
         """Start a service that was not known before."""
         self.tell(Begin())

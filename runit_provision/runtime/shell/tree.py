@@ -245,6 +245,7 @@ class Tree:
             service.close()
             raise
         try:
+            service.announce()
             self.settle(slot, service)
             service.enter()
         except OSError:
