@@ -1,5 +1,7 @@
 # @summary A value, or another one where there is none.
 #
+# @api private
+#
 # @param value
 #   What is wanted.
 #

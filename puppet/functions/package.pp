@@ -1,5 +1,7 @@
 # @summary The name of the package in a package's file.
 #
+# @api private
+#
 # @param file
 #   The file's name: NAME-VERSION.rpm, or NAME_VERSION.deb.
 #

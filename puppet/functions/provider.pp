@@ -1,5 +1,7 @@
 # @summary The provider that installs a package's file.
 #
+# @api private
+#
 # @param file
 #   Its name.
 #

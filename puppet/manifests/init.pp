@@ -18,6 +18,19 @@
 # @param command
 #   The tool: its absolute path, and arguments that come first if there are any.
 #
+# @param tool_source
+#   Folder of wheels that the tool is installed from: on the file server (`puppet:///modules/profile/runit-provision`) or a path of the
+#   host. `pip wheel --wheel-dir FOLDER SOURCE` makes it. Without it the tool has to be there.
+#
+# @param tool_directory
+#   Directory that they are copied to, and installed in; `command` is made a link that leads there.
+#
+# @param tool_python
+#   The Python, 3.11 or later, that runs it.
+#
+# @param tool_packages
+#   The distribution's packages that this Python and its module venv come in.
+#
 # @param config_directory
 #   The directory that the data's file `data.json` lies in. It is root's alone.
 #
@@ -123,11 +136,15 @@
 #
 class runit (
   Variant[String[1], Array[String[1], 1]]                      $command,
+  Runit::Absolutepath                                          $tool_directory,
+  String[1]                                                    $tool_python,
+  Array[String[1]]                                             $tool_packages,
   Runit::Absolutepath                                          $config_directory,
   Array[String[1]]                                             $apply_options,
   Boolean                                                      $manage_package,
   String[1]                                                    $package_ensure,
   Boolean                                                      $manage_init,
+  Optional[String[1]]                                          $tool_source               = undef,
   Optional[String[1]]                                          $package_name              = undef,
   Optional[Variant[String[1], Hash]]                           $hiera_merge               = 'deep',
   Optional[Runit::Absolutepath]                                $package_service_directory = undef,
@@ -158,32 +175,10 @@ class runit (
   Optional[Runit::Services]                                    $services                  = undef,
   Optional[Runit::Users]                                       $users                     = undef,
 ) {
-  $parameters = runit::given({
-      'runtime'           => $runtime,
-      'prefix'            => $prefix,
-      'package_file'      => $package_file,
-      'filestore'         => $filestore,
-      'workspace'         => $workspace,
-      'owner'             => $owner,
-      'service_directory' => $service_directory,
-      'definitions'       => $definitions,
-      'levels'            => $levels,
-      'level'             => $level,
-      'levels_directory'  => $levels_directory,
-      'template_path'     => $template_path,
-      'file_path'         => $file_path,
-      'log_directory'     => $log_directory,
-      'home'              => $home,
-      'basedir'           => $basedir,
-      'logdir'            => $logdir,
-      'profile'           => $profile,
-      'groups'            => $groups,
-      'purge'             => $purge,
-      'purge_logs'        => $purge_logs,
-      'defaults'          => $defaults,
-      'services'          => $services,
-      'users'             => $users,
-  })
+  $parameters = runit::said(
+    'command', 'tool_source', 'tool_directory', 'tool_python', 'tool_packages', 'config_directory', 'apply_options', 'hiera_merge',
+    'manage_package', 'package_name', 'package_service_directory', 'package_ensure', 'package_provider', 'manage_init', 'init',
+  )
   $hash = lookup('runit', Hash, $hiera_merge, {})
   $twice = $parameters.keys.filter |$key| { $key in $hash }
   unless $twice.empty {
@@ -195,15 +190,16 @@ class runit (
     default => $given['runtime'],
   }
   $scanned = $source ? {
-    'package' => runit::given({ 'service_directory' => $package_service_directory }),
+    'package' => { 'service_directory' => $package_service_directory }.filter |$_, $directory| { $directory =~ NotUndef },
     default   => {},
   }
   $data = $scanned + $given + { 'runtime' => $source }
   $data_file = "${config_directory}/data.json"
 
+  contain runit::tool
   contain runit::install
   contain runit::config
   contain runit::apply
 
-  Class['runit::install'] -> Class['runit::config'] -> Class['runit::apply']
+  Class['runit::tool', 'runit::install'] -> Class['runit::config'] -> Class['runit::apply']
 }

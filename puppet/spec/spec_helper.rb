@@ -58,6 +58,11 @@ end
 
 # What facter says of a system of each family, what runit's package is called if there is one, and what it scans if it is not /etc/service.
 System = Struct.new(:name, :family, :release, :package, :directory) do
+  # What brings a Python that can make a virtual environment.
+  def python
+    { 'Debian' => 'python3-venv', 'RedHat' => 'python3.11', 'Archlinux' => 'python', 'Gentoo' => 'dev-lang/python' }.fetch(family, 'python3')
+  end
+
   def facts
     { 'os' => { 'name' => name, 'family' => family, 'release' => { 'full' => release, 'major' => release[/\A\d+/] } } }
   end

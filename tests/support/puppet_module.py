@@ -132,8 +132,7 @@ def _ruby(pattern: str) -> str:
 
 
 _MANIFEST = re.compile(
-    r"(?P<head>.*?)(?P<said># @param .*?)(?P<start>#\n(?:class|define) [\w:]+ \(\n)(?P<parameters>.*?)"
-    r"(?P<middle>\) \{\n.*?runit::given\(\{\n)(?P<given>.*?)(?P<end> +\}\).*)",
+    r"(?P<head>.*?)(?P<said># @param .*?)(?P<start>#\n(?:class|define) [\w:]+ \(\n)(?P<parameters>.*?)(?P<end>\) \{\n.*)",
     re.DOTALL,
 )
 
@@ -149,11 +148,7 @@ def _manifest(text: str, aliases: Aliases, definition: Schema, path: Path) -> st
     said = [_documented(names[key], key, shape) for key, shape in keys.items()]
     rows = [row for row in re.findall(r" *(.+?) +\$(\w+)(?: *= (.+))?,\n", whole["parameters"]) if row[1] not in known]
     rows += [(f"Optional[{aliases.of(_given(shape))}]", names[key], "undef") for key, shape in keys.items()]
-    widest = max(len(key) for key in keys) + 2
-    indent = " " * (len(whole["end"]) - len(whole["end"].lstrip()) + (4 if path.name == "init.pp" else 2))
-    given = [f"{indent}{key!r:{widest}} => ${names[key]},\n" for key in keys]
-    parts = (whole["head"], *own_said, *said, whole["start"], *_listed(rows), whole["middle"], *given, whole["end"])
-    return "".join(parts)
+    return "".join((whole["head"], *own_said, *said, whole["start"], *_listed(rows), whole["end"]))
 
 
 def _documented(name: str, key: str, shape: Schema) -> str:

@@ -9,6 +9,7 @@ describe 'runit' do
   context 'with nothing said' do
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_class('runit::install').that_comes_before('Class[runit::config]') }
+    it { is_expected.to have_package_resource_count(0) }
     it { is_expected.to contain_class('runit::config').that_comes_before('Class[runit::apply]') }
     it { is_expected.to contain_file('/etc/runit-provision').with(ensure: 'directory', owner: 'root', mode: '0755') }
     it { is_expected.to contain_runit_data(data).with_data('runtime' => 'shipped').with_command([tool]) }

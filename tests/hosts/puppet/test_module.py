@@ -94,7 +94,7 @@ def test_the_metadata_are_as_the_forge_wants_them() -> None:
     assert {"types", "dependencies", "description", "checksums"} & found.keys() <= {"dependencies"}  # the deprecated ones
 
 
-def test_shellcheck_has_nothing_to_say_of_the_tasks() -> None:
+def test_shellcheck_has_nothing_to_say_of_the_scripts() -> None:
     shellcheck = oracle.program("shellcheck", package="shellcheck")
-    done = subprocess.run([shellcheck, *map(str, MODULE.glob("tasks/*.sh"))], capture_output=True, text=True, check=False)
+    done = subprocess.run([shellcheck, *map(str, MODULE.glob("*/*.sh"))], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

@@ -58,7 +58,7 @@ Puppet::Type.newtype(:runit_host) do
 
   # The host as it is asked and told during this run.
   def host
-    @host ||= PuppetX::Runit::Host.new(PuppetX::Runit::Tool.new(self[:command], self[:path], self[:options]), unwritten)
+    @host ||= PuppetX::Runit::Host.new(awaited? ? nil : PuppetX::Runit::Tool.new(self[:command], self[:path], self[:options]), unwritten)
   end
 
   private
@@ -66,6 +66,11 @@ Puppet::Type.newtype(:runit_host) do
   def stand_in(name, keys)
     options = { name: name, target: self[:path], keys: keys, noop: self[:noop], loglevel: self[:loglevel] }
     Puppet::Type.type(:runit_service).new(options.compact)
+  end
+
+  # Whether the catalogue would bring the tool, which noop keeps it from.
+  def awaited?
+    noop? && catalog.resource(:exec, 'runit-provision install') && !File.exist?(self[:command].first)
   end
 
   def unwritten

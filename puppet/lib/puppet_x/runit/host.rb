@@ -7,7 +7,11 @@ module PuppetX::Runit; end unless defined?(PuppetX::Runit)
 
 # One host during one run of Puppet: asked once how everything is, and told in as few commands as the catalogue's order allows.
 class PuppetX::Runit::Host
-  # tool: a Tool; text: data that are not in the tool's file yet, as during noop, or nil.
+  # What is seen where nothing can be asked.
+  NOTHING = %w[states services paths logins leftovers].to_h { |key| [key, []] }.freeze
+  private_constant :NOTHING
+
+  # tool: a Tool, or nil where it is yet to be brought, as during noop; text: data that are not in the tool's file yet, likewise, or nil.
   def initialize(tool, text = nil)
     @tool = tool
     @text = text
@@ -23,8 +27,15 @@ class PuppetX::Runit::Host
     by_id[name] || by_key[key] || []
   end
 
+  # Whether nothing can be asked of it yet.
+  def unseen?
+    @tool.nil?
+  end
+
   # What is to be done that belongs to no service of the data, in words.
   def rest
+    return ['all that the data say: the tool is yet to be brought'] if unseen?
+
     @rest ||= [*runtime, *accounts, *shared, *gone, *seen['leftovers'].map { |path| "#{path}: left behind" }]
   end
 
@@ -91,7 +102,7 @@ class PuppetX::Runit::Host
   end
 
   def seen
-    @seen ||= @tool.check(@text)
+    @seen ||= unseen? ? NOTHING : @tool.check(@text)
   end
 
   def known

@@ -76,14 +76,14 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
     data = resource.data_resource
     keys = resource[:keys] || data&.services&.fetch(name, nil)
     found = host.rows(name, keys && ['runit', *keys].join('.'))
-    return [to_be_made(name)] if found.empty? && data&.awaiting&.include?(name)
+    return [to_be_made(name)] if found.empty? && (host.unseen? ? keys : data&.awaiting&.include?(name))
     return found unless found.empty? && !keys
 
     near = data ? DidYouMean::SpellChecker.new(dictionary: data.services.keys).correct(name).first : nil
     raise Puppet::Error, "the data know no service #{name}#{"; did you mean #{near}?" if near}"
   end
 
-  # What the tool would say of a service whose account is not there yet.
+  # What the tool would say of a service whose account, or which itself, is not there yet.
   def to_be_made(name)
     { 'service' => name, 'ensure' => 'running', 'made' => false, 'drift' => true, 'problems' => [] }
   end
