@@ -20,7 +20,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -30,7 +29,7 @@ from typing import TypeVar
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import supervision
-from support.crowd import Crowd, cpu, memory
+from support.crowd import Crowd, cpu, in_memory, memory
 from support.supervision import Tree, letter, pid_of, script, stat, tree
 
 from runit_provision.host import package
@@ -289,8 +288,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing is left behind
     logged = options.services // 2 if options.logged is None else options.logged
-    place = Path(tempfile.mkdtemp(prefix="capacity-"))
-    place.chmod(0o755)
+    place = in_memory("capacity-")
     try:
         run(place, options.services, logged, options.descriptors, options.user, options.steps)
     finally:

@@ -31,7 +31,7 @@ from pathlib import Path
 sys.path.pop(0)  # this folder, whose logging.py matplotlib would find
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.crowd import Crowd, cpu, memory
+from support.crowd import Crowd, cpu, in_memory, memory
 from support.supervision import script, tree
 
 from runit_provision.host import package
@@ -137,8 +137,7 @@ class Told:
 
 def measure(peer: Peer, services: int, prefix: Path) -> Figures:
     """Let `peer` run as many services, and take every figure."""
-    place = Path(tempfile.mkdtemp(prefix="peers-"))
-    place.chmod(0o755)
+    place = in_memory("peers-")
     told = Told(place / "told")
     try:
         rsvlog = prefix / "bin/rsvlog" if peer.name == "ours" else None

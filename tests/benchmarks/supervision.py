@@ -3,7 +3,7 @@
     .venv-test/bin/python tests/benchmarks/supervision.py [--services 900] [--plain]     (as root or not; --plain: without logs)
 
 Each is asked by its own sv. Services are `sleep`s; C's logs are svlogds, ours the shipped rsvlog in a pool. Memory is PSS and page
-tables of all but the services.
+tables of all but the services. Directories lie in memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.crowd import in_memory
 from support.supervision import Tree, is_alive, pid_of, script, stat, tree
 
 from runit_provision.host import interpreter, package
@@ -88,7 +89,7 @@ def cpu(running: Tree) -> float:
 
 def measure(program: str, rsvlog: Path | None, count: int, *, logged: bool) -> Figures:
     """Boot a tree of `count` services, and take every figure from it."""
-    place = Path(tempfile.mkdtemp(prefix="supervision-"))
+    place = in_memory("supervision-")
     services = place / "services"
     services.mkdir()
     homes = lay(services, count, rsvlog, logged=logged)

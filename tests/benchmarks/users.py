@@ -19,7 +19,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -27,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import supervision
-from support.crowd import Crowd, cpu, memory
+from support.crowd import Crowd, cpu, in_memory, memory
 from support.supervision import MARK, script
 
 from runit_provision.host import package
@@ -239,8 +238,7 @@ def main() -> None:
     parser.add_argument("--logged", type=int, default=2)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    place = Path(tempfile.mkdtemp(prefix="users-"))
-    place.chmod(0o755)
+    place = in_memory("users-")
     try:
         run(place, options.trees, options.services, options.logged)
     finally:
