@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     Message = tuple[bytes, tuple[int, ...], tuple[int, ...]]
     """A record, the descriptors that go with it, and those of them that were opened for that."""
-    Waiting = tuple[Callable[[], Message | None], tuple[int, ...]]
-    """What makes a message, and copies that are closed when it is sent."""
+    Waiting = tuple[bytes | Callable[[], Message | None], tuple[int, ...]]
+    """A record without the zeros at its end, since thousands may wait, or what makes a message; and copies that go with the record."""
 
 FINISH, BEGIN, ANY = range(3)
 """Ranks: it ends what somebody asked for, it begins that, nobody asked for it."""
@@ -70,8 +70,7 @@ class Channel:
         if not self.open or (self._clear() and self._try(data, fds)):
             return
         # The caller may close its descriptors before there is room.
-        copies = tuple(os.dup(fd) for fd in fds)
-        self._wait(about, (lambda: (data, copies, ()), copies), rank)
+        self._wait(about, (data.rstrip(b"\0"), tuple(os.dup(fd) for fd in fds)), rank)
 
     def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
         """Send a record and copies of `fds` before all that waits."""
@@ -184,8 +183,9 @@ class Channel:
         while self.backlog and (self._may is None or self._may()):
             queue = next(filter(None, self._waiting))
             about = next(iter(queue))
-            make, copies = queue[about][0]
-            if not self._made(make) or not self.open:
+            what, copies = queue[about][0]
+            sent = self._try(what.ljust(self._size, b"\0"), copies) if isinstance(what, bytes) else self._made(what)
+            if not sent or not self.open:
                 return
             queue = self._queue_of(about) or queue  # meanwhile it may have moved
             del queue[about][0]

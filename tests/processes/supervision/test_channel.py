@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from runit_provision.runtime.shell.channel import ANY, BEGIN, FINISH, Channel
 from runit_provision.runtime.shell.loop import Loop
 
-_SIZE = 8
+_SIZE = 400
 
 
 class _Talk:
@@ -26,14 +27,16 @@ class _Talk:
             self.say("full", 0)
 
     def say(self, text: str, about: int, rank: int = ANY) -> None:
-        self.channel.send(text.encode().ljust(_SIZE), about=about, rank=rank)
+        self.channel.send(_record(text), about=about, rank=rank)
 
     def read(self) -> list[str]:
         """Give all that comes but what filled the socket."""
         found = []
         while True:
             try:
-                found.append(self._theirs.recv(_SIZE).decode().strip())
+                record = self._theirs.recv(_SIZE)
+                found.append(record.rstrip(b"\0").decode())
+                assert len(record) == _SIZE
             except BlockingIOError:
                 if not self.channel.backlog:
                     return [text for text in found if text != "full"]
@@ -43,6 +46,10 @@ class _Talk:
         self.channel.close()
         self.loop.close()
         self._theirs.close()
+
+
+def _record(text: str) -> bytes:
+    return text.encode().ljust(_SIZE, b"\0")
 
 
 @pytest.fixture
@@ -82,8 +89,19 @@ def test_what_is_being_made_may_say_something_itself(talk: _Talk) -> None:
     def make() -> tuple[bytes, tuple[int, ...], tuple[int, ...]]:
         talk.say("meanwh 1", 1, FINISH)
         talk.channel.resume()
-        return b"late 1".ljust(_SIZE), (), ()
+        return _record("late 1"), (), ()
 
     talk.channel.send_late(make, about=1)
     talk.say("end 2", 2)
     assert talk.read() == ["late 1", "meanwh 1", "end 2"]
+
+
+def test_thousands_that_wait_take_little_memory(talk: _Talk) -> None:
+    count = 2000
+    tracemalloc.start()
+    for service in range(count):
+        talk.say("end", service)
+    taken, _most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < count * _SIZE
+    assert talk.read() == ["end"] * count
