@@ -14,6 +14,7 @@ import argparse
 import fcntl
 import os
 import pwd
+import resource
 import select
 import shutil
 import signal
@@ -287,6 +288,8 @@ def main() -> None:
     parser.add_argument("--steps", default="", help="only those whose names have one of these words, and boot")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing is left behind
+    if subprocess.run(["sh", "-c", f"ulimit -n {options.descriptors}"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        parser.error(f"--descriptors {options.descriptors}: this host allows {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}")
     logged = options.services // 2 if options.logged is None else options.logged
     place = in_memory("capacity-")
     try:
