@@ -125,7 +125,7 @@
 #   The logs of services that go, go with them; default: they stay.
 #
 # @param defaults
-#   What all services have unless they, or their user's `defaults`, say otherwise.
+#   What all services have unless they, or their user's `defaults`, say otherwise; `KEY: null` in one takes a default away.
 #
 # @param services
 #   The host's services.

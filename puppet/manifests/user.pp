@@ -72,7 +72,7 @@
 #   The logs of services that go, go with them; default: they stay.
 #
 # @param defaults
-#   What the user's services have unless they say otherwise.
+#   What the user's services have unless they say otherwise; `KEY: null` in one takes a default away.
 #
 # @param services
 #   The user's services.

@@ -64,7 +64,7 @@ def desire(
         with_own = (f"with {', '.join(pages.replaced)} of your own", complaint)
         if problems := tuple(_broken(tree, *with_own)):
             raise DataError(*problems, *(more(host) if more else ()))
-    return Desired(host, tree, (*resolved.warnings, *strange, *lint(host)))
+    return Desired(host, tree, (*resolved.warnings, *strange, *host.warnings, *lint(host)))
 
 
 def _broken(tree: RenderedTree, whose: str, complaint: Callable[[str], str]) -> Iterator[Problem]:

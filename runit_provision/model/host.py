@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from runit_provision.errors import Problem
 from runit_provision.model.account import Account, Group, Login
 from runit_provision.model.levels import Levels
 from runit_provision.model.service import Service
@@ -78,7 +79,8 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a host is to be. profile: the file that login shells read, or None to write none. levels: None when all services are always
-    to be supervised. template_path: folders with templates of one's own. logins, groups: accounts that the data manage."""
+    to be supervised. template_path: folders with templates of one's own. logins, groups: accounts that the data manage.
+    warnings: what the data say in vain."""
 
     runtime: Runtime
     tree: Tree
@@ -89,6 +91,7 @@ class Host:
     template_path: tuple[str, ...] = ()
     logins: tuple[Login, ...] = ()
     groups: tuple[Group, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     def services(self) -> Iterator[Service]:
         """Give every service: the host's, then each user's, parents before what is nested in them."""

@@ -99,7 +99,7 @@ class UserSpec(Spec):
     purge_logs: Flag = False
     """The logs of services that go, go with them; default: they stay. Example: true"""
     defaults: ServiceSpec | None = None
-    """What the user's services have unless they say otherwise. Example: {log: {keep: 5}}"""
+    """What the user's services have unless they say otherwise; `KEY: null` in one takes a default away. Example: {log: {keep: 5}}"""
     services: Annotated[dict[Name, ServiceSpec], SERVICES] = Field(default_factory=dict)
     """The user's services. Example: {worker: {command: [worker]}}"""
 
@@ -180,7 +180,8 @@ class HostSpec(Spec):
     purge_logs: Flag = False
     """The logs of services that go, go with them; default: they stay. Example: true"""
     defaults: ServiceSpec | None = None
-    """What all services have unless they, or their user's `defaults`, say otherwise. Example: {log: {size: 1m, keep: 10}}"""
+    """What all services have unless they, or their user's `defaults`, say otherwise; `KEY: null` in one takes a default away.
+    Example: {log: {size: 1m, keep: 10}}"""
     services: Annotated[dict[Name, ServiceSpec], SERVICES] = Field(default_factory=dict)
     """The host's services. Example: {cron: {command: [/usr/sbin/cron, -f]}}"""
     users: Annotated[dict[Name, UserSpec], BeforeValidator(_users), USERS] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -120,6 +120,15 @@ class Problems:
             elif missing and place == len(loc) - 1:
                 path.append(part)
         return tuple(path)
+
+    def again(self, path: Path) -> Iterator[tuple[int, Any]]:
+        """Give each item of the list at `path` that stands there before, and its index; none where no list is."""
+        held = self._data
+        for part in path:
+            held = held.get(part) if isinstance(held, dict) else None
+        for index, item in enumerate(held if isinstance(held, list) else ()):
+            if item in held[:index]:
+                yield index, item
 
     def key(self, path: Path) -> str:
         """Write a path as the dotted key that `lookup` would take."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from runit_provision.schema.place import Place, find_account
 from runit_provision.schema.problems import Path, Problems
 from runit_provision.schema.registry import Entry, Registry
 from runit_provision.schema.relations import check_relations
+from runit_provision.schema.service_spec import ServiceSpec
 from runit_provision.schema.services import Reader, read_services, register
 from runit_provision.schema.user_tree import tree_service
 
@@ -43,18 +44,37 @@ def read(
     if not isinstance(data, dict):
         raise DataError(Problem("has to be a hash", key=shape.PREFIX, hint="write `runit:` with keys below it"))
     given = data if isinstance(data, Table) else Table(data.items())
-    data = shape.unify(given)
+    unheard: dict[Path, list[str]] = {}
+    data = shape.unify(given, unheard.__setitem__)
     problems = Problems(data, root=shape.PREFIX, strange=strange)
     for problem in shape.named_twice(given):
         problems.note(problem)
     spec = _validate(data, problems)
+    _check_defaults(spec, problems)
     host = _host(spec, accounts, problems, shell, materials, groups)
     check_relations(host, problems)
     if problems and more:
         for problem in more(host):
             problems.note(problem)
     problems.raise_any()
-    return host
+    return replace(host, warnings=tuple(_unheard(unheard, problems)))
+
+
+def _check_defaults(spec: HostSpec, problems: Problems) -> None:
+    """Note defaults that would be services of every service."""
+    trees: dict[Path, ServiceSpec | None] = {(): spec.defaults, **{("users", name): user.defaults for name, user in spec.users.items()}}
+    for path, defaults in trees.items():
+        for key in ("services", "instances"):
+            if defaults and getattr(defaults, key) is not None:
+                problems.add((*path, "defaults", key), "is nothing that every service could have", hint="say it in the service")
+
+
+def _unheard(found: Mapping[Path, list[str]], problems: Problems) -> Iterator[Problem]:
+    """Warn of what is said in vain for services with a script of their own, but for what they take away by `KEY: null`."""
+    for path, keys in found.items():
+        message = f"of its defaults it has no {', '.join(f'`{key}`' for key in keys)}: its `run` is the whole script"
+        origin = problems.origin(path)
+        yield Problem(message, mark=origin.mark, key=origin.key, hint=f"let the script see to it, and say `{keys[0]}: null`")
 
 
 def _validate(data: Table, problems: Problems) -> HostSpec:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import BeforeValidator, Field, Strict, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 
 from runit_provision.schema.base import Spec
 from runit_provision.schema.ending_spec import FinishValue, RestartValue, StopValue
@@ -82,6 +83,26 @@ FILES = Forms("Files", "Other files of a service directory, by their paths.", na
 SERVICES = Forms("Services", "Services by name; null means all defaults.", names=NAME, empty=True)
 
 
+INSTANCES = Forms(
+    "Instances",
+    "Instances of a service: a list of names, or a hash that says how each differs.",
+    {"type": "array", "items": NAME.reference, "uniqueItems": True},
+    names=NAME,
+)
+
+
+def _instances(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Names alone are instances that have no data of their own."""
+    if not isinstance(value, list):
+        return handler(value)
+    return dict.fromkeys(_names().validate_python(value))
+
+
+@cache
+def _names() -> TypeAdapter[list[Name]]:
+    return TypeAdapter(list[Name])
+
+
 def _lock(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
@@ -107,7 +128,8 @@ class ServiceSpec(Spec):
     """What runs: a list is a program and its arguments, a string a line that the shell reads.
     Example: [worker, --queue, "it's 100% mine"] Example: worker --home "$HOME" """
     run: ScriptValue | None = None
-    """The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
+    """The whole of `run`, instead of `command`: its text, shebang included, or a template or a file. What would have to be written into
+    it (`env`, `user`, `limits` and the like) has no place beside it; of the defaults that is left out, with a warning.
     Example: "#!/bin/sh\\nexec worker\\n" Example: {template: worker.sh.j2, variables: {port: 8080}} Example: {source: worker.sh}"""
     before: Text = ""
     """Shell lines that `run` does before the command, as who runs the tree. They see what `env` says, but for names that the shell
@@ -115,9 +137,10 @@ class ServiceSpec(Spec):
     Example: install -d -m 0755 /run/worker"""
     one_shot: Flag = False
     """It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first). Example: true"""
-    instances: list[Name] | None = None
-    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. One that differs in more than
-    that is a service of its own; YAML's `<<: *anchor` spares writing the rest again. Example: [tty1, tty2]"""
+    instances: Annotated[dict[Name, ServiceSpec | None], WrapValidator(_instances), INSTANCES] | None = None
+    """One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`, templates as `service.instance`.
+    A hash says of each what it has in place of what the service says, or beside that.
+    Example: [tty1, tty2] Example: {tty1: null, ttyS0: {env: {SPEED: 9600}}}"""
     services: Annotated[dict[Name, ServiceSpec], SERVICES] | None = None
     """A nested tree: this service is a runsvdir over these. Example: {back: {command: [back]}, front: {command: [front]}}"""
 
@@ -248,7 +271,7 @@ class ServiceSpec(Spec):
     logdir: Absolute | None = None
     """Directory that holds the log directory, and is made. Example: /srv/logs"""
     link: Name | None = None
-    """The name under which runsvdir finds it; default: its own. Example: 10-worker"""
+    """The name under which runsvdir finds it, of an instance with `_INSTANCE` behind it; default: its own. Example: 10-worker"""
     ensure: Literal["running", "stopped", "absent", "any"] | None = None
     """`running` (the default), `stopped`, `absent`, or `any`: as people left it (the default with `down`). Example: stopped"""
     enabled: Flag | None = None

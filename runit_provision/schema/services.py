@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from runit_provision.model.logging import Log, Logger
@@ -21,11 +21,8 @@ from runit_provision.schema.problems import Path
 from runit_provision.schema.registry import Entry, Registry
 from runit_provision.schema.service_spec import ServiceSpec
 from runit_provision.schema.settings import read_settings
+from runit_provision.schema.shape import IN_THE_SCRIPT
 
-_IN_THE_SCRIPT = (
-    *("before", "requires", "delegate", "instances", "user", "group", "groups", "env", "env_directories", "directory"),
-    *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
-)
 _ONCE = re.compile(r"\bsv\s+(-\S+\s+(\d+\s+)?)*o")
 _STREAMS = {"stdin": Stream.INPUT, "stdout": Stream.OUTPUT, "stderr": Stream.ERROR}
 
@@ -47,24 +44,44 @@ def _readers(key: str, spec: ServiceSpec, place: Place, registry: Registry) -> l
     path = (*place.path, key, "instances")
     if not spec.instances:
         place.problems.add(path, "is empty: no service would come of it", hint="name some, or let the service be `ensure: absent`")
-    for index, instance in enumerate(spec.instances):
-        if instance in spec.instances[:index]:
-            place.problems.add((*path, index), f"{instance!r} is named twice", hint="name it once")
+    for index, instance in place.problems.again(path):
+        place.problems.add((*path, index), f"{instance!r} is named twice", hint="name it once")
+    for instance, own in spec.instances.items():
         if len(f"{key}_{instance}".encode()) > NAME_MAX:
-            place.problems.add((*path, index), f"with the service's name it is longer than {NAME_MAX} bytes")
-    return [Reader(f"{key}_{instance}", key, spec, place, registry, instance) for instance in dict.fromkeys(spec.instances)]
+            place.problems.add((*path, instance), f"with the service's name it is longer than {NAME_MAX} bytes")
+        if own and own.instances is not None:
+            place.problems.add((*path, instance, "instances"), "an instance has none of its own", hint="let it be a service")
+    return [
+        Reader(f"{key}_{instance}", key, own or spec, place, registry, instance, apart=own is not None)
+        for instance, own in _in_order(spec.instances)
+    ]
+
+
+def _in_order(instances: dict[str, ServiceSpec | None]) -> Iterable[tuple[str, ServiceSpec | None]]:
+    """Give the instances as a list has them; a hash has no order."""
+    return instances.items() if None in instances.values() else sorted(instances.items())
 
 
 class Reader:
-    """Reads one service, which stands in the data under `key`."""
+    """Reads one service, which stands in the data under `key`; apart: `instances` there has data of its own for this one."""
 
-    def __init__(self, name: str, key: str, spec: ServiceSpec, place: Place, registry: Registry, instance: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        spec: ServiceSpec,
+        place: Place,
+        registry: Registry,
+        instance: str | None = None,
+        *,
+        apart: bool = False,
+    ) -> None:
         self.name = name
         self.spec = spec
         self.place = place
         self.registry = registry
         self.instance = instance
-        self.path: Path = (*place.path, key)
+        self.path: Path = (*place.path, key, "instances", instance) if apart and instance else (*place.path, key)
         link = spec.link if spec.link is None or instance is None else f"{spec.link}_{instance}"
         self.link = f"{place.service_directory}/{link or name}"
         self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
@@ -207,7 +224,8 @@ class Reader:
     def _unused_beside(self, run: Script) -> None:
         """A script of one's own says all that it does; what would have to be written into it is refused, not ignored."""
         spec = self.spec
-        for key in sorted(spec.model_fields_set.intersection(_IN_THE_SCRIPT)):
+        nothing_of = (*IN_THE_SCRIPT, "delegate", *([] if spec.run and spec.run.template else ["instances"]))
+        for key in sorted(spec.model_fields_set.intersection(nothing_of)):
             if key == "delegate" and self.place.shipped:
                 continue  # the supervisor sees to it
             if getattr(spec, key) != type(spec).model_fields[key].get_default(call_default_factory=True):

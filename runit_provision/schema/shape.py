@@ -5,7 +5,7 @@ Works on Tables and keeps their marks, so that each problem still points to wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from runit_provision.errors import Problem
@@ -14,18 +14,30 @@ from runit_provision.model.data import Array, Table, locate
 PREFIX = "runit"
 NEVER_AGAIN = ("restart", "restart_interval", "restart_count", "clear_interval", "max_delay")
 """What is about starting again, and so nothing for a one-shot."""
+IN_THE_SCRIPT = (
+    *("before", "requires", "user", "group", "groups", "env", "env_directories", "directory"),
+    *("chroot", "umask", "nice", "lock", "session", "close", "argv0", "home", "limits"),
+)
+"""What is written into `run`, and so nothing for a service whose `run` is a script of its own."""
+_WAYS = ("command", "run", "services")
+"""What says what runs: a service's own way takes the place of the one that lies beneath it."""
+
+Path = tuple[str | int, ...]
+Told = Callable[[Path, list[str]], None]
+"""Is told of a service, by its path, whose script of its own makes no use of what lies beneath it: of the keys."""
 
 
-def unify(data: Table) -> Any:
-    """Give the hash with its users as a hash of hashes, and every service with its defaults merged beneath."""
+def unify(data: Table, told: Told) -> Any:
+    """Give the hash with its users as a hash of hashes, every service with its defaults merged beneath, and every instance that is
+    told apart with its service's data."""
     host_defaults = data.get("defaults")
     users = data.get("users")
     found = dict(data)
     if isinstance(users, list | str):
         found["users"] = _by_name(users)
     if isinstance(found.get("users"), dict):
-        found["users"] = _map(found["users"], lambda user: _with_defaults(_filled(user), host_defaults))
-    return _with_defaults(_table(found.items(), marks=getattr(data, "marks", {}), mark=getattr(data, "mark", None)), None)
+        found["users"] = _map(found["users"], lambda name, user: _with_defaults(_filled(user), host_defaults, ("users", name), told))
+    return _with_defaults(_table(found.items(), marks=getattr(data, "marks", {}), mark=getattr(data, "mark", None)), None, (), told)
 
 
 def named_twice(data: Table) -> Iterator[Problem]:
@@ -66,27 +78,61 @@ def without(data: Any, paths: Iterable[tuple[str | int, ...]]) -> Any:
     return _table(((key, without(value, heads.get(key, ()))) for key, value in kept), marks=getattr(data, "marks", {}))
 
 
-def _with_defaults(tree: Any, more: Any) -> Any:
+def _with_defaults(tree: Any, more: Any, path: Path, told: Told) -> Any:
     """Merge a tree's `defaults`, and `more` beneath them, beneath each of its services and of those that are nested in them."""
     if not isinstance(tree, dict) or not isinstance(tree.get("services"), dict):
         return tree
     own = tree.get("defaults")
     defaults = beneath(own, more) if isinstance(own, dict) else more
-    services = _map(tree["services"], lambda service: _with_nested(_completed(_filled(service), defaults), defaults))
-    items = {**tree, "services": services}
+
+    def completed(name: Any, service: Any) -> Any:
+        return _completed(_filled(service), defaults, None if _is_tree(defaults) else defaults, (*path, "services", name), told)
+
+    items = {**tree, "services": _map(tree["services"], completed)}
     return _table(items.items(), marks=getattr(tree, "marks", {}), mark=getattr(tree, "mark", None))
 
 
-def _completed(service: Any, defaults: Any) -> Any:
-    """Merge defaults beneath a service; a one-shot takes none of what is nothing for it."""
-    if isinstance(defaults, dict) and isinstance(service, dict) and service.get("one_shot") is True:
-        defaults = without(defaults, ((key,) for key in NEVER_AGAIN))
-    return beneath(service, defaults)
+def _is_tree(defaults: Any) -> bool:
+    """Whether defaults are a tree themselves, which would go on for ever; the schema refuses that."""
+    return isinstance(defaults, dict) and "services" in defaults
 
 
-def _with_nested(service: Any, defaults: Any) -> Any:
-    """Go on within a service; not when the defaults are a tree themselves, which the schema refuses."""
-    return service if isinstance(defaults, dict) and "services" in defaults else _with_defaults(service, defaults)
+def _completed(service: Any, lower: Any, inner: Any, path: Path, told: Told) -> Any:
+    """Merge `lower` beneath a service, and the defaults `inner` beneath those that are nested in it; null is as if nothing was said.
+
+    A service that tells its instances apart is what lies beneath them.
+    """
+    if not isinstance(service, dict):
+        return service
+    instances = service.get("instances")
+    whole = beneath(service, _fitting(service, lower, path, told))
+    marks, mark = getattr(whole, "marks", {}), getattr(whole, "mark", None)
+    if isinstance(instances, dict):
+        shared = _table(((key, value) for key, value in whole.items() if key != "instances"), marks=marks)
+
+        def instance(name: Any, own: Any) -> Any:
+            return _completed(_filled(own), shared, inner, (*path, "instances", name), told)
+
+        return _table((("instances", _map(instances, instance)),), marks={"instances": marks.get("instances")}, mark=mark)
+    if None in whole.values():
+        whole = _table(((key, value) for key, value in whole.items() if value is not None), marks=marks, mark=mark)
+    return _with_defaults(whole, inner, path, told)
+
+
+def _fitting(service: dict[Any, Any], lower: Any, path: Path, told: Told) -> Any:
+    """Give what lies beneath a service without what is nothing for it."""
+    if not isinstance(lower, dict):
+        return lower
+    gone = list(NEVER_AGAIN) if service.get("one_shot") is True else []
+    if any(service.get(way) is not None for way in _WAYS):
+        gone += _WAYS
+    if service.get("run") is not None:
+        unheard = [key for key in IN_THE_SCRIPT if lower.get(key) and key not in service]
+        if unheard:
+            told(path, unheard)
+        gone += IN_THE_SCRIPT
+    gone = [key for key in gone if key in lower and key not in service]
+    return without(lower, ((key,) for key in gone)) if gone else lower
 
 
 def _by_name(users: list[Any] | str) -> Any:
@@ -103,9 +149,11 @@ def _filled(value: Any) -> Any:
     return Table() if value is None else value
 
 
-def _map(table: Any, change: Any) -> Table:
+def _map(table: Any, change: Callable[[Any, Any], Any]) -> Table:
     return _table(
-        ((key, change(value)) for key, value in table.items()), marks=getattr(table, "marks", {}), mark=getattr(table, "mark", None)
+        ((key, change(key, value)) for key, value in table.items()),
+        marks=getattr(table, "marks", {}),
+        mark=getattr(table, "mark", None),
     )
 
 

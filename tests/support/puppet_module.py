@@ -18,7 +18,8 @@ Schema = dict[str, Any]
 _MODELS = {"HostSpec": "Data", "UserSpec": "Data::User", "ServiceSpec": "Data::Service"}
 _MANIFESTS = {"init.pp": "HostSpec", "user.pp": "UserSpec", "service.pp": "ServiceSpec", "user/service.pp": "ServiceSpec"}
 _NESTED = "Hash[Runit::Name, Optional[Hash[String[1], Any]]]"
-"""A service's own services: Puppet's catalogue compiler finds no end in a type that holds itself."""
+_WITH_SERVICES = {"services": _NESTED, "instances": f"Variant[Array[Runit::Name], {_NESTED}]"}
+"""What holds services in a service: Puppet's catalogue compiler finds no end in a type that holds itself."""
 _ELSEWHERE = {"before": "before_lines", "title": "process_title"}
 """Keys whose names Puppet takes itself, and what the parameters are called in their place."""
 
@@ -97,7 +98,9 @@ class Aliases:
     def _struct(self, properties: dict[str, Schema], required: list[str]) -> str:
         lines = []
         for key, shape in properties.items():
-            inner = _NESTED if "instances" in properties and key == "services" else self.of(_given(shape))
+            inner = self.of(_given(shape))
+            if "instances" in properties:  # a service's, which takes a default away by null
+                inner = f"Optional[{_WITH_SERVICES.get(key, inner)}]"
             name = f"'{key}'" if key in required else f"Optional['{key}']"
             lines.append(f"  {name} => {inner},\n")
         return f"Struct[{{\n{''.join(lines)}}}]"

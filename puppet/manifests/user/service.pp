@@ -18,7 +18,7 @@
 #   What runs: a list is a program and its arguments, a string a line that the shell reads.
 #
 # @param run
-#   The whole of `run`, instead of `command`: its text, shebang included, or a template or a file.
+#   The whole of `run`, instead of `command`: its text, shebang included, or a template or a file. What would have to be written into it (`env`, `user`, `limits` and the like) has no place beside it; of the defaults that is left out, with a warning.
 #
 # @param before_lines
 #   Shell lines that `run` does before the command, as who runs the tree. They see what `env` says, but for names that the shell keeps for itself (IFS, PWD, UID and the like) or cannot write; with a secret in it the script is its owner's alone to read. In the data this is `before`.
@@ -27,7 +27,7 @@
 #   It runs once and stays down; a start while it runs makes it run once more (`sv o .` comes first).
 #
 # @param instances
-#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`. One that differs in more than that is a service of its own; YAML's `<<: *anchor` spares writing the rest again.
+#   One service for each of these, `NAME_INSTANCE`; scripts and the process find it as `$INSTANCE`, templates as `service.instance`. A hash says of each what it has in place of what the service says, or beside that.
 #
 # @param services
 #   A nested tree: this service is a runsvdir over these.
@@ -153,7 +153,7 @@
 #   Directory that holds the log directory, and is made.
 #
 # @param link
-#   The name under which runsvdir finds it; default: its own.
+#   The name under which runsvdir finds it, of an instance with `_INSTANCE` behind it; default: its own.
 #
 # @param ensure
 #   `running` (the default), `stopped`, `absent`, or `any`: as people left it (the default with `down`).
@@ -175,7 +175,7 @@ define runit::user::service (
   Optional[Runit::Script]                                     $run              = undef,
   Optional[Runit::Text]                                       $before_lines     = undef,
   Optional[Boolean]                                           $one_shot         = undef,
-  Optional[Array[Runit::Name]]                                $instances        = undef,
+  Optional[Runit::Instances]                                  $instances        = undef,
   Optional[Runit::Services]                                   $services         = undef,
   Optional[Runit::Lines]                                      $requires         = undef,
   Optional[Runit::Span]                                       $requires_timeout = undef,

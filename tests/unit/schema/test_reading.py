@@ -14,7 +14,8 @@ from runit_provision.model.logging import Logger
 from runit_provision.model.process import Variable
 from runit_provision.model.run import Argv, CommandLine
 from runit_provision.model.service import Service
-from runit_provision.model.tree import Ensure
+from runit_provision.model.tree import Ensure, OnChange
+from runit_provision.schema.service_spec import ServiceSpec
 
 
 def service_of(spec: dict[str, Any], **host: Any) -> Service:
@@ -52,6 +53,64 @@ def test_defaults_lie_beneath_services_a_users_above_the_hosts() -> None:
 def test_a_one_shot_takes_from_defaults_nothing_that_is_about_starting_again() -> None:
     once = service_of({"one_shot": True}, defaults={"restart": {"at_most": 3}, "max_delay": 60, "nice": 1})
     assert (once.ending, once.settings, once.process.nice) == (Finish(once=True), (), 1)
+
+
+def test_null_takes_a_default_away_as_if_it_was_never_said() -> None:
+    defaults = {"env": {"A": "1"}, "limits": {"files": 9}, "user": "nobody", "log": {"keep": 3}, "check": {"tcp": 1}, "umask": "077"}
+    bare = service_of({})
+    assert service_of(dict.fromkeys(defaults), defaults=defaults) == bare
+    assert service_of(dict.fromkeys(ServiceSpec.model_fields, None) | {"command": ["prog"]}) == bare
+    assert service_of({"env": {"A": None}}, defaults=defaults).process.environment == (Variable("A", None),)
+
+
+def test_a_script_of_its_own_has_of_the_defaults_what_is_not_in_it_and_the_rest_is_told() -> None:
+    defaults = {"command": ["other"], "env": {"A": "1"}, "limits": {"files": 9}, "session": False, "on_change": "hup"}
+    scripts = {"told": {"run": "#!/bin/sh\n"}, "meant": {"run": "#!/bin/sh\n", "env": None, "limits": None}}
+    host = host_of({"defaults": defaults, "services": scripts, "users": {"apprun1": {"services": {"inner": scripts["told"]}}}})
+    assert {service.on_change for service in host.tree.services if service.id in scripts} == {OnChange.HUP}
+    hint = "let the script see to it, and say `env: null`"
+    assert [str(warning) for warning in host.warnings] == [
+        f"{key}: of its defaults it has no `env`, `limits`: its `run` is the whole script; {hint}"
+        for key in ("runit.users.apprun1.services.inner", "runit.services.told")
+    ]
+
+
+def test_what_a_service_says_of_its_own_beside_its_script_is_refused() -> None:
+    assert problems({"services": {"x": {"run": "#!/bin/sh\n", "limits": {"files": 9}, "instances": ["a"]}}}) == [
+        f"runit.services.x.{key}: has no effect beside `run`, which is the whole script; use `command`, or say it in the script"
+        for key in ("instances", "limits")
+    ]
+
+
+def test_defaults_are_no_services_themselves() -> None:
+    defaults = {"services": {"a": {"command": ["a"]}}, "instances": ["b"]}
+    assert problems({"defaults": defaults, "services": {"x": {"command": ["x"], "instances": ["c"]}}}) == [
+        f"runit.defaults.{key}: is nothing that every service could have; say it in the service" for key in ("services", "instances")
+    ]
+
+
+def test_instances_may_differ_and_lie_above_their_service_which_lies_above_the_defaults() -> None:
+    getty = {
+        "command": ["getty"],
+        "env": {"A": "service", "B": "service"},
+        "nice": 1,
+        "instances": {1: None, "b": {"command": ["agetty"], "env": {"B": "own"}, "nice": None, "log": False}},
+    }
+    host = host_of({"defaults": {"env": {"A": "host", "C": "host"}, "nice": 2}, "services": {"getty": getty}})
+    seen = {service.name: (service.run, service.process.nice, service.log is None) for service in host.tree.services}
+    assert seen == {"getty_1": (Argv(("getty",)), 1, False), "getty_b": (Argv(("agetty",)), 0, True)}
+    variables = {variable.name: variable.value for variable in host.tree.services[1].process.environment}
+    assert variables == {"A": "service", "B": "own", "C": "host", "INSTANCE": "b"}
+
+
+def test_what_is_wrong_with_an_instance_is_told_at_the_instance() -> None:
+    instances = {"a": {"memroy": 1}, "b": {"instances": ["x"], "command": ["b"]}, "c/d": None, "e": 5, "f": {"command": ["f"]}}
+    assert problems({"services": {"x": {"instances": instances}}}) == [
+        "runit.services.x.instances.a.memroy: unknown key; `runit-provision schema` lists the known ones",
+        "runit.services.x.instances.c/d: the name 'c/d' holds a slash: it is one directory's name, not a path",
+        "runit.services.x.instances.e: has to be a hash, not a number; its keys are command, run, before and more",
+        "runit.services.x.instances.b.instances: an instance has none of its own; let it be a service",
+    ]
 
 
 def test_a_place_comes_from_the_key_that_says_where_it_is() -> None:
