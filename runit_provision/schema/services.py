@@ -81,7 +81,8 @@ class Reader:
         self.place = place
         self.registry = registry
         self.instance = instance
-        self.path: Path = (*place.path, key, "instances", instance) if apart and instance else (*place.path, key)
+        self.whole: Path = (*place.path, key)
+        self.path: Path = (*self.whole, "instances", instance) if apart and instance else self.whole
         link = spec.link if spec.link is None or instance is None else f"{spec.link}_{instance}"
         self.link = f"{place.service_directory}/{link or name}"
         self.directory = f"{f'{spec.basedir}/runit' if spec.basedir else place.definitions}/{name}"
@@ -121,7 +122,7 @@ class Reader:
             directory=self.directory,
             link=self.link,
             run=self._run(contents),
-            origin=place.problems.origin(self.path),
+            origin=place.problems.origin(self.whole),
             before=spec.before,
             process=self._process(logged=log is not None),
             one_shot=spec.one_shot,

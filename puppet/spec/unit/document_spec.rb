@@ -86,6 +86,13 @@ describe PuppetX::Runit::Document do
     expect(read(all)).to eq('env' => { 'A' => marked, 'B' => marked, 'C' => nil })
   end
 
+  it 'knows what the instances of a service say that differ' do
+    web = { 'requires' => 'db', 'instances' => { 'a' => nil, 'b' => { 'user' => 'www', 'requires' => ['cache'] } } }
+    all = document('owner' => 'root', 'services' => { 'web' => web, 'cron' => { 'instances' => %w[x] }, 'db' => nil, 'cache' => nil })
+    expect([all.accounts, all.before('web').sort, all.without(['www']).services.keys])
+      .to eq([%w[root www], %w[cache db], %w[cron db cache]])
+  end
+
   it 'knows the accounts that are spoken of' do
     all = document('owner' => 'root', 'users' => { 'a' => { 'account' => 'login', 'services' => { 's' => nil } }, 'b' => nil },
                    'services' => { 'web' => { 'user' => 'www', 'services' => { 'inner' => { 'user' => 'deep' } } } })

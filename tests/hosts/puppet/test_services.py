@@ -11,9 +11,10 @@ DATA = """
 runit:
   prefix: /var/runit
   users: {apprun1: {services: {worker: {command: [sleep, '1000']}}}}
+  defaults: {limits: {core: 0}}
   services:
     web: {command: [sleep, '1000']}
-    twins: {command: [sleep, '1000'], instances: [a, b]}
+    twins: {command: [sleep, '1000'], instances: {a: {nice: 1, limits: null}, b: null}}
 """
 CHAIN = """
 runit::service { 'db': command => ['sleep', '1000'] }
@@ -99,7 +100,7 @@ def test_puppets_own_provider_and_this_one_do_not_fight(live: Puppet) -> None:
 def test_what_is_gone_from_the_data_goes_and_the_host_says_so(live: Puppet) -> None:
     live.host.run("mkdir", "-p", "/srv/stray")
     live.host.run("ln", "-s", "/srv/stray", "/etc/service/stray")
-    fewer = DATA.replace("instances: [a, b]", "instances: [a]").replace("    web: {command: [sleep, '1000']}\n", "") + "  purge: true\n"
+    fewer = DATA.replace(", b: null}", "}").replace("    web: {command: [sleep, '1000']}\n", "") + "  purge: true\n"
     done = live.apply(fewer)
     assert done.returncode == CHANGED, done.stdout + done.stderr
     assert "/ensure: " in done.stdout

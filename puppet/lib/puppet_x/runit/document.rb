@@ -64,7 +64,7 @@ class PuppetX::Runit::Document
     return [] unless keys
 
     tree = service.rpartition('/').first
-    requires = keys.last(2).first == 'services' ? Array((@root.dig(*keys) || {})['requires']) : []
+    requires = keys.last(2).first == 'services' ? forms(@root.dig(*keys)).flat_map { |form| Array(form['requires']) } : []
     named = requires.map { |word| id(word.to_s, tree) }
     trees = keys.first == 'users' && keys.size > 2 ? ["runsvdir-#{keys[1]}", tree] : [tree]
     [*trees, *named] & services.keys
@@ -158,7 +158,7 @@ class PuppetX::Runit::Document
 
   def kept(tree, accounts)
     users = tree['users']&.reject { |name, user| accounts.include?((user || {})['account'] || name) }
-    services = tree['services']&.reject { |_, service| accounts.include?((service || {})['user']) }
+    services = tree['services']&.reject { |_, service| forms(service).any? { |form| accounts.include?(form['user']) } }
     here = { 'users' => users, 'services' => services }.compact
     tree.merge(here.transform_values { |items| items.transform_values { |item| item && kept(item, accounts) } })
   end
@@ -171,8 +171,14 @@ class PuppetX::Runit::Document
   end
 
   def owners(tree)
-    services = (tree['services'] || {}).values.compact
-    services.flat_map { |service| [service['user'], *owners(service)] }
+    all = (tree['services'] || {}).values.flat_map { |service| forms(service) }
+    all.flat_map { |form| [form['user'], *owners(form)] }
+  end
+
+  # What a service says, and what those of its instances say that differ.
+  def forms(service)
+    instances = (service || {})['instances']
+    [service, *(instances.is_a?(Hash) ? instances.values : [])].compact
   end
 
   def sorted(value)
