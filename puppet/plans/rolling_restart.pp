@@ -34,7 +34,7 @@ plan runit::rolling_restart (
   Integer[0]          $settle    = 5,
 ) {
   $all = get_targets($targets)
-  $status = runit::given({ 'service' => $service, 'user' => $user, 'directory' => $directory })
+  $status = { 'service' => $service, 'user' => $user, 'directory' => $directory }.filter |$_name, $value| { $value =~ NotUndef }
   $words = $status + { 'wait' => $wait }
   # A target that has no such service is found before any is restarted.
   run_task('runit::status', $all, $status + { '_description' => 'before' })

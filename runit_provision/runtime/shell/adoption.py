@@ -5,6 +5,7 @@ One that another supervisor has locked, or that cannot be opened now, is waited 
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..core import recovery
@@ -130,6 +131,8 @@ class Adoption:
             written = records.unpack_process(content, key)
             if written.life == records.LIVE:
                 places.append(f"/proc/{written.pid}/cwd" + ("/.." if key == records.LOG else ""))
+        if _is_new(places[0], places[1:], expected):
+            raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", places[0])
         for place in places[:-1]:
             try:
                 return self._tree.open(place, name, expected)
@@ -151,3 +154,22 @@ class Adoption:
                         tree.parent.signal(slot, key, number)
         tree.release(slot)
         os.pwrite(tree.table, b"\0", records.offset(slot))
+
+
+def _is_new(path: str, processes: list[str], expected: tuple[int, int]) -> bool:
+    """Whether a directory was made anew that got the inode of the one before: nobody has ever locked it, and no process is there."""
+    try:
+        os.stat(path + "/supervise/lock")
+    except FileNotFoundError:
+        return expected not in map(_identity, processes)
+    except OSError:
+        pass
+    return False
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino

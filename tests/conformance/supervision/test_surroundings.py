@@ -20,8 +20,8 @@ def test_what_a_service_inherits(same: Same) -> None:
         lab.script("log/run", "exec sleep 1000")
         lab.run("echo run >>trace\nexec sleep 1000", "run")
         lab.until_stat("run", log=True)
-        until(lambda: command(lab.pid(log=True)) == "sleep 1000", what="the log runs")
-        until(lambda: command(lab.pid()) == "sleep 1000", what="it runs")
+        until(lambda: _sleeps(lab.pid(log=True)), what="the log runs")
+        until(lambda: _sleeps(lab.pid()), what="it runs")
         return _inherited(lab.pid()), _inherited(lab.pid(log=True))
 
     main, log = same(scenario)
@@ -92,6 +92,11 @@ def test_supervise_may_be_a_link_to_a_directory_that_is_not_there_yet(same: Same
         return oct((elsewhere / "tmpfs-main").stat().st_mode), oct((elsewhere / "tmpfs-log").stat().st_mode)
 
     assert same(scenario) == ("0o40700", "0o40700")
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether it is what ./run executes at last, and has loaded what it needs: until then it has files of its own open."""
+    return command(pid) == "sleep 1000" and "State:\tS" in Path(f"/proc/{pid}/status").read_text()
 
 
 def _inherited(pid: int) -> dict[str, Any]:

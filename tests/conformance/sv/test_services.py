@@ -35,7 +35,10 @@ def play(sv: Path, world: Supervised, lines: list[str]) -> list[tuple[str, Said]
     heard = []
     for line in lines:
         world.age()
-        heard.append((line, plain(run(sv, line.split(), env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"}))))
+        said = plain(run(sv, line.split(), env={"SVDIR": str(world.directory), "PATH": "/usr/bin:/bin"}))
+        # Of services that are waited for, each is told when it is done.
+        waits = not line.startswith("status")
+        heard.append((line, said._replace(out=b"".join(sorted(said.out.splitlines(keepends=True)))) if waits else said))
     return heard
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -276,3 +277,20 @@ def test_a_runsv_of_its_own_leaves_nothing_behind(runtime: Path, tmp_path: Path)
         assert list((tmp_path / "state/services").iterdir()) == []
         running.start()
         until(lambda: pid_of(home) not in {0, pid}, what="it can be supervised again")
+
+
+@pytest.mark.parametrize("program", ["runsvdir", "runsv"])
+def test_a_directory_that_was_made_anew_owes_nothing_to_the_one_before(runtime: Path, tmp_path: Path, program: str) -> None:
+    home = service(tmp_path / "services/it", SLEEPER)
+    with tree(runtime / program, home.parent if program == "runsvdir" else home, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(home) == "run", what="it runs")
+        supervision.letter(home, "d")
+        until(lambda: stat(home) == "down", what="it is down")
+        running.end()
+        # As if it had been deleted, and the new one had got its inode.
+        for path in home.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        supervision.script(home / "run", SLEEPER)
+        running.start()
+        until(lambda: stat(home) == "run", what="the new one runs")
