@@ -156,6 +156,25 @@ def test_hup_that_takes_patterns_away_lets_every_line_be_written(runtime: Path, 
     assert outcome.directories[0].text == (b"two\n" if taken == b"-*\n" else b"one\ntwo\n").translate(worlds.STAMP)
 
 
+def test_lines_that_were_read_at_once_have_one_time_and_later_ones_a_later(both: tuple[str, str], scratch: Path) -> None:
+    for program, same in zip(both, (False, True), strict=True):
+        log = scratch / str(same)
+        log.mkdir()
+
+        def written(current: Path = log / "current") -> bytes:
+            return current.read_bytes() if current.exists() else b""
+
+        with subprocess.Popen([program, "-t", log], stdin=subprocess.PIPE) as logger:
+            assert logger.stdin is not None
+            for text in (b"one\ntwo\n", b"three\n"):
+                os.write(logger.stdin.fileno(), text)
+                waiting.until(lambda text=text: written().endswith(text[-4:]), what="written")  # type: ignore[misc]
+            logger.stdin.close()
+        one, two, three = (line.split()[0] for line in written().splitlines())
+        assert (one == two) is same
+        assert one <= two < three
+
+
 @pytest.mark.covers("svlogd", "unfinished .u, .t and .s files")
 def test_what_a_crash_left_is_set_aside(both: tuple[str, str], log: Path) -> None:
     def play(program: str) -> worlds.Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support import oracle, supervision
 from support.programs import run
 from support.supervised import FakeSupervisor
 
@@ -22,6 +23,19 @@ def test_check_fails_unless_the_service_is_as_asked(runtime: Path, tmp_path: Pat
     assert said.code == code
     assert said.out.startswith(b"timeout: " if code else b"ok: ")
     supervisor.stop()
+
+
+def test_a_check_script_that_a_signal_ended_has_failed(runtime: Path, tmp_path: Path) -> None:
+    up = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
+    supervisor = FakeSupervisor(tmp_path / "a", up)
+    supervision.script(tmp_path / "a/check", "kill -9 $$")
+    theirs, ours = (
+        run(Path(sv), ["-w", "0", "check", "a"], env={"SVDIR": str(tmp_path)})
+        for sv in (oracle.program("sv", package="runit"), runtime / "sv")
+    )
+    supervisor.stop()
+    assert (theirs.code, ours.code) == (0, 1)
+    assert ours.out.startswith(b"timeout: run: a: ")
 
 
 def test_a_check_script_decides(runtime: Path, tmp_path: Path) -> None:
