@@ -37,8 +37,8 @@ class Selection:
 
     def __init__(self, config: Config) -> None:
         self._prefix = config.prefix
-        self._kept = _Sieve(config.instructions, yes=SELECT, no=DESELECT, initially=True)
-        self._alerted = _Sieve(config.instructions, yes=ALERT, no=NO_ALERT, initially=False)
+        self._kept = _Sieve(config.instructions, yes=SELECT, no=DESELECT, initially=True) if config.instructions else _ALL
+        self._alerted = _Sieve(config.instructions, yes=ALERT, no=NO_ALERT, initially=False) if config.instructions else _NONE
         self._long_is_selected = False
 
     def resume(self, *, long_is_selected: bool) -> None:
@@ -160,6 +160,11 @@ class _Sieve:
         if self._all:
             parts.append(data[done:])
         return parts
+
+
+_ALL = _Sieve((), yes=SELECT, no=DESELECT, initially=True)
+_NONE = _Sieve((), yes=ALERT, no=NO_ALERT, initially=False)
+"""Of every log without instructions: a pool has thousands."""
 
 
 def _are_rare(needles: list[bytes], sample: bytes) -> bool:

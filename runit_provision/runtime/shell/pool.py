@@ -44,10 +44,11 @@ OPENER_PATIENCE = 2.0
 class Member:
     """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED."""
 
-    __slots__ = ("closing", "fifo", "paused", "slot", "status", "task", "waiting", "waits", "writer")
+    __slots__ = ("_pool", "closing", "fifo", "paused", "slot", "status", "task", "waiting", "waits", "writer")
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, slot: int, pool: Pool) -> None:
         self.slot = slot
+        self._pool = pool
         self.task: Task | None = None
         self.writer: Writer | None = None
         self.waiting: list[Callable[[Member], None]] = []
@@ -56,6 +57,14 @@ class Member:
         self.paused = False
         self.fifo = (0, 0)
         self.waits: tuple[int, bytes] | None = None  # why, and since when, as it is said
+
+    def has_ended(self, status: int) -> None:
+        """From a writer: the logger is no more."""
+        self._pool.call(lambda: self._pool.ended(self, status))
+
+    def has_to_wait(self, why: int | None) -> None:
+        """From a writer: the log waits, or goes on."""
+        self._pool.call(lambda: self._pool.waits(self, why))
 
 
 class Pool:
@@ -103,12 +112,12 @@ class Pool:
         self._leave_all()
 
     def _on_term(self, _number: int, _frame: object) -> None:
-        self._call(self._end)
+        self.call(self._end)
 
     def _end(self) -> None:
         self._ending = True
 
-    def _call(self, function: Callable[[], None]) -> None:
+    def call(self, function: Callable[[], None]) -> None:
         """Let the main thread call `function`; from any thread."""
         self._inbox.append(function)
         posix.eventfd_write(self._wake, 1)
@@ -175,7 +184,7 @@ class Pool:
             if member.task is not None:
                 self._client.tell(wire.ADDED, record.slot)
             return
-        member = self._members[record.slot] = Member(record.slot)
+        member = self._members[record.slot] = Member(record.slot, self)
         member.fifo = (status.st_dev, status.st_ino)
         self._open_soon(b"log of " + record.name, lambda: self._open(member, fifo, directory))
 
@@ -223,11 +232,11 @@ class Pool:
         except Exception as error:
             number = error.errno or 0 if isinstance(error, OSError) else 22
             text = log_settings.explain(error)
-            self._call(lambda: self._failed(member, number, text))
+            self.call(lambda: self._failed(member, number, text))
             posix.close(fifo)
         else:
             logger = Logger(place, settings.options, fifo, journal=self._journal, say=self._say)
-            self._call(lambda: self._give(member, logger, (status.st_dev, status.st_ino)))
+            self.call(lambda: self._give(member, logger, (status.st_dev, status.st_ino)))
         finally:
             posix.close(directory)
 
@@ -236,7 +245,7 @@ class Pool:
         if writer is None:
             writer = self._writers[directory[0]] = Writer(self._watch.turn())
             _thread.start_new_thread(writer.run, ())
-        task = Task(logger, lambda status: self._ended(member, status), lambda why: self._call(lambda: self._waits(member, why)))
+        task = Task(logger, member)
         member.writer = writer
         writer.call(lambda: writer.begin(task, lambda: self._opening(member, task, writer, directory)))
 
@@ -244,12 +253,12 @@ class Pool:
         """In a writer: open the log and begin to read."""
         if not (yield from task.logger.open(directory)):
             task.logger.abandon()
-            self._call(lambda: self._failed(member, 11, b"unable to open log directory"))
+            self.call(lambda: self._failed(member, 11, b"unable to open log directory"))
             writer.call(lambda: writer.remove(task))
             return
         writer.age(task)
         writer.listen(task, PAUSED_BY_SIGNAL)
-        self._call(lambda: self._added(member, task))
+        self.call(lambda: self._added(member, task))
 
     def _added(self, member: Member, task: Task) -> None:
         member.task = task
@@ -296,19 +305,19 @@ class Pool:
             return
         self._say(b"fatal: no functional log directories.")
         task.logger.abandon()
-        task.ended(111 << 8)
+        task.owner.has_ended(111 << 8)
         writer.call(lambda: writer.remove(task))
 
     def _leave(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.log.processor.finish()
         yield from task.logger.leave()
-        task.ended(0)
+        task.owner.has_ended(0)
         writer.call(lambda: writer.remove(task))
 
     def _kill(self, writer: Writer, task: Task, number: int) -> None:
         task.logger.abandon()
         writer.remove(task)
-        task.ended(number)
+        task.owner.has_ended(number)
 
     def _drain(self, member: Member, fifo: int) -> None:
         writer, task = _running(member)
@@ -319,21 +328,17 @@ class Pool:
 
         writer.call(drain)
 
-    def _ended(self, member: Member, status: int) -> None:
-        """From a writer: a logger is no more."""
-
-        def end() -> None:
-            member.status = status
-            self._client.tell(wire.ENDED, member.slot, value=status)
-
-        self._call(end)
+    def ended(self, member: Member, status: int) -> None:
+        """A logger is no more."""
+        member.status = status
+        self._client.tell(wire.ENDED, member.slot, value=status)
 
     def _disk_hangs(self, turn: Turn, hangs: bool) -> None:
         for member in list(self._members.values()):
             if member.writer is not None and member.writer.turn is turn:
-                self._waits(member, wire.SILENT if hangs else None)
+                self.waits(member, wire.SILENT if hangs else None)
 
-    def _waits(self, member: Member, why: int | None) -> None:
+    def waits(self, member: Member, why: int | None) -> None:
         """A log waits, or goes on."""
         if member.status is not None or (member.waits[0] if member.waits else None) == why:
             return
@@ -346,7 +351,7 @@ class Pool:
 
     def _say(self, text: bytes) -> None:
         """From any thread: one of svlogd's messages."""
-        self._call(lambda: self._client.tell(wire.SAYS, name=b"svlogd: " + text))
+        self.call(lambda: self._client.tell(wire.SAYS, name=b"svlogd: " + text))
 
     def _leave_all(self) -> None:
         """Close what can be closed at once, so that even C's svlogd finds whole logs; the journal has the rest."""
@@ -368,7 +373,7 @@ class Pool:
 
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.leave()
-        task.ended(0)
+        task.owner.has_ended(0)
         writer.call(lambda: writer.remove(task))
 
 

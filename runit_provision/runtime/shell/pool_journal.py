@@ -1,9 +1,10 @@
 """The pool's journal: what it has read from the services and not yet written to their logs.
 
 A file, mapped, so that SIGKILL leaves it as it was at that instant; of this boot only, since after a crash of the machine neither
-FIFOs nor processes are what they were. It holds extents of two kinds, which never move:
+FIFOs nor processes are what they were. It holds extents of three kinds, which never move:
 
-    Entry   one log: which directory and FIFO it is, and its state between two chunks: the carry, its stamp, long or not
+    Entry   one log: which directory and FIFO it is, and its state between two chunks: the carry's stamp, long or not
+    Carry   the line that has begun of a log, from the first chunk on that ended inside one: few do, so entries lie close together
     Slot    one chunk on its way: the bytes that were read, the text made of them, how far that is written
 
 An entry's `phase` is one byte and its change the only thing that commits. It also tells which of the two copies of the
@@ -40,7 +41,8 @@ ARENA = 4 << 20
 FREE = 1
 ENTRY = 2
 SLOT = 3
-_MAGIC = b"runit-provision pool journal 1\n\0"
+CARRY = 4
+_MAGIC = b"runit-provision pool journal 2\n\0"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _HEADER = 4096
 _EXTENT = struct.Struct("<II8x")
@@ -69,19 +71,24 @@ class State:
 
 
 class Extent:
-    """Some bytes of the journal; `place`: where they are in the file."""
+    """Some bytes of the journal; `place`: where they are in the file, behind whose header `view` begins."""
 
-    __slots__ = ("_mark", "place", "size", "view")
+    __slots__ = ("_arena", "place", "view")
 
-    def __init__(self, mark: memoryview, view: memoryview, place: int) -> None:
-        self._mark = mark
-        self.view = view
+    def __init__(self, arena: memoryview, place: int, size: int) -> None:
+        start = place % ARENA + _EXTENT.size
+        self._arena = arena
         self.place = place
-        self.size = len(view)
+        self.view = arena[start : start + size]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.view)
 
     def mark(self, kind: int) -> None:
         """Say what it is, or FREE."""
-        self._mark[0] = kind
+        self._arena[self.place % ARENA] = kind
 
 
 class Slot:
@@ -152,25 +159,36 @@ class Slot:
 
 
 class Entry:
-    """One log. capacity: bytes of the longest carry."""
+    """One log. carries: room for the carry of each copy of its state, when there was one."""
 
-    __slots__ = ("_view", "extent")
+    __slots__ = ("_view", "carries", "extent")
 
-    _FIXED = 160
+    SIZE = 160
 
     def __init__(self, extent: Extent) -> None:
         self.extent = extent
+        self.carries: Extent | None = None
         self._view = extent.view
-
-    @classmethod
-    def size(cls, capacity: int) -> int:
-        """Bytes of an entry whose carries may be that long."""
-        return cls._FIXED + 2 * capacity
 
     @property
     def capacity(self) -> int:
         """Bytes of the longest carry."""
-        return (self.extent.size - self._FIXED) // 2
+        return self.carries.size // 2 if self.carries else 0
+
+    @property
+    def carries_at(self) -> int:
+        """The place of `carries`, for who reads the journal, or -1; written before any state that has a carry there."""
+        return int.from_bytes(self._view[48:56], "little") - 1
+
+    def enlarge(self, carries: Extent) -> Extent | None:
+        """Keep carries in another extent from now on; give the one before."""
+        before = self.carries
+        carry = self.state().carry
+        start = carries.size // 2 * self._copy
+        carries.view[start : start + len(carry)] = carry
+        self._view[48:56] = (carries.place + 1).to_bytes(8, "little")
+        self.carries = carries
+        return before
 
     @property
     def identity(self) -> tuple[int, ...]:
@@ -205,22 +223,25 @@ class Entry:
 
     def state(self, *, other: bool = False) -> State:
         """Give the valid copy of the state, or the other one."""
-        copy = bool(self._view[0] & _COPY) is not other
+        copy = self._copy is not other
         consumed, length, long, selected, stamp_length, stamp = _STATE.unpack_from(self._view, 112 if copy else 64)
-        start = self._FIXED + self.capacity * copy
-        return State(
-            consumed=consumed, carry=bytes(self._view[start : start + length]), stamp=stamp[:stamp_length], long=long, selected=selected
-        )
+        start = self.capacity * copy
+        carry = bytes(self.carries.view[start : start + length]) if self.carries and length else b""
+        return State(consumed=consumed, carry=carry, stamp=stamp[:stamp_length], long=long, selected=selected)
 
     def prepare(self, state: State) -> None:
-        """Write the other copy, which `commit` makes valid."""
-        copy = not self._view[0] & _COPY
+        """Write the other copy, which `commit` makes valid; its carry has room."""
+        copy = not self._copy
         length = len(state.carry)
         values = (state.consumed, length, state.long, state.selected, len(state.stamp), state.stamp)
         _STATE.pack_into(self._view, 112 if copy else 64, *values)
-        if length:
-            start = self._FIXED + self.capacity * copy
-            self._view[start : start + length] = state.carry
+        if self.carries and length:
+            start = self.capacity * copy
+            self.carries.view[start : start + length] = state.carry
+
+    @property
+    def _copy(self) -> bool:
+        return bool(self._view[0] & _COPY)
 
 
 _ZEROS = bytes(CHUNK)
@@ -238,6 +259,7 @@ class Journal:
         self._end = 0
         self._entries: list[Entry] = []
         self._slots: dict[int, Slot] = {}
+        self._carries: dict[int, Extent] = {}
         header = _MAGIC + _boot_id()
         if posix.pread(descriptor, len(header), 0) != header:
             posix.ftruncate(descriptor, 0)
@@ -245,6 +267,8 @@ class Journal:
         for arena in range((posix.fstat(descriptor).st_size - _HEADER) // ARENA):
             self._map()
             self._read(arena)
+        for entry in self._entries:
+            entry.carries = self._carries.pop(entry.carries_at, None)
 
     def knows(self, directory: tuple[int, ...]) -> bool:
         """Tell whether something is left of the log in `directory` (device, inode)."""
@@ -267,9 +291,9 @@ class Journal:
             if slot is not None:
                 self._slots[slot.extent.place] = slot
 
-    def new_entry(self, identity: tuple[int, ...], capacity: int) -> Entry:
+    def new_entry(self, identity: tuple[int, ...]) -> Entry:
         """Give a fresh entry."""
-        extent = self._allocate(Entry.size(capacity))
+        extent = self._allocate(Entry.SIZE)
         extent.view[:64] = _ZEROS[:64]
         entry = Entry(extent)
         entry.identity = identity
@@ -277,6 +301,20 @@ class Journal:
         entry.commit(IDLE)
         extent.mark(ENTRY)
         return entry
+
+    def enlarge(self, entry: Entry, capacity: int) -> None:
+        """Let an entry have room for carries of so many bytes."""
+        extent = self._allocate(2 * capacity)
+        extent.mark(CARRY)
+        before = entry.enlarge(extent)
+        if before is not None:
+            self.free(before)
+
+    def free_entry(self, entry: Entry) -> None:
+        """Take an entry back, and what it has for carries."""
+        self.free(entry.extent)
+        if entry.carries is not None:
+            self.free(entry.carries)
 
     def new_slot(self) -> Slot:
         """Give a slot."""
@@ -291,13 +329,14 @@ class Journal:
             self._free.setdefault(extent.size, []).append(extent)
 
     def tidy(self) -> None:
-        """Take back every slot that no entry was waiting for."""
+        """Take back every slot that no entry was waiting for, and every carry of none."""
         with self._lock:
             wanted = {entry.slot for entry in self._entries if entry.phase != IDLE}
             lost = [slot for place, slot in self._slots.items() if place not in wanted]
             self._slots = {place: slot for place, slot in self._slots.items() if place in wanted}
-        for slot in lost:
-            self.free(slot.extent)
+        for extent in (*(slot.extent for slot in lost), *self._carries.values()):
+            self.free(extent)
+        self._carries.clear()
 
     def _allocate(self, size: int) -> Extent:
         size = -(-size // _ALIGN) * _ALIGN
@@ -314,13 +353,9 @@ class Journal:
             self._end += _EXTENT.size + size
             arena = self._arenas[place // ARENA]
             _EXTENT.pack_into(arena, place % ARENA, 0, size)
-            extent = self._extent(place, size)
+            extent = Extent(arena, place, size)
             extent.mark(FREE)  # so that whoever reads the journal finds what is behind it
             return extent
-
-    def _extent(self, place: int, size: int) -> Extent:
-        arena, start = self._arenas[place // ARENA], place % ARENA
-        return Extent(arena[start : start + 4], arena[start + _EXTENT.size : start + _EXTENT.size + size], place)
 
     def _map(self) -> None:
         self._arenas.append(memoryview(mmap.mmap(self._descriptor, ARENA, offset=_HEADER + len(self._arenas) * ARENA)))
@@ -332,11 +367,13 @@ class Journal:
             kind, size = _EXTENT.unpack_from(self._arenas[arena], place % ARENA)
             if not kind:
                 break
-            extent = self._extent(place, size)
+            extent = Extent(self._arenas[arena], place, size)
             if kind == ENTRY:
                 self._entries.append(Entry(extent))
             elif kind == SLOT:
                 self._slots[place] = Slot(extent)
+            elif kind == CARRY:
+                self._carries[place] = extent
             else:
                 self._free.setdefault(size, []).append(extent)
             place += _EXTENT.size + size

@@ -65,7 +65,7 @@ class Logger:
         identity = (*directory, fifo.st_dev, fifo.st_ino)
         left = self._journal.take(directory)
         if left is None:
-            self._entry = self._journal.new_entry(identity, self._options.limit)
+            self._entry = self._journal.new_entry(identity)
         else:
             self._entry, self._slot = left
             yield from self._resume(identity)
@@ -105,7 +105,7 @@ class Logger:
 
     def _free_entry(self) -> None:
         if self._entry is not None:
-            self._journal.free(self._entry.extent)
+            self._journal.free_entry(self._entry)
             self._entry = None
 
     def _resume(self, identity: tuple[int, ...]) -> Steps[None]:
@@ -129,10 +129,6 @@ class Logger:
             yield from self._put(self._lines.end())
             self._keep_state()
             entry.identity = identity
-        if self._options.limit > entry.capacity:
-            self._entry = self._journal.new_entry(identity, self._options.limit)
-            self._keep_state()
-            self._journal.free(entry.extent)
 
     def _known(self) -> tuple[Entry, Slot | None]:
         if self._entry is None:
@@ -158,8 +154,13 @@ class Logger:
 
     def _keep_state(self) -> None:
         entry, _ = self._known()
-        entry.prepare(self._state())
+        self._prepare(entry, self._state())
         entry.commit(IDLE)
+
+    def _prepare(self, entry: Entry, state: State) -> None:
+        if len(state.carry) > entry.capacity:
+            self._journal.enlarge(entry, max(self._options.limit, len(state.carry)))
+        entry.prepare(state)
 
     # ---- chunks
 
@@ -200,7 +201,7 @@ class Logger:
             consumed = entry.state().consumed
         while entry.phase == READ:
             text, consumed = self._text_from(chunk, consumed, stamp)
-            entry.prepare(self._state(consumed))
+            self._prepare(entry, self._state(consumed))
             slot.stage(text, self.log.size)
             entry.phase = STAGED
             if text:

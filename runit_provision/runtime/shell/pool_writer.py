@@ -23,11 +23,22 @@ from .pool_watch import PATIENCE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from .log_steps import Steps
     from .pool_journal import Slot
     from .pool_logger import Logger
     from .pool_watch import Turn
+
+    class Owner(Protocol):
+        """Who hears, in the writer's thread, how a log goes."""
+
+        def has_ended(self, status: int) -> None:
+            """It ended with this wait status."""
+
+        def has_to_wait(self, why: int | None) -> None:
+            """It waits (wire.pool says for what); None: it goes on."""
+
 
 IN_FLIGHT_MAX = 64
 """Chunks that logs which are set aside may hold; then no other is taken until one is through."""
@@ -41,13 +52,12 @@ SET_ASIDE = 2
 class Task:
     """A log of this thread: what is being done for it, what is to be done next, and why its FIFO is not looked at."""
 
-    __slots__ = ("draining", "ended", "logger", "mute", "queue", "steps", "told", "waits", "waits_for", "watched")
+    __slots__ = ("draining", "logger", "mute", "owner", "queue", "steps", "told", "waits_for", "watched")
 
-    def __init__(self, logger: Logger, ended: Callable[[int], None], waits: Callable[[int | None], None]) -> None:
-        """ended: takes a wait status; waits: why it waits (wire.pool), None when it goes on, and told: whether that was said."""
+    def __init__(self, logger: Logger, owner: Owner) -> None:
+        """owner: hears how it goes; told: whether it has heard that the log waits."""
         self.logger = logger
-        self.ended = ended
-        self.waits = waits
+        self.owner = owner
         self.told = False
         self.steps: Steps[object] | None = None
         self.queue: list[Callable[[], Steps[object]]] = []
@@ -204,7 +214,7 @@ class Writer:
             log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
             task.steps = None
             task.logger.abandon()
-            task.ended(111 << 8)
+            task.owner.has_ended(111 << 8)
             self.remove(task)
             return
         self._set_aside(task)
@@ -223,7 +233,7 @@ class Writer:
 
     def _tell(self, task: Task, why: int | None) -> None:
         task.told = why is not None
-        task.waits(why)
+        task.owner.has_to_wait(why)
 
     def _waits_long(self, task: Task, steps: Steps[object], descriptor: int) -> None:
         """Tell of what still waits for this; a processor, or a file that is made safe."""
@@ -306,5 +316,5 @@ class Writer:
 
     def _drained(self, task: Task) -> Steps[None]:
         yield from task.logger.close()
-        task.ended(0)
+        task.owner.has_ended(0)
         self.call(lambda: self.remove(task))
