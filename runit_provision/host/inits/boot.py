@@ -28,9 +28,8 @@ class Boot:
 
     @property
     def left_behind(self) -> str:
-        """What a person has to know who ends another runsvdir on the directory."""
-        services = PurePosixPath(self.services) / "*"
-        return f"what goes on under a runsv of its own ends by `sv exit {services}`, and starts again under ours"
+        """What a person is to know who ends another runsvdir on the directory."""
+        return "what goes on under a runsv that it leaves behind is taken over by ours, with the same pids"
 
     def is_started_by(self, command: str) -> bool:
         """True when a stranger's `command` starts a runsvdir on the same directory; `runsvdir-start` is what distributions call it."""

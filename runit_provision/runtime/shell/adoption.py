@@ -15,6 +15,7 @@ from .files import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .relief import Relief
     from .supervised import Supervised
     from .tree import Tree
 
@@ -41,13 +42,42 @@ class Adoption:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._waiting: dict[int, _Waiting] = {}
+        self._relief: Relief | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + (len(self._relief) if self._relief is not None else 0)
 
     def waits_for(self, identity: tuple[int, int]) -> bool:
         """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
+        if self._relief is not None and self._relief.has(identity):
+            return True
         return any((each.identity.dev, each.identity.ino) == identity for each in self._waiting.values())
+
+    def relieve(self, path: str, name: str, identity: tuple[int, int]) -> bool:
+        """Take a service that is locked over from a runsv that nobody has any more; False when it is somebody's."""
+        try:
+            real = os.path.realpath(path, strict=True)
+        except OSError:
+            return False
+        dev, ino = identity
+        return self._begin_relief(records.Identity(dev=dev, ino=ino, name=os.fsencode(name), path=os.fsencode(real)), real)
+
+    def _begin_relief(self, identity: records.Identity, path: str, slot: int = 0) -> bool:
+        if self._relief is None:
+            from .relief import Relief
+
+            self._relief = Relief(self._tree, self._relieved, self._tree.left)
+        return self._relief.begin(identity, path, slot)
+
+    def _relieved(self, slot: int) -> None:
+        """What a runsv has left is to be taken up."""
+        if slot in self._waiting:
+            return  # tried again soon
+        self.take_up(slot)
+        if slot in self._waiting:
+            self.retry()
+        else:
+            self._tree.taken_up(slot)
 
     def slots(self) -> list[int]:
         """Give the slots of services that are waited for."""
@@ -86,12 +116,16 @@ class Adoption:
             tree.loop.guarded(self.take_up, slot)
             if slot not in self._waiting:
                 tree.taken_up(slot)
-            elif told <= delay < most:
-                tree.report(f"{waiting.what}, waiting: {waiting.reason}")
+            elif told <= delay:
+                if delay < most:
+                    tree.report(f"{waiting.what}, waiting: {waiting.reason}")
+                self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
         self.retry(min(delay * 2, most))
 
     def give_up(self) -> None:
         """Wait no longer for services that another one supervises: they are left to it."""
+        if self._relief is not None:
+            self._relief.give_up()
         for slot, waiting in self._waiting.items():
             self._tree.release(slot)
             self._tree.report(f"{waiting.what}, leaving it: {waiting.reason}")

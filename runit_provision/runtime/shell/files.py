@@ -26,6 +26,10 @@ class RefusedError(Exception):
     """This service cannot be supervised now; the text is what runsv says of it."""
 
 
+class LockedError(RefusedError):
+    """Another one supervises it."""
+
+
 class Supervise:
     """An open supervise/; `control` is read for letters, `ok` vouches for the status, `pipe` in log/supervise/ is the log's."""
 
@@ -198,7 +202,7 @@ class Supervise:
         except OSError as error:
             os.close(self._lock)
             self._lock = -1
-            raise _refused(f"unable to lock {path}", error) from None
+            raise LockedError(f"unable to lock {path}: {errors.words(error)}") from None
 
     def remove(self, name: str) -> None:
         """Remove a file of this directory, if it is there; RefusedError tells why that cannot be."""

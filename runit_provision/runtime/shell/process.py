@@ -45,6 +45,23 @@ def is_zombie(pid: int) -> bool:
     return bool(fields) and fields[0] in {b"Z", b"X"}
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether `pid` got SIGSTOP, and does nothing."""
+    return _stat(pid)[:1] == [b"T"]
+
+
+def name(pid: int) -> bytes:
+    """Give the name of `pid` as ps shows it; empty when there is no such process."""
+    return _read(f"/proc/{pid}/comm").rstrip(b"\n")
+
+
+def children(pid: int) -> list[int]:
+    """Give the children of a process of one thread; of one that is stopped, all of them (proc(5)). OSError."""
+    fd = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        return [int(child) for child in file.read().split()]
+
+
 def zombie_status(pid: int) -> int:
     """Give the wait status of a zombie (field 52 of /proc/PID/stat), or UNKNOWN."""
     fields = _stat(pid)
@@ -64,9 +81,11 @@ def exit_status(pidfd: int) -> int:
 
 
 def how_it_ended(pidfd: int, pid: int) -> int:
-    """Give the wait status of an ended process that need not be our child; its reaper may not have come yet, then the zombie tells."""
-    status = exit_status(pidfd)
-    return zombie_status(pid) if status == UNKNOWN else status
+    """Give the wait status of an ended process that need not be our child: its reaper may not have come yet, or come just now."""
+    for status in (exit_status(pidfd), zombie_status(pid)):
+        if status != UNKNOWN:
+            return status
+    return exit_status(pidfd)
 
 
 def open_peer(sock: _socket.socket, pid: int = 0) -> int:

@@ -9,7 +9,7 @@ import time
 from ..wire import errors, records
 from . import descriptors, parents, process, scan
 from .call import Call
-from .files import RefusedError
+from .files import LockedError, RefusedError
 from .report import report_to_stderr
 from .supervisor import Supervisor, end_for_good
 
@@ -45,6 +45,7 @@ class Runsvdir(Supervisor):
         self._first = True
         self._tries = False
         self._watch = scan.Watch(call.path)
+        self.tree.left = self._look_again
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
         self.loop.on_signal(_signal.SIGURG, self._moved)
@@ -129,6 +130,9 @@ class Runsvdir(Supervisor):
             self._looking = True
             self.loop.soon(self._look)
 
+    def _look_again(self) -> None:
+        self._look_in(AGAIN_SECONDS)
+
     def _look_in(self, seconds: float) -> None:
         """Look in some time, or sooner: one look is for all who want one."""
         due = time.monotonic() + seconds
@@ -174,7 +178,9 @@ class Runsvdir(Supervisor):
         try:
             service = self.tree.add(f"{self._path}/{entry.name}", entry.name)
         except (RefusedError, OSError) as refusal:
-            self._refuse(entry, str(refusal))
+            locked = isinstance(refusal, LockedError)
+            if not locked or not self.tree.relieve(f"{self._path}/{entry.name}", entry.name, entry.identity):
+                self._refuse(entry, str(refusal))
         else:
             self._refused.pop(entry.identity, None)
             if not service.closed:

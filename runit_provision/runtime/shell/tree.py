@@ -43,7 +43,8 @@ _PLENTY = 1 << 30
 class Tree:
     """The services that are supervised.
 
-    gone: called with each that has exited, after it let go of its directory; taken: with each that could be taken up only later.
+    gone: called with each that has exited, after it let go of its directory; taken: with each that could be taken up only later;
+    left: when one that was to be taken over was not, and may be met again.
     others: whether there is a keeper, whose other children keep logs and hold descriptors; most: how many descriptors we may have.
     """
 
@@ -68,6 +69,7 @@ class Tree:
         self.holders: Holding = Holders(self, state, most) if others and state.directory >= 0 else Alone()
         self.room = Room(most - max(_SPARE, most // 8), self.holders.holds, self.holders.wait)
         self.taken: Callable[[Supervised], None] = lambda _service: None
+        self.left: Callable[[], None] = lambda: None
         self._adoption = Adoption(self)
         self._slots: dict[int, Supervised] = {}
         self._leaving: dict[int, Supervised] = {}
@@ -84,6 +86,10 @@ class Tree:
     def waits_for(self, identity: tuple[int, int]) -> bool:
         """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
         return self._adoption.waits_for(identity)
+
+    def relieve(self, path: str, name: str, identity: tuple[int, int]) -> bool:
+        """Take a service directory that is locked over from a runsv that nobody has any more; False when it is somebody's."""
+        return self._adoption.relieve(path, name, identity)
 
     @property
     def parent(self) -> Parent:
@@ -240,7 +246,7 @@ class Tree:
         """Supervise the service directory `path`; RefusedError when that cannot be, OSError when it cannot be opened."""
         service = self.open(path, name, None)
         try:
-            slot = self._free.pop() if self._free else self._next_slot()
+            slot = self.take_slot()
         except OSError:
             service.close()
             raise
@@ -374,11 +380,18 @@ class Tree:
             for key, _pid in service.known():
                 self.signal(service, key, SIGKILL)
 
-    def _next_slot(self) -> int:
+    def take_slot(self) -> int:
+        """Give a free slot. OSError when there is no room for one more."""
+        if self._free:
+            return self._free.pop()
         # What is mapped and not there on a full disk is a SIGBUS later.
         os.posix_fallocate(self.table, records.offset(self._last + 1), records.SIZE)
         self._last += 1
         return self._last
+
+    def give_back(self, slot: int) -> None:
+        """Let a slot be free again in which nothing was written."""
+        self._free.append(slot)
 
     def _orphan_ended(self, slot: int, key: int, pid: int, status: int) -> None:
         service = self._slots.get(slot)

@@ -365,7 +365,7 @@ def test_an_enabled_unit_that_runs_the_same_tree_is_said(tmp_path: Path) -> None
     result = runit_provision("init", "link", "--root", root)
     assert result.status == 1
     assert "starts runsvdir on /etc/service already; `systemctl disable --now runit.service` first; what goes on under" in result.err
-    assert "ends by `sv exit /etc/service/*`, and starts again under ours\n" in result.err
+    assert "a runsv that it leaves behind is taken over by ours, with the same pids\n" in result.err
 
 
 def test_which_init_an_image_has_and_why(root: Path) -> None:

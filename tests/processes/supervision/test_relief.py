@@ -1,0 +1,183 @@
+"""What the runsvs of C still supervise, when their runsvdir is gone, is taken over with all that runs."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from support import oracle, supervision
+from support.instants import FLOCK, numbers
+from support.interrupt import Interrupter
+from support.programs import run
+from support.supervision import Tree, letter, pid_of, service, stat, tree
+from support.waiting import until
+
+ALL = os.environ.get("HARNESS") == "all"
+MOST = 2000
+"""System calls of a runsvdir that takes a tree over, at most."""
+SAYS = """\
+trap 'n=$((n+1)); echo $n' USR1
+trap 'kill $!; exit 0' TERM
+n=0; echo $$ >>starts; : >ready
+while :; do sleep 1000 & wait $!; kill $! 2>/dev/null; done"""
+STARTS = "echo $$ >>starts; exec sleep 1000"
+
+
+@pytest.fixture
+def left(tmp_path: Path, runtime: Path) -> Iterator[Tree]:
+    """A tree for C's runsvdir, and then for ours; each test says what of. `take` starts ours there."""
+    oracle.program("runsv", package="runit")
+    with tree(oracle.program("runsvdir", package="runit"), tmp_path / "services", tmp_path / "state", "-P") as running:
+        yield running
+
+
+def take(running: Tree, runtime: Path) -> None:
+    running.program = str(runtime / "runsvdir")
+    running.start()
+
+
+def taken(running: Tree, *folders: Path) -> None:
+    until(lambda: all(map(running.supervises, folders)) and not runsvs(running) & {*folders}, what="ours supervises all")
+
+
+def runsvs(running: Tree) -> set[Path]:
+    """Give the directories of services that a runsv of C's supervises."""
+    found = set()
+    for pid in running.processes():
+        with suppress(FileNotFoundError):  # it has ended meanwhile
+            if supervision.name(pid) == "runsv":
+                found.add(Path(f"/proc/{pid}/cwd").readlink())
+    return found
+
+
+def says(home: Path, number: int) -> None:
+    """Let the service say its next number, and wait for it in the log."""
+    os.kill(pid_of(home), signal.SIGUSR1)
+    until(lambda: numbers(home / "lines") == list(range(1, number + 1)), what=f"{home.name}: line {number}")
+
+
+def talker(home: Path) -> Path:
+    return service(home, SAYS, log="exec sh -c 'while IFS= read -r l; do echo \"$l\"; done >>../lines'", finish="echo $1 $2 >>finished")
+
+
+@pytest.mark.covers("runsvdir", "over what C's has left, and the other way round")
+def test_each_goes_on_as_it_is_and_ends_in_order(left: Tree, runtime: Path) -> None:
+    talks = talker(left.services / "talks")
+    others = {name: service(left.services / name, STARTS) for name in ("once", "paused", "stopped")}
+    idle = service(left.services / "idle", STARTS)
+    (idle / "down").touch()
+    left.start()
+    runs = [talks, talks / "log", *others.values()]
+    until(lambda: all(stat(home) == "run" for home in runs) and stat(idle) == "down" and (talks / "ready").exists(), what="C's is up")
+    said = {"once": ("o", "run, want down"), "paused": ("p", "run, paused"), "stopped": ("d", "down")}
+    for name, (word, means) in said.items():
+        letter(others[name], word)
+        until(lambda name=name, means=means: stat(others[name]) == means, what=f"{name}: {means}")  # type: ignore[misc]
+    says(talks, 1)
+    homes = [talks, talks / "log", *others.values(), idle]
+    before = {home: (pid_of(home), stat(home)) for home in homes}
+    left.kill()
+    take(left, runtime)
+    taken(left, *homes)
+    assert {home: (pid_of(home), stat(home)) for home in homes} == before
+    assert runsvs(left) == set()
+    told = left.stderr.read_text()
+    assert re.search(r"^runsv talks: info: taking over from process \d+, whose runsvdir is gone; what runs goes on$", told, re.M)
+    says(talks, 2)
+    assert run(runtime / "sv", ["restart", str(talks)]).code == 0
+    until(lambda: len(numbers(talks / "starts")) == 2, what="it is started again by ours")
+    assert left.kill(signal.SIGHUP) == 111
+    until(lambda: left.processes() == [], what="all have ended")
+    assert (talks / "finished").read_text().splitlines()[-1] == "0 0"
+    assert [len(numbers(home / "starts")) for home in (talks, *others.values())] == [2, 1, 1, 1]
+
+
+def test_a_service_does_not_end_with_the_log_that_had_the_pipe_to_it(left: Tree, runtime: Path) -> None:
+    home = talker(left.services / "talks")
+    left.start()
+    until(lambda: stat(home / "log") == "run" and (home / "ready").exists(), what="C's is up")
+    says(home, 1)
+    service_pid, log_pid = pid_of(home), pid_of(home / "log")
+    left.kill()
+    take(left, runtime)
+    taken(left, home, home / "log")
+    os.kill(log_pid, signal.SIGKILL)
+    until(lambda: pid_of(home / "log") not in {0, log_pid}, what="another log")
+    says(home, 2)
+    # Nobody reads, and the supervisor dies: what is said meanwhile waits.
+    letter(home / "log", "d")
+    until(lambda: stat(home / "log") == "down", what="no log")
+    left.kill()
+    os.kill(service_pid, signal.SIGUSR1)
+    left.start()
+    taken(left, home)
+    letter(home / "log", "u")
+    until(lambda: numbers(home / "lines") == [1, 2, 3], what="what was said meanwhile")
+    assert pid_of(home) == service_pid
+    assert numbers(home / "starts") == [service_pid]
+
+
+def test_a_runsv_that_is_about_something_does_it_first(left: Tree, runtime: Path) -> None:
+    hung = "echo >>asked; until [ -e go ]; do sleep 0.01; done"
+    busy = service(left.services / "busy", f"exec >>lines\n{SAYS}", control__h=hung)
+    other = service(left.services / "other", STARTS)
+    left.start()
+    until(lambda: stat(busy) == stat(other) == "run" and (busy / "ready").exists(), what="C's is up")
+    before = pid_of(busy)
+    letter(busy, "h1")  # the second is not read before the control script for the first one has ended
+    until((busy / "asked").exists, what="its control script runs")
+    left.kill()
+    take(left, runtime)
+    until(lambda: "busy: warning: unable to take over from process" in left.stderr.read_text(), what="it is said who has to wait")
+    taken(left, other)
+    assert runsvs(left) == {busy}
+    (busy / "go").touch()
+    taken(left, busy)
+    until(lambda: numbers(busy / "lines") == [1], what="what was asked for meanwhile")
+    assert (pid_of(busy), (busy / "asked").read_text()) == (before, "\n")
+    assert runsvs(left) == set()
+
+
+def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtime: Path) -> None:
+    seed = int(os.environ.get("INSTANTS_SEED", time.time_ns() % 1_000_000))
+    drawn = random.Random(seed)
+    homes = [talker(left.services / "talks"), service(left.services / "plain", STARTS)]
+    struck = missed = 0
+    ours, c = str(runtime / "runsvdir"), left.program
+    for at in range(1, MOST) if ALL else [1 + int(drawn.random() * 400) for _ in range(3)]:
+        left.program = c
+        left.start()
+        until(lambda: all(stat(home) == "run" for home in (*homes, homes[0] / "log")), what="C's is up")
+        before = {home: pid_of(home) for home in (*homes, homes[0] / "log")}
+        left.kill()
+        take(left, runtime)
+        interrupter = Interrupter(left.pid, [left.pid], at, after=FLOCK)
+        assert left.process is not None
+        process = left.process
+        until(lambda: process.poll() is not None or all(map(left.supervises, before)), what="taken over, or killed")  # noqa: B023
+        if interrupter.end() is not None:
+            process.wait(60)
+            struck += 1
+            missed = 0
+            left.start()
+        else:
+            missed += 1
+        taken(left, *before)
+        assert {home: pid_of(home) for home in before} == before, f"seed {seed}, system call {at}"
+        assert runsvs(left) == set()
+        assert left.program == ours
+        assert left.kill(signal.SIGHUP) == 111
+        until(lambda: left.processes() == [], what="all have ended")
+        for home in homes:
+            starts = numbers(home / "starts")
+            assert starts[-1:] == [before[home]], f"seed {seed}, system call {at}: {home.name} was started again"
+        if ALL and missed == 3:
+            break
+    print(f"seed {seed}: struck {struck}")
