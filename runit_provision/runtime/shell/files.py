@@ -110,29 +110,55 @@ class Supervise:
         self._vouches = True
         return True
 
-    def announce(self, status: wire.Status) -> None:
-        """Have a first status, and let it count; RefusedError when it cannot be written."""
-        path, content = self._prefix + "status", wire.pack(status)
+    def announce(self, status: wire.Status, *, lasts: bool) -> None:
+        """Have a first status, if there is room for one, and let it count; RefusedError when `sv` cannot be told that we are there.
+
+        lasts: whether it is to be read for longer than a start takes; then pid and stat say so too.
+        """
         try:
-            # Nobody reads it before supervise/ok is open, so it needs no other name at first.
-            fd = os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
-        except OSError:
-            self.replace("status", content)
-        else:
-            _fill(fd, path, content)
+            if lasts:
+                self.publish(status)
+            else:
+                # Nobody reads it before supervise/ok is open, so it needs no other name at first.
+                self._fill("status", wire.pack(status))
+        except RefusedError:
+            pass  # it is told with the next one
         self.open_ok()
 
     def publish(self, status: wire.Status) -> None:
-        """Write pid (when it changed), stat and status, each by rename; RefusedError tells what could not be written.
+        """Write pid (when it changed), stat and status, each by rename, whatever becomes of the others.
 
-        What the supervisor before has left is not written again when it is true.
+        What the supervisor before has left is not written again when it is true. RefusedError tells what could not be written first.
         """
         first, pid = self._pid is None, wire.pid_text(status)
-        if pid != self._pid:
-            self._replace("pid", pid, first)
+        refusals = []
+        try:
+            if pid != self._pid:
+                self._replace("pid", pid, first)
             self._pid = pid
-        self._replace("stat", wire.stat_text(status), first)
-        self._replace("status", wire.pack(status), first)
+        except RefusedError as refusal:
+            refusals.append(refusal)
+        try:
+            self._replace("stat", wire.stat_text(status), first)
+        except RefusedError as refusal:
+            refusals.append(refusal)
+        try:
+            self._replace_status(wire.pack(status), first)
+        except RefusedError as refusal:
+            refusals.append(refusal)
+        if refusals:
+            raise refusals[0]
+
+    def _replace_status(self, content: bytes, first: bool) -> None:
+        try:
+            self._replace("status", content, first)
+        except RefusedError as refusal:
+            # A false one is worse than none, and what it takes may be all the room that is wanting.
+            try:
+                self.remove("status")
+                self._fill("status", content)
+            except RefusedError:
+                raise refusal from None
 
     def _replace(self, name: str, content: bytes, first: bool) -> None:
         try:
@@ -237,13 +263,30 @@ class Supervise:
 
     def replace(self, name: str, content: bytes) -> None:
         """Write a file of this directory by rename; RefusedError tells why that cannot be."""
-        path = self._prefix + name
-        new = path + ".new"
+        path, new = self._prefix + name, name + ".new"
         try:
-            _fill(self._create(new), new, content)
-            os.rename(new, path, src_dir_fd=self._home.fd, dst_dir_fd=self._home.fd)
+            self._fill(new, content)
+            os.rename(self._prefix + new, path, src_dir_fd=self._home.fd, dst_dir_fd=self._home.fd)
         except OSError as error:
-            raise _refused(f"unable to write {path}", error) from None
+            raise _refused(f"unable to rename {new} to {path}", error) from None
+
+    def _fill(self, name: str, content: bytes) -> None:
+        """Write a new file; RefusedError when that cannot be, or not whole."""
+        path = self._prefix + name
+        try:
+            fd = self._create(path)
+        except OSError as error:
+            raise _refused(f"unable to open {path}", error) from None
+        try:
+            if os.write(fd, content) == len(content):
+                return
+            reason = "partial write."
+        except OSError as error:
+            reason = errors.words(error)
+        finally:
+            os.close(fd)
+        self.remove(name)
+        raise RefusedError(f"unable to write {path}: {reason}")
 
     def _create(self, path: str) -> int:
         # Exclusively: what stands in the place may be a link or a hard link that another user put there.
@@ -252,18 +295,6 @@ class Supervise:
         except FileExistsError:
             os.unlink(path, dir_fd=self._home.fd)
             return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
-
-
-def _fill(fd: int, path: str, content: bytes) -> None:
-    """Write and close a new file; RefusedError when it cannot be written whole."""
-    try:
-        written = os.write(fd, content)
-    except OSError as error:
-        raise _refused(f"unable to write {path}", error) from None
-    finally:
-        os.close(fd)
-    if written < len(content):
-        raise RefusedError(f"unable to write {path}: partial write.")
 
 
 def _identity(fd: int) -> tuple[int, int]:

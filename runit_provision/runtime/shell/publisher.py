@@ -13,6 +13,8 @@ from .files import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core.part import Part
+    from .files import Supervise
     from .loop import Loop
     from .supervised import Supervised
 
@@ -69,16 +71,16 @@ class Publisher:
         self._dirty.add(part)
 
     def announce(self) -> None:
-        """Have a first status of each part; what cannot be written is told when it cannot be published either."""
+        """Have a first status of each part; what cannot be done is told when it cannot be published either."""
         owner = self._owner
         for part in owner.parts():
             files = owner.files if part.number == MAIN else owner.log_files
             if files is None:
                 continue
             try:
-                files.announce(part.status())
+                files.announce(part.status(), lasts=part.want != WANT_UP)
             except RefusedError:
-                continue
+                pass
 
     def all_changed(self) -> None:
         """Write what can be written now: between Spawn and Started a status would name no process."""
@@ -105,22 +107,38 @@ class Publisher:
             if part.spawning and part.state == RUN and not late:
                 waits.add(number)
                 continue
-            try:
-                if number == MAIN:
-                    self._publish_detail()
-                files.publish(part.status())
-                vouches |= files.open_ok()
+            refusal, opened = self._write(number, files, part)
+            vouches |= opened
+            if not refusal:
                 self._refused.pop(number, None)
-            except RefusedError as refusal:
-                if not owner.leaving:
-                    self._complain(number, str(refusal))
-                    failed.add(number)
+            elif not owner.leaving:
+                self._complain(number, refusal)
+                failed.add(number)
         self._dirty = failed | waits
         if vouches:
             owner.tree.holders.hold(owner, (wire.OK, wire.LOG_OK))
         if failed:
             owner.tree.loop.after(_RETRY_SECONDS, self._again)
         return bool(waits)
+
+    def _write(self, number: int, files: Supervise, part: Part) -> tuple[str, bool]:
+        """Write all that can be; give what is to be said of the rest, and whether the status counts from now on."""
+        refusal, opened = "", False
+        try:
+            if number == MAIN:
+                self._publish_detail()
+        except RefusedError as error:
+            refusal = str(error)
+        try:
+            files.publish(part.status())
+        except RefusedError as error:
+            refusal = refusal or str(error)
+        try:
+            # Also where no status could be written: somebody is there, and `sv` then says what is missing.
+            opened = files.open_ok()
+        except RefusedError as error:
+            refusal = refusal or str(error)
+        return refusal, opened
 
     def _again(self) -> None:
         self.flush()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import oracle
 from support.programs import started
 from support.supervision import is_alive, pid_of, script, service, stat, tree
 from support.waiting import until
+from support.worlds import LOGGER, TRACER, Lab, same_in_all
 
 NOBODY = 65534
 SLEEPER = "exec sleep 1000"
@@ -117,16 +120,62 @@ def test_a_disk_without_room_for_the_status_is_no_reason_not_to_run(programs: Pr
     (it / "supervise").mkdir()
     status, said = refused(programs["C"], it, wrapper=(*ROOM_FOR, "3"))
     assert (status, said.splitlines()[-1]) == (111, "runsv it: fatal: unable to read supervise/ok: file does not exist")
-    mounting = place / "mounting"
-    script(mounting, f"cd {place}; set -- 3 {programs['ours']} it; {FULL}")
-    with tree("unshare", it, place / "state", "--user", "--map-root-user", "--mount", str(mounting)) as running:
+    with tree("unshare", it, place / "state", *mounted(place, 3, programs["ours"])) as running:
         running.start()
-        until((it / "trace").exists, what="it runs")
-        until(lambda: "warning: unable to write supervise/" in running.stderr.read_text(), what="it is said")
         inside = Path(f"/proc/{running.pid}/root{it}")
+        until((it / "trace").exists, what="it runs")
+        until(lambda: "warning: unable to open supervise/pid.new: out of disk space\n" in running.stderr.read_text(), what="it is said")
+        until(lambda: said_by_sv(inside) == "warning: it: unable to open supervise/status: file does not exist\n", what="so sv says")
         for filler in (inside / "supervise").glob("filler*"):
             filler.unlink()
         until(lambda: stat(inside) == "run" and is_alive(pid_of(inside)), what="the status is written once there is room")
+
+
+def test_a_disk_without_room_for_another_status_leaves_no_false_one(programs: Programs, place: Path) -> None:
+    said = {name: said_of_a_full_disk(place / name, program, room=5 + (name == "C")) for name, program in programs.items()}
+    assert said == {"C": "down", "ours": "run"}
+
+
+def said_of_a_full_disk(place: Path, program: str, *, room: int) -> str:
+    """Let a service run whose supervise/ has room for so many files; give how sv says that it is."""
+    it = service(place / "it", "echo run >>trace; exec sleep 1000")
+    (it / "supervise").mkdir()
+    with tree("unshare", it, place / "state", *mounted(place, room, program)) as running:
+        running.start()
+        until((it / "trace").exists, what="it runs")
+        until(lambda: "warning: unable to open supervise/" in running.stderr.read_text(), what="it is said")
+        inside = Path(f"/proc/{running.pid}/root{it}")
+        return until(lambda: said_by_sv(inside), what="sv is told").split(":")[0]
+
+
+def mounted(place: Path, room: int, program: str) -> tuple[str, ...]:
+    """Give unshare's arguments for a runsv whose supervise/ has room for so many files."""
+    mounting = place / "mounting"
+    script(mounting, f"cd {place}; set -- {room} {program} it; {FULL}")
+    return "--user", "--map-root-user", "--mount", str(mounting)
+
+
+def said_by_sv(it: Path) -> str:
+    return subprocess.run(["sv", "status", it], capture_output=True, text=True, check=False).stdout.replace(str(it), "it")
+
+
+def test_what_cannot_be_written_of_a_service_is_told_in_the_same_words(runtime: Path, tmp_path: Path) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("log/run", LOGGER)
+        (lab.home / "supervise/stat").mkdir(parents=True)
+        (lab.home / "log/supervise/status").mkdir(parents=True)
+        lab.script("run", TRACER)
+        lab.start()
+        until(lambda: said_by_sv(lab.home).startswith("run: "), what="the rest is written")
+        until(lambda: lab.stderr().count("log/supervise/status") > 0, what="the log's is told too")
+        return set(lab.stderr().splitlines()), re.sub(r"\d+", "N", said_by_sv(lab.home))
+
+    said, shown = same_in_all(scenario, runtime, tmp_path)
+    assert said == {
+        "runsv it: warning: unable to rename stat.new to supervise/stat: is a directory",
+        "runsv it: warning: unable to rename status.new to log/supervise/status: is a directory",
+    }
+    assert shown == "run: it: (pid N) Ns; warning: it/log: unable to read supervise/status: is a directory\nrun: log: (pid N) Ns\n"
 
 
 @pytest.mark.parametrize("target", ["../nowhere/deep", "/proc/nothing", "supervise"])

@@ -205,7 +205,7 @@ def test_a_disk_that_becomes_read_only(runtime: Path, failing: Path, tmp_path: P
         name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
         Path(f"/sys/fs/ext4/{name}/trigger_fs_error").write_text("1")
         os.kill(before, signal.SIGKILL)
-        said(running, "runsv it: warning: unable to write supervise/pid: read-only file system")
+        said(running, "runsv it: warning: unable to open supervise/pid.new: read-only file system")
         until(lambda: len(started(tmp_path)) == 2, what="it runs again all the same")
         assert is_alive(started(tmp_path)[-1])
         running.end()

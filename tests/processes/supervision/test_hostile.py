@@ -207,7 +207,7 @@ def test_a_full_disk_beneath_supervise_is_said_and_the_status_is_right_once_ther
         pid = pid_of(inside)
         fill(inside / "supervise/filler")
         subprocess.run(["kill", "-KILL", str(pid)], check=True)
-        until(lambda: said(running, "runsv it: warning: unable to write supervise/"), what="it is said")
+        until(lambda: said(running, "runsv it: warning: unable to "), what="it is said")
         (inside / "supervise/filler").unlink()
         until(lambda: pid_of(inside) != pid and runs(inside), what="the status is right again")
 
