@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.ruby.patterns import RubyPattern
-from runit_provision.hiera.values.kinds import is_other_number, kind
+from runit_provision.hiera.values.kinds import is_other_number, kind, shown
 from runit_provision.hiera.values.secret import bare
 from runit_provision.model.data import Array, Table
 
@@ -103,7 +103,7 @@ class _Merge:
             if isinstance(low, dict):
                 if is_other_number(low, key):
                     hint = "quote one of the two"
-                    raise DataError(Problem(f"the key {key} is there as another kind of number", high.marks.get(key), hint=hint))
+                    raise DataError(Problem(f"the key {shown(key)} is there as another kind of number", high.marks.get(key), hint=hint))
                 below = low.get(key)
                 if below is None or below is False:
                     below = _shallow(value)

@@ -22,6 +22,7 @@ from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
+from runit_provision.hiera.module import left_out
 from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.values.secret import cleared, holds_secret, sealed
@@ -208,7 +209,7 @@ class Hierarchy:
                 name = module or key.module
                 layer = self._module(name) if name else None
                 if layer is None and name:
-                    interpolation.trace.note("Module", name, "layer: no hiera.yaml of it in the modulepath", *self._modulepath)
+                    interpolation.trace.note("Module", name, "layer: no module of that name with a hiera.yaml in", *self._modulepath)
         return layer.search(key, chosen, interpolation) if layer else None
 
     def _module(self, name: str) -> Layer | None:
@@ -217,7 +218,11 @@ class Hierarchy:
             # The first folder of the name is the module, also when another one further on has data.
             module = next((folder for folder in folders if self._inputs.is_folder(str(folder))), None)
             path = module and module / "hiera.yaml"
-            config = read_config(path, self._inputs, Place.MODULE) if path and self._inputs.exists(str(path)) else None
+            has_data = bool(path) and self._inputs.exists(str(path))
+            problem = left_out(module, self._inputs, strict=self._scope.strict) if module and has_data else None
+            if problem:
+                self._documents.warnings.append(problem)
+            config = read_config(path, self._inputs, Place.MODULE) if path and has_data and not problem else None
             self._modules[name] = Layer(f'Module "{name}"', config, self._scope, self._documents, module=name) if config else None
         return self._modules[name]
 

@@ -18,7 +18,7 @@ from yaml.events import AliasEvent, Event, MappingEndEvent, MappingStartEvent, S
 
 from runit_provision.errors import DataError, Mark, Problem
 from runit_provision.hiera.formats.scalars import OddKey, Symbol, UnreadableError, scalar
-from runit_provision.hiera.values.kinds import is_other_number
+from runit_provision.hiera.values.kinds import is_other_number, shown
 from runit_provision.hiera.values.limits import DEEPEST, MOST_VALUES
 from runit_provision.model.data import Array, Table
 
@@ -209,10 +209,10 @@ class _Builder:
             if key == "<<" and getattr(event, "tag", None) != _CORE + "str" and self._merged(result, value_event, value):
                 continue
             if is_other_number(result, key):
-                _refuse(f"the key {key} stands here as another kind of number before", place, "quote one of the two")
+                _refuse(f"the key {shown(key)} stands here as another kind of number before", place, "quote one of the two")
             if (first := written.setdefault(key, place)) is not place:
                 name = key[1] if isinstance(key, tuple) else key
-                what = f"the key {name!r} stands here once more: what line {first.line} says of it is lost"
+                what = f"the key {shown(name)} stands here once more: what line {first.line} says of it is lost"
                 self._warnings.append(Problem(what, place, hint="keep one of both"))
             result[key] = value
             result.marks[key] = place

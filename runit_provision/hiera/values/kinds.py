@@ -28,6 +28,11 @@ def kind(value: Any) -> str:
             return "a Sensitive"
 
 
+def shown(key: Any) -> str:
+    """Write a hash's key as YAML would, a string in quotes."""
+    return repr(key) if isinstance(key, str) else "null" if key is None else str(key).lower()
+
+
 def is_data(value: Any) -> bool:
     """Whether it is what Puppet calls Data: scalars, undef, lists, and hashes whose keys are strings, all the way down."""
     match value:

@@ -81,7 +81,7 @@ def test_explain_tells_what_a_conversion_made_and_which_layers_and_files_there_a
     assert f'  Converted to Array ({tmp_path}/data/common.yaml:2:40): ["5"]\nResult: ["5"]\n' in said
     nowhere = hierarchy.explain("m::b")
     assert f"  Environment layer: no hiera.yaml in {tmp_path}/environment\n" in nowhere
-    assert f"  Module m layer: no hiera.yaml of it in the modulepath {tmp_path}/modules\n" in nowhere
+    assert f"  Module m layer: no module of that name with a hiera.yaml in {tmp_path}/modules\n" in nowhere
 
 
 def test_a_value_that_becomes_sensitive_is_shown_nowhere_unless_asked(tmp_path: Path) -> None:

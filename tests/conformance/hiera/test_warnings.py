@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from conformance.hiera.laid import opened, problems
+
+from runit_provision.hiera import Hierarchy, open_hierarchy
 
 
 def test_what_puppet_loses_behind_a_byte_order_mark_is_a_warning(tmp_path: Path) -> None:
@@ -48,3 +51,45 @@ def test_a_strategy_that_is_not_under_merge_is_a_warning(tmp_path: Path) -> None
     assert [str(warning) for warning in hierarchy.warnings] == [
         f"{tmp_path}/data/common.yaml:2:18: lookup_options.a: ignored: options are a hash; write `a: {{merge: deep}}`"
     ]
+
+
+_MENDED = "its data are never found until that is mended"
+_LACKING = f"left out of the modules: no `author`, `license`, `dependencies`; {_MENDED}"
+_HALF = '{"name": "x-m", "source": "s", "version": "1.0.0"}'
+
+
+@pytest.mark.parametrize(
+    ("metadata", "strict", "said"),
+    [
+        (_HALF, False, f"1:1: `m` is {_LACKING}"),
+        ("{", True, f"1:2: `m` is left out of the modules: not JSON: a key in double quotes is missing; {_MENDED}"),
+    ],
+)
+def test_a_module_that_its_metadata_leave_out_as_in_puppet_is_told(tmp_path: Path, metadata: str, strict: bool, said: str) -> None:
+    assert _with_module(tmp_path, "{}").lookup("m::a") == 1
+    hierarchy = _with_module(tmp_path, metadata, strict=strict)
+    assert hierarchy.find("m::a") is None
+    assert [str(warning) for warning in hierarchy.warnings] == [f"{tmp_path}/modules/m/metadata.json:{said}"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("[]", "1:1: metadata of a module are a hash, not an Array"),
+        ('{"name": 5}', "1:2: name: a module's name is text, not an Integer"),
+    ],
+)
+def test_metadata_that_puppet_breaks_at_are_an_error(tmp_path: Path, metadata: str, said: str) -> None:
+    hierarchy = _with_module(tmp_path, metadata)
+    assert problems(lambda: hierarchy.find("m::a")) == [f"{tmp_path}/modules/m/metadata.json:{said}"]
+    assert hierarchy.lookup("b") == 2
+
+
+def _with_module(folder: Path, metadata: str, *, strict: bool = True) -> Hierarchy:
+    module = folder / "modules/m"
+    (module / "data").mkdir(parents=True, exist_ok=True)
+    (module / "hiera.yaml").write_text("version: 5\n")
+    (module / "data/common.yaml").write_text("m::a: 1\n")
+    (module / "metadata.json").write_text(metadata)
+    opened(folder, common="b: 2\n")
+    return open_hierarchy(folder / "hiera.yaml", facts={}, node="n1", modulepath=[folder / "modules"], strict=strict)

@@ -120,6 +120,24 @@ def interpolations(draw: st.DrawFn) -> Case:
     return Case(files, tuple({"key": key} for key in ("a", "b", "c", "c.x", "d")), draw(st.booleans()), facts=draw(facts()))
 
 
+_METADATA = '{"name": "a-m", "source": "s", "author": "a", "version": "1.0.0", "license": "x", "dependencies": []}'
+_ODD_METADATA = (
+    "",
+    "{",
+    "{}",
+    f"// of m\n{_METADATA}",
+    f"\ufeff{_METADATA}",
+    f"{_METADATA},",
+    '{"name": "a-m"}',
+    _METADATA.replace('"a-m"', "null"),
+    _METADATA.replace('"s"', "null"),
+    _METADATA.replace('"a"', '""'),
+    _METADATA.replace('"1.0.0"', "false"),
+    _METADATA.replace("[]", "{}"),
+    _METADATA.replace("[]", '[{"nam": "x"}]'),
+)
+
+
 @st.composite
 def layers(draw: st.DrawFn) -> Case:
     """Global, environment and module layers, and a module's default_hierarchy."""
@@ -133,6 +151,8 @@ def layers(draw: st.DrawFn) -> Case:
         "modules/m/data/common.yaml": draw(data_files(keys=(*module_keys, "a"))),
         "modules/m/data/one.yaml": draw(data_files(keys=module_keys)),
     }
+    if rarely(draw, 5):
+        files["modules/m/metadata.json"] = draw(st.sampled_from((_METADATA, *_ODD_METADATA)))
     if environment:
         files["environment/hiera.yaml"] = draw(configs(locations=places))
         files["environment/data/common.yaml"] = draw(data_files())

@@ -50,6 +50,13 @@ def test_a_key_that_stands_twice_is_warned_of_with_both_lines() -> None:
     ]
 
 
+def test_a_key_is_named_in_the_words_of_yaml() -> None:
+    assert [str(warning) for warning in parse_yaml("{yes: 1, on: 2, ~: 3, null: 4}", "f.yaml").warnings] == [
+        f"f.yaml:1:{column}: the key {key} stands here once more: what line 1 says of it is lost; keep one of both"
+        for column, key in ((10, "true"), (23, "null"))
+    ]
+
+
 @pytest.mark.parametrize("value", ["2020-01-31", ".e+31", "!!float hunter31"])
 def test_what_is_refused_is_told_without_the_value_which_may_be_a_secret(value: str) -> None:
     with pytest.raises(DataError) as caught:
