@@ -15,6 +15,7 @@ from typing import Any
 
 from runit_provision.errors import DataError, Problem
 from runit_provision.hiera.config.levels import read_config
+from runit_provision.hiera.config.module import left_out
 from runit_provision.hiera.config.place import Place
 from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.explain import Hides, Outline, Trace
@@ -22,7 +23,6 @@ from runit_provision.hiera.interpolation import Interpolation
 from runit_provision.hiera.keys import LOOKUP_OPTIONS, Found, Key, dig, parse_key
 from runit_provision.hiera.layer import Layer
 from runit_provision.hiera.merging import HASH, Strategy, strategy
-from runit_provision.hiera.module import left_out
 from runit_provision.hiera.options import NO_OPTIONS, Entry, LookupOptions, checked, compiled
 from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.values.secret import cleared, holds_secret, sealed

@@ -17,7 +17,7 @@ from runit_provision.inputs import Inputs
 
 _ENCRYPTED = re.compile(r"ENC\[.*?\]")
 _TOKEN = re.compile(r"ENC\[(?:(\w+),)?([a-zA-Z0-9+/ =\n]+?)\]", re.ASCII)
-_DAMAGED = re.compile(r"ENC\[PKCS7,(?![a-zA-Z0-9+/ =\n]+?\])", re.ASCII)
+_DAMAGED = re.compile(r"ENC\[(?i:PKCS7),(?![a-zA-Z0-9+/ =\n]+?\])", re.ASCII)
 """Begins as an encrypted value, but is none; hiera-eyaml would give it out as it is."""
 _SCHEME = "PKCS7"
 _OPTIONS = ("pkcs7_private_key", "pkcs7_public_key", "pkcs7_private_key_env_var", "pkcs7_public_key_env_var")
@@ -39,7 +39,7 @@ def opener(options: Mapping[str, Any], inputs: Inputs) -> Callable[[str], str]:
 
     @cache
     def open_token(scheme: str | None, cipher: str) -> str:
-        if scheme not in (None, _SCHEME):
+        if scheme and scheme.upper() != _SCHEME:
             raise _problem(f"encrypted with {scheme}", "only PKCS7 is known; encrypt it again with `eyaml recrypt`")
         try:
             return keys().decrypt(base64.b64decode(re.sub(r"\s", "", cipher))).decode()

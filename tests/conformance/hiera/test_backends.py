@@ -53,7 +53,7 @@ def _compared(case: Case, puppet: Puppet, folder: Path) -> list[list[Any]]:
 
 def test_encrypted_values_open_as_hiera_eyaml_opens_them(eyaml_keys: Path, puppet: Puppet, tmp_path: Path) -> None:
     first, second = _encrypted(eyaml_keys, "s3cret %{role}\n"), _encrypted(eyaml_keys, "ü")
-    folded = first.replace(",", ",\n  ", 1)
+    folded = first.replace("PKCS7,", "pkcs7,\n  ", 1)
     data = (
         f"a: {first}\nb: 'x {first} y {second}'\nc: >\n  {folded}\nd: ['{second}', plain]\ne: {{x: '{second}', 'k%{{role}}': 1}}\n"
         f"f: '<%{{lookup(\"a\")}}>'\n"
@@ -101,7 +101,7 @@ def test_keys_that_are_no_pair_are_an_error_that_names_both(eyaml_keys: Path, tm
     assert str(caught.value) == f"{tmp_path}/data/x.eyaml:1:1: {said}"
 
 
-@pytest.mark.parametrize("damaged", ["ENC[PKCS7,]", "ENC[PKCS7,MII", "x ENC[PKCS7,MII*c3] y"])
+@pytest.mark.parametrize("damaged", ["ENC[PKCS7,]", "ENC[PKCS7,MII", "x ENC[PKCS7,MII*c3] y", "ENC[pkcs7,]"])
 def test_what_only_begins_as_an_encrypted_value_is_an_error(damaged: str, eyaml_keys: Path, tmp_path: Path) -> None:
     _case(eyaml_keys, f"a: '{damaged}'\nb: 'see ENC[...]'\n").lay(tmp_path)
     hierarchy = open_hierarchy(tmp_path / "hiera.yaml", facts={}, node="n1")
