@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.oracle import root
-from support.supervision import Tree, is_alive, pid_of, service, stat, tree
+from support.supervision import Tree, is_alive, name, pid_of, service, stat, tree
 from support.waiting import until
 
 DAEMON = """
@@ -47,7 +47,8 @@ def groups(tmp_path: Path) -> list[Path]:
     """Give the groups of this test's trees."""
     found = (tmp_path / "services/it").stat() if (tmp_path / "services/it").exists() else tmp_path.stat()
     marks = (str(tmp_path).strip("/").replace("/", "+"), f"{found.st_dev:x}-{found.st_ino:x}")
-    return [path for path in GROUPS.rglob("runit-*") if any(mark in path.name for mark in marks)]
+    paths = (Path(place, folder) for place, folders, _files in os.walk(GROUPS) for folder in folders)  # others may go meanwhile
+    return [path for path in paths if path.name.startswith("runit-") and any(mark in path.name for mark in marks)]
 
 
 def pids(home: Path, name: str = "daemons") -> list[int]:
@@ -56,8 +57,8 @@ def pids(home: Path, name: str = "daemons") -> list[int]:
 
 
 def started(home: Path, count: int = 1) -> int:
-    """Wait until it has left so many daemons, the last of which lives; give that."""
-    until(lambda: len(pids(home)) == count and stat(home) == "run" and pid_of(home), what=f"{count} daemons")
+    """Wait until it has left so many daemons, the last of which lives, and who started that has gone on; give that."""
+    until(lambda: len(pids(home)) == count and stat(home) == "run" and name(pid_of(home)) == "sleep", what=f"{count} daemons")
     assert is_alive(pids(home)[-1])
     return pids(home)[-1]
 
