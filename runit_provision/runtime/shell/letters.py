@@ -16,6 +16,7 @@ from .loop import EPOLLIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .files import Supervise
     from .supervised import Supervised
 
 WORD = 2
@@ -70,10 +71,9 @@ class Inbox:
     def open(self) -> None:
         """Listen to letters. An open `ok` vouches for the status, so the first one published opens it (Publisher.flush)."""
         owner = self._owner
-        owner.tree.loop.watch(owner.files.control, lambda: self._read(MAIN, owner.files.control))
-        log = owner.log_files
-        if log is not None:
-            owner.tree.loop.watch(log.control, lambda: self._read(LOG, log.control))
+        owner.tree.loop.watch(owner.files.control, self._read_main)
+        if owner.log_files is not None:
+            owner.tree.loop.watch(owner.log_files.control, self._read_log)
 
     def close(self) -> None:
         """Listen no more."""
@@ -92,11 +92,18 @@ class Inbox:
                 self._masked ^= 1 << part.number
                 owner.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
 
-    def _read(self, part: int, fd: int) -> None:
+    def _read_main(self) -> None:
+        self._read(MAIN, self._owner.files)
+
+    def _read_log(self) -> None:
+        if self._owner.log_files is not None:
+            self._read(LOG, self._owner.log_files)
+
+    def _read(self, part: int, files: Supervise) -> None:
         # One at a time: what a control script keeps waiting stays in the FIFO.
         owner = self._owner
         while not self._masked >> part & 1 and not owner.closed:
-            letter = owner.tree.letters.read(fd, owner.slot, part)
+            letter = owner.tree.letters.read(files.control, owner.slot, part)
             if not letter:
                 return
             owner.asked = True

@@ -5,7 +5,7 @@ A service's status is written once for all that changes in a turn, and, when it 
 
 from __future__ import annotations
 
-from ..core.part import MAIN
+from ..core.part import LOG, MAIN
 from ..wire import detail
 from ..wire import holder as wire
 from ..wire.status import DOWN, RUN, WANT_UP
@@ -61,14 +61,14 @@ class Publisher:
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
-        self._dirty: set[int] = set()
+        self._dirty = 0  # a bit for each part
         self._detail: bytes | None = None
         self._refused: dict[int, str] = {}
         self.kill_at = (0, 0)
 
     def changed(self, part: int) -> None:
         """Write the status of a part with the next flush."""
-        self._dirty.add(part)
+        self._dirty |= 1 << part
 
     def announce(self) -> None:
         """Have a first status of each part; what cannot be done is told when it cannot be published either."""
@@ -84,7 +84,9 @@ class Publisher:
 
     def all_changed(self) -> None:
         """Write what can be written now: between Spawn and Started a status would name no process."""
-        self._dirty.update(part.number for part in self._owner.parts() if not part.spawning)
+        for part in self._owner.parts():
+            if not part.spawning:
+                self.changed(part.number)
         self.flush()
 
     def flush(self, *, late: bool = False) -> bool:
@@ -96,16 +98,15 @@ class Publisher:
         owner = self._owner
         if owner.closed or not self._dirty:
             return False
-        failed = set()
-        waits = set()
+        failed = waits = 0
         vouches = False
-        for number in sorted(self._dirty):
+        for number in (MAIN, LOG):
             files = owner.files if number == MAIN else owner.log_files
-            part = owner.service.part(number) if files is not None else None
-            if files is None or part is None:
+            if files is None or not self._dirty >> number & 1:
                 continue
+            part = owner.service.part(number)
             if part.spawning and part.state == RUN and not late:
-                waits.add(number)
+                waits |= 1 << number
                 continue
             refusal, opened = self._write(number, files, part)
             vouches |= opened
@@ -113,7 +114,7 @@ class Publisher:
                 self._refused.pop(number, None)
             elif not owner.leaving:
                 self._complain(number, refusal)
-                failed.add(number)
+                failed |= 1 << number
         self._dirty = failed | waits
         if vouches:
             owner.tree.holders.hold(owner, (wire.OK, wire.LOG_OK))

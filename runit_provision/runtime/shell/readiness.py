@@ -11,28 +11,34 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
 
     from .files import Supervise
     from .loop import Loop
+
+    class Hearer(Protocol):
+        """Whose service it is."""
+
+        def read_word(self, fd: int) -> str:
+            """Take one byte from a FIFO so that it cannot be lost; empty when there is none."""
+
+        def hear(self, byte: str) -> None:
+            """Act on what was said."""
+
 
 _BYTES = 64
 """At most in a turn: who writes without end must not keep others waiting."""
 
 
 class Readiness:
-    """The FIFO of the run that is there; `fd` is -1 when it has none.
+    """The FIFO of the run that is there; `fd` is -1 when it has none."""
 
-    read: takes one byte from a FIFO so that it cannot be lost, empty when there is none; told: called with each.
-    """
+    __slots__ = ("_files", "_hearer", "_loop", "fd")
 
-    __slots__ = ("_files", "_loop", "_read", "_told", "fd")
-
-    def __init__(self, files: Supervise, loop: Loop, read: Callable[[int], str], told: Callable[[str], None]) -> None:
+    def __init__(self, files: Supervise, loop: Loop, hearer: Hearer) -> None:
         self._files = files
         self._loop = loop
-        self._read = read
-        self._told = told
+        self._hearer = hearer
         self.fd = -1
 
     def renew(self) -> None:
@@ -55,9 +61,9 @@ class Readiness:
 
     def _readable(self) -> None:
         for _ in range(_BYTES):
-            byte = self._read(self.fd)
+            byte = self._hearer.read_word(self.fd)
             if not byte:
                 return
-            self._told(byte)
+            self._hearer.hear(byte)
             if self.fd < 0:
                 return

@@ -28,7 +28,7 @@ class Starting:
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
-        self._readiness = Readiness(owner.files, owner.tree.loop, self._read_word, self.hear)
+        self._readiness = Readiness(owner.files, owner.tree.loop, self)
         self._share()
 
     @property
@@ -128,7 +128,8 @@ class Starting:
         else:
             self._owner.tree.holders.drop(self._owner, holder.WORD)
 
-    def _read_word(self, fd: int) -> str:
+    def read_word(self, fd: int) -> str:
+        """Take one byte of what a run says; empty when there is none."""
         return self._owner.tree.letters.read(fd, self._owner.slot, WORD)
 
     def hear(self, byte: str) -> None:
