@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from support import oracle, supervision
 from support.programs import run
 from support.supervised import FakeSupervisor
+from support.waiting import until
 
 from runit_provision.runtime.wire import status as wire
 
@@ -47,4 +49,20 @@ def test_a_check_script_decides(runtime: Path, tmp_path: Path) -> None:
     assert run(runtime / "sv", ["-w", "0", "check", "a"], env={"SVDIR": str(tmp_path)}).code == 1
     script.write_text("#!/bin/sh\n")
     assert run(runtime / "sv", ["-w", "0", "check", "a"], env={"SVDIR": str(tmp_path)}).code == 0
+    supervisor.stop()
+
+
+def test_a_check_script_that_failed_is_soon_asked_again(runtime: Path, tmp_path: Path) -> None:
+    """C's sv asks each 420 ms; ours waits less at first, and as long at last."""
+    up = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
+    supervisor = FakeSupervisor(tmp_path / "a", up)
+    supervision.script(tmp_path / "a/check", f"date +%s.%N >>{tmp_path}/$ASKED\nexit 1")
+
+    def pauses(sv: str | Path, name: str) -> list[float]:
+        (tmp_path / name).unlink(missing_ok=True)
+        assert run(Path(sv), ["-w", "0", "start", "a"], env={"SVDIR": str(tmp_path), "ASKED": name}).code == 1
+        return [after - before for before, after in pairwise(map(float, (tmp_path / name).read_text().split()))]
+
+    assert min(pauses(oracle.program("sv", package="runit"), "theirs")) > 0.4
+    until(lambda: min(pauses(runtime / "sv", "ours")) < 0.4, what="it is asked again before C's would")
     supervisor.stop()
