@@ -114,11 +114,16 @@ def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(po
     waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\n")
 
 
-def test_status_tells_that_a_log_waits_and_why(runtime: Path, tmp_path: Path, small: Path) -> None:
+@pytest.mark.parametrize(("why", "said"), [("disk", "out of disk space"), ("processor", "its processor still runs")])
+def test_status_tells_that_a_log_waits_and_why(runtime: Path, tmp_path: Path, small: Path, why: str, said: str) -> None:
     home = supervision.service(tmp_path / "services/it", "while read -r line; do echo $line; done <lines", log="exit 1")
     os.mkfifo(home / "lines")
     supervision.log_in_pool(home, runtime)
-    (home / "log/env/RSVLOG_DIR").write_text(str(small / "main"))
+    main, go = small / "main", tmp_path / "go"
+    (home / "log/env/RSVLOG_DIR").write_text(str(main))
+    if why == "processor":
+        main.mkdir()
+        (main / "config").write_text(f"s5000\nn0\n!while [ ! -e {go} ]; do sleep 0.05; done; exec cat\n")
 
     def status() -> str:
         told = subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=True).stdout
@@ -129,18 +134,28 @@ def test_status_tells_that_a_log_waits_and_why(runtime: Path, tmp_path: Path, sm
         lines = os.open(home / "lines", os.O_WRONLY)
         usual = "run: it: (pid N) Ns; run: log: (pid N) Ns\n"
         waiting.until(lambda: status() == usual, what="both run")
-        fill(small / "filler")
-        os.write(lines, b"one\n")
-        waits = "run: it: (pid N) Ns, log waits Ns: out of disk space; run: log: (pid N) Ns\n"
+        if why == "disk":
+            fill(small / "filler")
+        # Enough for two old files: the one that is processed, and the one that waits for it.
+        sent = b"".join(b"%03000d\n" % number for number in range(1 if why == "disk" else 6))
+        os.write(lines, sent)
+        waits = f"run: it: (pid N) Ns, log waits Ns: {said}; run: log: (pid N) Ns\n"
         waiting.until(lambda: status() == waits, what="the log waits")
         # Who comes next is told by the pool.
         running.kill()
         running.start()
         waiting.until(lambda: running.supervises(home) and status() == waits, what="it is supervised again")
-        (small / "filler").unlink()
+        (small / "filler").unlink(missing_ok=True)
+        go.touch()
         waiting.until(lambda: status() == usual, what="it goes on")
-        assert (small / "main/current").read_text() == "one\n"
+        waiting.until(lambda: logged(main) == sent, what="no line is missing")
         os.close(lines)
+
+
+def logged(main: Path) -> bytes:
+    """Give all that stands in a log, once no file of it is to be processed."""
+    old = sorted(main.glob("@*.s"))
+    return b"" if [*main.glob("@*.[ut]")] else b"".join(path.read_bytes() for path in [*old, main / "current"])
 
 
 def fill(path: Path) -> None:
