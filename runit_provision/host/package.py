@@ -82,6 +82,13 @@ sys.path.insert(0, sys.argv[1])
 from runit_provision.runtime.shell import trial
 trial.main(sys.argv)
 """
+_CLEAN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runit_provision.runtime.shell import trial
+trial.clean(sys.argv[2])
+"""
+"""What is left of a trial that was itself killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +279,15 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
 
 
 def _try_out(place: Path, version: str, interpreter: Interpreter) -> None:
+    python, library = [interpreter.path, "-IS", "-c"], str(place / LIBRARY / version)
     with tempfile.TemporaryDirectory(prefix="runit-provision-") as scratch:
-        arguments = [interpreter.path, "-IS", "-c", _TRIAL, str(place / LIBRARY / version), scratch, str(place / "bin/rsvlog")]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        words = [*python, _TRIAL, library, scratch, str(place / "bin/rsvlog")]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode < 0:
+            subprocess.run([*python, _CLEAN, library, scratch], capture_output=True, check=False)
     if done.returncode:
-        reason = done.stdout or (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        ended = f"signal {-done.returncode} ended the trial" if done.returncode < 0 else f"exit status {done.returncode}"
+        reason = done.stdout or (done.stderr.strip().splitlines() or [ended])[-1]
         message = f"version {version} did not prove itself, and is not taken: {reason}"
         raise HostError(Problem(message, path=str(place / LIBRARY / version)))
 

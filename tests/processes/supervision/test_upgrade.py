@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from support.waiting import until
 
 from runit_provision.errors import HostError
 from runit_provision.host import interpreter, package
+from runit_provision.runtime.shell.process import environment
 
 NEW = "9.9"
 UPGRADES = 20 if os.environ.get("HARNESS") == "all" else 3
@@ -312,3 +315,27 @@ def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch:
     with pytest.raises(HostError, match="did not prove itself, and is not taken: it ended, exit status 1: RuntimeError: bad luck"):
         package.install(prefix=prefix, python=interpreter.default(), tried=True)
     assert (library / "current").readlink() == current
+
+
+def test_an_upgrade_whose_trial_is_killed_leaves_nothing_of_it(prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = package._sources()
+    name, right, wrong = BROKEN["never runs a service"]  # so that the trial lasts
+    name = f"runit_provision/runtime/{name}"
+    sources[name] = sources[name].replace(right.encode(), wrong.encode(), 1)
+    monkeypatch.setattr(package, "_sources", lambda: sources)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+
+    def tried() -> list[int]:
+        mark = f"RUNIT_PROVISION_STATE={scratch}".encode()
+        return [pid for path in Path("/proc").glob("[0-9]*") if mark in b"".join(environment(pid := int(path.name)))]
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(package.install, prefix=prefix, python=interpreter.default(), tried=True)
+        until(lambda: "runsvdir-keeper" in map(supervision.name, tried()), what="it is tried out")
+        (trial,) = {parent_of(pid) for pid in tried()} - set(tried())
+        os.kill(trial, signal.SIGKILL)
+        with pytest.raises(HostError, match="did not prove itself, and is not taken: signal 9 ended the trial"):
+            done.result()
+    assert (tried(), list(scratch.iterdir())) == ([], [])
