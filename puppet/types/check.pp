@@ -4,8 +4,8 @@ type Runit::Check = Variant[
   Runit::Probe,
   Array[Runit::Probe],
   Struct[{
-    Optional['run'] => Runit::Script,
-    Optional['all'] => Array[Runit::Probe],
-    Optional['timeout'] => Runit::Span,
+    Optional['run'] => Optional[Runit::Script],
+    Optional['all'] => Optional[Array[Runit::Probe]],
+    Optional['timeout'] => Optional[Runit::Span],
   }],
 ]

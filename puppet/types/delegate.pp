@@ -1,5 +1,5 @@
 # @summary Who else may control a service.
 type Runit::Delegate = Struct[{
-  Optional['user'] => Runit::Line,
-  Optional['group'] => Runit::Line,
+  Optional['user'] => Optional[Runit::Line],
+  Optional['group'] => Optional[Runit::Line],
 }]

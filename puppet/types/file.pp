@@ -2,13 +2,13 @@
 type Runit::File = Optional[Variant[
   Runit::Secret,
   Struct[{
-    Optional['content'] => Runit::Secret,
-    Optional['template'] => Runit::Relativepath,
-    Optional['variables'] => Runit::Values,
-    Optional['source'] => Runit::Line,
-    Optional['mode'] => Runit::Mode,
-    Optional['owner'] => Runit::Line,
-    Optional['group'] => Runit::Line,
-    Optional['restarts'] => Boolean,
+    Optional['content'] => Optional[Runit::Secret],
+    Optional['template'] => Optional[Runit::Relativepath],
+    Optional['variables'] => Optional[Runit::Values],
+    Optional['source'] => Optional[Runit::Line],
+    Optional['mode'] => Optional[Runit::Mode],
+    Optional['owner'] => Optional[Runit::Line],
+    Optional['group'] => Optional[Runit::Line],
+    Optional['restarts'] => Optional[Boolean],
   }],
 ]]

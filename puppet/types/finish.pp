@@ -2,9 +2,9 @@
 type Runit::Finish = Variant[
   Runit::Shebang,
   Struct[{
-    Optional['run'] => Runit::Script,
-    Optional['lines'] => Runit::Text,
-    Optional['mail'] => Runit::Mail,
-    Optional['seconds'] => Runit::Span,
+    Optional['run'] => Optional[Runit::Script],
+    Optional['lines'] => Optional[Runit::Text],
+    Optional['mail'] => Optional[Runit::Mail],
+    Optional['seconds'] => Optional[Runit::Span],
   }],
 ]

@@ -3,6 +3,6 @@ type Runit::Lock = Variant[
   Pattern[/\A\//],
   Struct[{
     'path' => Runit::Absolutepath,
-    Optional['wait'] => Boolean,
+    Optional['wait'] => Optional[Boolean],
   }],
 ]

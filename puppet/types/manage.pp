@@ -3,13 +3,13 @@ type Runit::Manage = Variant[
   Boolean,
   Optional[Variant[
     Struct[{
-      Optional['uid'] => Integer[1, 4294967294],
-      Optional['gid'] => Integer[1, 4294967294],
-      Optional['shell'] => Runit::Absolutepath,
-      Optional['comment'] => Runit::Comment,
-      Optional['system'] => Boolean,
-      Optional['skeleton'] => Boolean,
-      Optional['home_mode'] => Runit::Mode,
+      Optional['uid'] => Optional[Integer[1, 4294967294]],
+      Optional['gid'] => Optional[Integer[1, 4294967294]],
+      Optional['shell'] => Optional[Runit::Absolutepath],
+      Optional['comment'] => Optional[Runit::Comment],
+      Optional['system'] => Optional[Boolean],
+      Optional['skeleton'] => Optional[Boolean],
+      Optional['home_mode'] => Optional[Runit::Mode],
     }],
   ]],
 ]

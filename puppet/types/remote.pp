@@ -1,5 +1,5 @@
 # @summary Lines sent by UDP.
 type Runit::Remote = Struct[{
   'address' => Runit::Line,
-  Optional['only'] => Boolean,
+  Optional['only'] => Optional[Boolean],
 }]

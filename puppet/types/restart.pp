@@ -2,9 +2,9 @@
 type Runit::Restart = Variant[
   Enum['always', 'never'],
   Struct[{
-    Optional['at_most'] => Integer[0],
-    Optional['within'] => Runit::Span,
-    Optional['forget'] => Runit::Span,
-    Optional['back_off'] => Runit::Span,
+    Optional['at_most'] => Optional[Integer[0]],
+    Optional['within'] => Optional[Runit::Span],
+    Optional['forget'] => Optional[Runit::Span],
+    Optional['back_off'] => Optional[Runit::Span],
   }],
 ]

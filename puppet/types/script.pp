@@ -2,9 +2,9 @@
 type Runit::Script = Variant[
   Runit::Shebang,
   Struct[{
-    Optional['content'] => Runit::Shebang,
-    Optional['template'] => Runit::Relativepath,
-    Optional['variables'] => Runit::Values,
-    Optional['source'] => Runit::Line,
+    Optional['content'] => Optional[Runit::Shebang],
+    Optional['template'] => Optional[Runit::Relativepath],
+    Optional['variables'] => Optional[Runit::Values],
+    Optional['source'] => Optional[Runit::Line],
   }],
 ]

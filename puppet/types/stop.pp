@@ -3,8 +3,8 @@ type Runit::Stop = Variant[
   Runit::Span,
   Enum['hup', 'alarm', 'interrupt', 'quit', 'term', 'kill'],
   Struct[{
-    Optional['signal'] => Runit::Signal,
-    Optional['seconds'] => Runit::Span,
-    Optional['kill'] => Boolean,
+    Optional['signal'] => Optional[Runit::Signal],
+    Optional['seconds'] => Optional[Runit::Span],
+    Optional['kill'] => Optional[Boolean],
   }],
 ]

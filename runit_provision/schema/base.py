@@ -1,8 +1,10 @@
-"""What all parts of the data share: no unknown key, and a description for each known one."""
+"""What all parts of the data share: no unknown key, a description for each known one, and null for what is not said."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Spec(BaseModel):
@@ -13,3 +15,11 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        """A key that is null is as if it were not there: so one level, or a service, takes away what lies beneath it."""
+        if isinstance(value, dict) and None in value.values():
+            return {key: item for key, item in value.items() if item is not None}
+        return value

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from runit_provision.schema.base import Spec
-from runit_provision.schema.fields import Address, Count, Flag, Signal, Span, Text, refuse
+from runit_provision.schema.fields import Address, Count, Flag, Signal, Span, Text, refuse, shown
 from runit_provision.schema.file_spec import ScriptValue
 from runit_provision.schema.json_kinds import SCRIPT, SIGNALS, SPAN, Forms
 
@@ -45,7 +45,7 @@ def _restart(value: Any) -> Any:
     if value == "always":
         return None
     if isinstance(value, str):
-        raise refuse(f"has to be `never`, `always` or a hash, not {value!r}")
+        raise refuse(f"has to be `never`, `always` or a hash, not {shown(value)}")
     return value
 
 
@@ -71,7 +71,7 @@ def _stop(value: Any) -> Any:
     if isinstance(value, str) and value in SIGNALS:
         return {"signal": value}
     if isinstance(value, str) and not value[:1].isdigit():
-        raise refuse(f"has to be a signal ({', '.join(SIGNALS)}), a number of seconds or a hash, not {value!r}")
+        raise refuse(f"has to be a signal ({', '.join(SIGNALS)}), a number of seconds or a hash, not {shown(value)}")
     return {"seconds": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
 
 

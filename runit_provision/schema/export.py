@@ -10,7 +10,6 @@ from runit_provision.schema.base import Spec
 from runit_provision.schema.described import descriptions
 from runit_provision.schema.host_spec import HostSpec
 from runit_provision.schema.json_kinds import hoist
-from runit_provision.schema.service_spec import ServiceSpec
 from runit_provision.schema.shape import PREFIX
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -50,13 +49,13 @@ def _describe(definition: dict[str, Any], model: type[Spec]) -> None:
         shape = definition["properties"][key]
         if shape.get("default", ...) is None:
             del shape["default"]
-        if model is ServiceSpec:
+        if key not in definition.get("required", ()) and "maxProperties" not in definition:
             shape = _or_null(shape)
         definition["properties"][key] = {"description": said.text, **shape, "examples": list(said.examples)}
 
 
 def _or_null(shape: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of a key of a service: null is as if nothing was said, by the defaults neither."""
+    """Give the schema of a key that may be null, which is as if it were not there."""
     default = {"default": shape.pop("default")} if "default" in shape else {}
     several = shape["anyOf"] if list(shape) == ["anyOf"] else [shape]
     return {"anyOf": [*several, *([] if _NULL in several else [_NULL])], **default}

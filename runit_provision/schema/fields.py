@@ -120,6 +120,14 @@ def kind(value: Any) -> str:
     return next((name for cls, name in names.items() if isinstance(value, cls)), "nothing" if value is None else type(value).__name__)
 
 
+def shown(value: Any) -> str:
+    """Write a value for a person, shortened; a secret never."""
+    if isinstance(value, dict | list):
+        return kind(value)
+    words = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return words if len(words) <= 60 else words[:57] + "..."
+
+
 def _line(value: str) -> str:
     if any(char < " " or char == "\x7f" for char in value):
         raise refuse("holds a line break or another control character")
@@ -204,7 +212,7 @@ def _measure(value: Any, units: dict[str, int], what: str) -> int:
         return _countable(value)
     found = re.fullmatch(r"(\d{1,18})\s*([a-z]?)", value.lower()) if isinstance(value, str) else None
     if not found or found[2] not in units:
-        raise refuse(f"has to be a number of {what}, not {value!r}")
+        raise refuse(f"has to be a number of {what}, not {shown(value)}")
     return _countable(int(found[1]) * units[found[2]])
 
 
@@ -236,7 +244,7 @@ def _octal(value: Any, form: str, what: str) -> int:
         # Whoever handed the data on, as Puppet does, may have read 0644 as YAML does: 420.
         likely += [octal for octal in (f"0{value:o}",) if value <= 0o777 and octal not in likely]
     hint = "quote it: " + ", or ".join(f"'{each}'" for each in likely) if likely else ""
-    raise refuse(f"has to be {what}, not {value!r}", hint=hint)
+    raise refuse(f"has to be {what}, not {shown(value)}", hint=hint)
 
 
 def script(value: Any) -> str:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from runit_provision.model.logging import Timestamp
 from runit_provision.schema.base import Spec
-from runit_provision.schema.fields import Absolute, Count, Flag, Line, Mode, Size, Span, Text, Variables, refuse
+from runit_provision.schema.fields import Absolute, Count, Flag, Line, Mode, Size, Span, Text, Variables, refuse, shown
 from runit_provision.schema.file_spec import ScriptValue
 from runit_provision.schema.json_kinds import Forms, Kind
 
@@ -31,7 +31,7 @@ def _timestamp(value: Any) -> Timestamp:
     if isinstance(value, bool):
         return Timestamp.COMPACT if value else Timestamp.NONE
     if not isinstance(value, str) or value not in _TIMESTAMPS:
-        raise refuse(f"has to be one of {', '.join(TIMESTAMP_NAMES)}, not {value!r}")
+        raise refuse(f"has to be one of {', '.join(TIMESTAMP_NAMES)}, not {shown(value)}")
     return _TIMESTAMPS[value]
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from runit_provision.errors import DataError, Problem, nearest
 from runit_provision.model.data import Sensitive, locate
 from runit_provision.model.tree import Origin
-from runit_provision.schema.fields import kind
+from runit_provision.schema.fields import kind, shown
 
 Path = tuple[str | int, ...]
 
@@ -94,7 +94,7 @@ class Problems:
     def _message(self, item: Any, context: dict[str, Any]) -> str:
         if item["type"] == "value":
             return str(context["message"])
-        value = _shown(item["input"])
+        value = shown(item["input"])
         form = _MESSAGES.get(item["type"])
         if form:
             return form.format(
@@ -164,14 +164,6 @@ def _quoted(part: str | float | None) -> str:
         return "null" if part is None else str(part).lower()
     part = str(part)
     return repr(part) if "." in part or not part or not part.isprintable() else part
-
-
-def _shown(value: Any) -> str:
-    """Write a value for a person, shortened; a secret never."""
-    if isinstance(value, dict | list):
-        return kind(value)
-    words = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
-    return words if len(words) <= 60 else words[:57] + "..."
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

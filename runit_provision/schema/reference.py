@@ -16,6 +16,7 @@ _FIRST = ("HostSpec", "UserSpec", "ServiceSpec", "LogSpec")
 _HEAD = """# Every key
 
 `runit-provision schema --markdown` writes this page, `runit-provision schema` the JSON Schema with which an editor completes the data.
+A key that is null is as if it were not there; in a service it also takes away what the defaults say.
 """
 
 

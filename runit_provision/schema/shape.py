@@ -98,7 +98,7 @@ def _is_tree(defaults: Any) -> bool:
 
 
 def _completed(service: Any, lower: Any, inner: Any, path: Path, told: Told) -> Any:
-    """Merge `lower` beneath a service, and the defaults `inner` beneath those that are nested in it; null is as if nothing was said.
+    """Merge `lower` beneath a service, and the defaults `inner` beneath those that are nested in it.
 
     A service that tells its instances apart is what lies beneath them.
     """
@@ -114,8 +114,6 @@ def _completed(service: Any, lower: Any, inner: Any, path: Path, told: Told) -> 
             return _completed(_filled(own), shared, inner, (*path, "instances", name), told)
 
         return _table((("instances", _map(instances, instance)),), marks={"instances": marks.get("instances")}, mark=mark)
-    if None in whole.values():
-        whole = _table(((key, value) for key, value in whole.items() if value is not None), marks=marks, mark=mark)
     return _with_defaults(whole, inner, path, told)
 
 

@@ -99,8 +99,10 @@ class Aliases:
         lines = []
         for key, shape in properties.items():
             inner = self.of(_given(shape))
-            if "instances" in properties:  # a service's, which takes a default away by null
-                inner = f"Optional[{_WITH_SERVICES.get(key, inner)}]"
+            if "instances" in properties:
+                inner = _WITH_SERVICES.get(key, inner)
+            if {"type": "null"} in shape.get("anyOf", ()) and not inner.startswith("Optional["):
+                inner = f"Optional[{inner}]"
             name = f"'{key}'" if key in required else f"Optional['{key}']"
             lines.append(f"  {name} => {inner},\n")
         return f"Struct[{{\n{''.join(lines)}}}]"

@@ -15,6 +15,7 @@ from runit_provision.model.process import Variable
 from runit_provision.model.run import Argv, CommandLine
 from runit_provision.model.service import Service
 from runit_provision.model.tree import Ensure, OnChange
+from runit_provision.schema.host_spec import HostSpec, UserSpec
 from runit_provision.schema.service_spec import ServiceSpec
 
 
@@ -61,6 +62,35 @@ def test_null_takes_a_default_away_as_if_it_was_never_said() -> None:
     assert service_of(dict.fromkeys(defaults), defaults=defaults) == bare
     assert service_of(dict.fromkeys(ServiceSpec.model_fields, None) | {"command": ["prog"]}) == bare
     assert service_of({"env": {"A": None}}, defaults=defaults).process.environment == (Variable("A", None),)
+
+
+def test_a_key_that_is_null_is_as_if_it_were_not_there_wherever_it_stands() -> None:
+    said = {
+        "log": {"keep": 3},
+        "finish": {"mail": {"on_failure": "a@b"}},
+        "stop": {"seconds": 9},
+        "check": {"tcp": 1},
+        "restart": {"at_most": 1},
+    }
+    nothing = {
+        "log": {"keep": None},
+        "finish": {"mail": None},
+        "stop": None,
+        "check": {"tcp": None, "file": "x"},
+        "restart": {"at_most": None},
+    }
+    assert service_of(nothing, defaults=said) == service_of({"finish": {}, "check": {"file": "x"}, "restart": {}})
+    empty = dict.fromkeys(HostSpec.model_fields)
+    assert host_of({**empty, "users": {"apprun1": dict.fromkeys(UserSpec.model_fields)}}) == host_of({"users": ["apprun1"]})
+    assert host_of(empty) == host_of({})
+
+
+def test_what_is_no_size_is_told_in_the_words_of_yaml() -> None:
+    assert problems({"services": {"x": {"command": ["x"], "limits": {"core": True, "memory": [1]}, "umask": {}}}}) == [
+        "runit.services.x.umask: has to be a quoted octal mask like '027', not a hash",
+        "runit.services.x.limits.memory: has to be a number of bytes, like 1048576 or 1m, not a list",
+        "runit.services.x.limits.core: has to be a number of bytes, like 1048576 or 1m, not true",
+    ]
 
 
 def test_a_script_of_its_own_has_of_the_defaults_what_is_not_in_it_and_the_rest_is_told() -> None:
