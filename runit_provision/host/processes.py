@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 _MOST = 8192
 """Bytes of a command line: a runsvdir's has one path of at most 4,096."""
+_SUPERVISORS = (b"runsv", b"s6-svscan", b"s6-supervise", b"svscan", b"supervise")
+"""How their names begin: runsvdir, runsvdir-keeper, runsv."""
 
 
 def words(pid: int | str) -> list[bytes]:
@@ -28,6 +30,17 @@ def words(pid: int | str) -> list[bytes]:
 def is_runsvdir(called: list[bytes]) -> bool:
     """Whether a process that was called so is a runsvdir: itself, or run by an interpreter."""
     return any(os.path.basename(word) == b"runsvdir" for word in called[:3])
+
+
+def somebody_supervises() -> bool:
+    """Whether any process of this host supervises services, as far as whoever asks may see: runit's, ours, s6's or daemontools'."""
+    pids = [pid for pid in os.listdir("/proc") if pid.isdigit()]
+    # Where /proc hides what is others', nobody knows.
+    return "1" not in pids or any(_supervises(words(pid)) and _sees_the_same_files(int(pid)) for pid in pids)
+
+
+def _supervises(called: list[bytes]) -> bool:
+    return any(os.path.basename(word).startswith(_SUPERVISORS) for word in called[:3])
 
 
 def scans(pid: int) -> str:

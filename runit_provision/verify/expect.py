@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from runit_provision.model.host import TREE_SERVICE
@@ -34,10 +34,19 @@ def path(service: ServiceTree) -> str:
     return service.link or service.directory
 
 
-def findings(services: Iterable[ServiceTree], lives: Mapping[str, Life]) -> tuple[Finding, ...]:
-    """Judge all `services` by `lives`, one look at each by its id."""
+def findings(services: Iterable[ServiceTree], lives: Mapping[str, Life], *, deserted: bool = False) -> tuple[Finding, ...]:
+    """Judge all `services` by `lives`, one look at each by its id. deserted: nothing runs on the host that supervises any service."""
     known = {service.id: service for service in services}
-    return tuple(finding for service in known.values() for finding in _of(service, lives[service.id], asleep=_asleep(service, known)))
+    found = (_of(service, lives[service.id], asleep=_asleep(service, known)) for service in known.values())
+    judged = tuple(finding for each in found for finding in each)
+    return tuple(map(_deserted, judged)) if deserted else judged
+
+
+def _deserted(finding: Finding) -> Finding:
+    """Say of what only a supervisor could mend that there is none."""
+    if finding.kept or finding.promise == "absent":
+        return finding
+    return replace(finding, fault=f"{finding.fault}; no runsvdir runs on this host", final=True)
 
 
 def _asleep(service: ServiceTree, known: Mapping[str, ServiceTree]) -> bool:

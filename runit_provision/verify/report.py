@@ -35,7 +35,10 @@ class Report:
         return tuple(finding for finding in self.findings if not finding.kept)
 
     def lines(self) -> Iterator[str]:
-        """Give a table of what is not so, a row for each service with what it should be and how it fares, then the counts."""
+        """Give a table of what is not so, a row for each service with what it should be and how it fares, then the counts.
+
+        The check of the files is one of the promises, as in the other forms.
+        """
         broken: dict[tuple[str, str], list[str]] = {}
         for finding in self.faults:
             broken.setdefault((finding.service, finding.fault), []).append(finding.promise)
@@ -44,8 +47,9 @@ class Report:
             yield from _columns(("service", "should be", "but"), rows)
         services = len({finding.service for finding in self.findings})
         word = "service" if services == 1 else "services"
-        kept = len(self.findings) - len(self.faults)
-        yield f"{services} {word}, {kept} of {len(self.findings)} promises kept ({self.seconds:.1f} s)"
+        promises = len(self.findings) + 1
+        kept = promises - len(self.faults) - bool(self.refused or self.differences)
+        yield f"{services} {word}, {kept} of {promises} promises kept ({self.seconds:.1f} s)"
 
 
 def _columns(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

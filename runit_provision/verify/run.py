@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.host import processes
 from runit_provision.host.accounts import Accounts
 from runit_provision.model.tree import RenderedTree, ServiceTree
 from runit_provision.verify import expect, probe
@@ -25,16 +26,21 @@ def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, w
     """Hold every service of `tree` against how it lives on this host, as the account in whose hands it lies.
 
     user: only the services of this account. within: seconds until which all have to be as they should; what already is, is not asked
-    for again before the others are too, and what no time will mend (a service that gave up) is not waited for. HostError when the
-    host cannot be asked.
+    for again before the others are too, and what no time will mend (a service that gave up, a host without any runsvdir) is not waited
+    for. HostError when the host cannot be asked.
     """
     services = [service for service in tree.services if user is None or service.realm.account == user]
     began = time.monotonic()
     lives: dict[str, Life] = {}
     unsettled = services
+    supervised = began
     while True:
         lives |= _look(unsettled, accounts, lines=0)
-        faults = [finding for finding in expect.findings(services, lives) if not finding.kept]
+        if processes.somebody_supervises():
+            supervised = time.monotonic()
+        # Init may be about to start one again.
+        deserted = time.monotonic() - supervised >= expect.STEADY
+        faults = [finding for finding in expect.findings(services, lives, deserted=deserted) if not finding.kept]
         waited_for = {finding.service for finding in faults if not finding.final}
         if (not waited_for and len(unsettled) == len(services)) or time.monotonic() - began >= within:
             failing = {finding.service for finding in faults}
@@ -43,7 +49,7 @@ def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, w
         unsettled = [service for service in services if service.id in waited_for] or services
         if waited_for:
             time.sleep(_POLL)
-    return Report(expect.findings(services, lives), time.monotonic() - began)
+    return Report(expect.findings(services, lives, deserted=deserted), time.monotonic() - began)
 
 
 def _look(services: Iterable[ServiceTree], accounts: Accounts, *, lines: int) -> dict[str, Life]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from junitparser import JUnitXml
 from support import oracle
-from support.command import Result, runit_provision
+from support.command import PROGRAM, Result, runit_provision
 from support.supervision import tree
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -69,7 +69,7 @@ def test_what_gave_up_is_not_waited_for_and_stands_in_a_table_with_the_reason(ro
     assert head.split() == ["service", "should", "be", "but"]
     assert row.startswith("hopeless  up         want down, gave up, down for ")
     assert " s, exited 7 twice in 60 s; last log line: " in row
-    assert summary.startswith("2 services, 9 of 10 promises kept (")
+    assert summary.startswith("2 services, 10 of 11 promises kept (")
 
 
 @pytest.mark.shows("roads", "CI", "a service that fails", "drift")
@@ -77,7 +77,7 @@ def test_a_ci_server_reads_junit(road: Road, tmp_path: Path) -> None:
     (tmp_path / "sv/steady/run").write_text("#!/bin/sh\n# a hand\n")
     done = road("verify", "--format", "junit", "--output", "report.xml")
     assert done.status == 2
-    assert done.out.splitlines()[-1].startswith("2 services, 9 of 10 promises kept (")
+    assert done.out.splitlines()[-1].startswith("2 services, 9 of 11 promises kept (")
     check, services = JUnitXml.fromfile(str(tmp_path / "report.xml"))
     assert (check.name, check.tests, check.failures) == ("runit-provision check", 1, 1)
     (difference,) = [case.result[0] for case in check]
@@ -133,3 +133,27 @@ def test_an_image_has_no_services_to_ask(road: Road, tmp_path: Path) -> None:
     done = road("verify", "--root", tmp_path)
     assert done.status == 64
     assert "No such option" in done.err
+
+
+def test_a_host_where_nothing_supervises_is_not_waited_for(tmp_path: Path) -> None:
+    oracle.root("makes a pid namespace")
+    data = tmp_path / "data.yaml"
+    services = "  services: {idle: {command: [sleep, '1000'], log: false}}\n"
+    data.write_text(
+        DATA.partition("  services:")[0].replace("OWNER", ME).replace("PLACE", str(tmp_path)).replace("PREFIX", "/none") + services
+    )
+    apart = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", PROGRAM]
+    environment = {**os.environ, "RUNIT_PROVISION_LIB": str(tmp_path / "lib")}
+    subprocess.run([*apart, "apply", "--data", data], env=environment, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        [*apart, "verify", "--data", data, "--within", "100000"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    _, row, summary = done.stdout.splitlines()[-3:]
+    assert row == "idle     supervised, up  not supervised; no runsvdir runs on this host"
+    assert summary.startswith("1 service, 3 of 5 promises kept (")

@@ -44,7 +44,7 @@ def test_what_never_comes_is_reported_with_what_is_there_instead(alone: Path) ->
     assert head == "service should be but"
     assert steady.startswith("steady down want up, up (pid ")
     assert ghost == "ghost exists, enabled, supervised, up there is no run"
-    assert summary.startswith("2 services, 3 of 8 promises kept (")
+    assert summary.startswith("2 services, 4 of 9 promises kept (")
 
 
 def test_a_host_without_services_keeps_its_promises() -> None:

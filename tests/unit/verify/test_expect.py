@@ -135,6 +135,15 @@ def test_what_no_time_will_mend(changes: dict[str, Any], seen: Life, is_final: b
     assert faults
 
 
+def test_where_nothing_supervises_nothing_is_waited_for() -> None:
+    missing, gone = service(), service("old", ensure=Ensure.ABSENT, link=None)
+    seen = {missing.id: life(NOBODY), gone.id: life(NOBODY, exists=False)}
+    faults = [each for each in findings([missing, gone], seen, deserted=True) if not each.kept]
+    assert faults == [
+        Finding(missing.id, promise, "not supervised; no runsvdir runs on this host", final=True) for promise in ("supervised", "up")
+    ]
+
+
 def test_a_service_that_has_not_said_that_it_is_ready_is_not_up_yet() -> None:
     (finding,) = (each for each in findings([service()], {"apprun1/worker": life(UP, ready=False)}) if not each.kept)
     assert (finding.promise, finding.fault, finding.final) == ("up", "want up, up (pid 4711) for 10 s, not ready yet", False)

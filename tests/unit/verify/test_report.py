@@ -22,14 +22,14 @@ def test_people_read_a_row_for_each_service_that_is_not_as_it_should_be() -> Non
     assert list(REPORT.lines()) == [
         "service         should be       but",
         f"apprun1/worker  supervised, up  {FARES}",
-        "2 services, 2 of 4 promises kept (30.0 s)",
+        "2 services, 2 of 5 promises kept (30.0 s)",
     ]
 
 
 def test_all_is_well() -> None:
     report = Report((Finding("sshd", "up"),), seconds=0.5)
     assert report.kept
-    assert list(report.lines()) == ["1 service, 1 of 1 promises kept (0.5 s)"]
+    assert list(report.lines()) == ["1 service, 2 of 2 promises kept (0.5 s)"]
     assert tap(report) == "TAP version 13\n1..2\nok 1 - everything on disk is as the data says\nok 2 - sshd up\n"
 
 
