@@ -24,7 +24,8 @@ WHERE = [
 HEAD = """# What is shown on real hosts, and where
 
 Written by `GOLDEN=write pytest tests/hosts/test_matrix.py` from the tests' marks `shows`. A number is a test of the list below its
-matrix; an empty cell is not shown. upstart is packaged nowhere any more: its job was written by the documentation and never booted.
+matrix, some of which only a whole run has (`.ci/run --all`); an empty cell is not shown. upstart is packaged nowhere any more: its job
+was written by the documentation and never booted.
 """
 TITLES = {"inits": "Inits", "roads": "Roads"}
 

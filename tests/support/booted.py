@@ -1,4 +1,7 @@
-"""A real init as pid 1 of a container that shares nothing but /usr with this machine, and, read-only, what runs the tests."""
+"""A real init as pid 1 of a container that shares nothing but /usr with this machine, and, read-only, what runs the tests.
+
+Or nothing at all: `bootstrapped` gives the root directory of a whole Debian.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from support.command import PROGRAM
 
 SYSVINIT = Path("/usr/local/lib/sysvinit")
 """Where the contents of the package sysvinit-core lie: its /sbin/init cannot be installed beside systemd's."""
+BOOTSTRAPPED = Path("/usr/local/lib/bootstrapped")
+"""Where debootstrap has put a Debian with each init, as .ci/run asks for them."""
 
 
 class Booted:
@@ -38,7 +43,7 @@ class Booted:
             "--all",
             "/usr/bin/env",
             "-",
-            "PATH=/opt/runit/bin:/sbin:/bin:/usr/sbin:/usr/bin",
+            "PATH=/opt/runit/bin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin",
         ]
         return subprocess.run([*inside, *map(str, command)], capture_output=True, text=True, timeout=120, check=False)
 
@@ -91,6 +96,30 @@ def prepare(root: Path, *, services: dict[str, str]) -> Path:
     (root / "usr/bin" / version).touch(mode=0o755)
     (root / "usr/bin/python3").symlink_to(version)
     return root
+
+
+@contextmanager
+def bootstrapped(init: str, root: Path) -> Iterator[Path]:
+    """Give the whole Debian that has this init at `root`, as it is when it was installed just now; what is written there goes away."""
+    oracle.root("mounts a root directory")
+    lower = BOOTSTRAPPED / init
+    if not lower.is_dir():
+        oracle.absent(f"debootstrap has made no {lower} (`.ci/run` does, with --all for each init)")
+    layers = root.with_name(f"{root.name}.layers")
+    for folder in (root, layers):
+        folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", layers], check=True)
+    try:
+        for name in ("upper", "work"):
+            (layers / name).mkdir()
+        options = f"lowerdir={lower},upperdir={layers}/upper,workdir={layers}/work"
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "none", root], check=True)
+        try:
+            yield root
+        finally:
+            subprocess.run(["umount", "--lazy", root], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", layers], check=True)
 
 
 def with_systemd(root: Path) -> Path:
@@ -174,14 +203,16 @@ def _program(command: str) -> list[str]:
 
 
 @contextmanager
-def booted(root: Path) -> Iterator[Booted]:
-    """Boot `root`, and end the container and all that runs in it afterwards."""
+def booted(root: Path, *, whole: bool = False) -> Iterator[Booted]:
+    """Boot `root`, and end the container and all that runs in it afterwards. whole: it has all that it needs, so it shares nothing."""
     oracle.root("boots a container")
     own = {Path(sys.prefix), Path(sys.base_prefix).resolve()}
-    binds = [f"--bind-ro={path}" for path in own if not path.is_relative_to("/usr")]
+    shared = [Path("/usr"), *(path for path in own if not path.is_relative_to("/usr"))]
+    binds = [] if whole else [f"--bind-ro={path}" for path in shared]
     name = f"booted-{uuid.uuid4().hex[:12]}"
-    command = ["systemd-nspawn", "--quiet", f"--directory={root}", "--bind-ro=/usr", *binds, f"--machine={name}"]
-    init = "/sbin/init" if (root / "sbin/init").exists() and not (root / "sbin").is_symlink() else "/usr/lib/systemd/systemd"
+    command = ["systemd-nspawn", "--quiet", f"--directory={root}", *binds, f"--machine={name}"]
+    own_init = (root / "sbin/init").exists() and not (root / "sbin").is_symlink()
+    init = "/sbin/init" if whole or own_init else "/usr/lib/systemd/systemd"
     log = root.with_name(f"{root.name}.console")
     with log.open("wb") as console:
         container = subprocess.Popen(

@@ -16,12 +16,12 @@ TESTS = Path(__file__).parents[1]
 def marks(name: str, where: list[str], listed: Path) -> list[tuple[tuple[str, ...], str]]:
     """Give what each mark `name` below the folders `where` of tests/ says, and its test, sorted; `listed` is a file that is free.
 
-    {name} in a mark is a parameter's value.
+    {name} in a mark is a parameter's value. Tests of a whole run count as well.
     """
     words = ["--collect-only", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "support.marks"]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", *words, *(str(TESTS / each) for each in where)],
-        env={**os.environ, "MARKS": name, "LISTED": str(listed), "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "MARKS": name, "LISTED": str(listed), "HARNESS": "all", "PYTHONPATH": str(TESTS)},
         cwd=TESTS.parent,
         capture_output=True,
         check=False,

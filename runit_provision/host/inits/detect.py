@@ -73,6 +73,9 @@ def _installed(root: Path) -> Detected:
         script = file.read(4096)
     if script.startswith(b"#!") and b"s6-linux-init" in script:
         return Detected("s6", f"{reason}, which calls s6-linux-init")
+    if on_host(root, "/etc/inittab").exists() and folder_on_host(root, "/etc/runlevels").is_dir() and resolve(root, "/sbin/openrc"):
+        # Debian's lets sysvinit's table call /etc/init.d/rc, which is OpenRC's there.
+        return Detected("openrc", f"{reason}, and /sbin/openrc and /etc/runlevels are there")
     return _of_table(root, reason) or _unknown(f"{reason}, and neither /etc/inittab nor /etc/init is there")
 
 

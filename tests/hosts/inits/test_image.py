@@ -368,6 +368,15 @@ def test_an_enabled_unit_that_runs_the_same_tree_is_said(tmp_path: Path) -> None
     assert "a runsv that it leaves behind is taken over by ours, with the same pids\n" in result.err
 
 
+def test_openrc_that_sysvinits_init_calls_is_openrc(tmp_path: Path) -> None:
+    root = sysvinit_image(tmp_path / "debian")
+    (root / "etc/runlevels/default").mkdir(parents=True)
+    (root / "sbin/openrc").touch(0o755)
+    result = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)
+    assert result["init"] == "openrc"
+    assert result["reason"] == "/sbin/init is /sbin/init, and /sbin/openrc and /etc/runlevels are there"
+
+
 def test_which_init_an_image_has_and_why(root: Path) -> None:
     result = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)
     assert (result["init"], result["reason"]) == (root.name, IMAGES[root.name][1])
