@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from runit_provision.schema.base import Spec
-from runit_provision.schema.fields import Absolute, Line, Lines, Span, Url, Words
+from runit_provision.schema.fields import Absolute, Line, Lines, Span, Url, Words, refuse
 from runit_provision.schema.file_spec import ScriptValue
 from runit_provision.schema.json_kinds import SCRIPT, Forms, reference
 
@@ -44,8 +44,13 @@ def _check(value: Any) -> Any:
     """A lone text is the whole script; a list, or one probe, is all that has to be so."""
     if isinstance(value, list):
         return {"all": value}
-    if isinstance(value, dict) and not value.keys() & {"run", "all", "timeout"}:
-        return {"all": [value]}
+    if isinstance(value, dict):
+        if not value.keys() & CheckSpec.model_fields.keys():
+            return {"all": [value]}
+        probe = next((key for key in ProbeSpec.model_fields if value.get(key) is not None), None)
+        if probe:
+            others = ", ".join(f"`{key}`" for key in value if key != probe)
+            raise refuse(f"`{probe}` stands beside {others}", hint=f"write `all: [{{{probe}: ...}}]`")
     return {"run": value} if isinstance(value, str) else value
 
 
