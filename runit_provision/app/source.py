@@ -128,7 +128,8 @@ def _joined(table: Table, file: Path) -> Table:
         hint = f"the data's top key is `{KEY}:`, or its keys begin with `{_PREFIX}`"
         raise DataError(Problem("nothing says what to provision", Mark(str(file), 1, 1), key=KEY, hint=hint))
     if isinstance(base, Sensitive):
-        base = base.unwrap()
+        hint = "names and commands are shown to others: let only values of `env`, and contents of files, be secrets"
+        raise DataError(Problem("has to be a hash, not a secret", table.marks.get(KEY), key=KEY, hint=hint))
     if base is not None and not isinstance(base, Table):
         raise DataError(Problem("has to be a hash", table.marks.get(KEY), key=KEY))
     joined = Table(base.items(), marks=dict(base.marks), mark=base.mark) if base is not None else Table()

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from runit_provision.errors import DataError, Problem
 from runit_provision.model.account import Account
-from runit_provision.model.data import Sensitive, Table
+from runit_provision.model.data import Table
 from runit_provision.model.host import TREE_SERVICE, Host, Runtime, RuntimeKind, Tree, User
 from runit_provision.model.tree import SYSTEM, Ensure, Origin, Realm
 from runit_provision.schema import shape
@@ -40,7 +40,6 @@ def read(
     strange: Callable[[Problem], None] | None,
 ) -> Host:
     """Give the desired state; DataError with every problem of the data."""
-    data = data.unwrap() if isinstance(data, Sensitive) else data
     if not isinstance(data, dict):
         raise DataError(Problem("has to be a hash", key=shape.PREFIX, hint="write `runit:` with keys below it"))
     given = data if isinstance(data, Table) else Table(data.items())

@@ -10,6 +10,7 @@ from runit_provision.app.facts import set_facts
 from runit_provision.app.source import Source
 from runit_provision.errors import DataError
 from runit_provision.model.data import Table
+from runit_provision.schema import read_host
 
 
 def test_a_dotted_fact_is_an_item_of_a_structured_one_and_wins_over_the_file() -> None:
@@ -39,6 +40,7 @@ def test_keys_of_automatic_bindings_names_join_the_hash_and_keep_their_places(tm
         ("other: 1\n", "nothing says what to provision"),
         ("runit:\n", "nothing says what to provision"),
         ("runit: [a]\n", "has to be a hash"),
+        ("runit: {__ptype: Sensitive, __pvalue: {owner: hunter2}}\n", "has to be a hash, not a secret"),
         ("runit: {users: [a]}\nrunit::users: [b]\n", "given below `runit` too"),
         ("- 1\n", "not a hash"),
     ],
@@ -47,6 +49,26 @@ def test_data_that_say_nothing_or_twice_are_refused(tmp_path: Path, text: str, s
     with pytest.raises(DataError) as caught:
         resolve(tmp_path, text)
     assert [problem.message for problem in caught.value.problems] == [said]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("{runit: {convert_to: Sensitive}}", "common.yaml:2:1: runit: has to be a hash, not a secret; names and commands are shown"),
+        ("{runit::services: {convert_to: Sensitive}}", "common.yaml:4:1: runit.services: has to be a hash, not a secret"),
+    ],
+)
+def test_a_hierarchy_that_makes_a_hash_a_secret_is_refused_and_nothing_of_it_is_shown(tmp_path: Path, options: str, said: str) -> None:
+    (tmp_path / "hiera.yaml").write_text("{version: 5, hierarchy: [{name: common, path: common.yaml}]}")
+    (tmp_path / "data").mkdir()
+    services = "{web: {command: x, env: {A: hunter2}, log: hunter2}}"
+    (tmp_path / "data/common.yaml").write_text(f"lookup_options: {options}\nrunit:\n  owner: root\nrunit::services: {services}\n")
+    (tmp_path / "facts.yaml").write_text("{}")
+    with pytest.raises(DataError) as caught:
+        data = Source(hiera_config=tmp_path / "hiera.yaml", facts_file=tmp_path / "facts.yaml", node="n").resolve().data
+        read_host(data, {})
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 TAGGED = """\
