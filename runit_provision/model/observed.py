@@ -49,6 +49,11 @@ class Seen(NamedTuple):
     digest: str = ""
     target: str = ""
 
+    @property
+    def for_all(self) -> bool:
+        """Whether everybody may read it; what not everybody may is shown by no plan: it may have been a secret before."""
+        return bool(self.mode & 0o004)
+
 
 class Record(NamedTuple):
     """One path that was made here: as what, in whose realm, for which service, and what its going asks of that service."""

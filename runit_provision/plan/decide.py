@@ -22,8 +22,6 @@ from runit_provision.plan.services import calls, left_owing, stops
 
 _KEY = b"# runit-provision: "
 """What the line of a rendered script begins with that names the data's key."""
-_FOR_ALL = 0o004
-"""What not everybody may read is shown in no diff: it may have been a secret before."""
 
 
 def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | None = None) -> Plan:
@@ -195,7 +193,7 @@ def _wanted(node: Node, before: Seen | None, after: Seen, found: Found, old: byt
         service=node.service,
         effect=Effect.NOTHING if _says_the_same(node, old) else node.effect,
         live=node.live,
-        old=old if isinstance(node.entry, File) and not node.entry.secret and before and before.mode & _FOR_ALL else None,
+        old=old if isinstance(node.entry, File) and not node.entry.secret and before and before.for_all else None,
     )
 
 

@@ -81,6 +81,8 @@ def changes(step: PathStep) -> list[str]:
         return []
     if entry.secret:
         return ["(the content is secret)"]
+    if step.before and step.before.kind is Kind.FILE and not step.before.for_all:
+        return ["(what is there not everybody may read)"]
     if step.before and step.old is None:
         return ["(what is there is too large to be shown, or no file)"]
     old, new = _text(step.old or b""), _text(entry.content)
@@ -139,7 +141,7 @@ _ORDER = (Kind.FILE, Kind.DIRECTORY, Kind.LINK, Kind.OTHER)
 
 
 def to_json(plan: Plan) -> dict[str, Any]:
-    """Give the plan as plain values; contents are not part of it, digests are, but for secret files.
+    """Give the plan as plain values; contents are not part of it, digests are, but for what is or may have been secret.
 
     Its schema is in json_schema.py.
     """
@@ -175,7 +177,7 @@ def _path(step: PathStep) -> dict[str, Any]:
         "found": step.found.value,
         "account": step.realm.account,
         "service": step.service,
-        "before": _seen(step.before, secret=secret),
+        "before": _seen(step.before, secret=secret or bool(step.before and not step.before.for_all)),
         "after": _seen(step.after, secret=secret),
     }
 

@@ -30,7 +30,10 @@ def _said(description: str) -> dict[str, Any]:
 
 _MODE = {**_TEXT, "pattern": "^[0-7]{4}$", "description": "permission bits, octal"}
 _OWNED = {"mode": _MODE, "uid": {"type": "integer"}, "gid": {"type": "integer"}}
-_DIGEST = _maybe({**_TEXT, "pattern": "^([0-9a-f]{64})?$"}, "SHA-256; null for a secret file, empty for one that its size told apart")
+_DIGEST = _maybe(
+    {**_TEXT, "pattern": "^([0-9a-f]{64})?$"},
+    "SHA-256; null of a secret, and of what is there and not for everybody to read; empty for one that its size told apart",
+)
 _SEEN = {
     "anyOf": [
         _hash("a regular file", kind={"const": "file"}, **_OWNED, size=_COUNT, digest=_DIGEST),

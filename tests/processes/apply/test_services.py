@@ -454,17 +454,6 @@ def test_what_gave_up_is_started_by_no_apply_until_it_changes(running: Running, 
     assert running.pid("other")
 
 
-def test_no_service_is_ever_seen_half_made(running: Running) -> None:
-    """Each run script looks for the last of its files, as soon as anything can start it."""
-    text = b"#!/bin/sh\n[ -s z ] && [ -s env/Z ] || echo half >>../../half\nexec sleep 1000\n"
-    files = {name: (b"%d" % size * 5000, Effect.NOTHING) for size, name in enumerate(("a", "env/A", "env/Z", "z"))}
-    units = [Unit(f"s{number}", run=text, files=files) for number in range(900 if ALL else 120)]
-    report = running.apply(grow(running.base, units), timeout=300)
-    assert report.ok, report.problems
-    assert all(running.pid(unit.name) for unit in units)
-    assert not (running.base / "half").exists()
-
-
 def struck(running: Running, at: int, error: int | None) -> int:
     """Change what was applied, with a fault at change `at`; hold what comes of it against what it has to be, and take it back."""
     one = grow(running.base, [Unit("a", run=script("one")), Unit("b", run=script())])

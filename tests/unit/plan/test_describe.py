@@ -52,6 +52,14 @@ def test_of_a_secret_nothing_is_shown_but_that_it_differs() -> None:
     assert to_json(plan)["paths"][0]["after"]["digest"] is None
 
 
+def test_of_what_is_there_and_not_for_everybody_to_read_nothing_is_shown_either() -> None:
+    """A secret becomes a plain value."""
+    step = replace(replaced(old=None), before=OLD._replace(mode=0o600))
+    assert describe(Plan(writes=(step,)), diff=True)[1] == "    (what is there not everybody may read)"
+    (said,) = to_json(Plan(writes=(step,)))["paths"]
+    assert (said["before"]["digest"], said["after"]["digest"]) == (None, NEW.digest)
+
+
 def test_a_name_cannot_move_the_cursor() -> None:
     step = replace(replaced(), path="/b/sv/a\x1b[2J/run")
     assert describe(Plan(writes=(step,)))[0].startswith("~ /b/sv/a\\x1b[2J/run  ")
