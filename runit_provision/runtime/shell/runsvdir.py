@@ -40,7 +40,7 @@ class Runsvdir(Supervisor):
         self._settling: dict[tuple[int, int], int] = {}
         self._refused: dict[tuple[int, int], str] = {}
         self._complaints: list[str] = []
-        self._looking = False
+        self._looking = self._glanced = False
         self._due = _NEVER
         self._first = True
         self._tries = False
@@ -151,6 +151,11 @@ class Runsvdir(Supervisor):
         self._looking = False
         if self.ending:
             return
+        # What is new does not wait for the look at all that is old: with 900 services that takes three times as long as a start.
+        self._glanced = not (self._first or self._glanced) and self._glance()
+        if self._glanced:
+            self._look_in(SETTLE_SECONDS)
+            return
         found = scan.look(self._path, self._shown, time.time_ns())
         for complaint in found.complaints:
             if not found.entered or complaint not in self._complaints:
@@ -163,10 +168,22 @@ class Runsvdir(Supervisor):
         for identity, service in list(self._services.items()):
             if identity not in wanted and not service.leaving and not service.closed:
                 end_for_good(service)
-        for entry in found.services:
+        self._take(found.services)
+        self._first = False
+
+    def _glance(self) -> bool:
+        """Consider what has a new name; whether there was any."""
+        known = {os.fsdecode(service.identity.name) for service in self._services.values()}
+        return self._take(scan.glance(self._path, known, time.time_ns()))
+
+    def _take(self, entries: list[scan.Found]) -> bool:
+        """Consider what nobody supervises yet; whether there was any."""
+        any_new = False
+        for entry in entries:
             if entry.identity not in self._services and not self.tree.waits_for(entry.identity):
                 self._consider(entry)
-        self._first = False
+                any_new = True
+        return any_new
 
     def _consider(self, entry: scan.Found) -> None:
         """Take a new service, or wait until whoever is making it is done."""

@@ -130,6 +130,24 @@ def look(path: str, shown: str, now_ns: int) -> Look:
     return found
 
 
+def glance(path: str, known: set[str], now_ns: int) -> list[Found]:
+    """Look for services whose names are not `known`. What cannot be looked at is left to `look`."""
+    found = Look()
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        for name in sorted(set(os.listdir(directory)) - known):
+            if not name.startswith("."):
+                _examine(directory, name, now_ns, found)
+    except OSError:
+        pass
+    finally:
+        os.close(directory)
+    return found.services
+
+
 def _examine(directory: int, name: str, now_ns: int, found: Look) -> None:
     try:
         entry = os.stat(name, dir_fd=directory)
