@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -176,7 +177,8 @@ class Trouble:
             for user in self._users[2:]:
                 for pid, (uid, _name) in self._host.processes().items():
                     if uid == user.uid:
-                        os.kill(pid, signal.SIGKILL)
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
                 assert user.process is not None
                 user.process.wait(PATIENCE)
                 user.start(self._host.mark)
