@@ -13,6 +13,7 @@ import stat
 
 from ..wire import errors, holder
 from ..wire import status as wire
+from . import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,12 +68,24 @@ class Supervise:
     def pipe(self) -> int:
         """The FIFO to the log, open. OSError when it cannot be opened again."""
         if self._pipe < 0:
-            pipe = os.open(self._prefix + "pipe", self._pipe_flags | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd)
-            if _identity(pipe) != self._pipe_is:
-                os.close(pipe)
-                raise OSError(errno.ESTALE, f"another one has taken the place of {self._prefix}pipe")
-            self._pipe = self._home.opened(pipe)
+            self._pipe = self._home.opened(self._open_pipe_again())
         return self._pipe
+
+    def _open_pipe_again(self) -> int:
+        flags = self._pipe_flags | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            pipe = os.open(self._prefix + "pipe", flags | os.O_NOFOLLOW, dir_fd=self._home.fd)
+        except FileNotFoundError:
+            pass
+        else:
+            if _identity(pipe) == self._pipe_is:
+                return pipe
+            os.close(pipe)
+        # It was removed, or replaced, but service and logger go on with theirs.
+        for pid in self._home.pids():
+            for fd in process.descriptors(pid, self._pipe_is):
+                return os.open(f"/proc/{pid}/fd/{fd}", flags)
+        raise OSError(errno.ESTALE, f"{self._prefix}pipe was removed, or another one has taken its place")
 
     def doors(self) -> dict[int, int]:
         """Give what is open and can be held by others too, by its kind."""

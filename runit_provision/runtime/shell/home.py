@@ -24,10 +24,11 @@ _LOOKED_AT = 1024
 class Home:
     """The directory of a service.
 
-    closed: whether the service is gone; files: its supervise/ directories; moved: tells where else the directory may be.
+    closed: whether the service is gone; files: its supervise/ directories; moved: tells where else the directory may be; pids: of the
+    processes that run for the service now.
     """
 
-    __slots__ = ("_fd", "_room", "closed", "files", "identity", "moved", "slot")
+    __slots__ = ("_fd", "_room", "closed", "files", "identity", "moved", "pids", "slot")
 
     def __init__(self, fd: int, identity: records.Identity, room: Room) -> None:
         self._fd = fd
@@ -36,6 +37,7 @@ class Home:
         self.files: list[Supervise] = []
         self.identity = identity
         self.moved: Callable[[], list[str]] = list
+        self.pids: Callable[[], list[int]] = list
         self.slot = 0
         self.opened(fd)
 

@@ -128,6 +128,23 @@ def environment(pid: int) -> list[bytes]:
         return []
 
 
+def descriptors(pid: int, file: tuple[int, int] | None) -> list[str]:
+    """Give the descriptors of `pid` that lead to `file` (device, inode); none of a process that is gone, or none of our business."""
+    found = []
+    try:
+        listed = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return []
+    for fd in listed:
+        try:
+            known = os.stat(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue  # it was closed just now
+        if (known.st_dev, known.st_ino) == file:
+            found.append(fd)
+    return found
+
+
 def inherited() -> list[int]:
     """Give the descriptors from 3 on that are open now."""
     listed = [int(fd) for fd in os.listdir("/proc/self/fd")]

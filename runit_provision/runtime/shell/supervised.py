@@ -60,6 +60,7 @@ class Supervised:
         self.tree = tree
         self.home = home
         home.moved = self._places
+        home.pids = lambda: [pid for _key, pid in self.known()]
         self.leaving = self.asked = False
         self.last_end: int | None = None
         self.pool: Pool | None = None

@@ -190,9 +190,9 @@ def test_a_signal_to_the_group_ends_service_and_logger_and_both_come_back(start:
 def test_with_p_a_service_can_make_a_session_of_its_own_in_place(start: Start, services: Path) -> None:
     service(services / "getty", "echo $$ >pid\nexec setsid sleep 1000")
     start("-P")
-    until(lambda: runs(services / "getty") and (services / "getty/pid").exists(), what="it runs")
-    pid = pid_of(services / "getty")
-    assert (services / "getty/pid").read_text() == f"{pid}\n"
+    own = services / "getty/pid"
+    pid = int(until(lambda: runs(services / "getty") and own.exists() and own.read_text(), what="it runs"))
+    assert pid_of(services / "getty") == pid
     until(lambda: os.getsid(pid) == pid, what="it leads its session")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import supervision
-from support.crowd import Crowd
+from support.crowd import SAYS, Crowd
 from support.supervision import Tree, pid_of, script, stat, tree
 from support.waiting import until
 
@@ -73,6 +73,24 @@ def test_whoever_is_killed_every_service_stays(runtime: Path, crowd: Crowd, tmp_
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="nothing is left")
         assert not any(locked(home) for home in crowd.homes)
+
+
+def test_a_service_keeps_its_way_to_its_log_whose_fifo_was_replaced_or_removed(crowd: Crowd, tmp_path: Path) -> None:
+    with tree(tmp_path / "start", crowd.services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        logs = [tmp_path / "logs" / log.parent.name / "current" for log in crowd.logs]
+        until(lambda: {times_said(log) for log in logs} == {1}, what="all have said so")
+        for number, log in enumerate(crowd.logs):
+            (log / "supervise/pipe").unlink()
+            if number % 2:
+                os.mkfifo(log / "supervise/pipe")
+            supervision.letter(log.parent, "t")
+        until(lambda: {times_said(log) for log in logs} == {2}, what="all have said so again")
+
+
+def times_said(log: Path) -> int:
+    return log.read_bytes().count(SAYS) if log.exists() else 0
 
 
 def test_a_holder_that_is_stopped_holds_nobody_up(runtime: Path, tmp_path: Path) -> None:
