@@ -139,9 +139,23 @@ class Holder:
     def give(self, slot: int) -> bool:
         """Give it one of those that are missing; True when it will answer."""
         service = self.missing.pop(slot)
-        service.take_again()
-        self._holders.tree.orphans.watch_again(slot)
+        tree = self._holders.tree
+        if service.closed:
+            return False
+        if service.take_again():
+            self._holders.hold(service)
+        else:
+            # None of it: a lock that it had alone could not be taken again beside what is yet to come.
+            self.refused.add(slot)
+            tree.loop.after(_BREATH_SECONDS, lambda: self._miss(service))
+        tree.orphans.watch_again(slot)
         return slot in self.waits
+
+    def _miss(self, service: Supervised) -> None:
+        if service.slot in self.refused and not service.closed:
+            self.refused.discard(service.slot)
+            self.missing[service.slot] = service
+            self._holders.feed_soon()
 
     def join(self) -> bool:
         """Connect to one that outlived a supervisor; False when there is none."""

@@ -213,17 +213,15 @@ class Supervised:
             found[holder.WORD] = self._starting.word
         return found
 
-    def take_again(self) -> None:
-        """Have open again, and held by others, what whoever was killed had held."""
-        if self.closed:
-            return
+    def take_again(self) -> bool:
+        """Have open again what whoever was killed had held; False, after saying why, when not all of it can be now."""
         try:
             for files in self.home.files:
                 files.take_again()
         except RefusedError as refusal:
             self.warn(str(refusal))
-            self.tree.loop.after(_AGAIN_SECONDS, self.take_again)
-        self.tree.holders.hold(self)
+            return False
+        return True
 
     def log_started(self, pid: int) -> None:
         """A pool keeps the log."""

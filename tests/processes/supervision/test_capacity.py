@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import pytest
 from support import supervision
@@ -36,6 +39,14 @@ def said(runtime: Path, crowd: Crowd) -> list[str]:
     """Give what sv says of the services that are not up."""
     done = subprocess.run([runtime / "sv", "status", *crowd.homes], capture_output=True, text=True, check=False)
     return [line for line in done.stdout.splitlines() if not line.startswith("run: ")]
+
+
+def takes(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def locked(home: Path) -> bool:
@@ -87,6 +98,26 @@ def test_a_service_keeps_its_way_to_its_log_whose_fifo_was_replaced_or_removed(c
                 os.mkfifo(log / "supervise/pipe")
             supervision.letter(log.parent, "t")
         until(lambda: {times_said(log) for log in logs} == {2}, what="all have said so again")
+
+
+def test_a_lock_that_is_not_free_at_once_is_had_again(runtime: Path, crowd: Crowd, tmp_path: Path) -> None:
+    with tree(tmp_path / "start", crowd.services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        os.kill(running.pid, signal.SIGSTOP)
+        kill(running, "holder")
+        until(lambda: own(running, "holder") == [], what="they are gone")
+        taken = 0
+        with ExitStack() as held:
+            for log in crowd.logs:
+                # Those that the supervisor itself has open stay its own.
+                lock = held.enter_context((log / "supervise/lock").open("ab"))
+                taken += takes(lock)
+            assert taken
+            os.kill(running.pid, signal.SIGCONT)
+            until(lambda: "unable to lock log/supervise/lock" in running.stderr.read_text(), what="it is said")
+        until(lambda: said(runtime, crowd) == [], what="all are supervised")
+        until(lambda: all(locked(home) for home in (*crowd.homes, *crowd.logs)), what="all are locked")
 
 
 def times_said(log: Path) -> int:
