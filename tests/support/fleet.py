@@ -28,6 +28,9 @@ storeconfigs = false
 """
 _JAVA = "-Xms256m -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger"
 _JRUBY = "jruby-puppet: { max-active-instances: 1, compile-mode: off }\n"
+# What the server answers to a request for a certificate has no length, so the agent reads until the connection ends, by this; an agent
+# itself keeps none for longer than 4 seconds that it has no use for.
+_IDLE = "webserver: { idle-timeout-milliseconds: 5000 }\n"
 _LOG = "/var/log/puppetserver.out"
 _FOLDERS = ("/var/lib/puppet", "/var/lib/puppetserver", "/var/log/puppetserver", "/var/cache/puppet", "/run/puppetserver")
 _HIERARCHY = """version: 5
@@ -101,6 +104,7 @@ def _serve(server: Sandbox, module: Path, manifest: str) -> None:
     server.write("/etc/default/puppetserver", Path("/etc/default/puppetserver").read_text() + f'\nJAVA_ARGS="{_JAVA}"\n')
     conf = Path("/etc/puppet/puppetserver/conf.d/puppetserver.conf").read_text()
     server.write("/etc/puppet/puppetserver/conf.d/puppetserver.conf", f"{conf}\n{_JRUBY}")
+    server.write("/etc/puppet/puppetserver/conf.d/idle.conf", _IDLE)
     server.write(f"{_CODE}/hiera.yaml", _HIERARCHY)
     server.write(f"{_CODE}/manifests/site.pp", manifest)
     copied = server.work / "etc/puppet/code/environments/production/modules/runit"
