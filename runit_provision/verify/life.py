@@ -52,7 +52,8 @@ class Life:
     now: the host's Unix time in seconds; exists: it has a `run`; enabled: it has no `down`; log: None when it has no log service;
     gave_up: its `finish` left word that it ended too often; failed: that a one-shot did not succeed. ready: it is not one that has
     still to say that it is ready. lines, ends: the last lines of its
-    log and its last ends, oldest first, as far as they were asked for.
+    log and its last ends, oldest first, as far as they were asked for; logged: the Unix time in seconds of the last line, where it is
+    known.
     """
 
     now: int
@@ -61,6 +62,7 @@ class Life:
     main: Process
     log: Process | None = None
     lines: tuple[str, ...] = ()
+    logged: int | None = None
     gave_up: bool = False
     failed: bool = False
     ready: bool = True
@@ -95,8 +97,14 @@ def describe(life: Life) -> str:
         words.append("its last run failed")
     if life.log is not None and not life.log.up:
         words.append("its logger is down" if life.log.supervised is Supervised.YES else "its logger is not supervised")
-    last = f"; last log line: {_printable(life.lines[-1])}" if life.lines else ""
-    return ", ".join(words) + last
+    return ", ".join(words) + _last_line(life)
+
+
+def _last_line(life: Life) -> str:
+    if not life.lines:
+        return ""
+    age = life.now - life.logged if life.logged is not None else 0
+    return f"; last log line{f', {age} s ago' if age > _LATE else ''}: {_printable(life.lines[-1])}"
 
 
 def _ends(life: Life) -> Iterator[str]:

@@ -64,6 +64,7 @@ def _life(now: int, block: str) -> Life:
         main=main,
         log=_process(facts["log"]) if "log" in facts else None,
         lines=tuple(_bytes(facts.get("lines", [])).decode(errors="replace").splitlines()),
+        logged=int(facts["logged"][0]) if "logged" in facts else None,
         gave_up="gave_up" in facts,
         ends=tuple(_ends(_bytes(facts.get("ends", [])).decode(errors="replace"))),
     )

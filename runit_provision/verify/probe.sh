@@ -96,6 +96,8 @@ while [ $# -gt 1 ]; do
       directory=${2:-$(log_directory "$1")}
       # shellcheck disable=SC2046
       echo lines $(last_lines "$directory")
+      # Not every date(1) knows a file's time.
+      at=$(date -r "$directory/current" +%s 2>/dev/null) && echo logged "$at"
     fi
   fi
   shift 2

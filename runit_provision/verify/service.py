@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from runit_provision.errors import HostError, Problem
 from runit_provision.verify.life import Life, Supervised, describe
 from runit_provision.verify.target import Place, Target
 
 _POLL = 0.2
+_NAMED = 8
 _STEADY = 2
 """Seconds: a run that ended within the first is restarted after one second of rest, and ages are whole seconds."""
 
@@ -45,6 +48,7 @@ class Service:
         self._target = target
         self._place = place
         self._seen: Life | None = None
+        self._beside: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -103,7 +107,8 @@ class Service:
         return self._becomes(lambda life: life.want == "down" and life.pid is None, within)
 
     def __str__(self) -> str:
-        return f"{self.name}: {describe(self._seen) if self._seen else 'not looked at'}"
+        beside = f"; beside it there are {', '.join(self._beside)}" if self._beside else ""
+        return f"{self.name}: {describe(self._seen) if self._seen else 'not looked at'}{beside}"
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -126,7 +131,15 @@ class Service:
     def look(self, *, lines: int = 1) -> Life:
         """Look at it once, and at the last `lines` lines of its log."""
         self._seen = self._target.look(self._place, lines=lines)
+        self._beside = () if self._seen.exists else self._neighbours()
         return self._seen
+
+    def _neighbours(self) -> tuple[str, ...]:
+        """Give the services next to which this one would be, those first whose names are like its own."""
+        folder, name = os.path.split(self.directory)
+        names = self._target.names(folder, account=self._place.account or "")
+        alike = get_close_matches(name, names, _NAMED, cutoff=0.6)
+        return tuple([*alike, *(each for each in names if each not in alike)][:_NAMED])
 
 
 def is_steady(life: Life) -> bool:

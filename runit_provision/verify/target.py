@@ -43,6 +43,10 @@ for directory in /etc/service /var/service /service; do
 done
 echo /etc/service"""
 _HOME = 'getent passwd "$1" 2>/dev/null || grep -- "^$1:" /etc/passwd'
+_LIST = """cd -- "$1" 2>/dev/null || exit 0
+for name in *; do
+  [ ! -d "$name" ] || echo "$name"
+done"""
 _SCANS = """for process in /proc/[0-9]*/cmdline; do
   words=$(tr '\\0' '\\n' 2>/dev/null <"$process") || continue
   case "$words" in *runsvdir*) ;; *) continue ;; esac
@@ -98,6 +102,10 @@ class Target:
         """Run shell lines with `words` as their arguments, as `account` where the connection is root's."""
         command = f"sh -c {shlex.quote(script)} sh {shlex.join(words)}"
         return self._as(command, account if account and self._is_root else None)
+
+    def names(self, directory: str, *, account: str = "") -> tuple[str, ...]:
+        """Give the names of the directories in `directory`, sorted; none of one that is not there."""
+        return tuple(sorted(filter(None, self.shell(_LIST, directory, account=account).stdout.split("\n"))))
 
     def tree(self, user: str) -> str:
         """Give the directory that the runsvdir of the host (user "") or of a user scans; HostError when there is no such account."""

@@ -9,10 +9,6 @@ from runit_provision.verify.life import describe
 from runit_provision.verify.service import Services, is_steady
 from runit_provision.verify.target import Target
 
-_LIST = """cd -- "$1" 2>/dev/null || exit 0
-for name in *; do
-  [ ! -d "$name" ] || echo "$name"
-done"""
 _POLL = 0.2
 
 
@@ -28,8 +24,8 @@ class Tree:
     @property
     def services(self) -> tuple[str, ...]:
         """The names of its services, sorted, as `runit_service` takes them."""
-        listed = self._target.shell(_LIST, self.directory, account=self.user).stdout.split("\n")
-        return tuple(f"{self.user}/{name}" if self.user else name for name in sorted(listed) if name)
+        listed = self._target.names(self.directory, account=self.user)
+        return tuple(f"{self.user}/{name}" if self.user else name for name in listed)
 
     @property
     def is_scanned(self) -> bool:

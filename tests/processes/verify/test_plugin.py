@@ -39,7 +39,7 @@ def test_a_failure_says_how_the_service_fares(alone: Path, tmp_path: Path) -> No
     assert re.search(rf"- runit services as they were last seen -+\n{alone}/steady: want up, up \(pid \d+\) for", done.stdout), (
         done.stdout
     )
-    assert "/ghost: there is no run>.is_running" in done.stdout
+    assert "/ghost: there is no run; beside it there are " in done.stdout
 
 
 def test_the_plugin_imports_nothing_of_ours_until_it_is_asked(tmp_path: Path) -> None:

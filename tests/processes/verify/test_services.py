@@ -82,7 +82,10 @@ def test_a_service_with_a_down_file(by_ssh: Services) -> None:
 def test_a_service_that_is_not_there(by_ssh: Services) -> None:
     ghost = by_ssh("apprun1/ghost")
     assert (ghost.exists, ghost.is_supervised, ghost.is_running, ghost.is_enabled, ghost.want, ghost.log) == ((False,) * 4 + (None, ()))
-    assert repr(ghost) == "<apprun1/ghost: there is no run>"
+    assert repr(ghost) == "<apprun1/ghost: there is no run; beside it there are broken, spare, worker>"
+    mistyped = by_ssh("apprun1/wroker")
+    assert not mistyped.exists
+    assert repr(mistyped) == "<apprun1/wroker: there is no run; beside it there are worker, broken, spare>"
 
 
 def test_a_status_that_outlived_its_supervisor_is_not_believed(alone: Path, runit_service: Services) -> None:

@@ -94,6 +94,10 @@ def test_many_services_are_asked_in_several_commands() -> None:
             Life(NOW, True, True, Process(Supervised.YES, DOWN), lines=("starting", "out of memory")),
             "want up, down for 3 s; last log line: out of memory",
         ),
+        (
+            Life(NOW, True, True, Process(Supervised.YES, DOWN), lines=("of a former life",), logged=NOW - 600),
+            "want up, down for 3 s; last log line, 600 s ago: of a former life",
+        ),
         (Life(NOW, True, False, Process(Supervised.NO)), "not supervised, not enabled at boot"),
         (Life(NOW, False, True, Process(Supervised.NO)), "there is no run"),
         (
