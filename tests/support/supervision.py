@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runit_provision.runtime.wire import status as wire
 from support.waiting import DEADLINE, until
 
 MARK = "RUNIT_PROVISION_TEST_TREE"
@@ -168,19 +169,34 @@ def status(directory: Path) -> bytes:
 
 
 def stat(directory: Path) -> str:
-    """Give supervise/stat without its newline; empty when there is none."""
-    try:
-        return (directory / "supervise" / "stat").read_text().strip()
-    except FileNotFoundError:
-        return ""
+    """Give supervise/stat without its newline; empty when there is none, or as long as supervise/status says another thing.
+
+    pid, stat and status are written one after the other: who has read `run` may ask sv, which reads the last.
+    """
+    said, whole = _supervise(directory, "stat"), _whole_status(directory)
+    # The bytes do not tell an exit that is wanted from a down.
+    agrees = whole is not None and wire.stat_text(whole).decode() == said.replace("want exit", "want down")
+    return said.strip() if agrees else ""
 
 
 def pid_of(directory: Path) -> int:
-    """Give the pid in supervise/pid; 0 for none."""
+    """Give the pid in supervise/pid; 0 for none, or as long as supervise/status says another one."""
+    said, whole = _supervise(directory, "pid"), _whole_status(directory)
+    return whole.pid if whole is not None and wire.pid_text(whole).decode() == said else 0
+
+
+def _whole_status(directory: Path) -> wire.Status | None:
     try:
-        return int((directory / "supervise" / "pid").read_text() or 0)
+        return wire.unpack(status(directory))
+    except ValueError:  # none yet, or what a test has put in its place
+        return None
+
+
+def _supervise(directory: Path, name: str) -> str:
+    try:
+        return (directory / "supervise" / name).read_text()
     except FileNotFoundError:
-        return 0
+        return ""
 
 
 def letter(directory: Path, letters: str) -> None:
