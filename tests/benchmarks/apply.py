@@ -13,10 +13,9 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.measuring import TOOL, cost, file_resources, image, medians, puppet_apply, show, system_calls, versions
+from benchmarks.measuring import TOOL, cost, file_resources, growth, image, medians, puppet_apply, show, system_calls, versions
 
 RUNS = 3
-GROWTH = ((100, 0), (1000, 0), (10000, 0), (0, 100), (0, 1000))
 
 
 def _empty(folder: Path, services: int) -> None:
@@ -44,18 +43,7 @@ def beside_puppet(services: int) -> None:
             print(f"{calls * 1000 // services} system calls per 1,000 services")
 
 
-def growth() -> None:
-    """Measure how a first apply grows."""
-    print(f"{'services':>9} {'users':>6} {'wall s':>8} {'CPU s':>8} {'MB':>7}   ms of CPU for each")
-    for services, users in GROWTH:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder).chmod(0o755)
-            seen = cost([str(TOOL), "apply", *image(Path(folder), services, users)])
-            each = seen.cpu / (services + users) * 1000
-            print(f"{services:9} {users:6} {seen.wall:8.2f} {seen.cpu:8.2f} {seen.memory:7.1f}   {each:.2f}")
-
-
 if __name__ == "__main__":
     print(versions())
     beside_puppet(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
-    growth()
+    growth(lambda options: [str(TOOL), "apply", *options])

@@ -15,10 +15,9 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.measuring import TOOL, cost, file_resources, image, medians, puppet_apply, show, system_calls, versions
+from benchmarks.measuring import TOOL, cost, file_resources, growth, image, medians, puppet_apply, show, system_calls, versions
 
 RUNS = 5
-GROWTH = ((100, 0), (1000, 0), (10000, 0), (0, 100), (0, 1000))
 _READER = """
 import hashlib, os, sys
 for folder, _, names in os.walk(sys.argv[1]):
@@ -39,18 +38,19 @@ def module_like(options: list[str], file: Path) -> str:
     )
 
 
-def applied(folder: Path, services: int, users: int = 0) -> list[str]:
-    """Make an image in which there is nothing to do; give the words of a check of it."""
-    options = image(folder, services, users)
+def applied(options: list[str]) -> list[str]:
+    """Do what is to be done in an image; give the words of its check, which was done once."""
+    check = [str(TOOL), "check", *options]
     subprocess.run([TOOL, "apply", *options], check=True, stdout=subprocess.DEVNULL)
-    return [str(TOOL), "check", *options]
+    cost(check)
+    return check
 
 
 def beside_others(services: int) -> None:
     """Measure `check` beside the reader and Puppet."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        check = applied(folder, services)
+        check = applied(image(folder, services))
         root = folder / "root"
         files = sum(1 for path in (root / "etc/sv").rglob("*") if path.is_file())
         print(f"{services} services, {files} files, nothing to do; medians of {RUNS} runs in turn")
@@ -72,22 +72,9 @@ def beside_others(services: int) -> None:
             print(f"{calls * 1000 // services} system calls per 1,000 services")
 
 
-def growth() -> None:
-    """Measure how a check grows."""
-    print(f"{'services':>9} {'users':>6} {'wall s':>8} {'CPU s':>8} {'MB':>7}   ms of CPU for each")
-    for services, users in GROWTH:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder).chmod(0o755)
-            check = applied(Path(folder), services, users)
-            cost(check)
-            seen = cost(check)
-            each = seen.cpu / (services + users) * 1000
-            print(f"{services:9} {users:6} {seen.wall:8.2f} {seen.cpu:8.2f} {seen.memory:7.1f}   {each:.2f}")
-
-
 if __name__ == "__main__":
     print(versions())
     beside_others(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
-    growth()
+    growth(applied)
     if shutil.which("puppet") is None:
         print("puppet is not installed (package puppet-agent): nothing to compare with")

@@ -16,6 +16,8 @@ from time import perf_counter
 from typing import NamedTuple
 
 TOOL = Path(sys.executable).with_name("runit-provision")
+GROWTH = ((100, 0), (1000, 0), (10000, 0), (0, 100), (0, 1000))
+"""Services and users."""
 
 
 def service() -> dict[str, object]:
@@ -103,6 +105,17 @@ def medians(contenders: Mapping[str, Sequence[str]], *, runs: int, before: Calla
             before(name)
             seen[name].append(cost(command))
     return {name: Cost(*map(median, zip(*costs, strict=True))) for name, costs in seen.items()}
+
+
+def growth(words: Callable[[list[str]], list[str]]) -> None:
+    """Print how the command that `words` gives for an image's options, and prepares, grows with services and with users."""
+    print(f"{'services':>9} {'users':>6} {'wall s':>8} {'CPU s':>8} {'MB':>7}   ms of CPU for each")
+    for services, users in GROWTH:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            seen = cost(words(image(Path(folder), services, users)))
+            each = seen.cpu / (services + users) * 1000
+            print(f"{services:9} {users:6} {seen.wall:8.2f} {seen.cpu:8.2f} {seen.memory:7.1f}   {each:.2f}")
 
 
 def show(costs: dict[str, Cost], *, beside: Sequence[str]) -> None:
