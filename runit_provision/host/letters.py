@@ -133,7 +133,8 @@ def send(ground: Ground, directory: str, letters: str) -> bool:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENXIO):
+        # Or it has gone since the FIFO was opened.
+        if error.errno in (errno.ENOENT, errno.ENXIO, errno.EPIPE):
             return False
         raise OSError(error.errno, error.strerror, f"{directory}/supervise/control") from error
     finally:
