@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -201,6 +202,32 @@ def test_a_service_that_another_has_is_left_alone_and_forgotten_with_its_link(ru
         late = service(place / "services/late", SLEEPER)
         until(lambda: stat(late) == "run", what="what came later runs")
         assert (stat(it), is_alive(pid)) == ("down", True)
+
+
+def test_a_log_that_another_has_is_waited_for_in_silence_by_c_and_told_by_ours(runtime: Path, programs: Programs, place: Path) -> None:
+    homes = {name: service(place / f"services-{name}/it", SLEEPER, log="exec cat >/dev/null") for name in ("C", "ours")}
+    locks = []
+    for home in homes.values():
+        (home / "log/supervise").mkdir()
+        locks.append((home / "log/supervise/lock").open("w"))
+        fcntl.flock(locks[-1], fcntl.LOCK_EX)
+    assert refused(programs["ours"], homes["ours"]) == (111, "runsv it: fatal: unable to lock log/supervise/lock: temporary failure\n")
+    with (
+        tree(programs["C"], homes["C"], place / "alone") as theirs,
+        tree(runtime / "runsvdir", homes["ours"].parent, place / "state") as ours,
+    ):
+        theirs.start()
+        ours.start()
+        until(lambda: waits_for_a_lock(theirs.pid), what="C's runsv waits")
+        until(lambda: "unable to lock log/supervise/lock" in ours.stderr.read_text(), what="ours says why")
+        assert theirs.stderr.read_text() == ""
+        for lock in locks:
+            lock.close()
+        until(lambda: stat(homes["C"]) == stat(homes["ours"]) == "run", what="both run once it is free")
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    return re.search(rf"-> FLOCK +ADVISORY +WRITE +{pid} ", Path("/proc/locks").read_text()) is not None
 
 
 @pytest.mark.parametrize("how", ["missing", "a file", "a loop", "closed", "unreadable", "links that lead nowhere"])
