@@ -79,13 +79,13 @@ for source in map(str, pathlib.Path(folder).rglob("*.py")):
 _TRIAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from runit_provision.runtime.shell import trial
+from runit_provision.runtime.shell.supervisor import trial
 trial.main(sys.argv)
 """
 _CLEAN = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from runit_provision.runtime.shell import trial
+from runit_provision.runtime.shell.supervisor import trial
 trial.clean(sys.argv[2])
 """
 """What is left of a trial that was itself killed."""
@@ -103,7 +103,7 @@ class Installed:
 def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried: bool = False) -> Installed:
     """Lay the runtime under `root`/`prefix`. Doing it again changes nothing, or renews it without a moment's gap.
 
-    tried: a version proves itself before tools run it (runtime/shell/trial.py): HostError tells why it did not, and the old one stays.
+    tried: a version proves itself before tools run it (trial.py): HostError tells why it did not, and the old one stays.
 
     Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix`
     cannot be written, or by another than root who installs, or when `python` (a path of the host's) cannot run the tools.

@@ -20,7 +20,7 @@ from runit_provision.schema.service_spec import ServiceSpec
 _FLAT = {"log_size": "size", "log_max_files": "keep", "log_min_files": "keep_min", "log_rotate_time": "age", "timestamp": "timestamp"}
 
 _POOLED_LINE = 16384
-"""Most bytes of a line that the pool's loggers look at; runtime/shell/pool_logger.py."""
+"""Most bytes of a line that the pool's loggers look at; runtime/shell/pool/logger.py."""
 
 
 def read_log(name: str, spec: ServiceSpec, place: Place, path: Path) -> Log | None:

@@ -1,4 +1,4 @@
-"""Numbers of the data that only the shipped supervisor reads, each from a file of its own; runtime/shell/settings.py."""
+"""Numbers of the data that only the shipped supervisor reads, each from a file of its own; runtime/shell/service/settings.py."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..core import chpst as core
-from ..shell import chpst as shell
 from ..shell.console import encode, end_on_interrupt, write
+from ..shell.tools import chpst as shell
 
 
 def main(argv: list[str]) -> int:

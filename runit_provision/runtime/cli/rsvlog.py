@@ -16,8 +16,9 @@ from __future__ import annotations
 import posix
 
 from ..core import svlogd_options
-from ..shell import log_loop, log_place, log_settings
 from ..shell.console import occupy_standard_streams
+from ..shell.logs import loop, settings
+from ..shell.logs.place import Place
 from . import svlogd
 
 FAILURE = 111
@@ -26,19 +27,19 @@ FAILURE = 111
 def main(argv: list[str]) -> int:
     """Run in the directory `log` of a service."""
     if argv[1:] not in ([], ["-p"]):
-        log_loop.print_error(b"usage: rsvlog [-p]\n")
+        loop.print_error(b"usage: rsvlog [-p]\n")
         return FAILURE
     occupy_standard_streams()
     try:
         here = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
-        settings = log_settings.read(here, posix.environ)
-        place = log_place.Place.of(settings)
+        found = settings.read(here, posix.environ)
+        place = Place.of(found)
         place.make()
         place.become_owner()
     except (OSError, ValueError, svlogd_options.UsageError) as error:
-        log_loop.print_error(b"rsvlog: fatal: " + log_settings.explain(error) + b"\n")
+        loop.print_error(b"rsvlog: fatal: " + settings.explain(error) + b"\n")
         return FAILURE
     if argv[1:]:
         return 0
-    log_loop.name_process(b"rsvlog")
-    return svlogd.run(settings.options, [place])
+    loop.name_process(b"rsvlog")
+    return svlogd.run(found.options, [place])

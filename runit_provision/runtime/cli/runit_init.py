@@ -13,7 +13,7 @@ from ..shell.console import encode, explain, write
 def main(argv: list[str]) -> int:
     """Lead the host's life if this is process 1; else tell process 1 to end it, exit status 0 or 111."""
     if posix.getpid() == 1:
-        from ..shell import init as process_1
+        from ..shell.tools import init as process_1
 
         process_1.run()
         return 0

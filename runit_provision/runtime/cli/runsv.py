@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..shell import environment, parents, runsv, state, title
+from ..shell import environment, process, state, title
+from ..shell.supervisor import runsv
 from ..wire import errors
 
 
@@ -14,7 +15,7 @@ def main(argv: list[str]) -> int:
         os.write(2, f"usage: {argv[0]} dir\n\n".encode())
         return 1
     path = argv[1]
-    parents.default_signals()
+    process.default_signals()
     environment.restore()
     try:
         name = runsv.enter(path)

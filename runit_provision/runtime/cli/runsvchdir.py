@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posix
 
-from ..shell import client_levels
 from ..shell.console import encode, end_on_interrupt, explain, write
+from ..shell.tools import levels
 
 _DIRECTORY = b"/etc/runit/runsvdir"
 
@@ -23,8 +23,8 @@ def main(argv: list[str]) -> int:
         return 1
     level = words[1]
     try:
-        changed = client_levels.switch(posix.environ.get(b"RUNSVDIR", _DIRECTORY), level)
-    except client_levels.SwitchError as error:
+        changed = levels.switch(posix.environ.get(b"RUNSVDIR", _DIRECTORY), level)
+    except levels.SwitchError as error:
         write(2, b"%s: fatal: %s%s\n" % (name, error.text, explain(error.number)))
         return 111
     write(1, b"runsvchdir: %s: %s\n" % (level, b"now current." if changed else b"current."))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..shell import environment, parents, process, runsvdir, state
-from ..shell.call import Call
+from ..shell import environment, process, state
+from ..shell.supervisor import runsvdir
+from ..shell.supervisor.call import Call
 
 USAGE = " [-P] dir"
 
@@ -24,7 +25,7 @@ def main(argv: list[str]) -> int:
         return 1
     for fd in process.inherited():
         os.close(fd)
-    parents.default_signals()
+    process.default_signals()
     environment.restore()
     path = os.path.abspath(arguments[0])
     try:

@@ -8,7 +8,7 @@ from time import time_ns
 from .. import NAME_AND_VERSION
 from ..core import sv
 from ..core.options import OptionError, Options, leading_number
-from ..shell.client import Client
+from ..shell.client.client import Client
 from ..shell.console import encode, end_on_interrupt, occupy_standard_streams, write
 
 _USAGE = b" [-v] [-w sec] command service ..."
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
             sent.append((index, service, path))
     client.flush()
     if command.waits and sent:
-        from ..shell.client_wait import Waiting
+        from ..shell.client.wait import Waiting
 
         Waiting(client, command, limit=limit, started_ns=now_ns).run(sent)
     return min(client.failures, _MOST)
@@ -96,7 +96,7 @@ def _directory() -> bytes:
 def _report(client: Client, services: list[bytes], is_init_script: bool) -> int:
     occupy_standard_streams()
     if len(services) >= _MANY:
-        from ..shell.client_table import Tables
+        from ..shell.client.table import Tables
 
         client.tables = Tables(client.directory, now_ns=client.now_ns)
         client.go_there(services)

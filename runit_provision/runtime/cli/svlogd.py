@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..core import svlogd_options
-from ..shell import log_loop
 from ..shell.console import occupy_standard_streams
-from ..shell.log_place import Place
+from ..shell.logs import loop
+from ..shell.logs.place import Place
 
 FAILURE = 111
 
@@ -18,18 +18,18 @@ def main(argv: list[str]) -> int:
         if not directories:
             raise svlogd_options.UsageError
     except svlogd_options.UsageError as error:
-        log_loop.print_error(error.text + b"usage: " + words[0] + svlogd_options.USAGE)
+        loop.print_error(error.text + b"usage: " + words[0] + svlogd_options.USAGE)
         return FAILURE
     occupy_standard_streams()
-    log_loop.name_process(b"svlogd")
+    loop.name_process(b"svlogd")
     return run(options, [Place(name) for name in directories])
 
 
 def run(options: svlogd_options.Options, places: list[Place]) -> int:
     """Be svlogd over `places`; its exit status."""
     try:
-        log_loop.Loop(places, options).run()
-    except log_loop.NoLogError:
-        log_loop.say(b"fatal: no functional log directories.")
+        loop.Loop(places, options).run()
+    except loop.NoLogError:
+        loop.say(b"fatal: no functional log directories.")
         return FAILURE
     return 0

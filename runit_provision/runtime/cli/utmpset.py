@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .. import NAME_AND_VERSION
 from ..core.options import OptionError, Options
-from ..shell import client_logins
 from ..shell.console import encode, end_on_interrupt, explain, write
+from ..shell.tools import logins
 from ..wire import utmp
 
 
@@ -37,11 +37,11 @@ def _log_out(line: bytes, *, with_wtmp: bool) -> int:
     if len(line) > utmp.LINE_SIZE:
         return _say(b"fatal: unable to logout line %s in utmp: name too long" % line)
     try:
-        if not client_logins.log_out(line):
+        if not logins.log_out(line):
             return _say(b"warning: unable to logout line %s in utmp: no such entry" % line)
         if with_wtmp:
-            client_logins.note_logout(line)
-    except client_logins.LoginFileError as error:
+            logins.note_logout(line)
+    except logins.LoginFileError as error:
         return _say(b"fatal: " + error.text + explain(error.number))
     except OSError as error:
         return _say(b"warning: unable to logout line %s in wtmp" % line + explain(error.errno))

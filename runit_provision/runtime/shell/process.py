@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import errno
 import fcntl
 import os
@@ -181,6 +182,12 @@ def take_streams_and_environment(fds: list[int]) -> None:
     for name, value in pairs:
         if name:
             os.environb[name] = value
+
+
+def default_signals() -> None:
+    """Undo what Python does to signals: what nobody catches has its default action, as in any program."""
+    for number in (_signal.SIGINT, _signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
 
 
 def _stat(pid: int) -> list[bytes]:

@@ -17,7 +17,7 @@ from runit_provision.runtime.wire import pool as wire
 _START = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from runit_provision.runtime.shell import pool
+from runit_provision.runtime.shell.pool import pool
 pool.main(int(sys.argv[2]), int(sys.argv[3]))
 """
 

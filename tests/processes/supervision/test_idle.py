@@ -13,7 +13,7 @@ from support import oracle, supervision
 from support.supervision import pid_of, service, stat, tree
 from support.waiting import until
 
-from runit_provision.runtime.shell import pool_watch
+from runit_provision.runtime.shell.pool import watch
 
 SECONDS = 60 if os.environ.get("HARNESS") == "all" else 4
 OURS = {"runsvdir", "runsvdir-keeper", "fifo-holder", "log-pool", "runsv-session"}
@@ -36,7 +36,7 @@ def test_nobody_makes_a_system_call_while_nothing_happens(runtime: Path, tmp_pat
         until(lambda: all(stat(folder) == "run" and pid_of(folder) for folder in up), what="all run")
         until(lambda: stat(services / "ended") == "finish", what="one finishes")
         until(lambda: {supervision.name(pid) for pid in running.processes()} >= OURS, what="everybody is there")
-        time.sleep(pool_watch.PATIENCE + 1)  # the pauses after the start are over
+        time.sleep(watch.PATIENCE + 1)  # the pauses after the start are over
         ours = [pid for pid in running.processes() if supervision.name(pid) in OURS]
         calls = traced(ours, tmp_path / "trace")
     woken = {pid: lines for pid, lines in calls.items() if len(lines) > 1}

@@ -14,18 +14,26 @@ OS = "os os.path stat _stat posixpath genericpath _collections_abc"
 LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
 CORE = "core core.actions core.backoff core.events core.part core.recovery core.service"
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
-SHELL = """shell shell.access shell.adoption shell.channel shell.children shell.descriptors shell.endings shell.environment
-shell.files shell.handover shell.holder shell.holder_start shell.holders shell.home shell.installation shell.keeper shell.letters
-shell.loggers shell.loop shell.meeting shell.orphans shell.parents shell.process shell.publisher shell.readiness
-shell.sessions shell.settings shell.starting shell.state shell.state_place shell.supervised shell.title shell.tree"""
-SHARED = f"{CORE} {WIRE} {SHELL} cli"
+SHELL = "shell shell.channel shell.descriptors shell.environment shell.installation shell.loop shell.meeting shell.process shell.state \
+shell.state_place shell.title"
+KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions"
+SERVICE = """shell.service shell.service.access shell.service.endings shell.service.files shell.service.home shell.service.letters
+shell.service.publisher shell.service.readiness shell.service.settings shell.service.starting shell.service.supervised"""
+TREE = """shell.supervisor shell.supervisor.adoption shell.supervisor.holders shell.supervisor.loggers shell.supervisor.orphans
+shell.supervisor.parents shell.supervisor.report shell.supervisor.tree"""
+RUNSVDIR = """shell.supervisor.call shell.supervisor.runsvdir shell.supervisor.scan shell.supervisor.stderr
+shell.supervisor.supervisor"""
+SHARED = f"{CORE} {WIRE} {SHELL} {KEEPER} {SERVICE} {TREE} cli"
 
 
 @pytest.mark.parametrize(
     ("tool", "own"),
     [
-        ("runsv", "cli.runsv shell.report shell.runsv"),
-        ("runsvdir", "cli.runsvdir shell.call shell.report shell.runsvdir shell.scan shell.stderr shell.supervisor"),
+        ("runsv", "cli.runsv shell.supervisor.runsv"),
+        (
+            "runsvdir",
+            f"cli.runsvdir {RUNSVDIR}",
+        ),
     ],
 )
 def test_a_supervisor_imports_these_modules_and_no_other(tool: str, own: str) -> None:

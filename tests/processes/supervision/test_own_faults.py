@@ -13,7 +13,7 @@ from support.waiting import until
 FAULTY = """
 import os, sys
 sys.path.insert(0, sys.argv.pop(1))
-from runit_provision.runtime.shell import supervised
+from runit_provision.runtime.shell.service import supervised
 from runit_provision.runtime.cli.runsvdir import main
 
 method = sys.argv.pop(1)

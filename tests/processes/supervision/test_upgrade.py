@@ -188,11 +188,19 @@ def test_sv_is_answered_all_the_time(prefix: Path, services: Path, tmp_path: Pat
 
 
 BROKEN = {
-    "syntax": ("shell/tree.py", "class Tree:", "class Tree"),
-    "import": ("shell/keeper.py", "import os\n", "import os\nimport no_such_module\n"),
-    "at the start": ("shell/runsvdir.py", "    reader = call.take_title(state, report)\n", "    raise RuntimeError('bad luck')\n"),
-    "in the keeper": ("shell/keeper.py", "    keeper.begin(sock, stands_in=stands_in)\n", "    raise RuntimeError('bad luck')\n"),
-    "never runs a service": ("shell/children.py", "        if os.read(wait, 1):\n", "        if os.read(wait, 1) == b'':\n"),
+    "syntax": ("shell/supervisor/tree.py", "class Tree:", "class Tree"),
+    "import": ("shell/keeper/keeper.py", "import os\n", "import os\nimport no_such_module\n"),
+    "at the start": (
+        "shell/supervisor/runsvdir.py",
+        "    reader = call.take_title(state, report)\n",
+        "    raise RuntimeError('bad luck')\n",
+    ),
+    "in the keeper": (
+        "shell/keeper/keeper.py",
+        "    keeper.begin(sock, stands_in=stands_in)\n",
+        "    raise RuntimeError('bad luck')\n",
+    ),
+    "never runs a service": ("shell/keeper/children.py", "        if os.read(wait, 1):\n", "        if os.read(wait, 1) == b'':\n"),
     "other records": ("wire/records.py", 'b"rprov-1\\n"', 'b"rprov-X\\n"'),
 }
 REASONS = {
@@ -310,7 +318,7 @@ def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch:
     library = prefix / package.LIBRARY
     current = (library / "current").readlink()
     sources = package._sources()
-    sources["runit_provision/runtime/shell/runsvdir.py"] += b"\nraise RuntimeError('bad luck')\n"
+    sources["runit_provision/runtime/shell/supervisor/runsvdir.py"] += b"\nraise RuntimeError('bad luck')\n"
     monkeypatch.setattr(package, "_sources", lambda: sources)
     with pytest.raises(HostError, match="did not prove itself, and is not taken: it ended, exit status 1: RuntimeError: bad luck"):
         package.install(prefix=prefix, python=interpreter.default(), tried=True)

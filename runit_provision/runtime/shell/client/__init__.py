@@ -1,0 +1,1 @@
+"""sv: services asked and told by what lies in supervise/; sv(8)."""

@@ -1,0 +1,245 @@
+"""The parent of services: spawns, reaps, signals, and writes down each process before it may do anything.
+
+    fork; the child waits for the go        nothing has run
+    write the record (pid, starttime)       from here on whoever comes next finds the process
+    give the go                             the child execs; when its parent died instead, it reads EOF and ends
+
+So at no instant is there a service that nobody knows of. A second process for a key that has a live one is refused, whoever asks.
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+import time
+
+from ...wire import errors, keeper, records
+from .. import process
+from .sessions import Sessions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Row = tuple[int, int, int, int, int, int, int]
+
+_RESET = tuple(
+    getattr(_signal, f"SIG{name}")
+    for name in ("HUP", "INT", "QUIT", "PIPE", "ALRM", "TERM", "CHLD", "IO", "URG", "USR1", "USR2", "XFSZ")
+)
+"""What Python or our own programs catch or ignore; everything else is as our parent left it."""
+
+_EXEC_FAILED = 111
+
+
+def _needs_subreaper(request: keeper.Record) -> bool:
+    """Whether what `request` starts must come to us when its parent dies: from a session's leader, or to be swept by its mark."""
+    return bool(request.flags & keeper.NEW_SESSION) or request.flags & (keeper.SWEPT | keeper.GROUPED) == keeper.SWEPT
+
+
+class Child:
+    """A live process: what it is for, and what is written of it."""
+
+    __slots__ = ("key", "process", "slot")
+
+    def __init__(self, slot: int, key: int, written: records.Process) -> None:
+        self.slot = slot
+        self.key = key
+        self.process = written
+
+
+class Children:
+    """The live processes by pid and by key; `table`: descriptor of the records."""
+
+    def __init__(self, table: int) -> None:
+        self._table = table
+        self._by_pid: dict[int, Child] = {}
+        self._by_key: dict[tuple[int, int], Child] = {}
+        self._last = 0
+        self._reaps = False
+        self.sessions = Sessions(_be_child_in_session)
+
+    def __len__(self) -> int:
+        return len(self._by_pid)
+
+    def all(self) -> list[Child]:
+        """Give every live child."""
+        return list(self._by_pid.values())
+
+    def known(self) -> tuple[list[Row], int, bool, list[tuple[int, int, int]]]:
+        """Give what `resume` takes."""
+        rows = [
+            (child.slot, child.key, w.pid, w.role, w.starttime, w.started, w.signals)
+            for child in self._by_pid.values()
+            for w in (child.process,)
+        ]
+        return rows, self._last, self._reaps, self.sessions.known()
+
+    def resume(self, rows: list[Row], last: int, reaps: bool, leaders: list[tuple[int, int, int]]) -> None:
+        """Be the parent that another version was, whose process this is."""
+        self._last, self._reaps = last, reaps
+        for slot, key, pid, role, starttime, started, signals in rows:
+            written = records.Process(pid=pid, role=role, life=records.LIVE, starttime=starttime, started=started, signals=signals)
+            self._by_pid[pid] = self._by_key[slot, key] = Child(slot, key, written)
+        self.sessions.resume(leaders)
+
+    def get(self, slot: int, key: int) -> Child | None:
+        """Give the live child of a key."""
+        return self._by_key.get((slot, key))
+
+    def spawn(self, request: keeper.Record, fds: list[int]) -> Child:
+        """Start what `request` says, or give the live child that its key has already.
+
+        fds: the service directory, and the FIFO to its log where there is one. OSError when there is no process to be had.
+        """
+        living = self._by_key.get((request.slot, request.key))
+        if living is not None:
+            return living
+        if not fds:
+            raise OSError(errno.EMFILE, "the descriptors could not be received")
+        if _needs_subreaper(request) and not self._reaps:
+            self._reaps = process.be_subreaper()
+        if request.flags & keeper.NEW_SESSION:
+            return self._fork(request, lambda wait, _go: self.sessions.fork(request, wait, fds))
+        return self.fork(request, lambda: _become(request, fds))
+
+    def fork(self, request: keeper.Record, become: Callable[[], None]) -> Child:
+        """Fork a child that, once it is written down, does `become`, which turns it into a program or does not return."""
+        return self._fork(request, lambda wait, go: _fork(wait, go, become))
+
+    def _fork(self, request: keeper.Record, fork: Callable[[int, int], int]) -> Child:
+        """Fork by `fork(wait, go)`, ends of a pipe: the child reads the go from `wait`."""
+        wait, go = os.pipe2(os.O_CLOEXEC)
+        # A signal that comes between fork and exec must meet the default action, not a handler of ours that does nothing.
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _RESET)
+        try:
+            child = self._admit(request, fork(wait, go))
+            os.write(go, b".")
+            return child
+        finally:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            os.close(wait)
+            os.close(go)
+
+    def _admit(self, request: keeper.Record, pid: int) -> Child:
+        # `started` tells one process of a key from the next, so it must grow even when the clock does not.
+        self._last = max(self._last + 1, time.time_ns())
+        written = records.Process(pid=pid, role=request.role, life=records.LIVE, starttime=process.starttime(pid), started=self._last)
+        child = Child(request.slot, request.key, written)
+        self._by_pid[pid] = child
+        self._by_key[request.slot, request.key] = child
+        self._write(child)
+        return child
+
+    def signal(self, slot: int, key: int, number: int) -> int:
+        """Send a signal to the live child of a key, if there is one; it cannot be another's pid, since only we reap it.
+
+        Gives how many it has got, 0 for none; which is written down after kill(2), so that a signal may come twice and is never lost.
+        """
+        child = self._by_key.get((slot, key))
+        if child is None:
+            return 0
+        try:
+            os.kill(child.process.pid, number)
+        except ProcessLookupError:
+            pass
+        child.process.signals += 1
+        self._write(child)
+        return child.process.signals
+
+    def reap(self) -> list[Child]:
+        """Take leave of every child that ended; their wait status is in `process.status`."""
+        ended = []
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            child = self._by_pid.pop(pid, None)
+            if child is None:
+                continue  # an orphan that came to us as a subreaper, or the leader of a session
+            del self._by_key[child.slot, child.key]
+            child.process.life = records.ENDED
+            child.process.status = status
+            self._write(child)
+            ended.append(child)
+        return ended
+
+    def _write(self, child: Child) -> None:
+        if child.key < records.POOL:
+            os.pwrite(self._table, records.pack_process(child.process), records.process_offset(child.slot, child.key))
+
+
+def _fork(wait: int, go: int, become: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        os.close(go)
+        _child(wait, become)
+    return pid
+
+
+def _be_child_in_session(request: keeper.Record, wait: int, fds: list[int]) -> None:
+    _child(wait, lambda: _become(request, fds))
+
+
+def _child(wait: int, become: Callable[[], None]) -> None:
+    """Be the child: never returns."""
+    try:
+        for number in _RESET:
+            _signal.signal(number, _signal.SIG_DFL)
+        _signal.set_wakeup_fd(-1)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        if os.read(wait, 1):
+            become()
+    except BaseException as error:
+        os.write(2, f"runsv: fatal: {error}\n".encode())
+    finally:
+        os._exit(_EXEC_FAILED)
+
+
+def _become(request: keeper.Record, fds: list[int]) -> None:
+    """Turn into the program that was asked for."""
+    group = fds.pop() if request.flags & keeper.GROUPED else -1
+    notify = fds.pop() if request.flags & keeper.NOTIFIES else -1
+    directory, pipe = fds[0], fds[1] if len(fds) > 1 else -1
+    if request.role == keeper.SWEEP:
+        from . import sweep
+
+        sweep.main(request, directory, group)
+    os.fchdir(directory)
+    if request.flags & keeper.SWEPT:
+        from . import sweep
+
+        sweep.enter(directory, group)
+    program = {keeper.RUN: "./run", keeper.FINISH: "./finish", keeper.LOG_RUN: "./run"}.get(request.role)
+    arguments = request.arguments
+    shown = f"log/{program}" if request.role == keeper.LOG_RUN else program
+    if program is None:
+        program = shown = f"control/{arguments[0]}"
+        arguments = ()
+    if request.role == keeper.LOG_RUN:
+        os.chdir("log")
+    if pipe >= 0:
+        _open_pipe(pipe, to_log=request.role != keeper.LOG_RUN)
+    if notify >= 0:
+        # Last: any descriptor that we need until here may have that number.
+        os.dup2(os.open(f"/proc/self/fd/{notify}", os.O_WRONLY), request.value)
+        os.set_inheritable(request.value, True)
+    try:
+        os.execv(program, (program, *arguments))
+    except OSError as error:
+        reason = errors.text(error.errno or 0)
+    os.write(2, b"runsv %s: fatal: unable to start %s: %s\n" % (request.name, os.fsencode(shown or ""), reason))
+
+
+def _open_pipe(pipe: int, *, to_log: bool) -> None:
+    # An open file description of its own, for writing only: with a readable stdout `tail -f` believes that its reader has gone, and
+    # a shared description would share O_NONBLOCK. The FIFO is opened by descriptor, since its directory may be another user's.
+    try:
+        own = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY if to_log else os.O_RDONLY)
+    except OSError:
+        own = pipe
+    os.dup2(own, 1 if to_log else 0)

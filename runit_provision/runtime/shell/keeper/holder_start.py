@@ -1,0 +1,70 @@
+"""How the keeper makes a holder (holder.py), and ends the one whose place it takes, whichever keeper made that.
+
+One that was stopped would keep open what it holds: no log would come to its end, and no lock would be free. Another keeper may have
+made it, which died or became this version: which process it is stands in the state directory, where no other user can write.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from .. import process
+from . import holder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..state import State
+
+
+def make(state: State, index: int, listener: int) -> None:
+    """Fork the holder number `index`, in place of any other; OSError when that cannot be.
+
+    listener: a listening socket; when nobody has it any more, who asked sees its connection end.
+    """
+    _end(state, index)
+    ours = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _signal.set_wakeup_fd(-1)
+            process.close_all_but(listener)
+            holder.main(listener, ours)
+        finally:
+            os._exit(0)
+    _write_down(state, index, pid)
+
+
+def _end(state: State, index: int) -> None:
+    pidfd = -1
+    try:
+        fd = os.open(_file(index), os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
+        with os.fdopen(fd, "rb") as file:
+            written = file.read()
+        pid = int(written.split()[0])
+        pidfd = os.pidfd_open(pid)
+        if _words(pid) == written:
+            _signal.pidfd_send_signal(pidfd, _signal.SIGKILL)
+    except (OSError, ValueError, IndexError):
+        pass  # none was made, or it has ended
+    finally:
+        if pidfd >= 0:
+            os.close(pidfd)
+
+
+def _write_down(state: State, index: int, pid: int) -> None:
+    try:
+        fd = os.open(_file(index), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600, dir_fd=state.directory)
+        with os.fdopen(fd, "wb") as file:
+            file.write(_words(pid))
+    except OSError:
+        pass  # a full disk: as long as it is not stopped, nobody needs to know it
+
+
+def _words(pid: int) -> bytes:
+    """Tell a process from any other that gets its number, in this boot or another."""
+    return b"%d %d %b\n" % (pid, process.starttime(pid), process.boot_id())
+
+
+def _file(index: int) -> str:
+    return f"holder-{index}.process"

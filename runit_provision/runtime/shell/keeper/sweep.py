@@ -1,0 +1,172 @@
+"""Kills what ./run or ./finish of a service left behind, where `kill-orphans` asks for it: daemons that forked themselves away.
+
+    in a control group      nobody leaves it unnoticed; cgroup.kill ends all of it at once
+    without one             every process that has the service's mark in its environment, and all below those, among what descends from
+                            the keeper, who is then a subreaper. Who empties its environment and is orphaned too is not found.
+
+The sweeper is a process of its own, a fork of the keeper, and is there until nothing is left: nobody else waits for a /proc with
+thousands of entries, and whoever dies meanwhile, it goes on. It says what it killed.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import time
+
+from ...wire import keeper as wire
+from .. import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARK = "RUNIT_SERVICE"
+_LOOK_SECONDS = 0.01
+_WORD_SECONDS = 5.0
+"""After KILL, before it is said that somebody does not die: the kernel may be waiting for a disk."""
+_NAMES_MAX = 10
+
+
+def enter(directory: int, group: int) -> None:
+    """Before a program of the service is executed: go where what it starts is found."""
+    if group < 0:
+        os.environ[MARK] = _mark(directory)
+        return
+    fd = os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=group)
+    os.write(fd, b"0")
+    os.close(fd)
+
+
+def main(request: wire.Record, directory: int, group: int) -> None:
+    """Be the sweeper; never returns."""
+    status = 1
+    try:
+        _sweep(request, directory, group)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _sweep(request: wire.Record, directory: int, group: int) -> None:
+    mark = f"{MARK}={_mark(directory)}".encode()
+    keepers = _keepers()
+
+    def left() -> list[int]:
+        return _members(group) if group >= 0 else _marked(mark, keepers)
+
+    found = left()
+    if not found:
+        return
+    names = b", ".join(_name(pid) for pid in found[:_NAMES_MAX])
+    if len(found) > _NAMES_MAX:
+        names += b", ..."
+    _say(request.name, b"killing what was left behind: " + names)
+    patience = int(request.arguments[0]) / 1000
+    if patience > 0:
+        _send(found, _signal.SIGTERM, _signal.SIGCONT)
+        found = _wait(left, patience)
+    began, warned = time.monotonic(), False
+    while found:
+        if group < 0 or not _kill_group(group):
+            _send(found, _signal.SIGKILL)
+        found = _wait(left, _LOOK_SECONDS)
+        if found and not warned and time.monotonic() - began > _WORD_SECONDS:
+            warned = True
+            _say(request.name, b"still there after KILL, waiting: " + b", ".join(map(_name, found[:_NAMES_MAX])))
+
+
+def _wait(left: Callable[[], list[int]], seconds: float) -> list[int]:
+    """Give who is left as soon as that is nobody, or after `seconds`."""
+    end = time.monotonic() + seconds
+    while found := left():
+        if time.monotonic() >= end:
+            break
+        time.sleep(_LOOK_SECONDS)
+    return found
+
+
+def _members(group: int) -> list[int]:
+    """Give the processes of a control group and of those below it."""
+    found = [int(pid) for pid in _read("cgroup.procs", group).split()]
+    for entry in os.listdir(group):
+        try:
+            below = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=group)
+        except OSError:
+            continue
+        try:
+            found += _members(below)
+        except OSError:
+            pass
+        finally:
+            os.close(below)
+    return found
+
+
+def _kill_group(group: int) -> bool:
+    """Kill all of a group; False before Linux 5.14."""
+    try:
+        fd = os.open("cgroup.kill", os.O_WRONLY | os.O_CLOEXEC, dir_fd=group)
+    except OSError:
+        return False
+    try:
+        os.write(fd, b"1")
+    finally:
+        os.close(fd)
+    return True
+
+
+def _keepers() -> set[int]:
+    """Give whom a left process goes to: the keeper, and, after an earlier one's death, the supervisor, a subreaper too."""
+    keeper = os.getppid()
+    return {keeper, process.parent(keeper)} - {0, 1}
+
+
+def _marked(mark: bytes, keepers: set[int]) -> list[int]:
+    parents = {pid: process.parent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+    me = os.getpid()
+    found = {pid for pid in parents if pid != me and _descends(pid, keepers, parents) and mark in process.environment(pid)}
+    below = {pid for pid in parents if pid not in found and _descends(pid, found, parents)}
+    return [pid for pid in sorted(found | below) if not process.is_zombie(pid)]
+
+
+def _descends(pid: int, roots: set[int], parents: dict[int, int]) -> bool:
+    seen = 0
+    while pid > 1 and seen < len(parents):
+        pid = parents.get(pid, 0)
+        seen += 1
+        if pid in roots:
+            return True
+    return False
+
+
+def _mark(directory: int) -> str:
+    found = os.fstat(directory)
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def _send(pids: list[int], *numbers: int) -> None:
+    for pid in pids:
+        for number in numbers:
+            try:
+                os.kill(pid, number)
+            except OSError:
+                pass
+
+
+def _read(name: str, group: int) -> bytes:
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=group)
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
+
+
+def _name(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return b"%d %b" % (pid, file.read().strip())
+    except OSError:
+        return b"%d" % pid
+
+
+def _say(name: bytes, text: bytes) -> None:
+    os.write(2, b"runsv %b: warning: %b\n" % (name, text))

@@ -1,0 +1,1 @@
+"""A log directory, and svlogd over it; svlogd(8)."""

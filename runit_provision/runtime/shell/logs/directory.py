@@ -1,0 +1,373 @@
+"""One log directory: its lock, its config, its `current` and its old files; svlogd(8).
+
+What takes time is a generator (see log_steps). Nothing is ever given up.
+
+Files are opened beneath the directory's descriptor; in a directory that others than its owner can write, or that is someone
+else's, no symbolic link is followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import posix
+import time
+
+from ...core import svlogd_rotation
+from ...core.svlogd_selection import Selection
+from ...core.svlogd_stamp import is_old, old_name
+from ...wire import errors, svlogd_config
+from .processor import Processor
+from .steps import Pause
+from .sync import Sync
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol, TypeVar
+
+    from ...core.svlogd_lines import Batch
+    from .place import Place
+    from .steps import Steps
+
+    T = TypeVar("T")
+
+    class Witness(Protocol):
+        """Who writes down what a rotation does, so that it is known after a crash."""
+
+        def renaming(self, name: str) -> None:
+            """`current`, which holds everything up to `written`, will be `name`."""
+
+        def renamed(self) -> None:
+            """`current` is new."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+APPEND = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC
+READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+
+
+class Log:
+    """A log directory, open or closed. say: takes what svlogd prints to stderr, without its name; verbose: -v."""
+
+    def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None]) -> None:
+        self.place = place
+        self.name = place.name
+        self.limit = limit
+        self.verbose = verbose
+        self.say = say
+        self.directory = -1
+        self.lock = -1
+        self.current = -1
+        self.size = 0
+        self.config = svlogd_config.Config()
+        self.selection = Selection(self.config)
+        self.processor = Processor(self)
+        self.due = 0.0
+        self.witness: Witness | None = None
+        self.written = 0
+        self._guard = 0
+        self.sync = Sync(say)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether lines can be written."""
+        return self.lock >= 0
+
+    def warn(self, what: bytes, error: OSError | None = None, *, name: bytes | None = None) -> None:
+        """Print a warning about this log."""
+        reason = b": " + errors.text(error.errno or 0) if error else b""
+        self.say(b"warning: " + what + b": " + (self.name if name is None else name) + reason)
+
+    def inform(self, what: bytes) -> None:
+        """Print what -v asks for."""
+        if self.verbose:
+            self.say(b"info: " + what)
+
+    def insist(self, what: bytes, call: Callable[..., T], *arguments: object, **keywords: object) -> Steps[T]:
+        """Call until it succeeds."""
+        while True:
+            try:
+                return call(*arguments, **keywords)
+            except OSError as error:
+                yield self._pause(what, error)
+
+    def _pause(self, what: bytes, error: OSError) -> Pause:
+        number = error.errno or 0
+        return Pause(b"pausing: unable to " + what + b": " + self.name + b": " + errors.text(number), number)
+
+    # ---- open and close
+
+    def open(self, *, resumed: bool = False) -> Steps[bool]:
+        """Open the log; a warning and False when it is of no use.
+
+        resumed: whether `current` is known to be whole although nobody closed it; otherwise such a file is set aside as
+        `.u`, since a crash may have cut it.
+        """
+        if not self._open_directory():
+            return False
+        try:
+            status = posix.stat("current", dir_fd=self.directory, follow_symlinks=not self._guard)
+        except FileNotFoundError:
+            status = None
+        except OSError as error:
+            self.close_now()
+            self.warn(b"unable to stat current", error)
+            return False
+        self._read_config()
+        self.size = status.st_size if status else 0
+        if self.size and status and not status.st_mode & 0o100 and not resumed:
+            yield from self.insist(b"rename current", self.rename_file, "current", self._fresh_name("u"))
+            self._remove_oldest()
+            status = None
+            self.size = 0
+        if resumed and not self.config.processor:
+            yield from self._finish_unsafe()
+        yield from self._open_current()
+        self.inform((b"append: " if status else b"new: ") + self.name + b"/current")
+        if self.config.processor:
+            self.processor.recover()
+            yield from self.processor.start_next()
+        return True
+
+    def _finish_unsafe(self) -> Steps[None]:
+        """Rotated files that a process that died was making safe; the system did not, so they are whole."""
+        try:
+            names = [name for name in self.names() if name[26] == "u"]
+        except OSError as error:
+            self.warn(b"unable to read directory", error)
+            return
+        for name in sorted(names):
+            flags = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+            descriptor = yield from self.insist(b"open", self.open_file, name, flags)
+            self._make_safe(descriptor, name)
+
+    def close(self) -> Steps[None]:
+        """Close the log so that the next one who opens it knows that it is whole. A processor goes on."""
+        if self.directory < 0:
+            return
+        self.inform(b"close: " + self.name)
+        if self.lock >= 0:
+            yield from self._need_current()
+            last, self.current = self.current, -1
+            yield from self.sync.finish_last(last, self.name)
+        self.close_now()
+
+    def release_current(self) -> None:
+        """Let go of the descriptor of `current`, which is opened again when it is needed."""
+        if self.current >= 0:
+            posix.close(self.current)
+            self.current = -1
+
+    def close_now(self) -> None:
+        """Let go of every descriptor, and leave the files as they are."""
+        self.sync.wait()
+        for descriptor in (self.current, self.lock, self.directory):
+            if descriptor >= 0:
+                posix.close(descriptor)
+        self.current = self.lock = self.directory = -1
+
+    def _open_directory(self) -> bool:
+        try:
+            self.directory = self.place.open()
+        except OSError as error:
+            self.warn(b"unable to open log directory", error)
+            return False
+        try:
+            status = posix.stat(".", dir_fd=self.directory)
+        except OSError as error:
+            self.close_now()
+            self.warn(b"unable to change directory", error)
+            return False
+        others = status.st_uid not in (0, posix.geteuid()) or status.st_mode & 0o022
+        self._guard = posix.O_NOFOLLOW if others else 0
+        try:
+            self.lock = self.open_file("lock", APPEND)
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close_now()
+            self.warn(b"unable to lock directory", error)
+            return False
+        return True
+
+    def _config_file(self) -> bytes:
+        data = b""
+        try:
+            descriptor = self.open_file("config", READ)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self.warn(b"unable to read config", error)
+        else:
+            try:
+                while more := posix.read(descriptor, 65536):
+                    data += more
+                self.inform(b"read: " + self.name + b"/config")
+            except OSError as error:
+                self.warn(b"unable to read config", error)
+                data = b""
+            finally:
+                posix.close(descriptor)
+        return data
+
+    def reread_processor(self) -> None:
+        """While a processor is waited for, HUP changes nothing but what is started next time."""
+        if self.directory >= 0:
+            self.config.processor = svlogd_config.parse(self._config_file())[0].processor
+
+    def _read_config(self) -> None:
+        self.config, problems = svlogd_config.parse(self._config_file())
+        for problem in problems:
+            if problem.warning:
+                self.say(b"warning: " + problem.warning)
+        selected = self.selection.long_is_selected
+        self.selection = Selection(self.config)
+        self.selection.resume(long_is_selected=selected)
+        self.due = time.monotonic() + self.config.age if self.config.age else 0.0
+
+    def _open_current(self) -> Steps[None]:
+        self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
+        yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o644)
+
+    def _need_current(self) -> Steps[None]:
+        if self.current < 0:
+            self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
+
+    # ---- write
+
+    def write(self, text: bytes, start: int = 0) -> Steps[None]:
+        """Append `text` from `start` on, rotating where it is due; `written` tells how far it has come."""
+        view = memoryview(text)
+        maximum = self.config.size
+        self.written = start
+        yield from self._need_current()
+        while start < len(text):
+            if maximum and self.size >= maximum:
+                yield from self.rotate()
+            end, full = svlogd_rotation.piece(text, start, size=self.size, maximum=maximum, limit=self.limit)
+            while start < end:
+                try:
+                    written = posix.write(self.current, view[start:end])
+                except OSError as error:
+                    if error.errno not in FULL or not self._make_room():
+                        yield self._pause(b"write to current", error)
+                    continue
+                start += written
+                self.size += written
+                self.written = start
+            if full:
+                yield from self.rotate()
+
+    def rotate(self) -> Steps[None]:
+        """Set `current` aside, when it has anything, and begin a new one."""
+        if self.directory < 0:
+            return
+        if self.config.age:
+            now = time.monotonic()
+            if self.due <= now:
+                self.due = now + self.config.age
+        if self.size == 0:
+            return
+        yield from self.processor.finish()
+        yield from self._need_current()
+        name = self._fresh_name("u" if self.config.processor else "s")
+        unsafe = name[:26] + "u"
+        if self.witness is not None:
+            self.witness.renaming(unsafe)
+        self.inform(b"rename: %s/current %s %d" % (self.name, name.encode(), self.size))
+        yield from self.insist(b"rename current", self.rename_file, "current", unsafe)
+        self.size = 0
+        full, self.current = self.current, -1
+        self._make_safe(full, unsafe)
+        yield from self._open_current()
+        if self.witness is not None:
+            self.witness.renamed()
+        self._remove_oldest(name)
+        if self.config.processor:
+            self.processor.backlog.append(name)
+            yield from self.processor.start_next()
+
+    def _make_safe(self, descriptor: int, name: str) -> None:
+        """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor."""
+        safe = None if self.config.processor else name[:26] + "s"
+        self.sync.finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
+
+    def text_of(self, batch: Batch) -> bytes:
+        """Give what of `batch` is to be written, having sent what is to be sent by UDP."""
+        if self.config.udp is None:
+            return b"" if self.config.udp_only else self.selection.written(batch)
+        from .udp import send
+
+        text = []
+        for message, line in self.selection.messages(batch):
+            if message and not send(message, self.config.udp):
+                text.append(b"warning: failure sending through udp: " + message)
+            if not self.config.udp_only:
+                text.append(line)
+        return b"".join(text)
+
+    # ---- files
+
+    def open_file(self, name: str, flags: int, mode: int = 0o600) -> int:
+        """Open a file of the directory; a descriptor. Raises OSError."""
+        return posix.open(name, flags | self._guard, mode, dir_fd=self.directory)
+
+    def rename_file(self, old: str, new: str) -> None:
+        """Rename a file of the directory. Raises OSError."""
+        posix.rename(old, new, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+
+    def _fresh_name(self, suffix: str) -> str:
+        """Give a name that is in nobody's way; the clock is fine enough that a second look is hardly ever needed."""
+        while True:
+            name = old_name(time.time_ns(), suffix)
+            try:
+                posix.stat(name, dir_fd=self.directory, follow_symlinks=False)
+            except FileNotFoundError:
+                return name
+            except OSError as error:
+                self.warn(b"unable to stat", error, name=self.name + b"/" + name.encode())
+                return name
+
+    def names(self) -> list[str]:
+        """Give the names of the old files, and of nothing else."""
+        return [name for name in posix.listdir(self.directory) if is_old(name)]
+
+    def _remove_oldest(self, newest: str | None = None) -> None:
+        """Remove the oldest file if there are too many; `newest` is about to be there under this name."""
+        try:
+            names = self.names()
+        except OSError as error:
+            self.warn(b"unable to read directory", error)
+            return
+        busy = self.processor.output
+        for name in names:
+            if name[26] == "t" and name != busy:
+                self._unlink(name, b"unable to unlink processor leftover")
+        if newest is not None and newest not in names:
+            names.append(newest)
+        oldest = svlogd_rotation.oldest(names, more_than=self.config.keep) if self.config.keep else None
+        if oldest:
+            self.inform(b"delete: " + self.name + b"/" + oldest.encode())
+            self._unlink(oldest, b"unable to unlink oldest logfile")
+
+    def _make_room(self) -> bool:
+        """The disk is full: remove the oldest file beyond the least number, and tell whether that was possible."""
+        if self.config.keep_min >= self.config.keep:
+            return False
+        try:
+            names = self.names()
+        except OSError as error:
+            self.warn(b"unable to read directory, want remove old logfile", error)
+            return False
+        if len(names) <= self.config.keep_min:
+            return False
+        self.say(b"warning: out of disk space, delete: " + self.name + b"/" + min(names).encode())
+        return self._unlink(min(names), b"unable to unlink oldest logfile")
+
+    def _unlink(self, name: str, failure: bytes) -> bool:
+        try:
+            posix.unlink(name, dir_fd=self.directory)
+        except OSError as error:
+            self.warn(failure, error, name=name.encode())
+            return False
+        return True

@@ -1,0 +1,182 @@
+"""A log's processor: `sh -c` over one rotated file after the other, in the background; svlogd(8) "PROCESSOR".
+
+    @...u  what is to be processed   -> stdin        state     what the last one left   -> descriptor 4
+    @...t  what comes of it          <- stdout       newstate  what this one leaves     <- descriptor 5
+
+When it succeeds, .t becomes .s, newstate becomes state, and .u goes, in this order: so a .u beside a finished .s means that only
+the last steps are missing. When it fails, or a signal ends it, .t goes and it is started again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import posix
+import time
+
+from .. import environment
+from .steps import Wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+
+    from .directory import Log
+    from .steps import Steps
+else:
+    import _signal
+
+ABOVE = 10
+"""Descriptors from here on are in nobody's way in the child."""
+SHELL = "/bin/sh"
+# posix_spawn knows no working directory; this shell replaces itself by the one that C would have started, as that one is.
+ENTER = (
+    b'cd -P /proc/self/fd/6 2>/dev/null || cd -- "$0" || exit 111; exec 6<&-; OLDPWD=$2; [ "$2" ] || unset OLDPWD; '
+    b'exec /bin/sh -c "$1" sh'
+)
+REST = b"/bin/sleep 1; "
+"""What comes first where one has just failed: who waits for the processor's end waits, and nobody else."""
+DEFAULT_SIGNALS = (
+    _signal.SIGTERM,
+    _signal.SIGALRM,
+    _signal.SIGHUP,
+    _signal.SIGCHLD,
+    _signal.SIGPIPE,
+    _signal.SIGXFSZ,
+)
+
+
+class Processor:
+    """The processor of `log`. backlog: names of .u files that wait, oldest first."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.backlog: list[str] = []
+        self.pid = 0
+        self.pidfd = -1
+        self._input = ""
+        self._began = 0.0
+
+    @property
+    def output(self) -> str:
+        """The name of the file that a running processor writes; nothing when none runs."""
+        return self._input[:26] + "t" if self.pid else ""
+
+    def recover(self) -> None:
+        """After a crash: take up every .u that is there, and complete what was complete but for the last steps."""
+        log = self._log
+        try:
+            names = sorted(log.names())
+        except OSError as error:
+            log.warn(b"unable to read directory", error)
+            return
+        for name in names:
+            if name[26] != "u" or name in self.backlog or name == self._input:
+                continue
+            finished = name[:26] + "s"
+            if finished not in names:
+                self.backlog.append(name)
+                continue
+            try:
+                if posix.stat(finished, dir_fd=log.directory).st_mode & 0o100:
+                    self._take_over_state()
+                    posix.unlink(name, dir_fd=log.directory)
+                else:
+                    posix.unlink(finished, dir_fd=log.directory)
+                    self.backlog.append(name)
+            except OSError as error:
+                log.warn(b"unable to complete processed", error, name=log.name + b"/" + name.encode())
+
+    def start_next(self) -> Steps[None]:
+        """Start the processor on the oldest file that waits, unless one runs."""
+        if self.pid or not self.backlog:
+            return
+        self._input = self.backlog.pop(0)
+        yield from self._start()
+
+    def finish(self) -> Steps[None]:
+        """Wait until a running processor has succeeded, however often it fails."""
+        while self.pid:
+            yield Wait(self.pidfd)
+            yield from self.reap()
+
+    def reap(self) -> Steps[None]:
+        """When the processor has ended, keep what it made, or start it again."""
+        log = self._log
+        if not self.pid:
+            return
+        pid, status = posix.waitpid(self.pid, posix.WNOHANG)
+        if not pid:
+            return
+        log.inform(b"sigchild received.")
+        posix.close(self.pidfd)
+        self.pidfd = -1
+        self.pid = 0
+        if status:
+            log.warn(b"processor failed, restart")
+            self._remove_output()
+            if not log.config.processor:
+                return
+            yield from self._start(rested=time.monotonic() - self._began < 1)
+            return
+        yield from self._keep()
+        self._input = ""
+        yield from self.start_next()
+
+    def _remove_output(self) -> None:
+        try:
+            posix.unlink(self._input[:26] + "t", dir_fd=self._log.directory)
+        except OSError:
+            pass  # it never came to be
+
+    def _keep(self) -> Steps[None]:
+        log = self._log
+        made, done = self._input[:26] + "t", self._input[:26] + "s"
+        yield from log.insist(b"set mode of processed", posix.chmod, made, 0o744, dir_fd=log.directory)
+        yield from log.insist(b"rename processed", log.rename_file, made, done)
+        yield from log.insist(b"rename state", self._take_over_state)
+        try:
+            posix.unlink(self._input, dir_fd=log.directory)
+        except OSError as error:
+            log.warn(b"unable to unlink", error, name=log.name + b"/" + self._input.encode())
+        log.inform(b"processed: " + log.name + b"/" + done.encode())
+
+    def _take_over_state(self) -> None:
+        try:
+            self._log.rename_file("newstate", "state")
+        except FileNotFoundError:
+            pass  # it was done before the crash
+
+    def _start(self, *, rested: bool = False) -> Steps[None]:
+        yield from self._log.insist(b"start processor", self._spawn, rested)
+
+    def _spawn(self, rested: bool) -> None:
+        """Start it, after a second if it is to be `rested`. Raises OSError, with nothing left open."""
+        log = self._log
+        log.inform(b"processing: " + log.name + b"/" + self._input.encode())
+        truncate = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_TRUNC | posix.O_CREAT
+        wanted = (
+            (self._input, posix.O_RDONLY | posix.O_NONBLOCK, 0),
+            (self._input[:26] + "t", truncate, 1),
+            ("state", posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CREAT, 4),
+            ("newstate", truncate, 5),
+        )
+        actions: list[tuple[int, int, int]] = []
+        try:
+            for name, flags, number in wanted:
+                actions.append((posix.POSIX_SPAWN_DUP2, self._above(log.open_file(name, flags | posix.O_CLOEXEC, 0o644)), number))
+            actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
+            variables = environment.inherited()
+            enter = REST + ENTER if rested else ENTER
+            arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
+            self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
+        finally:
+            for _, descriptor, _ in actions:
+                posix.close(descriptor)
+        self.pidfd = posix.pidfd_open(self.pid)
+        self._began = time.monotonic()
+
+    @staticmethod
+    def _above(descriptor: int) -> int:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, ABOVE)
+        posix.close(descriptor)
+        return moved

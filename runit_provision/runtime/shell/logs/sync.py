@@ -1,0 +1,112 @@
+"""A rotated file is made safe while the next one is written: fsync, mode 0744, and only then the name `.s`, which says that it is.
+
+C's svlogd does so before it renames the file, and reads nothing meanwhile. Until then the file is called `.u` here, as a `current` is
+that a crash left behind.
+
+Many fsyncs at once take hardly longer than one, since a filesystem commits for all that wait. So a pool whose logs end together makes
+them safe together.
+"""
+
+from __future__ import annotations
+
+import _thread
+import posix
+import time
+
+from ...wire import errors
+from .steps import PAUSE, Wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .steps import Steps
+
+STACK = 256 * 1024
+"""Bytes of a thread's stack."""
+HANDS_MAX = 16
+
+
+class Crew:
+    """Threads that make files of one filesystem safe: HANDS_MAX at most, none while there is nothing to do."""
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._jobs: list[Callable[[], None]] = []
+        self._hands = 0
+
+    def do(self, job: Callable[[], None]) -> None:
+        """Let it be done soon."""
+        with self._lock:
+            if self._hands == HANDS_MAX:
+                self._jobs.append(job)
+                return
+            self._hands += 1
+        _thread.stack_size(STACK)
+        try:
+            _thread.start_new_thread(self._work, (job,))
+        except RuntimeError:  # no memory for a thread
+            self._work(job)
+
+    def _work(self, job: Callable[[], None]) -> None:
+        while True:
+            job()
+            with self._lock:
+                if not self._jobs:
+                    self._hands -= 1
+                    return
+                job = self._jobs.pop(0)
+
+
+class Sync:
+    """Makes the files of one log safe, one after the other; say: takes svlogd's messages; crew: whose threads do it."""
+
+    def __init__(self, say: Callable[[bytes], None]) -> None:
+        self.crew: Crew | None = None
+        self._say = say
+        self._busy = _thread.allocate_lock()
+
+    def finish(self, descriptor: int, name: bytes, rename: Callable[[], None] | None) -> None:
+        """Make a file safe, rename and close it, soon; waits for the one before. name: the log's."""
+        self._busy.acquire()
+        (self.crew or Crew()).do(lambda: self._finish(descriptor, name, rename))
+
+    def finish_last(self, descriptor: int, name: bytes) -> Steps[None]:
+        """Make a file that keeps its name safe, and close it; others of the crew's may go on meanwhile."""
+        if self.crew is None:
+            self._busy.acquire()
+            self._finish(descriptor, name, None)
+            return
+        try:
+            done = posix.eventfd(0, posix.EFD_CLOEXEC)
+        except OSError:  # no descriptor to wait with
+            self.finish(descriptor, name, None)
+            self.wait()
+            return
+        try:
+            self.finish(descriptor, name, lambda: posix.eventfd_write(done, 1))
+            yield Wait(done)
+        finally:
+            self.wait()
+            posix.close(done)
+
+    def wait(self) -> None:
+        """Wait until nothing is under way."""
+        with self._busy:
+            pass
+
+    def _finish(self, descriptor: int, name: bytes, rename: Callable[[], None] | None) -> None:
+        self._insist(b"fsync current logfile", name, lambda: posix.fsync(descriptor))
+        self._insist(b"set mode of current", name, lambda: posix.fchmod(descriptor, 0o744))
+        if rename is not None:
+            self._insist(b"rename current", name, rename)
+        posix.close(descriptor)
+        self._busy.release()
+
+    def _insist(self, what: bytes, name: bytes, call: Callable[[], None]) -> None:
+        while True:
+            try:
+                return call()
+            except OSError as error:
+                self._say(b"pausing: unable to " + what + b": " + name + b": " + errors.text(error.errno or 0))
+                time.sleep(PAUSE)

@@ -1,0 +1,1 @@
+"""The process that keeps all logs of one account."""

@@ -1,0 +1,84 @@
+"""The pool's side of its conversation with a supervisor: what that says, and what waits for it to be read."""
+
+from __future__ import annotations
+
+import _socket
+import select
+
+from ...wire import pool as wire
+from ..channel import received_fds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_AT_A_TIME = 64
+_FDS_MAX = 4
+
+
+class Client:
+    """The supervisor that is there, if any. obey: called with each of its records and their descriptors."""
+
+    def __init__(self, epoll: select.epoll, obey: Callable[[wire.Record, list[int]], None]) -> None:
+        self._epoll = epoll
+        self._obey = obey
+        self._sock: _socket.socket | None = None
+        self._backlog: list[bytes] = []
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor; -1 when nobody is there."""
+        return -1 if self._sock is None else self._sock.fileno()
+
+    def take(self, descriptor: int) -> None:
+        """Talk to who has come, and no more to the one before."""
+        self.drop()
+        self._sock = _socket.socket(fileno=descriptor)
+        self._sock.setblocking(False)
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def drop(self) -> None:
+        """Talk to nobody."""
+        if self._sock is not None:
+            self._epoll.unregister(self._sock.fileno())
+            self._sock.close()
+            self._sock = None
+        self._backlog.clear()
+
+    def tell(self, op: int, slot: int = 0, *, value: int = 0, name: bytes = b"") -> None:
+        """Say something, now or when it can be taken; nothing when nobody is there."""
+        if self._sock is not None:
+            self._backlog.append(wire.pack(wire.Record(op, slot=slot, value=value, name=name)))
+            self._flush()
+
+    def _flush(self) -> None:
+        sock = self._sock
+        if sock is None:
+            return
+        events = select.EPOLLIN
+        try:
+            while self._backlog:
+                sock.send(self._backlog[0], _socket.MSG_NOSIGNAL)
+                self._backlog.pop(0)
+        except BlockingIOError:
+            events |= select.EPOLLOUT
+        except OSError:
+            self._backlog.clear()  # its end is about to be read
+        self._epoll.modify(sock.fileno(), events)
+
+    def receive(self) -> None:
+        """Act on some of what was said, and say what waits."""
+        self._flush()
+        for _ in range(_AT_A_TIME):
+            sock = self._sock
+            if sock is None:
+                return
+            try:
+                data, ancillary, _, _ = sock.recvmsg(wire.SIZE, _socket.CMSG_SPACE(_FDS_MAX * 4), _socket.MSG_CMSG_CLOEXEC)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, ancillary = b"", []
+            if not data:
+                self.drop()
+                return
+            self._obey(wire.unpack(data), received_fds(ancillary))

@@ -1,0 +1,275 @@
+"""One log of the pool: chunks from a service's FIFO to its log, each through the journal.
+
+A chunk's way, `^` marking where SIGKILL is survived without a line being lost, doubled or cut:
+
+    n = FIONREAD  ^ intent  ^ zero n bytes of the slot  ^ readv exactly n  ^ READ
+    part by part: its text  ^ STAGED  ^ write  (^ rename  ^ new current)  ^ commit
+
+Whoever finds the journal again starts where it stands: a text that was staged is written on from where `current` ends.
+What goes to stderr and by UDP goes before STAGED, and so may go twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import posix
+import time
+
+from ...core import svlogd_stamp
+from ...core.svlogd_lines import Lines
+from ..logs.directory import Log
+from ..logs.loop import print_error
+from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...core.svlogd_lines import Batch
+    from ...core.svlogd_options import Options
+    from ..logs.place import Place
+    from ..logs.steps import Steps
+    from .journal import Entry, Journal, Slot
+
+FIONREAD = 0x541B
+LIMIT_MAX = 16384
+"""Bytes; the greatest -l, so that what comes of any byte still finds room in a slot."""
+
+
+def waiting(descriptor: int) -> int:
+    """Give how many bytes a FIFO holds."""
+    return int.from_bytes(fcntl.ioctl(descriptor, FIONREAD, b"\0\0\0\0"), "little")
+
+
+class Logger:
+    """A log and the FIFO (a descriptor of ours) that it is read from. say: takes svlogd's messages."""
+
+    def __init__(self, place: Place, options: Options, fifo: int, *, journal: Journal, say: Callable[[bytes], None]) -> None:
+        self.fifo = fifo
+        self.log = Log(place, limit=options.limit, verbose=options.verbose, say=say)
+        self.log.witness = self
+        self._options = options
+        self._journal = journal
+        self._lines = Lines(limit=options.limit, table=options.table)
+        self._entry: Entry | None = None
+        self._slot: Slot | None = None
+
+    # ---- open and close
+
+    def open(self, directory: tuple[int, int]) -> Steps[bool]:
+        """Open the log, and complete what was left of it; `directory`: its device and inode. False when it is of no use."""
+        resumed = self._journal.knows(directory)
+        if not (yield from self.log.open(resumed=resumed)):
+            return False
+        fifo = posix.fstat(self.fifo)
+        identity = (*directory, fifo.st_dev, fifo.st_ino)
+        left = self._journal.take(directory)
+        if left is None:
+            self._entry = self._journal.new_entry(identity)
+        else:
+            self._entry, self._slot = left
+            yield from self._resume(identity)
+        return True
+
+    def close(self) -> Steps[None]:
+        """End with the FIFO: a line that has begun will never end, and goes, as svlogd has it."""
+        yield from self._put(self._lines.end())
+        yield from self.log.processor.finish()
+        yield from self.log.close()
+        self._free_entry()
+
+    def leave(self) -> Steps[None]:
+        """End while the FIFO goes on: the journal keeps a line that has begun for who comes next."""
+        yield from self.log.close()
+        self._give_back()
+
+    def abandon(self) -> None:
+        """End at once; the journal has what is on its way."""
+        self.log.close_now()
+        self._give_back()
+
+    def reopen(self) -> Steps[bool]:
+        """HUP: close the log, and open it with its config as it is now."""
+        yield from self.log.close()
+        return (yield from self.log.open())
+
+    def replace_fifo(self, fifo: int) -> None:
+        """Read from `fifo` from now on, another end of the same FIFO or another one."""
+        posix.close(self.fifo)
+        self.fifo = fifo
+
+    def _give_back(self) -> None:
+        if self._entry is not None:
+            self._journal.give_back(self._entry, self._slot)
+            self._entry = self._slot = None
+
+    def _free_entry(self) -> None:
+        if self._entry is not None:
+            self._journal.free_entry(self._entry)
+            self._entry = None
+
+    def _resume(self, identity: tuple[int, ...]) -> Steps[None]:
+        """Go on where the journal stands."""
+        entry, slot = self._known()
+        same_fifo = entry.identity == identity
+        self._restore(entry.state())
+        if entry.phase == READING and slot is not None:
+            chunk, _ = slot.chunk
+            # Not a byte that is not zero: nothing was read, unless NULs were, and then the FIFO may hold less than them.
+            was_read = any(chunk) or (same_fifo and waiting(self.fifo) < len(chunk))
+            entry.phase = READ if was_read else IDLE
+        if slot is None:
+            entry.phase = IDLE
+        elif entry.phase == IDLE:
+            self._drop_slot(None)
+        else:
+            yield from self._finish_chunk(None)
+        if not same_fifo:
+            # Who wrote to the other FIFO will not complete its line; svlogd would have seen the end of its input.
+            yield from self._put(self._lines.end())
+            self._keep_state()
+            entry.identity = identity
+
+    def _known(self) -> tuple[Entry, Slot | None]:
+        if self._entry is None:
+            raise AssertionError("the log is not open")
+        return self._entry, self._slot
+
+    def _put(self, batches: list[Batch]) -> Steps[None]:
+        """Write what is not in any chunk; it is a newline at most."""
+        text = b"".join([self.log.text_of(batch) for batch in batches])
+        if text:
+            yield from self.log.write(text)
+
+    # ---- state
+
+    def _restore(self, state: State) -> None:
+        self._lines.carry, self._lines.stamp, self._lines.long = state.carry, state.stamp, state.long
+        self.log.selection.resume(long_is_selected=state.selected)
+
+    def _state(self, consumed: int = 0) -> State:
+        lines = self._lines
+        selected = self.log.selection.long_is_selected
+        return State(consumed=consumed, carry=lines.carry, stamp=lines.stamp, long=lines.long, selected=selected)
+
+    def _keep_state(self) -> None:
+        entry, _ = self._known()
+        self._prepare(entry, self._state())
+        entry.commit(IDLE)
+
+    def _prepare(self, entry: Entry, state: State) -> None:
+        if len(state.carry) > entry.capacity:
+            self._journal.enlarge(entry, max(self._options.limit, len(state.carry)))
+        entry.prepare(state)
+
+    # ---- chunks
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a chunk is on its way."""
+        return self._slot is not None
+
+    def take(self, length: int, spare: list[Slot]) -> Steps[None]:
+        """Take `length` bytes, which the FIFO holds, to the log, by one of the `spare` slots if there is one."""
+        entry, _ = self._known()
+        slot = self._slot = spare.pop() if spare else self._journal.new_slot()
+        region = slot.begin(min(length, CHUNK), time.time_ns())
+        entry.slot = slot.extent.place
+        entry.phase = READING
+        try:
+            posix.readv(self.fifo, [region])
+        except BlockingIOError:
+            entry.phase = IDLE  # someone else reads the FIFO, and was faster
+            self._drop_slot(spare)
+            return
+        entry.phase = READ
+        yield from self._finish_chunk(spare)
+
+    def _finish_chunk(self, spare: list[Slot] | None) -> Steps[None]:
+        """Bring what the slot holds to its end, from whatever phase."""
+        entry, slot = self._known()
+        assert slot is not None
+        chunk, epoch_ns = slot.chunk
+        stamp = svlogd_stamp.stamp(epoch_ns, self._options.stamp)
+        consumed = 0
+        if entry.phase == STAGED:
+            yield from self.log.write(slot.text, self._written(slot))
+            state = entry.state(other=True)
+            self._restore(state)
+            entry.commit(READ if state.consumed else IDLE)
+        if entry.phase == READ:
+            consumed = entry.state().consumed
+        while entry.phase == READ:
+            text, consumed = self._text_from(chunk, consumed, stamp)
+            self._prepare(entry, self._state(consumed))
+            slot.stage(text, self.log.size)
+            entry.phase = STAGED
+            if text:
+                yield from self.log.write(text)
+            entry.commit(READ if consumed else IDLE)
+        self._drop_slot(spare)
+
+    def _text_from(self, chunk: bytes, start: int, stamp: bytes) -> tuple[bytes, int]:
+        """Give the text of as much of `chunk` from `start` on as a slot takes, and where the rest begins, 0 when there is none."""
+        log = self.log
+        before = self._state()
+        length = len(chunk) - start
+        if log.config.udp is not None:
+            length = min(length, self._sure_length())  # what was sent cannot be tried with less
+        while True:
+            batches = self._lines.feed(chunk[start : start + length] if start or length < len(chunk) else chunk, stamp)
+            text = b"".join([log.text_of(batch) for batch in batches])
+            if len(text) <= STAGE:
+                break
+            self._restore(before)
+            length = self._sure_length()
+        if log.selection.has_alerts:
+            for batch in batches:
+                if alerts := log.selection.alerts(batch):
+                    print_error(alerts)
+        end = start + length
+        return text, end if end < len(chunk) else 0
+
+    def _sure_length(self) -> int:
+        """Give how many bytes there may be at most so that their text has room, even if each were a line that UDP does not take."""
+        line = svlogd_stamp.SIZE + len(self.log.config.prefix)
+        return max(1, (STAGE - 2 * (LIMIT_MAX + line)) // (2 * line + 64))
+
+    def _written(self, slot: Slot) -> int:
+        """Give how much of the staged text is in the log, by where `current` ends and what was being renamed."""
+        start, size = slot.progress
+        rename = slot.rename
+        if rename is not None:
+            if self._exists(rename[1]) or self._exists(rename[1][:26] + "s"):
+                start, size = rename[0], 0
+                slot.progress = (start, size)
+            slot.rename = None
+        return start + min(max(0, self.log.size - size), len(slot.text) - start)
+
+    def _exists(self, name: str) -> bool:
+        try:
+            posix.stat(name, dir_fd=self.log.directory, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def _drop_slot(self, spare: list[Slot] | None) -> None:
+        if self._slot is not None:
+            if spare is None:
+                self._journal.free(self._slot.extent)
+            else:
+                spare.append(self._slot)
+            self._slot = None
+
+    # ---- what a rotation does
+
+    def renaming(self, name: str) -> None:
+        """Write down that `current` will be `name`."""
+        if self._slot is not None and self._known()[0].phase == STAGED:
+            self._slot.rename = (self.log.written, name)
+
+    def renamed(self) -> None:
+        """Write down that `current` is new."""
+        if self._slot is not None and self._known()[0].phase == STAGED:
+            self._slot.progress = (self.log.written, 0)
+            self._slot.rename = None

@@ -1,0 +1,409 @@
+"""The pool of loggers: one process for all logs that are written as one uid; what it says is in wire.pool.
+
+    this thread     the supervisor's records, signals; no disk is ever touched here
+    openers         read `log/env`, make and look at the log directory, which tells the filesystem; may hang on a dead one
+    writers         one for each filesystem: writer.py
+
+The pool outlives the supervisor: it goes on with every log, and the next one that connects is told what there is.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _thread
+import posix
+import select
+import time
+
+from ...wire import pool as wire
+from ...wire import tai
+from .. import descriptors, installation
+from ..logs import settings
+from ..logs.loop import keep_freed_memory, name_process, print_error
+from ..logs.place import Place
+from ..title import Title
+from .connection import Client
+from .journal import Journal
+from .logger import LIMIT_MAX, Logger
+from .watch import Watch
+from .writer import PAUSED_BY_SIGNAL, Task, Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+
+    from ..logs.steps import Steps
+    from .watch import Turn
+else:
+    import _signal
+
+STACK = 256 * 1024
+"""Bytes of a thread's stack; nothing here recurses."""
+OPENER_PATIENCE = 2.0
+"""Seconds after which an opener that does not come back gets company."""
+
+
+class Member:
+    """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED."""
+
+    __slots__ = ("_pool", "closing", "fifo", "paused", "slot", "status", "task", "waiting", "waits", "writer")
+
+    def __init__(self, slot: int, pool: Pool) -> None:
+        self.slot = slot
+        self._pool = pool
+        self.task: Task | None = None
+        self.writer: Writer | None = None
+        self.waiting: list[Callable[[Member], None]] = []
+        self.status: int | None = None
+        self.closing = False
+        self.paused = False
+        self.fifo = (0, 0)
+        self.waits: tuple[int, bytes] | None = None  # why, and since when, as it is said
+
+    def has_ended(self, status: int) -> None:
+        """From a writer: the logger is no more."""
+        self._pool.call(lambda: self._pool.ended(self, status))
+
+    def has_to_wait(self, why: int | None) -> None:
+        """From a writer: the log waits, or goes on."""
+        self._pool.call(lambda: self._pool.waits(self, why))
+
+
+class Pool:
+    """listener, journal: descriptors; see `main`."""
+
+    def __init__(self, listener: int, journal: int) -> None:
+        self._journal = Journal(journal)
+        self._journal.tidy()
+        self._listener = _socket.socket(fileno=listener)
+        self._listener.setblocking(False)
+        self._members: dict[int, Member] = {}
+        self._writers: dict[int, Writer] = {}
+        self._jobs: list[tuple[bytes, Callable[[], None]]] = []
+        self._job_lock = _thread.allocate_lock()
+        self._openers = 0
+        self._busy_since = 0.0
+        self._inbox: list[Callable[[], None]] = []
+        self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
+        self._epoll = select.epoll()
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._client = Client(self._epoll, self._obey)
+        self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
+        self._ending = False
+        self.next_version = ""
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGTERM, self._on_term)
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        _thread.stack_size(STACK)
+
+    def run(self) -> None:
+        """Work until TERM, or QUIT."""
+        while not self._ending:
+            for descriptor, _ in self._epoll.poll(self._watch.timeout()):
+                if descriptor == self._wake:
+                    posix.eventfd_read(self._wake)
+                elif descriptor == self._listener.fileno():
+                    self._accept()
+                elif descriptor == self._client.fileno():
+                    self._client.receive()
+            while self._inbox:
+                self._inbox.pop(0)()
+            self._watch.look()
+        self._leave_all()
+
+    def _on_term(self, _number: int, _frame: object) -> None:
+        self.call(self._end)
+
+    def _end(self) -> None:
+        self._ending = True
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Let the main thread call `function`; from any thread."""
+        self._inbox.append(function)
+        posix.eventfd_write(self._wake, 1)
+
+    # ---- the supervisor
+
+    def _accept(self) -> None:
+        try:
+            descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            return
+        self._client.take(descriptor)
+        for member in list(self._members.values()):
+            if member.status is None:
+                self._client.tell(wire.HAVE, member.slot, value=member.closing * wire.CLOSING | member.paused * wire.PAUSED)
+        for member in list(self._members.values()):
+            if member.status is not None:
+                self._client.tell(wire.ENDED, member.slot, value=member.status)
+        self._client.tell(wire.END, value=posix.getpid(), name=installation.version())
+        for member in list(self._members.values()):
+            if member.waits is not None:
+                self._tell_waits(member)
+
+    def _obey(self, record: wire.Record, fds: list[int]) -> None:
+        member = self._members.get(record.slot)
+        match record.op:
+            case wire.ADD if len(fds) == 2:
+                self._add(record, fds[0], fds[1])
+                fds = []
+            case wire.SIGNAL if member is not None:
+                self._when_open(member, lambda member: self._signal(member, record.value))
+            case wire.CLOSE if member is not None and len(fds) == 1:
+                fifo = fds.pop()
+                member.closing = True
+                self._when_open(member, lambda member: self._drain(member, fifo))
+            case wire.ACK:
+                if member is not None and member.status is not None:
+                    del self._members[record.slot]
+            case wire.PING:
+                self._client.tell(wire.PONG)
+            case wire.QUIT:
+                self._ending = True
+            case wire.UPGRADE:
+                # Nobody is to hear that logs end: they are added again.
+                self._client.drop()
+                self._ending = True
+                self.next_version = record.name.decode("utf-8", "surrogateescape")
+            case _:
+                pass  # for a logger that has just ended
+        for descriptor in fds:
+            posix.close(descriptor)
+
+    # ---- add
+
+    def _add(self, record: wire.Record, fifo: int, directory: int) -> None:
+        member = self._members.get(record.slot)
+        status = posix.fstat(fifo)
+        if member is not None and member.status is None:
+            posix.close(directory)
+            if member.fifo == (status.st_dev, status.st_ino):
+                posix.close(fifo)
+            else:
+                self._when_open(member, lambda member: self._new_fifo(member, fifo))
+            if member.task is not None:
+                self._client.tell(wire.ADDED, record.slot)
+            return
+        member = self._members[record.slot] = Member(record.slot, self)
+        member.fifo = (status.st_dev, status.st_ino)
+        self._open_soon(b"log of " + record.name, lambda: self._open(member, fifo, directory))
+
+    def _new_fifo(self, member: Member, fifo: int) -> None:
+        writer, task = _running(member)
+        status = posix.fstat(fifo)
+        member.fifo = (status.st_dev, status.st_ino)
+        writer.call(lambda: writer.replace_fifo(task, fifo))
+
+    def _open_soon(self, name: bytes, job: Callable[[], None]) -> None:
+        """Let an opener do it; one that has not come back for a while is not waited for."""
+        with self._job_lock:
+            self._jobs.append((name, job))
+            if self._openers and time.monotonic() - self._busy_since < OPENER_PATIENCE:
+                return
+            self._openers += 1
+            self._busy_since = time.monotonic()
+        _thread.start_new_thread(self._opener, ())
+
+    def _opener(self) -> None:
+        turn = self._watch.turn()
+        while True:
+            with self._job_lock:
+                if not self._jobs:
+                    self._openers -= 1
+                    turn.leave()
+                    return
+                name, job = self._jobs.pop(0)
+                self._busy_since = time.monotonic()
+            turn.begin(name)
+            job()
+            turn.end()
+
+    def _open(self, member: Member, fifo: int, directory: int) -> None:
+        """In an opener: find out where the log is, and give it to that filesystem's writer."""
+        try:
+            found = settings.read(directory, posix.environ)
+            if found.options.limit > LIMIT_MAX:
+                raise ValueError(f"RSVLOG_OPTIONS: -l is at most {LIMIT_MAX}")
+            place = Place.of(found)
+            place.refuse_other_owner()
+            opened = place.open()
+            status = posix.fstat(opened)
+            posix.close(opened)
+        except Exception as error:
+            number = error.errno or 0 if isinstance(error, OSError) else 22
+            text = settings.explain(error)
+            self.call(lambda: self._failed(member, number, text))
+            posix.close(fifo)
+        else:
+            logger = Logger(place, found.options, fifo, journal=self._journal, say=self._say)
+            self.call(lambda: self._give(member, logger, (status.st_dev, status.st_ino)))
+        finally:
+            posix.close(directory)
+
+    def _give(self, member: Member, logger: Logger, directory: tuple[int, int]) -> None:
+        writer = self._writers.get(directory[0])
+        if writer is None:
+            writer = self._writers[directory[0]] = Writer(self._watch.turn())
+            _thread.start_new_thread(writer.run, ())
+        task = Task(logger, member)
+        member.writer = writer
+        writer.call(lambda: writer.begin(task, lambda: self._opening(member, task, writer, directory)))
+
+    def _opening(self, member: Member, task: Task, writer: Writer, directory: tuple[int, int]) -> Steps[None]:
+        """In a writer: open the log and begin to read."""
+        if not (yield from task.logger.open(directory)):
+            task.logger.abandon()
+            self.call(lambda: self._failed(member, 11, b"unable to open log directory"))
+            writer.call(lambda: writer.remove(task))
+            return
+        writer.age(task)
+        writer.listen(task, PAUSED_BY_SIGNAL)
+        self.call(lambda: self._added(member, task))
+
+    def _added(self, member: Member, task: Task) -> None:
+        member.task = task
+        self._client.tell(wire.ADDED, member.slot)
+        waiting, member.waiting = member.waiting, []
+        for action in waiting:
+            action(member)
+
+    def _failed(self, member: Member, number: int, text: bytes) -> None:
+        self._members.pop(member.slot, None)
+        self._client.tell(wire.FAILED, member.slot, value=number, name=text)
+
+    def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
+        if member.task is None:
+            member.waiting.append(action)
+        elif member.status is None:
+            action(member)
+
+    # ---- signals and ends
+
+    def _signal(self, member: Member, number: int) -> None:
+        writer, task = _running(member)
+        logger = task.logger
+        match number:
+            case _signal.SIGHUP:
+                writer.call(lambda: writer.do(task, lambda: self._reopen(writer, task)))
+            case _signal.SIGALRM:
+                writer.call(lambda: writer.do(task, logger.log.rotate))
+            case _signal.SIGTERM:
+                writer.call(lambda: writer.do(task, lambda: self._leave(writer, task)))
+            case _signal.SIGSTOP:
+                member.paused = True
+                writer.call(lambda: writer.mute(task, PAUSED_BY_SIGNAL))
+            case _signal.SIGCONT:
+                if member.paused:
+                    member.paused = False
+                    writer.call(lambda: writer.listen(task, PAUSED_BY_SIGNAL))
+            case _signal.SIGKILL | _signal.SIGINT | _signal.SIGQUIT | _signal.SIGUSR1 | _signal.SIGUSR2:
+                writer.call(lambda: self._kill(writer, task, number))
+
+    def _reopen(self, writer: Writer, task: Task) -> Steps[None]:
+        if (yield from task.logger.reopen()):
+            writer.age(task)
+            return
+        self._say(b"fatal: no functional log directories.")
+        task.logger.abandon()
+        task.owner.has_ended(111 << 8)
+        writer.call(lambda: writer.remove(task))
+
+    def _leave(self, writer: Writer, task: Task) -> Steps[None]:
+        yield from task.logger.log.processor.finish()
+        yield from task.logger.leave()
+        task.owner.has_ended(0)
+        writer.call(lambda: writer.remove(task))
+
+    def _kill(self, writer: Writer, task: Task, number: int) -> None:
+        task.logger.abandon()
+        writer.remove(task)
+        task.owner.has_ended(number)
+
+    def _drain(self, member: Member, fifo: int) -> None:
+        writer, task = _running(member)
+
+        def drain() -> None:
+            task.draining = True
+            writer.replace_fifo(task, fifo)
+
+        writer.call(drain)
+
+    def ended(self, member: Member, status: int) -> None:
+        """A logger is no more."""
+        member.status = status
+        self._client.tell(wire.ENDED, member.slot, value=status)
+
+    def _disk_hangs(self, turn: Turn, hangs: bool) -> None:
+        for member in list(self._members.values()):
+            if member.writer is not None and member.writer.turn is turn:
+                self.waits(member, wire.SILENT if hangs else None)
+
+    def waits(self, member: Member, why: int | None) -> None:
+        """A log waits, or goes on."""
+        if member.status is not None or (member.waits[0] if member.waits else None) == why:
+            return
+        member.waits = None if why is None else (why, tai.text(time.time_ns()).encode())
+        self._tell_waits(member)
+
+    def _tell_waits(self, member: Member) -> None:
+        why, since = member.waits or (0, b"")
+        self._client.tell(wire.WAITS, member.slot, value=why, name=since)
+
+    def _say(self, text: bytes) -> None:
+        """From any thread: one of svlogd's messages."""
+        self.call(lambda: self._client.tell(wire.SAYS, name=b"svlogd: " + text))
+
+    def _leave_all(self) -> None:
+        """Close what can be closed at once, so that even C's svlogd finds whole logs; the journal has the rest."""
+        left = []
+        for member in self._members.values():
+            writer, task = member.writer, member.task
+            if writer is not None and task is not None and member.status is None:
+                left.append(member)
+                writer.call(lambda writer=writer, task=task: writer.do(task, lambda: self._leave_quietly(writer, task)))  # type: ignore[misc]
+        deadline = time.monotonic() + 5
+        while any(member.status is None for member in left) and time.monotonic() < deadline:
+            self._epoll.poll(max(0.0, deadline - time.monotonic()))
+            try:
+                posix.eventfd_read(self._wake)
+            except BlockingIOError:
+                pass
+            while self._inbox:
+                self._inbox.pop(0)()
+
+    def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
+        yield from task.logger.leave()
+        task.owner.has_ended(0)
+        writer.call(lambda: writer.remove(task))
+
+
+def _running(member: Member) -> tuple[Writer, Task]:
+    assert member.writer is not None and member.task is not None
+    return member.writer, member.task
+
+
+def show() -> None:
+    """Say in the title what this process is."""
+    Title().show([b"log-pool", b"%d" % posix.geteuid(), installation.version()])
+
+
+def main(listener: int, journal: int) -> int:
+    """Be the pool of the uid that we are.
+
+    listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
+    """
+    name_process(b"log-pool")
+    keep_freed_memory()
+    descriptors.allow_all()
+    pool = Pool(listener, journal)
+    pool.run()
+    if pool.next_version:
+        try:
+            installation.become(pool.next_version, "pool", listener, journal)
+        except OSError as error:
+            print_error(f"log-pool: unable to become {pool.next_version}: {error.strerror}\n".encode("utf-8", "replace"))
+    # Threads that hang on a dead disk are not waited for.
+    posix._exit(0)

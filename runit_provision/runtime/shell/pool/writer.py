@@ -1,0 +1,320 @@
+"""A thread of the pool: everything that is done for the logs of one filesystem.
+
+It waits for their FIFOs and does what is due, one chunk of one log after the other, without handing anything over; so a disk that
+hangs stops this thread, and with it exactly the logs that are on this disk. A log whose disk refuses (Pause), or whose processor
+is waited for (Wait), is set aside with its chunk, and the others go on.
+
+Other threads put what they want into `inbox`, by `call`.
+"""
+
+from __future__ import annotations
+
+import _heapq
+import posix
+import select
+import time
+
+from ...wire import pool as wire
+from ..logs.steps import PAUSE, Pause, Wait
+from ..logs.sync import Crew
+from .logger import waiting
+from .watch import PATIENCE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from ..logs.steps import Steps
+    from .journal import Slot
+    from .logger import Logger
+    from .watch import Turn
+
+    class Owner(Protocol):
+        """Who hears, in the writer's thread, how a log goes."""
+
+        def has_ended(self, status: int) -> None:
+            """It ended with this wait status."""
+
+        def has_to_wait(self, why: int | None) -> None:
+            """It waits (wire.pool says for what); None: it goes on."""
+
+
+IN_FLIGHT_MAX = 64
+"""Chunks that logs which are set aside may hold; then no other is taken until one is through."""
+OPEN_MAX = 256
+"""Files `current` that are kept open."""
+PAUSED_BY_SIGNAL = 1
+SET_ASIDE = 2
+"""Why a FIFO is not looked at."""
+
+
+class Task:
+    """A log of this thread: what is being done for it, what is to be done next, and why its FIFO is not looked at."""
+
+    __slots__ = ("draining", "logger", "mute", "owner", "queue", "steps", "told", "waits_for", "watched")
+
+    def __init__(self, logger: Logger, owner: Owner) -> None:
+        """owner: hears how it goes; told: whether it has heard that the log waits."""
+        self.logger = logger
+        self.owner = owner
+        self.told = False
+        self.steps: Steps[object] | None = None
+        self.queue: list[Callable[[], Steps[object]]] = []
+        self.draining = False
+        self.mute = PAUSED_BY_SIGNAL
+        self.waits_for = -1
+        self.watched = -1
+
+
+class Writer:
+    """The thread's loop; turn: how it says what it does."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self._crew = Crew()
+        self.inbox: list[Callable[[], None]] = []
+        self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
+        self._epoll = select.epoll()
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._by_fifo: dict[int, Task] = {}
+        self._by_processor: dict[int, Task] = {}
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._spare: list[Slot] = []
+        self._open: dict[Task, None] = {}
+        self._aside: set[Task] = set()
+        self._running = True
+
+    # ---- for other threads
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Let this thread call `function` soon."""
+        self.inbox.append(function)
+        posix.eventfd_write(self._wake, 1)
+
+    # ---- the loop
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        while self._running:
+            timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
+            for descriptor, events in self._epoll.poll(timeout):
+                if (task := self._by_fifo.get(descriptor)) is not None:
+                    self._fifo_ready(task, events)
+                elif descriptor == self._wake:
+                    posix.eventfd_read(self._wake)
+                elif (task := self._by_processor.get(descriptor)) is not None:
+                    self._processor_ended(task, descriptor)
+            while self.inbox:
+                self.inbox.pop(0)()
+            while self._timers and self._timers[0][0] <= time.monotonic():
+                _heapq.heappop(self._timers)[2]()
+            self.turn.end()
+
+    def stop(self) -> None:
+        """End the loop; from this thread only."""
+        self._running = False
+
+    def _after(self, seconds: float, function: Callable[[], None]) -> None:
+        self._count += 1
+        _heapq.heappush(self._timers, (time.monotonic() + seconds, self._count, function))
+
+    # ---- tasks
+
+    def begin(self, task: Task, first: Callable[[], Steps[object]]) -> None:
+        """Take a task; `first` opens its log."""
+        self._by_fifo[task.logger.fifo] = task
+        task.logger.log.sync.crew = self._crew
+        self.do(task, first)
+
+    def do(self, task: Task, what: Callable[[], Steps[object]]) -> None:
+        """Do something for a task as soon as nothing else is being done for it."""
+        task.queue.append(what)
+        if task.steps is None:
+            self._next(task)
+
+    def listen(self, task: Task, why: int) -> None:
+        """The reason `why` not to look at the FIFO is gone."""
+        before, task.mute = task.mute, task.mute & ~why
+        if before and not task.mute:
+            self._epoll.register(task.logger.fifo, select.EPOLLIN)
+
+    def _listen_again(self, task: Task) -> None:
+        if task.steps is None and task.logger.fifo >= 0:
+            self.listen(task, SET_ASIDE)
+
+    def mute(self, task: Task, why: int) -> None:
+        """Do not look at the FIFO, for the reason `why`."""
+        if not task.mute:
+            self._epoll.unregister(task.logger.fifo)
+        task.mute |= why
+
+    def replace_fifo(self, task: Task, fifo: int) -> None:
+        """Read from `fifo` instead."""
+        mute = task.mute
+        self.mute(task, PAUSED_BY_SIGNAL)
+        del self._by_fifo[task.logger.fifo]
+        task.logger.replace_fifo(fifo)
+        self._by_fifo[fifo] = task
+        if not mute & PAUSED_BY_SIGNAL:
+            self.listen(task, PAUSED_BY_SIGNAL)
+
+    def remove(self, task: Task) -> None:
+        """Let go of a task whose log is closed."""
+        self.mute(task, PAUSED_BY_SIGNAL)
+        del self._by_fifo[task.logger.fifo]
+        posix.close(task.logger.fifo)
+        task.logger.fifo = -1
+        self._open.pop(task, None)
+        self._aside.discard(task)
+        self._unwatch(task)
+        if task.steps is not None:
+            task.steps.close()
+            task.steps = None
+        task.queue.clear()
+
+    def age(self, task: Task) -> None:
+        """Rotate when `current` is as old as the config allows, now and ever after."""
+        due = task.logger.log.due
+        if due:
+            self._after(max(0.0, due - time.monotonic()), lambda: self._aged(task, due))
+
+    def _aged(self, task: Task, due: float) -> None:
+        log = task.logger.log
+        if task.logger.fifo < 0 or log.due != due:
+            return  # it has ended, or has another config
+
+        def rotate() -> Steps[None]:
+            yield from log.rotate()
+            self.age(task)
+
+        self.do(task, rotate)
+
+    def _next(self, task: Task) -> None:
+        """Begin what is to be done next; when there is nothing, look at the FIFO again."""
+        while task.steps is None and task.queue:
+            task.steps = task.queue.pop(0)()
+            self._advance(task)
+
+    def _advance(self, task: Task) -> None:
+        """Go on with what is being done, as far as it goes."""
+        assert task.steps is not None
+        self.turn.begin(task.logger.log.name)
+        try:
+            step = next(task.steps)
+        except StopIteration:
+            task.steps = None
+            if task.told:
+                self._tell(task, None)
+            self._rest(task)
+            return
+        except Exception as error:
+            log = task.logger.log
+            log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
+            task.steps = None
+            task.logger.abandon()
+            task.owner.has_ended(111 << 8)
+            self.remove(task)
+            return
+        self._set_aside(task)
+        match step:
+            case Pause():
+                task.logger.log.say(step.warning)
+                steps = task.steps
+                self._tell(task, step.number)
+                self._after(PAUSE, lambda: self._resume(task, steps))
+            case Wait():
+                task.waits_for = step.descriptor
+                self._unwatch(task)
+                self._watch(task, step.descriptor)
+                steps = task.steps
+                self._after(PATIENCE, lambda: self._waits_long(task, steps, step.descriptor))
+
+    def _tell(self, task: Task, why: int | None) -> None:
+        task.told = why is not None
+        task.owner.has_to_wait(why)
+
+    def _waits_long(self, task: Task, steps: Steps[object], descriptor: int) -> None:
+        """Tell of what still waits for this; a processor, or a file that is made safe."""
+        if task.steps is steps and task.waits_for == descriptor:
+            self._tell(task, wire.PROCESSOR if descriptor == task.logger.log.processor.pidfd else wire.SILENT)
+
+    def _set_aside(self, task: Task) -> None:
+        if not task.mute & SET_ASIDE:
+            self.mute(task, SET_ASIDE)
+            self._aside.add(task)
+
+    def _rest(self, task: Task) -> None:
+        """Nothing is being done: see to the processor, the age, the files that are open, and listen."""
+        if task.mute & SET_ASIDE:
+            self._aside.discard(task)
+            self.listen(task, SET_ASIDE)
+        log = task.logger.log
+        if log.processor.pidfd != task.watched:
+            self._unwatch(task)
+            self._watch(task, log.processor.pidfd)
+        if log.current >= 0:
+            self._open.pop(task, None)
+            self._open[task] = None
+            if len(self._open) > OPEN_MAX:
+                self._close_one()
+
+    def _close_one(self) -> None:
+        """Close the `current` that was longest not written."""
+        for task in self._open:
+            if task.steps is None:
+                task.logger.log.release_current()
+                del self._open[task]
+                return
+
+    def _resume(self, task: Task, steps: Steps[object]) -> None:
+        if task.steps is steps:
+            self._advance(task)
+            self._next(task)
+
+    def _watch(self, task: Task, descriptor: int) -> None:
+        if descriptor >= 0:
+            self._by_processor[descriptor] = task
+            self._epoll.register(descriptor, select.EPOLLIN)
+        task.watched = descriptor
+
+    def _unwatch(self, task: Task) -> None:
+        if task.watched >= 0:
+            self._by_processor.pop(task.watched, None)
+            try:
+                self._epoll.unregister(task.watched)
+            except OSError:
+                pass  # it was closed, which has the same effect
+        task.watched = -1
+
+    def _processor_ended(self, task: Task, descriptor: int) -> None:
+        self._unwatch(task)
+        if task.waits_for == descriptor and task.steps is not None:
+            task.waits_for = -1
+            self._resume(task, task.steps)
+        else:
+            self.do(task, task.logger.log.processor.reap)
+
+    # ---- chunks
+
+    def _fifo_ready(self, task: Task, events: int) -> None:
+        if task.mute:
+            return  # since this round's other events
+        length = waiting(task.logger.fifo)
+        if length:
+            if len(self._aside) < IN_FLIGHT_MAX or sum(other.logger.in_flight for other in self._aside) < IN_FLIGHT_MAX:
+                self.do(task, lambda: task.logger.take(length, self._spare))
+            else:
+                # It would only wait in the journal's memory instead of in its own FIFO.
+                self.mute(task, SET_ASIDE)
+                self._after(1, lambda: self._listen_again(task))
+        elif events & select.EPOLLHUP:
+            self.mute(task, PAUSED_BY_SIGNAL)
+            if task.draining:
+                self.do(task, lambda: self._drained(task))
+
+    def _drained(self, task: Task) -> Steps[None]:
+        yield from task.logger.close()
+        task.owner.has_ended(0)
+        self.call(lambda: self.remove(task))

@@ -1,0 +1,1 @@
+"""One service directory, as its supervisor has it; runsv(8)."""

@@ -1,0 +1,319 @@
+"""`supervise/` of a service or of its log: the lock, the FIFOs, and the three files that say how it is; runsv(8).
+
+Everything is opened relative to the service directory, and no link is followed inside supervise/, which may belong to another user
+(delegated control). supervise/ itself may be a link, to a tmpfs for one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+from ...wire import errors, holder
+from ...wire import status as wire
+from .. import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .home import Home
+
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+
+
+class RefusedError(Exception):
+    """This service cannot be supervised now; the text is what runsv says of it."""
+
+
+class LockedError(RefusedError):
+    """Another one supervises it."""
+
+
+class Supervise:
+    """An open supervise/; `control` is read for letters, `ok` vouches for the status, `pipe` in log/supervise/ is the log's."""
+
+    __slots__ = ("_home", "_lock", "_ok", "_pid", "_pipe", "_pipe_flags", "_pipe_is", "_prefix", "_vouches", "control")
+
+    def __init__(self, home: Home, prefix: str) -> None:
+        """Take supervise/ of the service directory `home`; prefix: empty, or `log/`. Raises RefusedError."""
+        self._home = home
+        self._prefix = prefix + "supervise/"
+        self._pid: bytes | None = None
+        self._lock = self._ok = self.control = self._pipe = -1
+        self._pipe_flags = os.O_RDWR if prefix else -1
+        self._pipe_is: tuple[int, int] | None = None
+        self._vouches = False
+        try:
+            self._make_directory(prefix)
+            self._take_lock()
+            self.control = self.open_fifo("control")
+            # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
+            self._make_fifo("ok")
+            if prefix:
+                self._pipe = self.open_fifo("pipe")
+                self._pipe_is = _identity(self._pipe)
+        except BaseException:
+            self.close()
+            raise
+        home.files.append(self)
+
+    @property
+    def has_pipe(self) -> bool:
+        """Whether there is a FIFO to the log, and it is ours still."""
+        return self._pipe_flags >= 0
+
+    @property
+    def pipe(self) -> int:
+        """The FIFO to the log, open. OSError when it cannot be opened again."""
+        if self._pipe < 0:
+            self._pipe = self._home.opened(self._open_pipe_again())
+        return self._pipe
+
+    def _open_pipe_again(self) -> int:
+        flags = self._pipe_flags | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            pipe = os.open(self._prefix + "pipe", flags | os.O_NOFOLLOW, dir_fd=self._home.fd)
+        except FileNotFoundError:
+            pass
+        else:
+            if _identity(pipe) == self._pipe_is:
+                return pipe
+            os.close(pipe)
+        # It was removed, or replaced, but service and logger go on with theirs.
+        for pid in self._home.pids():
+            for fd in process.descriptors(pid, self._pipe_is):
+                return os.open(f"/proc/{pid}/fd/{fd}", flags)
+        raise OSError(errno.ESTALE, f"{self._prefix}pipe was removed, or another one has taken its place")
+
+    def doors(self) -> dict[int, int]:
+        """Give what is open and can be held by others too, by its kind."""
+        if self._prefix.startswith("log"):
+            kinds = (holder.LOG_LOCK, holder.LOG_OK, holder.LOG_CONTROL, holder.PIPE)
+        else:
+            kinds = (holder.LOCK, holder.OK, holder.CONTROL, holder.PIPE)
+        fds = (self._lock, self._ok, self.control, self._pipe)
+        return {kind: fd for kind, fd in zip(kinds, fds, strict=True) if fd >= 0}
+
+    def take_again(self) -> None:
+        """Have the lock, and supervise/ok where it was open, as before they were shed; RefusedError when that cannot be."""
+        if self._lock < 0:
+            self._take_lock()
+        if self._vouches and self._ok < 0:
+            self._ok = self.open_fifo("ok")
+        if self.has_pipe:
+            try:
+                self.pipe  # noqa: B018 - opened again
+            except OSError as error:
+                raise _refused(f"unable to open {self._prefix}pipe", error) from None
+
+    def shed(self) -> None:
+        """Close what others hold, or can be opened again."""
+        for fd in (self._ok, self._pipe, self._lock):
+            if fd >= 0:
+                os.close(fd)
+        self._ok = self._pipe = self._lock = -1
+
+    def open_ok(self) -> bool:
+        """Say that somebody is there: from now on `sv` believes the status. Once is enough; True when that was now."""
+        if self._vouches:
+            return False
+        self._ok = self.open_fifo("ok")
+        self._vouches = True
+        return True
+
+    def announce(self, status: wire.Status, *, lasts: bool) -> None:
+        """Have a first status, if there is room for one, and let it count; RefusedError when `sv` cannot be told that we are there.
+
+        lasts: whether it is to be read for longer than a start takes; then pid and stat say so too.
+        """
+        try:
+            if lasts:
+                self.publish(status)
+            else:
+                # Nobody reads it before supervise/ok is open, so it needs no other name at first.
+                self._fill("status", wire.pack(status))
+        except RefusedError:
+            pass  # it is told with the next one
+        self.open_ok()
+
+    def publish(self, status: wire.Status) -> None:
+        """Write pid (when it changed), stat and status, each by rename, whatever becomes of the others.
+
+        What the supervisor before has left is not written again when it is true. RefusedError tells what could not be written first.
+        """
+        first, pid = self._pid is None, wire.pid_text(status)
+        refusals = []
+        try:
+            if pid != self._pid:
+                self._replace("pid", pid, first)
+            self._pid = pid
+        except RefusedError as refusal:
+            refusals.append(refusal)
+        try:
+            self._replace("stat", wire.stat_text(status), first)
+        except RefusedError as refusal:
+            refusals.append(refusal)
+        try:
+            self._replace_status(wire.pack(status), first)
+        except RefusedError as refusal:
+            refusals.append(refusal)
+        if refusals:
+            raise refusals[0]
+
+    def _replace_status(self, content: bytes, first: bool) -> None:
+        try:
+            self._replace("status", content, first)
+        except RefusedError as refusal:
+            # A false one is worse than none, and what it takes may be all the room that is wanting.
+            try:
+                self.remove("status")
+                self._fill("status", content)
+            except RefusedError:
+                raise refusal from None
+
+    def _replace(self, name: str, content: bytes, first: bool) -> None:
+        try:
+            if first and self.read(name, len(content) + 1) == content:
+                return
+        except OSError:
+            pass
+        self.replace(name, content)
+
+    def read(self, name: str, size: int) -> bytes:
+        """Give at most `size` bytes of a file of this directory; OSError when there is none, or something else."""
+        fd = os.open(self._prefix + name, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd)
+        try:
+            return os.read(fd, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Let go of everything; the lock is free, and `sv` finds nobody."""
+        self.shed()
+        if self.control >= 0:
+            os.close(self.control)
+        self.control = self._pipe_flags = -1
+
+    def stop_writing(self) -> None:
+        """Keep what the log's FIFO holds, but be no writer: its reader reaches the end."""
+        reader = self.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
+        os.close(self._pipe)
+        self._pipe, self._pipe_flags = reader, os.O_RDONLY
+
+    def close_pipe(self) -> None:
+        """Have no more to do with the log's FIFO."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+        self._pipe = self._pipe_flags = -1
+
+    def open_pipe(self, flags: int) -> int:
+        """Give another open file description of the log's FIFO."""
+        return os.open(f"/proc/self/fd/{self.pipe}", flags | os.O_CLOEXEC)
+
+    def _make_directory(self, prefix: str) -> None:
+        path = self._prefix[:-1]
+        try:
+            os.mkdir(path, 0o700, dir_fd=self._home.fd)
+        except OSError as error:
+            try:
+                target = os.readlink(path, dir_fd=self._home.fd)
+            except OSError as unreadable:
+                # Neither made nor a link: there already, or what follows will say what is wrong.
+                if isinstance(error, FileExistsError) or unreadable.errno in {2, 22}:
+                    return
+                raise _refused(f"unable to readlink ./{path}", unreadable) from None
+            try:
+                os.mkdir(target if target.startswith("/") else prefix + target, 0o700, dir_fd=self._home.fd)
+            except OSError:
+                return
+
+    def _take_lock(self) -> None:
+        path = self._prefix + "lock"
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+            self._lock = self._home.opened(os.open(path, flags | _FLAGS, 0o600, dir_fd=self._home.fd))
+        except OSError as error:
+            raise _refused(f"unable to open {path}", error) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = -1
+            raise LockedError(f"unable to lock {path}: {errors.words(error)}") from None
+
+    def remove(self, name: str) -> None:
+        """Remove a file of this directory, if it is there; RefusedError tells why that cannot be."""
+        try:
+            os.unlink(self._prefix + name, dir_fd=self._home.fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _refused(f"unable to remove {self._prefix}{name}", error) from None
+
+    def open_fifo(self, name: str) -> int:
+        """Open for reading and writing: there is always a reader, nobody waits for a writer, and reading never meets EOF."""
+        path = self._make_fifo(name)
+        try:
+            found = os.stat(path, dir_fd=self._home.fd, follow_symlinks=False)
+            if not stat.S_ISFIFO(found.st_mode):
+                raise RefusedError(f"{path} exists but is not a fifo")
+            return self._home.opened(os.open(path, os.O_RDWR | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd))
+        except OSError as error:
+            raise _refused(f"unable to open {path}", error) from None
+
+    def _make_fifo(self, name: str) -> str:
+        """Have it there, as ours or as it was; give its path."""
+        path = self._prefix + name
+        try:
+            os.mkfifo(path, 0o600, dir_fd=self._home.fd)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise _refused(f"unable to create {path}", error) from None
+        return path
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file of this directory by rename; RefusedError tells why that cannot be."""
+        path, new = self._prefix + name, name + ".new"
+        try:
+            self._fill(new, content)
+            os.rename(self._prefix + new, path, src_dir_fd=self._home.fd, dst_dir_fd=self._home.fd)
+        except OSError as error:
+            raise _refused(f"unable to rename {new} to {path}", error) from None
+
+    def _fill(self, name: str, content: bytes) -> None:
+        """Write a new file; RefusedError when that cannot be, or not whole."""
+        path = self._prefix + name
+        try:
+            fd = self._create(path)
+        except OSError as error:
+            raise _refused(f"unable to open {path}", error) from None
+        try:
+            if os.write(fd, content) == len(content):
+                return
+            reason = "partial write."
+        except OSError as error:
+            reason = errors.words(error)
+        finally:
+            os.close(fd)
+        self.remove(name)
+        raise RefusedError(f"unable to write {path}: {reason}")
+
+    def _create(self, path: str) -> int:
+        # Exclusively: what stands in the place may be a link or a hard link that another user put there.
+        try:
+            return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
+        except FileExistsError:
+            os.unlink(path, dir_fd=self._home.fd)
+            return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _refused(what: str, error: OSError) -> RefusedError:
+    return RefusedError(f"{what}: {errors.words(error)}")

@@ -1,0 +1,165 @@
+"""A service's directory, and how many of a tree's descriptors are open at a time.
+
+For each service a supervisor waits at supervise/control and, where there is one, at log/supervise/control. Everything else that it has
+open of a service, the directory itself, locks, supervise/ok and the FIFO to the log, can be opened again, or is held open by a holder.
+While there is room it stays open. When there is none, what was longest not used is closed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...wire import records
+    from .files import Supervise
+
+_AT_A_TIME = 64
+_LOOKED_AT = 1024
+
+
+class Home:
+    """The directory of a service.
+
+    closed: whether the service is gone; files: its supervise/ directories; moved: tells where else the directory may be; pids: of the
+    processes that run for the service now.
+    """
+
+    __slots__ = ("_fd", "_room", "closed", "files", "identity", "moved", "pids", "slot")
+
+    def __init__(self, fd: int, identity: records.Identity, room: Room) -> None:
+        self._fd = fd
+        self._room = room
+        self.closed = False
+        self.files: list[Supervise] = []
+        self.identity = identity
+        self.moved: Callable[[], list[str]] = list
+        self.pids: Callable[[], list[int]] = list
+        self.slot = 0
+        self.opened(fd)
+
+    def opened(self, fd: int) -> int:
+        """Take note of a descriptor that is to be kept; give it. OSError, and it is closed, when there is no room."""
+        try:
+            self._room.opened(self, fd)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the directory is open."""
+        return self._fd >= 0
+
+    @property
+    def fd(self) -> int:
+        """The directory, open; -1, which no system call takes, when it cannot be found, or opened."""
+        if self._fd < 0 and not self.closed:
+            self._fd = self._open_again()
+        else:
+            self._room.used(self)
+        return self._fd
+
+    def shed(self) -> None:
+        """Close what can be opened again."""
+        self._close()
+        for files in self.files:
+            files.shed()
+
+    def close(self) -> None:
+        """Let go of everything, for good."""
+        self._room.forget(self)
+        self._close()
+        for files in self.files:
+            files.close()
+        self.closed = True
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open_again(self) -> int:
+        for place in (os.fsdecode(self.identity.path), *self.moved()):
+            try:
+                fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            found = os.fstat(fd)
+            if (found.st_dev, found.st_ino) == (self.identity.dev, self.identity.ino):
+                try:
+                    return self.opened(fd)
+                except OSError:
+                    return -1
+            os.close(fd)
+        return -1
+
+
+class Room:
+    """How many descriptors may be open; most: from which number on they are too many.
+
+    may: whether everything that a slot's Home would close is held by others; wait: waits a moment for more to be held, and tells
+    whether that is of use.
+    """
+
+    def __init__(self, most: int, may: Callable[[int], bool], wait: Callable[[], bool]) -> None:
+        self._most = most
+        self._may = may
+        self._wait = wait
+        self._homes: dict[Home, None] = {}
+
+    def used(self, home: Home) -> None:
+        """Take note that `home` is in use."""
+        if self._homes.pop(home, home) is None:
+            self._homes[home] = None
+
+    def opened(self, home: Home, fd: int) -> None:
+        """Take note of a descriptor that is new; OSError when it is one too many, though there are some for what must not fail.
+
+        Since the lowest free number is given, it tells how many are open.
+        """
+        self._homes.pop(home, None)
+        room = fd < self._most or self._make()
+        self._homes[home] = None
+        if not room:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def is_there(self) -> bool:
+        """Whether there is room, or some could be made."""
+        fd = os.dup(0)
+        os.close(fd)
+        return fd < self._most or self._shed()
+
+    def forget(self, home: Home) -> None:
+        """Take note that nothing of `home` is open."""
+        self._homes.pop(home, None)
+
+    def has(self, fd: int, share: float) -> bool:
+        """Whether there is room for a descriptor that has been opened just now, in this share of all."""
+        return fd < self._most * share
+
+    def _make(self) -> bool:
+        while not self._shed():
+            if not self._wait():
+                return False
+        return True
+
+    def _shed(self) -> bool:
+        """Close what some homes have open, the longest unused first; what is not held by others is passed over until the next time."""
+        found: list[Home] = []
+        looked: list[Home] = []
+        for home in self._homes:
+            if len(found) == _AT_A_TIME or len(looked) == _LOOKED_AT:
+                break
+            (found if self._may(home.slot) else looked).append(home)
+        for home in looked:
+            del self._homes[home]
+            self._homes[home] = None
+        for home in found:
+            del self._homes[home]
+            home.shed()
+        return bool(found)

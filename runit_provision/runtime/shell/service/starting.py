@@ -1,0 +1,139 @@
+"""How the processes of a service are asked for: ./run and ./finish with all that their settings give them, the log, control scripts."""
+
+from __future__ import annotations
+
+import os
+
+from ...core.events import Notified, ScriptEnded
+from ...core.part import LOG
+from ...core.service import arguments_of, expect_notification
+from ...wire import errors, holder, keeper, records
+from ...wire.status import FINISH, RUN
+from . import access, settings
+from .files import RefusedError
+from .letters import WORD
+from .readiness import Readiness
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .supervised import Supervised
+
+_RETRY_SECONDS = 5.0
+
+
+class Starting:
+    """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready."""
+
+    __slots__ = ("_owner", "_readiness")
+
+    def __init__(self, owner: Supervised) -> None:
+        self._owner = owner
+        self._readiness = Readiness(owner.files, owner.tree.loop, self)
+        self._share()
+
+    @property
+    def word(self) -> int:
+        """The FIFO that the run that is there says it is ready by; -1 for none."""
+        return self._readiness.fd
+
+    def spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
+        """Ask for a process of a part."""
+        owner = self._owner
+        if role == FINISH:
+            owner.flush()  # ./finish can ask what was meant
+        if part == LOG:
+            owner.tree.spawn(owner, part, keeper.LOG_RUN, arguments)
+            return
+        patience = owner.milliseconds(settings.KILL_ORPHANS)
+        notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
+        if role == RUN:
+            self._share()
+            descriptor = self._expect_word()
+            notify = (descriptor, self._readiness.fd) if descriptor else None
+        elif owner.service.beyond.sweep:
+            kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
+        owner.tree.spawn(owner, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
+
+    def script(self, letter: str) -> None:
+        """Ask for the control script of a letter; one that is not there has failed."""
+        owner = self._owner
+        path = f"control/{letter}"
+        try:
+            executable = os.stat(path, dir_fd=owner.home.fd).st_mode & 0o100
+        except FileNotFoundError:
+            executable = 0
+        except OSError as error:
+            owner.warn(f"unable to stat {path}: {errors.words(error)}")
+            executable = 0
+        if executable:
+            owner.flush()  # a control script may ask what is wanted
+            owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,))
+        else:
+            owner.tell(ScriptEnded(succeeded=False))
+
+    def failed(self, key: int) -> None:
+        """No process could be made: as runsv, try again later."""
+        if key == records.SCRIPT:
+            self._owner.tell(ScriptEnded(succeeded=False))
+        else:
+            self._owner.tree.loop.after(_RETRY_SECONDS, lambda: self._again(key))
+
+    def _again(self, key: int) -> None:
+        part = self._owner.service.part(key)
+        if not self._owner.closed and part.spawning:
+            self.spawn(key, part.state, arguments_of(part))
+
+    def _share(self) -> None:
+        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
+        owner = self._owner
+        try:
+            for prefix in ("", "log/") if owner.log_files else ("",):
+                access.share(owner.home.fd, f"{prefix}supervise")
+        except OSError as error:
+            owner.warn(f"unable to give control away: {errors.words(error)}")
+
+    def _expect_word(self) -> int:
+        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""
+        owner = self._owner
+        try:
+            descriptor = settings.notification_descriptor(owner.home.fd)
+            if descriptor == 0 and self._readiness.fd < 0:
+                return 0
+            self._readiness.renew() if descriptor else self._readiness.close()
+        except (ValueError, RefusedError) as problem:
+            owner.warn(str(problem))
+            return 0
+        self._hold_word()
+        if descriptor:
+            expect_notification(owner.service)
+            owner.save()
+        return descriptor
+
+    def listen(self) -> None:
+        """Hear the word of a run that was started by the supervisor before."""
+        if self._owner.service.beyond.notifies:
+            try:
+                self._readiness.resume()
+            except RefusedError as refusal:
+                self._owner.warn(str(refusal))
+            self._hold_word()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._readiness.close()
+
+    def _hold_word(self) -> None:
+        if self._readiness.fd >= 0:
+            self._owner.tree.holders.hold(self._owner, (holder.WORD,))
+        else:
+            self._owner.tree.holders.drop(self._owner, holder.WORD)
+
+    def read_word(self, fd: int) -> str:
+        """Take one byte of what a run says; empty when there is none."""
+        return self._owner.tree.letters.read(fd, self._owner.slot, WORD)
+
+    def hear(self, byte: str) -> None:
+        """Act on what a run has said."""
+        if byte == "\n":
+            self._owner.tell(Notified())
+        self._owner.tree.letters.done(self._owner.slot, WORD)

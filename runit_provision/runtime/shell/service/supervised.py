@@ -1,0 +1,418 @@
+"""One service: its life (core.service) joined to its directory, its record and its processes."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ...core import recovery
+from ...core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from ...core.events import Begin, Due, Ended, Event, Letter, LogWaits, Overdue, ScriptEnded, Started
+from ...core.part import LOG, MAIN, Part, Service
+from ...core.service import arguments_of, step
+from ...wire import errors, holder, records
+from ...wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
+from . import endings, settings
+from .files import RefusedError, Supervise
+from .letters import WORD, Inbox
+from .publisher import Publisher
+from .starting import Starting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..supervisor.loggers import Pool
+    from ..supervisor.tree import Tree
+    from .home import Home
+
+_AGAIN_SECONDS = 5.0
+
+
+class Supervised:
+    """A service directory that this process supervises. Errors of its own stay its own."""
+
+    __slots__ = (
+        "_arms",
+        "_inbox",
+        "_letters",
+        "_publisher",
+        "_saved",
+        "_scripting",
+        "_started",
+        "_starting",
+        "asked",
+        "files",
+        "home",
+        "last_end",
+        "leaving",
+        "log_files",
+        "must_prepare",
+        "pool",
+        "service",
+        "tree",
+    )
+
+    def __init__(self, tree: Tree, home: Home) -> None:
+        """Take the service in `home`; RefusedError when it cannot be. Nothing runs until `begin` or `resume`.
+
+        last_end: the wait status of ./run when it last ended, None until then; asked: whether somebody has told it something, and what
+        follows is not done.
+        """
+        self.tree = tree
+        self.home = home
+        home.moved = self._places
+        home.pids = lambda: [pid for _key, pid in self.known()]
+        self.leaving = self.asked = False
+        self.last_end: int | None = None
+        self.pool: Pool | None = None
+        self.must_prepare = False
+        self._arms = [0, 0]
+        self._letters = ("", "", "")
+        self._inbox = Inbox(self)
+        self._saved = b""
+        self._started = [0, 0, 0]
+        self._scripting = 0
+        self.files = Supervise(home, "")
+        self.log_files = Supervise(home, "log/") if self._has_log() else None
+        self._starting = Starting(self)
+        self._publisher = Publisher(self)
+        now = time.time_ns()
+        log_want = self._first_want("log/down") if self.log_files is not None else None
+        self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
+
+    @property
+    def identity(self) -> records.Identity:
+        """Which directory it is, and where it was found."""
+        return self.home.identity
+
+    @property
+    def slot(self) -> int:
+        """Its place in the table; 0: none yet."""
+        return self.home.slot
+
+    @slot.setter
+    def slot(self, slot: int) -> None:
+        self.home.slot = slot
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is gone."""
+        return self.home.closed
+
+    def enter(self) -> None:
+        """Take the free slot, before anything can be spawned: who finds no intent believes that nothing was. May raise OSError."""
+        os.pwrite(self.tree.table, records.pack_slot(self.identity), records.offset(self.slot))
+        self._inbox.open()
+        self.save()
+
+    def announce(self) -> None:
+        """Have a status that counts before anything runs, as runsv: what runs may ask `sv` about itself, and tell it something."""
+        self._publisher.announce()
+
+    def begin(self) -> None:
+        """Start a service that was not known before."""
+        self.tell(Begin())
+        # What is being started is published once it runs.
+        for part in self.parts():
+            if not part.alive and not self.service.script:
+                self._publisher.changed(part.number)
+        self.flush()
+
+    def resume(self, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
+        """Go on with a service whose supervisor died; started: of the processes as they were found, scripting: of the script."""
+        self._scripting = scripting
+        self.service = found.service
+        self._started = started
+        # A log/ that came or went meanwhile counts from the next start on.
+        if found.service.log is None and self.log_files is not None:
+            self.service.log = Part(LOG, now=time.time_ns(), want=self._first_want("log/down"))
+        elif self.log_files is None:
+            self.service.log = None
+        if self.service.closing and self.pool is None:
+            self.tree.close_log(self)
+        for part, letter in found.letters:
+            self._keep_letter(part, letter)
+        self._inbox.open()
+        self._starting.listen()
+        self._publisher.all_changed()
+        self._do_again(found)
+        for part, letter in found.letters:
+            self._keep_letter(part, "")
+            if part == WORD:
+                self._starting.hear(letter)
+            else:
+                self.tell(Letter(part, letter))
+        self.tell(Begin())
+        for part, status in found.ended:
+            self._end(part, status)
+        if found.script_succeeded is not None:
+            self.tell(ScriptEnded(succeeded=found.script_succeeded))
+
+    def _keep_letter(self, part: int, letter: str) -> None:
+        main, log, word = self._letters
+        self._letters = (letter, log, word) if part == MAIN else (main, letter, word) if part == LOG else (main, log, letter)
+
+    def _do_again(self, found: recovery.Recovery) -> None:
+        """Do what was to be done when the supervisor before died."""
+        for number in found.spawn:
+            self._starting.spawn(number, self.service.part(number).state, arguments_of(self.service.part(number)))
+        self._perform(tuple(Signal(part, number) for part, number in found.signal))
+        if found.run_script:
+            self._starting.script(self.service.script)
+
+    def tell(self, event: Event) -> None:
+        """Let `event` move the service, and do what follows from it; what that is was written down before."""
+        actions = step(self.service, event, time.time_ns())
+        self._inbox.mask()
+        self.save()
+        self._perform(actions)
+
+    def started(self, key: int, pid: int, when: int) -> None:
+        """The keeper made the process that was asked for."""
+        if key == records.SCRIPT:
+            self._scripting = when
+        else:
+            self._started[key] = when
+            self.asked = self.asked and key != MAIN
+            self.tell(Started(key, pid))
+
+    def ended(self, key: int, pid: int, status: int) -> None:
+        """A process ended, and nobody but us will act on it."""
+        if key == records.SCRIPT:
+            self._started[key] = self._scripting
+            self.tell(ScriptEnded(succeeded=status == 0))
+        elif pid == self.service.part(key).pid:
+            self._end(key, status)
+
+    def _end(self, key: int, status: int) -> None:
+        """A process of a part is over: act on it, then tally it if it was ./run."""
+        main = self.service.main
+        counts, since = key == MAIN and main.state == RUN, main.since
+        if counts:
+            self.last_end = status
+        self.tell(self._ended_event(key, status))
+        if counts and not self.closed:
+            try:
+                endings.add(self.files, endings.line(time.time_ns(), since, status))
+            except (RefusedError, OSError):
+                pass  # a full disk: of that, the status files tell already
+
+    def signalled(self, key: int, count: int) -> None:
+        """The process of a part has got so many signals. What is said before it has started is about the one before."""
+        part = self.service.part(key)
+        if part.pid and not part.spawning:
+            part.confirm(count)
+            self._inbox.mask()
+            self.save()
+
+    def doors(self) -> dict[int, int]:
+        """Give what is open and can be held by others too, by its kind."""
+        found = self.files.doors()
+        if self.log_files is not None:
+            found |= self.log_files.doors()
+        if self._starting.word >= 0:
+            found[holder.WORD] = self._starting.word
+        return found
+
+    def take_again(self) -> bool:
+        """Have open again what whoever was killed had held; False, after saying why, when not all of it can be now."""
+        try:
+            for files in self.home.files:
+                files.take_again()
+        except RefusedError as refusal:
+            self.warn(str(refusal))
+            return False
+        return True
+
+    def log_started(self, pid: int) -> None:
+        """A pool keeps the log."""
+        if not self.closed:
+            self.tell(Started(LOG, pid))
+
+    def log_waits(self, since: int, reason: int) -> None:
+        """The log cannot be written since `since`, for a reason; 0: it can."""
+        if not self.closed and self.service.beyond.log_waits != since:
+            self.tell(LogWaits(since, reason))
+
+    def log_ended(self, status: int) -> None:
+        """The log's logger ended in its pool, or with it."""
+        if not self.closed:
+            self.tell(Ended(LOG, status))
+
+    def failed(self, key: int, reason: bytes) -> None:
+        """No process could be made: as runsv, try again later."""
+        self.warn(f"unable to fork, sleeping: {reason.decode()}")
+        for part in self.parts():
+            self._publisher.changed(part.number)
+        self.flush(late=True)
+        self._starting.failed(key)
+
+    def reconcile(self, key: int, found: records.Process) -> None:
+        """Believe what was found out about a process after its parent died, instead of what that has not told."""
+        if key == records.SCRIPT:
+            if self.service.script and found.started == self._started[key]:
+                self._starting.script(self.service.script)
+            elif self.service.script and found.life != records.LIVE:
+                self._scripting = found.started
+                self.ended(key, found.pid, found.status)
+            return
+        if key == LOG and self.service.log is None:
+            return
+        if key == LOG and self.pool is not None:
+            # A pool's log does not depend on the keeper; what makes its directory may not have happened.
+            if self.service.part(LOG).spawning and self.slot not in self.pool.wanted and found.life != records.LIVE:
+                self._starting.spawn(LOG, RUN, ())
+            return
+        part = self.service.part(key)
+        if part.spawning:
+            if found.started == self._started[key]:
+                self._starting.spawn(key, part.state, arguments_of(part))
+                self._signal_again(part)
+                return
+            self.started(key, found.pid, found.started)
+        if part.pid and found.life == records.ENDED:
+            self.ended(key, part.pid, found.status)
+        elif part.pid:
+            self.signalled(key, found.signals)
+            self._signal_again(part)
+
+    def _signal_again(self, part: Part) -> None:
+        self._perform(tuple(Signal(part.number, number) for number in part.signals))
+
+    def known(self) -> list[tuple[int, int]]:
+        """Give (key, pid) of the processes that this service believes to live."""
+        return [(part.number, part.pid) for part in self.parts() if part.pid]
+
+    def parts(self) -> list[Part]:
+        return [self.service.main] if self.service.log is None else [self.service.main, self.service.log]
+
+    def warn(self, text: str) -> None:
+        """Say something about this service as runsv says it."""
+        self.tree.report(f"runsv {os.fsdecode(self.identity.name)}: warning: {text}")
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._starting.close()
+        self._inbox.close()
+        self.home.close()
+
+    def _places(self) -> list[str]:
+        """Where the directory may be that was moved: where its processes are."""
+        return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in self.known()]
+
+    def _has_log(self) -> bool:
+        try:
+            found = os.stat("log", dir_fd=self.home.fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self.warn(f"unable to stat() ./log: {errors.words(error)}")
+            return False
+        if found.st_mode & 0o170000 == 0o040000:
+            return True
+        self.warn("./log: not a directory.")
+        return False
+
+    def _first_want(self, path: str) -> int:
+        try:
+            os.stat(path, dir_fd=self.home.fd)
+        except OSError:
+            return WANT_UP
+        return WANT_DOWN
+
+    def _ended_event(self, part: int, status: int) -> Ended:
+        if part == LOG or self.closed:
+            return Ended(part, status)
+        finish = self.service.main.state == RUN and self._is_readable("finish")
+        most = max(0, self.milliseconds(settings.MAX_DELAY)) * 1_000_000
+        sweep = self.milliseconds(settings.KILL_ORPHANS) >= 0
+        return Ended(part, status, finish=finish, sweep=sweep, most=most)
+
+    def milliseconds(self, name: str) -> int:
+        """Give what a setting says; one that cannot be read is told, and counts as absent."""
+        try:
+            return settings.milliseconds(self.home.fd, name)
+        except ValueError as error:
+            self.warn(str(error))
+            return settings.ABSENT
+
+    def _is_readable(self, path: str) -> bool:
+        return os.access(path, os.R_OK, dir_fd=self.home.fd, effective_ids=True)
+
+    def _perform(self, actions: tuple[Action, ...]) -> None:
+        confirmed = False
+        for action in actions:
+            if self.closed:
+                return
+            match action:
+                case Signal(part, number):
+                    confirmed |= self._signal(part, number)
+                case _:
+                    self._do(action)
+        if confirmed:
+            self._inbox.mask()
+            self.save()
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Spawn(part, role, arguments):
+                self._starting.spawn(part, role, arguments)
+            case Publish(part):
+                self._publisher.changed(part)
+                self.tree.publishing.changed(self)
+            case Script(letter):
+                self._starting.script(letter)
+            case Arm(part, delay):
+                self._arm(part, delay / 1e9)
+            case Bound(part, role, pid):
+                self._bound(part, role, pid)
+            case CloseLog():
+                self.tree.close_log(self)
+            case Exit():
+                self.flush()
+                self.tree.exited(self)
+            case _:
+                raise ValueError(f"no action of a service: {action!r}")
+
+    def _signal(self, part: int, number: int) -> bool:
+        """Send a signal; True when it is known already that it was sent."""
+        count = self.tree.signal(self, part, number)
+        if count is not None:
+            self.service.part(part).confirm(count)
+        return count is not None
+
+    def _arm(self, part: int, seconds: float) -> None:
+        """Let the pause of a part end in `seconds`, and not when an earlier one was to end."""
+        self._arms[part] += 1
+        number = self._arms[part]
+        self.tree.loop.after(seconds, lambda: self._due(part, number))
+
+    def _bound(self, part: int, role: int, pid: int) -> None:
+        """Let a process that is to end run as long as its setting says, at most."""
+        after = self.milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL)
+        if after > 0:
+            self._publisher.kill_at = (pid, time.time_ns() + after * 1_000_000)
+            self._publisher.changed(part)
+            self.tree.publishing.changed(self)
+            self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
+
+    def _overdue(self, part: int, pid: int) -> None:
+        if not self.closed:
+            self.tell(Overdue(part, pid))
+
+    def _due(self, part: int, number: int) -> None:
+        if not self.closed and self._arms[part] == number:
+            self.tell(Due(part))
+
+    def save(self) -> None:
+        """Write down what this service is and wants, when that changed."""
+        if self.slot == 0 or self.closed:
+            return
+        started = (self._started[0], self._started[1], self._started[2])
+        packed = records.pack_intent(recovery.intent_of(self.service, started=started, letters=self._letters))
+        if packed != self._saved:
+            os.pwrite(self.tree.table, packed, records.offset(self.slot) + records.INTENT_AT)
+            self._saved = packed
+
+    def flush(self, *, late: bool = False) -> bool:
+        """Write the status of what changed; True when something is left for a `late` flush."""
+        return self._publisher.flush(late=late)

@@ -1,0 +1,1 @@
+"""runsvdir, its stand-in and a runsv of its own: a tree of services; runsvdir(8)."""

@@ -1,0 +1,209 @@
+"""Taking up the services that the supervisor before has left: what lives is adopted, what ended meanwhile is acted upon.
+
+One that another supervisor has locked, or that cannot be opened now, is waited for: its processes run on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ...core import recovery
+from ...wire import errors, records
+from ...wire import keeper as wire
+from ..service.files import RefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..service.supervised import Supervised
+    from .relief import Relief
+    from .tree import Tree
+
+SIGTERM = 15
+SIGCONT = 18
+_WAITING_SECONDS = (0.01, 0.5, 1.0)
+"""How soon a service that waits is tried again: first, from when on that is worth a word, and at the latest."""
+
+
+class _Waiting:
+    """A service that cannot be taken up now: which it is, what is said of that, and why."""
+
+    __slots__ = ("identity", "reason", "what")
+
+    def __init__(self, identity: records.Identity, what: str, reason: str) -> None:
+        self.identity = identity
+        self.what = f"runsv {os.fsdecode(identity.name)}: warning: {what}"
+        self.reason = reason
+
+
+class Adoption:
+    """The slots of a tree's table that another supervisor has filled."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._waiting: dict[int, _Waiting] = {}
+        self._relief: Relief | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting) + (len(self._relief) if self._relief is not None else 0)
+
+    def waits_for(self, identity: tuple[int, int]) -> bool:
+        """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
+        if self._relief is not None and self._relief.has(identity):
+            return True
+        return any((each.identity.dev, each.identity.ino) == identity for each in self._waiting.values())
+
+    def relieve(self, path: str, name: str, identity: tuple[int, int]) -> bool:
+        """Take a service that is locked over from a runsv that nobody has any more; False when it is somebody's."""
+        try:
+            real = os.path.realpath(path, strict=True)
+        except OSError:
+            return False
+        dev, ino = identity
+        return self._begin_relief(records.Identity(dev=dev, ino=ino, name=os.fsencode(name), path=os.fsencode(real)), real)
+
+    def _begin_relief(self, identity: records.Identity, path: str, slot: int = 0) -> bool:
+        if self._relief is None:
+            from .relief import Relief
+
+            self._relief = Relief(self._tree, self._relieved, self._tree.left)
+        return self._relief.begin(identity, path, slot)
+
+    def _relieved(self, slot: int) -> None:
+        """What a runsv has left is to be taken up."""
+        if slot in self._waiting:
+            return  # tried again soon
+        self.take_up(slot)
+        if slot in self._waiting:
+            self.retry()
+        else:
+            self._tree.taken_up(slot)
+
+    def slots(self) -> list[int]:
+        """Give the slots of services that are waited for."""
+        return list(self._waiting)
+
+    def take_up(self, slot: int) -> None:
+        """Take up the service of a slot, or wait until that can be."""
+        content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
+        identity = records.unpack_identity(content)
+        assert identity is not None
+        try:
+            self._recover(slot, content, identity)
+        except RefusedError as refusal:
+            # Whoever was killed may still be closing its locks; or a stranger, C's runsv for one, came in between.
+            self._wait(slot, _Waiting(identity, "another one supervises it", str(refusal)))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._abandon(slot, content, error)
+        except OSError as error:
+            # Not now; its processes run on.
+            self._wait(slot, _Waiting(identity, "it cannot be taken up now", errors.words(error)))
+
+    def _wait(self, slot: int, waiting: _Waiting) -> None:
+        os.pwrite(self._tree.table, records.HELD, records.offset(slot))
+        self._waiting[slot] = waiting
+
+    def retry(self, delay: float = _WAITING_SECONDS[0]) -> None:
+        """Try those that are waited for again in `delay` seconds, and so on."""
+        if self._waiting:
+            self._tree.loop.after(delay, lambda: self._retry(delay))
+
+    def _retry(self, delay: float) -> None:
+        tree = self._tree
+        _first, told, most = _WAITING_SECONDS
+        for slot in list(self._waiting):
+            waiting = self._waiting.pop(slot)
+            tree.loop.guarded(self.take_up, slot)
+            if slot not in self._waiting:
+                tree.taken_up(slot)
+            elif told <= delay:
+                if delay < most:
+                    tree.report(f"{waiting.what}, waiting: {waiting.reason}")
+                self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
+        self.retry(min(delay * 2, most))
+
+    def give_up(self) -> None:
+        """Wait no longer for services that another one supervises: they are left to it."""
+        if self._relief is not None:
+            self._relief.give_up()
+        for slot, waiting in self._waiting.items():
+            self._tree.release(slot)
+            self._tree.report(f"{waiting.what}, leaving it: {waiting.reason}")
+        self._waiting.clear()
+
+    def _recover(self, slot: int, content: bytes, identity: records.Identity) -> None:
+        tree = self._tree
+        intent = records.unpack_intent(content)
+        if intent is None:
+            os.pwrite(tree.table, b"\0", records.offset(slot))
+            return
+        service = self._reopen(identity, content)
+        os.pwrite(tree.table, records.TAKEN, records.offset(slot))
+        tree.settle(slot, service)
+        main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
+        if intent.log is not None and intent.log.pid and log.life != records.LIVE:
+            log = self._kept_log(service, intent.log, log)
+        started = [main.started, log.started, intent.scripted]
+        service.resume(recovery.recover(intent, (main, log, script)), started, scripting=script.started)
+        if service.pool is not None:
+            service.pool.keep(service)
+
+    def _kept_log(self, service: Supervised, intent: records.PartIntent, log: records.Process) -> records.Process:
+        """Give the log's process if a pool keeps it, or will: for the service it never ended."""
+        if service.log_files is not None:
+            service.pool = self._tree.pool_for(service)
+        if service.pool is None:
+            return log
+        return records.Process(pid=service.pool.pid or intent.pid, role=wire.LOG_RUN, life=records.LIVE, started=intent.started)
+
+    def _reopen(self, identity: records.Identity, content: bytes) -> Supervised:
+        """Find a service's directory again: where it was, or, when it was moved or deleted, where its process is."""
+        expected = (identity.dev, identity.ino)
+        name = os.fsdecode(identity.name)
+        places = [os.fsdecode(identity.path)]
+        for key in (records.MAIN, records.LOG):
+            written = records.unpack_process(content, key)
+            if written.life == records.LIVE:
+                places.append(f"/proc/{written.pid}/cwd" + ("/.." if key == records.LOG else ""))
+        if _is_new(places[0], places[1:], expected):
+            raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", places[0])
+        for place in places[:-1]:
+            try:
+                return self._tree.open(place, name, expected)
+            except FileNotFoundError:
+                continue
+        return self._tree.open(places[-1], name, expected)
+
+    def _abandon(self, slot: int, content: bytes, error: OSError) -> None:
+        """A service whose directory is gone for good: nobody else will end its processes."""
+        tree = self._tree
+        identity = records.unpack_identity(content)
+        name = os.fsdecode(identity.name) if identity is not None else "?"
+        tree.report(f"runsv {name}: warning: unable to go on: {error}")
+        for key in (records.MAIN, records.LOG):
+            written = tree.found(slot, key, content)
+            if written.life == records.LIVE:
+                for number in (SIGTERM, SIGCONT):
+                    if tree.orphans.signal(slot, key, number) is None:
+                        tree.parent.signal(slot, key, number)
+        tree.release(slot)
+        os.pwrite(tree.table, b"\0", records.offset(slot))
+
+
+def _is_new(path: str, processes: list[str], expected: tuple[int, int]) -> bool:
+    """Whether a directory was made anew that got the inode of the one before: nobody has ever locked it, and no process is there."""
+    try:
+        os.stat(path + "/supervise/lock")
+    except FileNotFoundError:
+        return expected not in map(_identity, processes)
+    except OSError:
+        pass
+    return False
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino

@@ -1,0 +1,373 @@
+"""The supervisor's side of the holders (holder.py): what of each service is held open by another process too."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from ...wire import errors
+from ...wire import holder as wire
+from .. import meeting
+from ..channel import Channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from typing import Protocol
+
+    from ..service.supervised import Supervised
+    from ..state import State
+    from .tree import Tree
+
+    class Holding(Protocol):
+        """What a tree asks of those who hold its descriptors."""
+
+        def hold(self, service: Supervised, kinds: tuple[int, ...] = ...) -> None:
+            """Let what is open of `service` be held too, as far as it is of one of these `kinds`."""
+
+        def watch(self, slot: int, key: int, pid: int, pidfd: int) -> bool:
+            """Let the end of a process be told to tree.orphans; False when that cannot be now."""
+
+        def drop(self, service: Supervised, kind: int) -> None:
+            """Let something of `service` be held no more."""
+
+        def release(self, slot: int) -> bool:
+            """Let nothing of `slot` be held any more; True when that is so, False when tree.released will be told."""
+
+        def holds(self, slot: int) -> bool:
+            """Whether a slot's descriptors are certainly held by another process too."""
+
+        def sent(self) -> bool:
+            """Whether all that is to be held is on its way, whatever happens to us."""
+
+        def wait(self) -> bool:
+            """Wait for answers that are due; False when none is, or none comes."""
+
+        def rejoin(self) -> None:
+            """Connect to the holders that outlived the supervisor before."""
+
+        def settle(self, others: list[int]) -> None:
+            """Every service that there is was held; others: slots that are known too. Nothing else needs to be held."""
+
+        def keeper_is(self, pidfd: int) -> None:
+            """There is another keeper."""
+
+        def leave(self) -> None:
+            """Every service is gone: so may the holders."""
+
+
+ALL = tuple(range(wire.KINDS))
+
+_SPARE = 64
+"""Descriptors of a holder that are for nothing that it holds."""
+_AT_A_TIME = 64
+"""Services that are given to a holder in a turn."""
+_BREATH_SECONDS = 1.0
+_PATIENCE_SECONDS = 2.0
+"""For an answer, when there is no room for more descriptors until then; a holder that gives none is stopped."""
+_ANSWER_SECONDS = 5.0
+"""For an answer to anything; a holder that gives none is stopped, and nothing could be started any more: another takes its place."""
+_GREETING_SECONDS = 2.0
+"""For a holder to say that it has seen the end of the supervisor before; one that does not is stopped."""
+
+
+class Holder:
+    """The holder number `index`.
+
+    waits: how many answers are due for a slot; refused: slots of which it could not take everything; missing: the services that it is
+    yet to be given again.
+    """
+
+    def __init__(self, holders: Holders, index: int) -> None:
+        self.index = index
+        self.waits: dict[int, int] = {}
+        self.refused: set[int] = set()
+        self.channel: Channel | None = None
+        self._holders = holders
+        self._started = 0.0
+        self._expects = self._answered = False
+        self.missing: dict[int, Supervised] = {}
+
+    def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
+        """Tell it something; nothing when it is not there."""
+        if self.channel is not None:
+            self.channel.send(wire.pack(record), fds)
+
+    def expect(self) -> None:
+        """Have it answer within some seconds."""
+        if not self._expects:
+            self._expects, self._answered = True, False
+            self._holders.tree.loop.after(_ANSWER_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._expects = False
+        if self.channel is None or not self.waits:
+            return
+        if self._answered:
+            self.expect()
+            return
+        self._holders.tree.report("runsv: warning: a holder of descriptors does not answer, starting another")
+        self.channel.close()
+        self._gone()
+
+    def start(self) -> None:
+        """Ask the keeper for one, and give it what there is to hold."""
+        tree, state = self._holders.tree, self._holders.state
+        self._started = time.monotonic()
+        try:
+            listener = meeting.listen(state, _name(self.index))
+            try:
+                sock = meeting.connect(state, _name(self.index))
+                # If the keeper dies before it has made one, or cannot, nobody has the listener and the connection ends.
+                tree.parent.holder(self.index, listener.fileno())
+            finally:
+                listener.close()
+        except OSError as error:
+            tree.report(f"runsv: warning: unable to start a holder, sleeping: {errors.words(error)}")
+            tree.loop.after(_BREATH_SECONDS, self.start)
+            return
+        self._converse(sock)
+        services = {service.slot: service for service in tree.services()}
+        self.missing = {slot: service for slot, service in services.items() if self._holders.index_of(slot) == self.index}
+        self._holders.feed()
+
+    def next_missing(self, *, room: bool) -> int:
+        """Give a slot that is missing; without room one that is open, which takes none and makes some. 0 for none."""
+        return next((slot for slot, service in self.missing.items() if room or service.home.is_open), 0)
+
+    def give(self, slot: int) -> bool:
+        """Give it one of those that are missing; True when it will answer."""
+        service = self.missing.pop(slot)
+        tree = self._holders.tree
+        if service.closed:
+            return False
+        if service.take_again():
+            self._holders.hold(service)
+        else:
+            # None of it: a lock that it had alone could not be taken again beside what is yet to come.
+            self.refused.add(slot)
+            tree.loop.after(_BREATH_SECONDS, lambda: self._miss(service))
+        tree.orphans.watch_again(slot)
+        return slot in self.waits
+
+    def _miss(self, service: Supervised) -> None:
+        if service.slot in self.refused and not service.closed:
+            self.refused.discard(service.slot)
+            self.missing[service.slot] = service
+            self._holders.feed_soon()
+
+    def join(self) -> bool:
+        """Connect to one that outlived a supervisor; False when there is none."""
+        try:
+            sock = meeting.connect(self._holders.state, _name(self.index))
+        except OSError:
+            return False
+        sock.settimeout(_GREETING_SECONDS)
+        try:
+            if not sock.recv(wire.SIZE):
+                sock.close()
+                return False
+        except TimeoutError:
+            pass
+        except OSError:
+            sock.close()
+            return False
+        self._converse(sock)
+        return True
+
+    def _converse(self, sock: _socket.socket) -> None:
+        loop = self._holders.tree.loop
+        self.channel = Channel(
+            sock, loop, size=wire.SIZE, received=self._received, closed=self._gone, drained=self._holders.tree.parent.resume
+        )
+
+    def _received(self, data: bytes, fds: list[int]) -> None:
+        for fd in fds:
+            os.close(fd)
+        self._answered = True
+        record = wire.unpack(data)
+        if record.op in {wire.HELD, wire.REFUSED}:
+            left = self.waits.pop(record.slot, 1) - 1
+            if left > 0:
+                self.waits[record.slot] = left
+            if record.op == wire.REFUSED:
+                self.refused.add(record.slot)
+            self._holders.feed_soon()
+        elif record.op == wire.ENDED:
+            self._holders.tree.orphans.ended(record.slot, record.kinds[0], record.value)
+        elif record.op == wire.UNWATCHED:
+            tree = self._holders.tree
+            tree.loop.after(_BREATH_SECONDS, lambda: tree.orphans.watch_again(record.slot))
+        elif record.op == wire.RELEASED:
+            self.refused.discard(record.slot)
+            self._holders.tree.released(record.slot)
+
+    def _gone(self) -> None:
+        """It was killed, or could not be made."""
+        self.channel = None
+        self.waits.clear()
+        self.refused.clear()
+        tree = self._holders.tree
+        if self._holders.left:
+            return
+        tree.parent.resume()
+        tree.released(*(slot for slot in tree.leaving() if self._holders.index_of(slot) == self.index))
+        tree.loop.after(max(0.0, self._started + _BREATH_SECONDS - time.monotonic()), self.start)
+
+
+class Holders:
+    """The holders of a tree. `most`: descriptors that a process may have, ours and theirs; left: none is needed any more."""
+
+    def __init__(self, tree: Tree, state: State, most: int) -> None:
+        self.tree = tree
+        self.state = state
+        self._slots = max(16, (most - _SPARE) // (wire.KINDS + wire.WATCHED))
+        self._each: dict[int, Holder] = {}
+        self.left = False
+        self._patient_again = 0.0
+        self._feeds = False
+
+    def index_of(self, slot: int) -> int:
+        """Give the number of the holder that a slot belongs to."""
+        return slot // self._slots
+
+    def hold(self, service: Supervised, kinds: tuple[int, ...] = ALL) -> None:
+        if not service.slot:
+            return
+        holder = self._of(service.slot)
+        doors = service.doors()
+        there = tuple(kind for kind in kinds if kind in doors)
+        if holder.channel is None or not there:
+            return
+        holder.waits[service.slot] = holder.waits.get(service.slot, 0) + 1
+        holder.send(wire.Record(wire.HOLD, slot=service.slot, kinds=there), tuple(doors[kind] for kind in there))
+        holder.expect()
+
+    def watch(self, slot: int, key: int, pid: int, pidfd: int) -> bool:
+        holder = self._of(slot)
+        holder.send(wire.Record(wire.WATCH, slot=slot, kinds=(key,), value=pid), (pidfd,))
+        return holder.channel is not None
+
+    def drop(self, service: Supervised, kind: int) -> None:
+        if service.slot:
+            self._of(service.slot).send(wire.Record(wire.DROP, slot=service.slot, kinds=(kind,)))
+
+    def release(self, slot: int) -> bool:
+        holder = self._of(slot)
+        holder.send(wire.Record(wire.RELEASE, slot=slot))
+        return holder.channel is None
+
+    def holds(self, slot: int) -> bool:
+        holder = self._each.get(self.index_of(slot))
+        if slot == 0 or holder is None or holder.channel is None:
+            return False
+        return not (slot in holder.waits or slot in holder.refused or slot in holder.missing)
+
+    def sent(self) -> bool:
+        return not any(holder.channel is not None and holder.channel.backlog for holder in self._each.values())
+
+    def wait(self) -> bool:
+        waits = [holder for holder in self._each.values() if holder.waits and holder.channel is not None]
+        if not waits or time.monotonic() < self._patient_again:
+            return False
+        poll = select.poll()
+        for holder in waits:
+            assert holder.channel is not None
+            poll.register(holder.channel.fileno(), select.POLLIN | (select.POLLOUT if holder.channel.backlog else 0))
+        if not poll.poll(_PATIENCE_SECONDS * 1000):
+            self._patient_again = time.monotonic() + 5 * _PATIENCE_SECONDS
+            return False
+        for holder in waits:
+            if holder.channel is not None:
+                holder.channel.look()
+        return True
+
+    def feed_soon(self) -> None:
+        """Give holders more of what they miss, when this turn is over."""
+        if not self._feeds and any(holder.missing for holder in self._each.values()):
+            self._feeds = True
+            self.tree.loop.soon(self.feed)
+
+    def feed(self) -> None:
+        """Give holders what they miss, a few services at a time, while there is room; with each answer there may be more."""
+        self._feeds = False
+        for holder in list(self._each.values()):
+            given = 0
+            while holder.channel is not None and given < _AT_A_TIME:
+                slot = holder.next_missing(room=self.tree.room.is_there())
+                if slot == 0:
+                    break
+                given += holder.give(slot)
+
+    def rejoin(self) -> None:
+        for name in os.listdir(self.state.directory):
+            kind, _, index = name.partition("-")
+            if kind == "holder" and index.isdigit():
+                holder = Holder(self, int(index))
+                if holder.join():
+                    self._each[holder.index] = holder
+
+    def settle(self, others: list[int]) -> None:
+        for slot in others:
+            self._of(slot).send(wire.Record(wire.KEEP, slot=slot))
+        for holder in self._each.values():
+            holder.send(wire.Record(wire.SETTLED))
+
+    def keeper_is(self, pidfd: int) -> None:
+        for holder in self._each.values():
+            holder.send(wire.Record(wire.KEEPER), (pidfd,))
+
+    def leave(self) -> None:
+        self.left = True
+        for holder in self._each.values():
+            holder.send(wire.Record(wire.QUIT))
+
+    def _of(self, slot: int) -> Holder:
+        index = self.index_of(slot)
+        holder = self._each.get(index)
+        if holder is None:
+            holder = self._each[index] = Holder(self, index)
+            holder.start()
+        return holder
+
+
+class Alone:
+    """No other process holds anything: a runsv of its own, or a tree without a state directory."""
+
+    def hold(self, service: Supervised, kinds: tuple[int, ...] = ALL) -> None:
+        pass
+
+    def watch(self, _slot: int, _key: int, _pid: int, _pidfd: int) -> bool:
+        return False
+
+    def drop(self, service: Supervised, kind: int) -> None:
+        pass
+
+    def release(self, _slot: int) -> bool:
+        return True
+
+    def holds(self, _slot: int) -> bool:
+        return False
+
+    def sent(self) -> bool:
+        return True
+
+    def wait(self) -> bool:
+        return False
+
+    def rejoin(self) -> None:
+        pass
+
+    def settle(self, others: list[int]) -> None:
+        pass
+
+    def keeper_is(self, pidfd: int) -> None:
+        pass
+
+    def leave(self) -> None:
+        pass
+
+
+def _name(index: int) -> str:
+    return f"holder-{index}"

@@ -1,0 +1,356 @@
+"""Logs whose `log/run` is the shipped rsvlog: kept by pools, one process for each uid that logs are written as.
+
+A pool is the keeper's child and outlives the supervisor, who talks to it over a socket (wire/pool.py). To a service it looks as if its
+logger were a process whose pid is the pool's. Where no pool can be had, the logger is executed as any other.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ...wire import errors, records, tai
+from ...wire import pool as wire
+from .. import installation, meeting
+from ..channel import Channel, received_fds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+
+    from ..channel import Message
+    from ..service.supervised import Supervised
+    from ..state import State
+    from .tree import Tree
+
+_PROGRAMS = ("rsvlog", "nsvlog")
+_AGAIN_SECONDS = 0.05
+_BREATH_SECONDS = 1.0
+_GREETING_SECONDS = 2.0
+_FAILED = 111 << 8
+
+
+class Pool:
+    """The pool of `uid`: its pid, 0 until it is there, and which services' logs it keeps or is asked to keep."""
+
+    def __init__(self, loggers: Loggers, uid: int, gid: int) -> None:
+        self.uid = uid
+        self.gid = gid
+        self.pid = 0
+        self.has: dict[int, int] = {}
+        self.wanted: dict[int, Supervised] = {}
+        self._loggers = loggers
+        self._channel: Channel | None = None
+        self._starting = False
+        self._outdated = self._renewed = False
+
+    def add(self, service: Supervised) -> None:
+        """Keep the log of `service`; the answer is that it started, or that it ended."""
+        self.wanted[service.slot] = service
+        if self._channel is not None:
+            self._send_add(service)
+        elif not self._starting:
+            self.start()
+
+    def keep(self, service: Supervised) -> None:
+        """Go on with a log that was kept when the supervisor before died."""
+        closing = service.service.closing
+        if service.slot not in self.has or closing != bool(self.has[service.slot] & wire.CLOSING):
+            self.add(service)
+            return
+        self.wanted[service.slot] = service
+        if closing:
+            self._loggers.tree.stop_writing(service)
+
+    def signal(self, service: Supervised, number: int) -> None:
+        """Treat the log of `service` as a svlogd that gets the signal `number`."""
+        self.send(wire.Record(wire.SIGNAL, slot=service.slot, value=number))
+
+    def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
+        """Tell the pool something; nothing when it is not there."""
+        if self._channel is not None:
+            self._channel.send(wire.pack(record), fds)
+
+    def close(self, service: Supervised) -> None:
+        """Let the log of `service` read to the end of its FIFO. OSError when that cannot be now."""
+        files = service.log_files
+        if files is not None and files.has_pipe:
+            end = files.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
+            self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
+            os.close(end)
+            self._loggers.tree.stop_writing(service)
+
+    def start(self) -> None:
+        """Join the pool that is there; when there is none, ask the keeper for one; what cannot be done now is done later."""
+        self._starting = self._channel is None
+        try:
+            if self._starting and not self._join():
+                self._ask()
+        except OSError as error:
+            self._loggers.tree.report(f"runsv: warning: unable to start loggers, sleeping: {errors.words(error)}")
+            self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
+
+    def _ask(self) -> None:
+        state = self._loggers.state
+        listener = meeting.listen(state, _socket_name(self.uid))
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        journal = os.open(f"{_socket_name(self.uid)}.journal", flags, 0o600, dir_fd=state.directory)
+        self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
+        os.close(journal)
+        listener.close()
+
+    def start_again(self) -> None:
+        """Ask another keeper for what was asked of one that died."""
+        if self._starting:
+            self.start()
+
+    def started(self) -> None:
+        """The keeper made it, or has it still; the one before may be dying and not reaped yet, or it died at once."""
+        if self._channel is None and not self._join():
+            self._loggers.tree.loop.after(_AGAIN_SECONDS, self.start)
+
+    def _join(self) -> bool:
+        """Talk to a pool that listens, whoever's child it is: one that nobody talks to would keep its journal from every other."""
+        sock = self._connect()
+        if sock is None:
+            return False
+        self._starting = False
+        self._converse(sock)
+        for service in list(self.wanted.values()):
+            self._send_add(service)
+        return True
+
+    def rejoin(self) -> bool:
+        """Connect to a pool that outlived a supervisor, and learn what it has; False when there is none."""
+        sock = self._connect()
+        if sock is None:
+            return False
+        # It answers at once or it is stopped; then its logs are asked for again once it talks.
+        sock.settimeout(_GREETING_SECONDS)
+        try:
+            while True:
+                data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64)
+                for fd in received_fds(ancillary):
+                    os.close(fd)
+                if not data:
+                    sock.close()
+                    return False
+                record = wire.unpack(data)
+                if record.op in {wire.HAVE, wire.END}:
+                    self._received(record)
+                else:
+                    self._loggers.tree.loop.soon(lambda record=record: self._received(record))  # type: ignore[misc]
+                if record.op == wire.END:
+                    break
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            sock.close()
+            return False
+        self._converse(sock)
+        self._renew()
+        return True
+
+    def _renew(self) -> None:
+        """Tell a pool of another version to become ours, once. Its services do not notice: it has their logs again at once."""
+        if self._outdated and not self._renewed and self._channel is not None:
+            self._renewed = True
+            self.send(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY)))
+
+    def _converse(self, sock: _socket.socket) -> None:
+        self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
+
+    def _connect(self) -> _socket.socket | None:
+        try:
+            return meeting.connect(self._loggers.state, _socket_name(self.uid))
+        except OSError:
+            return None
+
+    def _send_add(self, service: Supervised) -> None:
+        if self._channel is not None:
+            self._channel.send_late(lambda: self._add(service))
+
+    def _add(self, service: Supervised) -> Message | None:
+        files = service.log_files
+        if files is None or not files.has_pipe or service.closed or self.wanted.get(service.slot) is not service:
+            return None
+        log = -1
+        try:
+            log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.home.fd)
+            pipe = files.open_pipe(os.O_RDWR | os.O_NONBLOCK)
+        except OSError as error:
+            if log >= 0:
+                os.close(log)
+            self._put_off(service, error)
+            return None
+        if service.service.closing:
+            self._loggers.tree.loop.soon(lambda: self._loggers.tree.close_log(service))
+        return wire.pack(wire.Record(wire.ADD, slot=service.slot, name=service.identity.name)), (pipe, log), (pipe, log)
+
+    def _put_off(self, service: Supervised, error: OSError) -> None:
+        """Let the service try again later; one whose log reads to its end has nothing to try again."""
+        if service.service.closing:
+            self._loggers.tree.loop.after(_BREATH_SECONDS, lambda: self._send_add(service))
+            return
+        self.wanted.pop(service.slot, None)
+        self._loggers.tree.loop.soon(lambda: service.failed(records.LOG, errors.text(error.errno or 0)))
+
+    def _on_record(self, data: bytes, fds: list[int]) -> None:
+        for fd in fds:
+            os.close(fd)
+        self._received(wire.unpack(data))
+
+    def _received(self, record: wire.Record) -> None:
+        service = self.wanted.get(record.slot)
+        match record.op:
+            case wire.HAVE:
+                self.has[record.slot] = record.value
+            case wire.END:
+                self.pid = record.value
+                self._outdated = record.name != installation.version()
+                self._renew()
+            case wire.ADDED:
+                if service is not None:
+                    service.log_waits(0, 0)  # or it will say so again
+                    service.log_started(self.pid)
+            case wire.FAILED | wire.ENDED:
+                if record.op == wire.ENDED:
+                    self.send(wire.Record(wire.ACK, slot=record.slot))
+                self.wanted.pop(record.slot, None)
+                self.has.pop(record.slot, None)
+                if service is not None:
+                    if record.op == wire.FAILED:
+                        service.warn(f"log: {os.fsdecode(record.name)}")
+                    service.log_ended(record.value if record.op == wire.ENDED else _FAILED)
+            case wire.WAITS if service is not None:
+                service.log_waits(tai.read(record.name) if record.name else 0, record.value)
+            case wire.SAYS:
+                self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
+            case _:
+                pass
+
+    def _gone(self) -> None:
+        """The pool died: its logs wait in their FIFOs, which we hold too."""
+        self._channel = None
+        self.has.clear()
+        if self._outdated and self._renewed:
+            self._outdated = False
+            self.start()
+            return
+        self.pid = 0
+        closing = False
+        for service in list(self.wanted.values()):
+            if service.service.closing:
+                closing = True
+            else:
+                del self.wanted[service.slot]
+                service.log_ended(9)
+        # Those that are reading to their end do not know of it: another pool goes on.
+        if closing and not self._starting:
+            self._starting = True
+            self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
+
+
+class Loggers:
+    """The pools of a tree."""
+
+    def __init__(self, tree: Tree, state: State) -> None:
+        self.tree = tree
+        self.state = state
+        self._pools: dict[int, Pool] = {}
+
+    def pool_for(self, service: Supervised) -> Pool | None:
+        """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
+        if self.state.directory < 0 or not _is_shipped(service.home.fd):
+            return None
+        try:
+            uid, gid, service.must_prepare = _account(service.home.fd)
+        except (OSError, ValueError, KeyError):
+            # rsvlog itself says what is wrong.
+            return None
+        if uid not in self._pools:
+            self._pools[uid] = Pool(self, uid, gid)
+        return self._pools[uid]
+
+    def started(self, uid: int) -> None:
+        """The keeper made a pool."""
+        if uid in self._pools:
+            self._pools[uid].started()
+
+    def rejoin(self) -> None:
+        """Connect to the pools that outlived the supervisor before, and maybe their keeper."""
+        if self.state.directory < 0:
+            return
+        for name in os.listdir(self.state.directory):
+            uid = _uid_of_socket(name)
+            if uid is None:
+                continue
+            pool = Pool(self, uid, _gid(uid))
+            if pool.rejoin():
+                self._pools[uid] = pool
+
+    def failed(self, uid: int) -> None:
+        """The keeper could not make a pool: later."""
+        if uid in self._pools:
+            self.tree.loop.after(_BREATH_SECONDS, self._pools[uid].start)
+
+    def keeper_lost(self) -> None:
+        """What was asked of the keeper before may not have happened."""
+        for pool in self._pools.values():
+            pool.start_again()
+
+    def leave(self) -> None:
+        """Every service is gone: so may the pools."""
+        for pool in self._pools.values():
+            pool.send(wire.Record(wire.QUIT))
+
+
+def _socket_name(uid: int) -> str:
+    return f"pool-{uid}"
+
+
+def _uid_of_socket(name: str) -> int | None:
+    kind, _, uid = name.partition("-")
+    return int(uid) if kind == "pool" and uid.isdigit() else None
+
+
+def _is_shipped(directory: int) -> bool:
+    """Whether log/run is a link to the rsvlog of this very installation, PREFIX/lib/runit-provision/VERSION being where we are."""
+    try:
+        target = os.readlink("log/run", dir_fd=directory)
+    except OSError:
+        return False
+    if os.path.basename(target) not in _PROGRAMS:
+        return False
+    try:
+        return os.path.samestat(os.stat("log/run", dir_fd=directory), os.stat(installation.tool(os.path.basename(target))))
+    except OSError:
+        return False
+
+
+def _account(directory: int) -> tuple[int, int, bool]:
+    """Give uid and gid that the log of the service directory is written as, and whether only we can make its directory."""
+    from ...core import svlogd_options
+    from ..logs import settings
+
+    log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        found = settings.read(log, os.environb)
+    except svlogd_options.UsageError as error:
+        raise ValueError(error) from None
+    finally:
+        os.close(log)
+    if not found.user or os.geteuid() != 0:
+        return os.geteuid(), os.getegid(), False
+    import pwd
+
+    account = pwd.getpwnam(os.fsdecode(found.user))
+    return account.pw_uid, account.pw_gid, not os.path.isdir(found.directory)
+
+
+def _gid(uid: int) -> int:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return uid

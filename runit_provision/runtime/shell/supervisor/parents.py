@@ -1,0 +1,281 @@
+"""Who makes a supervisor's processes: a keeper at the other end of a socket, or, in a runsv of its own, the supervisor itself."""
+
+from __future__ import annotations
+
+import _socket
+import os
+import time
+
+from ...wire import keeper as wire
+from .. import descriptors, installation, meeting
+from ..channel import ANY, BEGIN, FINISH, Channel, received_fds
+from ..keeper import keeper
+from ..keeper.children import Children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from ..channel import Message
+    from ..keeper.keeper import Call
+    from ..loop import Loop
+    from ..state import State
+
+    Request = tuple[wire.Record, tuple[int, ...], tuple[int, ...]]
+    """What is asked for, the descriptors that go with it, and those of them that were opened for that."""
+
+    class Parent(Protocol):
+        """What a supervisor asks of its processes' parent. Answers come back as records, STARTED, FAILED and ENDED."""
+
+        def spawn(self, make: Callable[[], Request | None], slot: int, *, asked: bool) -> None:
+            """Ask for a process of `slot`, as soon as `make` can be told; None is no request any more. asked: by somebody."""
+
+        def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
+            """Ask for a signal to a process; gives how many that has got, or None: SIGNALLED will tell."""
+
+        def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+            """Ask for a pool of loggers; fds: its listening socket and its journal."""
+
+        def holder(self, index: int, listener: int) -> None:
+            """Ask for a holder that listens on a socket."""
+
+        def release(self, slot: int) -> None:
+            """Say that `slot` has no service any more."""
+
+        def resume(self) -> None:
+            """Send what had to wait for what goes elsewhere."""
+
+        def look(self) -> None:
+            """Take now what has been answered, instead of in the loop's next turn."""
+
+        def leave(self) -> None:
+            """Say that every service is gone."""
+
+        def children(self) -> dict[tuple[int, int], int]:
+            """Give (slot, key) and pid of what is this parent's child, and not an orphan of one before."""
+
+
+_AGAIN_SECONDS = 0.05
+_LAST = -1
+"""Comes after what is about any service, and waits."""
+
+
+class Own:
+    """The supervisor is the parent: `runsv DIR` on its own is one process."""
+
+    def __init__(self, state: State, loop: Loop, received: Callable[[wire.Record], None]) -> None:
+        self._children = Children(state.table)
+        self._loop = loop
+        self._received = received
+
+    def spawn(self, make: Callable[[], Request | None], _slot: int, *, asked: bool) -> None:  # noqa: ARG002 - nothing waits
+        made = make()
+        if made is None:
+            return
+        request, fds, own = made
+        try:
+            written = self._children.spawn(request, list(fds)).process
+        except OSError as error:
+            answer = _failed(request, error)
+        else:
+            answer = wire.Record(
+                wire.STARTED, slot=request.slot, key=request.key, role=written.role, value=written.pid, when=written.started
+            )
+        for fd in own:
+            os.close(fd)
+        # Not at once: the service that asked is still being moved.
+        self._loop.soon(lambda: self._received(answer))
+
+    def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - nothing waits
+        return self._children.signal(slot, key, number)
+
+    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+        raise NotImplementedError("one process keeps no pool")
+
+    def holder(self, index: int, listener: int) -> None:
+        raise NotImplementedError("one process has no holder")
+
+    def release(self, slot: int) -> None:
+        """Nobody else is to be told."""
+
+    def resume(self) -> None:
+        """Nothing waits."""
+
+    def look(self) -> None:
+        """Nobody answers."""
+
+    def leave(self) -> None:
+        """Nobody else is to be told."""
+
+    def children(self) -> dict[tuple[int, int], int]:
+        return {(child.slot, child.key): child.process.pid for child in self._children.all()}
+
+    def reap(self) -> None:
+        """Tell of every child that ended; call it on SIGCHLD."""
+        for child in self._children.reap():
+            written = child.process
+            self._received(
+                wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
+            )
+
+
+class Kept:
+    """A keeper is the parent; `lost` is called when it is gone.
+
+    may: whether what a process may need of others is on its way, so that it can be asked for.
+    """
+
+    def __init__(
+        self,
+        sock: _socket.socket,
+        children: dict[tuple[int, int], int],
+        loop: Loop,
+        *,
+        received: Callable[[wire.Record], None],
+        lost: Callable[[], None],
+        may: Callable[[], bool],
+    ) -> None:
+        self._children = children
+        self._loop = loop
+        self._received = received
+        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may, under_way=wire.UNDER_WAY)
+
+    def spawn(self, make: Callable[[], Request | None], slot: int, *, asked: bool) -> None:
+        def message() -> Message | None:
+            made = make()
+            return None if made is None else (wire.pack(made[0]), *made[1:])
+
+        self._channel.send_late(message, about=slot, rank=FINISH if asked else ANY)
+
+    def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
+        self._channel.send(
+            wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)), about=slot, rank=BEGIN if asked else ANY
+        )
+        return None
+
+    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
+
+    def holder(self, index: int, listener: int) -> None:
+        self._channel.send_at_once(wire.pack(wire.Record(wire.HOLDER, slot=index)), (listener,))
+
+    def release(self, slot: int) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)), about=slot)
+
+    def resume(self) -> None:
+        self._channel.resume()
+
+    def look(self) -> None:
+        self._channel.look()
+
+    def leave(self) -> None:
+        self._channel.send(wire.pack(wire.Record(wire.LEAVE)), about=_LAST)
+
+    def succeed(self, expected: bool) -> None:
+        """Say whether we end, and connect again soon."""
+        self._channel.send(wire.pack(wire.Record(wire.SUCCESSOR, value=expected)))
+
+    def children(self) -> dict[tuple[int, int], int]:
+        return self._children
+
+    def _record(self, data: bytes, fds: list[int]) -> None:
+        for fd in fds:
+            os.close(fd)
+        record = wire.unpack(data)
+        if record.op == wire.STARTED:
+            self._children[record.slot, record.key] = record.value
+        elif record.op == wire.ENDED:
+            self._children.pop((record.slot, record.key), None)
+        self._received(record)
+
+
+def _failed(request: wire.Record, error: OSError) -> wire.Record:
+    return wire.Record(wire.FAILED, slot=request.slot, key=request.key, role=request.role, value=error.errno or 0)
+
+
+def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowed: int = 0) -> tuple[_socket.socket, int]:
+    """Start a keeper as a child; give our end of the conversation, and its pid. Only for who has the state's lock.
+
+    call: how runsvdir was called; stands_in: whether we are a stand-in; descriptors_allowed: the soft limit for the keeper and its
+    services, 0 for ours.
+    """
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if descriptors_allowed:
+                descriptors.allow(descriptors_allowed)
+            keeper.show(call.path)
+            keeper.run(state, theirs, call, stands_in=stands_in)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours, pid
+
+
+def greet(
+    sock: _socket.socket, state: State, busy: Callable[[int], None], *, version: bytes = b""
+) -> dict[tuple[int, int], int] | None:
+    """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead.
+
+    version: a keeper of another one is told to become it, and goes away; empty: any is welcome.
+    """
+    children = {}
+    while True:
+        try:
+            data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 256)
+        except ConnectionResetError:
+            return None
+        fds = received_fds(ancillary)
+        if not data:
+            return None
+        record = wire.unpack(data)
+        other = record.op == wire.WELCOME and version not in {b"", record.name}
+        for fd in fds:
+            if not other:
+                state.take_lock(fd)
+            os.close(fd)
+        if other:
+            sock.send(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY))))
+        elif record.op == wire.CHILD:
+            children[record.slot, record.key] = record.value
+        elif record.op == wire.BUSY:
+            busy(record.value)
+        elif record.op == wire.WELCOME:
+            return children
+
+
+def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int]] | None:
+    """Give the connection to the keeper that the tree has, once it is ours; None when there is none, and the lock is ours instead."""
+    version = installation.version()
+    while not state.try_lock():
+        try:
+            sock = meeting.connect(state, meeting.KEEPER)
+        except OSError:
+            # Between two keepers: whoever has the lock is about to start one, or to end.
+            time.sleep(_AGAIN_SECONDS)
+            continue
+        _say_hello(sock)
+        children = greet(sock, state, busy, version=version)
+        if children is not None:
+            return sock, children
+        # It became what we are; or it cannot, then it has to do.
+        version = b""
+        sock.close()
+    return None
+
+
+def _say_hello(sock: _socket.socket) -> None:
+    """Bring along what services get: stdin, stdout, stderr and the environment."""
+    import struct
+
+    memory = os.memfd_create("environment", os.MFD_CLOEXEC)
+    os.write(memory, b"\0".join(name + b"=" + value for name, value in os.environb.items()))
+    fds = struct.pack("4i", 0, 1, 2, memory)
+    hello = wire.pack(wire.Record(wire.HELLO, value=os.getpid()))
+    try:
+        sock.sendmsg([hello], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)], _socket.MSG_NOSIGNAL)
+    except OSError:
+        pass
+    os.close(memory)

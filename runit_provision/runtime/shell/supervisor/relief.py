@@ -1,0 +1,374 @@
+"""Services that a runsv whose runsvdir is gone still supervises, C's or busybox's: taken over with all that runs.
+
+Such a runsv holds the lock, so nobody else can supervise its service, and killed it leaves processes that the next one would start a
+second time. So it is relieved, in an order in which nothing is lost whoever is killed meanwhile:
+
+1. It is stopped (SIGSTOP): from now on it starts nothing, and what ends stays a zombie, which tells how.
+2. What it has started is what supervise/status names, and nothing else. Otherwise it was just about to do something: it goes on, and is
+   looked at again.
+3. Its control FIFOs are held open, so letters that it has not read are read by us; so is its pipe to the log (carrier.py).
+4. What it knows is written down as one of our own supervisors would have; then it is killed.
+5. What it leaves is adopted as after the death of a supervisor of ours.
+
+A runsv whose parent lives and is no init belongs to somebody, and is left alone.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import stat
+
+from ...core.part import THEN_NOTHING
+from ...wire import beyond, keeper, records
+from ...wire import status as wire
+from .. import process
+from .carrier import Carrier
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .tree import Tree
+
+SIGKILL, SIGCONT, SIGSTOP = 9, 18, 19
+_LOOKS = (0.002, 1.0)
+"""How soon a runsv that was stopped is looked at: first, and at the latest before it is left alone for now."""
+_PROGRAMS = ("runsv", "busybox")
+_INITS = (b"systemd",)
+"""What an orphan's parent may be besides process 1: a user's own systemd is a subreaper."""
+_ROLES = {wire.RUN: keeper.RUN, wire.FINISH: keeper.FINISH}
+
+
+class _BusyError(Exception):
+    """It was stopped amid something."""
+
+    def __init__(self) -> None:
+        super().__init__("it has something to do first")
+
+
+class _Runsv:
+    """A runsv that is being relieved: its pid and pidfd, and the directory of its service.
+
+    slot: where that is written down, 0 for nowhere; doors: what is held open since it was killed.
+    """
+
+    __slots__ = ("delay", "directory", "doors", "identity", "pid", "pidfd", "slot")
+
+    def __init__(self, pid: int, pidfd: int, directory: int, identity: records.Identity, slot: int) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.directory = directory
+        self.identity = identity
+        self.slot = slot
+        self.delay = _LOOKS[0]
+        self.doors: list[int] = []
+
+    def send(self, number: int) -> None:
+        try:
+            _signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            pass
+
+    def close(self) -> None:
+        for fd in (self.pidfd, self.directory, *self.doors):
+            os.close(fd)
+        self.doors = []
+
+
+class Relief:
+    """The runsvs that are being relieved.
+
+    done(slot): called when what one has left is to be adopted; left: when one could not be relieved yet.
+    """
+
+    def __init__(self, tree: Tree, done: Callable[[int], None], left: Callable[[], None]) -> None:
+        self._tree = tree
+        self._done = done
+        self._left = left
+        self._known: dict[tuple[int, int], _Runsv] = {}
+        self._orphans: dict[tuple[int, int], int] = {}
+        self._told: set[int] = set()
+        self._carrier = Carrier()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def has(self, identity: tuple[int, int]) -> bool:
+        """Whether the runsv of the service (device, inode) is being relieved."""
+        return identity in self._known
+
+    def begin(self, identity: records.Identity, path: str, slot: int = 0) -> bool:
+        """Relieve the runsv that keeps the service directory `path` locked; False when there is none that may be.
+
+        slot: where the service is written down already.
+        """
+        found = (identity.dev, identity.ino)
+        if found in self._known:
+            return True
+        try:
+            runsv = self._find(identity, path, slot)
+        except OSError:
+            return False
+        if runsv is None:
+            return False
+        self._known[found] = runsv
+        runsv.send(SIGSTOP)
+        self._tree.loop.after(runsv.delay, lambda: self._look(runsv))
+        return True
+
+    def give_up(self) -> None:
+        """Relieve no more of those that have not been killed: they go on."""
+        for runsv in list(self._known.values()):
+            if not runsv.doors:
+                self._leave(runsv)
+
+    def _find(self, identity: records.Identity, path: str, slot: int) -> _Runsv | None:
+        if not self._orphans:
+            self._orphans = _orphans()
+            # All that are met in one look at a tree need one look at /proc.
+            self._tree.loop.soon(self._orphans.clear)
+        pid = self._orphans.get((identity.dev, identity.ino))
+        if pid is None:
+            return None
+        pidfd = os.pidfd_open(pid)
+        directory = -1
+        try:
+            directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            # By now the number may be another's, and the path lead elsewhere.
+            if os.path.samestat(os.fstat(directory), os.stat(f"/proc/{pid}/cwd")) and _holds(pid, directory, "supervise/lock"):
+                return _Runsv(pid, pidfd, directory, identity, slot)
+        except OSError:
+            pass
+        for fd in (pidfd, directory):
+            if fd >= 0:
+                os.close(fd)
+        return None
+
+    def _look(self, runsv: _Runsv) -> None:
+        """Take its place, or let it go on, and look again."""
+        if self._known.get((runsv.identity.dev, runsv.identity.ino)) is not runsv:
+            return
+        try:
+            if not process.is_stopped(runsv.pid):
+                raise _BusyError
+            self._take_over(runsv)
+        except (_BusyError, OSError, ValueError) as reason:
+            runsv.send(SIGCONT)
+            runsv.delay *= 2
+            if runsv.delay > _LOOKS[1]:
+                self._leave(runsv)
+                self._tell(runsv, str(reason))
+                self._left()
+                return
+            # It needs a moment to get done what it was about to do, and another to stop.
+            self._tree.loop.after(runsv.delay / 2, lambda: runsv.send(SIGSTOP))
+            self._tree.loop.after(runsv.delay, lambda: self._look(runsv))
+
+    def _leave(self, runsv: _Runsv) -> None:
+        runsv.send(SIGCONT)
+        del self._known[runsv.identity.dev, runsv.identity.ino]
+        runsv.close()
+
+    def _tell(self, runsv: _Runsv, reason: str) -> None:
+        """Say once of a service why it is not taken over yet."""
+        if runsv.pid not in self._told:
+            self._told.add(runsv.pid)
+            name = os.fsdecode(runsv.identity.name)
+            self._tree.report(f"runsv {name}: warning: unable to take over from process {runsv.pid} yet: {reason}")
+
+    def _take_over(self, runsv: _Runsv) -> None:
+        tree = self._tree
+        intent, processes = _what_it_knows(runsv)
+        if runsv.slot and not _is_the_same(os.pread(tree.table, records.SIZE, records.offset(runsv.slot)), processes):
+            raise _BusyError
+        slot = runsv.slot or tree.take_slot()
+        doors: list[int] = []
+        try:
+            _open_doors(runsv.directory, doors)
+            carried = _log_pipe(runsv, processes) if intent.log is not None else []
+            doors += carried
+            if carried:
+                self._carrier.carry(*carried, logger=processes[records.LOG])
+        except BaseException:
+            for fd in doors:
+                os.close(fd)
+            if not runsv.slot:
+                tree.give_back(slot)
+            raise
+        runsv.doors, runsv.slot = doors, slot
+        at = records.offset(slot)
+        content = bytearray(records.pack_slot(runsv.identity))
+        packed = records.pack_intent(intent)
+        content[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
+        for key, each in enumerate(processes):
+            start = records.process_offset(slot, key) - at
+            content[start : start + records.PROCESS_SIZE] = records.pack_process(each)
+        os.pwrite(tree.table, content, at)
+        runsv.send(SIGKILL)
+        name = os.fsdecode(runsv.identity.name)
+        tree.report(f"runsv {name}: info: taking over from process {runsv.pid}, whose runsvdir is gone; what runs goes on")
+        tree.loop.watch(runsv.pidfd, lambda: self._gone(runsv))
+
+    def _gone(self, runsv: _Runsv) -> None:
+        """It has ended, and its locks are free."""
+        self._tree.loop.forget(runsv.pidfd)
+        del self._known[runsv.identity.dev, runsv.identity.ino]
+        try:
+            self._done(runsv.slot)
+        finally:
+            runsv.close()
+
+
+def _orphans() -> dict[tuple[int, int], int]:
+    """Give by device and inode of their directories the runsvs of our uid whose parent is an init."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and _is_orphan(int(entry)):
+                place = os.stat(f"/proc/{entry}/cwd")
+                found[place.st_dev, place.st_ino] = int(entry)
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def _is_orphan(pid: int) -> bool:
+    if process.name(pid) != b"runsv" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+        return False
+    # After an upgrade of its package the file is another, and this one "(deleted)".
+    if os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] not in _PROGRAMS:
+        return False
+    parent = process.parent(pid)
+    return parent in {1, os.getpid()} or process.name(parent) in _INITS
+
+
+def _holds(pid: int, directory: int, path: str) -> bool:
+    """Whether a process has a file below a directory open."""
+    try:
+        return _identity(os.stat(path, dir_fd=directory)) in _open_files(pid)
+    except FileNotFoundError:
+        return False
+
+
+def _open_files(pid: int) -> dict[tuple[int, int], int]:
+    """Give by device and inode what a process has open, as its descriptor."""
+    found = {}
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        found[_identity(os.stat(f"/proc/{pid}/fd/{entry}"))] = int(entry)
+    return found
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _what_it_knows(runsv: _Runsv) -> tuple[records.Intent, tuple[records.Process, records.Process, records.Process]]:
+    """Read what a stopped runsv has written; _BusyError when that is not all there is."""
+    if b"want exit" in _read(runsv.directory, "supervise/stat"):
+        raise _BusyError
+    status = wire.unpack(_read(runsv.directory, "supervise/status"))
+    main = _process(status, _ROLES.get(status.state, keeper.RUN))
+    log, log_intent = records.Process(), None
+    if _holds(runsv.pid, runsv.directory, "log/supervise/lock"):
+        log_status = wire.unpack(_read(runsv.directory, "log/supervise/status"))
+        log = _process(log_status, keeper.LOG_RUN)
+        log_intent = _intent(log_status)
+    if set(process.children(runsv.pid)) != {main.pid, log.pid} - {0}:
+        raise _BusyError
+    intent = records.Intent(
+        main=_intent(status),
+        log=log_intent,
+        script="",
+        then=THEN_NOTHING,
+        scripted=0,
+        closing=False,
+        beyond=beyond.pack(beyond.Beyond()),
+    )
+    return intent, (main, log, records.Process())
+
+
+def _process(status: wire.Status, role: int) -> records.Process:
+    if bool(status.pid) != (status.state != wire.DOWN):
+        raise _BusyError
+    if not status.pid:
+        return records.Process()
+    ended = process.is_zombie(status.pid)
+    return records.Process(
+        pid=status.pid,
+        role=role,
+        life=records.ENDED if ended else records.LIVE,
+        starttime=process.starttime(status.pid),
+        started=status.since_ns,
+        status=process.zombie_status(status.pid) if ended else 0,
+    )
+
+
+def _intent(status: wire.Status) -> records.PartIntent:
+    return records.PartIntent(
+        want=wire.WANT_UP if status.want == wire.WANT_UP else wire.WANT_DOWN,
+        state=status.state,
+        paused=status.paused,
+        got_term=status.got_term,
+        damped=False,
+        owed=False,
+        spawning=False,
+        since=status.since_ns,
+        started=status.since_ns if status.pid else 0,
+        pid=status.pid,
+        ended=0,
+        signalled=0,
+        signals=(),
+    )
+
+
+def _is_the_same(slot: bytes, processes: tuple[records.Process, ...]) -> bool:
+    """Whether what is written down as running are these processes, or nothing."""
+    written = [records.unpack_process(slot, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
+    return {each.pid for each in written if each.life == records.LIVE} <= {each.pid for each in processes}
+
+
+def _open_doors(directory: int, doors: list[int]) -> None:
+    """Open what `sv` writes to and what it finds a supervisor by, so that neither is gone in between."""
+    for place in ("supervise", "log/supervise"):
+        for door in ("control", "ok"):
+            try:
+                doors.append(_open_fifo(directory, f"{place}/{door}"))
+            except FileNotFoundError:
+                if place == "supervise":
+                    raise
+
+
+def _log_pipe(runsv: _Runsv, processes: tuple[records.Process, ...]) -> list[int]:
+    """Open the end of its pipe that the log reads from, and the FIFO that is in its place from now on; nothing when nobody has it."""
+    has = _open_files(runsv.pid)
+    for key, stream in ((records.LOG, 0), (records.MAIN, 1)):
+        if processes[key].life != records.LIVE:
+            continue
+        found = os.stat(f"/proc/{processes[key].pid}/fd/{stream}")
+        if stat.S_ISFIFO(found.st_mode) and _identity(found) in has:
+            pipe = os.open(f"/proc/{runsv.pid}/fd/{has[_identity(found)]}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                try:
+                    os.mkfifo("log/supervise/pipe", 0o600, dir_fd=runsv.directory)
+                except FileExistsError:
+                    pass
+                return [pipe, _open_fifo(runsv.directory, "log/supervise/pipe")]
+            except BaseException:
+                os.close(pipe)
+                raise
+    return []
+
+
+def _open_fifo(directory: int, path: str) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
+    if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _BusyError
+    return fd
+
+
+def _read(directory: int, path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
+    with os.fdopen(fd, "rb") as file:
+        return file.read(256)

@@ -1,0 +1,259 @@
+"""runsvdir(8): every directory beneath one is a service."""
+
+from __future__ import annotations
+
+import _signal
+import os
+import time
+
+from ...wire import errors, records
+from .. import descriptors, process
+from ..service.files import LockedError, RefusedError
+from . import parents, scan
+from .call import Call
+from .report import report_to_stderr
+from .supervisor import Supervisor, end_for_good
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable
+
+    from ..service.supervised import Supervised
+    from ..state import State
+
+POLL_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+"""Before a service is taken again that exited, or could not be taken: as long as runsvdir waits."""
+SETTLE_SECONDS = 0.004
+"""Between two looks at a directory that is being filled."""
+_NEVER = float("inf")
+
+
+class Runsvdir(Supervisor):
+    """The supervisor that init starts."""
+
+    def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
+        super().__init__(call, state, report=report)
+        self._path = call.path
+        self._shown = call.shown
+        self._services: dict[tuple[int, int], Supervised] = {}
+        self._settling: dict[tuple[int, int], int] = {}
+        self._refused: dict[tuple[int, int], str] = {}
+        self._complaints: list[str] = []
+        self._looking = self._glanced = False
+        self._due = _NEVER
+        self._first = True
+        self._tries = False
+        self._watch = scan.Watch(call.path)
+        self.tree.left = self._look_again
+        self.loop.on_signal(_signal.SIGTERM, self._leave)
+        self.loop.on_signal(_signal.SIGIO, self.changed)
+        self.loop.on_signal(_signal.SIGURG, self._moved)
+
+    def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int) -> None:
+        """Take over what lives, then look what else there is; keeper: its pid, when we have started it."""
+        # Before anything runs: exit statuses stay exact when the keeper dies. A new keeper gets ready meanwhile.
+        process.be_subreaper()
+        self.connect(sock, children, keeper)
+        self.tree.recover()
+        self.state.vouch()
+        for service in self.tree.services():
+            self.taken(service)
+        self.loop.soon(self.changed)
+
+    def taken(self, service: Supervised) -> None:
+        self._services[service.identity.dev, service.identity.ino] = service
+        self._look_soon()
+        super().taken(service)
+
+    def changed(self) -> None:
+        """Something changed in the directory, or on the way to it."""
+        # Watched before it is looked at: what comes in between is seen twice, not missed.
+        self._watch.renew()
+        self._look()
+        if self._watch.polls:
+            self._look_in(POLL_SECONDS)
+
+    def _moved(self) -> None:
+        if self._watch.is_elsewhere():
+            self.changed()
+
+    def gone(self, service: Supervised) -> None:
+        identity = (service.identity.dev, service.identity.ino)
+        if self._services.get(identity) is service:
+            del self._services[identity]
+        if not self.ending:
+            if service.leaving:
+                self._look_soon()
+            else:
+                self._look_in(AGAIN_SECONDS)
+        super().gone(service)
+
+    def upgrade(self) -> None:
+        """Become the version that is installed now, if it is another one and proves itself."""
+        from .. import installation
+        from . import successor
+
+        if self.ending or self._tries or self.state.directory < 0:
+            return
+        try:
+            if installation.current() == installation.LIBRARY:
+                return
+        except OSError:
+            return
+        self._tries = True
+        successor.try_out(f"{self.state.path}/trial", records.MAGIC, self.loop, self._tried)
+
+    def _tried(self, reason: str) -> None:
+        from .. import installation
+        from . import successor
+
+        self._tries = False
+        if not reason and not self.ending:
+            descriptors.allow(self._descriptors)
+            self._kept.succeed(True)
+            try:
+                successor.execute(self.call.arguments())
+            except OSError as error:
+                reason = f"{installation.tool('runsvdir')}: {errors.words(error)}"
+                self._kept.succeed(False)
+                descriptors.allow_all()
+        if reason:
+            mine = os.fsdecode(installation.version())
+            self.report(f"runsvdir {self._shown}: warning: the version now installed is not taken, {mine} goes on: {reason}")
+
+    def _leave(self) -> None:
+        if not len(self.tree):
+            self.tree.leave()
+        self.status = 0
+
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self.loop.soon(self._look)
+
+    def _look_again(self) -> None:
+        self._look_in(AGAIN_SECONDS)
+
+    def _look_in(self, seconds: float) -> None:
+        """Look in some time, or sooner: one look is for all who want one."""
+        due = time.monotonic() + seconds
+        if due < self._due:
+            self._due = due
+            self.loop.after(seconds, lambda: self._look_when(due))
+
+    def _look_when(self, due: float) -> None:
+        if due == self._due:
+            self._due = _NEVER
+            if not self.ending:
+                # It may be another directory by now, which is to be watched.
+                self.changed()
+
+    def _look(self) -> None:
+        self._looking = False
+        if self.ending:
+            return
+        # What is new does not wait for the look at all that is old: with 900 services that takes three times as long as a start.
+        self._glanced = not (self._first or self._glanced) and self._glance()
+        if self._glanced:
+            self._look_in(SETTLE_SECONDS)
+            return
+        found = scan.look(self._path, self._shown, time.time_ns())
+        for complaint in found.complaints:
+            if not found.entered or complaint not in self._complaints:
+                self.report(f"runsvdir {self._shown}: warning: {complaint}")
+        self._complaints = found.complaints
+        if not found.readable:
+            self._look_in(AGAIN_SECONDS)
+            return
+        wanted = {entry.identity for entry in found.services}
+        for identity, service in list(self._services.items()):
+            if identity not in wanted and not service.leaving and not service.closed:
+                end_for_good(service)
+        self._take(found.services)
+        self._first = False
+
+    def _glance(self) -> bool:
+        """Consider what has a new name; whether there was any."""
+        known = {os.fsdecode(service.identity.name) for service in self._services.values()}
+        return self._take(scan.glance(self._path, known, time.time_ns()))
+
+    def _take(self, entries: list[scan.Found]) -> bool:
+        """Consider what nobody supervises yet; whether there was any."""
+        any_new = False
+        for entry in entries:
+            if entry.identity not in self._services and not self.tree.waits_for(entry.identity):
+                self._consider(entry)
+                any_new = True
+        return any_new
+
+    def _consider(self, entry: scan.Found) -> None:
+        """Take a new service, or wait until whoever is making it is done."""
+        if not (self._first or entry.complete or self._is_settled(entry)):
+            self._settling[entry.identity] = entry.changed
+            self._look_in(SETTLE_SECONDS)
+            return
+        self._settling.pop(entry.identity, None)
+        try:
+            service = self.tree.add(f"{self._path}/{entry.name}", entry.name)
+        except (RefusedError, OSError) as refusal:
+            locked = isinstance(refusal, LockedError)
+            if not locked or not self.tree.relieve(f"{self._path}/{entry.name}", entry.name, entry.identity):
+                self._refuse(entry, str(refusal))
+        else:
+            self._refused.pop(entry.identity, None)
+            if not service.closed:
+                self._services[entry.identity] = service
+
+    def _is_settled(self, entry: scan.Found) -> bool:
+        same = self._settling.get(entry.identity) == entry.changed
+        return same and os.access(f"{self._path}/{entry.name}/run", os.X_OK)
+
+    def _refuse(self, entry: scan.Found, reason: str) -> None:
+        if self._refused.get(entry.identity) != reason:
+            self._refused[entry.identity] = reason
+            self.report(f"runsv {entry.name}: fatal: {reason}")
+        self._look_in(AGAIN_SECONDS)
+
+
+def supervise(call: Call, state: State) -> int:
+    """Be runsvdir as `call` says; gives the exit status."""
+    report = report_to_stderr("runsvdir")
+    reader = call.take_title(state, report)
+
+    def busy(pid: int) -> None:
+        report(f"runsvdir {call.shown}: warning: already supervised by process {pid}; waiting for it to end")
+
+    there = parents.find_keeper(state, busy)
+    if there is not None:
+        found = (*there, 0)
+    else:
+        state.prepare()
+        _load_for_all()
+        sock, pid = parents.fork_keeper(state, call, stands_in=False)
+        found = (sock, {}, pid)
+    supervisor = _kind()(call, state, report=report)
+    if reader >= 0:
+        call.follow(reader, supervisor.loop)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    supervisor.begin(*found)
+    return supervisor.run()
+
+
+def _load_for_all() -> None:
+    """Load what the processes of a tree would each load for itself: forks of this one share it, a tenth of a small tree's memory."""
+    import _ctypes  # noqa: F401
+    import resource  # noqa: F401
+
+    from ..logs import settings  # noqa: F401
+    from ..pool import pool  # noqa: F401
+
+
+def _kind() -> type[Runsvdir]:
+    """Give what this process is: a container's pid 1 is not as one that an init starts."""
+    if os.getpid() != 1:
+        return Runsvdir
+    from .container import Container
+
+    return Container

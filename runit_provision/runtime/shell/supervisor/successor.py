@@ -1,0 +1,97 @@
+"""The live upgrade: a runsvdir that is told to, by USR2, has the version that is installed now prove itself, and becomes it.
+
+    runsvdir    executes the new version in its place: for init it is the same process. Until that has taken over, the keeper's holder
+                keeps supervise/ok open and the letters in their FIFOs, so that a client notices a moment's silence at most
+    keeper      is told by the new runsvdir, which greets it and finds another version than its own, to do the same; services stay its
+                children
+    pools       likewise, as soon as the new runsvdir meets them; what is written meanwhile waits in the FIFOs
+
+The same happens when init starts a runsvdir of another version, after the one before was ended.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from .. import installation, process
+from . import trial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..loop import Loop
+
+
+_END = b"\0"
+"""Behind what a child has to say: nothing at all is what one says that was killed."""
+
+
+def try_out(place: str, magic: bytes, loop: Loop, done: Callable[[str], None]) -> None:
+    """Let the installed version prove itself in `place`, while we go on; then call `done` with why it did not, or empty.
+
+    magic: how our table of records begins: a version with another one could not read what runs.
+    """
+
+    def tried(verdict: str | None) -> None:
+        if verdict is None:
+            _beside(lambda: trial.clean(place), loop, lambda _said: done("who tried it was killed"))
+        else:
+            done(verdict)
+
+    _beside(lambda: _verdict(place, magic), loop, tried)
+
+
+def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | None], None]) -> None:
+    """Do `work` in a child; call `done` with the text that it gives, with None when the child was killed or there is none."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    if os.fork() == 0:
+        text: str | None = None
+        try:
+            _signal.set_wakeup_fd(-1)
+            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+            process.close_all_but(writer)
+            text = work()
+        except BaseException as error:
+            text = f"the trial failed: {error}"
+        finally:
+            if text is not None:
+                os.write(writer, text.encode("utf-8", "replace") + _END)
+            os._exit(0)
+    os.close(writer)
+
+    def readable() -> None:
+        loop.forget(reader)
+        text, end, _ = os.read(reader, 65536).partition(_END)
+        os.close(reader)
+        done(text.decode("utf-8", "replace") if end else None)
+
+    loop.watch(reader, readable)
+
+
+def _verdict(place: str, magic: bytes) -> str:
+    if os.path.isdir(place):
+        trial.clean(place)
+    os.mkdir(place, 0o700)
+    try:
+        reason = trial.run([installation.tool("runsvdir")], place, installation.tool("rsvlog"))
+        for name in os.listdir(f"{place}/state/trees") if not reason else []:
+            with open(f"{place}/state/trees/{name}/records", "rb") as table:
+                if table.read(len(magic)) != magic:
+                    reason = "it cannot read this version's records; services must be ended and started again"
+        return reason
+    finally:
+        trial.remove(place)
+
+
+def execute(arguments: list[bytes]) -> None:
+    """Become the installed runsvdir, called as we were; OSError when that cannot be.
+
+    Signals are blocked until it has its handlers, since without them they would end it.
+    """
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    try:
+        os.execv(installation.tool("runsvdir"), [os.fsencode(installation.tool("runsvdir")), *arguments])
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

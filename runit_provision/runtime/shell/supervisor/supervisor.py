@@ -1,0 +1,178 @@
+"""What runsvdir and the stand-in in its place share: a tree, a keeper that may die, and the end by HUP; and the stand-in.
+
+TERM leaves: the keeper puts a stand-in there, and services stay supervised until the next runsvdir comes. HUP ends: every service is
+told to exit, and when all are gone, or killed after a set time, the supervisor exits 111.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from ...core.events import Letter
+from ...core.part import MAIN
+from ...wire import keeper as wire
+from .. import descriptors, process
+from ..loop import Loop
+from . import parents
+from .tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable
+
+    from ..service.supervised import Supervised
+    from ..state import State
+    from .call import Call
+
+WAITING_SECONDS = 1.5
+"""After HUP, for services that another one has locked: longer than a killed supervisor takes to close its locks."""
+HUP_SECONDS = 60.0
+"""For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
+KILL_SECONDS = 5.0
+EXIT_HUP = 111
+
+
+class Supervisor:
+    """What runsvdir and the stand-in share: a tree, a keeper that may die, and the end by HUP."""
+
+    stands_in = False
+
+    def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
+        self.call = call
+        # After the keeper was started, which is the parent of services.
+        self._descriptors, most = descriptors.allow_all()
+        self.loop = Loop(report)
+        self.state = state
+        self.report = report
+        self.status: int | None = None
+        self._ended = EXIT_HUP
+        self.ending = False
+        self._keeper = -1
+        self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most)
+        self.tree.gone = self.gone
+        self.tree.taken = self.taken
+        self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
+        self.loop.on_signal(_signal.SIGHUP, self.end)
+        self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
+
+    def upgrade(self) -> None:
+        """Another version is installed. A stand-in leaves that to the runsvdir that comes next, which is of that version."""
+
+    def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int = 0) -> None:
+        """Work through the keeper at the other end of `sock`; keeper: its pid, when we have started it."""
+        if self._keeper >= 0:
+            os.close(self._keeper)
+        self._keeper = process.open_peer(sock, keeper)
+        self._kept = parents.Kept(
+            sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.holders.sent
+        )
+        self.tree.parent = self._kept
+
+    def run(self) -> int:
+        """Go on until there is an exit status."""
+        self.loop.run_soon()
+        while self.status is None:
+            self.loop.run_once()
+            # Amid thousands of letters what becomes of those that were read is not to wait for its turn among them.
+            self.loop.guarded(self.tree.parent.look)
+        return self.status
+
+    def taken(self, service: Supervised) -> None:
+        """A service could be taken up that another one supervised."""
+        if self.ending:
+            end_for_good(service)
+
+    def gone(self, _service: Supervised) -> None:
+        """A service has exited."""
+        if self.ending and not len(self.tree):
+            self._finish()
+
+    def end(self, seconds: float = HUP_SECONDS) -> None:
+        """Take every service down in order, and exit when all are gone, after `seconds` with KILL."""
+        if self.ending:
+            return
+        self.ending = True
+        for service in self.tree.services():
+            self.loop.guarded(end_for_good, service)
+        if not len(self.tree):
+            self._finish()
+        self.loop.after(WAITING_SECONDS, self._give_up_waiting)
+        self.loop.after(_hup_seconds(seconds), self._kill)
+
+    def _give_up_waiting(self) -> None:
+        self.tree.give_up_waiting()
+        if not len(self.tree):
+            self._finish()
+
+    def _kill(self) -> None:
+        names = ", ".join(os.fsdecode(service.identity.name) for service in self.tree.services())
+        if names:
+            self.report(f"warning: still there, sending KILL: {names}")
+        self.tree.kill_all()
+        self.loop.after(KILL_SECONDS, self._finish)
+
+    def _finish(self) -> None:
+        self.tree.leave()
+        self.status = self._ended
+
+    def _received(self, record: wire.Record) -> None:
+        if record.op == wire.YIELD:
+            self.status = 0
+        elif record.op == wire.UPGRADE:
+            self.upgrade()
+        else:
+            self.tree.received(record)
+
+    def _keeper_lost(self) -> None:
+        if self.status is not None:
+            return  # it said that another takes over, and died
+        self.report("warning: the keeper is gone, starting another; its services go on")
+        sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
+        process.wait_for_end(self._keeper)  # its children are ours by then
+        self.connect(sock, {}, pid)
+        self.tree.holders.keeper_is(self._keeper)
+        self.tree.orphans.reap()
+        self.tree.parent_lost()
+
+
+class StandIn(Supervisor):
+    """Supervises what is known, and scans nothing, until a runsvdir comes."""
+
+    stands_in = True
+
+    def __init__(self, call: Call, state: State, *, report: Callable[[str], None]) -> None:
+        super().__init__(call, state, report=report)
+        self.loop.on_signal(_signal.SIGTERM, _nothing)
+
+    def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
+        """Go on where the one before was killed."""
+        self.connect(sock, children)
+        self.tree.recover(lambda: self.status is None)
+        if self.status is None:
+            self.state.vouch()
+            if not len(self.tree):
+                self._finish()
+
+    def gone(self, service: Supervised) -> None:
+        super().gone(service)
+        if not len(self.tree):
+            self._finish()
+
+
+def end_for_good(service: Supervised) -> None:
+    """Let a service end for good."""
+    service.leaving = True
+    service.tell(Letter(MAIN, "x"))
+
+
+def _hup_seconds(otherwise: float) -> float:
+    try:
+        return float(os.environ.get("RUNSVDIR_HUP_SECONDS", otherwise))
+    except ValueError:
+        return otherwise
+
+
+def _nothing() -> None:
+    """TERM asks a runsvdir to leave its services to a stand-in: this is it."""

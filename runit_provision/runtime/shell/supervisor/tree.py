@@ -1,0 +1,399 @@
+"""Many services on one loop: what runsv does for one directory, with one keeper and one table of records.
+
+This knows services and processes. Which directories are services is scan.py's matter; `runsv DIR` gives it one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ...wire import errors, holder, records
+from ...wire import keeper as wire
+from ..loop import Loop
+from ..service.home import Home, Room
+from ..service.letters import Letters
+from ..service.publisher import Publishing
+from ..service.supervised import Supervised
+from .adoption import Adoption
+from .holders import Alone, Holders
+from .loggers import Loggers
+from .orphans import Orphans
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..state import State
+    from .groups import Groups
+    from .holders import Holding
+    from .loggers import Pool
+    from .parents import Parent, Request
+
+SIGKILL = 9
+
+_SPARE = 64
+"""Descriptors that are for no service, at least."""
+_AGAIN_SECONDS = 1.0
+_AT_A_TIME = 64
+"""Services that are taken up before a look at whether somebody else is to do it."""
+_PLENTY = 1 << 30
+
+
+class Tree:
+    """The services that are supervised.
+
+    gone: called with each that has exited, after it let go of its directory; taken: with each that could be taken up only later;
+    left: when one that was to be taken over was not, and may be met again.
+    others: whether there is a keeper, whose other children keep logs and hold descriptors; most: how many descriptors we may have.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        loop: Loop,
+        report: Callable[[str], None],
+        *,
+        new_session: bool = False,
+        others: bool = False,
+        most: int = _PLENTY,
+    ) -> None:
+        self.loop = loop
+        self.table = state.table
+        self.report = report
+        self.gone: Callable[[Supervised], None] = lambda _service: None
+        self._state = state
+        self._flags = wire.NEW_SESSION if new_session else 0
+        self._parent: Parent | None = None
+        self._loggers = Loggers(self, state) if others else None
+        self.holders: Holding = Holders(self, state, most) if others and state.directory >= 0 else Alone()
+        self.room = Room(most - max(_SPARE, most // 8), self.holders.holds, self.holders.wait)
+        self.taken: Callable[[Supervised], None] = lambda _service: None
+        self.left: Callable[[], None] = lambda: None
+        self._adoption = Adoption(self)
+        self._slots: dict[int, Supervised] = {}
+        self._leaving: dict[int, Supervised] = {}
+        self._free: list[int] = []
+        self._last = 0
+        self.publishing = Publishing(loop)
+        self._groups: Groups | None = None
+        self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
+        self.letters = Letters(state.table)
+
+    def __len__(self) -> int:
+        return len(self._slots) + len(self._adoption) + len(self._leaving)
+
+    def waits_for(self, identity: tuple[int, int]) -> bool:
+        """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
+        return self._adoption.waits_for(identity)
+
+    def relieve(self, path: str, name: str, identity: tuple[int, int]) -> bool:
+        """Take a service directory that is locked over from a runsv that nobody has any more; False when it is somebody's."""
+        return self._adoption.relieve(path, name, identity)
+
+    @property
+    def parent(self) -> Parent:
+        """Who makes the processes."""
+        assert self._parent is not None
+        return self._parent
+
+    @parent.setter
+    def parent(self, parent: Parent) -> None:
+        self._parent = parent
+
+    def services(self) -> list[Supervised]:
+        """Give every service that is supervised."""
+        return list(self._slots.values())
+
+    # What a service asks.
+
+    def spawn(
+        self,
+        service: Supervised,
+        key: int,
+        role: int,
+        arguments: tuple[str, ...],
+        *,
+        notify: tuple[int, int] | None = None,
+        swept: bool = False,
+    ) -> None:
+        """Ask for a process of `service`.
+
+        notify: the descriptor that it gets, and what that leads to; swept: what it starts is to be found again.
+        """
+        pool = self.pool_for(service) if key == records.LOG else None
+        if key == records.LOG:
+            service.pool = pool
+        if pool is not None and not service.must_prepare:
+            pool.add(service)
+            return
+        if pool is not None:
+            arguments = ("-p",)
+
+        def make() -> Request | None:
+            if service.closed:
+                return None
+            try:
+                return self._request(service, key, role, arguments, notify=notify, swept=swept)
+            except OSError as error:
+                reason = errors.text(error.errno or 0)
+                self.loop.soon(lambda: service.failed(key, reason))
+                return None
+
+        self.parent.spawn(make, service.slot, asked=service.asked)
+
+    def pool_for(self, service: Supervised) -> Pool | None:
+        """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
+        return None if self._loggers is None else self._loggers.pool_for(service)
+
+    def _request(
+        self, service: Supervised, key: int, role: int, arguments: tuple[str, ...], *, notify: tuple[int, int] | None, swept: bool
+    ) -> Request:
+        directory = service.home.fd
+        if directory < 0:
+            raise FileNotFoundError(errno.ENOENT, "the directory is gone")
+        fds: tuple[int, ...] = (directory,)
+        if service.log_files is not None and service.log_files.has_pipe:
+            fds += (service.log_files.pipe,)
+        flags = self._flags
+        if flags and service.log_files is not None and service.pool is None:
+            flags |= wire.SHARED_SESSION
+        descriptor, name = 0, service.identity.name
+        if notify is not None:
+            descriptor, flags, fds = notify[0], flags | wire.NOTIFIES, (*fds, notify[1])
+        if role == wire.SWEEP:
+            flags = 0
+        group = self._open_group(service) if swept else -1
+        if swept:
+            flags |= wire.SWEPT
+        if group >= 0:
+            flags, fds = flags | wire.GROUPED, (*fds, group)
+        request = wire.Record(
+            wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, value=descriptor, arguments=arguments, name=name
+        )
+        return request, fds, (group,) if group >= 0 else ()
+
+    def _open_group(self, service: Supervised) -> int:
+        if self._groups is None:
+            from .groups import Groups
+
+            self._groups = Groups(self._state)
+        return self._groups.open(service.slot, service.identity.name)
+
+    def signal(self, service: Supervised, key: int, number: int) -> int | None:
+        """Send a signal to a process of `service`; give how many that has got, or None: Supervised.signalled will be told."""
+        if key == records.LOG and service.pool is not None:
+            service.pool.signal(service, number)
+            return service.service.part(key).signalled + 1
+        count = self.orphans.signal(service.slot, key, number)
+        return self.parent.signal(service.slot, key, number, asked=service.asked) if count is None else count
+
+    def close_log(self, service: Supervised) -> None:
+        """Let the log of `service` read to its end."""
+        files = service.log_files
+        if files is None or not files.has_pipe or service.closed:
+            return
+        try:
+            if service.pool is not None:
+                # Its FIFO stays open until it has ended: should the pool die meanwhile, another goes on.
+                service.pool.close(service)
+            else:
+                self.stop_writing(service)
+                files.close_pipe()
+        except OSError as error:
+            service.warn(f"unable to close the log, sleeping: {errors.words(error)}")
+            self.loop.after(_AGAIN_SECONDS, lambda: self.close_log(service))
+
+    def stop_writing(self, service: Supervised) -> None:
+        """Be no writer to the log of `service`, nor let others be one for us. OSError when that cannot be now."""
+        if service.log_files is not None and service.log_files.has_pipe:
+            service.log_files.stop_writing()
+            self.holders.hold(service, (holder.PIPE,))
+
+    def exited(self, service: Supervised) -> None:
+        """Forget `service`, which is gone when nobody finds its doors open."""
+        released = self.release(service.slot)
+        if self._groups is not None:
+            self._groups.remove(service.slot, service.identity.name)
+        service.close()
+        if self._slots.pop(service.slot, None) is None:
+            return
+        os.pwrite(self.table, b"\0", records.offset(service.slot))
+        self._leaving[service.slot] = service
+        if released:
+            self.released(service.slot)
+
+    def release(self, slot: int) -> bool:
+        """Let nothing be kept by others for `slot`; True when that is so, False when `released` will be told."""
+        self.parent.release(slot)
+        return self.holders.release(slot)
+
+    def leaving(self) -> list[int]:
+        """Give the slots of services that have exited, and are held open still."""
+        return list(self._leaving)
+
+    def released(self, *slots: int) -> None:
+        """Nothing of these slots is held by others."""
+        for slot in slots:
+            service = self._leaving.pop(slot, None)
+            if service is not None:
+                self._free.append(slot)
+                self.gone(service)
+
+    # What the outside tells.
+
+    def add(self, path: str, name: str) -> Supervised:
+        """Supervise the service directory `path`; RefusedError when that cannot be, OSError when it cannot be opened."""
+        service = self.open(path, name, None)
+        try:
+            slot = self.take_slot()
+        except OSError:
+            service.close()
+            raise
+        try:
+            service.announce()
+            self.settle(slot, service)
+            service.enter()
+        except OSError:
+            # Nothing was started for it: whoever meets it again begins anew, and finds its locks free.
+            self.exited(service)
+            raise
+        service.begin()
+        return service
+
+    def open(self, path: str, name: str, expected: tuple[int, int] | None) -> Supervised:
+        """Take the service directory `path`, if it is the `expected` one; RefusedError, OSError."""
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(directory)
+            if expected is not None and expected != (found.st_dev, found.st_ino):
+                raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", path)
+            real = os.readlink(f"/proc/self/fd/{directory}")
+        except BaseException:
+            os.close(directory)
+            raise
+        identity = records.Identity(dev=found.st_dev, ino=found.st_ino, name=os.fsencode(name), path=os.fsencode(real))
+        home = Home(directory, identity, self.room)
+        try:
+            return Supervised(self, home)
+        except BaseException:
+            home.close()
+            raise
+
+    def settle(self, slot: int, service: Supervised) -> None:
+        """Let `slot` be the place of `service`."""
+        self._slots[slot] = service
+        service.slot = slot
+        self.holders.hold(service)
+
+    def received(self, record: wire.Record) -> None:
+        """Act on what the parent of the processes says."""
+        if record.key == records.POOL:
+            self._received_of_pool(record)
+            return
+        service = self._slots.get(record.slot)
+        if service is None:
+            return
+        if record.key == records.LOG and service.pool is not None:
+            # `rsvlog -p` made the log's directory, which the pool's uid could not.
+            if record.op == wire.ENDED:
+                service.pool.add(service)
+            elif record.op == wire.FAILED:
+                service.failed(record.key, errors.text(record.value))
+            return
+        if record.op == wire.STARTED:
+            service.started(record.key, record.value, record.when)
+        elif record.op == wire.ENDED:
+            service.ended(record.key, record.when, record.value)
+        elif record.op == wire.SIGNALLED:
+            service.signalled(record.key, record.when)
+        elif record.op == wire.FAILED:
+            service.failed(record.key, errors.text(record.value))
+
+    def _received_of_pool(self, record: wire.Record) -> None:
+        if self._loggers is not None and record.op == wire.STARTED:
+            self._loggers.started(record.slot)
+        elif self._loggers is not None and record.op == wire.FAILED:
+            self._loggers.failed(record.slot)
+
+    def recover(self, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Take up every service that the table knows, as long as that is to `go_on`."""
+        self.holders.rejoin()
+        if self._loggers is not None:
+            self._loggers.rejoin()
+        for count, slot in enumerate(self._state.slots()):
+            if count % _AT_A_TIME == 0:
+                self.parent.look()
+                if not go_on():
+                    return
+            self._last = max(self._last, slot)
+            self.loop.guarded(self._adoption.take_up, slot)
+        waiting = self._adoption.slots()
+        used = self._slots.keys() | set(waiting)
+        self._free = [slot for slot in range(1, self._last + 1) if slot not in used]
+        self.holders.settle(waiting)
+        self._adoption.retry()
+
+    def taken_up(self, slot: int) -> None:
+        """A service that was waited for is taken up, if it is there still."""
+        if slot in self._slots:
+            self.taken(self._slots[slot])
+
+    def found(self, slot: int, key: int, content: bytes) -> records.Process:
+        """Give a process that is written down as it is now: its parent's child, an orphan that is watched from now on, or ended."""
+        written = records.unpack_process(content, key)
+        if written.life == records.LIVE and (slot, key) not in self.parent.children():
+            self.orphans.examine(slot, key, written)
+        return written
+
+    def parent_lost(self) -> None:
+        """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
+        if self._loggers is not None:
+            self._loggers.keeper_lost()
+        for service in self.services():
+            self.loop.guarded(self._reconcile, service)
+
+    def _reconcile(self, service: Supervised) -> None:
+        content = os.pread(self.table, records.SIZE, records.offset(service.slot))
+        try:
+            for key in (records.MAIN, records.LOG, records.SCRIPT):
+                if not service.closed:
+                    service.reconcile(key, self.found(service.slot, key, content))
+        except OSError as error:
+            service.warn(f"unable to find out what runs, sleeping: {errors.words(error)}")
+            self.loop.after(_AGAIN_SECONDS, lambda: self._reconcile(service))
+
+    def give_up_waiting(self) -> None:
+        """Wait no longer for services that another one supervises."""
+        self._adoption.give_up()
+
+    def leave(self) -> None:
+        """Every service is gone: so may pools and keeper."""
+        if self._loggers is not None:
+            self._loggers.leave()
+        self.holders.leave()
+        self.parent.leave()
+
+    def kill_all(self) -> None:
+        """Send KILL to every process that is known."""
+        for service in self.services():
+            for key, _pid in service.known():
+                self.signal(service, key, SIGKILL)
+
+    def take_slot(self) -> int:
+        """Give a free slot. OSError when there is no room for one more."""
+        if self._free:
+            return self._free.pop()
+        # What is mapped and not there on a full disk is a SIGBUS later.
+        os.posix_fallocate(self.table, records.offset(self._last + 1), records.SIZE)
+        self._last += 1
+        return self._last
+
+    def give_back(self, slot: int) -> None:
+        """Let a slot be free again in which nothing was written."""
+        self._free.append(slot)
+
+    def _orphan_ended(self, slot: int, key: int, pid: int, status: int) -> None:
+        service = self._slots.get(slot)
+        if service is not None:
+            service.ended(key, pid, status)

@@ -1,0 +1,1 @@
+"""What chpst, runit-init, runsvchdir and utmpset do."""
