@@ -17,6 +17,8 @@ from .. import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from .home import Home
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
@@ -108,12 +110,14 @@ class Supervise:
             except OSError as error:
                 raise _refused(f"unable to open {self._prefix}pipe", error) from None
 
-    def shed(self) -> None:
-        """Close what others hold, or can be opened again."""
-        for fd in (self._ok, self._pipe, self._lock):
-            if fd >= 0:
-                os.close(fd)
-        self._ok = self._pipe = self._lock = -1
+    def shed(self, but: Container[int] = ()) -> None:
+        """Close what others hold, or can be opened again; but: the descriptors that stay open."""
+        self._ok, self._pipe, self._lock = (_closed(fd, but) for fd in (self._ok, self._pipe, self._lock))
+
+    @property
+    def is_shed(self) -> bool:
+        """Whether nothing is open that `shed` would close."""
+        return self._ok < 0 and self._pipe < 0 and self._lock < 0
 
     def open_ok(self) -> bool:
         """Say that somebody is there: from now on `sv` believes the status. Once is enough; True when that was now."""
@@ -308,6 +312,13 @@ class Supervise:
         except FileExistsError:
             os.unlink(path, dir_fd=self._home.fd)
             return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
+
+
+def _closed(fd: int, but: Container[int]) -> int:
+    if fd < 0 or fd in but:
+        return fd
+    os.close(fd)
+    return -1
 
 
 def _identity(fd: int) -> tuple[int, int]:

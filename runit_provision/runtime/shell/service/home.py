@@ -56,6 +56,11 @@ class Home:
         return self._fd >= 0
 
     @property
+    def is_bare(self) -> bool:
+        """Whether nothing but the directory is open, which needs no holder."""
+        return bool(self.files) and all(files.is_shed for files in self.files)
+
+    @property
     def fd(self) -> int:
         """The directory, open; -1, which no system call takes, when it cannot be found, or opened."""
         if self._fd < 0 and not self.closed:
@@ -155,7 +160,7 @@ class Room:
         for home in self._homes:
             if len(found) == _AT_A_TIME or len(looked) == _LOOKED_AT:
                 break
-            (found if self._may(home.slot) else looked).append(home)
+            (found if home.is_bare or self._may(home.slot) else looked).append(home)
         for home in looked:
             del self._homes[home]
             self._homes[home] = None

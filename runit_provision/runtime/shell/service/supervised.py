@@ -214,12 +214,18 @@ class Supervised:
         return found
 
     def take_again(self) -> bool:
-        """Have open again what whoever was killed had held; False, after saying why, when not all of it can be now."""
+        """Have open again what whoever was killed had held; False, after saying why, when not all of it can be now: then as before.
+
+        What was taken in vain would be in the way of others: nobody holds it, so it could not be closed to make room.
+        """
+        before = [files.doors().values() for files in self.home.files]
         try:
             for files in self.home.files:
                 files.take_again()
         except RefusedError as refusal:
             self.warn(str(refusal))
+            for files, doors in zip(self.home.files, before, strict=True):
+                files.shed(but=doors)
             return False
         return True
 
