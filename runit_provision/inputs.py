@@ -17,6 +17,9 @@ from contextlib import suppress
 NOTHING = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 """Errors that say that no file has a name, or can have it. Any other may hide one that is there."""
 
+_PASSED: dict[str, bytes] = {}
+"""What came through a pipe (`--facts <(facter)`, /dev/stdin): it comes only once, and is asked for as often as a file is."""
+
 Question = tuple[str, str]
 """A kind (the name of a method of Inputs), and a name: a path, a variable."""
 
@@ -32,8 +35,7 @@ class Inputs:
     def file(self, path: str) -> bytes:
         """Give the contents of a file; OSError when it cannot be read."""
         try:
-            with open(path, "rb", buffering=0) as file:
-                content = file.read()
+            content = _PASSED[path] if path in _PASSED else _read(path)
         except OSError as error:
             self.note(("file", path), b"!%d" % (error.errno or 0))
             raise
@@ -148,6 +150,14 @@ class Inputs:
 _KINDS = frozenset(
     ("file", "names", "exists", "is_there", "is_folder", "is_executable", "is_link", "variable", "machine_name", "program", "ourselves")
 )
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        content = file.read()
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            _PASSED[path] = content
+        return content
 
 
 def _ourselves() -> Iterator[object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runit_provision.app.source import Source
@@ -86,4 +87,9 @@ def _tree(answer: Answer) -> RenderedTree:
 
 
 def _question(source: Source, target: Target) -> str:
-    return json.dumps([asdict(source), str(target.root), target.user], default=str, sort_keys=True)
+    return json.dumps([asdict(source), str(target.root), target.user], default=_named, sort_keys=True)
+
+
+def _named(value: object) -> str:
+    """Give a path so that a relative one is another in each folder, since templates and files are looked for where the data lie."""
+    return f"{Path.cwd()}/./{value}" if isinstance(value, Path) and not value.is_absolute() else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -147,6 +148,25 @@ def test_a_change_of_any_option_is_seen(world: World) -> None:
     for name, value in others.items():
         world.source = replace(source, **{name: value})  # type: ignore[arg-type]
         assert not is_recalled(world), name
+
+
+def test_the_same_question_in_another_folder_is_another(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(world.folder, tmp_path / "release")
+    monkeypatch.chdir(tmp_path / "release")
+    assert not is_recalled(world)
+
+
+def test_what_comes_through_a_pipe_is_asked_for_as_often_as_a_file_is(world: World) -> None:
+    words = [PROGRAM, "check", *map(str, world.options)]
+    words[words.index("facts.yaml")] = "/dev/stdin"
+
+    def piped(command: str, facts: str) -> tuple[int, str]:
+        done = subprocess.run([PROGRAM, command, *words[2:]], input=facts, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    facts = (world.folder / "facts.yaml").read_text()
+    assert piped("apply", facts) == (0, "")
+    assert [piped("check", text)[0] for text in (facts, f"{facts}more: 1\n", facts.replace("1000", "2000"))] == [0, 0, 2]
 
 
 @pytest.mark.parametrize("value", ["-----BEGIN", None], ids=["other", "none"])
