@@ -18,7 +18,7 @@ from runit_provision.model.plan import Change, Found, PathStep, Plan
 from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, Origin, Realm, RenderedTree, ServiceTree
 from runit_provision.plan.purge import purged, stopped
 from runit_provision.plan.scope import around, barriers
-from runit_provision.plan.services import calls, left_owing, stops
+from runit_provision.plan.services import ABSENT, GONE, calls, left_owing, stops
 
 _KEY = b"# runit-provision: "
 """What the line of a rendered script begins with that names the data's key."""
@@ -64,7 +64,8 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
     }
     gone = _gone(manifest, observed, services)
     logs = {service.log_directory for service in gone if service.realm in tree.drops_logs}
-    goes = _unwanted(made, records, intents, observed, logs)
+    absent = {service.id: service.origin for service in services if service.ensure is Ensure.ABSENT}
+    goes = _unwanted(made, records, intents, observed, logs, absent)
     removals = sorted((step for step in goes if not step.live), key=lambda step: step.path, reverse=True)
     remembered = replace(
         observed.manifest,
@@ -248,8 +249,12 @@ def _unwanted(
     intents: Mapping[str, Intent],
     observed: Observed,
     logs: Collection[str | None],
+    absent: Mapping[str, Origin],
 ) -> list[PathStep]:
-    """Give a removal for each path that was made here, is there, and is in the data no more. logs: log directories that go whole."""
+    """Give a removal for each path that was made here, is there, and is in the data no more.
+
+    logs: log directories that go whole. absent: where the data say of a service that it is to be absent.
+    """
     steps = []
     for path, record in made.items():
         before = observed.paths.get(path)
@@ -258,6 +263,7 @@ def _unwanted(
         if (before.kind is Kind.DIRECTORY) is not (record.seen.kind is Kind.DIRECTORY):
             continue  # somebody put something else there: it is not what was made here
         found = _found(before, record, intents.get(path))
+        why = ABSENT if record.service in absent else GONE
         steps.append(
             PathStep(
                 change=Change.REMOVE,
@@ -265,8 +271,8 @@ def _unwanted(
                 realm=record.realm,
                 before=before,
                 after=None,
-                reason="no longer in the data, with its logs" if path in logs else "no longer in the data",
-                origin=Origin(record.service),
+                reason=f"{why}, with its logs" if path in logs else why,
+                origin=absent.get(record.service, Origin(record.service)),
                 found=Found.OURS if before.kind is Kind.DIRECTORY else found,
                 service=record.service,
                 effect=record.effect,
@@ -280,10 +286,21 @@ def _unwanted(
 def _gone(made: Manifest, observed: Observed, services: Iterable[ServiceTree]) -> list[ServiceTree]:
     """Give the services that were made here and are to be no more, as they were made: only so their links are known.
 
-    One that only a killed apply made is one of them: its runsvdir may have started it.
+    One that only a killed apply made is one of them: its runsvdir may have started it. How one ends that is still named, as absent, the
+    data say now; where one stood that is named no more, the data of today have something else.
     """
-    there = {service.id for service in services if service.ensure is not Ensure.ABSENT}
-    return [service for name, service in {**_begun(observed), **made.services}.items() if name not in there]
+    named = {service.id: service for service in services}
+    return [
+        _going(service, named.get(name))
+        for name, service in {**_begun(observed), **made.services}.items()
+        if name not in named or named[name].ensure is Ensure.ABSENT
+    ]
+
+
+def _going(service: ServiceTree, said: ServiceTree | None) -> ServiceTree:
+    if said is None:
+        return replace(service, origin=Origin(service.origin.key))
+    return replace(service, ensure=Ensure.ABSENT, origin=said.origin, stop_seconds=said.stop_seconds, kill=said.kill)
 
 
 def _begun(observed: Observed) -> dict[str, ServiceTree]:

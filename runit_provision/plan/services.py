@@ -10,12 +10,14 @@ from runit_provision.model.tree import Effect, Ensure, OnChange, ServiceTree
 
 _ON_CHANGE = {OnChange.RESTART: Verb.RESTART, OnChange.HUP: Verb.HUP, OnChange.TERM: Verb.TERM}
 _NEVER = (Life(), Life())
+GONE, ABSENT = "no longer in the data", "is to be absent"
+"""Why a service goes."""
 
 
 def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
     """Take down what goes, those that require others and those that lie in others first."""
     return tuple(
-        ServiceStep(Verb.STOP, service, "no longer in the data")
+        ServiceStep(Verb.STOP, service, ABSENT if service.ensure is Ensure.ABSENT else GONE)
         for service in reversed(outer_first(gone))
         if observed.lives.get(service.id, _NEVER)[0].supervised
     )

@@ -95,7 +95,7 @@ def _services(
             new = service.link in gone or service.directory in gone
             if new or not call.life.want_up:
                 (stops if new else calls).append(ServiceStep(Verb.STOP, service, "did not run before the last apply"))
-        elif verb is Verb.STOP and call.life.want_up and not (life and life.running):
+        elif verb is Verb.STOP and call.life.want_up and not (life and life.want_up):  # one that did not stop is still to go down
             calls.append(ServiceStep(Verb.START, service, "ran before the last apply"))
         elif verb in _AGAIN and service.id in touched and life and life.supervised:
             calls.append(ServiceStep(verb, service, "runs what it ran before the last apply"))

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from support.trees import ORIGIN, SYSTEM, Unit, grow, join
 
-from runit_provision.errors import HostError, Problem
+from runit_provision.errors import HostError, Mark, Problem
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, Manifest, Observed, Owed, Record, Seen
 from runit_provision.model.plan import Change, Found, Plan, ServiceStep, Verb
-from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, Realm, RenderedTree
+from runit_provision.model.tree import Directory, Effect, Ensure, File, Link, Node, OnChange, Origin, Realm, RenderedTree
 from runit_provision.plan import decide
 
 UP = Life(supervised=True, running=True, want_up=True, pid=7, since=1)
@@ -190,18 +190,23 @@ def test_a_service_is_brought_to_the_state_that_is_asked_for(ensure: Ensure, lif
 def test_a_service_that_left_the_data_is_stopped_unlinked_and_removed_children_first() -> None:
     there = grow("/b", [Unit("a"), Unit("b")])
     plan = decide(grow("/b", [Unit("a")]), host(there))
-    assert plan.stops == (ServiceStep(Verb.STOP, there.service("b"), "no longer in the data"),)
+    # where it stood in the data of before, those of now have something else
+    assert plan.stops == (
+        ServiceStep(Verb.STOP, replace(there.service("b"), origin=Origin("runit.services")), "no longer in the data"),
+    )
     assert [step.path for step in plan.unlinks] == ["/b/service/b"]
     assert [step.path for step in plan.removals] == ["/b/sv/b/run", "/b/sv/b"]
 
 
-def test_a_service_that_is_to_be_absent_goes_like_one_that_left_the_data() -> None:
+def test_a_service_that_is_to_be_absent_goes_from_where_it_was_made_as_the_data_say_now() -> None:
     there = grow("/b", [Unit("a"), Unit("b")])
     kept = grow("/b", [Unit("a")])
-    absent = replace(there.service("b"), ensure=Ensure.ABSENT, link=None)
+    here = Origin("runit.services.b", Mark("data.yaml", 7, 3))
+    absent = replace(there.service("b"), ensure=Ensure.ABSENT, link=None, origin=here, stop_seconds=3, kill=True)
     plan = decide(replace(kept, services=(*kept.services, absent)), host(there))
-    assert plan.stops == (ServiceStep(Verb.STOP, there.service("b"), "no longer in the data"),)
-    assert [step.path for step in (*plan.unlinks, *plan.removals)] == ["/b/service/b", "/b/sv/b/run", "/b/sv/b"]
+    assert plan.stops == (ServiceStep(Verb.STOP, replace(absent, link="/b/service/b"), "is to be absent"),)
+    gone = [(step.path, step.reason, step.origin) for step in (*plan.unlinks, *plan.removals)]
+    assert gone == [(path, "is to be absent", here) for path in ("/b/service/b", "/b/sv/b/run", "/b/sv/b")]
     assert (plan.calls, list(plan.manifest.services)) == ((), ["a"])
 
 
