@@ -11,6 +11,7 @@ from runit_provision.model.plan import LoginStep, Plan
 from runit_provision.model.tree import SYSTEM
 
 if TYPE_CHECKING:
+    from runit_provision.apply import Progress
     from runit_provision.host import Machine
     from runit_provision.host.accounts import Accounts
     from runit_provision.model.host import Host
@@ -56,7 +57,7 @@ def coming(steps: Iterable[LoginStep]) -> Coming:
     )
 
 
-def make_logins(plan: Plan, machine: Machine) -> dict[LoginStep, Problem]:
+def make_logins(plan: Plan, machine: Machine, progress: Progress | None) -> dict[LoginStep, Problem]:
     """Make what `plan` has of accounts, the journal first; give the steps that could not be done, each with what is wrong."""
     from runit_provision import apply
     from runit_provision.host.logins import perform
@@ -67,7 +68,13 @@ def make_logins(plan: Plan, machine: Machine) -> dict[LoginStep, Problem]:
 
     resumes = machine.library.journal() is not None
     apply.begin_logins(plan, machine)
-    failed = perform(plan.logins, root=machine.root, hand=machine.hand(SYSTEM), accounts=asked_anew, held=machine.library.held)
+    tell = apply.Teller(progress, len(plan.logins))
+
+    def told(step: LoginStep) -> None:
+        tell.did(f"{step.kind} {step.name}")
+
+    hand = machine.hand(SYSTEM)
+    failed = perform(plan.logins, root=machine.root, hand=hand, accounts=asked_anew, told=told, held=machine.library.held)
     apply.settle_logins(failed, machine, resumes=resumes)
     machine.renew()
     return failed

@@ -21,15 +21,12 @@ from runit_provision.model.plan import Plan
 
 if TYPE_CHECKING:
     from runit_provision.app.desired import Desired
-    from runit_provision.apply import Report
+    from runit_provision.apply import Progress, Report
     from runit_provision.host import Machine
     from runit_provision.model.host import Host
     from runit_provision.model.observed import Observed
     from runit_provision.model.plan import LoginStep
     from runit_provision.model.tree import RenderedTree
-
-Progress = Callable[[int, int, str], None]
-"""Told how many steps are done, of how many, and which is next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def apply(
                     raise HostError(*planned.plan.problems)
             made: tuple[LoginStep, ...] = ()
             if planned.plan.logins:
-                failed = make_logins(planned.plan, machine)
+                failed = make_logins(planned.plan, machine, progress)
                 made = tuple(step for step in planned.plan.logins if step not in failed)
                 inputs = Inputs()
                 with _after(made):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from runit_provision.apply.paths import problems
 from runit_provision.apply.report import Outcome
+from runit_provision.apply.teller import TICK
 from runit_provision.errors import Problem, ProvisionError
 from runit_provision.host import Machine, processes
 from runit_provision.host.letters import Wish, is_over, reached
@@ -272,15 +274,27 @@ def _await(
     came: Settled = []
     failed: Settled = []
     for realm, mine in wishes.items():
-        rest = max(0.0, end - time.monotonic())
         try:
-            lives = machine.hand(realm).call("wait", [wish for _, wish in mine], rest, patience=rest + 30)
+            lives = _waited(machine, realm, mine, end, outcome)
         except (OSError, ProvisionError) as error:
             outcome.report.add(*problems(error))
             continue
         for (step, wish), life in zip(mine, lives, strict=True):
             (came if reached(wish, tuple(life)) else failed).append((step, Life(*life)))
     return came, failed
+
+
+def _waited(machine: Machine, realm: Realm, mine: Sequence[tuple[ServiceStep, Wish]], end: float, outcome: Outcome) -> list[list[Any]]:
+    """Give how the services of a realm are once all is as wished, or at `end` (monotonic); who watches is told what takes long."""
+    wishes = [wish for _, wish in mine]
+    while True:
+        rest = max(0.0, end - time.monotonic())
+        some = min(rest, TICK) if outcome.tell.watched else rest
+        lives: list[list[Any]] = machine.hand(realm).call("wait", wishes, some, patience=some + 30)
+        late = [step.service.id for (step, wish), life in zip(mine, lives, strict=True) if not is_over(wish, tuple(life))]
+        if not late or some == rest:
+            return lives
+        outcome.tell.waits(late, rest - some)
 
 
 def _patience(step: ServiceStep, timeout: float) -> float:
@@ -354,7 +368,11 @@ def _failure(step: ServiceStep, life: Life, seconds: float) -> str:
 
 def _ending(step: ServiceStep) -> str:
     """Say what helps against a service that does not end."""
-    return "let the data say `stop: {kill: true}`, or end it by hand" if step.verb is Verb.STOP and not step.service.kill else ""
+    service = step.service
+    if step.verb is not Verb.STOP or service.kill:
+        return ""
+    said = "`stop: {kill: true}`" if service.origin.mark else "`ensure: absent` and `stop: {kill: true}` of it"
+    return f"let the data say {said}, or end it by hand: `sv kill {service.link or service.directory}`"
 
 
 def _holds(service: ServiceTree, held: Sequence[ServiceTree]) -> str:

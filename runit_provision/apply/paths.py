@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from runit_provision.apply.report import Outcome
@@ -29,12 +29,15 @@ _FEW = 32
 _TOGETHER = HANDS // 2
 """So many accounts' realms are made together: their hands all wait for work at a time."""
 
+_SLICE = 512
+"""So much is done before it is told how far it is."""
+
 _STAGED = re.compile(rf"/{re.escape(STORE)}\.(?=[^/])")
 """What a name has before it while it is made."""
 _FOR_ROOT = "that is root's to do; `--user NAME` applies the tree of one user alone"
 
-Told = Callable[[str], None]
-"""Is told the path that was done."""
+Due = tuple[PathStep, Request]
+"""A step, and what a hand is to do for it."""
 
 
 def by_realm(steps: Iterable[PathStep]) -> dict[Realm, list[PathStep]]:
@@ -76,10 +79,13 @@ def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> No
         due = [(step, request) for step in made for request in _made(machine, step, places, durable=not whole)]
         culprit: PathStep | None = None
         try:
-            answers, error = machine.hand(realm).batch([request for _, request in due])
-            if error:
-                culprit = due[len(answers)][0]
-                raise error
+            for some in _slices(due):
+                answers, error = machine.hand(realm).batch([request for _, request in some])
+                outcome.tell.did(*(step.path for step, _ in some[: len(answers)]))
+                if error:
+                    culprit = some[len(answers)][0]
+                    raise error
+            outcome.tell.does(f"makes what is new in {realm.base} last")
             _settle(machine, realm, {os.path.dirname(places[step.path]) for step in made}, synced, whole=whole)
         except (OSError, ProvisionError) as error:
             _sweep(machine, realm, mine, places)
@@ -89,6 +95,11 @@ def prepare(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> No
             outcome.report.add(*told)
             for step in mine:
                 outcome.fail(step, *told)
+
+
+def _slices(due: Sequence[Due]) -> Iterator[Sequence[Due]]:
+    """Split what is much, so that it can be told how far it is."""
+    return (due[start : start + _SLICE] for start in range(0, len(due), _SLICE))
 
 
 def _made(machine: Machine, step: PathStep, places: dict[str, str], *, durable: bool) -> Iterator[Request]:
@@ -133,7 +144,7 @@ def _sweep(machine: Machine, realm: Realm, steps: Iterable[PathStep], places: di
             return
 
 
-def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
+def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> None:
     """Take paths away, each file kept before, and make that last; a directory with what was not made here in it stays."""
     whole = len(steps) > _FEW
     synced: set[int] = set()
@@ -157,7 +168,7 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: 
                 requests.append(("remove_directory", (step.path, bool(step.service))))
             else:
                 requests.append(("unlink", (step.path,)))
-            answers = _do(machine, realm, step, requests, outcome, told)
+            answers = _do(machine, realm, step, requests, outcome)
             if answers and answers[-1] and any(path.startswith(f"{step.path}/") for path in outcome.failed):
                 outcome.fail(step)
             elif answers and is_directory and not answers[-1]:
@@ -177,7 +188,7 @@ def _clear_logs(machine: Machine, step: PathStep, outcome: Outcome) -> None:
         outcome.report.add(*problems(error))
 
 
-def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
+def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> None:
     """Rename what was prepared to its place, what is replaced kept before; then make the names last."""
     places = outcome.places
     whole = len(steps) > _FEW
@@ -186,7 +197,7 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
         _keep(machine, realm, [step for step in mine if _is_renamed(step, places)], outcome)
         touched: set[str] = set()
         for live in (False, True):
-            due: list[tuple[PathStep, Request]] = []
+            due: list[Due] = []
             for step in [step for step in mine if step.live is live and step.path not in outcome.failed]:
                 if live and outcome.is_broken(step.service):
                     outcome.fail(step)  # nothing half-made is ever started
@@ -196,21 +207,21 @@ def put(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Tol
                 elif step.path not in places and step.after is not None:
                     after = step.after
                     due.append((step, ("dress_directory", (step.path, after.mode, after.uid, after.gid))))
-            _do_all(machine, realm, due, outcome, told)
+            _do_all(machine, realm, due, outcome)
         for step in mine:
             if step.path in places and not _is_renamed(step, places) and step.path not in outcome.failed:
-                _came(step, outcome, told)
+                _came(step, outcome)
         _sweep(machine, realm, [step for step in mine if step.path in outcome.failed and _is_renamed(step, places)], places)
         _last(machine, realm, touched, synced, outcome, whole=whole)
 
 
-def make(machine: Machine, steps: Sequence[PathStep], outcome: Outcome, told: Told) -> None:
+def make(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> None:
     """Prepare and put what lies in accounts' realms, some realms at a time, so that one hand does both for each."""
     sorted_steps = list(by_realm(steps).values())
     for start in range(0, len(sorted_steps), _TOGETHER):
         some = [step for mine in sorted_steps[start : start + _TOGETHER] for step in mine]
         prepare(machine, some, outcome)
-        put(machine, some, outcome, told)
+        put(machine, some, outcome)
 
 
 def _is_renamed(step: PathStep, places: dict[str, str]) -> bool:
@@ -272,17 +283,17 @@ def _answers(machine: Machine, realm: Realm, step: PathStep, requests: list[Requ
     return answers
 
 
-def _do_all(machine: Machine, realm: Realm, due: Sequence[tuple[PathStep, Request]], outcome: Outcome, told: Told) -> None:
+def _do_all(machine: Machine, realm: Realm, due: Sequence[Due], outcome: Outcome) -> None:
     """Do what each step needs, whichever of them fail: as few messages to a hand as can be."""
     while due:
         answers: list[Any] = []
         error: OSError | ProvisionError | None
         try:
-            answers, error = machine.hand(realm).batch([request for _, request in due])
+            answers, error = machine.hand(realm).batch([request for _, request in due[:_SLICE]])
         except (OSError, ProvisionError) as refused:
             error = refused
         for step, _ in due[: len(answers)]:
-            _done(realm, step, machine, outcome, told)
+            _done(realm, step, machine, outcome)
         due = due[len(answers) :]
         if error and due:
             outcome.fail(due[0][0], *problems(error, due[0][0]))
@@ -290,28 +301,28 @@ def _do_all(machine: Machine, realm: Realm, due: Sequence[tuple[PathStep, Reques
             due = due[1:]
 
 
-def _came(step: PathStep, outcome: Outcome, told: Told) -> None:
+def _came(step: PathStep, outcome: Outcome) -> None:
     """Note a path that got its name with the directory that it lies in, if that one did."""
     parts = step.path.split("/")
     if outcome.failed and any("/".join(parts[:end]) in outcome.failed for end in range(2, len(parts))):
         outcome.fail(step)
         return
     outcome.report.paths.append(step)
-    told(step.path)
+    outcome.tell.did(step.path)
 
 
-def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome, told: Told) -> list[Any]:
+def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request], outcome: Outcome) -> list[Any]:
     answers = _answers(machine, realm, step, requests, outcome)
     if answers:
-        _done(realm, step, machine, outcome, told)
+        _done(realm, step, machine, outcome)
     return answers
 
 
-def _done(realm: Realm, step: PathStep, machine: Machine, outcome: Outcome, told: Told) -> None:
+def _done(realm: Realm, step: PathStep, machine: Machine, outcome: Outcome) -> None:
     outcome.report.paths.append(step)
     if step.found in (Found.EDITED, Found.FOREIGN) and (kept := _names(step, outcome.intents[step.path])):
         outcome.report.notes.append(f"what {step.path} was is kept as {_store(machine, realm)}/{kept[-1]}")
-    told(step.path)
+    outcome.tell.did(step.path)
 
 
 def discard(machine: Machine, names: dict[Realm, list[str]], since: str, outcome: Outcome | None = None) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from runit_provision.apply.teller import Teller
 from runit_provision.errors import Problem, printable
 from runit_provision.model.observed import Intent, Life, Owed
 from runit_provision.model.plan import OF_LOG, Change, LoginStep, PathStep, Plan, ServiceStep, Verb
@@ -92,7 +93,7 @@ class Outcome:
     """What the parts of one apply tell each other.
 
     places: where each path that is made is made first. failed: paths that are not as planned; broken: services that have such; held:
-    services whose paths must not go. owed: what services were to get and did not: the next apply does it.
+    services whose paths must not go. owed: what services were to get and did not: the next apply does it. tell: shows how far it is.
     """
 
     plan: Plan
@@ -103,6 +104,7 @@ class Outcome:
     broken: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
     owed: list[Owed] = field(default_factory=list)
+    tell: Teller = field(default_factory=Teller)
 
     def owe(self, step: ServiceStep) -> None:
         """Note that a service did not get what it needs."""

@@ -19,7 +19,8 @@ from dataclasses import replace
 from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.logins import homes_to_remove, remove_homes, staying
 from runit_provision.apply.report import Outcome, Report
-from runit_provision.errors import HostError, Problem, before_any_change, printable
+from runit_provision.apply.teller import Progress, Teller
+from runit_provision.errors import HostError, Problem, before_any_change
 from runit_provision.host import Machine, kept
 from runit_provision.model.observed import Journal, Manifest, Record
 from runit_provision.model.plan import Plan, ServiceStep, Verb
@@ -28,8 +29,6 @@ from runit_provision.plan import undo
 
 TIMEOUT = 30.0
 """Seconds to wait for services, each time that some are started or stopped together."""
-Progress = Callable[[int, int, str], None]
-"""Is told how many steps are done, of how many, and the last one."""
 
 
 def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, timeout: float = TIMEOUT) -> Report:
@@ -182,13 +181,14 @@ def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None) 
 
 
 def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | None, timeout: float, *, fresh: bool) -> Outcome:
+    places = journal.staging(plan)
     outcome = Outcome(
         plan,
         Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()}),
         {intent.path: intent for intent in began.intents},
-        journal.staging(plan),
+        places,
+        tell=Teller(progress, len(plan.steps) + len(places) + len(plan.calls)),
     )
-    tell = _Teller(progress, len(plan.steps) + len(plan.calls))
     paths.sweep(machine, plan.leftovers, outcome)
     first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
     own = [step for step in first if step.realm.account is None]
@@ -201,18 +201,18 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
             machine.library.abandon()
         raise
     calls.take_down(machine, plan.stops, outcome, timeout=timeout)
-    paths.remove(machine, plan.unlinks, outcome, tell.path)
+    paths.remove(machine, plan.unlinks, outcome)
     calls.dismiss(machine, plan.stops, outcome, timeout=timeout)
-    paths.remove(machine, plan.removals, outcome, tell.path)
-    paths.put(machine, [step for step in own if not step.live], outcome, tell.path)
+    paths.remove(machine, plan.removals, outcome)
+    paths.put(machine, [step for step in own if not step.live], outcome)
     for wave in (*others, theirs):
-        paths.make(machine, wave, outcome, tell.path)
-    paths.put(machine, [step for step in own if step.live], outcome, tell.path)
-    _call(plan, machine, began, outcome, tell, timeout)
+        paths.make(machine, wave, outcome)
+    paths.put(machine, [step for step in own if step.live], outcome)
+    _call(plan, machine, began, outcome, timeout)
     return outcome
 
 
-def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: _Teller, timeout: float) -> None:
+def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, timeout: float) -> None:
     """Do what services need, those whose files all are as planned."""
     asked = [step for step in plan.calls if step.verb is not Verb.LEAVE]
     wanted = [step for step in asked if not outcome.is_broken(step.service.id)]
@@ -227,8 +227,7 @@ def _call(plan: Plan, machine: Machine, began: Journal, outcome: Outcome, tell: 
 
     def told(group: list[ServiceStep]) -> None:
         machine.library.note_done([numbers[step.verb.value, step.service.id] for step in group])
-        for step in group:
-            tell.path(step.service.id)
+        outcome.tell.did(*(step.service.id for step in group))
 
     calls.call(machine, wanted, outcome, timeout=timeout, told=told)
 
@@ -268,17 +267,3 @@ def _forget(machine: Machine, past: Journal | None, present: Journal | None, out
             if intent.kept:
                 names.setdefault(intent.realm, [])
     paths.discard(machine, names, since, outcome)
-
-
-class _Teller:
-    """Counts steps for a person who watches."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
-
-    def path(self, what: str) -> None:
-        self._done += 1
-        if self._progress:
-            self._progress(self._done, self._total, printable(what))

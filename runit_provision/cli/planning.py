@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -58,6 +59,16 @@ def show_steps(lines: Sequence[str], output: Output, *, indent: str = "") -> Non
         color = _COLORS.get(line.strip()[:1]) if line[:1] in _COLORS or line.startswith("    ") else None
         shown.append(click.style(f"{indent}{line}", fg=color) if color else f"{indent}{line}")
     output.line("\n".join(shown))  # at once: each line of its own would be a system call
+
+
+@contextmanager
+def resumable(output: Output) -> Iterator[None]:
+    """Let who interrupts a change of the host know what becomes of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.complain("interrupted: what was begun, the next `apply` completes, and `rollback` takes back")
+        raise
 
 
 def show_report(report: Report, output: Output) -> int:

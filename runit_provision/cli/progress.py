@@ -19,7 +19,7 @@ _PACE = 0.1
 
 @contextmanager
 def progress() -> Iterator[Callable[[int, int, str], None] | None]:
-    """Give what shows how many steps are done, of how many, and which is next; None when nobody is looking."""
+    """Give what shows how many steps are done, of how many, and what is done or waited for; None when nobody is looking."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -33,9 +33,9 @@ def progress() -> Iterator[Callable[[int, int, str], None] | None]:
         due = now + _PACE
         if bar is None:
             bar = _bar()
-            bar.add_task("", total=total)
+            bar.add_task("")
             bar.start()
-        bar.update(bar.task_ids[0], completed=done, description=what, refresh=True)
+        bar.update(bar.task_ids[0], completed=done, total=total, description=what, refresh=True)
 
     try:
         yield show

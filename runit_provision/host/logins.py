@@ -80,12 +80,18 @@ def lacking(steps: Sequence[LoginStep], *, root: Path) -> Iterator[Problem]:
 
 
 def perform(
-    steps: Sequence[LoginStep], *, root: Path, hand: Hand, accounts: Callable[[], Accounts], held: Sequence[int] = ()
+    steps: Sequence[LoginStep],
+    *,
+    root: Path,
+    hand: Hand,
+    accounts: Callable[[], Accounts],
+    told: Callable[[LoginStep], None],
+    held: Sequence[int] = (),
 ) -> dict[LoginStep, Problem]:
     """Do `steps`; give those that could not be done, each with what is wrong: so is what needs an account or a group of them.
 
-    hand: root's own, for homes. accounts: asks anew, once all accounts are there. held: descriptors that a tool keeps open, which
-    goes on when this process is killed.
+    hand: root's own, for homes. accounts: asks anew, once all accounts are there. told: is told each step that was tried. held:
+    descriptors that a tool keeps open, which goes on when this process is killed.
     """
     failed: dict[LoginStep, Problem] = {}
     at_once = [step for step in steps if step.kind != "home"]
@@ -95,10 +101,12 @@ def perform(
         for step in at_once:
             if problem := _needs(step, failed) or _call(step, held):
                 failed[step] = problem
+            told(step)
     known = accounts()
     for step in [step for step in steps if step.kind == "home"]:
         if problem := _needs(step, failed) or _make_home(step, known, root, hand):
             failed[step] = problem
+        told(step)
     return failed
 
 

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from runit_provision import apply, host, plan
-from runit_provision.apply import Report
+from runit_provision.apply import Progress, Report
 from runit_provision.model.plan import Plan
 from runit_provision.model.tree import RenderedTree
 
@@ -29,10 +29,12 @@ class Place:
         with self.machine() as machine:
             return plan.decide(tree, machine.observe(tree))
 
-    def apply(self, tree: RenderedTree, *, timeout: float = 20.0, lock_timeout: float = 0.0) -> Report:
+    def apply(
+        self, tree: RenderedTree, *, timeout: float = 20.0, lock_timeout: float = 0.0, progress: Progress | None = None
+    ) -> Report:
         """Apply `tree`."""
         with self.machine() as machine, machine.lock(timeout=lock_timeout):
-            return apply.apply(plan.decide(tree, machine.observe(tree)), machine, timeout=timeout)
+            return apply.apply(plan.decide(tree, machine.observe(tree)), machine, timeout=timeout, progress=progress)
 
     def rollback(self, *, lock_timeout: float = 0.0) -> Report:
         """Undo the last apply."""

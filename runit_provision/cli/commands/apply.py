@@ -26,14 +26,14 @@ def command(
 ) -> int:
     """Make the host as the data says. `plan` is the dry run; nothing is asked here."""
     from runit_provision.app import provision
-    from runit_provision.cli.planning import show_plan, show_report
+    from runit_provision.cli.planning import resumable, show_plan, show_report
     from runit_provision.cli.progress import progress
 
     def announce(planned: provision.Planned) -> None:
         if output.form is Format.TEXT:
             show_plan(planned, output, diff=diff)
 
-    with progress() as tell:
+    with resumable(output), progress() as tell:
         report = provision.apply(
             source,
             target,

@@ -24,7 +24,7 @@ def command(*, only_plan: bool, lock_timeout: float, timeout: float, target: Tar
     With `--user`, only if that apply was about the user's tree alone.
     """
     from runit_provision.app import provision
-    from runit_provision.cli.planning import show_difference, show_plan, show_report
+    from runit_provision.cli.planning import resumable, show_difference, show_plan, show_report
     from runit_provision.cli.progress import progress
 
     def announce(planned: provision.Planned) -> None:
@@ -33,6 +33,6 @@ def command(*, only_plan: bool, lock_timeout: float, timeout: float, target: Tar
 
     if only_plan:
         return show_difference(provision.plan_rollback(target), output, diff=False, command="rollback")
-    with progress() as tell:
+    with resumable(output), progress() as tell:
         report = provision.rollback(target, lock_timeout=lock_timeout, service_timeout=timeout, announce=announce, progress=tell)
     return show_report(report, output)

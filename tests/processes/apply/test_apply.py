@@ -16,6 +16,7 @@ from support.places import Place
 from support.trees import Unit, grow
 
 from runit_provision import plan
+from runit_provision.apply import paths
 from runit_provision.errors import HostError, LockHeldError
 from runit_provision.model.tree import Directory, Effect
 
@@ -93,6 +94,16 @@ def test_rollback_gives_back_contents_modes_links_and_lost_services(place: Place
     assert place.plan(grow(place.base, [Unit("a"), Unit("b", mode=0o700)])).empty
     with pytest.raises(HostError, match="there is no apply to roll back"):
         place.rollback()
+
+
+def test_who_watches_is_told_of_what_is_written_as_well_as_of_what_gets_its_name(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "_SLICE", 2)
+    told: list[tuple[int, int, str]] = []
+    place.apply(grow(place.base, [Unit("a")]), progress=lambda *words: told.append(words))
+    made = [f"{place.base}/{name}" for name in ("service", "sv/a/run", "service/a")]
+    ends = [f"{place.base}/{name}" for name in ("sv", "service", "sv/a", "sv/a/run", "service/a")]
+    counted = [*zip((2, 4, 5), made, strict=True), (5, "makes what is new in / last"), *enumerate((*ends, "a"), 6)]
+    assert told == [(done, 11, what) for done, what in counted]
 
 
 def test_a_directory_in_the_place_of_a_file_is_refused_before_anything_changes(place: Place) -> None:

@@ -333,14 +333,33 @@ def test_a_service_that_will_not_stop_is_reported_and_keeps_its_link_and_directo
         (running.base / "service/stubborn").is_symlink(),
     )
     os.kill(pid, signal.SIGKILL)
-    where = f"data.yaml:3:1: runit.services: {running.base}/sv/stubborn: stubborn"
-    hint = "let the data say `stop: {kill: true}`, or end it by hand"
-    assert lines(report) == [f"{where}: did not go down within 1 s, and stays; {hint}"]
+    where = f"runit.services: {running.base}/sv/stubborn: stubborn"
+    hint = "let the data say `ensure: absent` and `stop: {kill: true}` of it, or end it by hand: `sv kill"
+    assert lines(report) == [f"{where}: did not go down within 1 s, and stays; {hint} {running.base}/service/stubborn`"]
     assert stays == (True, True, True)
     assert not (running.base / "sv/a").exists()
     assert running.pid("b")
     assert running.apply(grow(running.base, [Unit("b", run=script())])).ok
     assert not (running.base / "sv/stubborn").exists()
+
+
+def test_a_service_that_will_not_stop_is_waited_for_aloud_and_wanted_up_again_after_a_rollback(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "TICK", 0.4)
+    stubborn(running, stop_seconds=1)
+    pid = running.pid("stubborn")
+    told: list[str] = []
+    assert not running.apply(grow(running.base, [Unit("b")]), progress=lambda _, __, what: told.append(what)).ok
+    assert [what for what in told if what.startswith("waits for stubborn")] == [
+        "waits for stubborn, 1 s at most",
+        "waits for stubborn, 0 s at most",
+    ]
+    assert running.rollback().ok
+    seen = status.unpack((running.base / "sv/stubborn/supervise/status").read_bytes())
+    assert (seen.pid, seen.want) == (pid, status.WANT_UP)
+    (running.base / "sv/stubborn/supervise/control").write_bytes(b"dk")
+    waiting.until(lambda: running.is_down("stubborn"))
 
 
 def test_a_service_that_will_not_stop_is_killed_when_the_data_says_so(running: Running) -> None:
