@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -262,9 +263,8 @@ def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path:
 def control_group(name: str, controller: str, first: str, second: str) -> tuple[Path, Path]:
     """Give a new control group, and the file of its limit, which has another name in each version of control groups."""
     for top, limit in ((Path("/sys/fs/cgroup") / controller, first), (Path("/sys/fs/cgroup"), second)):
-        group = top / name
         try:
-            group.mkdir()
+            group = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=top))
         except OSError:
             continue
         if (group / limit).exists():
