@@ -48,11 +48,11 @@ def desire(
     resolved = source.resolve(inputs)
     found = Found(source.folder, templates(), inputs)
     complaint = partial(shell.complaint, inputs=inputs)
-    groups = accounts.number if isinstance(accounts, Accounts) else None
+    groups, where = (accounts.number, accounts.where) if isinstance(accounts, Accounts) else (None, Accounts.where)
     strange: dict[Problem, None] = {}
     told = strange.setdefault if strangers else None
     with with_warnings(lambda: (*resolved.warnings, *strange)):
-        host = read_host(resolved.data, accounts, shell=complaint, materials=found, groups=groups, more=more, strange=told)
+        host = read_host(resolved.data, accounts, shell=complaint, materials=found, groups=groups, more=more, strange=told, where=where)
     pages = found.templates(host.template_path)
     try:
         with bounded(sum(1 for _ in host.services())):

@@ -18,6 +18,10 @@ from runit_provision.model.observed import Life
 
 def obstacles(host: Host, machine: Machine, target: Target) -> Iterator[Problem]:
     """Give what is known of them from what could be read of the data: homes, limits, programs. Reads only."""
+    return map(machine.placed, _obstacles(host, machine, target))
+
+
+def _obstacles(host: Host, machine: Machine, target: Target) -> Iterator[Problem]:
     from runit_provision import plan
     from runit_provision.render import outline
 

@@ -34,7 +34,7 @@ class Planned:
     """plan: what apply would do. runtime: the shipped runtime that the data names is to be laid first, under this prefix; or None.
 
     whole: with the plan done the host is as the data says; not when the plan leaves out services that something is to be done about.
-    notes: what a person should know.
+    notes: what a person should know. root: "/", or the image that it is about, whose own names the plan's paths are.
     """
 
     plan: Plan
@@ -42,6 +42,7 @@ class Planned:
     warnings: tuple[Problem, ...]
     whole: bool = True
     notes: tuple[str, ...] = ()
+    root: Path = Path("/")
 
     @property
     def empty(self) -> bool:
@@ -54,7 +55,14 @@ def plan(source: Source, target: Target) -> Planned:
     with target.machine() as machine:
         if known := _recalled(source, target, machine):
             return known
-        return decide(desire_on(source, machine, target, Inputs()), machine, target)
+        planned = decide(desire_on(source, machine, target, Inputs()), machine, target)
+        return replace(planned, warnings=(*planned.warnings, *_under_way(machine)))
+
+
+def _under_way(machine: Machine) -> Iterator[Problem]:
+    if holder := machine.library.holder():
+        said = f"held by {holder}: what that has not done yet is seen here as a difference, or as left behind"
+        yield machine.placed(Problem(said, path=f"{machine.library.path}/lock", hint="look again when it is done"))
 
 
 def apply(
@@ -109,6 +117,7 @@ def apply(
             with _after(made, runtime=planned.runtime):
                 report = work(decided, machine, progress=progress, timeout=service_timeout)
             report.logins += made
+            report.place(machine.placed)
             return report
 
 
@@ -133,7 +142,8 @@ def plan_rollback(target: Target) -> Planned:
     with target.machine() as machine:
         machine.nurse()
         plan, notes = execution.plan_rollback(machine, user=target.user)
-    return Planned(plan, None, (), notes=notes)
+        warnings = tuple(_under_way(machine))
+    return Planned(plan, None, warnings, notes=notes, root=target.root)
 
 
 def rollback(
@@ -151,13 +161,15 @@ def rollback(
         if not machine.library.begun:
             execution.plan_rollback(machine, user=target.user)  # says that there is nothing to undo, and makes no library for that
         with machine.lock(timeout=lock_timeout, command="rollback"):
-            return execution.rollback(
+            report = execution.rollback(
                 machine,
                 user=target.user,
                 progress=progress,
                 timeout=service_timeout,
-                announce=lambda plan: announce(Planned(plan, None, ())),
+                announce=lambda plan: announce(Planned(plan, None, (), root=target.root)),
             )
+            report.place(machine.placed)
+            return report
 
 
 def desire_on(source: Source, machine: Machine, target: Target, inputs: Inputs | None = None) -> Desired:
@@ -188,11 +200,12 @@ def decide(desired: Desired, machine: Machine, target: Target, failed: Mapping[L
     except HostError as error:
         high = too_high(tuple(ceilings(desired.host)), hard_limits({}, alone=False)) if target.root == Path("/") else ()
         raise HostError(*error.problems, *high) from error
-    warnings = (*desired.warnings, *_forgotten(observed), *_unlinked(observed.plain))
+    warnings = (*desired.warnings, *map(machine.placed, (*_forgotten(observed), *_unlinked(observed.plain))))
     _refuse_unknown(target.services, {service.id for service in tree.services} | observed.manifest.services.keys())
     part = _part(decided, tree, observed, target.services)
-    told = tuple(dict.fromkeys((*unmade.problems, *part.problems)))
-    done = replace(part, logins=logins, problems=told)
+    told = tuple(dict.fromkeys(map(machine.placed, (*unmade.problems, *part.problems))))
+    barred = {service: tuple(map(machine.placed, problems)) for service, problems in part.barred.items()}
+    done = replace(part, logins=logins, problems=told, barred=barred)
     return replace(_planned(done, demands(desired.host, target), warnings, target), whole=part is decided)
 
 
@@ -254,7 +267,7 @@ def _planned(plan: Plan, demands: Demands, warnings: tuple[Problem, ...], target
     runtime = to_lay(demands, target.root)
     missing = tuple(missing_programs(demands, target.root))
     if target.root != Path("/"):  # what an image lacks may come with a later step of its build
-        return Planned(plan, runtime, (*warnings, *assumed(demands.ceilings), *missing))
+        return Planned(plan, runtime, (*warnings, *assumed(demands.ceilings), *missing), root=target.root)
     if high := tuple(too_high(demands.ceilings, hard_limits(plan.lives, alone=target.user is not None))):
         raise DataError(*high, *plan.problems, *missing)
     return Planned(replace(plan, problems=(*plan.problems, *missing)), runtime, warnings)

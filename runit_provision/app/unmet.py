@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runit_provision.errors import Problem
 from runit_provision.host import ceilings
-from runit_provision.host.rooted import resolve
+from runit_provision.host.rooted import here, resolve
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
 
@@ -30,7 +30,7 @@ def missing_programs(demands: Demands, root: Path) -> Iterator[Problem]:
     missing = [name for name in demands.tools if not _found(name, demands.folders, root)]
     if missing:
         message = f"{', '.join(missing)} not found, which the services' scripts call"
-        yield Problem(message, path=demands.folders, hint=demands.hint)
+        yield Problem(message, path=":".join(here(root, folder) for folder in demands.folders.split(":")), hint=demands.hint)
     for program, origin in demands.called:
         if not _found(program, SYSTEM_PATH, root):
             yield Problem(f"{program} not found, which the script calls", mark=origin.mark, key=origin.key, hint="install it")

@@ -77,7 +77,7 @@ def remove_homes(steps: Iterable[LoginStep], undone: Journal, machine: Machine, 
             report.add(*paths.problems(error))
             continue
         if held:
-            report.notes.append(f"the home {step.name}, which the last apply made, stays: it holds {', '.join(held)}")
+            report.notes.append(f"the home {machine.here(step.name)}, which the last apply made, stays: it holds {', '.join(held)}")
         else:
             report.logins.append(step)
 

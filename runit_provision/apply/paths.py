@@ -175,7 +175,7 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> Non
                 gone.add(step.path)
             elif answers and answers[-1]:
                 names = ", ".join(answers[-1])
-                outcome.report.notes.append(f"{step.path} stays: it holds what was not made here ({names})")
+                outcome.report.notes.append(f"{machine.here(step.path)} stays: it holds what was not made here ({names})")
         _last(machine, realm, touched - gone, synced, outcome, whole=whole)
 
 
@@ -321,7 +321,7 @@ def _do(machine: Machine, realm: Realm, step: PathStep, requests: list[Request],
 def _done(realm: Realm, step: PathStep, machine: Machine, outcome: Outcome) -> None:
     outcome.report.paths.append(step)
     if step.found in (Found.EDITED, Found.FOREIGN) and (kept := _names(step, outcome.intents[step.path])):
-        outcome.report.notes.append(f"what {step.path} was is kept as {_store(machine, realm)}/{kept[-1]}")
+        outcome.report.notes.append(f"what {machine.here(step.path)} was is kept as {_store(machine, realm)}/{kept[-1]}")
     outcome.tell.did(step.path)
 
 
@@ -339,7 +339,7 @@ def discard(machine: Machine, names: dict[Realm, list[str]], since: str, outcome
 
 
 def _store(machine: Machine, realm: Realm) -> str:
-    return f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}"
+    return machine.here(f"{machine.library.path}/kept" if realm.account is None else f"{realm.base}/{STORE}")
 
 
 def problems(error: OSError | ProvisionError, step: PathStep | None = None) -> tuple[Problem, ...]:

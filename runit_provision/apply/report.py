@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from runit_provision.apply.teller import Teller
 from runit_provision.errors import Problem, printable
 from runit_provision.model.observed import Intent, Life, Owed
 from runit_provision.model.plan import OF_LOG, Change, LoginStep, PathStep, Plan, ServiceStep, Verb
+from runit_provision.plan.verbs import counted
 
 _DONE = {Change.CREATE: "made", Change.REPLACE: "changed", Change.REMOVE: "removed"}
 
@@ -39,6 +41,13 @@ class Report:
         if service:
             self.failed.setdefault(service, []).extend(problems)
 
+    def place(self, placed: Callable[[Problem], Problem]) -> None:
+        """Let every problem name its path as `placed` does."""
+        self.problems = [placed(problem) for problem in self.problems]
+        self.failed = {service: [placed(problem) for problem in problems] for service, problems in self.failed.items()}
+        if self.undone:
+            self.undone.place(placed)
+
     @property
     def ok(self) -> bool:
         """False when something could not be done; exit status 1."""
@@ -51,14 +60,10 @@ class Report:
 
     def lines(self) -> list[str]:
         """Give it for people: notes, then the counts."""
-        verbs: dict[str, int] = {}
-        for call in self.calls:
-            if call.verb is not Verb.LEAVE:
-                verbs[call.verb.value] = verbs.get(call.verb.value, 0) + 1
         logins = Counter((step.kind, _DONE[step.change]) for step in self.logins)
         counts = [f"{number} {kind}{'s' * (number != 1)} {done}" for (kind, done), number in logins.items()]
         counts += [f"{len(self.paths)} path{'s' * (len(self.paths) != 1)} changed"]
-        counts += [f"{number} service{'s' * (number != 1)}: {verb}" for verb, number in verbs.items()]
+        counts += counted((call for call in self.calls if call.verb is not Verb.LEAVE), done=True)
         undone = [f"rolled back: {line}" for line in self.undone.lines()] if self.undone else []
         return [*map(printable, self.notes), *([", ".join(counts)] if self.did else []), *undone]
 

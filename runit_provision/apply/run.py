@@ -104,11 +104,11 @@ def plan_rollback(machine: Machine, *, user: str | None = None) -> tuple[Plan, t
     user: the account whose tree alone may be touched: HostError when the last apply was about more.
     """
     plan, undone = _plan_rollback(machine, user, whole=False)
-    return plan, (*_lost(plan), *staying(undone, machine))
+    return plan, (*_lost(plan, machine), *staying(undone, machine))
 
 
-def _lost(plan: Plan) -> list[str]:
-    return [f"{path} cannot come back: a hand took it away before it was kept" for path in plan.lost]
+def _lost(plan: Plan, machine: Machine) -> list[str]:
+    return [f"{machine.here(path)} cannot come back: a hand took it away before it was kept" for path in plan.lost]
 
 
 @before_any_change()
@@ -162,7 +162,7 @@ def rollback(
         announce(plan)
     began = _begin(replace(plan, logins=()), machine, "rollback", None)
     outcome = _perform(plan, machine, began, progress, timeout, fresh=False)
-    outcome.report.notes += _lost(plan)
+    outcome.report.notes += _lost(plan, machine)
     if plan.empty:
         outcome.report.notes.append("nothing is left to be undone of the last apply")
     _forget(machine, undone, None)

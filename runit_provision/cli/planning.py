@@ -26,13 +26,15 @@ def show_plan(planned: Planned, output: Output, *, diff: bool) -> None:
     for warning in planned.warnings:
         output.warn(warning)
     if output.form is Format.JSON:
-        value = to_json(planned.plan)
-        return output.json({**value, "empty": planned.empty, "runtime": planned.runtime, "notes": list(planned.notes)})
+        more = {"empty": planned.empty, "runtime": planned.runtime, "notes": list(planned.notes), "root": str(planned.root)}
+        return output.json({**to_json(planned.plan), **more})
     if planned.runtime is not None:
         output.line(f"+ {planned.runtime}/bin: the shipped runtime is to be installed", fg="green")
     for note in planned.notes:
         output.line(printable(note))
-    return show_steps(describe(planned.plan, diff=diff), output)
+    *lines, summary = describe(planned.plan, diff=diff)
+    image = f", in the image {printable(str(planned.root))}" if str(planned.root) != "/" else ""
+    return show_steps([*lines, f"{summary}{image}"], output)
 
 
 def show_difference(planned: Planned, output: Output, *, diff: bool, command: str = "apply") -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runit_provision.errors import HostError, Problem
-from runit_provision.host.rooted import on_host
+from runit_provision.host.rooted import here, on_host
 from runit_provision.inputs import Question
 from runit_provision.model.account import UNKNOWN, Account, Coming, KnownLogin
 from runit_provision.model.tree import Owner, Realm
@@ -18,8 +18,10 @@ from runit_provision.model.tree import Owner, Realm
 class Accounts(Mapping[str, Account]):
     """Every account by its login name, asked for one by one: a directory service is never listed for a single name.
 
-    said: what was asked for, and what was said (see inputs.py).
+    said: what was asked for, and what was said (see inputs.py). where: whose accounts they are, in words.
     """
+
+    where = "on this host"
 
     def __init__(self) -> None:
         self._known: dict[str, Account | None] = {}
@@ -111,6 +113,7 @@ class ImageAccounts(Accounts):
 
     def __init__(self, root: Path) -> None:
         super().__init__()
+        self.where = f"in the image {root}"
         self._groups: dict[str, int] = {}
         self._members: dict[str, list[int]] = {}
         self._logins: dict[str, KnownLogin] = {}
@@ -180,14 +183,14 @@ def _lines(root: Path, path: str, fields: int) -> Iterator[list[str]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise HostError(Problem(f"cannot be read: {error.strerror}", path=path)) from error
+        raise HostError(Problem(f"cannot be read: {error.strerror}", path=here(root, path))) from error
     for number, line in enumerate(text.splitlines(), start=1):
         if not line or line.startswith(("#", "+", "-")):
             continue
         values = line.split(":")
         numbers = values[2:3] if fields == 4 else values[2:4]
         if len(values) != fields or not all(value.isascii() and value.isdigit() for value in numbers):
-            raise HostError(Problem(f"line {number} is not as it has to be: {len(values)} fields", path=path))
+            raise HostError(Problem(f"line {number} is not as it has to be: {len(values)} fields", path=here(root, path)))
         yield values
 
 

@@ -35,10 +35,10 @@ def facts(inputs: Inputs, *, legacy: bool) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise HostError(Problem(f"did not answer within {_PATIENCE:.0f} s", path=program, hint=hint)) from None
+        raise HostError(Problem(f"did not answer within {_PATIENCE:.0f} s", key=program, hint=hint)) from None
     except OSError as error:
-        raise HostError(Problem(f"cannot run it: {error.strerror}", path=program, hint=hint)) from None
+        raise HostError(Problem(f"cannot run it: {error.strerror}", key=program, hint=hint)) from None
     if ran.returncode != 0 and not ran.stdout.strip():  # it also exits 1 when one fact alone cannot be told, as in a container
         said = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise HostError(Problem(f"failed with status {ran.returncode}" + (f": {said}" if said else ""), path=program, hint=hint))
+        raise HostError(Problem(f"failed with status {ran.returncode}" + (f": {said}" if said else ""), key=program, hint=hint))
     return ran.stdout.decode(errors="replace")

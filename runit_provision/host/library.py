@@ -187,20 +187,34 @@ class Library:
                     break
                 except BlockingIOError:
                     if time.monotonic() >= end:
-                        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "somebody"
                         hint = "wait for it with --lock-timeout"
-                        raise LockHeldError(Problem(f"held by {holder}", path=f"{self.path}/lock", hint=hint)) from None
+                        said = f"held by {_holder(descriptor) or 'somebody'}"
+                        raise LockHeldError(Problem(said, path=f"{self.path}/lock", hint=hint)) from None
                     time.sleep(_NAP)
             with before_any_change(), self._changing():
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
             self.held = (descriptor,)
-            yield
-            with self._changing():
-                os.ftruncate(descriptor, 0)
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
         finally:
             self.held = ()
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a hand that hangs in its account's filesystem, and cannot even die
+            os.close(descriptor)
+
+    def holder(self) -> str:
+        """Tell who holds the lock now, and since when, or ""; the lock itself is not tried for that."""
+        try:
+            descriptor = os.open("lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here())
+        except OSError:
+            return ""
+        try:
+            said = _holder(descriptor)
+            return said if said and _is_locked(os.fstat(descriptor).st_ino) else ""
+        finally:
             os.close(descriptor)
 
     def _lock_file(self) -> int:
@@ -290,3 +304,17 @@ class Library:
             os.fsync(self._journal)
         except OSError as error:
             raise refused("cannot be written", error, f"{self.path}/journal") from error
+
+
+def _holder(lock: int) -> str:
+    return os.pread(lock, 200, 0).decode(errors="replace").strip()
+
+
+def _is_locked(inode: int) -> bool:
+    """Tell whether anybody here has flock(2) on a file; proc_locks(5). The device's number is another there on some filesystems."""
+    try:
+        with open("/proc/locks", encoding="ascii") as locks:
+            fields = [line.split() for line in locks]
+    except OSError:
+        return False
+    return any(row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode) for row in fields if len(row) > 5)

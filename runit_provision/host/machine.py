@@ -6,17 +6,19 @@ import os
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from runit_provision.errors import HostError, NoAccountError, Problem, ProvisionError
+from runit_provision.errors import HostError, LockHeldError, NoAccountError, Problem, ProvisionError
 from runit_provision.host import accounts, library, readers
 from runit_provision.host.channel import Patience
 from runit_provision.host.ground import Ground
 from runit_provision.host.hand import HAND, Hand, LentHand, OwnHand, Request, work
 from runit_provision.host.nursery import Credentials, Nursery
 from runit_provision.host.observe import observe
+from runit_provision.host.rooted import here
 from runit_provision.model.account import Account, Coming
 from runit_provision.model.observed import Journal, Manifest, Observed
 from runit_provision.model.tree import Realm, RenderedTree
@@ -49,6 +51,18 @@ class Machine:
     def alive(self) -> bool:
         """False in an image: nothing is started or signalled there."""
         return self.root == Path("/")
+
+    def here(self, path: str) -> str:
+        """Give a path of the host as it is called here, for whom it is shown to: one of an image might else be taken for this host's.
+
+        What is here already, and the library of one who is not root, which lies outside of the image, stays as it is.
+        """
+        outside = self._above != self._root and path.startswith(self.library.path)
+        return path if outside else here(self.root, path)
+
+    def placed(self, problem: Problem) -> Problem:
+        """Give a problem of the host with its path as it is called here."""
+        return replace(problem, path=self.here(problem.path)) if not self.alive and problem.path else problem
 
     def renew(self) -> None:
         """Ask again for all accounts: some were made."""
@@ -149,6 +163,8 @@ class Machine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, HostError | LockHeldError):
+            error.problems = tuple(map(self.placed, error.problems))
         self.close()
 
     def store(self, realm: Realm) -> int | None:

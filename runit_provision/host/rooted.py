@@ -21,6 +21,13 @@ def folder_on_host(root: Path, path: str | Path) -> Path:
     return root / _follow(root, str(path)).lstrip("/") if root != Path("/") else Path(path)
 
 
+def here(root: Path, path: str) -> str:
+    """Give the host's absolute `path` as it is called here, to be shown; what is below `root` is called so already."""
+    if root == Path("/") or not path.startswith("/") or Path(path).is_relative_to(root):
+        return path
+    return f"{root}{path}"
+
+
 def as_host(root: Path, path: str | Path) -> str:
     """Give a path here as the host itself calls it, which is how every path is shown; what is not the host's stays as it is."""
     text = str(path)

@@ -215,7 +215,7 @@ def difference(before: Seen, after: Seen) -> str:
     if (before.size, before.digest) != (after.size, after.digest):
         words.append("content changed")
     if before.target != after.target:
-        words.append(f"led to {before.target}")
+        words.append(f"led to {before.target}, is to lead to {after.target}")
     if before.mode != after.mode:
         words.append(f"mode {before.mode:04o} -> {after.mode:04o}")
     if (before.uid, before.gid) != (after.uid, after.gid):

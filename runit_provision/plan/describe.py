@@ -8,8 +8,9 @@ from typing import Any
 from runit_provision.errors import printable
 from runit_provision.model.observed import Kind, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
-from runit_provision.model.tree import File, Origin
+from runit_provision.model.tree import File, Link, Origin
 from runit_provision.plan.states import states
+from runit_provision.plan.verbs import counted
 
 SCHEMA_VERSION = 1
 _CHANGES = {Change.CREATE: "create", Change.REPLACE: "replace", Change.REMOVE: "remove"}
@@ -75,8 +76,10 @@ def _because(why: str, origin: Origin) -> str:
 
 
 def changes(step: PathStep) -> list[str]:
-    """Give a unified diff of the content; of a secret file only that it differs."""
+    """Give a unified diff of the content, where a link leads; of a secret file only that it differs."""
     entry = step.node.entry if step.node else None
+    if isinstance(entry, Link):
+        return [printable(f"leads to {entry.target}")]
     if not isinstance(entry, File) or (step.before and step.before.digest == entry_digest(step)):
         return []
     if entry.secret:
@@ -128,10 +131,7 @@ def summary(plan: Plan) -> str:
         for kind, number in zip(_ORDER, counts.get(change, ()), strict=False)
         if number
     ]
-    verbs: dict[str, int] = {}
-    for call in (*plan.stops, *plan.calls):
-        verbs[call.verb.value] = verbs.get(call.verb.value, 0) + 1
-    parts += [f"{number} service{'s' * (number != 1)} to {verb}" for verb, number in verbs.items()]
+    parts += counted((*plan.stops, *plan.calls))
     if plan.leftovers:
         parts.append(f"{len(plan.leftovers)} left behind")
     return ", ".join([*logins, *parts, f"{plan.unchanged} unchanged"])

@@ -44,7 +44,7 @@ _SEEN = {
 _PATH = _hash(
     "one path that is made, replaced or removed",
     change={"enum": [change.name.lower() for change in Change]},
-    path=_said("absolute path on the host"),
+    path=_said("absolute path on the host, or in the image"),
     reason=_said("what is different, in words"),
     key=_said("dotted key of the data that asks for it; the service for what goes"),
     file=_maybe(_TEXT, "file of the data in which that key stands"),
@@ -107,5 +107,6 @@ def json_schema() -> dict[str, Any]:
         summary=_hash("counts", text=_said("all of it in one line"), unchanged=_COUNT),
         runtime=_maybe(_TEXT, "the prefix under which the shipped runtime is to be laid first"),
         notes=_list(_TEXT, "what a rollback cannot bring back or take away"),
+        root=_said("the folder of the image that it is about, or /"),
     )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "plan of runit-provision", **plan}

@@ -21,18 +21,19 @@ def read_host(
     groups: Callable[[str], int | None] | None = None,
     more: Callable[[Host], Iterable[Problem]] | None = None,
     strange: Callable[[Problem], None] | None = None,
+    where: str = "on this host",
 ) -> Host:
     """Give the desired state that the `runit` hash `data` means on a host that has `accounts` (by login name).
 
     data: a Table as hiera gives it. shell: says what is wrong with the syntax of a script, "" for nothing; None asks nobody.
     materials: finds templates and files that the data name. groups: gives the number of a group, None for one that is not there.
     more: says, when something is wrong, what else is, with what could be read. strange: is told of each account and group that is
-    not there, which then is no problem.
+    not there, which then is no problem. where: whose accounts they are, for who is told that there is none.
     Raises DataError with every problem.
     """
     from runit_provision.schema.reading import read
 
-    return read(data, accounts, shell, materials, groups, more, strange)
+    return read(data, accounts, shell, materials, groups, more, strange, where)
 
 
 def json_schema() -> dict[str, Any]:

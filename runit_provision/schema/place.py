@@ -93,7 +93,7 @@ class Place:
         number = int(name) if name.isascii() and name.isdigit() else self.group_number(name) if self.group_number else None
         if number is None and self.group_number and name not in self.coming_groups:
             hint = "create the group first, or name it in `groups` of the host"
-            self.problems.add_stranger(path, f"there is no group {name!r} on this host", hint=hint)
+            self.problems.add_stranger(path, f"there is no group {name!r}", hint=hint)
         return number
 
     def find_account(self, name: str, path: Path) -> Account:
@@ -109,6 +109,6 @@ def find_account(name: str, path: Path, accounts: Mapping[str, Account], problem
     if name in accounts:
         return accounts[name]
     hint = nearest(name, accounts) or f"create the account first, or let `runit.users.{name}.manage: true` do so"
-    problems.add_stranger(path, f"there is no user {name!r} on this host", hint=hint)
+    problems.add_stranger(path, f"there is no user {name!r}", hint=hint)
     number = UNKNOWN if problems.takes_strangers else 0
     return Account(name, number, number, name, f"/home/{name}")

@@ -38,10 +38,11 @@ _FEW = 12
 
 
 class Problems:
-    """Collects problems of `data`, each at its path below the key `runit`."""
+    """Collects problems of `data`, each at its path below the key `runit`. where: whose accounts are known, in words."""
 
-    def __init__(self, data: Any, *, root: str, strange: Callable[[Problem], None] | None = None) -> None:
+    def __init__(self, data: Any, *, root: str, where: str, strange: Callable[[Problem], None] | None = None) -> None:
         self._data = data
+        self._where = where
         self._root = root
         self._strange = strange
         self._found: list[Problem] = []
@@ -58,7 +59,7 @@ class Problems:
     def add_stranger(self, path: Path, message: str, *, hint: str) -> None:
         """Note an account or a group that is not there, and that `path` names; what stands there has no part in it."""
         path = self._path(path, missing=False)
-        (self._strange or self.note)(Problem(message, mark=locate(self._data, path), key=self.key(path), hint=hint))
+        (self._strange or self.note)(Problem(f"{message} {self._where}", mark=locate(self._data, path), key=self.key(path), hint=hint))
 
     def add(self, path: Path, message: str, *, hint: str = "", missing: bool = False) -> None:
         """Note one problem of what stands at `path`, unless a part of that was refused: it may only seem wrong without it.

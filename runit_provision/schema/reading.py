@@ -38,6 +38,7 @@ def read(
     groups: Callable[[str], int | None] | None,
     more: Callable[[Host], Iterable[Problem]] | None,
     strange: Callable[[Problem], None] | None,
+    where: str,
 ) -> Host:
     """Give the desired state; DataError with every problem of the data."""
     if not isinstance(data, dict):
@@ -45,7 +46,7 @@ def read(
     given = data if isinstance(data, Table) else Table(data.items())
     unheard: dict[Path, list[str]] = {}
     data = shape.unify(given, unheard.__setitem__)
-    problems = Problems(data, root=shape.PREFIX, strange=strange)
+    problems = Problems(data, root=shape.PREFIX, where=where, strange=strange)
     for problem in shape.named_twice(given):
         problems.note(problem)
     spec = _validate(data, problems)

@@ -47,25 +47,25 @@ def without_place(err: str, image: Image) -> list[str]:
     [
         (
             "joe: {manage: true, home: /home/old/joe}",
-            "runit.users.joe.home: /home/old: belongs to uid 1005, who could swap what lies in it, and the home of joe is to be "
+            "runit.users.joe.home: {image}/home/old: belongs to uid 1005, who could swap what lies in it, and the home of joe is to be "
             "there; let it be a directory in which root alone writes, or choose another home",
         ),
         (
             "joe: {manage: true, home: /srv/nosuch/joe}",
-            "runit.users.joe.home: /srv/nosuch: does not exist, and the home of joe is to be there; "
+            "runit.users.joe.home: {image}/srv/nosuch: does not exist, and the home of joe is to be there; "
             "make it first (a disk that is not mounted?), or choose another home",
         ),
         (
             "joe: {manage: true}",
-            f"runit.users.joe.manage: /home/joe: is a file, and the home of joe is to be there; {MOVE}",
+            f"runit.users.joe.manage: {{image}}/home/joe: is a file, and the home of joe is to be there; {MOVE}",
         ),
         (
             "ann: {manage: true, home: /home/link}",
-            f"runit.users.ann.home: /home/link: is a symbolic link, and the home of ann is to be there; {MOVE}",
+            f"runit.users.ann.home: {{image}}/home/link: is a symbolic link, and the home of ann is to be there; {MOVE}",
         ),
         (
             "ann: {manage: true, home: /home/old}",
-            "runit.users.ann.home: /home/old: is a directory of uid 1005, and the home of ann is to be there; "
+            "runit.users.ann.home: {image}/home/old: is a directory of uid 1005, and the home of ann is to be there; "
             f"{MOVE}; or let `manage.uid` be 1005",
         ),
         (
@@ -99,7 +99,7 @@ def test_what_is_in_the_way_of_an_account_is_told_before_anything_is_done(image:
     for command in ("plan", "check", "apply"):
         told = image.road(command)
         assert (told.status, told.out) == (1, "")
-        assert without_place(told.err, image) == [said.format(data=image.data), "1 problem; nothing was changed"]
+        assert without_place(told.err, image) == [said.format(data=image.data, image=image.root), "1 problem; nothing was changed"]
     assert snapshot(image.root) == before
 
 
@@ -118,7 +118,7 @@ def test_an_image_without_accounts_gets_none_and_is_told_so_before(image: Image)
     (image.root / "etc/group").unlink()
     image.want("joe: {manage: true}")
     told = image.road("check")
-    said = "runit.users.joe.manage: /etc/group: does not exist, and accounts are to be made"
+    said = f"runit.users.joe.manage: {image.root}/etc/group: does not exist, and accounts are to be made"
     assert (told.status, without_place(told.err, image)[0]) == (1, said)
 
 
@@ -156,7 +156,7 @@ def test_the_lock_of_an_images_accounts_is_waited_for_but_not_for_ever_and_the_r
         fcntl.lockf(lock, fcntl.LOCK_EX)
         applied = image.road("apply")
     assert applied.status == 1
-    said = f"/etc/.pwd.lock: has been held by pid {os.getpid()} for 15 s"
+    said = f"{image.root}/etc/.pwd.lock: has been held by pid {os.getpid()} for 15 s"
     hint = "another tool edits the accounts of this image: let it end, then apply again"
     assert without_place(applied.err, image)[0] == f"runit.users.joe.manage: {said}; {hint}"
     assert (image.root / "etc/sv/web/run").exists()

@@ -73,7 +73,7 @@ def test_an_account_that_only_the_builder_knows_is_unknown(image: Path) -> None:
 def test_a_damaged_passwd_is_told_by_its_line(image: Path) -> None:
     with (image / "etc/passwd").open("a") as file:
         file.write("jim:x:two\n")
-    with pytest.raises(HostError, match=r"etc/passwd: line 3 is not as it has to be"):
+    with pytest.raises(HostError, match=rf"{image}/etc/passwd: line 3 is not as it has to be"):
         host.Machine(image)
 
 

@@ -154,7 +154,7 @@ def test_rollback_takes_away_homes_that_are_as_they_were_made_and_tells_what_sta
     (image.root / "home/joe/.profile").write_text("umask 077\n")
     (image.root / "home/joe/.config/mine").touch()
     back = runit_provision("rollback", "--root", image.root)
-    kept = "the home /home/joe, which the last apply made, stays: it holds .profile, .config/mine"
+    kept = f"the home {image.root}/home/joe, which the last apply made, stays: it holds .profile, .config/mine"
     assert (back.status, [line for line in back.out.splitlines() if "/home/joe," in line]) == (0, [kept])
     assert {path.name for path in (image.root / "home/joe").iterdir()} == {".config", ".link", ".profile"}
     assert not (image.root / "srv/daemon1").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -294,10 +295,10 @@ def test_every_directory_that_is_missing_is_said_at_once_with_its_key(tmp_path: 
     *lines, last = result.err.splitlines()
     hint = "make it first (a disk that is not mounted?), or choose another place"
     assert sorted(line.split(": ", 2)[1:] for line in lines if line.endswith(f"; {hint}")) == [
-        ["runit.definitions", f"/usr/share: no such directory, and /usr/share/sv is to lie in it; {hint}"],
-        ["runit.log_directory", f"/mnt/logs: no such directory, and /mnt/logs/runit is to lie in it; {hint}"],
-        ["runit.profile", f"/opt: no such directory, and /opt/x.sh is to lie in it; {hint}"],
-        ["runit.service_directory", f"/srv: no such directory, and /srv/service is to lie in it; {hint}"],
+        ["runit.definitions", f"{image}/usr/share: no such directory, and /usr/share/sv is to lie in it; {hint}"],
+        ["runit.log_directory", f"{image}/mnt/logs: no such directory, and /mnt/logs/runit is to lie in it; {hint}"],
+        ["runit.profile", f"{image}/opt: no such directory, and /opt/x.sh is to lie in it; {hint}"],
+        ["runit.service_directory", f"{image}/srv: no such directory, and /srv/service is to lie in it; {hint}"],
     ]
     assert last == "4 problems; nothing was changed"
     left = {path: content for path, content in snapshot(image).items() if "var" not in path}
@@ -344,17 +345,24 @@ def test_an_image_that_was_mounted_read_only_meanwhile_is_one_problem(command: s
     lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
     hint = "mount its filesystem for writing, then apply again"
     said = {
-        "apply": f"/var/lib/runit-provision/lock: cannot be opened for writing: Read-only file system; {hint}",
-        "rollback": "/var/lib/runit-provision: there is no apply to roll back",
+        "apply": f"{image}/var/lib/runit-provision/lock: cannot be opened for writing: Read-only file system; {hint}",
+        "rollback": f"{image}/var/lib/runit-provision: there is no apply to roll back",
     }
     assert lines == [said[command], "1 problem; nothing was changed"]
 
 
-def test_another_apply_holds_the_lock(road: Road, data: Path, tmp_path: Path) -> None:
-    with Machine(place=tmp_path / "lib") as machine, machine.lock():
-        result = road("apply", "--data", data)
-    assert result.status == 3
-    assert str(os.getpid()) in result.err
+def test_another_apply_holds_the_lock_and_who_only_looks_is_told_so(road: Road, data: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "lib/lock"
+    held = rf"{lock}: held by pid {os.getpid()} \(apply\) since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
+    look = "what that has not done yet is seen here as a difference, or as left behind; look again when it is done"
+    with pytest.raises(ZeroDivisionError), Machine(place=tmp_path / "lib") as machine, machine.lock():
+        applied, looked = road("apply", "--data", data), road("check", "--data", data)
+        raise ZeroDivisionError
+    assert applied.status == 3
+    assert re.fullmatch(rf"{held}; wait for it with --lock-timeout\n1 problem; nothing was changed\n", applied.err)
+    assert looked.status == 2
+    assert re.fullmatch(rf"warning: {held}: {look}\n", looked.err)
+    assert (lock.read_text(), road("check", "--data", data).err) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from support.trees import Unit, grow
 
-from runit_provision.model.observed import Kind, Seen
+from runit_provision.model.observed import Kind, Manifest, Observed, Seen
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
 from runit_provision.model.tree import RenderedTree
-from runit_provision.plan import describe, to_json
+from runit_provision.plan import decide, describe, to_json
+from runit_provision.plan.verbs import counted
 
 TREE = grow("/b", [Unit("a", run=b"#!/bin/sh\nexec new\n")])
 OLD = Seen(Kind.FILE, 0o755, 0, 0, 3, "0" * 64)
@@ -41,6 +42,18 @@ def test_a_diff_shows_what_changes() -> None:
         "    -exec old",
         "    +exec new",
     ]
+
+
+def test_a_link_says_where_it_leads() -> None:
+    there = decide(TREE, Observed(paths={}, owners={(TREE.nodes[0].realm, None): (0, 0)}, lives={}, manifest=Manifest()))
+    shown = describe(there, diff=True)
+    assert shown[shown.index("+ /b/service/a  new: runit.services (data.yaml:3)") + 1] == "    leads to /b/sv/a"
+
+
+def test_services_and_their_logs_are_counted_in_words() -> None:
+    calls = [ServiceStep(verb, TREE.services[0], "") for verb in (Verb.START, Verb.LOG_HUP, Verb.START, Verb.LEAVE)]
+    assert counted(calls) == ["2 services to start", "1 log service to signal (HUP)", "1 service to leave as it runs"]
+    assert counted(calls[:3], done=True) == ["2 services started", "1 log service signalled (HUP)"]
 
 
 def test_of_a_secret_nothing_is_shown_but_that_it_differs() -> None:
