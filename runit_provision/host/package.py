@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from itertools import count
@@ -114,7 +114,7 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
     place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
     tools = tuple(prefix / path for path in launchers)
-    with _host_errors(root), _opened(place) as manifest:
+    with _host_errors(), _opened(place) as manifest:
         _refuse_foreign(manifest, launchers)
         version, laid = _choose_version(manifest, _sources(), interpreter)
         expected = {path: files.digest(content) for path, content in launchers.items()}
@@ -147,7 +147,7 @@ def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
     place = folder_on_host(root, prefix)
     if not (place / _MANIFEST).exists():
         return []
-    with _host_errors(root), _opened(place) as manifest:
+    with _host_errors(), _opened(place) as manifest:
         return [Path(as_host(root, path)) for path in _take_back(manifest)]
 
 
@@ -340,14 +340,12 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def _host_errors(root: Path) -> Iterator[None]:
-    """Tell of what fails by the host's own paths."""
+def _host_errors() -> Iterator[None]:
+    """Tell of what fails with its path."""
     try:
         yield
-    except HostError as error:
-        raise HostError(*(replace(problem, path=as_host(root, problem.path)) for problem in error.problems)) from error
     except OSError as error:
-        path = as_host(root, error.filename or "")
+        path = str(error.filename or "")
         raise HostError(Problem(error.strerror or str(error), path=path, hint="can the prefix be written?")) from error
     except subprocess.CalledProcessError as error:
         raise HostError(Problem("the interpreter could not compile the runtime", path=str(error.cmd[0]))) from error
