@@ -157,7 +157,7 @@ def test_no_room_for_records(runtime: Path, tmp_path: Path) -> None:
     try:
         with tree(runtime / "runsvdir", tmp_path / "services", state) as running:
             running.start()
-            said(running, "No space left on device")
+            said(running, "unable to supervise it: out of disk space")
             subprocess.run(["mount", "-o", "remount,size=4m", str(state)], check=True)
             for home in homes:
                 up(home)

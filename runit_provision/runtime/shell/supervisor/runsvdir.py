@@ -41,7 +41,7 @@ class Runsvdir(Supervisor):
         self._settling: dict[tuple[int, int], int] = {}
         self._refused: dict[tuple[int, int], str] = {}
         self._complaints: list[str] = []
-        self._looking = self._glanced = False
+        self._looking = self._glanced = self._blind = False
         self._due = _NEVER
         self._first = True
         self._tries = False
@@ -164,7 +164,8 @@ class Runsvdir(Supervisor):
             if not found.entered or complaint not in self._complaints:
                 self.report(f"runsvdir {self._shown}: warning: {complaint}")
         self._complaints = found.complaints
-        if not found.readable:
+        self._blind = not found.readable
+        if self._blind:
             self._look_in(AGAIN_SECONDS)
             return
         wanted = {entry.identity for entry in found.services}
@@ -177,7 +178,13 @@ class Runsvdir(Supervisor):
     def _glance(self) -> bool:
         """Consider what has a new name; whether there was any."""
         known = {os.fsdecode(service.identity.name) for service in self._services.values()}
-        return self._take(scan.glance(self._path, known, time.time_ns()))
+        found = scan.glance(self._path, known, time.time_ns())
+        if found is None:
+            return False
+        if self._blind:
+            self._blind = False
+            self._complaints = []  # when it cannot be read again, that is told again
+        return self._take(found)
 
     def _take(self, entries: list[scan.Found]) -> bool:
         """Consider what nobody supervises yet; whether there was any."""
@@ -200,7 +207,8 @@ class Runsvdir(Supervisor):
         except (RefusedError, OSError) as refusal:
             locked = isinstance(refusal, LockedError)
             if not locked or not self.tree.relieve(f"{self._path}/{entry.name}", entry.name, entry.identity):
-                self._refuse(entry, str(refusal))
+                reason = f"unable to supervise it: {errors.words(refusal)}" if isinstance(refusal, OSError) else str(refusal)
+                self._refuse(entry, reason)
         else:
             self._refused.pop(entry.identity, None)
             if not service.closed:

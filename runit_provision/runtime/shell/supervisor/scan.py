@@ -130,19 +130,19 @@ def look(path: str, shown: str, now_ns: int) -> Look:
     return found
 
 
-def glance(path: str, known: set[str], now_ns: int) -> list[Found]:
-    """Look for services whose names are not `known`. What cannot be looked at is left to `look`."""
+def glance(path: str, known: set[str], now_ns: int) -> list[Found] | None:
+    """Look for services whose names are not `known`; None where that cannot be. What cannot be looked at is left to `look`."""
     found = Look()
     try:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return []
+        return None
     try:
         for name in sorted(set(os.listdir(directory)) - known):
             if not name.startswith("."):
                 _examine(directory, name, now_ns, found)
     except OSError:
-        pass
+        return None
     finally:
         os.close(directory)
     return found.services
