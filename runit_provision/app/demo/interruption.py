@@ -7,6 +7,7 @@ So it raises only outside of `held()`.
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -26,7 +27,8 @@ class Interruptions:
     """The three signals, while this is installed.
 
     A signal raises from where it came at most once in all: what cleans up after that is not interrupted again. `check` raises
-    whenever one has come, for the case that the exception was lost where python ignores them.
+    whenever one has come. In what python runs unasked, a finalizer or a weak reference's callback (each import ends with one), an
+    exception is dropped: then the next `check` raises, or the next signal.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,15 @@ class Interruptions:
         Raises Interrupted at the end when one has come, whatever error that led to.
         """
         before = {number: signal.getsignal(number) for number in _SIGNALS}
+        tell_dropped = sys.unraisablehook
+
+        def dropped(what: sys.UnraisableHookArgs) -> None:
+            if isinstance(what.exc_value, Interrupted):
+                self._raised = False
+            else:
+                tell_dropped(what)
+
+        sys.unraisablehook = dropped
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, self._come)
@@ -49,6 +60,7 @@ class Interruptions:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            sys.unraisablehook = tell_dropped
             self.check()
 
     @contextmanager

@@ -15,10 +15,10 @@ from runit_provision.app.demo.story import Story
 from runit_provision.app.demo.supervision import Supervision
 from runit_provision.errors import HostError, Problem
 
-_PATIENCE = 15.0
-"""Seconds that all services together may take to end in order, and again for what then has to be killed."""
-_MOMENT = 2.0
-"""Seconds in which what supervised has to follow runsvdir."""
+_PATIENCE = 60.0
+"""Seconds that all services together may take to end in order on a crowded machine, and again for what then has to be killed."""
+_MOMENT = 20.0
+"""Seconds in which what supervised has to follow runsvdir, likewise."""
 _ALL_GONE = 111
 """What runsvdir exits with after HUP."""
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _SHOWN = "apprun1/ticker"
 _VALUE = ("runit", "users", "apprun1", "services", "ticker", "env", "GREETING")
 _NEW_VALUE = "good evening"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 """Seconds for what takes a moment on a machine that is not overloaded."""
 _PACE = 0.02
 _STEPS_SHOWN = 12

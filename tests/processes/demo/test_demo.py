@@ -121,7 +121,7 @@ def test_a_signal_in_any_chapter_leaves_nothing(place: Path, chapter: str, numbe
     while chapter.encode() not in (line := demo.stdout.readline()):
         assert line, "the demo ended before that chapter"
     demo.send_signal(number)
-    _, complaint = demo.communicate(timeout=60)
+    _, complaint = demo.communicate(timeout=waiting.DEADLINE)
     assert (demo.returncode, complaint) == (-number, b"")
     assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
 
@@ -136,7 +136,7 @@ def test_signals_while_it_cleans_up_leave_nothing(place: Path) -> None:
     while b"Cleaning up" not in demo.stdout.readline():
         assert demo.poll() is None
     demo.send_signal(signal.SIGTERM)
-    _, complaint = demo.communicate(timeout=60)
+    _, complaint = demo.communicate(timeout=waiting.DEADLINE)
     assert (demo.returncode, complaint) == (-signal.SIGINT, b"")
     assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
 
@@ -146,7 +146,7 @@ def test_a_reader_that_goes_away_changes_nothing(place: Path) -> None:
     assert demo.stdout and demo.stderr
     demo.stdout.readline()
     demo.stdout.close()
-    assert (demo.stderr.read(), demo.wait(timeout=60)) == (b"", 0)
+    assert (demo.stderr.read(), demo.wait(timeout=waiting.DEADLINE)) == (b"", 0)
     demo.stderr.close()
     assert (list(place.iterdir()), leftovers.processes(str(place))) == ([], {})
 
@@ -213,7 +213,7 @@ def test_an_ordinary_user_can_do_it_too(place: Path) -> None:
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=waiting.DEADLINE,
         check=False,
     )
     assert (demo.returncode, demo.stderr) == (0, "")
