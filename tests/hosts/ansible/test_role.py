@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support import oracle
-from support.wheels import wheelhouse
+from support.wheels import laid
 
 from .conftest import CHECKOUT, TOOL, Fleet
 
@@ -108,8 +108,8 @@ def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing
 
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "Ansible", "the tool installed")
-def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
-    wheelhouse(tmp_path / "wheels")
+def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[str, Any], tmp_path: Path, wheels: Path) -> None:
+    laid(wheels, tmp_path / "wheels")
     (wheel,) = (tmp_path / "wheels").glob("runit_provision-*.whl")
     wheel = wheel.rename(tmp_path / wheel.name)  # it comes from the machine that plays, what it requires from an index
     places = {"runit_virtualenv": "/var/tool", "runit_command": ["/var/lib/tool"]}

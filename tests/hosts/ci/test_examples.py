@@ -11,7 +11,7 @@ import pytest
 import yaml
 from junitparser import JUnitXml
 from support.sandbox import Sandbox
-from support.wheels import CHECKOUT, wheelhouse
+from support.wheels import CHECKOUT, laid
 
 EXAMPLES = CHECKOUT / "hiera-examples"
 
@@ -43,12 +43,12 @@ def fresh_host(folder: Path) -> Iterator[Sandbox]:
 
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "CI", "first run", "the tool installed")
-def test_every_step_of_each_example_runs_with_the_data_that_lie_beside_it(tmp_path: Path) -> None:
+def test_every_step_of_each_example_runs_with_the_data_that_lie_beside_it(tmp_path: Path, wheels: Path) -> None:
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     repository = tmp_path / "repository"
     shutil.copytree(EXAMPLES, repository)
-    index = wheelhouse(tmp_path / "index", "testinfra")
+    index = laid(wheels, tmp_path / "index")
     (repository / "wheels").mkdir()
     for wheel in (tmp_path / "index").glob("runit_provision-*.whl"):
         wheel.rename(repository / "wheels" / wheel.name)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.wheels import wheelhouse
+from support.wheels import laid
 
 from .conftest import CHANGED, FAILED, MODULE, UNCHANGED, Puppet
 
@@ -26,10 +26,10 @@ runit:
 
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "Puppet", "the tool installed")
-def test_the_module_brings_the_tool_and_keeps_the_one_that_works(puppet: Puppet, tmp_path: Path) -> None:
-    host, wheels = puppet.host, tmp_path / "profile/files/wheels"
-    wheelhouse(wheels)
-    (click,) = wheels.glob("click-*.whl")
+def test_the_module_brings_the_tool_and_keeps_the_one_that_works(puppet: Puppet, tmp_path: Path, wheels: Path) -> None:
+    host, served = puppet.host, tmp_path / "profile/files/wheels"
+    laid(wheels, served)
+    (click,) = served.glob("click-*.whl")
     host.run("mount", "-t", "tmpfs", "fresh", "/usr/local/bin")
     host.run("ln", "-s", str(tmp_path / "profile"), "/etc/puppet-test/modules/profile")
 
