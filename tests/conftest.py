@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -17,10 +18,26 @@ from runit_provision.host import interpreter, package
 CHECKOUT = Path(__file__).parents[1]
 
 pytest_plugins = ["support.compared"]
+_OWN = pytest.StashKey[str]()
 
 # A crowded machine takes its time, which says nothing of the code; on CI the draws are the same each time.
 settings.register_profile("crowded", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("crowded")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the tests work in a folder that no other pytest closes to other users and clears, as each does the one that all share."""
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="pytest-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+        config.stash[_OWN] = config.option.basetemp
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove that folder, unless a test has failed."""
+    if exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(_OWN, "")):
+        subprocess.run(["rm", "-rf", "--one-file-system", folder], check=True)
 
 
 def pytest_sessionstart() -> None:

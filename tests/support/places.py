@@ -12,6 +12,8 @@ from runit_provision.apply import Progress, Report
 from runit_provision.model.plan import Plan
 from runit_provision.model.tree import RenderedTree
 
+from . import waiting
+
 
 class Place:
     """`base` is what is provisioned, `library` (in it) remembers what was. settle: seconds, see apply.calls.SETTLE."""
@@ -30,7 +32,7 @@ class Place:
             return plan.decide(tree, machine.observe(tree))
 
     def apply(
-        self, tree: RenderedTree, *, timeout: float = 20.0, lock_timeout: float = 0.0, progress: Progress | None = None
+        self, tree: RenderedTree, *, timeout: float = waiting.DEADLINE, lock_timeout: float = 0.0, progress: Progress | None = None
     ) -> Report:
         """Apply `tree`."""
         with self.machine() as machine, machine.lock(timeout=lock_timeout):

@@ -227,8 +227,8 @@ def test_apply_waits_until_a_service_says_that_it_is_ready(tour: Tour) -> None:
     tour.supervise()
     waiting.until(lambda: tour.runs("sv/other"))
     data["services"]["other"] = other
-    waited = Place(tour.base).apply(tour.tree(data), timeout=4)
-    assert [problem.message for problem in waited.problems] == ["web: runs, but did not say that it is ready within 4 s"]
+    waited = Place(tour.base).apply(tour.tree(data), timeout=20)
+    assert [problem.message for problem in waited.problems] == ["web: runs, but did not say that it is ready within 20 s"]
     data["services"]["web"]["nice"] = 1
     opener = threading.Timer(1, gate.touch)
     opener.start()

@@ -53,13 +53,13 @@ def populated(work: Path, keys: Path, tools: Path, rsvlog: Path) -> Iterator[Rea
         for number, user in enumerate(("apprun1", "apprun2")):
             host.add_user(user, number=number)
             host.run("mkdir", f"/home/{user}/service")
-            run = f"#!/bin/sh\nexec chpst -u {user} runsvdir -P /home/{user}/service\n"
+            run = f"#!/bin/sh\nexec {tools}/chpst -u {user} {tools}/runsvdir -P /home/{user}/service\n"
             service(host, f"/etc/service/runsvdir-{user}", run)
         service(host, "/home/apprun1/service/worker", SLEEPS, log=LOGS)
         service(host, "/home/apprun1/service/broken", FAILS, log=LOGS)
         service(host, "/home/apprun1/service/spare", SLEEPS, down=True)
         service(host, "/home/apprun2/service/mine", SLEEPS)
-        service(host, "/home/apprun2/service/cluster", "#!/bin/sh\nexec runsvdir ./service\n")
+        service(host, "/home/apprun2/service/cluster", f"#!/bin/sh\nexec {tools}/runsvdir ./service\n")
         service(host, "/home/apprun2/service/cluster/service/node", SLEEPS)
         service(host, "/home/apprun2/service/pooled", SLEEPS)
         host.run("mkdir", "-p", "/home/apprun2/service/pooled/log")
