@@ -85,6 +85,8 @@ class Session:
             return None  # it is being rotated
 
     def signal(self, number: int) -> None:
+        """Send a signal to the logger that sleeps: C's forgets, until there is input, one that comes just before it does."""
+        waiting.until(lambda: worlds.waits(self.process), what="the logger waits for more")
         self.process.send_signal(number)
 
     def end(self) -> worlds.Outcome:
