@@ -7,9 +7,10 @@ require 'json'
 require 'puppet'
 require 'tmpdir'
 
-# ruby-hocon does not load this file where it needs it first: what it answers would hang on what was asked before.
+# ruby-hocon does not load these files where it needs them first: what it answers would hang on what was asked before.
 if Puppet.features.hocon?
   require 'hocon/config_factory'
+  require 'hocon/impl/config_delayed_merge'
   require 'hocon/impl/config_delayed_merge_object'
 end
 
