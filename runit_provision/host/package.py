@@ -27,6 +27,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.host import bytecode
 from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import PYTHON, Interpreter, find
 from runit_provision.host.manifest import Manifest
@@ -60,22 +61,6 @@ from runit_provision.runtime.cli.{module} import main
 
 posix._exit(main(sys.argv))
 """
-_COMPILE = """
-import importlib.util, pathlib, py_compile, sys
-folder, library = sys.argv[1:]
-for source in map(str, pathlib.Path(folder).rglob("*.py")):
-    py_compile.compile(
-        source,
-        cfile=importlib.util.cache_from_source(source, optimization=""),
-        dfile=library + source.removeprefix(folder),
-        doraise=True,
-        optimize=2,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
-"""
-"""Without docstrings, which each start would read and each process keep, under the name that is looked for without -OO."""
-
-
 _TRIAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -262,7 +247,7 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
         files.write(staged / path, content, mode=0o644)
     if interpreter.compiler:
         subprocess.run(
-            [interpreter.compiler, "-I", "-c", _COMPILE, str(staged), str(prefix / LIBRARY / version)],
+            [interpreter.compiler, "-I", "-X", "no_debug_ranges", bytecode.__file__, str(staged), str(prefix / LIBRARY / version)],
             check=True,
             start_new_session=True,  # Ctrl-C is for us to answer, not for both
         )
