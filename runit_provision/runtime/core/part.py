@@ -87,7 +87,7 @@ class Service:
         self.then = THEN_NOTHING
         self.closing = False
         self.beyond = Beyond()
-        self.waiting: list[Event] = []
+        self.waiting: tuple[Event, ...] = ()
 
     def part(self, number: int) -> Part:
         """Give the part MAIN or LOG; ValueError when there is none."""

@@ -41,12 +41,14 @@ _SIGNALS = {"p": SIGSTOP, "c": SIGCONT, "k": SIGKILL, "h": 1, "a": 14, "i": 2, "
 def step(service: Service, event: Event, now: int) -> tuple[Action, ...]:
     """Move `service`, and say what is to be done; `now`: Unix time in nanoseconds."""
     if service.script and _waits(event):
-        service.waiting.append(event)
+        service.waiting += (event,)
         return ()
     actions: list[Action] = []
     _handle(service, event, now, actions)
     while service.waiting and not service.script:
-        _handle(service, service.waiting.pop(0), now, actions)
+        event, *left = service.waiting
+        service.waiting = tuple(left)
+        _handle(service, event, now, actions)
     return tuple(actions)
 
 

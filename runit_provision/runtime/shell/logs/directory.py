@@ -50,6 +50,26 @@ READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 class Log:
     """A log directory, open or closed. say: takes what svlogd prints to stderr, without its name; verbose: -v."""
 
+    __slots__ = (
+        "_guard",
+        "config",
+        "current",
+        "directory",
+        "due",
+        "limit",
+        "lock",
+        "name",
+        "place",
+        "processor",
+        "say",
+        "selection",
+        "size",
+        "sync",
+        "verbose",
+        "witness",
+        "written",
+    )
+
     def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None]) -> None:
         self.place = place
         self.name = place.name

@@ -57,6 +57,8 @@ class Account:
 class Place:
     """A log directory by its `name`, as svlogd opens it: whatever the name leads to."""
 
+    __slots__ = ("name",)
+
     def __init__(self, name: bytes) -> None:
         self.name = name
 
@@ -72,6 +74,8 @@ class Place:
 
 class MadePlace(Place):
     """A log directory that is made when it is missing, for `owner`, or for whom we are."""
+
+    __slots__ = ("_owner",)
 
     def __init__(self, name: bytes, owner: Account | None) -> None:
         super().__init__(name)

@@ -48,6 +48,8 @@ DEFAULT_SIGNALS = (
 class Processor:
     """The processor of `log`. backlog: names of .u files that wait, oldest first."""
 
+    __slots__ = ("_began", "_input", "_log", "backlog", "pid", "pidfd")
+
     def __init__(self, log: Log) -> None:
         self._log = log
         self.backlog: list[str] = []

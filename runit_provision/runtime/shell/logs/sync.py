@@ -61,6 +61,8 @@ class Crew:
 class Sync:
     """Makes the files of one log safe, one after the other; say: takes svlogd's messages; crew: whose threads do it."""
 
+    __slots__ = ("_busy", "_say", "crew")
+
     def __init__(self, say: Callable[[bytes], None]) -> None:
         self.crew: Crew | None = None
         self._say = say

@@ -44,6 +44,8 @@ def waiting(descriptor: int) -> int:
 class Logger:
     """A log and the FIFO (a descriptor of ours) that it is read from. say: takes svlogd's messages."""
 
+    __slots__ = ("_entry", "_journal", "_lines", "_options", "_slot", "fifo", "log")
+
     def __init__(self, place: Place, options: Options, fifo: int, *, journal: Journal, say: Callable[[bytes], None]) -> None:
         self.fifo = fifo
         self.log = Log(place, limit=options.limit, verbose=options.verbose, say=say)

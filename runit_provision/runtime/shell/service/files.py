@@ -59,7 +59,7 @@ class Supervise:
         except BaseException:
             self.close()
             raise
-        home.files.append(self)
+        home.files += (self,)
 
     @property
     def has_pipe(self) -> bool:

@@ -10,12 +10,22 @@ from __future__ import annotations
 import errno
 import os
 
+from ...core.part import LOG
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from ...wire import records
     from .files import Supervise
+
+    class Inhabitant(Protocol):
+        """The service of a directory."""
+
+        def known(self) -> list[tuple[int, int]]:
+            """Give (key, pid) of the processes that it believes to live."""
+
 
 _AT_A_TIME = 64
 _LOOKED_AT = 1024
@@ -24,20 +34,18 @@ _LOOKED_AT = 1024
 class Home:
     """The directory of a service.
 
-    closed: whether the service is gone; files: its supervise/ directories; moved: tells where else the directory may be; pids: of the
-    processes that run for the service now.
+    closed: whether the service is gone; files: its supervise/ directories; inhabitant: who lives there, if anybody does yet.
     """
 
-    __slots__ = ("_fd", "_room", "closed", "files", "identity", "moved", "pids", "slot")
+    __slots__ = ("_fd", "_room", "closed", "files", "identity", "inhabitant", "slot")
 
     def __init__(self, fd: int, identity: records.Identity, room: Room) -> None:
         self._fd = fd
         self._room = room
         self.closed = False
-        self.files: list[Supervise] = []
+        self.files: tuple[Supervise, ...] = ()
         self.identity = identity
-        self.moved: Callable[[], list[str]] = list
-        self.pids: Callable[[], list[int]] = list
+        self.inhabitant: Inhabitant | None = None
         self.slot = 0
         self.opened(fd)
 
@@ -83,13 +91,22 @@ class Home:
             files.close()
         self.closed = True
 
+    def pids(self) -> list[int]:
+        """Give the processes that run for the service now."""
+        return [] if self.inhabitant is None else [pid for _key, pid in self.inhabitant.known()]
+
+    def _elsewhere(self) -> list[str]:
+        """Where the directory may be that was moved: where its processes are."""
+        known = [] if self.inhabitant is None else self.inhabitant.known()
+        return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in known]
+
     def _close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def _open_again(self) -> int:
-        for place in (os.fsdecode(self.identity.path), *self.moved()):
+        for place in (os.fsdecode(self.identity.path), *self._elsewhere()):
             try:
                 fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except OSError:

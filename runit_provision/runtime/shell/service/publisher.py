@@ -63,7 +63,7 @@ class Publisher:
         self._owner = owner
         self._dirty = 0  # a bit for each part
         self._detail: bytes | None = None
-        self._refused: dict[int, str] = {}
+        self._refused = ("", "")
         self.kill_at = (0, 0)
 
     def changed(self, part: int) -> None:
@@ -111,9 +111,9 @@ class Publisher:
             refusal, opened = self._write(number, files, part)
             vouches |= opened
             if not refusal:
-                self._refused.pop(number, None)
+                self._refuse(number, "")
             elif not owner.leaving:
-                self._complain(number, refusal)
+                self._refuse(number, refusal)
                 failed |= 1 << number
         self._dirty = failed | waits
         if vouches:
@@ -144,10 +144,14 @@ class Publisher:
     def _again(self) -> None:
         self.flush()
 
-    def _complain(self, number: int, reason: str) -> None:
+    def _refuse(self, number: int, reason: str) -> None:
+        """Say why the status of a part cannot be written; empty: it can."""
         # Once, and not every five seconds for as long as a disk is full.
-        if self._refused.get(number) != reason:
-            self._refused[number] = reason
+        if self._refused[number] == reason:
+            return
+        main, log = self._refused
+        self._refused = (reason, log) if number == MAIN else (main, reason)
+        if reason:
             self._owner.warn(reason)
 
     def _publish_detail(self) -> None:

@@ -59,13 +59,12 @@ class Supervised:
         """
         self.tree = tree
         self.home = home
-        home.moved = self._places
-        home.pids = lambda: [pid for _key, pid in self.known()]
+        home.inhabitant = self
         self.leaving = self.asked = False
         self.last_end: int | None = None
         self.pool: Pool | None = None
         self.must_prepare = False
-        self._arms = [0, 0]
+        self._arms = (0, 0)
         self._letters = ("", "", "")
         self._inbox = Inbox(self)
         self._saved = b""
@@ -301,10 +300,6 @@ class Supervised:
         self._inbox.close()
         self.home.close()
 
-    def _places(self) -> list[str]:
-        """Where the directory may be that was moved: where its processes are."""
-        return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in self.known()]
-
     def _has_log(self) -> bool:
         try:
             found = os.stat("log", dir_fd=self.home.fd)
@@ -388,8 +383,8 @@ class Supervised:
 
     def _arm(self, part: int, seconds: float) -> None:
         """Let the pause of a part end in `seconds`, and not when an earlier one was to end."""
-        self._arms[part] += 1
-        number = self._arms[part]
+        number = self._arms[part] + 1
+        self._arms = (number, self._arms[LOG]) if part == MAIN else (self._arms[MAIN], number)
         self.tree.loop.after(seconds, lambda: self._due(part, number))
 
     def _bound(self, part: int, role: int, pid: int) -> None:

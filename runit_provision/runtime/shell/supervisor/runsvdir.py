@@ -212,7 +212,8 @@ class Runsvdir(Supervisor):
         else:
             self._refused.pop(entry.identity, None)
             if not service.closed:
-                self._services[entry.identity] = service
+                # By its own numbers: those of the entry are needed no more.
+                self._services[service.identity.dev, service.identity.ino] = service
 
     def _is_settled(self, entry: scan.Found) -> bool:
         same = self._settling.get(entry.identity) == entry.changed
