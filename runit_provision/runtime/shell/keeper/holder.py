@@ -18,6 +18,7 @@ from __future__ import annotations
 import _socket
 import os
 import select
+import struct
 import time
 
 from ...wire import holder as wire
@@ -28,14 +29,16 @@ from ..title import Title, name_process
 NAME = b"fifo-holder"
 LINGER_SECONDS = 60.0
 """How long the FIFOs are held when supervisor and keeper are gone: init has started the next supervisor by then."""
-_NONE = [-1] * wire.KINDS
+_FDS = struct.Struct(f"{wire.KINDS}i")
+_NONE = _FDS.pack(*[-1] * wire.KINDS)
+"""What is held of a slot is kept as bytes: a list of numbers takes four times as many."""
 
 
 class _Holder:
     def __init__(self, listener: _socket.socket, keeper: int) -> None:
         self._listener = listener
         self._keeper = keeper
-        self._held: dict[int, list[int]] = {}
+        self._held: dict[int, bytes] = {}
         self._named: set[int] = set()
         self._pidfds: dict[tuple[int, int], int] = {}
         self._watched: dict[int, tuple[int, int, int]] = {}
@@ -142,17 +145,23 @@ class _Holder:
             close_all(fds)
             return wire.REFUSED
         self._drop(record.slot, record.kinds)
-        held = self._held.setdefault(record.slot, [*_NONE])
+        held = self._of(record.slot)
         for kind, fd in zip(record.kinds, fds, strict=True):
             held[kind] = fd
+        self._held[record.slot] = _FDS.pack(*held)
         return wire.HELD
 
+    def _of(self, slot: int) -> list[int]:
+        return [*_FDS.unpack(self._held.get(slot, _NONE))]
+
     def _drop(self, slot: int, kinds: tuple[int, ...] | range) -> None:
-        held = self._held.get(slot, _NONE)
-        for kind in kinds:
-            if held[kind] >= 0:
-                os.close(held[kind])
-                held[kind] = -1
+        held = self._of(slot)
+        open_kinds = [kind for kind in kinds if held[kind] >= 0]
+        for kind in open_kinds:
+            os.close(held[kind])
+            held[kind] = -1
+        if open_kinds:
+            self._held[slot] = _FDS.pack(*held)
 
     def _let_go(self, slot: int) -> None:
         self._drop(slot, range(wire.KINDS))
