@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,7 @@ MODULE = Path(__file__).parents[3] / "puppet"
 TOOL = str(Path(sys.executable).parent / "runit-provision")
 
 DEBIAN_13 = Path("/usr/local/lib/debian-13")
-"""A root filesystem with Puppet 8, as .ci/run --all makes it."""
+"""A root filesystem with Puppet 8 and runit, as .ci/run --all makes it."""
 
 # A root directory that is this host's but for /usr.
 _WITH_ANOTHER_USR = """
@@ -33,6 +34,8 @@ for path in /*; do
 done
 mount --rbind "$2/usr" usr
 """
+puppet_7 = pytest.mark.parametrize("puppet", ["7"], indirect=True)
+"""For what goes into this host's own /usr, which Puppet 8 does not see."""
 UNCHANGED = 0
 CHANGED = 2
 FAILED = (1, 4, 6)
@@ -77,7 +80,7 @@ class Puppet:
     def become_8(self) -> Puppet:
         """Let Debian 13's Puppet be the one, which sees this host but for its /usr."""
         if not (DEBIAN_13 / "usr/bin/puppet").exists():
-            oracle.absent(f"no Puppet 8: debootstrap --include=puppet-agent,hiera-eyaml,ruby-hocon,python3 trixie {DEBIAN_13}")
+            oracle.absent(f"no Puppet 8 in {DEBIAN_13} (.ci/run --all makes it)")
         root = str(self.host.work / "puppet8")
         self.host.run("sh", "-ec", _WITH_ANOTHER_USR, "sh", root, str(DEBIAN_13))
         self._program = ["chroot", root, "puppet"]
@@ -99,13 +102,13 @@ class Puppet:
         return self.host.run(*self._program, "apply", *common, *more, *options, "--execute", manifest, check=False)
 
 
-@pytest.fixture
-def puppet(tmp_path: Path) -> Iterator[Puppet]:
-    """Puppet on a fresh host with the accounts apprun1 and apprun2."""
+@pytest.fixture(params=["7", "8"] if os.environ.get("HARNESS") == "all" else ["7"])
+def puppet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Puppet]:
+    """Puppet on a fresh host with the accounts apprun1 and apprun2; in a whole run also Puppet 8."""
     tmp_path.chmod(0o755)
     tmp_path.parent.chmod(0o755)
     tmp_path.parent.parent.chmod(0o755)
     with Sandbox(tmp_path) as host:
         for number, user in enumerate(("apprun1", "apprun2")):
             host.add_user(user, number=number)
-        yield Puppet(host)
+        yield Puppet(host).become_8() if request.param == "8" else Puppet(host)

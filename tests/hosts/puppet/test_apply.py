@@ -1,9 +1,9 @@
-"""The module under a real `puppet apply`, as root, on a host of its own; with HARNESS=all also under Puppet 8."""
+"""The module under a real `puppet apply`, as root, on a host of its own."""
 
 from __future__ import annotations
 
 import json
-import os
+import re
 
 import pytest
 
@@ -23,10 +23,9 @@ runit:
 DATA = "/etc/runit-provision/data.json"
 
 
-@pytest.fixture(params=["7", "8"] if os.environ.get("HARNESS") == "all" else ["7"])
-def puppet(request: pytest.FixtureRequest, puppet: Puppet) -> Puppet:
-    """Puppet on a fresh host."""
-    return puppet.become_8() if request.param == "8" else puppet
+def would_change(said: str) -> set[str]:
+    """Give the properties that a run with --noop tells of; 7 shows both values of each, 8 what the change would be."""
+    return set(re.findall(r"(Runit_\w+\[[^]]+\]/\w+): .* \(noop\)", said))
 
 
 @pytest.mark.shows("roads", "Puppet", "first run", "second run")
@@ -78,9 +77,12 @@ def test_noop_writes_nothing_and_tells_of_new_data(puppet: Puppet) -> None:
     user = "user { 'apprun3': ensure => present, managehome => true }"
     done = puppet.apply(f"{WEB}  users: [apprun3]\n", "--noop", manifest=f"include runit\n{user}")
     assert done.returncode == UNCHANGED, done.stderr
-    assert "Runit_service[runsvdir-apprun3]/ensure: current_value 'absent', should be 'running' (noop)" in done.stdout
-    assert "Runit_service[web]/ensure: current_value 'absent', should be 'running' (noop)" in done.stdout
-    assert "Runit_host[/etc/runit-provision/data.json]/ensure: current_value 'different', should be 'applied' (noop)" in done.stdout
+    expected = {
+        "Runit_service[runsvdir-apprun3]/ensure",
+        "Runit_service[web]/ensure",
+        "Runit_host[/etc/runit-provision/data.json]/ensure",
+    }
+    assert expected <= would_change(done.stdout)
     made = puppet.host.run("ls", "-d", "/etc/runit-provision", "/etc/sv/web", "/var/runit", "/etc/service/web", check=False)
     assert made.stdout == ""
 
@@ -90,7 +92,7 @@ def test_noop_tells_of_drift_and_leaves_it(puppet: Puppet) -> None:
     assert puppet.apply(WEB).returncode == CHANGED
     puppet.host.write("/etc/sv/web/run", "#!/bin/sh\nexec sleep 1\n", mode=0o755)
     done = puppet.apply(WEB, "--noop")
-    assert "Runit_service[web]/definition: current_value 'different', should be 'current' (noop)" in done.stdout
+    assert "Runit_service[web]/definition" in would_change(done.stdout)
     assert puppet.host.read("/etc/sv/web/run") == "#!/bin/sh\nexec sleep 1\n"
     mended = puppet.apply(WEB)
     assert mended.returncode == CHANGED

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import CHANGED, FAILED, TOOL, UNCHANGED, Puppet
+from .conftest import CHANGED, FAILED, TOOL, UNCHANGED, Puppet, puppet_7
 
 MANIFEST = (Path(__file__).parents[3] / "hiera-examples/exec.pp").read_text()
 DATA = "runit: {runtime: shipped, prefix: /var/runit, services: {web: {command: [sleep, '1000'], env: {GREETING: grüß}}}}\n"
 
 
+@puppet_7
 @pytest.mark.shows("roads", "Puppet exec", "first run", "second run", "drift", "bad data")
 def test_one_exec_makes_the_host_as_the_data_say_and_fails_with_every_problem_of_bad_data(puppet: Puppet) -> None:
     puppet.host.run("mount", "-t", "tmpfs", "fresh", "/usr/local/bin")

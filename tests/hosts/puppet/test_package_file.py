@@ -10,7 +10,7 @@ import pytest
 from support import oracle, waiting
 from support.sandbox import Sandbox
 
-from .conftest import CHANGED, UNCHANGED, Puppet
+from .conftest import CHANGED, UNCHANGED, Puppet, puppet_7
 
 NODE = Path(__file__).parents[3] / "hiera-examples/data/nodes/app3.example.com.yaml"
 TOOLS = ("chpst", "runsv", "runsvdir", "sv", "svlogd")
@@ -80,6 +80,7 @@ ASK = {
 }
 
 
+@puppet_7
 @pytest.mark.shows("recipes", "package_file", "seen")
 @pytest.mark.shows("data", "host", "package_file", "filestore", "workspace")
 @pytest.mark.shows("roads", "Puppet", "runit from a package's file")

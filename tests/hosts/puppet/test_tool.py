@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.wheels import laid
 
-from .conftest import CHANGED, FAILED, MODULE, UNCHANGED, Puppet
+from .conftest import CHANGED, FAILED, MODULE, UNCHANGED, Puppet, puppet_7
 
 PROGRAM = "/usr/local/bin/runit-provision"
 DATA = f"""
@@ -24,6 +24,7 @@ runit:
 """
 
 
+@puppet_7
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "Puppet", "the tool installed")
 def test_the_module_brings_the_tool_and_keeps_the_one_that_works(puppet: Puppet, tmp_path: Path, wheels: Path) -> None:
