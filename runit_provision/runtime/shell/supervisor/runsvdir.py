@@ -253,10 +253,14 @@ def supervise(call: Call, state: State) -> int:
 def _load_for_all() -> None:
     """Load what the processes of a tree would each load for itself: forks of this one share it, a tenth of a small tree's memory."""
     import _ctypes  # noqa: F401
+    import gc
     import resource  # noqa: F401
 
     from ..logs import settings  # noqa: F401
     from ..pool import pool  # noqa: F401
+
+    # Where the collector looks, it writes, and each process would get copies of its own.
+    gc.freeze()
 
 
 def _kind() -> type[Runsvdir]:
