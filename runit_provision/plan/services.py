@@ -105,9 +105,10 @@ def _renewed(service: ServiceTree, life: Life, changed: str, why: str) -> Iterat
 def _again(service: ServiceTree, life: Life, why: str) -> tuple[Verb, str]:
     """Start what is down; what gave up itself only when what it runs has changed, or every apply would start it in vain.
 
-    What takes its time to go down, or was to run once, still runs: to be up is not enough when that is what there was before.
+    What takes its time to go down, or was to run once, still runs: to be up is not enough when that is what there was before. What gave
+    up may still be at its finish.
     """
-    if life.pid:
+    if life.pid and not life.gave_up:
         return (Verb.RESTART, why) if why and service.on_change is OnChange.RESTART else (Verb.START, "is not to stay up")
     if not life.gave_up:
         return Verb.START, "is down"

@@ -104,6 +104,22 @@ def test_what_takes_its_time_to_go_down_is_not_taken_for_what_is_new(changed: di
 
 
 @pytest.mark.parametrize(
+    ("changed", "verb", "reason"),
+    [
+        ({"run": b"new"}, Verb.START, "run changed; it had given up"),
+        ({}, Verb.LEAVE, "it gave up: it ended more often than `restart` forgives; `sv up` starts it"),
+    ],
+)
+@pytest.mark.parametrize("finish", [0, 7], ids=["down", "at its finish"])
+def test_what_gave_up_is_started_when_what_it_runs_has_changed(
+    changed: dict[str, object], verb: Verb, reason: str, finish: int
+) -> None:
+    wanted = grow("/b", [replace(Unit("a"), **changed)])  # type: ignore[arg-type]
+    hopeless = DOWN._replace(pid=finish, want_up=False, gave_up=True)
+    assert calls(decide(wanted, host(grow("/b", [Unit("a")]), wanted=wanted, life=hopeless))) == [("a", verb, reason)]
+
+
+@pytest.mark.parametrize(
     ("changed", "asked"),
     [
         ({}, [(Verb.RENEW, "its log {}")]),
