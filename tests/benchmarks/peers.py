@@ -1,10 +1,10 @@
 """Supervisors side by side on the same services, and how each grows: tables with versions, and a plot.
 
     python3 -m venv .venv-benchmark && .venv-benchmark/bin/pip install '.[benchmark]'       # supervisord, circus, matplotlib
-    .venv-benchmark/bin/python tests/benchmarks/peers.py [--services 10,30,100,300,900 --rounds 1 --plot growth.svg]
+    .venv-benchmark/bin/python tests/benchmarks/peers.py [--services 10,100,900,3000,10000 --rounds 3 --plot growth.svg]
 
-C runit, s6 and daemontools are the distribution's (apt-get install runit s6 daemontools); what is not installed is left out. C runit
-and daemontools end at 1,000 services, and none but ours is asked for more here: s6 takes three processes for each, supervisord minutes.
+C runit, s6 and daemontools are the distribution's (apt-get install runit s6 daemontools); what is not installed is left out. Of more
+than 1,000 services, where C runit and daemontools end, s6 is asked for 3,000, which makes 9,000 processes, and none but ours for more.
 A service is a program of some 200 bytes that tells a FIFO its pid, so that no looking for processes takes the time that is measured;
 half of them have a log. Memory is PSS and page tables of all but the services. Nothing passes or fails. x86-64 only.
 """
@@ -86,7 +86,7 @@ def peers(prefix: Path) -> list[Peer]:
     here = Path(sys.executable).parent
     known = [
         Peer("C runit", "runsvdir {services}", log="exec svlogd -tt {}", most=1000),
-        Peer("s6", "s6-svscan -c 2000 {services}", log="exec s6-log T s1000000 n5 {}", most=1000),
+        Peer("s6", "s6-svscan -c 10000 {services}", log="exec s6-log T s1000000 n5 {}", most=3000),
         Peer("daemontools", "svscan {services}", log="exec multilog t s1000000 n5 {}", most=1000),
         Peer("supervisord", f"{here}/supervisord -c {{place}}/configuration", write=supervisord, most=1000),
         Peer("circus", f"{here}/circusd {{place}}/configuration", write=circus, most=100),
@@ -202,7 +202,7 @@ def plot(growth: dict[str, dict[int, Figures]], path: Path) -> None:
             look = {"color": "black", "linewidth": 2.8, "zorder": 3} if name == "ours" else {"linewidth": 1.4}
             axis.plot(sizes, [points[size][row] for size in sizes], marker="o", markersize=4, label=name, **look)
         axis.set(xscale="log", yscale="log", xlabel="services, half of them with a log", title=row)
-        axis.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
+        axis.set_xticks([10, 100, 1000, 10_000], ["10", "100", "1,000", "10,000"])
         axis.yaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3, linewidth=0.5)
         axis.spines[["top", "right"]].set_visible(False)
