@@ -71,11 +71,15 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A regular file; `secret` contents are shown nowhere and their mode gives others nothing."""
+    """A regular file; `secret` contents are shown nowhere and their mode gives others nothing.
+
+    parts: where several keys of the data make one text, which of it each asks for.
+    """
 
     content: bytes = field(repr=False)
     mode: int
     secret: bool = False
+    parts: tuple[tuple[bytes, Origin], ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

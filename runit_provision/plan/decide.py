@@ -42,6 +42,7 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
     nodes = [node for node in tree.nodes if scope.holds(node.realm, node.service)]
     services = [service for service in tree.services if scope.holds(service.realm, service.id)]
     shared = {node.path for node in nodes if isinstance(node.entry, Link) and node.entry.shared}
+    origins = {service.id: service.origin for service in services}
     records: dict[str, Record] = {}
     steps: list[PathStep] = []
     unchanged = 0
@@ -57,7 +58,8 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
             unchanged += 1
             continue
         found = _found(before, manifest.records.get(node.path), intents.get(node.path))
-        steps.append(_wanted(node, before, after, found, observed.contents.get(node.path)))
+        whole = origins.get(node.service, node.origin)
+        steps.append(_wanted(node, before, after, found, observed.contents.get(node.path), whole))
     journalled = _journalled(intents, observed)
     made = {
         path: record for path, record in {**scope.of(Manifest(journalled)).records, **manifest.records}.items() if path not in shared
@@ -180,15 +182,16 @@ def _in_the_way(node: Node, before: Seen | None) -> Problem | None:
     return Problem(message, mark=node.origin.mark, key=node.origin.key, path=node.path, hint=hint)
 
 
-def _wanted(node: Node, before: Seen | None, after: Seen, found: Found, old: bytes | None) -> PathStep:
+def _wanted(node: Node, before: Seen | None, after: Seen, found: Found, old: bytes | None, whole: Origin) -> PathStep:
+    keys, origin = _asked(node, old, whole)
     return PathStep(
         change=Change.REPLACE if before else Change.CREATE,
         path=node.path,
         realm=node.realm,
         before=before,
         after=after,
-        reason=difference(before, after) if before else "new",
-        origin=node.origin,
+        reason=difference(before, after, keys) if before else "new",
+        origin=origin,
         found=found,
         node=node,
         service=node.service,
@@ -207,13 +210,26 @@ def _without_key(content: bytes) -> list[bytes]:
     return [line for line in content.split(b"\n") if not line.startswith(_KEY)]
 
 
-def difference(before: Seen, after: Seen) -> str:
-    """Say in words how `before` is not `after`."""
+def _asked(node: Node, old: bytes | None, whole: Origin) -> tuple[str, Origin]:
+    """Give the keys that ask for what was not in a text that many of them make, if they are several; and where the first one stands.
+
+    Where one went none of them does: nobody knows any more which that was, and the `whole` service says it.
+    """
+    entry = node.entry
+    if not isinstance(entry, File) or not entry.parts or old is None or old == entry.content:
+        return "", node.origin
+    new = list(dict.fromkeys(origin for text, origin in entry.parts if text in entry.content and text not in old))
+    names = ", ".join(origin.key.removeprefix(f"{whole.key}.") for origin in new)
+    return names if len(new) > 1 else "", new[0] if new else whole
+
+
+def difference(before: Seen, after: Seen, keys: str = "") -> str:
+    """Say in words how `before` is not `after`; keys: those that ask for another content, where they are several."""
     if before.kind is not after.kind:
         return f"was {PHRASES[before.kind]}"
     words = []
     if (before.size, before.digest) != (after.size, after.digest):
-        words.append("content changed")
+        words.append(f"content changed ({keys})" if keys else "content changed")
     if before.target != after.target:
         words.append(f"led to {before.target}, is to lead to {after.target}")
     if before.mode != after.mode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import assert_never
 
 from runit_provision.model.process import Credentials, Process
@@ -33,10 +34,11 @@ _NOT_A_PROGRAM = re.compile(rf"-|[0-9]*[<>]|[A-Za-z_][A-Za-z0-9_]*\+?=|(?:{_BUIL
 def command(run: Run, process: Process, *, environment_directory: str) -> str:
     """Give what stands behind the script's `exec`."""
     words = state_words(process, environment_directory=environment_directory)
-    return " ".join([*([join(words)] if words else []), _program(run, changed=bool(words))])
+    return " ".join([*([join(words)] if words else []), program(run, changed=bool(words))])
 
 
-def _program(run: Run, *, changed: bool) -> str:
+def program(run: Run, *, changed: bool) -> str:
+    """Give the program with its arguments; changed: a chpst stands before it."""
     match run:
         case Argv(words):
             return join(words)
@@ -84,26 +86,31 @@ def credentials_word(credentials: Credentials, *, numeric: bool = False) -> str:
 
 def state_words(process: Process, *, environment_directory: str) -> tuple[str, ...]:
     """Give the words of the chpst that makes `process`'s state, none when it changes nothing; chpst(8)."""
-    options: list[str] = []
+    earlier = [word for directory in process.environment_directories for word in ("chpst", "-e", directory)]
+    stack = () if process.limits.stack is None else ("softlimit", "-s", str(process.limits.stack))
+    options = [word for _, words in state_options(process, environment_directory=environment_directory) for word in words]
+    return (*earlier, *stack, *(("chpst", *options) if options else ()))
+
+
+def state_options(process: Process, *, environment_directory: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Give for each key of the data that is an option of that chpst the words that it becomes."""
     if process.credentials:
-        options += ["-u", credentials_word(process.credentials, numeric=process.root is not None)]
+        yield "user", ("-u", credentials_word(process.credentials, numeric=process.root is not None))
     if filed(process):
-        options += ["-e", environment_directory]
+        yield "env", ("-e", environment_directory)
     if process.root is not None:
-        options += ["-/", process.root]
+        yield "chroot", ("-/", process.root)
     if process.nice:
-        options += ["-n", str(process.nice)]
+        yield "nice", ("-n", str(process.nice))
     if process.lock:
-        options += ["-l" if process.lock.wait else "-L", process.lock.path]
+        yield "lock", ("-l" if process.lock.wait else "-L", process.lock.path)
     if process.own_session:
-        options.append("-P")
+        yield "session", ("-P",)
     for option, name in _LIMITS:
         value = getattr(process.limits, name)
         if value is not None:
-            options += [option, str(value)]
-    options += [f"-{stream.value}" for stream in process.closed]
+            yield f"limits.{name}", (option, str(value))
+    if process.closed:
+        yield "close", tuple(f"-{stream.value}" for stream in process.closed)
     if process.argv0 is not None:
-        options += ["-b", process.argv0]
-    earlier = [word for directory in process.environment_directories for word in ("chpst", "-e", directory)]
-    stack = () if process.limits.stack is None else ("softlimit", "-s", str(process.limits.stack))
-    return (*earlier, *stack, *(("chpst", *options) if options else ()))
+        yield "argv0", ("-b", process.argv0)

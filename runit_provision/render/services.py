@@ -20,6 +20,7 @@ from runit_provision.render.commands import command
 from runit_provision.render.environment import content, filed, scripted
 from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages
+from runit_provision.render.parts import parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +117,16 @@ class ServiceRenderer:
 
     def _run(self, service: Service) -> Iterator[Node]:
         key = next((key for key in ("command", "run", "services") if key in service.origins), "")
-        text, secret = self._run_text(service)
-        entry = File(text, 0o700 if secret else 0o755, secret)
+        run = service.run
+        entry = _executable(run.text.encode(), secret=run.secret) if isinstance(run, Script) else self._run_page(service)
         yield self._node(service, f"{service.directory}/run", entry, service.origin_of(key), effect=Effect.RESTART)
 
-    def _run_text(self, service: Service) -> tuple[bytes, bool]:
-        if isinstance(service.run, Script):
-            return service.run.text.encode(), service.run.secret
+    def _run_page(self, service: Service) -> File:
         process = service.process
         exports = scripted(process)
         environment_directory = "./env" if process.directory is None else f"{service.directory}/env"
         required = service.requirements
+        waits = [(endings.ready(peer), endings.unready(peer)) for peer in required.peers] if required else []
         text = self.pages.page(
             "run.sh.j2",
             key=service.origin.key,
@@ -136,7 +136,7 @@ class ServiceRenderer:
             one_shot=service.one_shot,
             watched=service.watched,
             peers=required.peers if required else (),
-            waits=[(endings.ready(peer), endings.unready(peer)) for peer in required.peers] if required else [],
+            waits=waits,
             patience=required.patience if required else 0,
             umask=process.umask,
             exports=exports,
@@ -145,7 +145,8 @@ class ServiceRenderer:
             before=service.before.rstrip("\n"),
             command=command(service.run, process, environment_directory=environment_directory),
         )
-        return text, any(variable.secret for variable in exports)
+        told = parts(service, environment_directory=environment_directory, waits=[ready for ready, _ in waits])
+        return replace(_executable(text, secret=any(variable.secret for variable in exports)), parts=told)
 
     def _scripts(self, service: Service) -> Iterator[Node]:
         """Give finish, check and control/, a change of which restarts nothing."""
@@ -211,7 +212,7 @@ class ServiceRenderer:
     def _script(
         self, service: Service, name: str, text: bytes, key: str, effect: Effect = Effect.NOTHING, *, secret: bool = False
     ) -> Node:
-        entry = File(text, 0o700 if secret else 0o755, secret)
+        entry = _executable(text, secret=secret)
         return self._node(service, f"{service.directory}/{name}", entry, service.origin_of(key), effect=effect)
 
     def _environment(
@@ -297,6 +298,10 @@ class ServiceRenderer:
             stop_seconds=service.stop.seconds if service.stop else None,
             kill=service.stop is not None and service.stop.kill,
         )
+
+
+def _executable(text: bytes, *, secret: bool) -> File:
+    return File(text, 0o700 if secret else 0o755, secret)
 
 
 def _in_the_hands(given: Mapping[str, Realm], path: str, node: Node) -> Node:
