@@ -33,7 +33,7 @@ def progress() -> Iterator[Callable[[int, int, str], None] | None]:
         due = now + _PACE
         if bar is None:
             bar = _bar()
-            bar.add_task("")
+            bar.add_task(what, completed=done, total=total)
             bar.start()
         bar.update(bar.task_ids[0], completed=done, total=total, description=what, refresh=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from runit_provision.plan.verbs import counted
 
 SCHEMA_VERSION = 1
 _CHANGES = {Change.CREATE: "create", Change.REPLACE: "replace", Change.REMOVE: "remove"}
+_LOGINS = {Change.CREATE: "to make", Change.REPLACE: "to change", Change.REMOVE: "to remove"}
 _DIRECTORY = {Found.EDITED: "edited by hand since the last apply", Found.FOREIGN: "not made here"}
 _NOTES = {Found.EDITED: "edited by hand since the last apply, kept", Found.FOREIGN: "not made here, kept"}
 _KINDS = {
@@ -118,10 +120,8 @@ def summary(plan: Plan) -> str:
     if plan.empty:
         return f"nothing {'else ' if plan.problems else ''}to do; {plan.unchanged} unchanged"
     counts: dict[str, list[int]] = {}
-    goes = sum(step.change is Change.REMOVE for step in plan.logins)
-    comes = len(plan.logins) - goes
-    logins = [f"{comes} account{'s' * (comes != 1)}, groups and homes to make"] if comes else []
-    logins += [f"{goes} home{'s' * (goes != 1)} to remove"] if goes else []
+    kinds = Counter((step.kind, _LOGINS[step.change]) for step in plan.logins)
+    logins = [f"{number} {kind}{'s' * (number != 1)} {verb}" for (kind, verb), number in kinds.items()]
     for step in plan.steps:
         kind = (step.after or step.before or Seen(Kind.OTHER)).kind
         counts.setdefault(f"{_CHANGES[step.change]}", [0] * len(_ORDER))[_ORDER.index(kind)] += 1

@@ -7,13 +7,19 @@ from dataclasses import replace
 from support.trees import Unit, grow
 
 from runit_provision.model.observed import Kind, Manifest, Observed, Seen
-from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
-from runit_provision.model.tree import RenderedTree
+from runit_provision.model.plan import Change, Found, LoginStep, PathStep, Plan, ServiceStep, Verb
+from runit_provision.model.tree import Origin, RenderedTree
 from runit_provision.plan import decide, describe, to_json
 from runit_provision.plan.verbs import counted
 
 TREE = grow("/b", [Unit("a", run=b"#!/bin/sh\nexec new\n")])
 OLD = Seen(Kind.FILE, 0o755, 0, 0, 3, "0" * 64)
+LOGINS = [
+    (Change.CREATE, "group", "a"),
+    (Change.CREATE, "group", "b"),
+    (Change.REPLACE, "account", "a"),
+    (Change.CREATE, "home", "/home/a"),
+]
 NEW = Seen(Kind.FILE, 0o755, 0, 0, 4, "1" * 64)
 
 
@@ -54,6 +60,11 @@ def test_services_and_their_logs_are_counted_in_words() -> None:
     calls = [ServiceStep(verb, TREE.services[0], "") for verb in (Verb.START, Verb.LOG_HUP, Verb.START, Verb.LEAVE)]
     assert counted(calls) == ["2 services to start", "1 log service to signal (HUP)", "1 service to leave as it runs"]
     assert counted(calls[:3], done=True) == ["2 services started", "1 log service signalled (HUP)"]
+
+
+def test_groups_accounts_and_homes_are_counted_each() -> None:
+    steps = [LoginStep(change, kind, name, "new", Origin("runit.users.a")) for change, kind, name in LOGINS]
+    assert describe(Plan(logins=tuple(steps)))[-1] == "2 groups to make, 1 account to change, 1 home to make, 0 unchanged"
 
 
 def test_of_a_secret_nothing_is_shown_but_that_it_differs() -> None:
