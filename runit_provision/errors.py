@@ -97,10 +97,11 @@ class DataError(ProvisionError):
 class HostError(ProvisionError):
     """The host refused an operation, or is not as it has to be.
 
-    untouched: it is known that nothing was changed.
+    untouched: it is known that nothing was changed. begun: a journal tells what was to be.
     """
 
     untouched = False
+    begun = False
 
 
 class NoAccountError(HostError):
@@ -124,6 +125,16 @@ def before_any_change() -> Iterator[None]:
         yield
     except HostError as error:
         error.untouched = True
+        raise
+
+
+@contextmanager
+def while_journalled() -> Iterator[None]:
+    """Let a HostError from here know that the journal tells what was begun."""
+    try:
+        yield
+    except HostError as error:
+        error.begun = not error.untouched
         raise
 
 

@@ -55,14 +55,18 @@ def plan(source: Source, target: Target) -> Planned:
     with target.machine() as machine:
         if known := _recalled(source, target, machine):
             return known
+        holder = machine.library.holder()
         planned = decide(desire_on(source, machine, target, Inputs()), machine, target)
-        return replace(planned, warnings=(*planned.warnings, *_under_way(machine)))
+        return _beside(holder or machine.library.holder(), planned, machine)
 
 
-def _under_way(machine: Machine) -> Iterator[Problem]:
-    if holder := machine.library.holder():
-        said = f"held by {holder}: what that has not done yet is seen here as a difference, or as left behind"
-        yield machine.placed(Problem(said, path=f"{machine.library.path}/lock", hint="look again when it is done"))
+def _beside(holder: str, planned: Planned, machine: Machine) -> Planned:
+    """Give a plan that was made beside `holder`, which is at work here, if anybody is: what that has begun it also ends."""
+    if not holder:
+        return planned
+    said = f"held by {holder}: what that has not done yet is seen here as a difference, or as left behind"
+    warning = machine.placed(Problem(said, path=f"{machine.library.path}/lock", hint="look again when it is done"))
+    return replace(planned, plan=replace(planned.plan, resumes=False), warnings=(*planned.warnings, warning))
 
 
 def apply(
@@ -130,6 +134,7 @@ def _after(made: tuple[LoginStep, ...], runtime: str | None = None) -> Iterator[
         if not made and runtime is None:
             raise
         failed = HostError(*error.problems)
+        failed.begun = bool(made) or (isinstance(error, HostError) and error.begun)
         names = ", ".join(f"{step.kind} {step.name}" for step in made)
         failed.warnings = (*error.warnings, *([Problem(f"what was made before this stays: {names}")] if made else []))
         raise failed from error
@@ -141,9 +146,10 @@ def plan_rollback(target: Target) -> Planned:
 
     with target.machine() as machine:
         machine.nurse()
+        holder = machine.library.holder()
         plan, notes = execution.plan_rollback(machine, user=target.user)
-        warnings = tuple(_under_way(machine))
-    return Planned(plan, None, warnings, notes=notes, root=target.root)
+        planned = Planned(plan, None, (), notes=notes, root=target.root)
+        return _beside(holder or machine.library.holder(), planned, machine)
 
 
 def rollback(

@@ -20,7 +20,7 @@ from runit_provision.apply import calls, journal, paths
 from runit_provision.apply.logins import homes_to_remove, remove_homes, staying
 from runit_provision.apply.report import Outcome, Report
 from runit_provision.apply.teller import Progress, Teller
-from runit_provision.errors import HostError, Problem, before_any_change
+from runit_provision.errors import HostError, Problem, before_any_change, while_journalled
 from runit_provision.host import Machine, kept
 from runit_provision.model.observed import Journal, Manifest, Record
 from runit_provision.model.plan import Plan, ServiceStep, Verb
@@ -41,8 +41,9 @@ def apply(plan: Plan, machine: Machine, *, progress: Progress | None = None, tim
         if plan.manifest != plan.remembered:
             library.remember(plan.manifest)
         return Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()})
-    began, outcome = _carry_out(plan, machine, progress, timeout)
-    _conclude(machine, began, outcome)
+    with while_journalled():
+        began, outcome = _carry_out(plan, machine, progress, timeout)
+        _conclude(machine, began, outcome)
     return outcome.report
 
 
@@ -139,6 +140,7 @@ def _refuse_more(undone: Journal, user: str | None) -> None:
         raise HostError(Problem(f"the last apply was not about the tree of {user} alone: {others[0]}{more}", hint=hint))
 
 
+@while_journalled()
 def rollback(
     machine: Machine,
     *,

@@ -21,6 +21,7 @@ FAILED = 1
 DIFFERENT = 2
 LOCKED = 3
 USAGE = 64
+BEGUN = "what was begun, the next `apply` completes, and `rollback` takes back"
 _ONLY_SHOW = ("lookup", "schema", "status")
 
 
@@ -70,6 +71,7 @@ def _report(error: ProvisionError, *, changes: bool = True) -> int:
     number = len(error.problems)
     untouched = error.untouched if isinstance(error, HostError) else isinstance(error, DataError | LockHeldError)
     outcome = "; nothing was changed" if changes and untouched else ""
+    outcome = f"; {BEGUN}" if isinstance(error, HostError) and error.begun else outcome
     _complain(f"{number} problem{'s' * (number != 1)}{outcome}")
     return LOCKED if isinstance(error, LockHeldError) else FAILED
 

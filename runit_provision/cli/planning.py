@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runit_provision.cli import DIFFERENT, DONE, FAILED
+from runit_provision.cli import BEGUN, DIFFERENT, DONE, FAILED
 from runit_provision.cli.output import Format, Output
 from runit_provision.errors import printable
 
@@ -26,7 +26,8 @@ def show_plan(planned: Planned, output: Output, *, diff: bool) -> None:
     for warning in planned.warnings:
         output.warn(warning)
     if output.form is Format.JSON:
-        more = {"empty": planned.empty, "runtime": planned.runtime, "notes": list(planned.notes), "root": str(planned.root)}
+        texts = {"notes": list(planned.notes), "warnings": [str(warning) for warning in planned.warnings]}
+        more = {"empty": planned.empty, "runtime": planned.runtime, **texts, "root": str(planned.root)}
         return output.json({**to_json(planned.plan), **more})
     if planned.runtime is not None:
         output.line(f"+ {planned.runtime}/bin: the shipped runtime is to be installed", fg="green")
@@ -69,7 +70,7 @@ def resumable(output: Output) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        output.complain("interrupted: what was begun, the next `apply` completes, and `rollback` takes back")
+        output.complain(f"interrupted; {BEGUN}")
         raise
 
 

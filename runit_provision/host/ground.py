@@ -168,7 +168,9 @@ class Ground:
                     below = os.open(name, _PATH, dir_fd=descriptor)
                 except OSError as error:
                     links += 1
-                    if error.errno != errno.ENOTDIR or links > _MOST_LINKS:
+                    if links > _MOST_LINKS:
+                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), at) from None
+                    if error.errno != errno.ENOTDIR:
                         raise _named(error, at) from None
                     target = self._follow(descriptor, name, at)
                     names += _names(target)[::-1]

@@ -188,7 +188,7 @@ class Library:
                 except BlockingIOError:
                     if time.monotonic() >= end:
                         hint = "wait for it with --lock-timeout"
-                        said = f"held by {_holder(descriptor) or 'somebody'}"
+                        said = f"held by {_holder(descriptor) or _locker(descriptor) or 'somebody'}"
                         raise LockHeldError(Problem(said, path=f"{self.path}/lock", hint=hint)) from None
                     time.sleep(_NAP)
             with before_any_change(), self._changing():
@@ -213,7 +213,9 @@ class Library:
             return ""
         try:
             said = _holder(descriptor)
-            return said if said and _is_locked(os.fstat(descriptor).st_ino) else ""
+            return said if said and _locker(descriptor) else ""
+        except OSError:
+            return ""
         finally:
             os.close(descriptor)
 
@@ -256,14 +258,14 @@ class Library:
     def _read(self, name: str) -> bytes | None:
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NOATIME | os.O_CLOEXEC, dir_fd=self._here())
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read()
         except FileNotFoundError:
             return None
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
                 return None  # root's library, looked at by an ordinary user: what it remembers is not for him
             raise refused("cannot be read", error, f"{self.path}/{name}") from error
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read()
 
     def _manifest(self, name: str) -> Manifest:
         data = self._read(name)
@@ -310,11 +312,12 @@ def _holder(lock: int) -> str:
     return os.pread(lock, 200, 0).decode(errors="replace").strip()
 
 
-def _is_locked(inode: int) -> bool:
-    """Tell whether anybody here has flock(2) on a file; proc_locks(5). The device's number is another there on some filesystems."""
+def _locker(lock: int) -> str:
+    """Tell which process has flock(2) on a file, or ""; proc_locks(5). The device's number is another there on some filesystems."""
+    inode = str(os.fstat(lock).st_ino)
     try:
         with open("/proc/locks", encoding="ascii") as locks:
-            fields = [line.split() for line in locks]
+            rows = [line.split() for line in locks]
     except OSError:
-        return False
-    return any(row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode) for row in fields if len(row) > 5)
+        return ""
+    return next((f"pid {row[4]}" for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode), "")

@@ -69,6 +69,8 @@ def _look(ground: Ground, path: str, size: int, digest: str, was_size: int, show
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
     kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
     mode = stat.S_IMODE(found.st_mode)
     if kind == "link":
@@ -124,10 +126,8 @@ def leads(ground: Ground, directories: Iterable[str]) -> list[bool]:
         try:
             ground.directory(path)
             found.append(True)
-        except FileNotFoundError:
-            found.append(False)
-        except OSError:  # what may not be entered was given to somebody
-            found.append(True)
+        except OSError as error:  # what may not be entered was given to somebody
+            found.append(error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
     return found
 
 

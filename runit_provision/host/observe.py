@@ -253,7 +253,9 @@ def _understand(realm: Realm, work: _Work, answers: Sequence[Any], sights: _Sigh
     blocked = _see(work, looked, sights, desired)
     for path, led in zip(sorted(work.shared), shared, strict=True):
         if not led and path in sights.paths and sights.paths[path].kind is Kind.LINK:
-            sights.complain(realm, _dangling(path, sights.paths[path].target, desired[path]))
+            target = sights.paths[path].target
+            sights.complain(realm, _dangling(path, target, desired[path]))
+            blocked.pop(os.path.normpath(os.path.join(os.path.dirname(path), target)), None)
     for path in blocked:
         sights.complain(realm, Problem("has to be a directory, and is none; a link is not followed here", path=path))
     absent = {path.rpartition("/")[0] or "/": path for path in work.looks if path in desired and path not in sights.paths}
@@ -299,7 +301,7 @@ def _see(work: _Work, looked: Sequence[Any], sights: _Sights, desired: Mapping[s
 
 
 def _dangling(path: str, target: str, node: Node) -> Problem:
-    message = f"is a link to {target}, where there is nothing"
+    message = f"is a link to {target}, where there is no directory"
     return Problem(message, mark=node.origin.mark, key=node.origin.key, path=path, hint="make that directory, or take the link away")
 
 

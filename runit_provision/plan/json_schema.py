@@ -107,6 +107,7 @@ def json_schema() -> dict[str, Any]:
         summary=_hash("counts", text=_said("all of it in one line"), unchanged=_COUNT),
         runtime=_maybe(_TEXT, "the prefix under which the shipped runtime is to be laid first"),
         notes=_list(_TEXT, "what a rollback cannot bring back or take away"),
+        warnings=_list(_TEXT, "what is odd, but keeps nothing from being done; another apply that is at work is one"),
         root=_said("the folder of the image that it is about, or /"),
     )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "plan of runit-provision", **plan}

@@ -123,8 +123,11 @@ def test_a_fifo_in_the_place_of_a_file_hangs_nobody(place: Place) -> None:
 
 def test_a_second_apply_is_told_who_holds_the_lock(place: Place) -> None:
     told = rf"held by pid {os.getpid()} \(apply\) since "
-    with place.machine() as one, one.lock(command="apply"), place.machine() as other:  # noqa: SIM117
+    with place.machine() as one, one.lock(command="apply"), place.machine() as other:
         with pytest.raises(LockHeldError, match=told), other.lock(timeout=0.05):
+            pass
+        (place.library / "lock").write_text("")  # as where a program that says nothing there has it
+        with pytest.raises(LockHeldError, match=rf"held by pid {os.getpid()}; "), other.lock(timeout=0.05):
             pass
 
 
@@ -148,21 +151,29 @@ def test_a_place_that_is_not_there_is_told_with_the_key_that_asks_for_it(place: 
     )
 
 
-def test_a_link_to_nothing_in_the_place_of_a_shared_directory_is_told_before_anything_changes(place: Place) -> None:
+@pytest.mark.parametrize("target", ["elsewhere", "sv", "file"])
+def test_a_link_to_no_directory_in_the_place_of_a_shared_one_is_told_before_anything_changes(place: Place, target: str) -> None:
     whole = grow(place.base, [Unit("a")])
     shared = replace(whole.nodes[0], entry=Directory(0o755, shared=True))
     tree = replace(whole, nodes=(shared, *whole.nodes[1:]))
-    (place.base / "sv").symlink_to("elsewhere")
+    (place.base / "file").touch()
+    (place.base / "sv").symlink_to(target)
     before = place.listing()
     with pytest.raises(HostError) as caught:
         place.apply(tree)
-    told = (
-        f"data.yaml:3:1: runit.services: {place.base}/sv: is a link to elsewhere, where there is nothing; make that directory, or take"
+    assert str(caught.value) == (
+        f"data.yaml:3:1: runit.services: {place.base}/sv: is a link to {target}, where there is no directory; "
+        "make that directory, or take the link away"
     )
-    assert str(caught.value).startswith(told)
     assert place.listing() == before
+
+
+def test_a_link_in_the_place_of_a_shared_directory_is_followed(place: Place) -> None:
+    whole = grow(place.base, [Unit("a")])
+    shared = replace(whole.nodes[0], entry=Directory(0o755, shared=True))
     (place.base / "elsewhere").mkdir()
-    assert place.apply(tree).ok
+    (place.base / "sv").symlink_to("elsewhere")
+    assert place.apply(replace(whole, nodes=(shared, *whole.nodes[1:]))).ok
     assert (place.base / "elsewhere/a/run").exists()
 
 

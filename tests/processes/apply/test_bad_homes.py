@@ -94,6 +94,12 @@ def test_a_home_that_turned_bad_loses_nothing_and_is_as_the_data_says_once_it_is
     home.unharmed()
 
 
+def test_a_home_that_its_owner_shut_is_told_by_the_path_that_he_cannot_reach(home: Home) -> None:
+    home.home.chmod(0)
+    (problem,) = home.plan(home.tree()).problems
+    assert str(problem) == f"data.yaml:3:1: runit.services: {home.home}/service: Permission denied; its owner has to let himself in"
+
+
 def test_all_or_nothing_is_nothing_when_a_home_is_bad(home: Home) -> None:
     system = home.base / "system"
     system.mkdir()

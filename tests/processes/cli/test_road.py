@@ -351,17 +351,38 @@ def test_an_image_that_was_mounted_read_only_meanwhile_is_one_problem(command: s
     assert lines == [said[command], "1 problem; nothing was changed"]
 
 
+def test_a_disk_that_is_full_when_all_is_done_leaves_nothing_that_the_next_apply_does_not_complete(
+    road: Road, data: Path, tmp_path: Path
+) -> None:
+    oracle.root("mounts")
+    (tmp_path / "lib").mkdir()
+    # a page for the lock, one for what was remembered before, and two for the journal
+    mount = f"mount -t tmpfs -o size=16k none {tmp_path}/lib && exec {PROGRAM} apply --data {data}"
+    environment = {**os.environ, "RUNIT_PROVISION_LIB": str(tmp_path / "lib")}
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", mount], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            f"{tmp_path}/lib/manifest.json: cannot be written: No space left on device; "
+            "make room on its filesystem (blocks or inodes), then apply again",
+            "1 problem; what was begun, the next `apply` completes, and `rollback` takes back",
+        ],
+    )
+    assert road("apply", "--data", data).status == 0
+
+
 def test_another_apply_holds_the_lock_and_who_only_looks_is_told_so(road: Road, data: Path, tmp_path: Path) -> None:
     lock = tmp_path / "lib/lock"
     held = rf"{lock}: held by pid {os.getpid()} \(apply\) since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
     look = "what that has not done yet is seen here as a difference, or as left behind; look again when it is done"
     with pytest.raises(ZeroDivisionError), Machine(place=tmp_path / "lib") as machine, machine.lock():
-        applied, looked = road("apply", "--data", data), road("check", "--data", data)
+        applied, looked = road("apply", "--data", data), road("check", "--data", data, "--format", "json")
         raise ZeroDivisionError
     assert applied.status == 3
     assert re.fullmatch(rf"{held}; wait for it with --lock-timeout\n1 problem; nothing was changed\n", applied.err)
     assert looked.status == 2
     assert re.fullmatch(rf"warning: {held}: {look}\n", looked.err)
+    assert [f"warning: {warning}\n" for warning in json.loads(looked.out)["warnings"]] == [looked.err]
     assert (lock.read_text(), road("check", "--data", data).err) == ("", "")
 
 

@@ -27,7 +27,7 @@ def faults(value: object) -> list[str]:
 
 
 def printed(plan: Plan, runtime: str | None = None) -> dict[str, object]:
-    return {**to_json(plan), "empty": plan.empty, "runtime": runtime, "notes": [], "root": "/"}
+    return {**to_json(plan), "empty": plan.empty, "runtime": runtime, "notes": [], "warnings": [], "root": "/"}
 
 
 PLANS = {
