@@ -44,7 +44,7 @@ def find(path: str, *, root: Path) -> Interpreter:
         version = _read(path, root)
         compiler = _same_version(version)
     if version < OLDEST:
-        raise _unfit(str(file), f"is Python {_dotted(version)}; the runtime needs {_dotted(OLDEST)} or later")
+        raise _unfit(str(file), f"is Python {dotted(version)}; the runtime needs {dotted(OLDEST)} or later")
     return Interpreter(path=path, version=version, compiler=compiler)
 
 
@@ -86,7 +86,7 @@ def _same_version(version: tuple[int, int]) -> str | None:
     """Give an interpreter of this machine that compiles for `version`."""
     if sys.version_info[:2] == version:
         return sys.executable
-    found = shutil.which(f"python{_dotted(version)}")
+    found = shutil.which(f"python{dotted(version)}")
     try:
         # A version manager's shim has the name of an interpreter that may not be there.
         return found if found and _ask(found) == version else None
@@ -94,7 +94,8 @@ def _same_version(version: tuple[int, int]) -> str | None:
         return None
 
 
-def _dotted(version: tuple[int, int]) -> str:
+def dotted(version: tuple[int, int]) -> str:
+    """Give a version as people write it."""
     return ".".join(map(str, version))
 
 

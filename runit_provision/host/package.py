@@ -29,7 +29,7 @@ from pathlib import Path, PurePosixPath
 from runit_provision.errors import HostError, Problem
 from runit_provision.host import bytecode
 from runit_provision.host import manifest as files
-from runit_provision.host.interpreter import PYTHON, Interpreter, find
+from runit_provision.host.interpreter import OLDEST, PYTHON, Interpreter, dotted, find
 from runit_provision.host.manifest import Manifest
 from runit_provision.host.rooted import as_host, folder_on_host
 from runit_provision.host.trust import doubts
@@ -56,11 +56,14 @@ _LAUNCHER = """#!{python} -IS
 import posix
 import sys
 
+if sys.version_info < {oldest}:
+    sys.exit("%s needs Python {dotted} or later; {python} is Python %d.%d" % (sys.argv[0], *sys.version_info[:2]))
 sys.path.insert(0, {library!r} + posix.readlink({current!r}))
 from runit_provision.runtime.cli.{module} import main
 
 posix._exit(main(sys.argv))
 """
+"""The version is asked again here: what `python3` leads to, a distribution's alternatives may change."""
 _TRIAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -219,7 +222,8 @@ def _is_current(manifest: Manifest, version: str, launchers: Mapping[str, str]) 
 
 def _launcher(prefix: Path, interpreter: Interpreter, module: str) -> bytes:
     library, current = f"{prefix / LIBRARY}/", str(prefix / _CURRENT)
-    return _LAUNCHER.format(python=interpreter.path, library=library, current=current, module=module).encode()
+    words = {"python": interpreter.path, "module": module, "oldest": OLDEST, "dotted": dotted(OLDEST)}
+    return _LAUNCHER.format(library=library, current=current, **words).encode()
 
 
 def _sources() -> dict[str, bytes]:

@@ -420,6 +420,7 @@ def test_with_rollback_on_failure_a_service_that_does_not_come_up_takes_the_whol
     assert road("check", seconds=1000, other="sleep 1000").status == 0
 
 
+@pytest.mark.shows("roads", "command line", "a service that fails")
 def test_services_one_by_one_and_what_is_told_of_each(running: Running, tmp_path: Path) -> None:
     def road(*arguments: str, other: str = "sleep 1000", seconds: int = 1000) -> Result:
         file = tmp_path / "data.yaml"
@@ -438,6 +439,10 @@ def test_services_one_by_one_and_what_is_told_of_each(running: Running, tmp_path
     assert (told["other"]["state"], told["other"]["made"], told["other"]["reasons"][-1]) == ("not supervised", False, "start: new")  # type: ignore[index]
     failed = road("apply", "--service", "other", other="false")
     assert (failed.status, list(json.loads(failed.out)["failed"])) == (1, ["other"])
+    assert failed.err.startswith(
+        f"{tmp_path}/data.yaml:9:5: runit.services.other: {running.base}/sv/other: other: came up, but ended again"
+    )
+    assert failed.err.splitlines()[1:] == ["1 problem; the rest is done"]
     assert road("apply", "--service", "other").status == 0
     assert states()["other"]["state"] == "up", "what rested when it changed is up again when apply returns"
 
