@@ -16,8 +16,10 @@ WHERE = [
     "hosts/ansible",
     "hosts/ci",
     "hosts/puppet",
+    "hosts/test_debian_11.py",
     "processes/verify",
     "processes/cli",
+    "processes/apply/test_services.py",
     "processes/supervision/test_container.py",
     "unit/cli",
 ]

@@ -15,6 +15,16 @@ from .conftest import CHECKOUT, TOOL, Fleet
 
 TOKEN = "wKkT7-not-to-be-seen"
 NONE = {"one": 0, "two": 0}
+WITHOUT = {"runit_manage_package": False, "runit_command": [TOOL], "runit_manage_init": False}
+"""The tool is there, and no init."""
+HALF = "#!/bin/sh\nexec {folder}/bin/python3 -c 'from runit_provision.cli import main'\n"
+"""What is left where pip was cut short, or where a new release of the distribution has brought another Python."""
+NO_PYTHON = """
+mkdir /var/without /var/upper
+mount -t tmpfs none /var/without
+for program in /usr/bin/python3*; do mknod "/var/without/${program##*/}" c 0 0; done
+mount -t overlay -o lowerdir=/var/without:/usr/bin none /usr/bin
+"""
 
 
 @pytest.fixture
@@ -29,13 +39,13 @@ def data() -> dict[str, Any]:
 
 def say(fleet: Fleet, data: dict[str, Any], **changes: Any) -> None:
     for name in fleet.hosts:
-        fleet.say(
-            name, **{"runit_data": data, "runit_manage_package": False, "runit_command": [TOOL], "runit_manage_init": False, **changes}
-        )
+        fleet.say(name, **{"runit_data": data, **WITHOUT, **changes})
 
 
-@pytest.mark.shows("roads", "Ansible", "first run", "second run", "drift", "dry run")
-def test_the_first_run_changes_both_hosts_the_second_none_and_then_only_drift_is_mended(fleet: Fleet, data: dict[str, Any]) -> None:
+@pytest.mark.shows("roads", "Ansible", "first run", "second run", "drift", "dry run", "purge")
+def test_the_first_run_changes_both_hosts_the_second_none_then_only_drift_is_mended_and_a_purge_takes_strays(
+    fleet: Fleet, data: dict[str, Any]
+) -> None:
     say(fleet, data)
     first = fleet.play()
     assert (first.status, first.counts("failed")) == (0, NONE), first.out
@@ -49,17 +59,24 @@ def test_the_first_run_changes_both_hosts_the_second_none_and_then_only_drift_is
     second = fleet.play()
     assert (second.status, second.counts("changed"), second.counts("failed")) == (0, NONE, NONE), second.out
 
-    two = fleet.hosts["two"]
+    one, two = fleet.hosts.values()
     run = two.read("/etc/sv/web/run")
     two.run("sh", "-c", "echo '# a hand' >>/etc/sv/web/run")
+    one.run("sh", "-c", "mkdir /srv/stray; ln -s /srv/stray /etc/service/stray; ln -s /srv/stray /etc/service/.left")
+    worker = one.run("pgrep", "-x", "-f", "sleep 2222").stdout
+    fleet.say("one", **{**WITHOUT, "runit_data": {**data, "purge": True, "services": {}}})
     told = fleet.play("--check", "--diff")
-    assert (told.status, told.counts("changed")) == (0, {"one": 0, "two": 1}), told.out
+    assert (told.status, told.counts("changed")) == (0, {"one": 2, "two": 1}), told.out
     assert "~ /etc/sv/web/run" in told.out
     assert "-# a hand" in told.out
+    assert "- /etc/service/stray" in told.out
     assert two.read("/etc/sv/web/run") != run
+    assert one.run("ls", "/etc/service").stdout.split() == ["runsvdir-apprun1", "stray", "web"]
     mended = fleet.play()
-    assert mended.counts("changed") == {"one": 0, "two": 1}, mended.out
+    assert mended.counts("changed") == {"one": 2, "two": 1}, mended.out
     assert two.read("/etc/sv/web/run") == run
+    assert one.run("ls", "-A", "/etc/service").stdout.split() == [".left", "runsvdir-apprun1"]
+    assert one.run("pgrep", "-f", "sleep 1111|sleep 2222").stdout == worker
 
 
 @pytest.mark.shows("roads", "Ansible", "secrets unseen")
@@ -88,15 +105,9 @@ def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing
     say(fleet, data)
     assert fleet.play().status == 0
     before = fleet.hosts["two"].read("/etc/runit-provision/data.json")
-    fleet.say(
-        "two",
-        runit_data={**data, "services": {"web": {"comand": ["x"], "limits": {"memroy": 1}}}},
-        runit_manage_package=False,
-        runit_command=[TOOL],
-        runit_manage_init=False,
-    )
+    fleet.say("two", runit_data={**data, "services": {"web": {"comand": ["x"], "limits": {"memroy": 1}}}}, **WITHOUT)
     data["services"]["web"]["env"] = {"GREETING": "hello"}
-    fleet.say("one", runit_data=data, runit_manage_package=False, runit_command=[TOOL], runit_manage_init=False)
+    fleet.say("one", runit_data=data, **WITHOUT)
     played = fleet.play()
     assert played.counts("failed") == {"one": 0, "two": 1}, played.out
     assert "runit.services.web.comand: unknown key; did you mean `command`?" in played.out
@@ -107,8 +118,10 @@ def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing
 
 
 @pytest.mark.timeout(900)  # pip takes its time
-@pytest.mark.shows("roads", "Ansible", "the tool installed")
-def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[str, Any], tmp_path: Path, wheels: Path) -> None:
+@pytest.mark.shows("roads", "Ansible", "the tool installed", "an installation in part")
+def test_the_role_brings_the_tool_where_one_lies_that_does_not_work_and_asks_for_an_init(
+    fleet: Fleet, data: dict[str, Any], tmp_path: Path, wheels: Path
+) -> None:
     laid(wheels, tmp_path / "wheels")
     (wheel,) = (tmp_path / "wheels").glob("runit_provision-*.whl")
     wheel = wheel.rename(tmp_path / wheel.name)  # it comes from the machine that plays, what it requires from an index
@@ -127,12 +140,13 @@ def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[
             **places,
         },
     )
-    one = ("--limit", "one")
+    one, host = ("--limit", "one"), fleet.hosts["one"]
+    host.run(python, "-m", "venv", "--without-pip", "/var/tool")
+    host.write("/var/tool/bin/runit-provision", HALF.format(folder="/var/tool"), mode=0o755)
     pretended = fleet.play("--check", *one)
     assert (pretended.status, pretended.counts("failed")) == (0, {"one": 0}), pretended.out
     first = fleet.play(*one)
     assert (first.status, first.counts("failed")) == (0, {"one": 0}), first.out
-    host = fleet.hosts["one"]
     assert host.run("readlink", "/var/lib/tool").stdout == "/var/tool/bin/runit-provision\n"
     assert "pytest" not in host.run("ls", "/var/tool/bin").stdout
     assert host.run("/var/lib/tool", "check", "--data", "/etc/runit-provision/data.json", check=False).returncode == 0
@@ -144,18 +158,17 @@ def test_the_role_brings_the_tool_and_asks_for_an_init(fleet: Fleet, data: dict[
 def test_a_service_that_does_not_stay_up_fails_the_play_however_often_it_is_repeated(fleet: Fleet, data: dict[str, Any]) -> None:
     data["services"]["web"] = {"command": ["/nonexistent/web"]}
     say(fleet, data, runit_verify_within=3)
-    played = fleet.play()
-    assert played.counts("failed") == {"one": 1, "two": 1}, played.out
+    played = fleet.play("--limit", "one")
+    assert played.counts("failed") == {"one": 1}, played.out
     assert "web: came up, but ended again at once" in played.out, played.out
-    again = fleet.play()
-    assert (again.counts("failed"), again.counts("changed")) == ({"one": 1, "two": 1}, NONE), again.out
+    again = fleet.play("--limit", "one")
+    assert (again.counts("failed"), again.counts("changed")) == ({"one": 1}, {"one": 0}), again.out
     assert "exec: /nonexistent/web: not found" in again.out
 
 
-@pytest.mark.shows("roads", "Ansible", "an old Python")
-def test_a_python_that_is_too_old_and_a_tool_from_nowhere_are_named_with_what_is_needed(
-    fleet: Fleet, data: dict[str, Any], tmp_path: Path
-) -> None:
+@pytest.mark.shows("roads", "Ansible", "an old Python", "no Python", "an installation in part")
+def test_a_host_where_the_tool_cannot_work_is_told_what_is_needed(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
+    one, two = fleet.hosts.values()
     old = tmp_path / "python3"
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
@@ -165,6 +178,23 @@ def test_a_python_that_is_too_old_and_a_tool_from_nowhere_are_named_with_what_is
     assert played.counts("failed") == {"one": 1, "two": 1}
     assert f"{old} is 3.9; runit-provision needs Python 3.11 or later." in played.out
     assert "Give either runit_wheel, a wheel on this machine" in played.out
+
+    fleet.say("one", runit_data=data, runit_python="python3.99", runit_package="runit-provision")
+    fleet.say("two", runit_data=data, **WITHOUT)
+    two.run("sh", "-ec", NO_PYTHON)
+    played = fleet.play()
+    assert played.counts("failed") == {"one": 1, "two": 1}
+    assert "python3.99 is no Python that runs here; runit-provision needs Python 3.11 or later." in played.out
+    assert "/usr/bin/python3: not found" in played.out
+    assert "you probably need to set the interpreter" in played.out
+
+    say(fleet, data, runit_command=["/etc/half"])
+    one.write("/etc/half", HALF.format(folder="/usr"), mode=0o755)
+    played = fleet.play("--limit", "one")
+    assert "ModuleNotFoundError: No module named 'runit_provision'" in played.out
+    for host in (one, two):
+        assert host.run("ls", "-A", "/etc/service").stdout == ""
+        assert host.run("test", "-e", "/etc/runit-provision", check=False).returncode == 1
 
 
 def test_what_ansible_checks_of_a_role_by_itself(fleet: Fleet) -> None:
