@@ -8,7 +8,8 @@ from runit_provision.errors import HostError, Problem
 from runit_provision.host.records import load_manifest
 from runit_provision.model.observed import Kind, Manifest
 from runit_provision.verify import expect
-from runit_provision.verify.target import Place, Target
+from runit_provision.verify.looking import Place
+from runit_provision.verify.target import Target
 
 MANIFEST = "/var/lib/runit-provision/manifest.json"
 _POLL = 0.5
@@ -57,12 +58,14 @@ class Applied:
 
         What no time will mend, as a service that gave up, is not waited for.
         """
-        services = list(self._read().services.values())
-        places = {service.id: Place(expect.path(service), service.realm.account) for service in services}
+        manifest = self._read()
+        services = list(manifest.services.values())
+        places = {service.id: Place(expect.path(service), service.realm.account, service.log_directory or "") for service in services}
+        checked = expect.checked(services, manifest.records)
         end = time.monotonic() + within
         while True:
-            lives = {name: self._target.look(place, lines=1) for name, place in places.items()}
-            broken = [finding for finding in expect.findings(services, lives) if not finding.kept]
+            lives = self._target.look(places, lines=1, checked=checked)
+            broken = [finding for finding in expect.findings(services, lives, checked=checked) if not finding.kept]
             if all(finding.final for finding in broken) or time.monotonic() > end:
                 return tuple(f"{finding.service}: should be {finding.promise}: {finding.fault}" for finding in broken)
             time.sleep(_POLL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -34,10 +34,22 @@ def path(service: ServiceTree) -> str:
     return service.link or service.directory
 
 
-def findings(services: Iterable[ServiceTree], lives: Mapping[str, Life], *, deserted: bool = False) -> tuple[Finding, ...]:
-    """Judge all `services` by `lives`, one look at each by its id. deserted: nothing runs on the host that supervises any service."""
+def checked(services: Iterable[ServiceTree], paths: Container[str]) -> frozenset[str]:
+    """Give the ids of those that have a `check` among the `paths`, but of no tree: each service in it is judged by itself."""
+    return frozenset(service.id for service in services if service.scans is None and f"{service.directory}/check" in paths)
+
+
+def findings(
+    services: Iterable[ServiceTree], lives: Mapping[str, Life], *, checked: Container[str] = (), deserted: bool = False
+) -> tuple[Finding, ...]:
+    """Judge all `services` by `lives`, one look at each by its id.
+
+    checked: the ids of those whose `check` has to pass. deserted: nothing runs on the host that supervises any service.
+    """
     known = {service.id: service for service in services}
-    found = (_of(service, lives[service.id], asleep=_asleep(service, known)) for service in known.values())
+    found = (
+        _of(service, lives[service.id], checked=service.id in checked, asleep=_asleep(service, known)) for service in known.values()
+    )
     judged = tuple(finding for each in found for finding in each)
     return tuple(map(_deserted, judged)) if deserted else judged
 
@@ -57,7 +69,7 @@ def _asleep(service: ServiceTree, known: Mapping[str, ServiceTree]) -> bool:
     return service.link is None or any(tree is not None and tree.ensure is not Ensure.RUNNING for tree in trees)
 
 
-def _of(service: ServiceTree, life: Life, *, asleep: bool) -> Iterator[Finding]:
+def _of(service: ServiceTree, life: Life, *, checked: bool, asleep: bool) -> Iterator[Finding]:
     if service.ensure is Ensure.ABSENT:
         yield _judge(service, life, "absent", not life.exists and life.main.supervised is Supervised.NO, final=life.exists)
         return
@@ -76,6 +88,8 @@ def _of(service: ServiceTree, life: Life, *, asleep: bool) -> Iterator[Finding]:
             stays_down = life.want == "down" and life.pid is None and _settled(life)
             up = life.want == "up" and life.main.up and life.ready and _settled(life)
             yield _judge(service, life, "up", up, final=unseen or stays_down)
+            if checked:
+                yield _judge(service, life, "healthy", up and life.check == 0, final=unseen or stays_down)
         case Ensure.STOPPED:
             stays_up = life.want == "up" and _settled(life)
             yield _judge(service, life, "down", life.want == "down" and life.pid is None, final=unseen or stays_up)

@@ -13,6 +13,7 @@ from runit_provision.runtime.wire.status import Status
 _LINE = 160
 _LATE = 60
 _KEPT = 32
+_KILLED = 137
 _TIMES = {1: "once", 2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
@@ -51,7 +52,7 @@ class Life:
 
     now: the host's Unix time in seconds; exists: it has a `run`; enabled: it has no `down`; log: None when it has no log service;
     gave_up: its `finish` left word that it ended too often; failed: that a one-shot did not succeed. ready: it is not one that has
-    still to say that it is ready. lines, ends: the last lines of its
+    still to say that it is ready. check: the exit status of its `check`; None when that was not run. lines, ends: the last lines of its
     log and its last ends, oldest first, as far as they were asked for; logged: the Unix time in seconds of the last line, where it is
     known.
     """
@@ -66,6 +67,7 @@ class Life:
     gave_up: bool = False
     failed: bool = False
     ready: bool = True
+    check: int | None = None
     ends: tuple[End, ...] = ()
 
     @property
@@ -93,6 +95,8 @@ def describe(life: Life) -> str:
     words = [_fares(life), *_ends(life)]
     if life.exists and not life.enabled:
         words.append("not enabled at boot")
+    if life.check:
+        words.append("its check did not end in 10 s" if life.check == _KILLED else f"its check exited {life.check}")
     if life.failed:
         words.append("its last run failed")
     if life.log is not None and not life.log.up:

@@ -42,7 +42,7 @@ def runit_service(_runit_target: Target) -> Services:
     """Give a service of testinfra's `host` by name or path, to be asked how it fares.
 
     `runit_service("apprun1/worker")` is the service `worker` in ~apprun1/service, `runit_service("sshd")` one of the host, and
-    `runit_service("/srv/tree/web")` any service directory. What can be asked: `exists`, `is_supervised`, `is_running`,
+    `runit_service("/srv/tree/web")` any service directory. What can be asked: `exists`, `is_supervised`, `is_running`, `is_healthy`,
     `is_enabled`, `is_logging`, `want`, `pid`, `uptime`, `log`, `comes_up(within=10)`, `goes_down(within=10)`.
     """
     from runit_provision.verify.service import Services

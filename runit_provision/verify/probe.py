@@ -1,4 +1,4 @@
-"""Reading service directories with nothing but a POSIX shell: what probe.sh is asked, and what its answer means."""
+"""Asking about services with nothing but a POSIX shell: what probe.sh and checks.sh are asked, and what their answers mean."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ MAX_COMMAND = 100_000
 """Bytes; Linux takes 128 KiB in one argument, and `sh -c` and ssh carry a command as one."""
 
 
+_AT_ONCE = 50
+"""Checks that run at the same time."""
+
+
 @functools.cache
-def script() -> str:
-    """Give the text of probe.sh."""
-    return resources.files(__package__).joinpath("probe.sh").read_text(encoding="utf-8")
+def script(name: str) -> str:
+    """Give the text of `probe.sh` or `checks.sh`."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def commands(services: Iterable[tuple[str, str]], *, lines: int) -> Iterator[str]:
@@ -28,14 +32,25 @@ def commands(services: Iterable[tuple[str, str]], *, lines: int) -> Iterator[str
     services: pairs of service directory and log directory ("" when it is not known). lines: how many log lines to read of each; with 0
     its last ends are not read either.
     """
-    head = f"sh -c {shlex.quote(script())} probe {lines}"
-    command = head
-    for directory, log_directory in services:
-        pair = f" {shlex.quote(directory)} {shlex.quote(log_directory)}"
-        if command is not head and len(command) + len(pair) > MAX_COMMAND:
+    words = (shlex.join(pair) for pair in services)
+    yield from _batches(f"sh -c {shlex.quote(script('probe.sh'))} probe {lines}", words, most=MAX_COMMAND)
+
+
+def checks(directories: Iterable[str]) -> Iterator[str]:
+    """Give shell commands that run the `check` of each service directory, in their order; none for none."""
+    words = [shlex.quote(directory) for directory in directories]
+    if words:
+        yield from _batches(f"sh -c {shlex.quote(script('checks.sh'))} checks", words, most=_AT_ONCE)
+
+
+def _batches(head: str, words: Iterable[str], *, most: int) -> Iterator[str]:
+    """Give commands that begin with `head`, of at most so many words that no command is too long; one at least."""
+    command, number = head, 0
+    for word in words:
+        if number and (number == most or len(command) + len(word) >= MAX_COMMAND):
             yield command
-            command = head
-        command += pair
+            command, number = head, 0
+        command, number = f"{command} {word}", number + 1
     yield command
 
 
@@ -46,6 +61,15 @@ def parse(answer: str) -> list[Life]:
     if key.split()[-1:] != ["now"] or not now.isdigit():
         raise ValueError(f"the host did not answer as a POSIX shell does: {answer[:200]!r}")
     return [_life(int(now), block) for block in blocks]
+
+
+def parse_checks(answer: str) -> list[int]:
+    """Read what one command of `checks` printed: exit statuses, in the order of its directories; ValueError when it is not that."""
+    *lines, end = answer.splitlines()[-_AT_ONCE - 1 :] or [""]
+    statuses = {int(number): int(status) for number, status in re.findall(r"(?m)^(\d+) (\d+)$", "\n".join(lines))}
+    if end != "asked" or sorted(statuses) != [*range(len(statuses))]:
+        raise ValueError(f"the host did not answer as a POSIX shell does: {answer[:200]!r}")
+    return [statuses[number] for number in range(len(statuses))]
 
 
 def _life(now: int, block: str) -> Life:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from functools import partial
 
 from runit_provision.errors import HostError, Problem
 from runit_provision.host import processes
 from runit_provision.host.accounts import Accounts
 from runit_provision.model.tree import RenderedTree, ServiceTree
-from runit_provision.verify import expect, probe
+from runit_provision.verify import expect, looking
 from runit_provision.verify.life import Life
+from runit_provision.verify.looking import Place
 from runit_provision.verify.report import Report
 
 WITHIN = 30.0
@@ -30,44 +32,35 @@ def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, w
     for. HostError when the host cannot be asked.
     """
     services = [service for service in tree.services if user is None or service.realm.account == user]
+    checked = expect.checked(services, {node.path for node in tree.nodes if node.path.endswith("/check")})
     began = time.monotonic()
     lives: dict[str, Life] = {}
     unsettled = services
     supervised = began
     while True:
-        lives |= _look(unsettled, accounts, lines=0)
+        lives |= _look(unsettled, accounts, lines=0, checked=checked)
         if processes.somebody_supervises():
             supervised = time.monotonic()
         # Init may be about to start one again.
         deserted = time.monotonic() - supervised >= expect.STEADY
-        faults = [finding for finding in expect.findings(services, lives, deserted=deserted) if not finding.kept]
+        faults = [finding for finding in expect.findings(services, lives, checked=checked, deserted=deserted) if not finding.kept]
         waited_for = {finding.service for finding in faults if not finding.final}
         if (not waited_for and len(unsettled) == len(services)) or time.monotonic() - began >= within:
             failing = {finding.service for finding in faults}
-            lives |= _look([service for service in services if service.id in failing], accounts, lines=1)
+            lives |= _look([service for service in services if service.id in failing], accounts, lines=1, checked=checked)
             break
         unsettled = [service for service in services if service.id in waited_for] or services
         if waited_for:
             time.sleep(_POLL)
-    return Report(expect.findings(services, lives, deserted=deserted), time.monotonic() - began)
+    return Report(expect.findings(services, lives, checked=checked, deserted=deserted), time.monotonic() - began)
 
 
-def _look(services: Iterable[ServiceTree], accounts: Accounts, *, lines: int) -> dict[str, Life]:
-    by_account: dict[str | None, list[ServiceTree]] = {}
-    for service in services:
-        by_account.setdefault(service.realm.account, []).append(service)
-    lives: dict[str, Life] = {}
-    for account, group in by_account.items():
-        answers = (
-            _ask(command, account, accounts)
-            for command in probe.commands(((expect.path(service), service.log_directory or "") for service in group), lines=lines)
-        )
-        looks = [life for answer in answers for life in probe.parse(answer)]
-        lives |= {service.id: life for service, life in zip(group, looks, strict=True)}
-    return lives
+def _look(services: Iterable[ServiceTree], accounts: Accounts, *, lines: int, checked: Container[str]) -> dict[str, Life]:
+    places = {service.id: Place(expect.path(service), service.realm.account, service.log_directory or "") for service in services}
+    return looking.look(places, partial(_ask, accounts), lines=lines, checked=checked)
 
 
-def _ask(command: str, account: str | None, accounts: Accounts) -> str:
+def _ask(accounts: Accounts, command: str, account: str | None) -> str:
     """Run a shell as `account`, away from this terminal; a user may stop or kill it, and then it is not waited for for ever."""
     login = accounts[account] if account and os.geteuid() == 0 else None
     who = f"as {account}" if account else "as the caller"

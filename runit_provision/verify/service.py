@@ -9,7 +9,8 @@ from difflib import get_close_matches
 
 from runit_provision.errors import HostError, Problem
 from runit_provision.verify.life import Life, Supervised, describe
-from runit_provision.verify.target import Place, Target
+from runit_provision.verify.looking import Place
+from runit_provision.verify.target import Target
 
 _POLL = 0.2
 _NAMED = 8
@@ -64,6 +65,12 @@ class Service:
     def is_running(self) -> bool:
         """True when `run` runs at this moment. A service that fails again and again does, most times: see `comes_up`."""
         return self._life().main.up
+
+    @property
+    def is_healthy(self) -> bool:
+        """True when it is up and its `check`, where it has one, passes at this moment, as for `sv check`; that is run."""
+        life = self._life(check=True)
+        return life.main.up and life.check == 0
 
     @property
     def is_enabled(self) -> bool:
@@ -121,16 +128,16 @@ class Service:
             time.sleep(_POLL)
         return True
 
-    def _life(self) -> Life:
-        life = self.look()
+    def _life(self, *, check: bool = False) -> Life:
+        life = self.look(check=check)
         if life.main.supervised is Supervised.DENIED:
             hint = "connect as root (--sudo) or as the service's owner"
             raise HostError(Problem("its supervise directory is not open to this connection", path=self.directory, hint=hint))
         return life
 
-    def look(self, *, lines: int = 1) -> Life:
-        """Look at it once, and at the last `lines` lines of its log."""
-        self._seen = self._target.look(self._place, lines=lines)
+    def look(self, *, lines: int = 1, check: bool = False) -> Life:
+        """Look at it once, and at the last `lines` lines of its log; check: run its `check` too, if it is up."""
+        (self._seen,) = self._target.look({self.name: self._place}, lines=lines, checked=(self.name,) if check else ()).values()
         self._beside = () if self._seen.exists else self._neighbours()
         return self._seen
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from runit_provision.errors import HostError, Problem
-from runit_provision.verify import probe
+from runit_provision.verify import looking
 from runit_provision.verify.life import Life
+from runit_provision.verify.looking import Place
 
 
 class Answer(Protocol):
@@ -27,14 +28,6 @@ class Host(Protocol):
     """The part of testinfra's host that is used here; %s in `command` are replaced by the quoted arguments."""
 
     def run(self, command: str, *args: str) -> Answer: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a service is. account: whose credentials look at it; None for those of the connection."""
-
-    directory: str
-    account: str | None
 
 
 _WHO = """id -u
@@ -92,11 +85,9 @@ class Target:
             return Place(self._nested(f"{home}/service/{parts[1]}", parts[2:], account), account)
         return Place(self._nested(f"{self._service_directory}/{parts[0]}", parts[1:], None), None)
 
-    def look(self, place: Place, *, lines: int) -> Life:
-        """Look at the service and at the last `lines` lines of its log. HostError when the host cannot be asked."""
-        (command,) = probe.commands([(place.directory, "")], lines=lines)
-        (life,) = probe.parse(self._run(command, account=place.account))
-        return life
+    def look(self, places: Mapping[str, Place], *, lines: int, checked: Container[str] = ()) -> dict[str, Life]:
+        """Look at services as looking.look does. HostError when the host cannot be asked."""
+        return looking.look(places, self._run, lines=lines, checked=checked)
 
     def shell(self, script: str, *words: str, account: str = "") -> Answer:
         """Run shell lines with `words` as their arguments, as `account` where the connection is root's."""
@@ -147,7 +138,7 @@ class Target:
             return self._host.run(command)
         return self._host.run("su -s /bin/sh %s -c %s", account, command)
 
-    def _run(self, command: str, *, account: str | None = None) -> str:
+    def _run(self, command: str, account: str | None = None) -> str:
         answer = self._as(command, account)
         if answer.rc != 0:
             who = f"as {account} " if account else ""

@@ -46,9 +46,10 @@ if TYPE_CHECKING:
 @options.source_options
 @color_option
 def command(*, within: float, form: str, file: Path | None, target: Target, source: Source, output: Output) -> int:
-    """Check, and whether services are supervised, up and logging as the data says. Exit status 2 when something is not so.
+    """Check, and whether services are supervised, up, healthy and logging as the data says. Exit status 2 when something is not so.
 
-    It waits until all services have settled, --within at most; not for those that gave up, or are told to be down.
+    Healthy is what passes its `check`. It waits until all services have settled, --within at most; not for those that gave up, or are
+    told to be down.
     """
     from runit_provision.app import verification
 

@@ -116,7 +116,11 @@ runit:
   users:
     apprun1:
       services:
-        worker: {command: [sleep, "2222"]}
+        worker:
+          command: [sleep, "2222"]
+          check: |
+            #!/bin/sh
+            test "$(id -un)" = apprun1 -a ! -e /home/apprun1/useless
 """
 
 
@@ -134,6 +138,11 @@ def test_what_apply_made_is_asked_without_a_test_for_each(runtime: Path, tmp_pat
         assert {"web", "apprun1/worker", "runsvdir-apprun1"} <= {*applied.services}
         assert applied.faults(within=60) == ()
         assert [*applied.drift] == []
+        host.run("touch", "/home/apprun1/useless")
+        (fault,) = applied.faults(within=0)
+        assert fault.startswith("apprun1/worker: should be healthy: want up, up (pid ")
+        assert ", its check exited 1" in fault
+        host.run("rm", "/home/apprun1/useless")
         host.run("sh", "-c", "echo '# a hand' >>/home/apprun1/runit/worker/run; rm /etc/sv/web/run")
         assert [*applied.drift] == ["/etc/sv/web/run", "/home/apprun1/runit/worker/run"]
         host.run("usermod", "--expiredate", "1", "apprun1")  # su lets nobody in any more

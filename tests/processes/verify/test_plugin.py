@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support import oracle
 
 from runit_provision.verify import probe
@@ -54,9 +55,10 @@ def test_modules():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_shellcheck_has_nothing_to_say_of_the_probe(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["probe.sh", "checks.sh"])
+def test_shellcheck_has_nothing_to_say_of_what_a_host_is_asked_with(name: str, tmp_path: Path) -> None:
     shellcheck = oracle.program("shellcheck", package="shellcheck")
-    script = tmp_path / "probe.sh"
-    script.write_text(probe.script())
+    script = tmp_path / name
+    script.write_text(probe.script(name))
     done = subprocess.run([shellcheck, str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

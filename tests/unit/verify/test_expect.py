@@ -10,7 +10,7 @@ import pytest
 from runit_provision.model.tree import Ensure, OnChange, Origin, Realm, ServiceTree
 from runit_provision.runtime.wire import status as wire
 from runit_provision.runtime.wire.status import Status
-from runit_provision.verify.expect import Finding, findings
+from runit_provision.verify.expect import Finding, checked, findings
 from runit_provision.verify.life import Life, Process, Supervised
 
 NOW = 1_790_000_010
@@ -104,6 +104,29 @@ def test_a_fault_says_how_the_service_fares() -> None:
     tree = service()
     (fault,) = (finding for finding in findings([tree], {tree.id: life(FAILED, lines=("out of \x1b[2Jmemory",))}) if not finding.kept)
     assert fault == Finding("apprun1/worker", "up", r"want up, down for 1 s; last log line: out of \x1b[2Jmemory")
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "promises"),
+    [
+        ({}, life(UP, check=0), []),
+        ({}, life(UP, check=1), ["healthy"]),
+        ({}, life(UP_JUST_NOW, check=0), ["up", "healthy"]),
+        ({}, life(DOWN), ["up", "healthy"]),
+        ({"ensure": Ensure.STOPPED}, life(DOWN), []),
+        ({"one_shot": True}, life(DOWN), []),
+        ({"link": None}, life(NOBODY), []),
+    ],
+)
+def test_a_check_has_to_pass_where_the_service_has_to_be_up(changes: dict[str, Any], seen: Life, promises: list[str]) -> None:
+    tree = service(**changes)
+    assert [finding.promise for finding in findings([tree], {tree.id: seen}, checked={tree.id}) if not finding.kept] == promises
+
+
+def test_what_a_tree_holds_is_judged_by_itself() -> None:
+    outer, inner, plain = service("runsvdir-apprun1", scans="/home/apprun1/service"), service(), service("apprun1/other")
+    paths = {f"{outer.directory}/check", f"{inner.directory}/check"}
+    assert checked([outer, inner, plain], paths) == {inner.id}
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,33 @@ def test_many_services_are_asked_in_several_commands() -> None:
     assert asked == [directory for directory, _ in services]
 
 
+def test_checks_end_in_any_order() -> None:
+    (command,) = probe.checks(["/srv/it's", "/srv/b"])
+    assert command.endswith(""" checks '/srv/it'"'"'s' /srv/b""")
+    assert probe.parse_checks("Welcome!\n1 0\n0 137\nasked\n") == [137, 0]
+    assert [*probe.checks([])] == []
+
+
+@pytest.mark.parametrize("text", ["", "0 0\n", "1 0\nasked\n"])
+def test_what_is_no_answer_about_checks(text: str) -> None:
+    with pytest.raises(ValueError, match="did not answer as a POSIX shell does"):
+        probe.parse_checks(text)
+
+
+def test_only_so_many_checks_run_at_the_same_time() -> None:
+    commands = [*probe.checks(f"/srv/{number}" for number in range(120))]
+    assert [command.count(" /srv/") for command in commands] == [50, 50, 20]
+
+
 @pytest.mark.parametrize(
     ("life", "said"),
     [
         (Life(NOW, True, True, Process(Supervised.YES, UP)), "want up, up (pid 4711) for 3 s"),
+        (Life(NOW, True, True, Process(Supervised.YES, UP), check=1), "want up, up (pid 4711) for 3 s, its check exited 1"),
+        (
+            Life(NOW, True, True, Process(Supervised.YES, UP), check=137),
+            "want up, up (pid 4711) for 3 s, its check did not end in 10 s",
+        ),
         (
             Life(NOW, True, True, Process(Supervised.YES, DOWN), lines=("starting", "out of memory")),
             "want up, down for 3 s; last log line: out of memory",
