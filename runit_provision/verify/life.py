@@ -118,8 +118,8 @@ def _ends(life: Life) -> Iterator[str]:
     until = life.ends[-1].at if life.gave_up else life.now
     recent = Counter(end.how for end in life.ends if until - end.at <= _LATE)
     if recent:
-        most = "at least " if recent.total() == _KEPT else ""
-        told = [f"{how} {most}{_TIMES.get(number, f'{number} times')}" for how, number in recent.items()]
+        before = " at least" if recent.total() == _KEPT else ","  # no number right after a status
+        told = [f"{how} {_TIMES[number]}" if number in _TIMES else f"{how}{before} {number} times" for how, number in recent.items()]
         yield f"{' and '.join(told)} in {_LATE} s"
 
 

@@ -140,6 +140,10 @@ def test_only_so_many_checks_run_at_the_same_time() -> None:
             "want down, gave up, down for 903 s, exited 1 three times in 60 s",
         ),
         (
+            Life(NOW, True, True, Process(Supervised.YES, DOWN), ends=(End(NOW, "exited 3"),) * 7),
+            "want up, down for 3 s, exited 3, 7 times in 60 s",
+        ),
+        (
             Life(NOW, True, True, Process(Supervised.YES, DOWN), ends=(End(NOW, "exited 7"),) * 32),
             "want up, down for 3 s, exited 7 at least 32 times in 60 s",
         ),
