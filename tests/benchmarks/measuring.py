@@ -110,10 +110,12 @@ def medians(contenders: Mapping[str, Sequence[str]], *, runs: int, before: Calla
 def growth(words: Callable[[list[str]], list[str]]) -> None:
     """Print how the command that `words` gives for an image's options, and prepares, grows with services and with users."""
     print(f"{'services':>9} {'users':>6} {'wall s':>8} {'CPU s':>8} {'MB':>7}   ms of CPU for each")
-    for services, users in GROWTH:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder).chmod(0o755)
-            seen = cost(words(image(Path(folder), services, users)))
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        for services, users in GROWTH:  # none goes before all are measured: see apply.py
+            folder = Path(name, f"{services}.{users}")
+            folder.mkdir()
+            seen = cost(words(image(folder, services, users)))
             each = seen.cpu / (services + users) * 1000
             print(f"{services:9} {users:6} {seen.wall:8.2f} {seen.cpu:8.2f} {seen.memory:7.1f}   {each:.2f}")
 
