@@ -94,13 +94,15 @@ def apply(
             return execution.Report(problems=list(known.plan.problems))
         inputs = Inputs()
         desired = desire_on(source, machine, target, inputs)
-        if not machine.library.begun:
-            decide(desired, machine, target)  # what is refused now is refused before there is a library
+        # what is refused now is refused before there is a library
+        planned = None if machine.library.begun else decide(desired, machine, target)
         with machine.lock(timeout=lock_timeout, command="apply"):
             if (desired.host.logins or desired.host.groups) and machine.renew_if_changed():
                 inputs = Inputs()  # another apply has made some since, or changed them
                 desired = desire_on(source, machine, target, inputs)
-            planned = decide(desired, machine, target)
+                planned = None
+            if planned is None or not _still_so(planned.plan, machine):
+                planned = decide(desired, machine, target)
             announce(planned)
             if undo_failure and planned.plan.problems:
                 with before_any_change():
@@ -123,6 +125,12 @@ def apply(
             report.logins += made
             report.place(machine.placed)
             return report
+
+
+def _still_so(plan: Plan, machine: Machine) -> bool:
+    """Whether a host is as it was before there was a lock: nobody began anything, and what holds the library is not to be made."""
+    library = machine.library
+    return library.fresh and not any(library.path.startswith(f"{step.path}/") for step in plan.writes)
 
 
 @contextmanager

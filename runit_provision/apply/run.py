@@ -192,7 +192,9 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
         tell=Teller(progress, len(plan.steps) + len(places) + len(plan.calls)),
     )
     paths.sweep(machine, plan.leftovers, outcome)
-    first, *others = list(paths.waves([*plan.writes, *plan.links])) or [[]]
+    # what lies together is made together: no directory is entered twice
+    writes = sorted(plan.writes, key=lambda step: step.path.split("/"))
+    first, *others = list(paths.waves([*writes, *plan.links])) or [[]]
     own = [step for step in first if step.realm.account is None]
     theirs = [step for step in first if step.realm.account is not None]
     try:

@@ -74,6 +74,11 @@ class Library:
         """Whether anything was ever locked here, so that to lock it leaves nothing new."""
         return self._there(f"{self.path}/lock")
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nobody who had the lock has begun anything yet."""
+        return files.names(self._ground, self.path) == ["lock"]
+
     def manifest(self) -> Manifest:
         """Give what is remembered; an empty manifest when nothing is. HostError when it is damaged."""
         return self._manifest("manifest.json")

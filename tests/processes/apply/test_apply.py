@@ -100,8 +100,8 @@ def test_who_watches_is_told_of_what_is_written_as_well_as_of_what_gets_its_name
     monkeypatch.setattr(paths, "_SLICE", 2)
     told: list[tuple[int, int, str]] = []
     place.apply(grow(place.base, [Unit("a")]), progress=lambda *words: told.append(words))
-    made = [f"{place.base}/{name}" for name in ("service", "sv/a/run", "service/a")]
-    ends = [f"{place.base}/{name}" for name in ("sv", "service", "sv/a", "sv/a/run", "service/a")]
+    made = [f"{place.base}/{name}" for name in ("sv", "sv/a/run", "service/a")]
+    ends = [f"{place.base}/{name}" for name in ("service", "sv", "sv/a", "sv/a/run", "service/a")]
     counted = [*zip((2, 4, 5), made, strict=True), (5, "makes what is new in / last"), *enumerate((*ends, "a"), 6)]
     assert told == [(done, 11, what) for done, what in counted]
 

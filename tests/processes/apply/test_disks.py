@@ -64,7 +64,7 @@ def test_a_disk_that_may_not_be_written_is_told_and_left_alone(tmp_path: Path) -
     mount = f"mount -t tmpfs -o ro,mode=755 none {disk}"
     found = apply_in(disk, tmp_path / "library", mount=mount, names="a", size=1)
     hint = "mount its filesystem for writing, then apply again"
-    assert found == {"error": f"data.yaml:3:1: runit.services: {disk}/sv: Read-only file system; {hint}", "paths": []}
+    assert found == {"error": f"data.yaml:3:1: runit.services: {disk}/service: Read-only file system; {hint}", "paths": []}
 
 
 def test_what_is_kept_may_lie_on_another_disk(tmp_path: Path) -> None:
