@@ -19,7 +19,7 @@ WHERE = [
     "hosts/test_debian_11.py",
     "processes/verify",
     "processes/cli",
-    "processes/apply/test_services.py",
+    "processes/apply/test_failing.py",
     "processes/supervision/test_container.py",
     "unit/cli",
 ]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from support import oracle
+from support.beneath import Running, beneath
 from support.homes import Home
+
+from runit_provision.apply import calls
 
 
 @pytest.fixture
@@ -32,3 +36,24 @@ def memory() -> Iterator[Path]:
 @pytest.fixture
 def home(public: Path) -> Home:
     return Home(public)
+
+
+@pytest.fixture(params=["C runit", "the shipped runtime"])
+def runsvdir(request: pytest.FixtureRequest, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(calls, "SETTLE", 0.0)
+    return Path(oracle.program("runsvdir", package="runit")) if request.param == "C runit" else runtime / "runsvdir"
+
+
+@pytest.fixture
+def running(runsvdir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("RUNIT_PROVISION_STATE", f"{folder}/state")
+        with beneath(runsvdir, Path(folder)) as place:
+            yield place
+
+
+@pytest.fixture
+def several(runsvdir: Path) -> Iterator[list[Running]]:
+    """Places for what mostly waits: side by side it takes a fraction of the time."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        yield [stack.enter_context(beneath(runsvdir, Path(folder, str(number)))) for number in range(4)]
