@@ -3,7 +3,8 @@
 What must happen when:
 
 - `systemctl stop`, `restart` and shutdown: all services end, in order. So KillSignal=SIGHUP, upon which runsvdir takes its services
-  down and exits 111 when all are gone; SuccessExitStatus tells systemd that this is well.
+  down and exits 111 when all are gone; SuccessExitStatus tells systemd that this is well. As long as it does not catch HUP yet, just
+  after it was started, HUP would end it alone and leave the services; so ExecStop= waits until it does: bit 0 of SigCgt in proc(5).
 - runsvdir dies (killed, out of memory, replaced): services go on, and Restart=always starts the next runsvdir, which adopts them. So
   KillMode=process: systemd would otherwise kill all that is left in the unit's control group. And OOMPolicy=continue: one service that
   the kernel kills for its memory is that service's business, not the end of all.
@@ -45,6 +46,7 @@ StartLimitIntervalSec=0
 Environment={path}
 ExecStart={runsvdir} -P {services}
 # Stopping ends all services in order, and then runsvdir, with 111. Its own death ends none: the next one adopts them.
+ExecStop=/bin/sh -c 'while grep -qs "^SigCgt.*[02468ace]$$" /proc/$$MAINPID/status; do sleep 0.1; done'
 KillSignal=SIGHUP
 SuccessExitStatus=111
 KillMode=process

@@ -116,6 +116,14 @@ def test_a_service_keeps_the_control_group_that_it_made(tmp_path: Path, boot: Ex
     assert box.run("systemctl", "show", "--property=Delegate", "runit-provision.service").stdout == "Delegate=yes\n"
 
 
+STOPPED_AT_ONCE = """
+kill -KILL "$1"
+while next=$(systemctl show --property=MainPID --value "$2") && [ "$next" = "$1" -o "$next" = 0 ]; do :; done
+exec systemctl stop "$2"
+"""
+"""The next runsvdir has just been started, and nothing of it runs yet."""
+
+
 def test_stopping_the_unit_ends_services_in_order_and_status_says_so_until_link_starts_it(tmp_path: Path, boot: ExitStack) -> None:
     root = with_systemd(prepare(tmp_path / "systemd", services={"plain": SLOW}))
     assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
@@ -132,6 +140,10 @@ def test_stopping_the_unit_ends_services_in_order_and_status_says_so_until_link_
     assert box.runit_provision("init", "link", "--prefix", "/opt/runit").returncode == 0
     assert box.runit_provision("init", "status", "--prefix", "/opt/runit").returncode == 0
     box.pid("sleep", "2222")
+    again = box.run("sh", "-c", STOPPED_AT_ONCE, "sh", box.runsvdir(), "runit-provision.service")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (box.pids("-P", "/etc/service"), box.pids("sleep", "2222")) == ([], [])
+    assert (root / "root/ended").read_text() == "ended\nended\n"
 
 
 @shows("inits", "{root}", "orderly power-off")
