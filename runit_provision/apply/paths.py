@@ -174,8 +174,10 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> Non
             elif answers and is_directory and not answers[-1]:
                 gone.add(step.path)
             elif answers and answers[-1]:
-                names = ", ".join(answers[-1])
-                outcome.report.notes.append(f"{machine.here(step.path)} stays: it holds what was not made here ({names})")
+                service = outcome.plan.remembered.services.get(step.service)
+                logs = not step.logs and service is not None and service.log_directory == step.path
+                held = ", with the logs in it" if logs else f": it holds what was not made here ({', '.join(answers[-1])})"
+                outcome.report.notes.append(f"{machine.here(step.path)} stays{held}")
         _last(machine, realm, touched - gone, synced, outcome, whole=whole)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from runit_provision.cli import BEGUN, DIFFERENT, DONE, FAILED
+from runit_provision.cli import BEGUN, DIFFERENT, DONE, FAILED, end_by
 from runit_provision.cli.output import Format, Output
 from runit_provision.errors import printable
 
@@ -66,12 +68,23 @@ def show_steps(lines: Sequence[str], output: Output, *, indent: str = "") -> Non
 
 @contextmanager
 def resumable(output: Output) -> Iterator[None]:
-    """Let who interrupts a change of the host know what becomes of it."""
+    """Let who interrupts a change of the host, or ends it, know what becomes of it."""
+
+    def ended(number: int, _: object) -> NoReturn:
+        output.complain(f"ended by a signal; {BEGUN}")
+        sys.exit(end_by(signal.Signals(number)))
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in [number for number, was in before.items() if was is signal.SIG_DFL]:  # nohup's HUP stays ignored
+        signal.signal(number, ended)
     try:
         yield
     except KeyboardInterrupt:
         output.complain(f"interrupted; {BEGUN}")
         raise
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 def show_report(report: Report, output: Output) -> int:

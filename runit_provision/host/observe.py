@@ -14,6 +14,7 @@ from runit_provision.host import files, looks
 from runit_provision.host.ground import NotTrustedError
 from runit_provision.host.hand import Request
 from runit_provision.host.passwd import TABLES
+from runit_provision.host.remedies import REMEDIES
 from runit_provision.model.observed import Journal, Kind, Life, Manifest, Observed, Seen, Stray
 from runit_provision.model.tree import Directory, Ensure, File, Node, OnChange, Origin, Owner, Purge, Realm, RenderedTree, ServiceTree
 
@@ -24,6 +25,8 @@ _UNKNOWN = 20_000
 """Paths of an account that the data do not know, in a tree that is to be purged."""
 _HINTS = {
     errno.EACCES: "its owner has to let himself in",
+    errno.EMFILE: REMEDIES[errno.EMFILE],
+    errno.EIO: REMEDIES[errno.EIO],
     errno.E2BIG: "take some away by hand; nothing of it was touched",
     errno.ETIMEDOUT: "a stopped process or a hanging filesystem of that account; nothing of it was touched",
 }
@@ -170,6 +173,8 @@ def _problem(error: OSError, realm: Realm, node: Node | None) -> Problem:
         elif error.errno in (errno.ENOTDIR, errno.ELOOP):
             message = "is no directory: a symbolic link is not followed"
             hint = f"give the directory itself; it has to be {realm.account}'s"
+    elif realm.account is None and error.errno == errno.EACCES and os.geteuid() != 0:
+        hint = "that is for root to look at; `--user NAME` is about the tree of one user alone"
     origin = node.origin if node else Origin("")
     return Problem(message, mark=origin.mark, key=origin.key, path=str(error.filename), hint=hint)
 

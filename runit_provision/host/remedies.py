@@ -9,6 +9,9 @@ from runit_provision.errors import HostError, Problem
 REMEDIES = {
     errno.ENOSPC: "make room on its filesystem (blocks or inodes), then apply again",
     errno.EDQUOT: "make room within the quota, then apply again",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f), then apply again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EIO: "see what the kernel says of that disk (dmesg)",
     errno.EROFS: "mount its filesystem for writing, then apply again",
     errno.EPERM: "is it immutable (lsattr), or on a filesystem that knows no owners?",
     errno.ENOTDIR: "it has to be a directory: move away what is there, then apply again",

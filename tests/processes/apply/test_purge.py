@@ -76,7 +76,7 @@ def host(place: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 def test_without_purge_what_the_data_does_not_know_is_never_touched(host: Host) -> None:
     other = host.hand("other", log=True)
     pid = host.up(other)
-    waiting.until((other / "log/main/lock").exists)
+    waiting.until((other / "log/main/current").exists)
     before = host.listing()
     tree = host.tree(Unit("a"), purge=False)
     assert host.apply(tree).ok
@@ -126,15 +126,16 @@ def test_the_log_directory_of_a_managed_service_goes_only_where_the_data_says_so
     whole = place.tree(Unit("a"))
     tree = replace(whole, nodes=(*nodes, *whole.nodes), services=(service,))
     written = ["current", "lock", "state", f"@{'0' * 24}.s", f"@{'0' * 24}.u"]
-    for drops, left in (
-        (False, {"log", "log/a", *(f"log/a/{name}" for name in (*written, "notes"))}),
-        (True, {"log", "log/a", "log/a/notes"}),
+    for drops, left, said in (
+        (False, {"log", "log/a", *(f"log/a/{name}" for name in (*written, "notes"))}, ", with the logs in it"),
+        (True, {"log", "log/a", "log/a/notes"}, ": it holds what was not made here (notes)"),
     ):
         assert place.apply(tree).ok
         for name in (*written, "notes"):
             (logs / "a" / name).write_text("x")
         keeping = replace(tree, nodes=(nodes[0],), services=(), drops_logs=frozenset({SYSTEM} if drops else ()))
-        assert place.apply(keeping).ok
+        report = place.apply(keeping)
+        assert (report.ok, report.notes) == (True, [f"{logs}/a stays{said}"])
         assert {path for path in place.listing() if path.startswith("log")} == left
 
 
