@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any, assert_never
 
-from runit_provision.errors import HostError, Problem
+from runit_provision.errors import HostError, Problem, before_any_change
 from runit_provision.model.tree import Directory, File, Link, Node, RenderedTree
 
 
@@ -43,18 +45,24 @@ def lines(tree: RenderedTree) -> list[str]:
     ]
 
 
+@before_any_change()
 def write(tree: RenderedTree, folder: Path) -> int:
     """Write the tree below a folder that is empty or not there yet, owned by the caller; give the number of paths.
 
-    Raises HostError before anything is written when something is in the way, or when it cannot be written.
+    Raises HostError when something is in the way, or when it cannot be written; nothing of it is left there then.
     """
+    if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
+        raise HostError(Problem("is there, and not empty", path=str(folder), hint="give --out a folder of its own"))
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise HostError(Problem("is there, and not empty", path=str(folder), hint="give --out a folder of its own"))
         folder.mkdir(parents=True, exist_ok=True)
         for node in tree:
             _write(node, folder / node.path.lstrip("/"))
+        for node in reversed(tree.nodes):  # last: what lies in them could not be written where the mode forbids it
+            if isinstance(node.entry, Directory):
+                (folder / node.path.lstrip("/")).chmod(node.entry.mode)
     except OSError as error:
+        for left in folder.iterdir() if folder.is_dir() else ():
+            shutil.rmtree(left, ignore_errors=True)
         raise HostError(Problem(error.strerror or str(error), path=str(error.filename or folder))) from error
     return len(tree.nodes)
 
@@ -66,7 +74,10 @@ def _write(node: Node, path: Path) -> None:
             path.mkdir(exist_ok=True)
         case File(content, mode):
             path.touch(mode=mode & 0o600, exist_ok=False)  # a secret is never there for others to read
-            path.write_bytes(content)
+            try:
+                path.write_bytes(content)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from error
             path.chmod(mode)
         case Link(target):
             path.symlink_to(target)

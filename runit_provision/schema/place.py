@@ -110,5 +110,6 @@ def find_account(name: str, path: Path, accounts: Mapping[str, Account], problem
         return accounts[name]
     hint = nearest(name, accounts) or f"create the account first, or let `runit.users.{name}.manage: true` do so"
     problems.add_stranger(path, f"there is no user {name!r}", hint=hint)
-    number = UNKNOWN if problems.takes_strangers else 0
-    return Account(name, number, number, name, f"/home/{name}")
+    if name == "root" or not problems.takes_strangers:
+        return Account(name, 0, 0, name, "/root" if name == "root" else f"/home/{name}")
+    return Account(name, UNKNOWN, UNKNOWN, name, f"/home/{name}")

@@ -122,7 +122,19 @@ def test_render_lists_what_apply_would_make_or_writes_it(road: Road, data: Path,
     written = snapshot(tmp_path / "out" / str(place).lstrip("/"))
     assert written == snapshot(place)
     assert {row["path"] for row in listed} == {f"{place}/{name}" for name in written}
+    rows = {row["path"]: row["mode"] for row in listed if "mode" in row}
+    assert {path: f"{(tmp_path / 'out' / path[1:]).stat().st_mode & 0o7777:04o}" for path in rows} == rows
     assert road("render", "--data", data, "--out", tmp_path / "out").status == 1
+    (tmp_path / "nowhere").symlink_to("nothing")
+    assert "nowhere: is there, and not empty; " in road("render", "--data", data, "--out", tmp_path / "nowhere").err
+
+
+def test_what_cannot_be_rendered_whole_is_not_left_in_part(data: Path, place: Path, tmp_path: Path) -> None:
+    limited = f"ulimit -f 0; exec {PROGRAM} render --data {data} --out {tmp_path}/out"
+    done = subprocess.run(["sh", "-c", limited], stderr=subprocess.PIPE, text=True, check=False)
+    where = f"{tmp_path}/out{place}/sv/web/env/GREETING"
+    assert (done.returncode, done.stderr) == (1, f"{where}: File too large\n1 problem; nothing was changed\n")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_shipped_runtime_that_the_data_names_is_laid_by_apply(road: Road, data: Path, place: Path) -> None:
