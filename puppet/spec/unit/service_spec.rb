@@ -119,6 +119,15 @@ describe 'runit_service' do
     expect(b.property(:ensure).change_to_s(:absent, :running)).to eq('absent to running: created')
   end
 
+  it 'says with noop what would change, also where Puppet shows nothing but the values' do
+    a = service('a', noop: true)
+    b = service('b', noop: true)
+    catalog(SaidTool.new([drift('a'), row('b', made: false, drift: true)]), a, b)
+    [a, b].each(&:retrieve)
+    expect(a.property(:definition).is_to_s(:different)).to eq("'different' (run: content changed, restart: run changed)")
+    expect(b.property(:ensure).is_to_s(:absent)).to eq("'absent' (created)")
+  end
+
   it 'starts what is down' do
     a = service('a')
     catalog(SaidTool.new([drift('a', state: 'down', reasons: ['start: is down'])], calls: [{ 'service' => 'a', 'verb' => 'start' }]), a)

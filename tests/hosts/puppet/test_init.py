@@ -77,7 +77,7 @@ def test_on_a_booted_host_drift_is_told_and_mended_strays_go_and_what_fails_fail
         before = box.pid("sleep", "1111")
         run.write_text(f"{run.read_text()}# a hand\n")
         told = apply(box, "--noop")
-        assert "Runit_service[web]/definition: current_value 'different', should be 'current' (noop)" in told.stdout, told.stderr
+        assert "Runit_service[web]/definition: current_value 'different' (run: content changed" in told.stdout, told.stderr
         assert (box.pid("sleep", "1111"), "# a hand" in run.read_text()) == (before, True)
         mended = apply(box)
         assert (mended.returncode, "# a hand" in run.read_text()) == (CHANGED, False), mended.stderr

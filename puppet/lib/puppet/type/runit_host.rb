@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative '../../puppet_x/runit/host'
+require_relative '../../puppet_x/runit/reasoned'
 
 Puppet::Type.newtype(:runit_host) do
   @doc = <<-DOC
@@ -31,16 +32,14 @@ Puppet::Type.newtype(:runit_host) do
   end
 
   newproperty(:ensure) do
+    include PuppetX::Runit::Reasoned
+
     desc 'That what belongs to no service is as the data say.'
     defaultto :applied
     newvalue(:applied) { provider.apply }
 
     def retrieve
-      provider.rest.empty? ? :applied : :different
-    end
-
-    def change_to_s(_is, _should)
-      provider.rest.join('; ')
+      provider.reasons.empty? ? :applied : :different
     end
   end
 

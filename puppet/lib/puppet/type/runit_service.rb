@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative '../../puppet_x/runit/reasoned'
+
 Puppet::Type.newtype(:runit_service) do
   @doc = <<-DOC
     @summary One service of the data: what changes of it, whether it came up, and what other resources have to do with it.
@@ -35,6 +37,8 @@ Puppet::Type.newtype(:runit_service) do
   end
 
   newproperty(:ensure) do
+    include PuppetX::Runit::Reasoned
+
     desc 'What the data want, which is not said here: `running`, `stopped`, `any` or `absent`.'
     defaultto :running
     newvalues(:running, :stopped, :any, :absent)
@@ -50,11 +54,13 @@ Puppet::Type.newtype(:runit_service) do
     end
 
     def change_to_s(is, should)
-      "#{is} to #{should}: #{provider.reasons}"
+      "#{is} to #{should}: #{super}"
     end
   end
 
   newproperty(:definition) do
+    include PuppetX::Runit::Reasoned
+
     desc 'That files, links and log of the service are as the data say.'
     defaultto :current
     newvalue(:current)
@@ -66,10 +72,6 @@ Puppet::Type.newtype(:runit_service) do
     def sync
       provider.apply
       nil
-    end
-
-    def change_to_s(_is, _should)
-      provider.reasons
     end
   end
 

@@ -3,8 +3,9 @@
 Puppet::Type.type(:runit_host).provide(:runit_provision) do
   desc 'The command `runit-provision`.'
 
-  def rest
-    resource.host.rest
+  # What would change, in words.
+  def reasons
+    resource.host.rest.join('; ')
   end
 
   def apply
