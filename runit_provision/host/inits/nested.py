@@ -10,9 +10,8 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 from runit_provision.errors import HostError, Problem
 from runit_provision.host.inits import scripts
 from runit_provision.host.inits.boot import Boot
-from runit_provision.host.inits.named import Named
+from runit_provision.host.inits.named import SEEN_SECONDS, Named, comes
 from runit_provision.host.inits.pieces import OwnFile, OwnLink, Piece
 from runit_provision.host.manifest import read
 from runit_provision.host.rooted import folder_on_host, on_host, resolve
@@ -36,8 +35,6 @@ _RUNIT_SCANS = ("/etc/runit/runsvdir/default", "/etc/service", "/var/service", "
 _S6_SCANS = ("/run/service", "/var/service", "/service")
 _S6_IMAGE = "/etc/s6-linux-init/current/run-image/service"
 """What s6-linux-init copies to /run/service at boot."""
-_SEEN_SECONDS = 15
-"""For the host's supervisor to see what is new or gone; C runsvdir looks every five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class _Nested(Named):
     def after_unlink(self, boot: Boot) -> list[str]:
         """Wait until the host's supervisor has let go of the service, and remove what it left there."""
         Named.after_unlink(self, boot)
-        if _comes(lambda: not _is_supervised()):
+        if comes(lambda: not _is_supervised()):
             for left in ("supervise", "event"):
                 shutil.rmtree(f"{_DEFINITION}/{left}", ignore_errors=True)
             for folder in (_DEFINITION, scripts.FOLDER):
@@ -75,10 +72,8 @@ class _Nested(Named):
 
     def _start(self, boot: Boot) -> None:
         """Wait until the host's supervisor, which looks by itself, has started it."""
-        if not _comes(lambda: self.active(boot)):
-            raise HostError(
-                Problem(f"not started within {_SEEN_SECONDS} seconds", path=_DEFINITION, hint="does anybody scan its link?")
-            )
+        if not comes(lambda: self.active(boot)):
+            raise HostError(Problem(f"not started within {SEEN_SECONDS} seconds", path=_DEFINITION, hint="does anybody scan its link?"))
 
     @abstractmethod
     def _scans(self) -> tuple[str, ...]:
@@ -95,8 +90,9 @@ class Runit(_Nested):
 
     name: str = "runit"
 
-    def active(self, boot: Boot) -> bool:
-        return _answers("run:", f"{boot.prefix}/bin/sv", "status", _DEFINITION)
+    def _main(self, boot: Boot) -> int:
+        said = re.match(r"run: [^:]*: \(pid (\d+)\)", _said(f"{boot.prefix}/bin/sv", "status", _DEFINITION))
+        return int(said[1]) if said else 0
 
     def _scans(self) -> tuple[str, ...]:
         stage = (read(on_host(self.root, "/etc/runit/2")) or b"").decode(errors="replace")
@@ -124,8 +120,8 @@ class S6(_Nested):
                 hint = f"{_S6_IMAGE} is where s6-linux-init keeps what it puts there"
                 yield Problem("what is put there is gone at the next boot", path=scan, hint=hint)
 
-    def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the service knows its directory
-        return _answers("true", "s6-svstat", "-o", "up", _DEFINITION)
+    def _main(self, boot: Boot) -> int:  # noqa: ARG002 - the service knows its directory
+        return max(0, int(_said("s6-svstat", "-o", "pid", _DEFINITION) or 0))
 
     def _scans(self) -> tuple[str, ...]:
         lasting = (_S6_IMAGE,) if on_host(self.root, _S6_IMAGE).is_dir() else ()
@@ -156,16 +152,8 @@ def _is_supervised() -> bool:
     return True
 
 
-def _comes(asked: Callable[[], bool]) -> bool:
-    """Whether it holds within the time that the slowest supervisor takes to look."""
-    deadline = time.monotonic() + _SEEN_SECONDS
-    while not (found := asked()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
-
-
-def _answers(start: str, *command: str) -> bool:
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.startswith(start)
+def _said(*command: str) -> str:
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
 
 def _call(*command: str) -> None:

@@ -67,7 +67,11 @@ class OpenRC(Named):
         return SERVICE
 
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the service knows its directory
+        """True also in the second before runsvdir is started again."""
         return subprocess.run(["rc-service", "--quiet", SERVICE, "status"], check=False, capture_output=True).returncode == 0
+
+    def _main(self, boot: Boot) -> int:  # noqa: ARG002
+        return int(read(Path(f"/run/openrc/options/{SERVICE}/child_pid")) or 0)
 
     def _start(self, boot: Boot) -> None:  # noqa: ARG002
         _call("rc-service", SERVICE, "start")

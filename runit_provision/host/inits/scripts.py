@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
-from contextlib import suppress
 from pathlib import Path
 
 from runit_provision.host.inits.boot import Boot
@@ -43,10 +41,3 @@ def running(boot: Boot) -> dict[int, int]:
             parent = (read(Path(f"/proc/{pid}/stat")) or b"").rpartition(b")")[2].split()[1:2]
             found[pid] = int(parent[0]) if parent else 0
     return found
-
-
-def replace(boot: Boot) -> None:
-    """End the runsvdir that runs: whoever started it starts another, which takes over its services as they are."""
-    for pid in running(boot):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)

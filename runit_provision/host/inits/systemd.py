@@ -140,7 +140,11 @@ class Systemd(Named):
                 yield Problem(f"starts runsvdir on {boot.services} already", path=as_host(self.root, link), hint=hint)
 
     def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the unit knows its directory
-        return self._call("is-active", "--quiet", UNIT, check=False) == 0
+        """False also while it is being stopped."""
+        return self._call("is-active", "--quiet", UNIT, check=False).returncode == 0
+
+    def _main(self, boot: Boot) -> int:  # noqa: ARG002
+        return int(self._call("show", "--property=MainPID", "--value", UNIT).stdout)
 
     def _listen(self) -> None:
         self._call("daemon-reload")
@@ -148,14 +152,11 @@ class Systemd(Named):
     def _start(self, boot: Boot) -> None:  # noqa: ARG002
         self._call("start", UNIT)
 
-    def _replace(self, boot: Boot) -> None:  # noqa: ARG002
-        self._call("kill", "--kill-who=main", "--signal=TERM", UNIT)
-
     def _stop(self, boot: Boot) -> None:  # noqa: ARG002
         self._call("stop", UNIT)
 
-    def _call(self, *arguments: str, check: bool = True) -> int:
-        return subprocess.run(["systemctl", *self._scope, *arguments], check=check, capture_output=True, text=True).returncode
+    def _call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["systemctl", *self._scope, *arguments], check=check, capture_output=True, text=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class OwnSystemd(Systemd):
     def _scope(self) -> tuple[str, ...]:
         return ("--user",)
 
-    def _call(self, *arguments: str, check: bool = True) -> int:
+    def _call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")  # su and cron do not set it
         return Systemd._call(self, *arguments, check=check)
 

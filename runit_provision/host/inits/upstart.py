@@ -6,6 +6,7 @@ the next one, for ever; with -P services are in sessions of their own, which ups
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,9 +58,10 @@ class Upstart(Named):
     def known_as(self) -> str:
         return JOB
 
-    def active(self, boot: Boot) -> bool:  # noqa: ARG002 - the job knows its directory
+    def _main(self, boot: Boot) -> int:  # noqa: ARG002 - the job knows its directory
         done = subprocess.run(["initctl", "status", JOB], check=False, capture_output=True, text=True)
-        return "start/running" in done.stdout
+        said = re.search(r"start/running, process (\d+)", done.stdout)
+        return int(said[1]) if said else 0
 
     def _listen(self) -> None:
         _call("initctl", "reload-configuration")

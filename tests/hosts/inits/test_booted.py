@@ -80,6 +80,8 @@ def test_a_link_with_other_options_replaces_runsvdir_and_no_service(root: Path, 
     assert box.runit_provision("runtime", "install", "--prefix", "/opt/other").returncode == 0
     done = box.runit_provision("init", "link", "--prefix", "/opt/other")
     assert (done.returncode, done.stderr) == (0, "")
+    status = box.runit_provision("init", "status", "--prefix", "/opt/other")
+    assert (status.returncode, status.stdout.splitlines()[-1]) == (0, "runsvdir on /etc/service: running")
 
     def is_replaced() -> bool:
         others = [pid for pid in box.pids("-P", "/etc/service") if pid != first]
