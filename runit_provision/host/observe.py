@@ -30,6 +30,7 @@ _HINTS = {
     errno.E2BIG: "take some away by hand; nothing of it was touched",
     errno.ETIMEDOUT: "a stopped process or a hanging filesystem of that account; nothing of it was touched",
 }
+_FOR_ROOT = "that is root's to look at; `--user NAME` is about the tree of one user alone"
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ def observe(
             made = realm.base in desired and user in (None, desired[realm.base].realm.account)
             if error.errno == errno.ENOENT and (made or realm not in asked or realm.account in coming):
                 continue  # made by the realm above, in the same apply; or gone, and nobody asks for it
-            sights.complain(realm, _problem(error, realm, asked.get(realm)))
+            sights.complain(realm, _problem(error, realm, desired.get(str(error.filename), asked.get(realm))))
     if any(realm.account is None or user is not None for realm in sights.problems):
         raise HostError(*dict.fromkeys(problem for problems in sights.problems.values() for problem in problems))
     return Observed(
@@ -164,8 +165,10 @@ def observe(
 
 
 def _problem(error: OSError, realm: Realm, node: Node | None) -> Problem:
-    """Say what is wrong with a realm, and which key of the data asks for anything in it."""
+    """Say what is wrong with a realm, and which key of the data asks for it, or for anything else there."""
     message, hint = error.strerror or str(error), _HINTS.get(error.errno or 0, "")
+    if realm.account is None and error.errno == errno.EACCES and os.geteuid() != 0:
+        hint = _FOR_ROOT
     if realm.account is not None and error.filename in (realm.base, os.path.dirname(realm.base)):
         if error.errno == errno.ENOENT:
             message = f"does not exist, and files of {realm.account} are to lie in it"
