@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from runit_provision.app.target import Target
 from runit_provision.errors import HostError, Problem, ProvisionError
-from runit_provision.host import Machine
+from runit_provision.host import Machine, library
 from runit_provision.model.observed import Life
 from runit_provision.model.tree import Realm, ServiceTree
 from runit_provision.plan.states import state
@@ -54,6 +56,16 @@ def applied(target: Target) -> tuple[list[Living], list[Problem]]:
         ]
         found, refused = _look(machine, sorted(services, key=lambda service: service.id))
         return found, [problem for realm, error in refused.items() for problem in _problems(realm, error)]
+
+
+def none(target: Target) -> str:
+    """Say that apply has made nothing that could be shown; to another than root also where that stands which root has made."""
+    with target.machine() as machine:
+        if target.root != Path("/") or not library.roots_is_another(machine.library.path):
+            return "no services; `apply` has made none here"
+    tree = Path(os.environ.get("SVDIR") or Path.home() / "service")
+    yours = f", and `sv status {tree}/*` how yours fare" if tree.is_dir() else ""
+    return f"no services that you have applied; root's `status` shows those that root has{yours}"
 
 
 def look(machine: Machine, services: Iterable[ServiceTree]) -> list[Living]:

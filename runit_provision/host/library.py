@@ -26,6 +26,8 @@ from runit_provision.model.observed import Journal, Life, Manifest
 
 _NAP = 0.02
 """Seconds between two tries for the lock: flock(2) itself knows no time limit."""
+_OF_ROOT = "/var/lib/runit-provision"
+"""Where root's lies, on the host or below an image."""
 
 
 def default(root: Path) -> tuple[Path, str]:
@@ -33,9 +35,14 @@ def default(root: Path) -> tuple[Path, str]:
     if given := os.environ.get("RUNIT_PROVISION_LIB"):
         return Path("/"), os.path.abspath(given)
     if os.geteuid() == 0:
-        return root, "/var/lib/runit-provision"
+        return root, _OF_ROOT
     home = Path.home() / ".local/state/runit-provision/apply"
     return Path("/"), str(home if root == Path("/") else home / str(root).strip("/").replace("/", "-"))
+
+
+def roots_is_another(here: str) -> bool:
+    """Whether root has a library on this host, and the caller, whose lies at `here`, is not root."""
+    return os.geteuid() != 0 and here != _OF_ROOT and os.path.isdir(_OF_ROOT)
 
 
 def _before(journal: Journal) -> str:

@@ -29,7 +29,7 @@ def command(*, target: Target, output: Output) -> int:
     elif services:
         show_table(services, output, now=time.time())
     elif not problems:
-        output.line("no services; `apply` has made none here")
+        output.line(living.none(target))
     for problem in problems:
         output.complain(problem)
     return FAILED if problems else DONE

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import apart, oracle
 from support.command import Result, runit_provision
 from support.image import snapshot
 
-from runit_provision.app import provision
+from runit_provision.app import living, provision
 from runit_provision.app.source import Source
 from runit_provision.app.target import Target
 from runit_provision.errors import HostError
@@ -163,6 +163,32 @@ def test_an_ordinary_user_is_told_how_to_take_his_own_tree(host: Host) -> None:
         "`--user NAME` takes the tree of one user alone, who can do that without root"
     )
     assert untouched == "untouched: True"
+
+
+def test_an_ordinary_user_is_told_what_is_roots_and_how_to_see_his_own(host: Host) -> None:
+    host.data.write_text(DATA.partition("  users:")[0].format(base=host.base))
+    (host.base / "log/web").mkdir(parents=True)
+    (host.base / "log/web").chmod(0o700)
+    home = host.base / "nobody"
+    (home / "service").mkdir()
+
+    def seen_by_nobody() -> list[str]:
+        provision.plan(Source(data=host.data), Target())  # imports what only root may read of this python
+        living.applied(Target())
+        os.setresuid(*[pwd.getpwnam("nobody").pw_uid] * 3)
+        os.environ["HOME"] = str(home)
+        with pytest.raises(HostError) as caught:
+            provision.plan(Source(data=host.data), Target())
+        return [living.none(Target()), str(caught.value)]
+
+    status, plan = apart.told(seen_by_nobody, mounts="mount -t tmpfs none /var/lib && mkdir -m 700 /var/lib/runit-provision")
+    assert status == (
+        f"no services that you have applied; root's `status` shows those that root has, and `sv status {home}/service/*` how yours fare"
+    )
+    assert plan == (
+        f"{host.data}:8:5: runit.services.web: {host.base}/log/web/config: Permission denied; "
+        "that is root's to look at; `--user NAME` is about the tree of one user alone"
+    )
 
 
 @pytest.mark.shows("roads", "command line", "purge")
