@@ -19,6 +19,7 @@ from ..core import svlogd_options
 from ..shell.console import occupy_standard_streams
 from ..shell.logs import loop, settings
 from ..shell.logs.place import Place
+from ..shell.logs.stderr import print_error
 from . import svlogd
 
 FAILURE = 111
@@ -27,7 +28,7 @@ FAILURE = 111
 def main(argv: list[str]) -> int:
     """Run in the directory `log` of a service."""
     if argv[1:] not in ([], ["-p"]):
-        loop.print_error(b"usage: rsvlog [-p]\n")
+        print_error(b"usage: rsvlog [-p]\n")
         return FAILURE
     occupy_standard_streams()
     try:
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> int:
         place.make()
         place.become_owner()
     except (OSError, ValueError, svlogd_options.UsageError) as error:
-        loop.print_error(b"rsvlog: fatal: " + settings.explain(error) + b"\n")
+        print_error(b"rsvlog: fatal: " + settings.explain(error) + b"\n")
         return FAILURE
     if argv[1:]:
         return 0

@@ -6,6 +6,7 @@ from ..core import svlogd_options
 from ..shell.console import occupy_standard_streams
 from ..shell.logs import loop
 from ..shell.logs.place import Place
+from ..shell.logs.stderr import print_error
 
 FAILURE = 111
 
@@ -18,7 +19,7 @@ def main(argv: list[str]) -> int:
         if not directories:
             raise svlogd_options.UsageError
     except svlogd_options.UsageError as error:
-        loop.print_error(error.text + b"usage: " + words[0] + svlogd_options.USAGE)
+        print_error(error.text + b"usage: " + words[0] + svlogd_options.USAGE)
         return FAILURE
     occupy_standard_streams()
     loop.name_process(b"svlogd")

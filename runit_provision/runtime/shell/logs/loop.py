@@ -15,6 +15,7 @@ from ...core import svlogd_stamp
 from ...core.svlogd_lines import WHOLE, Batch, Lines
 from .directory import Log
 from .place import Place
+from .stderr import print_error
 from .steps import PAUSE, Pause, Wait
 
 TYPE_CHECKING = False
@@ -27,7 +28,6 @@ else:
     import _signal
 
 STDIN = 0
-STDERR = 2
 CHUNK = 65536
 """Bytes of one read, unless -b is greater: a pipe holds no more."""
 _KEPT = 1 << 20
@@ -206,13 +206,3 @@ def name_process(name: bytes) -> None:
 def say(text: bytes) -> None:
     """Print one message of svlogd's to stderr."""
     print_error(b"svlogd: " + text + b"\n")
-
-
-def print_error(text: bytes) -> None:
-    """Write to stderr, as far as it goes."""
-    view = memoryview(text)
-    try:
-        while view:
-            view = view[posix.write(STDERR, view) :]
-    except OSError:
-        pass  # there is nobody to tell

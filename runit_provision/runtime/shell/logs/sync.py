@@ -14,6 +14,7 @@ import posix
 import time
 
 from ...wire import errors
+from . import threads
 from .steps import PAUSE, Wait
 
 TYPE_CHECKING = False
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from .steps import Steps
 
-STACK = 256 * 1024
-"""Bytes of a thread's stack."""
 HANDS_MAX = 16
 
 
@@ -42,10 +41,9 @@ class Crew:
                 self._jobs.append(job)
                 return
             self._hands += 1
-        _thread.stack_size(STACK)
         try:
-            _thread.start_new_thread(self._work, (job,))
-        except RuntimeError:  # no memory for a thread
+            threads.start(self._work, job)
+        except RuntimeError:  # no room for a thread
             self._work(job)
 
     def _work(self, job: Callable[[], None]) -> None:

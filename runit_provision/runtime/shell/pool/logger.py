@@ -18,7 +18,7 @@ import time
 from ...core import svlogd_stamp
 from ...core.svlogd_lines import Lines
 from ..logs.directory import Log
-from ..logs.loop import print_error
+from ..logs.stderr import print_error
 from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, State
 
 TYPE_CHECKING = False

@@ -18,9 +18,10 @@ import time
 from ...wire import pool as wire
 from ...wire import tai
 from .. import descriptors, installation
-from ..logs import settings
-from ..logs.loop import keep_freed_memory, name_process, print_error
+from ..logs import settings, threads
+from ..logs.loop import keep_freed_memory, name_process
 from ..logs.place import Place
+from ..logs.stderr import print_error
 from ..title import Title
 from .connection import Client
 from .journal import Journal
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-STACK = 256 * 1024
-"""Bytes of a thread's stack; nothing here recurses."""
 OPENER_PATIENCE = 2.0
 """Seconds after which an opener that does not come back gets company."""
 
@@ -97,7 +96,6 @@ class Pool:
         _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-        _thread.stack_size(STACK)
 
     def run(self) -> None:
         """Work until TERM, or QUIT."""
@@ -189,7 +187,10 @@ class Pool:
             return
         member = self._members[record.slot] = Member(record.slot, self)
         member.fifo = (status.st_dev, status.st_ino)
-        self._open_soon(b"log of " + record.name, lambda: self._open(member, fifo, directory))
+        try:
+            self._open_soon(b"log of " + record.name, lambda: self._open(member, fifo, directory))
+        except RuntimeError:
+            self._no_thread(member, fifo, directory)
 
     def _new_fifo(self, member: Member, fifo: int) -> None:
         writer, task = _running(member)
@@ -198,14 +199,20 @@ class Pool:
         writer.call(lambda: writer.replace_fifo(task, fifo))
 
     def _open_soon(self, name: bytes, job: Callable[[], None]) -> None:
-        """Let an opener do it; one that has not come back for a while is not waited for."""
+        """Let an opener do it; one that has not come back for a while is not waited for. RuntimeError when none can be had."""
         with self._job_lock:
             self._jobs.append((name, job))
             if self._openers and time.monotonic() - self._busy_since < OPENER_PATIENCE:
                 return
+            try:
+                threads.start(self._opener)
+            except RuntimeError:
+                if not self._openers:
+                    self._jobs.pop()
+                    raise
+                return  # who is busy will come to it
             self._openers += 1
             self._busy_since = time.monotonic()
-        _thread.start_new_thread(self._opener, ())
 
     def _opener(self) -> None:
         turn = self._watch.turn()
@@ -247,7 +254,11 @@ class Pool:
         writer = self._writers.get(directory[0])
         if writer is None:
             writer = self._writers[directory[0]] = Writer(self._watch.turn())
-            _thread.start_new_thread(writer.run, ())
+        try:
+            writer.start()
+        except RuntimeError:
+            self._no_thread(member, logger.fifo)
+            return
         task = Task(logger, member)
         member.writer = writer
         writer.call(lambda: writer.begin(task, lambda: self._opening(member, task, writer, directory)))
@@ -273,6 +284,11 @@ class Pool:
     def _failed(self, member: Member, number: int, text: bytes) -> None:
         self._members.pop(member.slot, None)
         self._client.tell(wire.FAILED, member.slot, value=number, name=text)
+
+    def _no_thread(self, member: Member, *descriptors: int) -> None:
+        for descriptor in descriptors:
+            posix.close(descriptor)
+        self._failed(member, 11, b"unable to start a thread: temporary failure")
 
     def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
         if member.task is None:

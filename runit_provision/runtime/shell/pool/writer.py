@@ -15,6 +15,7 @@ import select
 import time
 
 from ...wire import pool as wire
+from ..logs import threads
 from ..logs.steps import PAUSE, Pause, Wait
 from ..logs.sync import Crew
 from .logger import waiting
@@ -84,7 +85,7 @@ class Writer:
         self._spare: list[Slot] = []
         self._open: dict[Task, None] = {}
         self._aside: set[Task] = set()
-        self._running = True
+        self._runs = False
 
     # ---- for other threads
 
@@ -95,9 +96,17 @@ class Writer:
 
     # ---- the loop
 
-    def run(self) -> None:
-        """Work until `stop`."""
-        while self._running:
+    def start(self) -> None:
+        """Work in a thread of its own from now on, if it does not yet.
+
+        Raises: RuntimeError, when there is no room for one.
+        """
+        if not self._runs:
+            threads.start(self._run)
+            self._runs = True
+
+    def _run(self) -> None:
+        while True:
             timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
             for descriptor, events in self._epoll.poll(timeout):
                 if (task := self._by_fifo.get(descriptor)) is not None:
@@ -111,10 +120,6 @@ class Writer:
             while self._timers and self._timers[0][0] <= time.monotonic():
                 _heapq.heappop(self._timers)[2]()
             self.turn.end()
-
-    def stop(self) -> None:
-        """End the loop; from this thread only."""
-        self._running = False
 
     def _after(self, seconds: float, function: Callable[[], None]) -> None:
         self._count += 1
