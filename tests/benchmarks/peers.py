@@ -161,14 +161,15 @@ class Told:
         self._fd = os.open(path, os.O_RDWR)
 
     def pids(self, count: int, patience: float) -> list[int]:
-        """Wait for `count` pids, `patience` seconds for each.
+        """Wait for `count` pids, `patience` seconds in all.
 
         Raises: TimeoutError.
         """
         found: list[int] = []
+        until = time.perf_counter() + patience
         while len(found) < count:
-            if not select.select([self._fd], [], [], patience)[0]:
-                raise TimeoutError(f"{len(found)} of {count} run, and no other for {patience} s")
+            if not select.select([self._fd], [], [], max(0.0, until - time.perf_counter()))[0]:
+                raise TimeoutError(f"{len(found):,} of {count:,} within {patience:.0f} s")
             found += (pid for (pid,) in struct.iter_unpack("i", os.read(self._fd, 4 * 1024)))
         return found
 
@@ -311,6 +312,32 @@ def plot(growth: dict[str, dict[int, Figures]], path: Path) -> None:
     plt.close(figure)
 
 
+def grow(size: int, rounds: int, prefix: Path, growth: dict[str, dict[int, Figures]]) -> dict[str, Figures]:
+    """Give medians of those that can have so many services, and add them to `growth`; say who cannot, and why."""
+    asked = []
+    for peer in peers(prefix):
+        fewer = {number: figures for number, figures in growth.get(peer.name, {}).items() if number < size}
+        refusal = peer.refusal(size, fewer)
+        if refusal:
+            print(f"{peer.name} is not asked for {size:,}: it {refusal}", flush=True)
+        else:
+            asked.append(peer)
+    taken: list[dict[str, Figures]] = []
+    for _ in range(rounds):
+        # In turn, so that a busy moment meets all of them.
+        taken.append({})
+        for peer in asked.copy():
+            try:
+                taken[-1][peer.name] = measure(peer, size, prefix)
+            except TimeoutError as error:
+                print(f"{peer.name} starts {error}", flush=True)
+                asked.remove(peer)
+    found = medians([{peer.name: each[peer.name] for peer in asked} for each in taken])
+    for who, figures in found.items():
+        growth.setdefault(who, {})[size] = figures
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--services", default="10,100", help="how many, with commas (%(default)s)")
@@ -328,27 +355,17 @@ def main() -> None:
     try:
         package.install(prefix=prefix)
         print(versions())
-        rounds = range(options.rounds)
-        # In turn, so that a busy moment meets all of them.
         for size in map(int, options.services.split(",") if options.services else ()):
-            asked = []
-            for peer in peers(prefix):
-                fewer = {number: figures for number, figures in growth.get(peer.name, {}).items() if number < size}
-                refusal = peer.refusal(size, fewer)
-                if refusal:
-                    print(f"{peer.name} is not asked for {size:,}: it {refusal}", flush=True)
-                else:
-                    asked.append(peer)
-            taken = medians([{peer.name: measure(peer, size, prefix) for peer in asked} for _ in rounds])
+            taken = grow(size, options.rounds, prefix, growth)
             show(f"{size} services, {size // 2} logged; medians of {options.rounds}; in brackets times ours", taken)
-            for who, figures in taken.items():
-                growth.setdefault(who, {})[size] = figures
             if options.figures:
                 options.figures.write_text(json.dumps(growth, indent=1))
             if options.plot:
                 plot(growth, options.plot)
         if options.streams:
-            taken = medians([{peer.name: streams(peer, options.streams, prefix) for peer in peers(prefix)} for _ in rounds])
+            taken = medians(
+                [{peer.name: streams(peer, options.streams, prefix) for peer in peers(prefix)} for _ in range(options.rounds)]
+            )
             show(f"{options.streams} services write {LINES} lines each; medians of {options.rounds}; in brackets times ours", taken)
     finally:
         shutil.rmtree(prefix, ignore_errors=True)
