@@ -60,6 +60,28 @@ describe PuppetX::Runit::Document do
       .to raise_error(described_class::Conflict, 'services.web.down is declared by Runit::Service[web] and, differently, by X')
   end
 
+  describe 'what is added to a tree of the host\'s' do
+    def refused(all, title, *accounts)
+      all.add(title.split('/').flat_map { |name| ['services', name] }, { 'command' => 'x' }, "Runit::Service[#{title}]")
+      all.refuse_misplaced { |name| accounts.include?(name) }
+    rescue described_class::Conflict => e
+      e.message
+    end
+
+    it 'is not meant for the tree of a user' do
+      said = %r{\ARunit::Service\[a/worker\]: there is no service a .*: make it a runit::user::service { 'a/worker': }, .* runit::service { 'a': }\z}
+      expect([refused(document('users' => ['a']), 'a/worker'), refused(document, 'a/worker', 'a')]).to all(match(said))
+    end
+
+    it 'may be, where the tree is declared, or called as nobody' do
+      declared = document
+      declared.add(%w[services a], {}, 'Runit::Service[a]')
+      all = [document('services' => { 'a' => nil }, 'users' => { 'a' => nil }), declared, document('users' => { 'b' => nil })]
+      expect(all.map { |each| refused(each, 'a/b/worker', *('a' unless each.equal?(all.last))) }).to all(be_a(Hash))
+      expect(refused(document('users' => { 'a' => nil }), 'a')).to be_a(Hash)
+    end
+  end
+
   it 'marks secrets, and neither merges nor splits them' do
     all = document('services' => { 'web' => { 'env' => { 'PASSWORD' => secret('hunter2') } } })
     expect(read(all).dig('services', 'web', 'env')).to eq('PASSWORD' => { '__ptype' => 'Sensitive', '__pvalue' => 'hunter2' })

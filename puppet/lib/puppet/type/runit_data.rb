@@ -48,7 +48,7 @@ Puppet::Type.newtype(:runit_data) do
 
   # Resources that contradict each other stop the run before anything is applied.
   def pre_run_check
-    document
+    document.refuse_misplaced { |name| users.include?(name) || account?(name) }
   rescue PuppetX::Runit::Document::Conflict => e
     raise Puppet::Error, e.message
   end
@@ -108,12 +108,16 @@ Puppet::Type.newtype(:runit_data) do
   # Who declares it: the define, as a person wrote it.
   def origin(part)
     container = catalog.container_of(part)
-    container.is_a?(Puppet::Type::Component) ? container.ref : part.ref
+    container.is_a?(Puppet::Type.type(:component)) ? container.ref : part.ref
   end
 
   def settled
-    users = catalog.resources.select { |resource| resource.is_a?(Puppet::Type.type(:user)) }.map { |user| user[:name] }
     document.without((document.accounts & users).reject { |name| account?(name) })
+  end
+
+  # The accounts of the catalogue.
+  def users
+    catalog.resources.select { |resource| resource.is_a?(Puppet::Type.type(:user)) }.map { |user| user[:name] }
   end
 
   def account?(name)

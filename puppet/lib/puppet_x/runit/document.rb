@@ -16,15 +16,31 @@ class PuppetX::Runit::Document
   def initialize(data, origin)
     @root = {}
     @origins = {}
+    @added = {}
     @first = origin
     add([], data, origin)
+    @declared = @root.fetch('services', {})&.keys || []
   end
 
   # Add `value` below the keys `path`; `origin` names the resource that says so.
   def add(path, value, origin)
     @text = nil
+    @added[path] = origin
     wrapped = path.reverse.inject(value) { |inner, key| { key => inner } }
     merge(@root, by_name(plain(wrapped)), [], origin)
+  end
+
+  # Raise Conflict for what was added to a tree of the host's that nobody declares, and that is called as one of the data's users, or
+  # as somebody of whom the block says that there is such an account: they have trees of their own.
+  def refuse_misplaced
+    @added.each do |path, origin|
+      tree, *names = path.each_slice(2).map { |key, name| name if key == 'services' }
+      next if names.empty? || tree.nil? || @added.key?(path.first(2)) || @declared.include?(tree)
+      next unless @root.fetch('users', {}).key?(tree) || yield(tree)
+
+      raise Conflict, "#{origin}: there is no service #{tree} whose tree it could be in, only a user of that name: make it a " \
+                      "runit::user::service { '#{[tree, *names].join('/')}': }, or declare the tree, runit::service { '#{tree}': }"
+    end
   end
 
   # Which resource says what stands at a key, written with dots; nil for what the class says, and for no key at all.
