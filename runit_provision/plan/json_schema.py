@@ -81,6 +81,7 @@ _STATE = _hash(
     want=_maybe({"enum": ["up", "down"]}, "what its supervisor was told last; null for one that is not supervised"),
     pid=_maybe({"type": "integer", "minimum": 1}, "its process, of run or finish"),
     log=_maybe(_WORD, "how its log service is; null for none"),
+    log_directory=_maybe(_TEXT, "where svlogd writes its log; null where none does"),
     gave_up={**_TRUTH, "description": "it is down because it ended more often than `restart` forgives"},
     drift={**_TRUTH, "description": "apply would do something"},
     reasons=_list(_TEXT, "what it would do, and why: paths as seen from the service directory, then what happens to the process"),

@@ -33,7 +33,7 @@ end
 describe 'runit_service' do
   def row(name, **more)
     { 'service' => name, 'key' => "runit.services.#{name}", 'ensure' => 'running', 'gone' => false, 'made' => true, 'state' => 'up',
-      'want' => 'up', 'pid' => 7, 'log' => nil, 'gave_up' => false, 'drift' => false, 'reasons' => [], 'left' => nil,
+      'want' => 'up', 'pid' => 7, 'log' => nil, 'log_directory' => nil, 'gave_up' => false, 'drift' => false, 'reasons' => [], 'left' => nil,
       'problems' => [] }.merge(more.transform_keys(&:to_s))
   end
 
@@ -142,10 +142,10 @@ describe 'runit_service' do
 
   it 'fails while a service ends as often as it is started' do
     a = service('a')
-    tool = SaidTool.new([row('a', state: 'down', want: 'up')])
+    tool = SaidTool.new([row('a', state: 'down', want: 'up', log: 'up', log_directory: '/var/log/runit/a')])
     catalog(tool, a)
     stub_const('PuppetX::Runit::Host::PAUSE', 0)
-    expect { evaluate(a) }.to raise_error(Puppet::Error, /ends as often as it is started/)
+    expect { evaluate(a) }.to raise_error(Puppet::Error, %r{ends as often as it is started; see its log in /var/log/runit/a\z})
     expect(tool.asked.map(&:first)).to eq(%i[check check])
   end
 

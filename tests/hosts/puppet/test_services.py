@@ -74,7 +74,7 @@ def test_a_service_that_does_not_come_up_fails_alone_and_its_dependants_are_skip
     assert live.services("good").is_running
     again = live.apply(DATA, manifest=f"include runit\n{bad}\n{good}")
     assert again.returncode in FAILED
-    assert "ends as often as it is started" in again.stderr
+    assert "ends as often as it is started; see its log in /var/log/runit/bad\n" in again.stderr
     assert "Notify[after bad]: Skipping because of failed dependencies" in again.stderr
 
 

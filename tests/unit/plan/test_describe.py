@@ -127,6 +127,7 @@ def test_json_has_a_stable_shape() -> None:
                 "want": None,
                 "pid": None,
                 "log": None,
+                "log_directory": None,
                 "gave_up": False,
                 "drift": True,
                 "reasons": ["run: content changed", "restart: run changed"],

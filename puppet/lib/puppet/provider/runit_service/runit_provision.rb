@@ -94,7 +94,7 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
   end
 
   def said(row)
-    return row['left'] || "is to be up, and ends as often as it is started#{"; see its log in #{row['log']}" if row['log']}" unless row['drift']
+    return row['left'] || "is to be up, and ends as often as it is started#{"; see its log in #{row['log_directory']}" if row['log_directory']}" unless row['drift']
 
     reasons = row['made'] ? row['reasons'] : ['created']
     reasons.size > MANY ? [*reasons.first(MANY), "#{reasons.size - MANY} more"].join(', ') : reasons.join(', ')
