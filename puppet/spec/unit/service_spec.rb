@@ -186,8 +186,13 @@ describe 'runit_service' do
     expect(evaluate(a)).to include(ensure: :absent)
   end
 
-  it 'says nothing itself of what is wanted' do
+  it 'says nothing else than the data of what is wanted' do
     expect { service('a', ensure: 'latest') }.to raise_error(Puppet::Error, /said in the data/)
+    a, b = service('a', ensure: 'running'), service('b', ensure: 'stopped')
+    catalog(SaidTool.new([drift('a'), row('b')]), a, b)
+    expect { evaluate(a) }.not_to raise_error
+    expect { b.retrieve }.to raise_error(Puppet::Error, /is to be stopped here, and running by the data, .* `ensure: stopped` there/)
+    expect { a.retrieve }.not_to raise_error
   end
 
   it 'is there for each service of the data that nobody declares' do

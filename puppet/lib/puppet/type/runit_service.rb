@@ -39,7 +39,7 @@ Puppet::Type.newtype(:runit_service) do
   newproperty(:ensure) do
     include PuppetX::Runit::Reasoned
 
-    desc 'What the data want, which is not said here: `running`, `stopped`, `any` or `absent`.'
+    desc 'What the data want: `running`, `stopped`, `any` or `absent`. They decide; something else said here is an error.'
     defaultto :running
     newvalues(:running, :stopped, :any, :absent)
     validate { |value| raise ArgumentError, "is said in the data: #{value}" unless %w[running stopped any absent].include?(value.to_s) }
@@ -86,7 +86,11 @@ Puppet::Type.newtype(:runit_service) do
 
   # The data say what is wanted of it.
   def retrieve
-    self[:ensure] = provider.wanted
+    wanted = provider.wanted
+    said = original_parameters[:ensure]&.to_sym
+    raise Puppet::Error, "is to be #{said} here, and #{wanted} by the data, which decide: say `ensure: #{said}` there" unless [nil, wanted].include?(said)
+
+    self[:ensure] = wanted
     super
   end
 
