@@ -167,8 +167,6 @@ def observe(
 def _problem(error: OSError, realm: Realm, node: Node | None) -> Problem:
     """Say what is wrong with a realm, and which key of the data asks for it, or for anything else there."""
     message, hint = error.strerror or str(error), _HINTS.get(error.errno or 0, "")
-    if realm.account is None and error.errno == errno.EACCES and os.geteuid() != 0:
-        hint = _FOR_ROOT
     if realm.account is not None and error.filename in (realm.base, os.path.dirname(realm.base)):
         if error.errno == errno.ENOENT:
             message = f"does not exist, and files of {realm.account} are to lie in it"
@@ -177,7 +175,7 @@ def _problem(error: OSError, realm: Realm, node: Node | None) -> Problem:
             message = "is no directory: a symbolic link is not followed"
             hint = f"give the directory itself; it has to be {realm.account}'s"
     elif realm.account is None and error.errno == errno.EACCES and os.geteuid() != 0:
-        hint = "that is for root to look at; `--user NAME` is about the tree of one user alone"
+        hint = _FOR_ROOT
     origin = node.origin if node else Origin("")
     return Problem(message, mark=origin.mark, key=origin.key, path=str(error.filename), hint=hint)
 

@@ -98,7 +98,7 @@ def test_every_agent_gets_its_roles_services_and_bad_data_stop_one_alone(tmp_pat
         second = all_of_it.run()
         codes = {name: done.returncode for name, done in second.items() if name != "batch1"}
         assert codes == {"web1": UNCHANGED, "web2": CHANGED, "db1": CHANGED, "db2": UNCHANGED}, second
-        assert "Runit_service[new]/ensure: current_value 'absent', should be 'running' (noop)" in second["web1"].stdout
+        assert "Runit_service[new]/ensure: current_value 'absent' (created), should be 'running' (noop)" in second["web1"].stdout
         assert all_of_it.agents["web1"].run("ls", "/etc/service").stdout.split() == ["runsvdir-apprun1", "web"]
         assert "/etc/service/stray: not in the data" in second["db1"].stdout
         assert all_of_it.agents["db1"].run("ls", "/etc/service").stdout.split() == ["backup", "db", "runsvdir-apprun1"]

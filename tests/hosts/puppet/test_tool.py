@@ -37,7 +37,7 @@ def test_the_module_brings_the_tool_and_keeps_the_one_that_works(puppet: Puppet,
     told = puppet.apply(DATA, "--noop", tool=PROGRAM)
     assert told.returncode == UNCHANGED, told.stdout + told.stderr
     for service in ("web", "runsvdir-apprun1"):
-        assert f"Runit_service[{service}]/ensure: current_value 'absent', should be 'running' (noop)" in told.stdout, told.stdout
+        assert f"Runit_service[{service}]/ensure: current_value 'absent' (created), should be 'running' (noop)" in told.stdout
     assert host.run("ls", "/usr/local/bin", "/var/lib").stdout.split() == ["/usr/local/bin:", "/var/lib:", "puppet", "puppet-test"]
 
     first = puppet.apply(DATA, tool=PROGRAM)
