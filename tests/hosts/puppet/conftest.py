@@ -97,9 +97,13 @@ class Puppet:
         """Apply `manifest` with `data` (YAML) in hiera; give what became of it, its exit code among it."""
         own = f"runit::command: ['{tool}']\nrunit::manage_init: {str(manage_init).lower()}\n"
         self.host.write("/etc/puppet-test/data/common.yaml", own + data, mode=0o600)
-        common = ["--confdir", "/etc/puppet-test", "--vardir", "/var/lib/puppet-test", "--hiera_config", "/etc/puppet-test/hiera.yaml"]
-        more = ["--modulepath", "/etc/puppet-test/modules", "--detailed-exitcodes", "--color", "false"]
-        return self.host.run(*self._program, "apply", *common, *more, *options, "--execute", manifest, check=False)
+        words = ["--hiera_config", "/etc/puppet-test/hiera.yaml", "--detailed-exitcodes", *options, "--execute", manifest]
+        return self.run("apply", *words)
+
+    def run(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run one of its other commands."""
+        places = ["--confdir", "/etc/puppet-test", "--vardir", "/var/lib/puppet-test", "--modulepath", "/etc/puppet-test/modules"]
+        return self.host.run(*self._program, command, *places, "--color", "false", *words, check=False)
 
 
 @pytest.fixture(params=["7", "8"] if os.environ.get("HARNESS") == "all" else ["7"])

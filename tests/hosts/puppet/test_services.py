@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.waiting import until
 
@@ -94,6 +96,20 @@ def test_puppets_own_provider_and_this_one_do_not_fight(live: Puppet) -> None:
     assert ("Runit_service[web]/ensure: stopped to running: start: is down" in mended.stdout) != (
         "Service[web]/ensure" in mended.stdout
     )
+
+
+def test_puppet_resource_lists_services_and_leaves_what_they_are_to_be_to_the_data(live: Puppet) -> None:
+    live.host.run("sv", "down", "/etc/service/twins_b")
+    until(lambda: not live.services("twins_b").is_running, what="its end")
+    listed = live.run("resource", "runit_service")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    found = dict(re.findall(r"(?m)^runit_service \{ '(.+)':\n +ensure +=> '(.+)',$", listed.stdout))
+    assert found == {
+        **dict.fromkeys(("apprun1/worker", "runsvdir-apprun1", "twins_a", "web"), "running"),
+        "twins_b": "stopped",
+    }
+    refused = live.run("resource", "runit_service", "twins_b", "ensure=running")
+    assert (refused.returncode, "there is no data that it could belong to: include the class runit" in refused.stderr) == (1, True)
 
 
 @pytest.mark.shows("roads", "Puppet", "purge")

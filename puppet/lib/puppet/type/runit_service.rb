@@ -12,6 +12,9 @@ Puppet::Type.newtype(:runit_service) do
     It is made as the data say when its turn comes, together with all services for which nothing else has to be done first. A refresh
     restarts it, or sends it the signal that its `on_change` names. It fails alone when it does not come up.
 
+    `puppet resource runit_service` lists the services that were made on this host, of users too, and whether each is `running`, `stopped` or
+    `unsupervised`.
+
     @example A service that stands in hiera, restarted with its configuration
       runit_service { 'apprun1/worker':
         subscribe => File['/etc/worker.conf'],
@@ -84,8 +87,10 @@ Puppet::Type.newtype(:runit_service) do
     super(names - [:value])
   end
 
-  # The data say what is wanted of it.
+  # The data say what is wanted of it. Whoever only looks (`puppet resource`) has no catalogue, and no data.
   def retrieve
+    return { ensure: provider.listed } unless catalog
+
     wanted = provider.wanted
     said = original_parameters[:ensure]&.to_sym
     raise Puppet::Error, "is to be #{said} here, and #{wanted} by the data, which decide: say `ensure: #{said}` there" unless [nil, wanted].include?(said)

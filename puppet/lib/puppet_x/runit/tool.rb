@@ -56,6 +56,11 @@ class PuppetX::Runit::Tool
     beside(text) { |file| ask('check', '--data', file) }
   end
 
+  # How the services are that apply has made here, whatever the data say.
+  def status
+    ask('status')
+  end
+
   # Make these services as the data say, or all that is no service of the data.
   def apply(services)
     part = services ? services.flat_map { |service| ['--service', service] } : ['--no-services']

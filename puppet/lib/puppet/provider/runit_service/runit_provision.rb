@@ -1,11 +1,26 @@
 # frozen_string_literal: true
 
+require 'shellwords'
+require_relative '../../../puppet_x/runit/applied'
+require_relative '../../../puppet_x/runit/tool'
+
 Puppet::Type.type(:runit_service).provide(:runit_provision) do
   desc 'The command `runit-provision`: one `check` for all services of a host, and one `apply` for all whose turn has come.'
 
   # So many reasons are told at most.
   MANY = 12
   STATES = { 'up' => :running, 'finish' => :stopped, 'down' => :stopped, 'not supervised' => :unsupervised }.freeze
+
+  # What `puppet resource runit_service` lists: the services that apply has made here, and how each is.
+  def self.instances
+    command = PuppetX::Runit::Applied.command
+    raise Puppet::Error, PuppetX::Runit::Tool::NEEDS unless command
+
+    rows = PuppetX::Runit::Tool.new(Shellwords.split(command), nil).status
+    rows.map { |row| new(name: row['service'], ensure: STATES.fetch(row['state'])) }
+  rescue PuppetX::Runit::Tool::Refusal => e
+    raise Puppet::Error, e.message
+  end
 
   # What the data want of it.
   def wanted
@@ -14,6 +29,11 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
 
     wishes = rows.map { |row| row['ensure'].to_sym }.uniq
     wishes.first || :absent
+  end
+
+  # The state that it is listed with.
+  def listed
+    get(:ensure)
   end
 
   # The state that a change would begin at; what is wanted when nothing would change it.
