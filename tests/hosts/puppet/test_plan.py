@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import oracle
 
-from .conftest import MODULE
+from .conftest import DEBIAN_13, MODULE
 
 # TargetSpec is a type of Bolt's own: names of targets, alone or in lists.
 JUDGE = """
@@ -91,40 +93,60 @@ REFUSED = [
 ]
 
 
-def evaluate(folder: Path, script: str, *arguments: str) -> str:
-    ruby = oracle.program("ruby", package="puppet-agent")
-    oracle.program("puppet", package="puppet-agent")
-    (folder / "modules").mkdir(exist_ok=True)
-    (folder / "modules/runit").symlink_to(MODULE)
-    words = [str(folder), str(folder / "modules"), *arguments]
-    done = subprocess.run([ruby, "-W0", "-e", script, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+Evaluate = Callable[..., str]
+# $1: a folder with a folder `modules`; $2: the module; $3: a root directory with Puppet 8; and then what is run there.
+IN_DEBIAN_13 = """
+mount --bind "$1" "$3/mnt"
+mount --bind "$2" "$3/mnt/modules/runit"
+root=$3
+shift 3
+exec chroot "$root" "$@"
+"""
 
 
-def problems(folder: Path, call: tuple[str, str], words: dict[str, Any]) -> str:
-    return evaluate(folder, JUDGE, *call, json.dumps(words))
+@pytest.fixture(params=["7", "8"] if os.environ.get("HARNESS") == "all" else ["7"])
+def evaluate(request: pytest.FixtureRequest, tmp_path: Path) -> Evaluate:
+    """Run a script by Puppet's ruby, with a folder, its modules and more arguments; in a whole run by Puppet 8's too."""
+    if request.param == "7":
+        before, folder = [oracle.program("ruby", package="puppet-agent")], tmp_path
+        oracle.program("puppet", package="puppet-agent")
+        (tmp_path / "modules").mkdir()
+        (tmp_path / "modules/runit").symlink_to(MODULE)
+    else:
+        if not (DEBIAN_13 / "usr/bin/puppet").exists():
+            oracle.absent(f"no Puppet 8 in {DEBIAN_13} (.ci/run --all makes it)")
+        places = [str(place) for place in (tmp_path, MODULE, DEBIAN_13)]
+        before, folder = ["unshare", "--mount", "sh", "-ec", IN_DEBIAN_13, "sh", *places, "ruby"], Path("/mnt")
+        (tmp_path / "modules/runit").mkdir(parents=True)
+
+    def run(script: str, *arguments: str) -> str:
+        words = ["-W0", "-e", script, str(folder), str(folder / "modules"), *arguments]
+        done = subprocess.run([*before, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
 
 
 @pytest.mark.parametrize("call", CALLS, ids="-".join)
-def test_every_parameter_is_taken(tmp_path: Path, call: tuple[str, str]) -> None:
-    assert problems(tmp_path, call, CALLS[call]) == ""
+def test_every_parameter_is_taken(evaluate: Evaluate, call: tuple[str, str]) -> None:
+    assert evaluate(JUDGE, *call, json.dumps(CALLS[call])) == ""
 
 
 @pytest.mark.parametrize(("call", "words", "said"), REFUSED)
 def test_wrong_parameters_are_refused_before_anything_runs(
-    tmp_path: Path, call: tuple[str, str], words: dict[str, Any], said: str
+    evaluate: Evaluate, call: tuple[str, str], words: dict[str, Any], said: str
 ) -> None:
-    assert said in problems(tmp_path, call, words)
+    assert said in evaluate(JUDGE, *call, json.dumps(words))
 
 
-def test_the_plan_restarts_some_at_a_time_and_the_next_ones_only_when_these_stay_up(tmp_path: Path) -> None:
+def test_the_plan_restarts_some_at_a_time_and_the_next_ones_only_when_these_stay_up(evaluate: Evaluate) -> None:
     words: dict[str, Any] = {"targets": ["one", "two", "three", "four", "five"], "service": "web", "at_once": 2, "settle": 3}
 
     def step(*targets: str) -> list[list[Any]]:
         asked: list[list[Any]] = [["runit::sv", "restart", *targets], ["sleep", 3], ["runit::sv", "check", *targets]]
         return [*asked, ["runit::status", None, *targets]]
 
-    told, ended = json.loads(evaluate(tmp_path, RUN, json.dumps(words)))
+    told, ended = json.loads(evaluate(RUN, json.dumps(words)))
     assert told == [["runit::status", None, *words["targets"]], *step("one", "two"), *step("three", "four")]
     assert ended == "runit/does-not-stay-up: web does not stay up on three"
