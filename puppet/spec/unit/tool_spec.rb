@@ -10,7 +10,7 @@ describe PuppetX::Runit::Tool do
   end
 
   it 'reads what the tool prints, whatever it ends with' do
-    expect(tool('echo "{}"; exit 2').check).to eq({})
+    expect(tool('echo "{\\"states\\": []}"; exit 2').check).to eq('states' => [])
   end
 
   it 'names services, or that there are none' do
@@ -21,8 +21,8 @@ describe PuppetX::Runit::Tool do
 
   it 'asks about data that are nowhere yet beside the file, for root alone' do
     Dir.mktmpdir do |folder|
-      asked = tool(%q(stat -c '{"mode": "%a", "file": "%n"}' "$5"), file: "#{folder}/data.json").check('{}')
-      expect(asked).to include('mode' => '600', 'file' => start_with("#{folder}/."))
+      asked = tool(%q(stat -c '{"mode": "%a", "file": "%n", "states": [{"problems": ["%n:3:1: runit.users: no"]}]}' "$5"), file: "#{folder}/data.json").check('{}')
+      expect(asked).to include('mode' => '600', 'file' => start_with("#{folder}/."), 'states' => [{ 'problems' => ['runit.users: no'] }])
       expect(Dir.children(folder)).to be_empty
     end
   end
@@ -34,6 +34,13 @@ describe PuppetX::Runit::Tool do
       expect(tool('echo "warning: why" >&2', file: "#{folder}/data.json").problems('{}')).to be_empty
       expect { tool('exit 127', file: "#{folder}/data.json").problems('{}') }.to raise_error(described_class::Refusal, /Python 3.11/)
     end
+  end
+
+  it 'tells what failed without a place in a file that nobody wrote' do
+    said = '/nowhere/data.json:6:7: runit.services.a: /etc/sv/a: ended at once'
+    report = JSON.generate('ok' => false, 'failed' => { 'a' => [said] }, 'problems' => [said, '/etc: full'], 'services' => [], 'notes' => [])
+    plain = 'runit.services.a: /etc/sv/a: ended at once'
+    expect(tool("echo '#{report}'; exit 3").apply(['a'])).to include('failed' => { 'a' => [plain] }, 'problems' => [plain, '/etc: full'])
   end
 
   it 'says what the tool said, and nothing else, of bad data' do

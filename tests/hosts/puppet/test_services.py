@@ -68,8 +68,10 @@ def test_a_service_that_does_not_come_up_fails_alone_and_its_dependants_are_skip
     good = "runit::service { 'good': command => ['sleep', '1000'] } -> notify { 'after good': }"
     done = live.apply(DATA, manifest=f"include runit\n{bad}\n{good}")
     assert done.returncode in FAILED
-    assert "Runit_service[bad]/ensure: change from 'absent' to 'running' failed: " in done.stderr
-    assert "bad: came up, but ended again at once; see its log in /var/log/runit/bad" in done.stderr
+    assert (
+        "Runit_service[bad]/ensure: change from 'absent' to 'running' failed: runit.services.bad: /etc/sv/bad: bad: "
+        "came up, but ended again at once; see its log in /var/log/runit/bad\n"
+    ) in done.stderr
     assert "Notify[after bad]: Skipping because of failed dependencies" in done.stderr
     assert done.stderr.count("failed: ") == 1
     assert "Notice: after good" in done.stdout

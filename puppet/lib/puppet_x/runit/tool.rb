@@ -37,13 +37,13 @@ class PuppetX::Runit::Tool
     @options = options
   end
 
-  # Why data that are in no file yet would be refused, a line each, without the place in a file that nobody finds.
+  # Why data that are in no file yet would be refused, a line each.
   def problems(text)
     beside(text) do |file|
       _, err, status = run('render', '--strict-accounts', '--data', file)
       raise Refusal, refusal('render', err, status) unless [0, 1].include?(status.exitstatus) && !err.include?('Traceback')
 
-      status.success? ? [] : err.scrub.lines.map { |line| line.chomp.sub(/\A#{Regexp.escape(file)}(:\d+)*: /, '') }
+      status.success? ? [] : err.scrub.lines.map { |line| placeless(line.chomp, file) }
     end
   end
 
@@ -51,9 +51,7 @@ class PuppetX::Runit::Tool
   #
   # text: data that the file does not have yet, and which are asked about in its place.
   def check(text = nil)
-    return ask('check', '--data', @file) unless text
-
-    beside(text) { |file| ask('check', '--data', file) }
+    text ? beside(text) { |file| seen(file) } : seen(@file)
   end
 
   # How the services are that apply has made here, whatever the data say.
@@ -64,7 +62,9 @@ class PuppetX::Runit::Tool
   # Make these services as the data say, or all that is no service of the data.
   def apply(services)
     part = services ? services.flat_map { |service| ['--service', service] } : ['--no-services']
-    ask('apply', '--data', @file, *part, *@options)
+    report = ask('apply', '--data', @file, *part, *@options)
+    report.merge('failed' => report['failed'].transform_values { |lines| lines.map { |line| placeless(line, @file) } },
+                 'problems' => report['problems'].map { |line| placeless(line, @file) })
   end
 
   # End services and start them again.
@@ -81,6 +81,17 @@ class PuppetX::Runit::Tool
       file.write(text)
       file.flush
       yield file.path
+    end
+  end
+
+  # Without the line of a file that nobody wrote: the key that is named stands in hiera, or in a manifest.
+  def placeless(line, file)
+    line.sub(/\A#{Regexp.escape(file)}(:\d+)*: /, '')
+  end
+
+  def seen(file)
+    ask('check', '--data', file).tap do |all|
+      all['states'].each { |row| row['problems'].map! { |line| placeless(line, file) } }
     end
   end
 
