@@ -25,6 +25,12 @@ echo ready
 # The first process of a host reaps what nobody waits for; so does a shell's wait.
 while :; do sleep 3600 & wait $!; done
 """
+_WITHOUT_PYTHON = """
+mkdir /var/without
+mount -t tmpfs none /var/without
+for program in /usr/bin/python3*; do mknod "/var/without/${program##*/}" c 0 0; done
+mount -t overlay -o lowerdir=/var/without:/usr/bin none /usr/bin
+"""
 FIRST_ID = 61_000
 """User and group ids that a machine does not give to its own accounts."""
 
@@ -101,6 +107,10 @@ class Sandbox:
     def read(self, path: str) -> str:
         """Read a file of the host."""
         return self.run("cat", "--", path).stdout
+
+    def without_python(self) -> None:
+        """Take the distribution's Python away."""
+        self.run("sh", "-ec", _WITHOUT_PYTHON)
 
     def add_user(self, name: str, *, number: int) -> None:
         """Make an account with a home; `number` counts from 0."""

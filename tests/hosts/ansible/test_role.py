@@ -19,12 +19,6 @@ WITHOUT = {"runit_manage_package": False, "runit_command": [TOOL], "runit_manage
 """The tool is there, and no init."""
 HALF = "#!/bin/sh\nexec {folder}/bin/python3 -c 'from runit_provision.cli import main'\n"
 """What is left where pip was cut short, or where a new release of the distribution has brought another Python."""
-NO_PYTHON = """
-mkdir /var/without /var/upper
-mount -t tmpfs none /var/without
-for program in /usr/bin/python3*; do mknod "/var/without/${program##*/}" c 0 0; done
-mount -t overlay -o lowerdir=/var/without:/usr/bin none /usr/bin
-"""
 
 
 @pytest.fixture
@@ -181,7 +175,7 @@ def test_a_host_where_the_tool_cannot_work_is_told_what_is_needed(fleet: Fleet, 
 
     fleet.say("one", runit_data=data, runit_python="python3.99", runit_package="runit-provision")
     fleet.say("two", runit_data=data, **WITHOUT)
-    two.run("sh", "-ec", NO_PYTHON)
+    two.without_python()
     played = fleet.play()
     assert played.counts("failed") == {"one": 1, "two": 1}
     assert "python3.99 is no Python that runs here; runit-provision needs Python 3.11 or later." in played.out
