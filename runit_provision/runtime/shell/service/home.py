@@ -79,14 +79,14 @@ class Home:
 
     def shed(self) -> None:
         """Close what can be opened again."""
-        self._close()
+        self.close_directory()
         for files in self.files:
             files.shed()
 
     def close(self) -> None:
         """Let go of everything, for good."""
         self._room.forget(self)
-        self._close()
+        self.close_directory()
         for files in self.files:
             files.close()
         self.closed = True
@@ -100,7 +100,8 @@ class Home:
         known = [] if self.inhabitant is None else self.inhabitant.known()
         return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in known]
 
-    def _close(self) -> None:
+    def close_directory(self) -> None:
+        """Close the directory, which is opened again when it is needed."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -125,13 +126,14 @@ class Room:
     """How many descriptors may be open; most: from which number on they are too many.
 
     may: whether everything that a slot's Home would close is held by others; wait: waits a moment for more to be held, and tells
-    whether that is of use.
+    whether that is of use; more: so many more there may be at the moment.
     """
 
     def __init__(self, most: int, may: Callable[[int], bool], wait: Callable[[], bool]) -> None:
         self._most = most
         self._may = may
         self._wait = wait
+        self.more = 0
         self._homes: dict[Home, None] = {}
 
     def used(self, home: Home) -> None:
@@ -145,7 +147,7 @@ class Room:
         Since the lowest free number is given, it tells how many are open.
         """
         self._homes.pop(home, None)
-        room = fd < self._most or self._make()
+        room = fd < self._most + self.more or self._make()
         self._homes[home] = None
         if not room:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

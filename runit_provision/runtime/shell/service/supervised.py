@@ -218,6 +218,7 @@ class Supervised:
         What was taken in vain would be in the way of others: nobody holds it, so it could not be closed to make room.
         """
         before = [files.doors().values() for files in self.home.files]
+        was_open = self.home.is_open
         try:
             for files in self.home.files:
                 files.take_again()
@@ -225,6 +226,8 @@ class Supervised:
             self.warn(str(refusal))
             for files, doors in zip(self.home.files, before, strict=True):
                 files.shed(but=doors)
+            if not was_open:
+                self.home.close_directory()
             return False
         return True
 

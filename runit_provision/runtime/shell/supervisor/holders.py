@@ -63,6 +63,8 @@ _SPARE = 64
 """Descriptors of a holder that are for nothing that it holds."""
 _AT_A_TIME = 64
 """Services that are given to a holder in a turn."""
+_MORE = 16
+"""Descriptors that one service may take beyond those that are too many; more than it has."""
 _BREATH_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
 """For an answer, when there is no room for more descriptors until then; a holder that gives none is stopped."""
@@ -133,16 +135,19 @@ class Holder:
         self._holders.feed()
 
     def next_missing(self, *, room: bool) -> int:
-        """Give a slot that is missing; without room one that is open, which takes none and makes some. 0 for none."""
+        """Give a slot that is missing; without room one that is open, which takes few and makes some. 0 for none."""
         return next((slot for slot, service in self.missing.items() if room or service.home.is_open), 0)
 
-    def give(self, slot: int) -> bool:
-        """Give it one of those that are missing; True when it will answer."""
+    def give(self, slot: int, *, urgent: bool) -> bool:
+        """Give it one of those that are missing, though there is no room if that is urgent; True when it will answer."""
         service = self.missing.pop(slot)
         tree = self._holders.tree
         if service.closed:
             return False
-        if service.take_again():
+        tree.room.more = _MORE if urgent else 0
+        taken = service.take_again()
+        tree.room.more = 0
+        if taken:
             self._holders.hold(service)
         else:
             # None of it: a lock that it had alone could not be taken again beside what is yet to come.
@@ -295,10 +300,13 @@ class Holders:
         for holder in list(self._each.values()):
             given = 0
             while holder.channel is not None and given < _AT_A_TIME:
-                slot = holder.next_missing(room=self.tree.room.is_there())
+                room = self.tree.room.is_there()
+                # While no answer is due nothing else will ever make room: services may be open in part, and need more to be held.
+                urgent = not room and not any(each.waits for each in self._each.values())
+                slot = holder.next_missing(room=room or urgent)
                 if slot == 0:
                     break
-                given += holder.give(slot)
+                given += holder.give(slot, urgent=urgent)
 
     def rejoin(self) -> None:
         for name in os.listdir(self.state.directory):

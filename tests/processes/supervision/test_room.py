@@ -1,0 +1,52 @@
+"""A supervisor that has no room for descriptors, and whose holder is new: each service is given to that all the same, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from runit_provision.runtime.shell.supervisor.holders import Holder, Holders
+from runit_provision.runtime.wire import holder as wire
+
+
+class _Service:
+    """One of which only the FIFO to its log is open; the rest takes a descriptor that there is no room for."""
+
+    closed = False
+
+    def __init__(self, slot: int, room: SimpleNamespace, *, is_open: bool) -> None:
+        self.slot = slot
+        self.home = SimpleNamespace(is_open=is_open)
+        self._room = room
+
+    def take_again(self) -> bool:
+        return bool(self._room.more > 0)
+
+    def doors(self) -> dict[int, int]:
+        return {wire.PIPE: 0}
+
+
+def test_what_is_open_in_part_is_held_though_there_is_no_room() -> None:
+    later: list[Callable[[], None]] = []
+    room = SimpleNamespace(is_there=lambda: False, more=0)
+    loop = SimpleNamespace(after=lambda _seconds, what: later.append(what), soon=later.append)
+    tree: Any = SimpleNamespace(room=room, loop=loop, orphans=SimpleNamespace(watch_again=lambda _slot: None))
+    state: Any = None
+    holders = Holders(tree, state, 400)
+    given: list[int] = []
+    holder: Any = Holder(holders, 0)
+    holder.channel = SimpleNamespace(send=lambda data, _fds: given.append(wire.unpack(data).slot), backlog=False)
+    holders._each[0] = holder
+    services: Any = {slot: _Service(slot, room, is_open=slot % 2 == 1) for slot in range(1, 6)}
+    holder.missing = dict(services)
+    holders.feed()
+    assert given == [1], "nobody else answers: one goes beyond what there is room for"
+    while len(given) < len(services):
+        holder._received(wire.pack(wire.Record(wire.HELD, slot=given[-1])), [])
+        done, later[:] = list(later), []
+        assert done, "somebody comes back to those that wait"
+        for what in done:
+            what()
+    assert sorted(given) == list(services)
+    assert room.more == 0
