@@ -36,7 +36,7 @@ def somebody_supervises() -> bool:
     """Whether any process of this host supervises services, as far as whoever asks may see: runit's, ours, s6's or daemontools'."""
     pids = [pid for pid in os.listdir("/proc") if pid.isdigit()]
     # Where /proc hides what is others', nobody knows.
-    return "1" not in pids or any(_supervises(words(pid)) and _sees_the_same_files(int(pid)) for pid in pids)
+    return "1" not in pids or any(_supervises(words(pid)) and sees_the_same_files(int(pid)) for pid in pids)
 
 
 def _supervises(called: list[bytes]) -> bool:
@@ -68,12 +68,15 @@ def by_account() -> dict[int, list[int]]:
 def named_by_runsvdirs(pids: Iterable[int]) -> frozenset[str]:
     """Give every path in the command lines of those of the processes that are runsvdirs of this host."""
     called = ((pid, words(pid)) for pid in pids)
-    found = (those for pid, those in called if is_runsvdir(those) and _sees_the_same_files(pid))
+    found = (those for pid, those in called if is_runsvdir(those) and sees_the_same_files(pid))
     return frozenset(os.fsdecode(word) for those in found for word in those if word.startswith(b"/"))
 
 
-def _sees_the_same_files(pid: int) -> bool:
-    """False for a process of a container: its /etc/service is another one. True where the kernel does not tell."""
+def sees_the_same_files(pid: int) -> bool:
+    """Whether what a process calls a path is what this one calls so.
+
+    False for a process of a container: its /etc/service is another one. True where the kernel does not tell.
+    """
     try:
         return os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
     except OSError:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol, assert_never
 
 from runit_provision.errors import HostError, Problem
+from runit_provision.host.inits import scripts
 from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.busybox import Busybox
 from runit_provision.host.inits.nested import S6, Runit
@@ -81,7 +82,10 @@ def link(init: Init, boot: Boot) -> list[str]:
     Raises HostError, with nothing changed, for a stranger's file in the way, an edit, a rival, or a runtime that is not installed.
     """
     states = _states(init, boot)
-    problems = [*init.rivals(boot), *_obstacles(states)]
+    problems = [*init.rivals(boot)]
+    if not problems and init.root == _LIVE:  # of no init's
+        problems += scripts.strangers(boot)
+    problems += _obstacles(states)
     problems += _homeless(init, states)
     problems += doubts(boot.runsvdir, root=init.root)
     if not os.access(on_host(init.root, boot.runsvdir), os.X_OK):

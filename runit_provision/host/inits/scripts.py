@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from runit_provision.errors import Problem
 from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.pieces import OwnFile
 from runit_provision.host.manifest import read
-from runit_provision.host.processes import by_account, is_runsvdir, words
+from runit_provision.host.processes import by_account, is_runsvdir, sees_the_same_files, words
 
 FOLDER = "/etc/runit-provision"
 STOP_SECONDS = 90
@@ -41,3 +44,16 @@ def running(boot: Boot) -> dict[int, int]:
             parent = (read(Path(f"/proc/{pid}/stat")) or b"").rpartition(b")")[2].split()[1:2]
             found[pid] = int(parent[0]) if parent else 0
     return found
+
+
+def strangers(boot: Boot) -> Iterator[Problem]:
+    """Give the runsvdirs on the directory that are another runtime's, whoever started them.
+
+    Two would fight for what is new. One of this runtime's, which an interpreter runs, is no rival: the next one waits for its end.
+    """
+    for pid in filter(sees_the_same_files, running(boot)):
+        with suppress(OSError):  # it has just ended
+            program = os.readlink(f"/proc/{pid}/exe")
+            if os.path.basename(program).startswith(("runsvdir", "busybox")):
+                hint = f"`kill {pid}` first; {boot.left_behind}"
+                yield Problem(f"{program} supervises it already, as process {pid}", path=boot.services, hint=hint)

@@ -56,6 +56,15 @@ def test_services_of_a_c_tree_keep_their_pids_and_end_with_ours(tmp_path: Path, 
     left = box.pids("runsv", "plain")
     assert len(left) == 1
 
+    by_hand = box.run("sh", "-c", "setsid /usr/bin/runsvdir -P /etc/service >/dev/null 2>&1 </dev/null & echo $!").stdout.strip()
+    waiting.until(lambda: box.pids("/usr/bin/runsvdir", "-P"), what="a runsvdir that no unit starts")
+    refused = box.runit_provision("init", "link", "--prefix", "/opt/runit")
+    assert refused.returncode == 1
+    assert f"/etc/service: /usr/bin/runsvdir supervises it already, as process {by_hand}; `kill {by_hand}` first; " in refused.stderr
+    assert not (root / "etc/systemd/system/runit-provision.service").exists()
+    box.run("kill", by_hand)
+    waiting.until(lambda: not box.pids("/usr/bin/runsvdir", "-P"), what="its end")
+
     linked = box.runit_provision("init", "link", "--prefix", "/opt/runit")
     assert (linked.returncode, linked.stderr) == (0, "")
     waiting.until(lambda: not box.pids("runsv", "plain"), what="C's runsv is relieved")
