@@ -360,8 +360,8 @@ def main() -> None:
             show(f"{size} services, {size // 2} logged; medians of {options.rounds}; in brackets times ours", taken)
             if options.figures:
                 options.figures.write_text(json.dumps(growth, indent=1))
-            if options.plot:
-                plot(growth, options.plot)
+        if options.plot:
+            plot(growth, options.plot)
         if options.streams:
             taken = medians(
                 [{peer.name: streams(peer, options.streams, prefix) for peer in peers(prefix)} for _ in range(options.rounds)]
