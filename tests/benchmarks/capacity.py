@@ -49,6 +49,8 @@ DEATHS = (
 )
 PROBES = 100
 PATIENCE = 600.0
+LOST = 60
+"""Seconds after which an order is taken for lost, shown as inf."""
 
 
 class Probes:
@@ -99,12 +101,13 @@ class Probes:
         except AssertionError:
             self._taken["next"].append(float("inf"))
             return
-        there = select.select([self._told], [], [], PATIENCE)[0]
+        # A letter that waits in the instant when supervisor and holder are killed together is lost.
+        there = select.select([self._told], [], [], LOST)[0]
         self._taken["next"].append(time.perf_counter() - began if there else float("inf"))
 
     def _sv_takes(self, what: str, home: Path) -> None:
         began = time.perf_counter()
-        done = subprocess.run([self._sv, "-w", "60", what, home], capture_output=True, text=True, check=False)
+        done = subprocess.run([self._sv, "-w", f"{LOST}", what, home], capture_output=True, text=True, check=False)
         self._taken[what].append(time.perf_counter() - began if done.returncode == 0 else float("inf"))
 
     def end(self) -> str:
