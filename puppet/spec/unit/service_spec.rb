@@ -128,6 +128,13 @@ describe 'runit_service' do
     expect(b.property(:ensure).is_to_s(:absent)).to eq("'absent' (created)")
   end
 
+  it 'says a dozen of many reasons' do
+    a = service('a')
+    catalog(SaidTool.new([row('a', drift: true, reasons: (1..14).map { |number| "env/#{number}: new" })]), a)
+    evaluate(a)
+    expect(a.property(:definition).change_to_s(:different, :current)).to end_with(', env/12: new, 2 more')
+  end
+
   it 'starts what is down' do
     a = service('a')
     catalog(SaidTool.new([drift('a', state: 'down', reasons: ['start: is down'])], calls: [{ 'service' => 'a', 'verb' => 'start' }]), a)

@@ -1,11 +1,13 @@
 # frozen_string_literal: true
 
+require_relative '../../../puppet_x/runit/reasoned'
+
 Puppet::Type.type(:runit_host).provide(:runit_provision) do
   desc 'The command `runit-provision`.'
 
   # What would change, in words.
   def reasons
-    resource.host.rest.join('; ')
+    PuppetX::Runit::Reasoned.told(resource.host.rest, '; ')
   end
 
   def apply

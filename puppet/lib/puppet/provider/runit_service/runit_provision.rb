@@ -2,13 +2,12 @@
 
 require 'shellwords'
 require_relative '../../../puppet_x/runit/applied'
+require_relative '../../../puppet_x/runit/reasoned'
 require_relative '../../../puppet_x/runit/tool'
 
 Puppet::Type.type(:runit_service).provide(:runit_provision) do
   desc 'The command `runit-provision`: one `check` for all services of a host, and one `apply` for all whose turn has come.'
 
-  # So many reasons are told at most.
-  MANY = 12
   STATES = { 'up' => :running, 'finish' => :stopped, 'down' => :stopped, 'not supervised' => :unsupervised }.freeze
 
   # What `puppet resource runit_service` lists: the services that apply has made here, and how each is.
@@ -117,7 +116,7 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
     return row['left'] || "is to be up, and ends as often as it is started#{"; see its log in #{row['log_directory']}" if row['log_directory']}" unless row['drift']
 
     reasons = row['made'] ? row['reasons'] : ['created']
-    reasons.size > MANY ? [*reasons.first(MANY), "#{reasons.size - MANY} more"].join(', ') : reasons.join(', ')
+    PuppetX::Runit::Reasoned.told(reasons, ', ')
   end
 
   def starts_or_stops?(row)
