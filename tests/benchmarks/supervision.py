@@ -51,9 +51,13 @@ def lay(folder: Path, count: int, rsvlog: Path | None, *, logged: bool) -> list[
     return homes
 
 
-def waited(seen: Callable[[], bool], patience: float = 120.0) -> float:
-    """Give the seconds until `seen`, looked at as often as possible."""
+def waited(act: Callable[[], None], seen: Callable[[], bool], patience: float = 120.0) -> float:
+    """Do `act`; give the seconds from before it until `seen`, looked at as often as possible.
+
+    From before: on a busy machine what follows from it may be over when it returns.
+    """
     start = time.perf_counter()
+    act()
     while not seen():
         assert time.perf_counter() - start < patience
     return time.perf_counter() - start
@@ -124,8 +128,7 @@ def measure(program: str, rsvlog: Path | None, count: int, *, logged: bool) -> F
 def killed(home: Path) -> float:
     """Kill a service that runs longer than a second; give the seconds until its next pid stands in supervise/pid."""
     pid = pid_of(home)
-    os.kill(pid, signal.SIGKILL)
-    return waited(lambda: pid_of(home) not in {0, pid})
+    return waited(lambda: os.kill(pid, signal.SIGKILL), lambda: pid_of(home) not in {0, pid})
 
 
 def appears(services: Path, place: Path, number: int) -> float:
@@ -133,8 +136,7 @@ def appears(services: Path, place: Path, number: int) -> float:
     home = place / "new" / f"n{number}"
     home.mkdir(parents=True)
     script(home / "run", "exec sleep 100000")
-    (services / home.name).symlink_to(home)
-    return waited(lambda: stat(home) == "run" and is_alive(pid_of(home)))
+    return waited(lambda: (services / home.name).symlink_to(home), lambda: stat(home) == "run" and is_alive(pid_of(home)))
 
 
 def timed(command: list[str], times: int) -> float:
