@@ -81,9 +81,10 @@ def call(
 ) -> None:
     """Do what each service needs; report those that did not come up, the rest is done. told: is told what was answered."""
     unscanned: set[str] = set()
+    stopped = len(outcome.report.calls)
     started: Settled = []
     for group in groups([step for step in calls if step.verb is not Verb.LEAVE]):
-        came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls))
+        came, failed = _do(machine, group, unscanned, outcome, timeout, hopeful=bool(outcome.report.calls[stopped:]))
         started += [(step, life) for step, life in came if step.verb in _LASTING and not step.service.one_shot]
         outcome.report.calls += [step for step, _ in came]
         _report(outcome, [(step, _failure(step, life, _patience(step, timeout)), _ending(step)) for step, life in failed])

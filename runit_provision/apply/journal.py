@@ -7,11 +7,10 @@ import time
 
 from runit_provision.host.files import staged
 from runit_provision.host.kept import stamp
-from runit_provision.model.observed import Call, Intent, Journal, Kind, Life, LoginIntent
+from runit_provision.model.observed import Call, Intent, Journal, Kind, LoginIntent, fares
 from runit_provision.model.plan import Change, Found, LoginStep, PathStep, Plan
 from runit_provision.model.tree import Realm
 
-_NEVER = (Life(), Life())
 Copies = tuple[tuple[str, str], ...]
 
 
@@ -27,7 +26,7 @@ def describe(plan: Plan, *, command: str, earlier: Journal | None, copies: Copie
     intents = {intent.path: intent for intent in before.values()}
     for number, step in enumerate(plan.steps):
         intents[step.path] = _intent(step, f"{name}.{number}", before.get(step.path), tops)
-    calls = [Call(call.verb.value, call.service, *plan.lives.get(call.service.id, _NEVER)) for call in (*plan.stops, *plan.calls)]
+    calls = [Call(call.verb.value, call.service, *fares(plan.lives, call.service)) for call in (*plan.stops, *plan.calls)]
     made = {service.id: service for service in earlier.services} if earlier else {}
     made |= {name: service for name, service in plan.manifest.services.items() if name not in plan.remembered.services}
     begun = [_login(step, copies) for step in plan.logins]

@@ -9,6 +9,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from runit_provision.apply.report import Outcome
@@ -179,6 +180,13 @@ def remove(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> Non
                 held = ", with the logs in it" if logs else f": it holds what was not made here ({', '.join(answers[-1])})"
                 outcome.report.notes.append(f"{machine.here(step.path)} stays{held}")
         _last(machine, realm, touched - gone, synced, outcome, whole=whole)
+
+
+def lift(machine: Machine, steps: Sequence[PathStep], outcome: Outcome) -> list[PathStep]:
+    """Take live links away that are to lead elsewhere once what they led to has ended; give the steps that make them then."""
+    remove(machine, steps, outcome)
+    outcome.report.paths = [step for step in outcome.report.paths if step not in steps]
+    return [replace(step, before=None, found=Found.NOTHING) for step in steps]
 
 
 def _clear_logs(machine: Machine, step: PathStep, outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
     write the intent down
     make everything of the system's beside its place, durable    what fails here leaves the host as it was
-    take down what goes; remove links, then the rest
+    take down what goes or moves; remove links, also those that are to lead elsewhere, then the rest
     rename it into place; make and rename what is each account's; then the live links     nothing can start before it is whole
     note how the services are; restart what must
     remember
@@ -23,7 +23,7 @@ from runit_provision.apply.teller import Progress, Teller
 from runit_provision.errors import HostError, Problem, before_any_change, while_journalled
 from runit_provision.host import Machine, kept
 from runit_provision.model.observed import Journal, Manifest, Record
-from runit_provision.model.plan import Plan, ServiceStep, Verb
+from runit_provision.model.plan import Change, Plan, ServiceStep, Verb
 from runit_provision.model.tree import Realm, RenderedTree, ServiceTree
 from runit_provision.plan import undo
 
@@ -184,12 +184,14 @@ def _begin(plan: Plan, machine: Machine, command: str, earlier: Journal | None) 
 
 def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | None, timeout: float, *, fresh: bool) -> Outcome:
     places = journal.staging(plan)
+    ending = {step.service.id for step in plan.stops}
+    lifted = [step for step in plan.links if step.change is Change.REPLACE and step.service in ending]
     outcome = Outcome(
         plan,
         Report(problems=list(plan.problems), failed={name: list(why) for name, why in plan.barred.items()}),
         {intent.path: intent for intent in began.intents},
         places,
-        tell=Teller(progress, len(plan.steps) + len(places) + len(plan.calls)),
+        tell=Teller(progress, len(plan.steps) + len(lifted) + len(places) + len(plan.calls)),
     )
     paths.sweep(machine, plan.leftovers, outcome)
     # what lies together is made together: no directory is entered twice
@@ -206,12 +208,13 @@ def _perform(plan: Plan, machine: Machine, began: Journal, progress: Progress | 
         raise
     calls.take_down(machine, plan.stops, outcome, timeout=timeout)
     paths.remove(machine, plan.unlinks, outcome)
+    again = {step.path: step for step in paths.lift(machine, lifted, outcome)}
     calls.dismiss(machine, plan.stops, outcome, timeout=timeout)
     paths.remove(machine, plan.removals, outcome)
     paths.put(machine, [step for step in own if not step.live], outcome)
     for wave in (*others, theirs):
-        paths.make(machine, wave, outcome)
-    paths.put(machine, [step for step in own if step.live], outcome)
+        paths.make(machine, [again.get(step.path, step) for step in wave], outcome)
+    paths.put(machine, [again.get(step.path, step) for step in own if step.live], outcome)
     _call(plan, machine, began, outcome, timeout)
     return outcome
 

@@ -38,12 +38,12 @@ class _Work:
     """What is to be looked at in one realm.
 
     above: directories that the data leave to others, and in which something is to lie. shared: directories of the data that may be
-    links to directories. strange: what an apply that was killed was to
+    links to directories. services: by id and directory, what is to be behind what was. strange: what an apply that was killed was to
     take away, of all that nobody here made.
     """
 
     looks: dict[str, looks.Look] = field(default_factory=dict)
-    services: dict[str, ServiceTree] = field(default_factory=dict)
+    services: dict[tuple[str, str], ServiceTree] = field(default_factory=dict)
     staged: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     above: set[str] = field(default_factory=set)
@@ -235,7 +235,9 @@ def _works(
             work(intent.realm).strange.add(intent.path)
     called = (call.service for call in journal.calls) if journal else ()
     for service in (*called, *(journal.services if journal else ()), *manifest.services.values(), *tree.services) if alive else ():
-        work(service.realm).services[service.id] = service
+        known = work(service.realm).services
+        known.pop((service.id, service.directory), None)
+        known[service.id, service.directory] = service
     for purge in tree.purges:
         work(purge.realm).purged += [(purge, directory) for directory in purge.directories]
     return {realm: works[realm] for realm in sorted(works, key=_depth) if user is None or realm.account == user}
@@ -270,9 +272,15 @@ def _understand(realm: Realm, work: _Work, answers: Sequence[Any], sights: _Sigh
             sights.complain(realm, _missing(path, desired[absent[path]]))
     sights.leftovers += [(path, realm) for path, found in zip(work.staged, staged, strict=True) if found]
     life = iter(lives)
+    fare: dict[tuple[str, str], tuple[Life, Life]] = {}
     for service in work.supervised():
         first = Life(*next(life))
-        sights.lives[service.id] = (first, Life(*next(life)) if service.logged else Life())
+        fare[service.id, service.directory] = (first, Life(*next(life)) if service.logged else Life())
+    places: dict[str, str] = {}
+    for name, directory in work.services:
+        if name in places:
+            sights.lives[places[name]] = sights.lives[name]
+        sights.lives[name], places[name] = fare[name, directory], directory
     for (purge, directory), (found, plain) in zip(work.purged, strays, strict=True):
         sights.plain += plain
         _take_strays(purge, directory, found, sights)

@@ -184,12 +184,18 @@ class Stray:
     logs: frozenset[str]
 
 
+def fares(lives: Mapping[str, tuple[Life, Life]], service: ServiceTree) -> tuple[Life, Life]:
+    """Give how a service and its log service fare where it lies; see Observed."""
+    return lives.get(service.directory) or lives.get(service.id) or (Life(), Life())
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """A host at one time.
 
     paths: those asked for that exist. owners: uid and gid of each owner named in a tree. lives: per service id the service and its
-    log service. contents: of small files that differ, for a diff. leftovers: half-made paths of an apply that was killed.
+    log service; of one that moves those where it is to be, and by its directory those where it was. contents: of small files that
+    differ, for a diff. leftovers: half-made paths of an apply that was killed.
     user: the account whose realm alone was looked at, or None for all. alive: False in an image, where nothing runs. kept: the names
     under which something is kept, of those that a journal to be undone speaks of. refused: what is wrong with each account's
     realm that is not as it has to be: it alone is left as it is. barred: the same for services by their ids. abandoned: realms of

@@ -97,7 +97,9 @@ def decide(tree: RenderedTree, observed: Observed, *, only: Collection[str] | No
     )
     if not observed.alive:
         return plan
-    return replace(plan, stops=(*stopped(observed, contents), *stops(gone, observed)), calls=calls(services, plan.steps, observed))
+    ending = stops(gone, _moved(manifest, services), observed)
+    asked = calls(services, plan.steps, observed, {step.service.id for step in ending})
+    return replace(plan, stops=(*stopped(observed, contents), *ending), calls=asked)
 
 
 def _linked(tree: RenderedTree, observed: Observed) -> frozenset[str]:
@@ -311,6 +313,24 @@ def _gone(made: Manifest, observed: Observed, services: Iterable[ServiceTree]) -
         for name, service in {**_begun(observed), **made.services}.items()
         if name not in named or named[name].ensure is Ensure.ABSENT
     ]
+
+
+def _moved(made: Manifest, services: Iterable[ServiceTree]) -> dict[str, ServiceTree]:
+    """Give the services that are to lie, or to be found, elsewhere, as they are, by where they go.
+
+    The supervisor of the one place knows nothing of the other: both would run the service for a while.
+    """
+    moved: dict[str, ServiceTree] = {}
+    for service in services:
+        was = made.services.get(service.id)
+        if was is None or service.ensure is Ensure.ABSENT:
+            continue
+        as_it_is = replace(was, origin=service.origin, stop_seconds=service.stop_seconds, kill=service.kill)
+        if was.directory != service.directory:
+            moved[service.directory] = as_it_is
+        elif was.link and service.link and was.link != service.link:
+            moved[service.link] = as_it_is
+    return moved
 
 
 def _going(service: ServiceTree, said: ServiceTree | None) -> ServiceTree:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from runit_provision.model.observed import Journal, Life, Observed, Owed
+from runit_provision.model.observed import Journal, Life, Observed, Owed, fares
 from runit_provision.model.plan import OF_LOG, Change, PathStep, ServiceStep, Verb
 from runit_provision.model.tree import Effect, Ensure, OnChange, ServiceTree
 
@@ -14,24 +14,28 @@ GONE, ABSENT = "no longer in the data", "is to be absent"
 """Why a service goes."""
 
 
-def stops(gone: Sequence[ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
-    """Take down what goes, those that require others and those that lie in others first."""
+def stops(gone: Sequence[ServiceTree], moved: Mapping[str, ServiceTree], observed: Observed) -> tuple[ServiceStep, ...]:
+    """Take down what goes, those that require others and those that lie in others first; moved: as they were, by where they go."""
+    why = {service: ABSENT if service.ensure is Ensure.ABSENT else GONE for service in gone}
+    why |= {service: f"moves to {place}" for place, service in moved.items()}
     return tuple(
-        ServiceStep(Verb.STOP, service, ABSENT if service.ensure is Ensure.ABSENT else GONE)
-        for service in reversed(outer_first(gone))
-        if observed.lives.get(service.id, _NEVER)[0].supervised
+        ServiceStep(Verb.STOP, service, why[service])
+        for service in reversed(outer_first(why))
+        if fares(observed.lives, service)[0].supervised
     )
 
 
-def calls(services: Iterable[ServiceTree], steps: Iterable[PathStep], observed: Observed) -> tuple[ServiceStep, ...]:
-    """Give what happens to each service, in the order of `services` (required ones first)."""
+def calls(
+    services: Iterable[ServiceTree], steps: Iterable[PathStep], observed: Observed, ended: Collection[str] = ()
+) -> tuple[ServiceStep, ...]:
+    """Give what happens to each service, in the order of `services` (required ones first). ended: ids of those stopped before."""
     touched: dict[str, list[PathStep]] = {}
     for step in steps:
         touched.setdefault(step.service, []).append(step)
     owed = _owed(observed)
     found: list[ServiceStep] = []
     for service in outer_first(services):
-        life, log = observed.lives.get(service.id, _NEVER)
+        life, log = _NEVER if service.id in ended else observed.lives.get(service.id, _NEVER)
         asked = dict(_asks(service, touched.get(service.id, []), life, log))
         asked = {**{verb: why for verb, why in owed.get(service.id, ()) if _still(service, verb, life, log)}, **asked}
         found += [ServiceStep(verb, service, reason) for verb, reason in asked.items()]
@@ -59,7 +63,7 @@ def _asks(service: ServiceTree, steps: Sequence[PathStep], life: Life, log: Life
     """Give each verb that `service` needs, with its reason."""
     if service.ensure is Ensure.ABSENT:
         return
-    new = service.link is not None and any(step.change is Change.CREATE and step.live for step in steps)
+    new = service.link is not None and any(step.change is not Change.REMOVE and step.live for step in steps)
     if service.ensure is Ensure.STOPPED:
         if life.supervised and (life.want_up or life.pid):
             yield Verb.STOP, "is to be stopped"

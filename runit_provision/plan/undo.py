@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runit_provision.errors import Problem
-from runit_provision.model.observed import Call, Intent, Journal, Kind, Manifest, Observed, Seen
+from runit_provision.model.observed import Call, Intent, Journal, Kind, Manifest, Observed, Seen, fares
 from runit_provision.model.plan import Change, Found, PathStep, Plan, ServiceStep, Verb
 from runit_provision.model.tree import RenderedTree
 from runit_provision.plan.scope import around
@@ -60,7 +60,8 @@ def _is_lost(intent: Intent, observed: Observed) -> bool:
 
 
 def _back(intent: Intent, now: Seen | None, *, whole: bool) -> PathStep | None:
-    known = now in (intent.after, intent.found) or (now is None and intent.before is not None and intent.before.kind is Kind.DIRECTORY)
+    taken = now is None and intent.before is not None and (intent.before.kind is Kind.DIRECTORY or (intent.live and bool(intent.kept)))
+    known = taken or now in (intent.after, intent.found)
     if now == intent.before or not (whole or known):
         return None
     change = Change.REMOVE if intent.before is None else Change.REPLACE if now else Change.CREATE
@@ -87,16 +88,19 @@ def _services(
     """Give what is to be taken down, and what is to be done once all paths are back."""
     stops: list[ServiceStep] = []
     calls: list[ServiceStep] = []
+    ended: set[str] = set()
     for call in reversed(ran):
         verb, service = Verb(call.verb), call.service
-        known = observed.lives.get(service.id)
-        life = known[0] if known else None
-        if verb is Verb.START and life and life.supervised:
-            new = service.link in gone or service.directory in gone
-            if new or not call.life.want_up:
-                (stops if new else calls).append(ServiceStep(Verb.STOP, service, "did not run before the last apply"))
-        elif verb is Verb.STOP and call.life.want_up and not (life and life.want_up):  # one that did not stop is still to go down
-            calls.append(ServiceStep(Verb.START, service, "ran before the last apply"))
-        elif verb in _AGAIN and service.id in touched and life and life.supervised:
+        life = fares(observed.lives, service)[0]
+        if verb is Verb.START and life.supervised:
+            step = ServiceStep(Verb.STOP, service, "did not run before the last apply")
+            if service.link in gone or service.directory in gone:
+                stops.append(step)
+                ended.add(service.id)
+            elif not call.life.want_up:
+                calls.append(step)
+        elif verb is Verb.STOP and call.life.want_up and (service.id in ended or not life.want_up):
+            calls.append(ServiceStep(Verb.START, service, "ran before the last apply"))  # or runs, and is still to go down
+        elif verb in _AGAIN and service.id in touched and life.supervised:
             calls.append(ServiceStep(verb, service, "runs what it ran before the last apply"))
     return tuple(stops), tuple(reversed(calls))

@@ -226,6 +226,22 @@ def test_a_service_that_is_to_be_absent_goes_from_where_it_was_made_as_the_data_
     assert (plan.calls, list(plan.manifest.services)) == ((), ["a"])
 
 
+@pytest.mark.parametrize(("part", "place"), [("sv", "/b/other/a"), ("service", "/b/other/a")])
+def test_a_service_that_moves_ends_where_it_is_before_it_starts_where_it_is_to_be(part: str, place: str) -> None:
+    was = grow("/b", [Unit("a")])
+    there = [replace(node, path=node.path.replace(f"/b/{part}", "/b/other", 1)) for node in was.nodes]
+    links = [replace(node, entry=Link("/b/other/a")) if part == "sv" and node.live else node for node in there]
+    (first,) = was.services
+    service = replace(first, directory=place) if part == "sv" else replace(first, link=place)
+    tree = replace(was, nodes=tuple(links), services=(service,))
+    lives = {"a": (Life(), Life()), "/b/sv/a": (UP, Life())} if part == "sv" else {"a": (UP, Life())}
+    plan = decide(tree, replace(host(was, wanted=tree), lives=lives))
+    assert [(stop.service.directory, stop.reason) for stop in plan.stops] == [("/b/sv/a", f"moves to {place}")]
+    assert calls(plan) == [("a", Verb.START, "new")]
+    elsewhere = decide(tree, replace(host(was, wanted=tree), lives={}))
+    assert (elsewhere.stops, calls(elsewhere)) == ((), [("a", Verb.START, "new")])
+
+
 def test_what_was_not_made_here_is_none_of_our_business() -> None:
     tree = grow("/b", [Unit("a")])
     there = host(tree)
