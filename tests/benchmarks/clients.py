@@ -1,4 +1,4 @@
-"""The short-lived tools beside a bare python and C's: `PYTHONPATH=tests python tests/benchmarks/clients.py [services]`.
+"""The short-lived tools beside a bare python and C's: `python tests/benchmarks/clients.py [services]`.
 
 Prints ratios, judges nothing. The runs take turns. The wall time is the least of many, since whatever else the machine does only adds;
 the CPU time, user and system, the median.
@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import waiting
 from support.supervised import FakeSupervisor

@@ -1,6 +1,6 @@
 """Data to tree: time and memory of 1,000 and of 10,000 services, and how they grow.
 
-`PYTHONPATH=tests python tests/benchmarks/render.py`.
+`python tests/benchmarks/render.py`.
 Prints, judges nothing; looks for no garbage, as the commands do not. With a number (and `--profile`) only so many services, and where
 the time goes.
 """
@@ -14,6 +14,9 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.world import ACCOUNTS, table_of
 
