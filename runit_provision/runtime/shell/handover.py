@@ -40,5 +40,5 @@ def pool(arguments: list[str]) -> None:
     listener, journal = map(int, arguments[2:])
     for fd in (listener, journal):
         os.set_inheritable(fd, False)
-    pool.show()
+    pool.show(os.geteuid())
     pool.main(listener, journal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -168,6 +169,48 @@ def test_no_room_for_records(runtime: Path, tmp_path: Path) -> None:
             assert {home: pid_of(home) for home in homes} == pids
     finally:
         subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+def test_no_room_for_what_the_loggers_write_down(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("a small filesystem")
+    state = tmp_path / "state"
+    burst = "while [ ! -e go ]; do sleep 0.1; done\nseq -w 1 20000\nexec sleep 1000"
+    homes = [service(tmp_path / f"services/s{number}", f"echo $$ >>started\n{burst}", log="") for number in range(3)]
+    for home in homes:
+        log_in_pool(home, runtime)
+    state.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "none", str(state)], check=True)
+    try:
+        with tree(runtime / "runsvdir", tmp_path / "services", state) as running:
+            running.start()
+            until(lambda: all(stat(home / "log") == "run" for home in homes), what="all are logged")
+            (pool,) = (pid for pid in running.processes() if name(pid) == "log-pool")
+            fill(state / "filler")
+            late = service(tmp_path / "late", "echo late\nexec sleep 1000", log="")
+            log_in_pool(late, runtime)
+            for home in homes:
+                (home / "go").touch()
+            late.rename(tmp_path / "services/late")
+            said(running, "pausing: unable to write to journal:")
+            (state / "filler").unlink()
+            for home in homes:
+                until(lambda home=home: text_of(home / "log/main/current").endswith("20000\n"), what="all is logged")  # type: ignore[misc]
+                assert text_of(home / "log/main/current").split() == [f"{number:05}" for number in range(1, 20001)]
+                assert started(home) == [pid_of(home)]
+            until(lambda: text_of(tmp_path / "services/late/log/main/current") == "late\n", what="what came meanwhile is logged")
+            assert is_alive(pool)
+    finally:
+        subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write to `path` until its disk is full."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
 
 
 @pytest.fixture

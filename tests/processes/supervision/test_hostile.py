@@ -234,3 +234,20 @@ def test_a_directory_of_another_user_is_supervised_and_its_links_are_not_followe
     subprocess.run(["kill", "-KILL", str(pid)], check=True)
     until(lambda: runs(folder) and pid_of(folder) != pid and len(status(folder)) == 20, what="it runs again")
     assert precious.read_text() == "precious\n"
+
+
+def test_who_writes_letters_without_end_holds_up_nobody_else(running: Tree) -> None:
+    one, other = (service(running.services / name, "exec sleep 1000") for name in ("one", "other"))
+    running.start()
+    until(lambda: stat(one) == "run" and stat(other) == "run", what="both run")
+    flood = subprocess.Popen(["sh", "-c", f"exec yes >{one}/supervise/control"])
+    try:
+        before = pid_of(other)
+        os.kill(before, signal.SIGKILL)
+        until(lambda: pid_of(other) not in {0, before}, what="the other runs again")
+        assert running.process is not None
+        running.process.send_signal(signal.SIGHUP)
+        assert running.process.wait(30) == 111
+    finally:
+        flood.kill()
+        flood.wait()

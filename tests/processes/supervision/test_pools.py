@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support import supervision
+from support import oracle, supervision
 from support.supervision import Tree, pid_of, service, stat, tree
 from support.waiting import until
 
@@ -138,3 +138,20 @@ def test_a_pool_outlives_keeper_and_supervisor(runtime: Path, services: Path, tm
         assert pid_of(services / "two/log") == before[0]
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: pools(running) == [], what="the pool has ended too")
+
+
+def test_a_pool_of_another_account_is_known_by_its_name(runtime: Path, services: Path, tmp_path: Path) -> None:
+    oracle.root("a log of another account")
+    tmp_path.chmod(0o755)
+    main = services / "two/log/main"
+    main.mkdir()
+    os.chown(main, 65534, 65534)
+    (services / "two/log/env/RSVLOG_USER").write_text("nobody\n")
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services), what="all is logged")
+        titles = {Path(f"/proc/{pid}").stat().st_uid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pools(running)}
+        assert {uid: title.split(b"\0")[:2] for uid, title in titles.items()} == {
+            0: [b"log-pool", b"0"],
+            65534: [b"log-pool", b"65534"],
+        }

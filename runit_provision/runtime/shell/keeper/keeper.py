@@ -383,11 +383,12 @@ def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     process.close_all_but(listener, journal)
     os.chdir("/")
-    if os.geteuid() == 0 and uid != 0:
-        _drop(uid, gid)
     from ..pool import pool
 
-    pool.show()
+    # Before: what gave up root may not write to what names it, /proc/self/comm and mem.
+    pool.show(uid)
+    if os.geteuid() == 0 and uid != 0:
+        _drop(uid, gid)
     pool.main(listener, journal)
 
 

@@ -292,7 +292,7 @@ class Journal:
                 self._slots[slot.extent.place] = slot
 
     def new_entry(self, identity: tuple[int, ...]) -> Entry:
-        """Give a fresh entry."""
+        """Give a fresh entry. This, `enlarge` and `new_slot` raise OSError where the disk has no room."""
         extent = self._allocate(Entry.SIZE)
         extent.view[:64] = _ZEROS[:64]
         entry = Entry(extent)
@@ -350,12 +350,18 @@ class Journal:
                 self._end = len(self._arenas) * ARENA
                 self._map()
             place = self._end
+            self._reserve(place, _EXTENT.size + size)
             self._end += _EXTENT.size + size
             arena = self._arenas[place // ARENA]
             _EXTENT.pack_into(arena, place % ARENA, 0, size)
             extent = Extent(arena, place, size)
             extent.mark(FREE)  # so that whoever reads the journal finds what is behind it
             return extent
+
+    def _reserve(self, place: int, size: int) -> None:
+        """Have room on the disk for what follows; OSError. To write to a mapped hole of a full one is SIGBUS (mmap(2))."""
+        end = min(place + size + _EXTENT.size, (place // ARENA + 1) * ARENA)  # and whoever reads looks for the extent behind it
+        posix.posix_fallocate(self._descriptor, _HEADER + place, end - place)
 
     def _map(self) -> None:
         self._arenas.append(memoryview(mmap.mmap(self._descriptor, ARENA, offset=_HEADER + len(self._arenas) * ARENA)))

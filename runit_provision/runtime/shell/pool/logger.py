@@ -24,12 +24,15 @@ from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, State
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from ...core.svlogd_lines import Batch
     from ...core.svlogd_options import Options
     from ..logs.place import Place
     from ..logs.steps import Steps
     from .journal import Entry, Journal, Slot
+
+    T = TypeVar("T")
 
 FIONREAD = 0x541B
 LIMIT_MAX = 16384
@@ -67,7 +70,7 @@ class Logger:
         identity = (*directory, fifo.st_dev, fifo.st_ino)
         left = self._journal.take(directory)
         if left is None:
-            self._entry = self._journal.new_entry(identity)
+            self._entry = yield from self._find_room(self._journal.new_entry, identity)
         else:
             self._entry, self._slot = left
             yield from self._resume(identity)
@@ -129,7 +132,7 @@ class Logger:
         if not same_fifo:
             # Who wrote to the other FIFO will not complete its line; svlogd would have seen the end of its input.
             yield from self._put(self._lines.end())
-            self._keep_state()
+            yield from self._keep_state()
             entry.identity = identity
 
     def _known(self) -> tuple[Entry, Slot | None]:
@@ -154,15 +157,19 @@ class Logger:
         selected = self.log.selection.long_is_selected
         return State(consumed=consumed, carry=lines.carry, stamp=lines.stamp, long=lines.long, selected=selected)
 
-    def _keep_state(self) -> None:
+    def _keep_state(self) -> Steps[None]:
         entry, _ = self._known()
-        self._prepare(entry, self._state())
+        yield from self._prepare(entry, self._state())
         entry.commit(IDLE)
 
-    def _prepare(self, entry: Entry, state: State) -> None:
+    def _prepare(self, entry: Entry, state: State) -> Steps[None]:
         if len(state.carry) > entry.capacity:
-            self._journal.enlarge(entry, max(self._options.limit, len(state.carry)))
+            yield from self._find_room(self._journal.enlarge, entry, max(self._options.limit, len(state.carry)))
         entry.prepare(state)
+
+    def _find_room(self, make: Callable[..., T], *arguments: object) -> Steps[T]:
+        """Have something made in the journal, as soon as its disk has room."""
+        return (yield from self.log.insist(b"write to journal", make, *arguments))
 
     # ---- chunks
 
@@ -174,7 +181,12 @@ class Logger:
     def take(self, length: int, spare: list[Slot]) -> Steps[None]:
         """Take `length` bytes, which the FIFO holds, to the log, by one of the `spare` slots if there is one."""
         entry, _ = self._known()
-        slot = self._slot = spare.pop() if spare else self._journal.new_slot()
+        if not spare:
+            spare.append((yield from self._find_room(self._journal.new_slot)))
+            length = min(length, waiting(self.fifo))  # it may be another one by now
+            if not length:
+                return
+        slot = self._slot = spare.pop()
         region = slot.begin(min(length, CHUNK), time.time_ns())
         entry.slot = slot.extent.place
         entry.phase = READING
@@ -203,7 +215,7 @@ class Logger:
             consumed = entry.state().consumed
         while entry.phase == READ:
             text, consumed = self._text_from(chunk, consumed, stamp)
-            self._prepare(entry, self._state(consumed))
+            yield from self._prepare(entry, self._state(consumed))
             slot.stage(text, self.log.size)
             entry.phase = STAGED
             if text:

@@ -401,9 +401,10 @@ def _running(member: Member) -> tuple[Writer, Task]:
     return member.writer, member.task
 
 
-def show() -> None:
-    """Say in the title what this process is."""
-    Title().show([b"log-pool", b"%d" % posix.geteuid(), installation.version()])
+def show(uid: int) -> None:
+    """Say in name and title that this process is the pool of `uid`."""
+    name_process(b"log-pool")
+    Title().show([b"log-pool", b"%d" % uid, installation.version()])
 
 
 def main(listener: int, journal: int) -> int:
@@ -411,7 +412,6 @@ def main(listener: int, journal: int) -> int:
 
     listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
     """
-    name_process(b"log-pool")
     keep_freed_memory()
     descriptors.allow_all()
     pool = Pool(listener, journal)

@@ -25,6 +25,8 @@ _SIGNALS_OF_A_LETTER = 2
 """At most: TERM and CONT."""
 _RECALLING = frozenset("uod")
 """What would take the wish to exit back, which in runsv the last letter decides."""
+_AT_A_TIME = 8
+"""Letters in a turn: whoever may write to one service's FIFO is not to keep the supervisor from the others."""
 _SLOTS = 64
 """The table grows by that many at a time."""
 
@@ -102,7 +104,9 @@ class Inbox:
     def _read(self, part: int, files: Supervise) -> None:
         # One at a time: what a control script keeps waiting stays in the FIFO.
         owner = self._owner
-        while not self._masked >> part & 1 and not owner.closed:
+        for _ in range(_AT_A_TIME):
+            if self._masked >> part & 1 or owner.closed:
+                return
             letter = owner.tree.letters.read(files.control, owner.slot, part)
             if not letter:
                 return
