@@ -1,9 +1,9 @@
-"""How long a service that keeps dying rests before its next start, where its directory has a `max-delay`; runsv always waits a second.
+"""How often a service that keeps dying has died, and how long it rests before its next start where its directory has a `max-delay`.
 
-    run ends, unasked, within max-delay    it is one death more
-    it lasts longer                        the count begins anew
-    the first death                        as in runsv: a second after a run shorter than that, else no pause at all
-    the second, third, ...                 2, 4, 8, ... seconds, max-delay at most
+    run ends, unasked, within max-delay, or a second    it is one death more
+    it lasts longer                                     the count begins anew
+    the first death                                     as in runsv: a second after a run shorter than that, else no pause at all
+    the second, third, ...                              2, 4, 8, ... seconds, max-delay at most; without one, as in runsv
 
 So one knob says both how long it rests at most, and how long a run must last to be a good one. What was asked for (TERM by a letter,
 want down) is no death. `u`, `o` and `t` end the rest and begin the count anew: whoever asks has mended what was wrong.
@@ -24,10 +24,8 @@ _DOUBLINGS_MAX = 32
 def count(beyond: Beyond, *, since: int, now: int, most: int) -> None:
     """Take note of a run that began at `since` and ended unasked; most: max-delay in nanoseconds, 0 for none."""
     # A clock that was set back makes no run a long one.
-    if most == 0 or now - since >= max(most, SECOND):
+    if now - since >= max(most, SECOND):
         beyond.deaths = 0
-    if most == 0:
-        return
     if beyond.deaths == 0:
         beyond.dying_since = since
     beyond.deaths = min(beyond.deaths + 1, DEATHS_MAX)

@@ -169,19 +169,19 @@ def _go_down(part: Part, rest: int, now: int, actions: list[Action]) -> None:
         actions.append(Arm(part.number, rest))
 
 
-def _end_rest(service: Service, part: Part, now: int, actions: list[Action]) -> None:
-    """Whoever asks for a start need not wait longer than in runsv."""
+def _end_rest(service: Service, part: Part, now: int, actions: list[Action]) -> bool:
+    """Whoever asks for a start need not wait longer than in runsv; whether there is another thing to tell."""
     beyond = service.beyond
     if part.number != MAIN or part.state != DOWN or beyond.deaths == 0:
-        return
+        return False
     beyond.deaths = 0
-    if part.damped:
-        beyond.rest = min(beyond.rest, SECOND)
-        left = min(beyond.rest, max(0, part.since + beyond.rest - now))
+    if part.damped and beyond.rest > SECOND:
+        beyond.rest = SECOND
+        left = min(SECOND, max(0, part.since + SECOND - now))
         part.damped = left > 0
         if part.damped:
             actions.append(Arm(MAIN, left))
-    _publish(part, actions)
+    return True
 
 
 def _notified(service: Service, now: int, actions: list[Action]) -> None:
@@ -198,8 +198,8 @@ def _letter(service: Service, part: Part, letter: str, now: int, actions: list[A
         case "u" | "o":
             part.want = WANT_UP if letter == "u" else WANT_DOWN
             part.owed = part.owed or part.state == DOWN
-            _publish(part, actions)
             _end_rest(service, part, now, actions)
+            _publish(part, actions)
         case "d" | "x":
             if letter == "x" and part.number == LOG:
                 return
@@ -211,7 +211,8 @@ def _letter(service: Service, part: Part, letter: str, now: int, actions: list[A
         case "t":
             if part.state == RUN:
                 _stop(service, part, now, actions)
-            _end_rest(service, part, now, actions)
+            if _end_rest(service, part, now, actions):
+                _publish(part, actions)
         case _ if letter in _SIGNALS:
             _ask(service, part, letter, THEN_SIGNAL, now, actions)
         case _:

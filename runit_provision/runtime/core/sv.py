@@ -195,8 +195,9 @@ def detail(known: Detail, status: Status, *, now_ns: int) -> bytes:
     if known.kill_at:
         parts.append(b", KILL in %ds" % _seconds(known.kill_at - now_ns))
     if known.starts_at:
-        times = b"%d times in %ds" % (known.deaths, _seconds(status.since_ns - known.dying_since))
         parts.append(b", backing off, next start in %ds" % _seconds(known.starts_at - now_ns))
+    if known.deaths:
+        times = b"%d times in %ds" % (known.deaths, _seconds(status.since_ns - known.dying_since))
         parts.append(b", died %b, last %b" % (times, known.ended.encode()))
     if known.log_waits:
         parts.append(b", log waits %ds: %b" % (_seconds(now_ns - known.log_waits), _reason(known.log_reason)))

@@ -63,6 +63,7 @@ def pack(detail: Detail) -> bytes:
         lines.append(f"kill {tai.text(detail.kill_at)}\n")
     if detail.starts_at:
         lines.append(f"start {tai.text(detail.starts_at)}\n")
+    if detail.deaths:
         lines.append(f"deaths {detail.deaths} {tai.text(detail.dying_since)} {detail.ended}\n")
     if detail.log_waits:
         lines.append(f"log {tai.text(detail.log_waits)} {detail.log_reason}\n")

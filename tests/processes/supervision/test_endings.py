@@ -106,6 +106,18 @@ def test_a_crash_loop_rests_longer_and_longer_and_says_so_until_it_is_told_to_st
         assert not (home / "supervise/detail").exists()
 
 
+@pytest.mark.parametrize("run", ["exit 3", None])
+def test_a_crash_loop_of_any_service_is_said(runtime: Path, tmp_path: Path, run: str | None) -> None:
+    home = service(tmp_path / "services/it", run or "", finish="exit 0")
+    if run is None:
+        (home / "run").write_text("not a program\n")
+    how = "exited 3" if run else "exited 111"
+    told = rf"down: .*: \d+s, normally up, want up, died [2-9] times in \d+s, last {how}$"
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: re.search(told, shown(runtime, home)), what="it is said")
+
+
 def shown(runtime: Path, home: Path) -> str:
     """Give what sv status says."""
     return subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=False).stdout.strip()

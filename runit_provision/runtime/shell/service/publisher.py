@@ -5,6 +5,7 @@ A service's status is written once for all that changes in a turn, and, when it 
 
 from __future__ import annotations
 
+from ...core.backoff import SECOND
 from ...core.part import LOG, MAIN
 from ...wire import detail
 from ...wire import holder as wire
@@ -175,8 +176,8 @@ class Publisher:
             notifies=beyond.notifies,
             ready=beyond.ready,
             kill_at=kill_at if pid and pid == main.pid else 0,
-            starts_at=main.since + beyond.rest if rests else 0,
-            deaths=beyond.deaths,
+            starts_at=main.since + beyond.rest if rests and beyond.rest > SECOND else 0,
+            deaths=beyond.deaths if rests else 0,
             dying_since=beyond.dying_since,
             ended=detail.ending(main.ended),
             log_waits=beyond.log_waits,

@@ -21,6 +21,7 @@ def values(known: Detail) -> tuple[object, ...]:
         Detail(pid=7, notifies=True, ready=WHEN, kill_at=WHEN + 1),
         Detail(starts_at=WHEN, deaths=5, dying_since=WHEN - 9, ended="exited 1"),
         Detail(starts_at=WHEN, deaths=5, dying_since=WHEN - 9, ended="unknown"),
+        Detail(deaths=2, dying_since=WHEN - 9, ended="signal 11"),
         Detail(kill_at=WHEN, pid=2**22),
         Detail(pid=7, log_waits=WHEN, log_reason=28),
         Detail(pid=7, log_waits=WHEN, log_reason=-1),
@@ -32,7 +33,7 @@ def test_what_is_told_is_read(known: Detail) -> None:
 
 
 def test_who_has_nothing_to_tell_has_no_file() -> None:
-    assert detail.pack(Detail(pid=7, deaths=1, ended="exited 1")) == b""
+    assert detail.pack(Detail(pid=7, ended="exited 1")) == b""
 
 
 def test_of_another_process_it_says_nothing() -> None:
