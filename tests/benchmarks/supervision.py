@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import math
 import os
 import random
 import shutil
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.crowd import in_memory
 from support.supervision import Tree, is_alive, pid_of, script, stat, tree
+from support.waiting import until
 
 from runit_provision.host import interpreter, package
 
@@ -142,6 +144,9 @@ def measure(program: str, rsvlog: Path | None, count: int, *, logged: bool) -> F
             before = cpu(running)
             time.sleep(10)
             figures["idle CPU, ms per 10 s"] = (cpu(running) - before) * 1000
+            # C's runsv processes do not know of runsvdir's death, and none of them is ever adopted.
+            obeyed = [left_alone(running, home) for home in homes[30:35]] if rsvlog is not None else []
+            figures["supervisor killed -> obeys, ms"] = statistics.median(obeyed or [math.nan]) * 1000
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return figures
@@ -151,6 +156,22 @@ def killed(home: Path) -> float:
     """Kill a service that runs longer than a second; give the seconds until its next pid stands in supervise/pid."""
     pid = pid_of(home)
     return waited(home / "supervise", lambda: os.kill(pid, signal.SIGKILL), lambda: pid_of(home) not in {0, pid})
+
+
+def left_alone(running: Tree, home: Path) -> float:
+    """Kill the supervisor and tell a service to restart; give the seconds until its next pid stands in supervise/pid."""
+    pid = pid_of(home)
+
+    def act() -> None:
+        os.kill(running.pid, signal.SIGKILL)
+        (home / "supervise/control").write_bytes(b"t")
+
+    taken = waited(home / "supervise", act, lambda: pid_of(home) not in {0, pid})
+    assert running.process is not None
+    running.process.wait()
+    running.start()
+    until(lambda: running.supervises(home), what="the next runsvdir has it")
+    return taken
 
 
 def appears(services: Path, place: Path, number: int) -> float:
