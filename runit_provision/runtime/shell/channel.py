@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     Message = tuple[bytes, tuple[int, ...], tuple[int, ...]]
     """A record, the descriptors that go with it, and those of them that were opened for that."""
-    Waiting = tuple[bytes | Callable[[], Message | None], tuple[int, ...]]
-    """A record without the zeros at its end, since thousands may wait, or what makes a message; and copies that go with the record."""
+    Waiting = tuple[bytes | Callable[..., Message | None], tuple[int, ...], object]
+    """A record without the zeros at its end, since thousands may wait, and copies that go with it; or what makes it, (), of what."""
 
 FINISH, BEGIN, ANY = range(3)
 """Ranks: it ends what somebody asked for, it begins that, nobody asked for it."""
@@ -70,7 +70,7 @@ class Channel:
         if not self.open or (self._clear() and self._try(data, fds)):
             return
         # The caller may close its descriptors before there is room.
-        self._wait(about, (data.rstrip(b"\0"), tuple(os.dup(fd) for fd in fds)), rank)
+        self._wait(about, (data.rstrip(b"\0"), tuple(os.dup(fd) for fd in fds), None), rank)
 
     def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
         """Send a record and copies of `fds` before all that waits."""
@@ -78,10 +78,13 @@ class Channel:
             self._urgent.append((data, tuple(os.dup(fd) for fd in fds)))
             self._mind()
 
-    def send_late(self, make: Callable[[], Message | None], *, about: int = 0, rank: int = ANY) -> None:
-        """Send what `make` gives once there is room for it, so that no descriptor is open while it waits; None is not sent."""
-        if self.open and not (self._clear() and self._made(make)):
-            self._wait(about, (make, ()), rank)
+    def send_late(self, make: Callable[..., Message | None], what: object, *, about: int = 0, rank: int = ANY) -> None:
+        """Send what `make(what)` gives once there is room for it, so that no descriptor is open while it waits; None is not sent.
+
+        Thousands may wait when a tree begins, and a closure for each would take several times what it is about.
+        """
+        if self.open and not (self._clear() and self._made(make, what)):
+            self._wait(about, (make, (), what), rank)
 
     def resume(self) -> None:
         """Send what waited, as far as that may be."""
@@ -110,7 +113,9 @@ class Channel:
         self._loop.forget(self._sock.fileno())
         self._sock.close()
         waiting = [each for queue in self._waiting for those in queue.values() for each in those]
-        for _what, copies in (*self._urgent, *waiting):
+        for _data, copies in self._urgent:
+            close_all(copies)
+        for _how, copies, _what in waiting:
             close_all(copies)
         self._urgent.clear()
         for queue in self._waiting:
@@ -136,8 +141,8 @@ class Channel:
         waits = self._urgent or (self.backlog and (self._may is None or self._may()))
         self._loop.mind(self._sock.fileno(), EPOLLIN | EPOLLOUT if waits else EPOLLIN)
 
-    def _made(self, make: Callable[[], Message | None]) -> bool:
-        message = make()
+    def _made(self, make: Callable[..., Message | None], what: object) -> bool:
+        message = make(what)
         if message is None:
             return True
         data, fds, own = message
@@ -183,14 +188,16 @@ class Channel:
         while self.backlog and (self._may is None or self._may()):
             queue = next(filter(None, self._waiting))
             about = next(iter(queue))
-            what, copies = queue[about][0]
-            sent = self._try(what.ljust(self._size, b"\0"), copies) if isinstance(what, bytes) else self._made(what)
+            how, copies, what = queue[about][0]
+            sent = self._try(how.ljust(self._size, b"\0"), copies) if isinstance(how, bytes) else self._made(how, what)
             if not sent or not self.open:
                 return
             queue = self._queue_of(about) or queue  # meanwhile it may have moved
             del queue[about][0]
             if not queue[about]:
                 del queue[about]
+            if not queue:
+                queue.clear()  # the room that thousands took is given back by this alone
             close_all(copies)
 
     def _ready(self) -> None:

@@ -86,12 +86,12 @@ def test_others_keep_the_order_in_which_they_began_to_wait(talk: _Talk) -> None:
 
 
 def test_what_is_being_made_may_say_something_itself(talk: _Talk) -> None:
-    def make() -> tuple[bytes, tuple[int, ...], tuple[int, ...]]:
+    def make(text: str) -> tuple[bytes, tuple[int, ...], tuple[int, ...]]:
         talk.say("meanwh 1", 1, FINISH)
         talk.channel.resume()
-        return _record("late 1"), (), ()
+        return _record(text), (), ()
 
-    talk.channel.send_late(make, about=1)
+    talk.channel.send_late(make, "late 1", about=1)
     talk.say("end 2", 2)
     assert talk.read() == ["late 1", "meanwh 1", "end 2"]
 
@@ -105,3 +105,20 @@ def test_thousands_that_wait_take_little_memory(talk: _Talk) -> None:
     tracemalloc.stop()
     assert taken < count * _SIZE
     assert talk.read() == ["end"] * count
+
+
+def test_thousands_that_wait_to_be_made_take_little_memory_and_give_it_back(talk: _Talk) -> None:
+    def make(text: str) -> tuple[bytes, tuple[int, ...], tuple[int, ...]]:
+        return _record(text), (), ()
+
+    count = 2000
+    tracemalloc.start()
+    for service in range(count):
+        talk.channel.send_late(make, "made", about=service)
+    taken, _most = tracemalloc.get_traced_memory()
+    found = len(talk.read())
+    left, _most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < count * 300
+    assert found == count
+    assert left < count * 10

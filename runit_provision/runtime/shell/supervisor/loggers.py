@@ -167,7 +167,7 @@ class Pool:
 
     def _send_add(self, service: Supervised) -> None:
         if self._channel is not None:
-            self._channel.send_late(lambda: self._add(service))
+            self._channel.send_late(self._add, service)
 
     def _add(self, service: Supervised) -> Message | None:
         files = service.log_files

@@ -25,11 +25,17 @@ if TYPE_CHECKING:
     Request = tuple[wire.Record, tuple[int, ...], tuple[int, ...]]
     """What is asked for, the descriptors that go with it, and those of them that were opened for that."""
 
+    class Wish(Protocol):
+        """A process that is to be asked for."""
+
+        def request(self) -> Request | None:
+            """Give what is to be asked for now; None when that is nothing any more."""
+
     class Parent(Protocol):
         """What a supervisor asks of its processes' parent. Answers come back as records, STARTED, FAILED and ENDED."""
 
-        def spawn(self, make: Callable[[], Request | None], slot: int, *, asked: bool) -> None:
-            """Ask for a process of `slot`, as soon as `make` can be told; None is no request any more. asked: by somebody."""
+        def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
+            """Ask for a process of `slot`, as soon as that can be told. asked: by somebody."""
 
         def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
             """Ask for a signal to a process; gives how many that has got, or None: SIGNALLED will tell."""
@@ -69,8 +75,8 @@ class Own:
         self._loop = loop
         self._received = received
 
-    def spawn(self, make: Callable[[], Request | None], _slot: int, *, asked: bool) -> None:  # noqa: ARG002 - nothing waits
-        made = make()
+    def spawn(self, wish: Wish, _slot: int, *, asked: bool) -> None:  # noqa: ARG002 - nothing waits
+        made = wish.request()
         if made is None:
             return
         request, fds, own = made
@@ -141,12 +147,8 @@ class Kept:
         self._received = received
         self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may, under_way=wire.UNDER_WAY)
 
-    def spawn(self, make: Callable[[], Request | None], slot: int, *, asked: bool) -> None:
-        def message() -> Message | None:
-            made = make()
-            return None if made is None else (wire.pack(made[0]), *made[1:])
-
-        self._channel.send_late(message, about=slot, rank=FINISH if asked else ANY)
+    def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
+        self._channel.send_late(_message, wish, about=slot, rank=FINISH if asked else ANY)
 
     def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
         self._channel.send(
@@ -188,6 +190,11 @@ class Kept:
         elif record.op == wire.ENDED:
             self._children.pop((record.slot, record.key), None)
         self._received(record)
+
+
+def _message(wish: Wish) -> Message | None:
+    made = wish.request()
+    return None if made is None else (wire.pack(made[0]), *made[1:])
 
 
 def _failed(request: wire.Record, error: OSError) -> wire.Record:

@@ -168,10 +168,7 @@ class Runsvdir(Supervisor):
         if self._blind:
             self._look_in(AGAIN_SECONDS)
             return
-        wanted = {entry.identity for entry in found.services}
-        for identity, service in list(self._services.items()):
-            if identity not in wanted and not service.leaving and not service.closed:
-                end_for_good(service)
+        self._end_others(found.services)
         self._take(found.services)
         self._first = False
 
@@ -186,10 +183,19 @@ class Runsvdir(Supervisor):
             self._complaints = []  # when it cannot be read again, that is told again
         return self._take(found)
 
+    def _end_others(self, entries: list[scan.Found]) -> None:
+        """Let services end that are there no more."""
+        wanted = {entry.identity for entry in entries}
+        for identity, service in list(self._services.items()):
+            if identity not in wanted and not service.leaving and not service.closed:
+                end_for_good(service)
+
     def _take(self, entries: list[scan.Found]) -> bool:
-        """Consider what nobody supervises yet; whether there was any."""
+        """Consider what nobody supervises yet, until `entries` is empty; whether there was any."""
         any_new = False
-        for entry in entries:
+        entries.reverse()
+        while entries:
+            entry = entries.pop()  # of thousands, each leaves its room to what its service takes
             if entry.identity not in self._services and not self.tree.waits_for(entry.identity):
                 self._consider(entry)
                 any_new = True

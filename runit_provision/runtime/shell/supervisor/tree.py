@@ -40,6 +40,43 @@ _AT_A_TIME = 64
 _PLENTY = 1 << 30
 
 
+class _Wish:
+    """A process of a service, as Tree.spawn was called for it; thousands may wait until the keeper can be told."""
+
+    __slots__ = ("arguments", "key", "notify", "role", "service", "swept", "tree")
+
+    def __init__(
+        self,
+        tree: Tree,
+        service: Supervised,
+        *,
+        key: int,
+        role: int,
+        arguments: tuple[str, ...],
+        notify: tuple[int, int] | None,
+        swept: bool,
+    ) -> None:
+        self.tree = tree
+        self.service = service
+        self.key = key
+        self.role = role
+        self.arguments = arguments
+        self.notify = notify
+        self.swept = swept
+
+    def request(self) -> Request | None:
+        """Give what is to be asked for; None when the service is gone, or will be told why that cannot be."""
+        service, key = self.service, self.key
+        if service.closed:
+            return None
+        try:
+            return self.tree.request(self)
+        except OSError as error:
+            reason = errors.text(error.errno or 0)
+            self.tree.loop.soon(lambda: service.failed(key, reason))
+            return None
+
+
 class Tree:
     """The services that are supervised.
 
@@ -130,25 +167,16 @@ class Tree:
         if pool is not None:
             arguments = ("-p",)
 
-        def make() -> Request | None:
-            if service.closed:
-                return None
-            try:
-                return self._request(service, key, role, arguments, notify=notify, swept=swept)
-            except OSError as error:
-                reason = errors.text(error.errno or 0)
-                self.loop.soon(lambda: service.failed(key, reason))
-                return None
-
-        self.parent.spawn(make, service.slot, asked=service.asked)
+        wish = _Wish(self, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept)
+        self.parent.spawn(wish, service.slot, asked=service.asked)
 
     def pool_for(self, service: Supervised) -> Pool | None:
         """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
         return None if self._loggers is None else self._loggers.pool_for(service)
 
-    def _request(
-        self, service: Supervised, key: int, role: int, arguments: tuple[str, ...], *, notify: tuple[int, int] | None, swept: bool
-    ) -> Request:
+    def request(self, wish: _Wish) -> Request:
+        """Give what the keeper is to be told of a process that `spawn` was called for. OSError when that cannot be."""
+        service, role, notify = wish.service, wish.role, wish.notify
         directory = service.home.fd
         if directory < 0:
             raise FileNotFoundError(errno.ENOENT, "the directory is gone")
@@ -163,13 +191,13 @@ class Tree:
             descriptor, flags, fds = notify[0], flags | wire.NOTIFIES, (*fds, notify[1])
         if role == wire.SWEEP:
             flags = 0
-        group = self._open_group(service) if swept else -1
-        if swept:
+        group = self._open_group(service) if wish.swept else -1
+        if wish.swept:
             flags |= wire.SWEPT
         if group >= 0:
             flags, fds = flags | wire.GROUPED, (*fds, group)
         request = wire.Record(
-            wire.SPAWN, slot=service.slot, key=key, role=role, flags=flags, value=descriptor, arguments=arguments, name=name
+            wire.SPAWN, slot=service.slot, key=wish.key, role=role, flags=flags, value=descriptor, arguments=wish.arguments, name=name
         )
         return request, fds, (group,) if group >= 0 else ()
 
