@@ -41,8 +41,8 @@ class Supervise:
     def __init__(self, home: Home, prefix: str) -> None:
         """Take supervise/ of the service directory `home`; prefix: empty, or `log/`. Raises RefusedError."""
         self._home = home
-        self._prefix = prefix + "supervise/"
-        self._pid: bytes | None = None
+        self._prefix = "log/supervise/" if prefix else "supervise/"
+        self._pid = -1  # as it was written last
         self._lock = self._ok = self.control = self._pipe = -1
         self._pipe_flags = os.O_RDWR if prefix else -1
         self._pipe_is: tuple[int, int] | None = None
@@ -55,7 +55,6 @@ class Supervise:
             self._make_fifo("ok")
             if prefix:
                 self._pipe = self.open_fifo("pipe")
-                self._pipe_is = _identity(self._pipe)
         except BaseException:
             self.close()
             raise
@@ -112,6 +111,8 @@ class Supervise:
 
     def shed(self, but: Container[int] = ()) -> None:
         """Close what others hold, or can be opened again; but: the descriptors that stay open."""
+        if self._pipe >= 0:
+            self._pipe_is = _identity(self._pipe)
         self._ok, self._pipe, self._lock = (_closed(fd, but) for fd in (self._ok, self._pipe, self._lock))
 
     @property
@@ -147,11 +148,11 @@ class Supervise:
 
         What the supervisor before has left is not written again when it is true. RefusedError tells what could not be written first.
         """
-        first, pid = self._pid is None, wire.pid_text(status)
+        first, pid = self._pid < 0, status.pid
         refusals = []
         try:
             if pid != self._pid:
-                self._replace("pid", pid, first)
+                self._replace("pid", wire.pid_text(status), first)
             self._pid = pid
         except RefusedError as refusal:
             refusals.append(refusal)

@@ -28,13 +28,13 @@ class Starting:
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
-        self._readiness = Readiness(owner.files, owner.tree.loop, self)
+        self._readiness: Readiness | None = None  # few services say when they are ready
         self._share()
 
     @property
     def word(self) -> int:
         """The FIFO that the run that is there says it is ready by; -1 for none."""
-        return self._readiness.fd
+        return -1 if self._readiness is None else self._readiness.fd
 
     def spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
         """Ask for a process of a part."""
@@ -49,7 +49,7 @@ class Starting:
         if role == RUN:
             self._share()
             descriptor = self._expect_word()
-            notify = (descriptor, self._readiness.fd) if descriptor else None
+            notify = (descriptor, self.word) if descriptor else None
         elif owner.service.beyond.sweep:
             kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
         owner.tree.spawn(owner, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
@@ -97,9 +97,12 @@ class Starting:
         owner = self._owner
         try:
             descriptor = settings.notification_descriptor(owner.home.fd)
-            if descriptor == 0 and self._readiness.fd < 0:
+            if descriptor:
+                self._hearing().renew()
+            elif self.word >= 0:
+                self._hearing().close()
+            else:
                 return 0
-            self._readiness.renew() if descriptor else self._readiness.close()
         except (ValueError, RefusedError) as problem:
             owner.warn(str(problem))
             return 0
@@ -113,17 +116,23 @@ class Starting:
         """Hear the word of a run that was started by the supervisor before."""
         if self._owner.service.beyond.notifies:
             try:
-                self._readiness.resume()
+                self._hearing().resume()
             except RefusedError as refusal:
                 self._owner.warn(str(refusal))
             self._hold_word()
 
     def close(self) -> None:
         """Listen no more."""
-        self._readiness.close()
+        if self._readiness is not None:
+            self._readiness.close()
+
+    def _hearing(self) -> Readiness:
+        if self._readiness is None:
+            self._readiness = Readiness(self._owner.files, self._owner.tree.loop, self)
+        return self._readiness
 
     def _hold_word(self) -> None:
-        if self._readiness.fd >= 0:
+        if self.word >= 0:
             self._owner.tree.holders.hold(self._owner, (holder.WORD,))
         else:
             self._owner.tree.holders.drop(self._owner, holder.WORD)
