@@ -109,6 +109,14 @@ class Config(Value):
         self.udp_only = udp_only
         self.instructions = tuple(instructions)
 
+    def processed_by(self, processor: bytes) -> Config:
+        """Give the same with another `processor`."""
+        other = Config()
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.processor = processor
+        return other
+
 
 class ConfigProblem(Value):
     """One thing that svlogd would not do as it was meant.
@@ -200,20 +208,6 @@ class _Reader:
         self.problems: list[ConfigProblem] = []
         self.line = 0
         self.seen: dict[int, int] = {}
-        self.directives: dict[int, Callable[[int, bytes], None]] = {
-            ord("s"): self._size,
-            ord("n"): self._keep,
-            ord("N"): self._keep_min,
-            ord("t"): self._age,
-            ord("!"): self._processor,
-            ord("p"): self._prefix,
-            ord("u"): self._udp,
-            ord("U"): self._udp,
-            SELECT: self._instruction,
-            DESELECT: self._instruction,
-            ALERT: self._instruction,
-            NO_ALERT: self._instruction,
-        }
 
     def complain(self, message: str, *, hint: str = "", warning: bytes = b"") -> None:
         self.problems.append(ConfigProblem(self.line, message, hint=hint, warning=warning))
@@ -225,7 +219,7 @@ class _Reader:
         if not line or line.startswith(b"#"):
             return
         letter = line[0]
-        directive = self.directives.get(letter)
+        directive = _DIRECTIVES.get(letter)
         if directive is None:
             self.complain(f"svlogd knows no directive {_show(line[:1])}", hint="one of s n N t ! p u U + - e E, or # for a comment")
             return
@@ -233,8 +227,8 @@ class _Reader:
             before = self.seen.setdefault(letter, self.line)
             if before != self.line:
                 self.complain(f"{_show(line[:1])} was set already in line {before}; the last one counts")
-        directive(letter, line[1:])
-        if directive == self._instruction:  # svlogd keeps them with a NUL behind each, and so takes one more for another
+        directive(self, letter, line[1:])
+        if directive == _Reader._instruction:  # svlogd keeps them with a NUL behind each, and so takes one more for another
             self.config.instructions += tuple(Instruction(more[0], more[1:]) for more in behind.split(b"\0") if more[:1] in _ACTIONS)
 
     def finish(self) -> None:
@@ -334,3 +328,19 @@ class _Reader:
         if port > 65535:
             self.complain(f"{port} is no port", hint="write a number from 1 to 65535")
         self.config.udp = Udp(".".join(str(octet % 256) for octet in octets), port % 65536) if port % 65536 else None
+
+
+_DIRECTIVES: dict[int, Callable[[_Reader, int, bytes], None]] = {
+    ord("s"): _Reader._size,
+    ord("n"): _Reader._keep,
+    ord("N"): _Reader._keep_min,
+    ord("t"): _Reader._age,
+    ord("!"): _Reader._processor,
+    ord("p"): _Reader._prefix,
+    ord("u"): _Reader._udp,
+    ord("U"): _Reader._udp,
+    SELECT: _Reader._instruction,
+    DESELECT: _Reader._instruction,
+    ALERT: _Reader._instruction,
+    NO_ALERT: _Reader._instruction,
+}

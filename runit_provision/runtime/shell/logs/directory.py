@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ...core.svlogd_lines import Batch
     from .place import Place
     from .steps import Steps
+    from .sync import Crew
 
     T = TypeVar("T")
 
@@ -47,12 +48,30 @@ APPEND = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_APPEND | posix.O_CREAT | po
 READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 
 
+_alikes: list[svlogd_config.Config] = []
+_ALIKES_MAX = 8
+
+
+def _alike(config: svlogd_config.Config) -> svlogd_config.Config:
+    """Give a config that equals this one, maybe another log's: of thousands most say the same, and none is ever changed."""
+    for known in _alikes:
+        if known == config:
+            return known
+    _alikes[:] = [*_alikes[1 - _ALIKES_MAX :], config]
+    return config
+
+
 class Log:
-    """A log directory, open or closed. say: takes what svlogd prints to stderr, without its name; verbose: -v."""
+    """A log directory, open or closed.
+
+    say: takes what svlogd prints to stderr, without its name; verbose: -v; crew: who makes its files safe, or a thread of its own.
+    """
 
     __slots__ = (
         "_guard",
+        "_sync",
         "config",
+        "crew",
         "current",
         "directory",
         "due",
@@ -64,7 +83,6 @@ class Log:
         "say",
         "selection",
         "size",
-        "sync",
         "verbose",
         "witness",
         "written",
@@ -80,14 +98,15 @@ class Log:
         self.lock = -1
         self.current = -1
         self.size = 0
-        self.config = svlogd_config.Config()
+        self.config = _alike(svlogd_config.Config())
         self.selection = Selection(self.config)
         self.processor = Processor(self)
         self.due = 0.0
         self.witness: Witness | None = None
         self.written = 0
         self._guard = 0
-        self.sync = Sync(say)
+        self.crew: Crew | None = None
+        self._sync: Sync | None = None
 
     @property
     def is_open(self) -> bool:
@@ -170,7 +189,7 @@ class Log:
         if self.lock >= 0:
             yield from self._need_current()
             last, self.current = self.current, -1
-            yield from self.sync.finish_last(last, self.name)
+            yield from self._syncing().finish_last(last, self.name)
         self.close_now()
 
     def release_current(self) -> None:
@@ -181,7 +200,8 @@ class Log:
 
     def close_now(self) -> None:
         """Let go of every descriptor, and leave the files as they are."""
-        self.sync.wait()
+        if self._sync is not None:
+            self._sync.wait()
         for descriptor in (self.current, self.lock, self.directory):
             if descriptor >= 0:
                 posix.close(descriptor)
@@ -233,10 +253,11 @@ class Log:
     def reread_processor(self) -> None:
         """While a processor is waited for, HUP changes nothing but what is started next time."""
         if self.directory >= 0:
-            self.config.processor = svlogd_config.parse(self._config_file())[0].processor
+            self.config = self.config.processed_by(svlogd_config.parse(self._config_file())[0].processor)
 
     def _read_config(self) -> None:
-        self.config, problems = svlogd_config.parse(self._config_file())
+        config, problems = svlogd_config.parse(self._config_file())
+        self.config = _alike(config)
         for problem in problems:
             if problem.warning:
                 self.say(b"warning: " + problem.warning)
@@ -252,6 +273,12 @@ class Log:
     def _need_current(self) -> Steps[None]:
         if self.current < 0:
             self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
+
+    def _syncing(self) -> Sync:
+        """Give what makes files safe; from the first one on, since a pool has thousands of logs that do not rotate for days."""
+        if self._sync is None:
+            self._sync = Sync(self.say, self.crew)
+        return self._sync
 
     # ---- write
 
@@ -304,13 +331,13 @@ class Log:
             self.witness.renamed()
         self._remove_oldest(name)
         if self.config.processor:
-            self.processor.backlog.append(name)
+            self.processor.backlog += (name,)
             yield from self.processor.start_next()
 
     def _make_safe(self, descriptor: int, name: str) -> None:
         """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor."""
         safe = None if self.config.processor else name[:26] + "s"
-        self.sync.finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
+        self._syncing().finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
 
     def text_of(self, batch: Batch) -> bytes:
         """Give what of `batch` is to be written, having sent what is to be sent by UDP."""

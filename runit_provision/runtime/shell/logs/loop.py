@@ -14,6 +14,7 @@ import time
 from ...core import svlogd_stamp
 from ...core.svlogd_lines import WHOLE, Batch, Lines
 from .directory import Log
+from .memory import keep_freed_memory
 from .place import Place
 from .stderr import print_error
 from .steps import PAUSE, Pause, Wait
@@ -30,8 +31,6 @@ else:
 STDIN = 0
 CHUNK = 65536
 """Bytes of one read, unless -b is greater: a pipe holds no more."""
-_KEPT = 1 << 20
-"""Bytes of free memory; a chunk with stamps takes a third of it."""
 
 
 class NoLogError(Exception):
@@ -180,15 +179,6 @@ def _singles(batch: Batch) -> list[Batch]:
     if batch.kind != WHOLE:
         return [batch]
     return [Batch(WHOLE, batch.stamp, line) for line in batch.data.splitlines(keepends=True)]
-
-
-def keep_freed_memory() -> None:
-    """Let the memory of a chunk be that of the next one.
-
-    glibc gives memory back that is free at the heap's end, from 128 KiB on, so that each chunk of 64 would be paged in anew: a third of
-    all time. What is freed at once raises that limit to twice its size; mallopt(3), M_MMAP_THRESHOLD.
-    """
-    bytes(_KEPT // 2)
 
 
 def name_process(name: bytes) -> None:

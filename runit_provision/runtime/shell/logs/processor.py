@@ -52,7 +52,7 @@ class Processor:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self.backlog: list[str] = []
+        self.backlog: tuple[str, ...] = ()
         self.pid = 0
         self.pidfd = -1
         self._input = ""
@@ -76,7 +76,7 @@ class Processor:
                 continue
             finished = name[:26] + "s"
             if finished not in names:
-                self.backlog.append(name)
+                self.backlog += (name,)
                 continue
             try:
                 if posix.stat(finished, dir_fd=log.directory).st_mode & 0o100:
@@ -84,7 +84,7 @@ class Processor:
                     posix.unlink(name, dir_fd=log.directory)
                 else:
                     posix.unlink(finished, dir_fd=log.directory)
-                    self.backlog.append(name)
+                    self.backlog += (name,)
             except OSError as error:
                 log.warn(b"unable to complete processed", error, name=log.name + b"/" + name.encode())
 
@@ -92,7 +92,8 @@ class Processor:
         """Start the processor on the oldest file that waits, unless one runs."""
         if self.pid or not self.backlog:
             return
-        self._input = self.backlog.pop(0)
+        self._input, *others = self.backlog
+        self.backlog = tuple(others)
         yield from self._start()
 
     def finish(self) -> Steps[None]:

@@ -21,6 +21,11 @@ SIZE = 65536
 """Bytes of an env file that are looked at."""
 
 
+_known: dict[bytes, svlogd_options.Options] = {}
+"""What options mean: of thousands of logs most have the same."""
+_KNOWN_MAX = 8
+
+
 class Settings:
     """directory: absolute; user: an account to drop to, or nothing; options: svlogd's."""
 
@@ -52,11 +57,21 @@ def read(log: int, environment: Mapping[bytes, bytes]) -> Settings:
         value = _env_file(log, name)
         if value is not None:
             values[name] = value
-    options, rest = svlogd_options.parse([b"rsvlog", *(values[b"RSVLOG_OPTIONS"] or OPTIONS).split()])
-    if rest:
-        raise ValueError("RSVLOG_OPTIONS: not an option: " + ascii(rest[0].decode("utf-8", "surrogateescape")))
+    options = _options(values[b"RSVLOG_OPTIONS"] or OPTIONS)
     directory = values[b"RSVLOG_DIR"] or _default(here.rpartition(b"/")[0].rpartition(b"/")[2])
     return Settings(directory if directory.startswith(b"/") else here + b"/" + directory, values[b"RSVLOG_USER"], options)
+
+
+def _options(text: bytes) -> svlogd_options.Options:
+    options = _known.get(text)
+    if options is None:
+        options, rest = svlogd_options.parse([b"rsvlog", *text.split()])
+        if rest:
+            raise ValueError("RSVLOG_OPTIONS: not an option: " + ascii(rest[0].decode("utf-8", "surrogateescape")))
+        if len(_known) == _KNOWN_MAX:
+            _known.clear()
+        _known[text] = options
+    return options
 
 
 def explain(error: Exception) -> bytes:

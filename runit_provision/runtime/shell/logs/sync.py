@@ -57,23 +57,23 @@ class Crew:
 
 
 class Sync:
-    """Makes the files of one log safe, one after the other; say: takes svlogd's messages; crew: whose threads do it."""
+    """Makes the files of one log safe, one after the other; say: takes svlogd's messages; crew: whose threads do it, or nobody's."""
 
-    __slots__ = ("_busy", "_say", "crew")
+    __slots__ = ("_busy", "_crew", "_say")
 
-    def __init__(self, say: Callable[[bytes], None]) -> None:
-        self.crew: Crew | None = None
+    def __init__(self, say: Callable[[bytes], None], crew: Crew | None) -> None:
+        self._crew = crew
         self._say = say
         self._busy = _thread.allocate_lock()
 
     def finish(self, descriptor: int, name: bytes, rename: Callable[[], None] | None) -> None:
         """Make a file safe, rename and close it, soon; waits for the one before. name: the log's."""
         self._busy.acquire()
-        (self.crew or Crew()).do(lambda: self._finish(descriptor, name, rename))
+        (self._crew or Crew()).do(lambda: self._finish(descriptor, name, rename))
 
     def finish_last(self, descriptor: int, name: bytes) -> Steps[None]:
         """Make a file that keeps its name safe, and close it; others of the crew's may go on meanwhile."""
-        if self.crew is None:
+        if self._crew is None:
             self._busy.acquire()
             self._finish(descriptor, name, None)
             return

@@ -71,24 +71,28 @@ class State:
 
 
 class Extent:
-    """Some bytes of the journal; `place`: where they are in the file, behind whose header `view` begins."""
+    """Some bytes of the journal. place: where they are in the file; arena: the mapped part of it; size: how many."""
 
-    __slots__ = ("_arena", "place", "view")
+    __slots__ = ("arena", "place", "size")
 
     def __init__(self, arena: memoryview, place: int, size: int) -> None:
-        start = place % ARENA + _EXTENT.size
-        self._arena = arena
+        self.arena = arena
         self.place = place
-        self.view = arena[start : start + size]
+        self.size = size
 
     @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.view)
+    def start(self) -> int:
+        """Where they begin in the arena."""
+        return self.place % ARENA + _EXTENT.size
+
+    @property
+    def view(self) -> memoryview:
+        """The bytes, for whoever keeps few of them: a view takes four times as much as an extent."""
+        return self.arena[self.start : self.start + self.size]
 
     def mark(self, kind: int) -> None:
         """Say what it is, or FREE."""
-        self._arena[self.place % ARENA] = kind
+        self.arena[self.place % ARENA] = kind
 
 
 class Slot:
@@ -108,7 +112,7 @@ class Slot:
         """Make ready for `length` bytes, read at `epoch_ns`; give where to read them to, all zero."""
         _CHUNK.pack_into(self._view, 0, length, epoch_ns)
         raw = self._view[self._RAW : self._RAW + length]
-        raw[:] = _ZEROS[:length]
+        raw[:] = bytes(len(raw))
         return raw
 
     @property
@@ -161,14 +165,14 @@ class Slot:
 class Entry:
     """One log. carries: room for the carry of each copy of its state, when there was one."""
 
-    __slots__ = ("_view", "carries", "extent")
+    __slots__ = ("_arena", "_at", "carries", "extent")
 
     SIZE = 160
 
     def __init__(self, extent: Extent) -> None:
         self.extent = extent
         self.carries: Extent | None = None
-        self._view = extent.view
+        self._arena, self._at = extent.arena, extent.start
 
     @property
     def capacity(self) -> int:
@@ -178,7 +182,7 @@ class Entry:
     @property
     def carries_at(self) -> int:
         """The place of `carries`, for who reads the journal, or -1; written before any state that has a carry there."""
-        return int.from_bytes(self._view[48:56], "little") - 1
+        return int.from_bytes(self._arena[self._at + 48 : self._at + 56], "little") - 1
 
     def enlarge(self, carries: Extent) -> Extent | None:
         """Keep carries in another extent from now on; give the one before."""
@@ -186,45 +190,45 @@ class Entry:
         carry = self.state().carry
         start = carries.size // 2 * self._copy
         carries.view[start : start + len(carry)] = carry
-        self._view[48:56] = (carries.place + 1).to_bytes(8, "little")
+        self._arena[self._at + 48 : self._at + 56] = (carries.place + 1).to_bytes(8, "little")
         self.carries = carries
         return before
 
     @property
     def identity(self) -> tuple[int, ...]:
         """Device and inode of the log directory, and of the FIFO."""
-        return _IDENTITY.unpack_from(self._view, 8)
+        return _IDENTITY.unpack_from(self._arena, self._at + 8)
 
     @identity.setter
     def identity(self, value: tuple[int, ...]) -> None:
-        _IDENTITY.pack_into(self._view, 8, *value)
+        _IDENTITY.pack_into(self._arena, self._at + 8, *value)
 
     @property
     def phase(self) -> int:
         """IDLE, READING, READ or STAGED."""
-        return self._view[0] & ~_COPY
+        return self._arena[self._at] & ~_COPY
 
     @phase.setter
     def phase(self, value: int) -> None:
-        self._view[0] = self._view[0] & _COPY | value
+        self._arena[self._at] = self._arena[self._at] & _COPY | value
 
     def commit(self, phase: int) -> None:
         """Let the other copy of the state be valid from now on."""
-        self._view[0] = self._view[0] & _COPY ^ _COPY | phase
+        self._arena[self._at] = self._arena[self._at] & _COPY ^ _COPY | phase
 
     @property
     def slot(self) -> int:
         """The place of the slot with the chunk that is on its way."""
-        return int.from_bytes(self._view[40:48], "little")
+        return int.from_bytes(self._arena[self._at + 40 : self._at + 48], "little")
 
     @slot.setter
     def slot(self, place: int) -> None:
-        self._view[40:48] = place.to_bytes(8, "little")
+        self._arena[self._at + 40 : self._at + 48] = place.to_bytes(8, "little")
 
     def state(self, *, other: bool = False) -> State:
         """Give the valid copy of the state, or the other one."""
         copy = self._copy is not other
-        consumed, length, long, selected, stamp_length, stamp = _STATE.unpack_from(self._view, 112 if copy else 64)
+        consumed, length, long, selected, stamp_length, stamp = _STATE.unpack_from(self._arena, self._at + (112 if copy else 64))
         start = self.capacity * copy
         carry = bytes(self.carries.view[start : start + length]) if self.carries and length else b""
         return State(consumed=consumed, carry=carry, stamp=stamp[:stamp_length], long=long, selected=selected)
@@ -234,17 +238,14 @@ class Entry:
         copy = not self._copy
         length = len(state.carry)
         values = (state.consumed, length, state.long, state.selected, len(state.stamp), state.stamp)
-        _STATE.pack_into(self._view, 112 if copy else 64, *values)
+        _STATE.pack_into(self._arena, self._at + (112 if copy else 64), *values)
         if self.carries and length:
             start = self.capacity * copy
             self.carries.view[start : start + length] = state.carry
 
     @property
     def _copy(self) -> bool:
-        return bool(self._view[0] & _COPY)
-
-
-_ZEROS = bytes(CHUNK)
+        return bool(self._arena[self._at] & _COPY)
 
 
 class Journal:
@@ -294,7 +295,7 @@ class Journal:
     def new_entry(self, identity: tuple[int, ...]) -> Entry:
         """Give a fresh entry. This, `enlarge` and `new_slot` raise OSError where the disk has no room."""
         extent = self._allocate(Entry.SIZE)
-        extent.view[:64] = _ZEROS[:64]
+        extent.view[:64] = bytes(64)
         entry = Entry(extent)
         entry.identity = identity
         entry.prepare(State())

@@ -19,10 +19,10 @@ from ...wire import pool as wire
 from ...wire import tai
 from .. import descriptors, installation
 from ..logs import settings, threads
-from ..logs.loop import keep_freed_memory, name_process
+from ..logs.memory import keep_freed_memory
 from ..logs.place import Place
 from ..logs.stderr import print_error
-from ..title import Title
+from ..title import Title, name_process
 from .connection import Client
 from .journal import Journal
 from .logger import LIMIT_MAX, Logger
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from ..logs.steps import Steps
     from .watch import Turn
+    from .writer import Call
 else:
     import _signal
 
@@ -53,7 +54,7 @@ class Member:
         self._pool = pool
         self.task: Task | None = None
         self.writer: Writer | None = None
-        self.waiting: list[Callable[[Member], None]] = []
+        self.waiting: tuple[Callable[[Member], None], ...] = ()
         self.status: int | None = None
         self.closing = False
         self.paused = False
@@ -62,11 +63,11 @@ class Member:
 
     def has_ended(self, status: int) -> None:
         """From a writer: the logger is no more."""
-        self._pool.call(lambda: self._pool.ended(self, status))
+        self._pool.call(self._pool.ended, self, status)
 
     def has_to_wait(self, why: int | None) -> None:
         """From a writer: the log waits, or goes on."""
-        self._pool.call(lambda: self._pool.waits(self, why))
+        self._pool.call(self._pool.waits, self, why)
 
 
 class Pool:
@@ -79,17 +80,18 @@ class Pool:
         self._listener.setblocking(False)
         self._members: dict[int, Member] = {}
         self._writers: dict[int, Writer] = {}
-        self._jobs: list[tuple[bytes, Callable[[], None]]] = []
+        self._jobs: list[tuple[bytes, Member, int, int]] = []
         self._job_lock = _thread.allocate_lock()
         self._openers = 0
         self._busy_since = 0.0
-        self._inbox: list[Callable[[], None]] = []
+        self._inbox: list[Call] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
         self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
+        self._says: Callable[[bytes], None] = self._say  # one for all logs
         self._ending = False
         self.next_version = ""
         _signal.set_wakeup_fd(-1)
@@ -108,7 +110,8 @@ class Pool:
                 elif descriptor == self._client.fileno():
                     self._client.receive()
             while self._inbox:
-                self._inbox.pop(0)()
+                function, arguments = self._inbox.pop(0)
+                function(*arguments)
             self._watch.look()
         self._leave_all()
 
@@ -118,9 +121,9 @@ class Pool:
     def _end(self) -> None:
         self._ending = True
 
-    def call(self, function: Callable[[], None]) -> None:
-        """Let the main thread call `function`; from any thread."""
-        self._inbox.append(function)
+    def call(self, function: Callable[..., None], *arguments: object) -> None:
+        """Let the main thread call `function` with `arguments`; from any thread."""
+        self._inbox.append((function, arguments))
         posix.eventfd_write(self._wake, 1)
 
     # ---- the supervisor
@@ -188,7 +191,7 @@ class Pool:
         member = self._members[record.slot] = Member(record.slot, self)
         member.fifo = (status.st_dev, status.st_ino)
         try:
-            self._open_soon(b"log of " + record.name, lambda: self._open(member, fifo, directory))
+            self._open_soon(b"log of " + record.name, member, fifo, directory)
         except RuntimeError:
             self._no_thread(member, fifo, directory)
 
@@ -196,12 +199,12 @@ class Pool:
         writer, task = _running(member)
         status = posix.fstat(fifo)
         member.fifo = (status.st_dev, status.st_ino)
-        writer.call(lambda: writer.replace_fifo(task, fifo))
+        writer.call(writer.replace_fifo, task, fifo)
 
-    def _open_soon(self, name: bytes, job: Callable[[], None]) -> None:
+    def _open_soon(self, name: bytes, member: Member, fifo: int, directory: int) -> None:
         """Let an opener do it; one that has not come back for a while is not waited for. RuntimeError when none can be had."""
         with self._job_lock:
-            self._jobs.append((name, job))
+            self._jobs.append((name, member, fifo, directory))
             if self._openers and time.monotonic() - self._busy_since < OPENER_PATIENCE:
                 return
             try:
@@ -222,10 +225,10 @@ class Pool:
                     self._openers -= 1
                     turn.leave()
                     return
-                name, job = self._jobs.pop(0)
+                name, member, fifo, directory = self._jobs.pop(0)
                 self._busy_since = time.monotonic()
             turn.begin(name)
-            job()
+            self._open(member, fifo, directory)
             turn.end()
 
     def _open(self, member: Member, fifo: int, directory: int) -> None:
@@ -242,11 +245,11 @@ class Pool:
         except Exception as error:
             number = error.errno or 0 if isinstance(error, OSError) else 22
             text = settings.explain(error)
-            self.call(lambda: self._failed(member, number, text))
+            self.call(self._failed, member, number, text)
             posix.close(fifo)
         else:
-            logger = Logger(place, found.options, fifo, journal=self._journal, say=self._say)
-            self.call(lambda: self._give(member, logger, (status.st_dev, status.st_ino)))
+            logger = Logger(place, found.options, fifo, journal=self._journal, say=self._says)
+            self.call(self._give, member, logger, (status.st_dev, status.st_ino))
         finally:
             posix.close(directory)
 
@@ -261,23 +264,23 @@ class Pool:
             return
         task = Task(logger, member)
         member.writer = writer
-        writer.call(lambda: writer.begin(task, lambda: self._opening(member, task, writer, directory)))
+        writer.call(writer.begin, task, self._opening, member, task, writer, directory)
 
     def _opening(self, member: Member, task: Task, writer: Writer, directory: tuple[int, int]) -> Steps[None]:
         """In a writer: open the log and begin to read."""
         if not (yield from task.logger.open(directory)):
             task.logger.abandon()
-            self.call(lambda: self._failed(member, 11, b"unable to open log directory"))
-            writer.call(lambda: writer.remove(task))
+            self.call(self._failed, member, 11, b"unable to open log directory")
+            writer.call(writer.remove, task)
             return
         writer.age(task)
         writer.listen(task, PAUSED_BY_SIGNAL)
-        self.call(lambda: self._added(member, task))
+        self.call(self._added, member, task)
 
     def _added(self, member: Member, task: Task) -> None:
         member.task = task
         self._client.tell(wire.ADDED, member.slot)
-        waiting, member.waiting = member.waiting, []
+        waiting, member.waiting = member.waiting, ()
         for action in waiting:
             action(member)
 
@@ -292,7 +295,7 @@ class Pool:
 
     def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
         if member.task is None:
-            member.waiting.append(action)
+            member.waiting += (action,)
         elif member.status is None:
             action(member)
 
@@ -300,23 +303,22 @@ class Pool:
 
     def _signal(self, member: Member, number: int) -> None:
         writer, task = _running(member)
-        logger = task.logger
         match number:
             case _signal.SIGHUP:
-                writer.call(lambda: writer.do(task, lambda: self._reopen(writer, task)))
+                writer.call(writer.do, task, self._reopen, writer, task)
             case _signal.SIGALRM:
-                writer.call(lambda: writer.do(task, logger.log.rotate))
+                writer.call(writer.do, task, task.logger.log.rotate)
             case _signal.SIGTERM:
-                writer.call(lambda: writer.do(task, lambda: self._leave(writer, task)))
+                writer.call(writer.do, task, self._leave, writer, task)
             case _signal.SIGSTOP:
                 member.paused = True
-                writer.call(lambda: writer.mute(task, PAUSED_BY_SIGNAL))
+                writer.call(writer.mute, task, PAUSED_BY_SIGNAL)
             case _signal.SIGCONT:
                 if member.paused:
                     member.paused = False
-                    writer.call(lambda: writer.listen(task, PAUSED_BY_SIGNAL))
+                    writer.call(writer.listen, task, PAUSED_BY_SIGNAL)
             case _signal.SIGKILL | _signal.SIGINT | _signal.SIGQUIT | _signal.SIGUSR1 | _signal.SIGUSR2:
-                writer.call(lambda: self._kill(writer, task, number))
+                writer.call(self._kill, writer, task, number)
 
     def _reopen(self, writer: Writer, task: Task) -> Steps[None]:
         if (yield from task.logger.reopen()):
@@ -325,13 +327,13 @@ class Pool:
         self._say(b"fatal: no functional log directories.")
         task.logger.abandon()
         task.owner.has_ended(111 << 8)
-        writer.call(lambda: writer.remove(task))
+        writer.call(writer.remove, task)
 
     def _leave(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.log.processor.finish()
         yield from task.logger.leave()
         task.owner.has_ended(0)
-        writer.call(lambda: writer.remove(task))
+        writer.call(writer.remove, task)
 
     def _kill(self, writer: Writer, task: Task, number: int) -> None:
         task.logger.abandon()
@@ -379,7 +381,7 @@ class Pool:
             writer, task = member.writer, member.task
             if writer is not None and task is not None and member.status is None:
                 left.append(member)
-                writer.call(lambda writer=writer, task=task: writer.do(task, lambda: self._leave_quietly(writer, task)))  # type: ignore[misc]
+                writer.call(writer.do, task, self._leave_quietly, writer, task)
         deadline = time.monotonic() + 5
         while any(member.status is None for member in left) and time.monotonic() < deadline:
             self._epoll.poll(max(0.0, deadline - time.monotonic()))
@@ -388,12 +390,13 @@ class Pool:
             except BlockingIOError:
                 pass
             while self._inbox:
-                self._inbox.pop(0)()
+                function, arguments = self._inbox.pop(0)
+                function(*arguments)
 
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.leave()
         task.owner.has_ended(0)
-        writer.call(lambda: writer.remove(task))
+        writer.call(writer.remove, task)
 
 
 def _running(member: Member) -> tuple[Writer, Task]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from .logger import Logger
     from .watch import Turn
 
+    Call = tuple[Callable[..., None], tuple[object, ...]]
+    """What is to be called, and with what. A closure would take several times as much, and with a tree thousands of logs begin."""
+
     class Owner(Protocol):
         """Who hears, in the writer's thread, how a log goes."""
 
@@ -61,7 +64,7 @@ class Task:
         self.owner = owner
         self.told = False
         self.steps: Steps[object] | None = None
-        self.queue: list[Callable[[], Steps[object]]] = []
+        self.queue: tuple[tuple[Callable[..., Steps[object]], tuple[object, ...]], ...] = ()
         self.draining = False
         self.mute = PAUSED_BY_SIGNAL
         self.waits_for = -1
@@ -74,7 +77,7 @@ class Writer:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self._crew = Crew()
-        self.inbox: list[Callable[[], None]] = []
+        self.inbox: list[Call] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
@@ -89,9 +92,9 @@ class Writer:
 
     # ---- for other threads
 
-    def call(self, function: Callable[[], None]) -> None:
-        """Let this thread call `function` soon."""
-        self.inbox.append(function)
+    def call(self, function: Callable[..., None], *arguments: object) -> None:
+        """Let this thread call `function` with `arguments` soon."""
+        self.inbox.append((function, arguments))
         posix.eventfd_write(self._wake, 1)
 
     # ---- the loop
@@ -116,7 +119,8 @@ class Writer:
                 elif (task := self._by_processor.get(descriptor)) is not None:
                     self._processor_ended(task, descriptor)
             while self.inbox:
-                self.inbox.pop(0)()
+                function, arguments = self.inbox.pop(0)
+                function(*arguments)
             while self._timers and self._timers[0][0] <= time.monotonic():
                 _heapq.heappop(self._timers)[2]()
             self.turn.end()
@@ -127,15 +131,15 @@ class Writer:
 
     # ---- tasks
 
-    def begin(self, task: Task, first: Callable[[], Steps[object]]) -> None:
-        """Take a task; `first` opens its log."""
+    def begin(self, task: Task, first: Callable[..., Steps[object]], *arguments: object) -> None:
+        """Take a task; `first`, called with `arguments`, opens its log."""
         self._by_fifo[task.logger.fifo] = task
-        task.logger.log.sync.crew = self._crew
-        self.do(task, first)
+        task.logger.log.crew = self._crew
+        self.do(task, first, *arguments)
 
-    def do(self, task: Task, what: Callable[[], Steps[object]]) -> None:
-        """Do something for a task as soon as nothing else is being done for it."""
-        task.queue.append(what)
+    def do(self, task: Task, what: Callable[..., Steps[object]], *arguments: object) -> None:
+        """Do `what`, called with `arguments`, for a task as soon as nothing else is being done for it."""
+        task.queue += ((what, arguments),)
         if task.steps is None:
             self._next(task)
 
@@ -177,7 +181,7 @@ class Writer:
         if task.steps is not None:
             task.steps.close()
             task.steps = None
-        task.queue.clear()
+        task.queue = ()
 
     def age(self, task: Task) -> None:
         """Rotate when `current` is as old as the config allows, now and ever after."""
@@ -199,7 +203,9 @@ class Writer:
     def _next(self, task: Task) -> None:
         """Begin what is to be done next; when there is nothing, look at the FIFO again."""
         while task.steps is None and task.queue:
-            task.steps = task.queue.pop(0)()
+            (what, arguments), *others = task.queue
+            task.queue = tuple(others)
+            task.steps = what(*arguments)
             self._advance(task)
 
     def _advance(self, task: Task) -> None:
@@ -309,7 +315,7 @@ class Writer:
         length = waiting(task.logger.fifo)
         if length:
             if len(self._aside) < IN_FLIGHT_MAX or sum(other.logger.in_flight for other in self._aside) < IN_FLIGHT_MAX:
-                self.do(task, lambda: task.logger.take(length, self._spare))
+                self.do(task, task.logger.take, length, self._spare)
             else:
                 # It would only wait in the journal's memory instead of in its own FIFO.
                 self.mute(task, SET_ASIDE)
@@ -317,9 +323,9 @@ class Writer:
         elif events & select.EPOLLHUP:
             self.mute(task, PAUSED_BY_SIGNAL)
             if task.draining:
-                self.do(task, lambda: self._drained(task))
+                self.do(task, self._drained, task)
 
     def _drained(self, task: Task) -> Steps[None]:
         yield from task.logger.close()
         task.owner.has_ended(0)
-        self.call(lambda: self.remove(task))
+        self.call(self.remove, task)

@@ -31,6 +31,13 @@ def test_every_directive() -> None:
     assert problems == ()
 
 
+def test_another_processor_changes_nothing_else_and_nobody_elses_config() -> None:
+    config, _ = svlogd_config.parse(b"s2000\n!gzip\n+*error*\n")
+    other = config.processed_by(b"xz")
+    assert other == Config(size=2000, processor=b"xz", instructions=[Instruction(SELECT, b"*error*")])
+    assert config.processor == b"gzip"
+
+
 def test_an_empty_file_means_svlogds_defaults() -> None:
     assert svlogd_config.parse(b"") == (Config(size=1000000, keep=10, keep_min=10), ())
 
