@@ -46,6 +46,12 @@ class Script(Action):
         self.letter = letter
 
 
+class EndScript(Action):
+    """Kill the control script that runs: it has had its time."""
+
+    __slots__ = ()
+
+
 class Signal(Action):
     """Send a signal to the process of a part."""
 
@@ -69,15 +75,19 @@ class Arm(Action):
 
 
 class Bound(Action):
-    """The process `pid` of a part is to end, RUN after TERM and FINISH at all: answer with Overdue after its time."""
+    """The process `pid` of a part is to end: answer with Overdue when the time is over that its role, RUN or FINISH, has.
 
-    __slots__ = ("part", "pid", "role")
-    __match_args__ = ("part", "role", "pid")
+    since: when that began, in nanoseconds of the clock that nobody sets.
+    """
 
-    def __init__(self, part: int, role: int, pid: int) -> None:
+    __slots__ = ("part", "pid", "role", "since")
+    __match_args__ = ("part", "role", "pid", "since")
+
+    def __init__(self, part: int, role: int, pid: int, since: int) -> None:
         self.part = part
         self.role = role
         self.pid = pid
+        self.since = since
 
 
 class Publish(Action):

@@ -89,13 +89,13 @@ class Due(Event):
 
 
 class Overdue(Event):
-    """The process `pid` of a part has had the time that it may take to end."""
+    """The process of a part that is to end since `since`, as Bound said it, has had the time that it may take."""
 
-    __slots__ = ("part", "pid")
+    __slots__ = ("part", "since")
 
-    def __init__(self, part: int, pid: int) -> None:
+    def __init__(self, part: int, since: int) -> None:
         self.part = part
-        self.pid = pid
+        self.since = since
 
 
 UNKNOWN = -1

@@ -95,7 +95,7 @@ def _recover_part(recovery: Recovery, part: Part, intent: records.PartIntent, pr
     part.ended = intent.ended
     untold = process.started != intent.started or intent.pid != 0
     if process.life == records.LIVE or (process.life == records.ENDED and untold):
-        _take(part, intent, process)
+        _take(recovery.service, part, intent, process)
         if process.life == records.ENDED:
             recovery.ended.append((part.number, process.status))
         else:
@@ -112,13 +112,15 @@ def _recover_part(recovery: Recovery, part: Part, intent: records.PartIntent, pr
         part.owed = True
 
 
-def _take(part: Part, intent: records.PartIntent, process: records.Process) -> None:
+def _take(service: Service, part: Part, intent: records.PartIntent, process: records.Process) -> None:
     part.pid = process.pid
     if intent.spawning or process.started == intent.started:
         part.signals, part.signalled = intent.signals, intent.signalled
     part.state = FINISH if process.role in {keeper.FINISH, keeper.SWEEP} else RUN
     if process.started != intent.started and not intent.spawning:
         part.damped = part.owed = part.paused = part.got_term = False
+        if part.number == MAIN:
+            service.beyond.ending_since, service.beyond.overdue = 0, False
         if part.state == RUN:
             part.since = process.started
         elif part.number == MAIN and intent.state == RUN:

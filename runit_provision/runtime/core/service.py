@@ -13,8 +13,10 @@ Rules that make it feel like runit:
 * A letter's signal is sent unless `control/LETTER` exits 0. Stopping asks control/t first, then sends CONT whatever that said, then
   runs control/d or control/x for its own sake. control/u runs before every start of ./run. While a script runs, what happens to the
   main part waits for it (`waiting`); the log goes on.
-* A service that has a `timeout-kill` is sent KILL when it still runs that long after it was sent TERM, and a finish that has a
-  `timeout-finish` when it still runs that long after its start (runsv knows no such times).
+* A service that has a `timeout-kill` is sent KILL when it still runs that long after it was told to end, and a finish that has a
+  `timeout-finish` when it still runs that long after its start (runsv knows no such times). A control script that still runs then is
+  killed too, and none follows. Where control/t has seen to a `t` (it exited 0) nothing need end. The time goes on over the supervisor's
+  death, by a clock that nobody sets.
 * Where it is asked for, what ./run or ./finish left behind is killed before anything else happens: meanwhile the service is in finish,
   until a process of ours has done that. How long it rests before its next start when it keeps dying is backoff.py's matter.
 * `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves.
@@ -28,7 +30,7 @@ from __future__ import annotations
 from ..wire.beyond import NO_SWEEP, THEN_DOWN, THEN_FINISH
 from ..wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
 from . import backoff
-from .actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from .actions import Action, Arm, Bound, CloseLog, EndScript, Exit, Publish, Script, Signal, Spawn
 from .backoff import SECOND
 from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, LogWaits, Notified, Overdue, ScriptEnded, Started
 from .part import LOG, MAIN, THEN_NOTHING, THEN_SIGNAL, THEN_START, THEN_STOP, Part, Service
@@ -38,17 +40,20 @@ _SIGNALS = {"p": SIGSTOP, "c": SIGCONT, "k": SIGKILL, "h": 1, "a": 14, "i": 2, "
 """Letters that stand for a signal; the numbers are those of Linux on x86, arm and riscv (signal(7))."""
 
 
-def step(service: Service, event: Event, now: int) -> tuple[Action, ...]:
-    """Move `service`, and say what is to be done; `now`: Unix time in nanoseconds."""
+def step(service: Service, event: Event, now: int, steady: int) -> tuple[Action, ...]:
+    """Move `service`, and say what is to be done.
+
+    now: Unix time in nanoseconds; steady: nanoseconds of a clock that nobody sets, never 0.
+    """
     if service.script and _waits(event):
         service.waiting += (event,)
         return ()
     actions: list[Action] = []
-    _handle(service, event, now, actions)
+    _handle(service, event, now, steady, actions)
     while service.waiting and not service.script:
         event, *left = service.waiting
         service.waiting = tuple(left)
-        _handle(service, event, now, actions)
+        _handle(service, event, now, steady, actions)
     return tuple(actions)
 
 
@@ -56,14 +61,14 @@ def _waits(event: Event) -> bool:
     return isinstance(event, (Letter, Ended, Due)) and event.part == MAIN
 
 
-def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> None:
+def _handle(service: Service, event: Event, now: int, steady: int, actions: list[Action]) -> None:
     match event:
         case Begin():
-            _begin(service, now, actions)
+            _begin(service, now, steady, actions)
         case Letter():
-            _letter(service, service.part(event.part), event.letter, now, actions)
+            _letter(service, service.part(event.part), event.letter, now, steady, actions)
         case Started():
-            _started(service, service.part(event.part), event.pid, actions)
+            _started(service, service.part(event.part), event.pid, steady, actions)
         case Ended():
             _ended(service, service.part(event.part), event, now, actions)
         case Notified():
@@ -75,13 +80,13 @@ def _handle(service: Service, event: Event, now: int, actions: list[Action]) -> 
         case Due():
             service.part(event.part).damped = False
         case Overdue():
-            _overdue(service, service.part(event.part), event.pid, actions)
+            _overdue(service, service.part(event.part), event.since, actions)
         case _:
             raise ValueError(f"no event of a service: {event!r}")
     _settle(service, now, actions)
 
 
-def _begin(service: Service, now: int, actions: list[Action]) -> None:
+def _begin(service: Service, now: int, steady: int, actions: list[Action]) -> None:
     for part in (service.main, service.log):
         if part is None:
             continue
@@ -89,15 +94,22 @@ def _begin(service: Service, now: int, actions: list[Action]) -> None:
             rest = service.beyond.rest if part.number == MAIN else SECOND
             # However the clock was set meanwhile: no longer than it was to be.
             actions.append(Arm(part.number, min(rest, max(0, part.since + rest - now))))
-        if _is_ending(service, part):
-            # The time begins again: nobody knows how much of it is over.
-            actions.append(Bound(part.number, part.state, part.pid))
+    main = service.main
+    if main.pid and not service.beyond.ending_since and (main.got_term or _is_in_finish(service)):
+        # It began where nobody wrote down when, under another's supervisor for one.
+        service.beyond.ending_since = steady
+    _bound(service, actions)
 
 
-def _is_ending(service: Service, part: Part) -> bool:
-    if part.number == LOG or part.pid == 0:
-        return False
-    return part.got_term if part.state == RUN else part.state == FINISH and service.beyond.sweep == NO_SWEEP
+def _is_in_finish(service: Service) -> bool:
+    return service.main.state == FINISH and service.beyond.sweep == NO_SWEEP
+
+
+def _bound(service: Service, actions: list[Action]) -> None:
+    """Let the time of a process that is to end be over some time, also where its setting is new."""
+    main, since = service.main, service.beyond.ending_since
+    if main.pid and since:
+        actions.append(Bound(MAIN, main.state, main.pid, since))
 
 
 def _log_waits(service: Service, since: int, reason: int, actions: list[Action]) -> None:
@@ -106,9 +118,14 @@ def _log_waits(service: Service, since: int, reason: int, actions: list[Action])
         actions.append(Publish(MAIN))
 
 
-def _overdue(service: Service, part: Part, pid: int, actions: list[Action]) -> None:
-    if part.pid == pid and _is_ending(service, part):
+def _overdue(service: Service, part: Part, since: int, actions: list[Action]) -> None:
+    if part.number == LOG or part.pid == 0 or since != service.beyond.ending_since:
+        return
+    service.beyond.overdue = True
+    if not any(isinstance(event, Ended) and event.part == MAIN for event in service.waiting):
         _send(part, SIGKILL, actions)
+    if service.script:
+        actions.append(EndScript())
 
 
 def _publish(part: Part, actions: list[Action]) -> None:
@@ -117,19 +134,22 @@ def _publish(part: Part, actions: list[Action]) -> None:
         actions.append(Publish(part.number))
 
 
-def _started(service: Service, part: Part, pid: int, actions: list[Action]) -> None:
+def _started(service: Service, part: Part, pid: int, steady: int, actions: list[Action]) -> None:
     if part.spawning or part.pid not in {0, pid}:
         part.spawning = False
         part.pid = pid
         actions.append(Publish(part.number))
-        if part.state == FINISH and _is_ending(service, part):
-            actions.append(Bound(part.number, FINISH, pid))
+        if part.number == MAIN:
+            if service.beyond.ending_since or _is_in_finish(service):
+                # Whoever waited for a process to be made was not waiting for it to end.
+                service.beyond.ending_since = steady
+            _bound(service, actions)
 
 
 def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[Action]) -> None:
     if not part.alive:
         return
-    unasked = part.want == WANT_UP and not part.got_term
+    unasked = part.want == WANT_UP and not part.got_term and not service.beyond.ending_since
     part.pid = 0
     part.spawning = False
     part.got_term = False
@@ -139,6 +159,7 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
     beyond = service.beyond
+    beyond.ending_since, beyond.overdue = 0, False
     follows, sweep = beyond.sweep or THEN_DOWN, event.sweep and beyond.sweep == NO_SWEEP
     beyond.sweep = NO_SWEEP
     if part.state == RUN:
@@ -191,7 +212,7 @@ def _notified(service: Service, now: int, actions: list[Action]) -> None:
         _publish(main, actions)
 
 
-def _letter(service: Service, part: Part, letter: str, now: int, actions: list[Action]) -> None:
+def _letter(service: Service, part: Part, letter: str, now: int, steady: int, actions: list[Action]) -> None:
     match letter:
         case "u" | "o" if service.closing and part.number == MAIN:
             pass
@@ -207,10 +228,10 @@ def _letter(service: Service, part: Part, letter: str, now: int, actions: list[A
             part.owed = False
             _publish(part, actions)
             if part.state == RUN:
-                _stop(service, part, now, actions)
+                _stop(service, part, now, steady, actions)
         case "t":
             if part.state == RUN:
-                _stop(service, part, now, actions)
+                _stop(service, part, now, steady, actions)
             if _end_rest(service, part, now, actions):
                 _publish(part, actions)
         case _ if letter in _SIGNALS:
@@ -260,17 +281,23 @@ def _send(part: Part, number: int, actions: list[Action]) -> None:
     actions.append(Signal(part.number, number))
 
 
-def _stop(service: Service, part: Part, now: int, actions: list[Action]) -> None:
+def _stop(service: Service, part: Part, now: int, steady: int, actions: list[Action]) -> None:
+    if part.number == MAIN:
+        service.beyond.ending_since = service.beyond.ending_since or steady
+        _bound(service, actions)
     _ask(service, part, "t", THEN_STOP, now, actions)
 
 
 def _terminate(service: Service, part: Part, handled: bool, now: int, actions: list[Action]) -> None:
+    if part.number == MAIN and service.beyond.overdue:
+        return  # KILL was sent, and no other script is to hang
     if not handled:
         _send(part, SIGTERM, actions)
         part.got_term = True
         _publish(part, actions)
-        if _is_ending(service, part):
-            actions.append(Bound(part.number, RUN, part.pid))
+    elif part.want == WANT_UP and not part.got_term:
+        service.beyond.ending_since = 0
+        _publish(part, actions)
     if part.want != WANT_UP:
         _send(part, SIGCONT, actions)
         if part.number == MAIN:
@@ -319,6 +346,7 @@ def expect_notification(service: Service) -> None:
 def _spawn_run(service: Service, part: Part, now: int, actions: list[Action]) -> None:
     if part.number == MAIN:
         service.beyond.notifies, service.beyond.ready = False, 0
+        service.beyond.ending_since, service.beyond.overdue = 0, False
     part.since = now
     _spawn(part, RUN, actions)
 

@@ -1,11 +1,11 @@
-"""What a service here has beyond runit's: readiness, back-off, and the sweep after its end; part of its record (records.py)."""
+"""What a service here has beyond runit's: readiness, back-off, a bounded end, the sweep after it; part of its record (records.py)."""
 
 from __future__ import annotations
 
 import struct
 
-SIZE = 26
-_PACKED = struct.Struct("<BBqqq")
+SIZE = 34
+_PACKED = struct.Struct("<BBqqqq")
 
 NO_SWEEP = 0
 THEN_DOWN = 1
@@ -14,6 +14,8 @@ THEN_FINISH = 2
 
 _NOTIFIES = 4
 _LOG_WAITS = 8
+_ENDS = 16
+_OVERDUE = 32
 DEATHS_MAX = 255
 
 
@@ -22,10 +24,11 @@ class Beyond:
 
     deaths: how often it ended quickly and unasked in a row; dying_since: when the first of these runs began; rest: how long it
     pauses before its next start, in nanoseconds; sweep: NO_SWEEP, THEN_DOWN or THEN_FINISH; log_waits: since when its log cannot be
-    written, and log_reason: why, as wire.pool says it. Times in nanoseconds of Unix time, 0 for never.
+    written, and log_reason: why, as wire.pool says it. ending_since: since when its process is to end, in nanoseconds of the clock that
+    nobody sets (CLOCK_MONOTONIC), and overdue: whether it has had its time. Other times in nanoseconds of Unix time; 0 for never.
     """
 
-    __slots__ = ("deaths", "dying_since", "log_reason", "log_waits", "notifies", "ready", "rest", "sweep")
+    __slots__ = ("deaths", "dying_since", "ending_since", "log_reason", "log_waits", "notifies", "overdue", "ready", "rest", "sweep")
 
     def __init__(self) -> None:
         self.notifies = False
@@ -36,18 +39,22 @@ class Beyond:
         self.sweep = NO_SWEEP
         self.log_waits = 0
         self.log_reason = 0
+        self.ending_since = 0
+        self.overdue = False
 
 
 def pack(beyond: Beyond) -> bytes:
     """Give the SIZE bytes of `beyond`: of a log that waits only that it does, since its pool knows the rest."""
     flags = beyond.sweep | (_NOTIFIES if beyond.notifies else 0) | (_LOG_WAITS if beyond.log_waits else 0)
-    return _PACKED.pack(flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest)
+    flags |= (_ENDS if beyond.ending_since else 0) | (_OVERDUE if beyond.overdue else 0)
+    return _PACKED.pack(flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest, beyond.ending_since)
 
 
 def unpack(data: bytes) -> Beyond:
     """Read what begins with SIZE bytes."""
     beyond = Beyond()
-    flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest = _PACKED.unpack_from(data)
+    flags, beyond.deaths, beyond.ready, beyond.dying_since, beyond.rest, beyond.ending_since = _PACKED.unpack_from(data)
     beyond.notifies = bool(flags & _NOTIFIES)
-    beyond.sweep = flags & ~(_NOTIFIES | _LOG_WAITS)
+    beyond.overdue = bool(flags & _OVERDUE)
+    beyond.sweep = flags & (THEN_DOWN | THEN_FINISH)
     return beyond

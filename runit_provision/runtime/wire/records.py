@@ -19,7 +19,7 @@ import struct
 from .status import DOWN, FINISH, WANT_UP
 
 SIZE = 1024
-MAGIC = b"rprov-1\n"
+MAGIC = b"rprov-2\n"
 INTENT_AT = 784
 LETTERS_AT = 788
 """One byte for the main part, one for the log, one for what the service says of itself; 0: none that was not acted upon."""
@@ -59,7 +59,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     Row = tuple[int, int, int, int, bytes, bool, int, int, bytes, bool, int, int, int]
     """Of a slot: its first byte, device, inode, whether it has a log; then of the service and of its log: want, state, paused and got
-    TERM, a byte each, whether it is about to start, since when in Unix nanoseconds, pid; at last whether it notifies."""
+    TERM, a byte each, whether it is about to start, since when in Unix nanoseconds, pid; at last whether anything is beyond runit."""
 
 
 class Identity:
@@ -264,11 +264,11 @@ def add_statuses(rows: dict[tuple[int, int], Row], slots: bytes) -> None:
     """
     row: Row
     for row in _STATUS.iter_unpack(memoryview(slots)[: len(slots) - len(slots) % SIZE]):
-        used, dev, ino, has_log, how, spawning, since, _pid, _log_how, log_spawning, log_since, _log_pid, notifies = row
+        used, dev, ino, has_log, how, spawning, since, _pid, _log_how, log_spawning, log_since, _log_pid, more = row
         if used != TAKEN[0] or not since or spawning or (has_log and (log_spawning or not log_since)):
             continue
         want, state, _paused, got_term = how
-        if not (notifies or got_term or state == FINISH or (state == DOWN and want == WANT_UP)):
+        if not (more or got_term or state == FINISH or (state == DOWN and want == WANT_UP)):
             rows[dev, ino] = row
 
 

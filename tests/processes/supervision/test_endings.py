@@ -46,6 +46,65 @@ def test_restart_is_bounded_too_also_by_the_next_supervisor(runtime: Path, stubb
         until(lambda: pid_of(stubborn) not in {0, before}, what="it runs again")
 
 
+def test_the_time_until_kill_goes_on_however_often_the_supervisor_is_killed(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
+    (stubborn / "timeout-kill").write_text("3000\n")
+    with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        pid = pid_of(stubborn)
+        supervision.letter(stubborn, "d")
+        until(lambda: "KILL in" in shown(runtime, stubborn), what="its time has begun")
+
+        def has_ended() -> bool:
+            running.kill()
+            running.start()
+            until(lambda: running.supervises(stubborn), what="the next runsvdir has it")
+            return not supervision.is_alive(pid)
+
+        until(has_ended, what="it is killed")
+
+
+@pytest.mark.parametrize("program", ["runsv", "runsvdir"])
+@pytest.mark.parametrize("letter", ["t", "d"])
+def test_a_control_script_that_hangs_ends_with_its_service(
+    runtime: Path, stubborn: Path, tmp_path: Path, program: str, letter: str
+) -> None:
+    hang(stubborn, letter)
+    with tree(runtime / program, stubborn if program == "runsv" else stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert not supervision.is_alive(int((stubborn / "script").read_text()))
+
+
+@pytest.mark.parametrize("who", ["supervisor", "keeper", "both"])
+def test_a_control_script_that_hangs_ends_also_where_who_was_to_end_it_is_killed(
+    runtime: Path, stubborn: Path, tmp_path: Path, who: str
+) -> None:
+    (stubborn / "timeout-kill").write_text("2000\n")
+    hang(stubborn, "t")
+    with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        supervision.letter(stubborn, "d")
+        until(lambda: (stubborn / "script").exists() and "KILL in" in shown(runtime, stubborn), what="its control script hangs")
+        if who != "supervisor":
+            os.kill(running.keeper(), signal.SIGKILL)
+        if who != "keeper":
+            running.kill()
+            running.start()
+        done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert not supervision.is_alive(int((stubborn / "script").read_text()))
+
+
+def hang(home: Path, letter: str) -> None:
+    """Let the control script of a letter hang, and say its pid in `script`."""
+    (home / "control").mkdir()
+    supervision.script(home / f"control/{letter}", "echo $$ >script.new; mv script.new script\nexec sleep 1000")
+
+
 def test_a_wrong_timeout_is_said_and_nothing_is_killed(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
     (stubborn / "timeout-kill").write_text("soon\n")
     with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:

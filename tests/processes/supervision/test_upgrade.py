@@ -201,7 +201,7 @@ BROKEN = {
         "    raise RuntimeError('bad luck')\n",
     ),
     "never runs a service": ("shell/keeper/children.py", "        if os.read(wait, 1):\n", "        if os.read(wait, 1) == b'':\n"),
-    "other records": ("wire/records.py", 'b"rprov-1\\n"', 'b"rprov-X\\n"'),
+    "other records": ("wire/records.py", 'b"rprov-2\\n"', 'b"rprov-X\\n"'),
 }
 REASONS = {
     "syntax": "SyntaxError: ",

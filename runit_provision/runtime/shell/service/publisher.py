@@ -175,7 +175,7 @@ class Publisher:
             pid=main.pid,
             notifies=beyond.notifies,
             ready=beyond.ready,
-            kill_at=kill_at if pid and pid == main.pid else 0,
+            kill_at=kill_at if pid and pid == main.pid and beyond.ending_since else 0,
             starts_at=main.since + beyond.rest if rests and beyond.rest > SECOND else 0,
             deaths=beyond.deaths if rests else 0,
             dying_since=beyond.dying_since,

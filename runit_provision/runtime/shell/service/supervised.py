@@ -6,10 +6,10 @@ import os
 import time
 
 from ...core import recovery
-from ...core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from ...core.actions import Action, Arm, Bound, CloseLog, EndScript, Exit, Publish, Script, Signal, Spawn
 from ...core.events import Begin, Due, Ended, Event, Letter, LogWaits, Overdue, ScriptEnded, Started
 from ...core.part import LOG, MAIN, Part, Service
-from ...core.service import arguments_of, step
+from ...core.service import SIGKILL, arguments_of, step
 from ...wire import errors, holder, records
 from ...wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
 from . import endings, settings
@@ -160,7 +160,7 @@ class Supervised:
 
     def tell(self, event: Event) -> None:
         """Let `event` move the service, and do what follows from it; what that is was written down before."""
-        actions = step(self.service, event, time.time_ns())
+        actions = step(self.service, event, time.time_ns(), time.monotonic_ns())
         self._inbox.mask()
         self.save()
         self._perform(actions)
@@ -197,6 +197,8 @@ class Supervised:
 
     def signalled(self, key: int, count: int) -> None:
         """The process of a part has got so many signals. What is said before it has started is about the one before."""
+        if key == records.SCRIPT:
+            return
         part = self.service.part(key)
         if part.pid and not part.spawning:
             part.confirm(count)
@@ -262,6 +264,8 @@ class Supervised:
             elif self.service.script and found.life != records.LIVE:
                 self._scripting = found.started
                 self.ended(key, found.pid, found.status)
+            if self.service.script and not self.closed:
+                self.tell(Begin())  # what was to end it may have gone with its parent
             return
         if key == LOG and self.service.log is None:
             return
@@ -367,8 +371,10 @@ class Supervised:
                 self._starting.script(letter)
             case Arm(part, delay):
                 self._arm(part, delay / 1e9)
-            case Bound(part, role, pid):
-                self._bound(part, role, pid)
+            case Bound(part, role, pid, since):
+                self._bound(part, role, pid, since)
+            case EndScript():
+                self.tree.signal(self, records.SCRIPT, SIGKILL)
             case CloseLog():
                 self.tree.close_log(self)
             case Exit():
@@ -390,18 +396,20 @@ class Supervised:
         self._arms = (number, self._arms[LOG]) if part == MAIN else (self._arms[MAIN], number)
         self.tree.loop.after(seconds, lambda: self._due(part, number))
 
-    def _bound(self, part: int, role: int, pid: int) -> None:
-        """Let a process that is to end run as long as its setting says, at most."""
-        after = self.milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL)
+    def _bound(self, part: int, role: int, pid: int, since: int) -> None:
+        """Let a process that is to end since `since` run as long as its setting says, at most."""
+        after = self.milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL) * 1_000_000
         if after > 0:
-            self._publisher.kill_at = (pid, time.time_ns() + after * 1_000_000)
+            # However far the clock is in another namespace of time, which the supervisor before may have lived in.
+            left = min(after, max(0, since + after - time.monotonic_ns()))
+            self._publisher.kill_at = (pid, time.time_ns() + left)
             self._publisher.changed(part)
             self.tree.publishing.changed(self)
-            self.tree.loop.after(after / 1000, lambda: self._overdue(part, pid))
+            self.tree.loop.after(left / 1e9, lambda: self._overdue(part, since))
 
-    def _overdue(self, part: int, pid: int) -> None:
+    def _overdue(self, part: int, since: int) -> None:
         if not self.closed:
-            self.tell(Overdue(part, pid))
+            self.tell(Overdue(part, since))
 
     def _due(self, part: int, number: int) -> None:
         if not self.closed and self._arms[part] == number:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from runit_provision.runtime.core import recovery
+from runit_provision.runtime.core.actions import Action, Bound
 from runit_provision.runtime.core.backoff import SECOND
-from runit_provision.runtime.core.events import Begin, Letter, ScriptEnded, Started
+from runit_provision.runtime.core.events import Begin, Event, Letter, ScriptEnded, Started
 from runit_provision.runtime.core.part import MAIN, Service
-from runit_provision.runtime.core.service import step
-from runit_provision.runtime.wire import keeper, records
+from runit_provision.runtime.core.service import step as move
+from runit_provision.runtime.wire import beyond, keeper, records
 from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN
 
 START = 1_000 * SECOND
+STEADY = 7
 NONE = records.Process()
+
+
+def step(service: Service, event: Event, now: int, steady: int = STEADY) -> tuple[Action, ...]:
+    return move(service, event, now, steady)
 
 
 def running(pid: int = 71) -> Service:
@@ -151,3 +157,23 @@ def test_a_process_that_was_asked_for_and_did_not_come_is_asked_for_again_withou
     assert (again.spawn, again.signal, again.service.main.owed) == ([MAIN], [(MAIN, 15)], False)
     came = recovered(intended, live(72, started=6))
     assert (came.spawn, came.signal, came.service.main.pid, came.service.main.got_term) == ([], [(MAIN, 15)], 72, True)
+
+
+def test_the_time_of_who_is_to_end_goes_on() -> None:
+    stopping, asking = told(running(), "d"), running()
+    step(asking, Letter(MAIN, "d"), START)
+    for intended in (stopping, through_bytes(recovery.intent_of(asking, started=(5, 0, 0)))):
+        again = step(recovered(intended, live()).service, Begin(), START, 10**9)
+        assert [action for action in again if isinstance(action, Bound)] == [Bound(MAIN, RUN, 71, STEADY)]
+
+
+def test_the_time_of_who_was_to_end_is_not_of_the_process_that_came_after() -> None:
+    after = recovered(told(running(), "d"), live(72, started=6)).service
+    assert (after.main.pid, after.beyond.ending_since) == (72, 0)
+
+
+def test_who_got_term_from_another_s_supervisor_has_all_its_time() -> None:
+    intended = told(running(), "d")
+    intended.beyond = beyond.pack(beyond.Beyond())
+    again = step(recovered(intended, live()).service, Begin(), START, 9)
+    assert [action for action in again if isinstance(action, Bound)] == [Bound(MAIN, RUN, 71, 9)]

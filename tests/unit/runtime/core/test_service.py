@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from runit_provision.runtime.core.actions import Action, Arm, Bound, CloseLog, Exit, Publish, Script, Signal, Spawn
+from runit_provision.runtime.core.actions import Action, Arm, Bound, CloseLog, EndScript, Exit, Publish, Script, Signal, Spawn
 from runit_provision.runtime.core.backoff import SECOND
-from runit_provision.runtime.core.events import UNKNOWN, Begin, Due, Ended, Letter, LogWaits, Notified, Overdue, ScriptEnded, Started
+from runit_provision.runtime.core.events import (
+    UNKNOWN,
+    Begin,
+    Due,
+    Ended,
+    Event,
+    Letter,
+    LogWaits,
+    Notified,
+    Overdue,
+    ScriptEnded,
+    Started,
+)
 from runit_provision.runtime.core.part import LOG, MAIN, Service
-from runit_provision.runtime.core.service import expect_notification, step
+from runit_provision.runtime.core.service import expect_notification
+from runit_provision.runtime.core.service import step as move
 from runit_provision.runtime.wire.beyond import NO_SWEEP, THEN_DOWN, THEN_FINISH
 from runit_provision.runtime.wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
 
 START = 1_000 * SECOND
+STEADY = 7
 CONT, KILL, STOP, TERM = 18, 9, 19, 15
+
+
+def step(service: Service, event: Event, now: int, steady: int = STEADY) -> tuple[Action, ...]:
+    return move(service, event, now, steady)
 
 
 def play(service: Service, *events: object, now: int = START) -> list[Action]:
@@ -91,8 +109,8 @@ def test_finish_is_not_followed_by_another_finish() -> None:
 
 def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
     service = running()
-    term = [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, RUN, 71)]
-    assert play(service, Letter(MAIN, "d")) == [Publish(MAIN), *term, Signal(MAIN, CONT)]
+    ends = [Publish(MAIN), Bound(MAIN, RUN, 71, STEADY)]
+    assert play(service, Letter(MAIN, "d")) == [*ends, Signal(MAIN, TERM), Publish(MAIN), Signal(MAIN, CONT)]
     assert service.main.got_term
     assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN)]
     assert (service.main.state, service.main.want, service.main.got_term) == (DOWN, WANT_DOWN, False)
@@ -100,7 +118,7 @@ def test_down_sends_term_and_cont_and_does_not_start_again() -> None:
 
 def test_term_restarts() -> None:
     service = running()
-    assert play(service, Letter(MAIN, "t")) == [Signal(MAIN, TERM), Publish(MAIN), Bound(MAIN, RUN, 71)]
+    assert play(service, Letter(MAIN, "t")) == [Bound(MAIN, RUN, 71, STEADY), Signal(MAIN, TERM), Publish(MAIN)]
     assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN), Spawn(MAIN, RUN)]
 
 
@@ -120,18 +138,18 @@ def test_a_control_script_that_exits_0_keeps_the_signal_back() -> None:
 
 def test_down_asks_control_t_then_continues_then_runs_control_d() -> None:
     service = running()
-    assert step(service, Letter(MAIN, "d"), START) == (Publish(MAIN), Script("t"))
+    assert step(service, Letter(MAIN, "d"), START) == (Publish(MAIN), Bound(MAIN, RUN, 71, STEADY), Script("t"))
     assert step(service, ScriptEnded(succeeded=True), START) == (Signal(MAIN, CONT), Script("d"))
     assert step(service, ScriptEnded(succeeded=False), START) == ()
 
 
 def test_what_happens_while_a_control_script_runs_waits_for_it_and_the_log_goes_on() -> None:
     service = running(log=True)
-    assert step(service, Letter(MAIN, "t"), START) == (Script("t"),)
+    assert step(service, Letter(MAIN, "t"), START) == (Bound(MAIN, RUN, 71, STEADY), Script("t"))
     assert step(service, Ended(MAIN, 0), START + SECOND) == ()
     assert step(service, Ended(LOG, 0), START + SECOND) == (Publish(LOG), Spawn(LOG, RUN))
     after = step(service, ScriptEnded(succeeded=True), START + 2 * SECOND)
-    assert after == (Publish(MAIN), Script("u"))
+    assert after == (Publish(MAIN), Publish(MAIN), Script("u"))
 
 
 def test_k_with_a_control_script_starts_no_second_copy() -> None:
@@ -182,7 +200,7 @@ def test_exit_of_a_service_without_log() -> None:
 def test_exit_waits_for_finish_and_then_for_the_log_to_read_to_its_end() -> None:
     service = running(log=True)
     play(service, Letter(MAIN, "x"))
-    assert play(service, Ended(MAIN, 15, finish=True), Started(MAIN, 72))[-1] == Bound(MAIN, FINISH, 72)
+    assert play(service, Ended(MAIN, 15, finish=True), Started(MAIN, 72))[-1] == Bound(MAIN, FINISH, 72, STEADY)
     assert play(service, Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN), Publish(LOG), CloseLog()]
     assert play(service, Letter(MAIN, "u")) == []
     assert play(service, Ended(LOG, 0), now=START + SECOND) == [Publish(LOG), Exit()]
@@ -219,24 +237,76 @@ def test_a_log_that_is_not_there_has_no_letters() -> None:
         step(running(), Letter(LOG, "d"), START)
 
 
-def test_who_was_sent_term_is_killed_when_it_is_overdue_and_nobody_else() -> None:
-    service = Service(now=0)
-    step(service, Begin(), 0)
-    step(service, ScriptEnded(succeeded=False), 0)
-    step(service, Started(MAIN, 7), 0)
-    assert step(service, Overdue(MAIN, 7), SECOND) == ()
-    step(service, Letter(MAIN, "t"), SECOND)
-    asked = step(service, ScriptEnded(succeeded=False), SECOND)
-    assert [action for action in asked if isinstance(action, Bound)] == [Bound(MAIN, RUN, 7)]
-    assert step(service, Overdue(MAIN, 6), SECOND) == ()
-    assert step(service, Overdue(MAIN, 7), SECOND) == (Signal(MAIN, 9),)
+def test_who_was_told_to_end_is_killed_when_it_is_overdue_and_nobody_else() -> None:
+    service = running()
+    assert play(service, Overdue(MAIN, STEADY)) == []
+    play(service, Letter(MAIN, "t"))
+    assert play(service, Overdue(MAIN, STEADY - 1)) == []
+    assert play(service, Overdue(MAIN, STEADY)) == [Signal(MAIN, KILL)]
+    play(service, Ended(MAIN, 9), now=START + SECOND)
+    assert play(service, Started(MAIN, 72), Overdue(MAIN, STEADY)) == [Publish(MAIN)]
 
 
 def test_a_finish_is_killed_when_it_is_overdue() -> None:
     service = running()
-    assert play(service, Ended(MAIN, 0, finish=True), Started(MAIN, 72))[-1] == Bound(MAIN, FINISH, 72)
-    assert play(service, Overdue(MAIN, 71)) == []
-    assert play(service, Overdue(MAIN, 72)) == [Signal(MAIN, KILL)]
+    play(service, Letter(MAIN, "d"))
+    step(service, Ended(MAIN, 15, finish=True), START)
+    assert step(service, Started(MAIN, 72), START, 9)[-1] == Bound(MAIN, FINISH, 72, 9)
+    assert play(service, Overdue(MAIN, STEADY)) == []
+    assert play(service, Overdue(MAIN, 9)) == [Signal(MAIN, KILL)]
+
+
+def test_the_time_begins_with_the_letter_and_goes_on_whoever_tells_it_again() -> None:
+    service = running()
+    step(service, Letter(MAIN, "d"), START, 11)
+    play(service, ScriptEnded(succeeded=False))
+    for event in (Letter(MAIN, "t"), Letter(MAIN, "d"), Begin()):
+        again = play(service, event)
+        assert [action for action in again if isinstance(action, Bound)] == [Bound(MAIN, RUN, 71, 11)]
+
+
+def test_who_is_told_to_end_before_there_is_a_process_has_its_time_from_its_start() -> None:
+    service = down()
+    play(service, Letter(MAIN, "o"), Letter(MAIN, "d"))
+    assert step(service, Started(MAIN, 71), START, 12) == (Publish(MAIN), Bound(MAIN, RUN, 71, 12))
+
+
+def test_a_control_t_that_is_overdue_ends_with_its_service_and_no_other_script_follows() -> None:
+    service = running()
+    step(service, Letter(MAIN, "d"), START)
+    assert step(service, Overdue(MAIN, STEADY), START) == (Signal(MAIN, KILL), EndScript())
+    assert step(service, Ended(MAIN, 9), START + SECOND) == ()
+    assert step(service, ScriptEnded(succeeded=False), START + SECOND) == (Publish(MAIN),)
+    assert (service.main.state, service.main.want, service.beyond.overdue) == (DOWN, WANT_DOWN, False)
+
+
+def test_a_control_d_that_is_overdue_ends_alone_where_its_service_has_ended() -> None:
+    service = running()
+    step(service, Letter(MAIN, "d"), START)
+    assert step(service, ScriptEnded(succeeded=False), START)[-1] == Script("d")
+    step(service, Ended(MAIN, 15), START + SECOND)
+    assert step(service, Overdue(MAIN, STEADY), START + SECOND) == (EndScript(),)
+    assert step(service, ScriptEnded(succeeded=False), START + SECOND) == (Publish(MAIN),)
+
+
+def test_what_is_overdue_is_no_death() -> None:
+    service = running()
+    step(service, Letter(MAIN, "t"), START)
+    step(service, Overdue(MAIN, STEADY), START)
+    step(service, Ended(MAIN, 9, most=10 * SECOND), START + SECOND)
+    step(service, ScriptEnded(succeeded=False), START + SECOND)
+    assert service.beyond.deaths == 0
+
+
+def test_a_control_t_that_sees_to_a_restart_leaves_nobody_to_be_killed_and_one_that_sees_to_an_end_does() -> None:
+    service = running()
+    step(service, Letter(MAIN, "t"), START)
+    assert step(service, ScriptEnded(succeeded=True), START) == (Publish(MAIN),)
+    assert play(service, Overdue(MAIN, STEADY)) == []
+    step(service, Letter(MAIN, "d"), START)
+    step(service, ScriptEnded(succeeded=True), START)
+    step(service, ScriptEnded(succeeded=True), START)
+    assert play(service, Overdue(MAIN, STEADY)) == [Signal(MAIN, KILL)]
 
 
 def test_ready_is_who_said_so_and_was_asked_and_only_in_this_run() -> None:

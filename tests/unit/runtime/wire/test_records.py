@@ -120,10 +120,15 @@ def part(**changes: int) -> records.PartIntent:
 
 
 def table(
-    *, main: records.PartIntent, log: records.PartIntent | None = None, mark: bytes = records.TAKEN, log_waits: bool = False
+    *,
+    main: records.PartIntent,
+    log: records.PartIntent | None = None,
+    mark: bytes = records.TAKEN,
+    log_waits: bool = False,
+    ends: bool = False,
 ) -> bytes:
     known = beyond.Beyond()
-    known.log_waits = int(log_waits)
+    known.log_waits, known.ending_since = int(log_waits), int(ends)
     slot = bytearray(records.pack_slot(records.Identity(dev=5, ino=7, name=b"it", path=b"/x/it")))
     intent = records.pack_intent(
         records.Intent(main=main, log=log, script="u", then=1, scripted=4, closing=True, beyond=beyond.pack(known))
@@ -153,6 +158,7 @@ def test_a_table_does_not_tell_of_what_is_not_published() -> None:
     assert statuses(table(main=part(), mark=records.HELD)) == {}
     assert statuses(table(main=part(), mark=b"\0")) == {}
     assert statuses(table(main=part(), log=part(), log_waits=True)) == {}
+    assert statuses(table(main=part(), ends=True)) == {}
     assert statuses(table(main=part(spawning=1))) == {}
     assert statuses(table(main=part(since=0))) == {}
     assert statuses(table(main=part(), log=part(spawning=1))) == {}
@@ -167,7 +173,7 @@ def test_a_table_does_not_tell_of_what_may_have_more_to_tell(more: dict[str, int
 def test_what_is_beyond_runit_survives_within_the_intent() -> None:
     service = beyond.Beyond()
     service.notifies, service.ready, service.deaths, service.sweep = True, 2**62, beyond.DEATHS_MAX, beyond.THEN_FINISH
-    service.dying_since, service.rest = 2**61, 2**60
+    service.dying_since, service.rest, service.ending_since, service.overdue = 2**61, 2**60, 2**59, True
     intent = records.Intent(main=part(), log=None, script="", then=0, scripted=0, closing=False, beyond=beyond.pack(service))
     slot = bytearray(records.SIZE)
     packed = records.pack_intent(intent)
