@@ -25,7 +25,8 @@ class Beyond:
     deaths: how often it ended quickly and unasked in a row; dying_since: when the first of these runs began; rest: how long it
     pauses before its next start, in nanoseconds; sweep: NO_SWEEP, THEN_DOWN or THEN_FINISH; log_waits: since when its log cannot be
     written, and log_reason: why, as wire.pool says it. ending_since: since when its process is to end, in nanoseconds of the clock that
-    nobody sets (CLOCK_MONOTONIC), and overdue: whether it has had its time. Other times in nanoseconds of Unix time; 0 for never.
+    nobody sets (CLOCK_MONOTONIC, which sleeps with the host, as services do), and overdue: whether it has had its time. Other times in
+    nanoseconds of Unix time; 0 for never.
     """
 
     __slots__ = ("deaths", "dying_since", "ending_since", "log_reason", "log_waits", "notifies", "overdue", "ready", "rest", "sweep")

@@ -94,9 +94,20 @@ def test_a_control_script_that_hangs_ends_also_where_who_was_to_end_it_is_killed
         if who != "keeper":
             running.kill()
             running.start()
+            until(lambda: running.supervises(stubborn), what="the next runsvdir has it")
         done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert not supervision.is_alive(int((stubborn / "script").read_text()))
+
+
+def test_a_control_script_that_hangs_does_not_hold_up_the_end_by_hup(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
+    hang(stubborn, "t")
+    with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
+        assert running.kill(signal.SIGHUP) == 111
+        assert "KILL" not in running.stderr.read_text()
+        assert (stubborn / "ended").read_text() == "-1 9\n"
 
 
 def hang(home: Path, letter: str) -> None:

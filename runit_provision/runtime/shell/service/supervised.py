@@ -400,7 +400,7 @@ class Supervised:
         """Let a process that is to end since `since` run as long as its setting says, at most."""
         after = self.milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL) * 1_000_000
         if after > 0:
-            # However far the clock is in another namespace of time, which the supervisor before may have lived in.
+            # Never longer, whichever namespace of time the supervisor before lived in.
             left = min(after, max(0, since + after - time.monotonic_ns()))
             self._publisher.kill_at = (pid, time.time_ns() + left)
             self._publisher.changed(part)
