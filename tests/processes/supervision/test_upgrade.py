@@ -146,7 +146,7 @@ def test_whoever_is_killed_meanwhile_it_becomes_that_version(
             switch(prefix, versions[turn % 2])
             os.kill(running.pid, signal.SIGUSR2)
             # From before it is tried out until after keeper and pool have followed.
-            time.sleep(0.6 * turn / UPGRADES)
+            time.sleep(1.2 * turn / UPGRADES)
             for pid in [pid for pid in running.processes() if supervision.name(pid) in set(roles) - {"runsvdir"} and not on_trial(pid)]:
                 os.kill(pid, signal.SIGKILL)
             if "runsvdir" in roles:
@@ -201,6 +201,22 @@ BROKEN = {
         "    raise RuntimeError('bad luck')\n",
     ),
     "never runs a service": ("shell/keeper/children.py", "        if os.read(wait, 1):\n", "        if os.read(wait, 1) == b'':\n"),
+    "in what it takes over": (
+        "shell/supervisor/tree.py",
+        "                self.parent.look()\n",
+        "                raise RuntimeError('bad luck')\n",
+    ),
+    "never takes over": (
+        "shell/supervisor/tree.py",
+        "                self.parent.look()\n",
+        "                os.kill(os.getpid(), 19)\n",
+    ),
+    "as the next keeper": ("shell/keeper/keeper.py", "    keeper.resume(known)\n", "    raise RuntimeError('bad luck')\n"),
+    "as the next pool": (
+        "shell/handover.py",
+        "    listener, journal = map(int, arguments[2:])\n",
+        "    raise RuntimeError('bad luck')\n",
+    ),
     "other records": ("wire/records.py", 'b"rprov-2\\n"', 'b"rprov-X\\n"'),
 }
 REASONS = {
@@ -209,6 +225,10 @@ REASONS = {
     "at the start": "RuntimeError: bad luck",
     "in the keeper": "it did not run a service within",
     "never runs a service": "it did not run a service within",
+    "in what it takes over": "it ended, exit status 1, when it was to take over a service that runs: ",
+    "never takes over": "it did not take over a service that runs within",
+    "as the next keeper": "it did not take over a service that runs within",
+    "as the next pool": "it did not keep what it had taken over",
     "other records": "it cannot read this version's records; services must be ended and started again",
 }
 
@@ -224,7 +244,7 @@ def break_(library: Path, kind: str) -> None:
         cached.unlink()
 
 
-SLOW = {"in the keeper", "never runs a service"}
+SLOW = {"in the keeper", "never runs a service", "never takes over", "as the next keeper"}
 """What shows only when patience ends."""
 
 
@@ -320,7 +340,10 @@ def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch:
     sources = package._sources()
     sources["runit_provision/runtime/shell/supervisor/runsvdir.py"] += b"\nraise RuntimeError('bad luck')\n"
     monkeypatch.setattr(package, "_sources", lambda: sources)
-    with pytest.raises(HostError, match="did not prove itself, and is not taken: it ended, exit status 1: RuntimeError: bad luck"):
+    with pytest.raises(
+        HostError,
+        match="did not prove itself, and is not taken: it ended, exit status 1, when it was to run a service: RuntimeError: bad luck",
+    ):
         package.install(prefix=prefix, python=interpreter.default(), tried=True)
     assert (library / "current").readlink() == current
 

@@ -6,7 +6,7 @@ import _signal
 import os
 import time
 
-from ...wire import errors, records
+from ...wire import errors
 from .. import descriptors, process
 from ..service.files import LockedError, RefusedError
 from . import parents, scan
@@ -98,18 +98,27 @@ class Runsvdir(Supervisor):
         if self.ending or self._tries or self.state.directory < 0:
             return
         try:
-            if installation.current() == installation.LIBRARY:
-                return
+            library = installation.current()
         except OSError:
             return
+        if library == installation.LIBRARY:
+            return
         self._tries = True
-        successor.try_out(f"{self.state.path}/trial", records.MAGIC, self.loop, self._tried)
+        successor.try_out(library, f"{self.state.path}/trial", self.loop, lambda reason: self._tried(library, reason))
 
-    def _tried(self, reason: str) -> None:
+    def _tried(self, library: str, reason: str) -> None:
         from .. import installation
         from . import successor
 
         self._tries = False
+        try:
+            is_current = installation.current() == library
+        except OSError:
+            is_current = False
+        if not is_current:
+            # Another one was installed meanwhile: what was found out is not about that.
+            self.upgrade()
+            return
         if not reason and not self.ending:
             descriptors.allow(self._descriptors)
             self._kept.succeed(True)

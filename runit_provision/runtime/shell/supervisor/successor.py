@@ -28,10 +28,10 @@ _END = b"\0"
 """Behind what a child has to say: nothing at all is what one says that was killed."""
 
 
-def try_out(place: str, magic: bytes, loop: Loop, done: Callable[[str], None]) -> None:
-    """Let the installed version prove itself in `place`, while we go on; then call `done` with why it did not, or empty.
+def try_out(library: str, place: str, loop: Loop, done: Callable[[str], None]) -> None:
+    """Let the version in `library`, which is installed, prove itself in `place`, while we go on.
 
-    magic: how our table of records begins: a version with another one could not read what runs.
+    Then call `done` with why it did not, or empty.
     """
 
     def tried(verdict: str | None) -> None:
@@ -40,7 +40,7 @@ def try_out(place: str, magic: bytes, loop: Loop, done: Callable[[str], None]) -
         else:
             done(verdict)
 
-    _beside(lambda: _verdict(place, magic), loop, tried)
+    _beside(lambda: _verdict(library, place), loop, tried)
 
 
 def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | None], None]) -> None:
@@ -70,17 +70,14 @@ def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | No
     loop.watch(reader, readable)
 
 
-def _verdict(place: str, magic: bytes) -> str:
+def _verdict(library: str, place: str) -> str:
     if os.path.isdir(place):
         trial.clean(place)
     os.mkdir(place, 0o700)
     try:
-        reason = trial.run([installation.tool("runsvdir")], place, installation.tool("rsvlog"))
-        for name in os.listdir(f"{place}/state/trees") if not reason else []:
-            with open(f"{place}/state/trees/{name}/records", "rb") as table:
-                if table.read(len(magic)) != magic:
-                    reason = "it cannot read this version's records; services must be ended and started again"
-        return reason
+        return trial.run(trial.installed(library), place, installation.tool("rsvlog"), trial.laid(installation.LIBRARY))
+    except trial.UnprovenError as reason:
+        return str(reason)
     finally:
         trial.remove(place)
 
