@@ -2,9 +2,9 @@
 
     STATE/trees/KEY/    lock  records  ok  socket  stderr  pool-UID  pool-UID.journal
 
-STATE is $RUNIT_PROVISION_STATE, else /run/runit-provision for root, else $XDG_RUNTIME_DIR/runit-provision or
-~/.local/state/runit-provision. KEY is the directory's name as the supervisor was called with it, made absolute: not its inode, since
-a run level is switched by replacing a link on the way.
+STATE is $RUNIT_PROVISION_STATE, else /run/runit-provision for root, else ~/.local/state/runit-provision/host-NAME: several hosts may
+share a home. KEY is the directory's name as the supervisor was called with it, made absolute: not its inode, since a run level is
+switched by replacing a link on the way.
 """
 
 from __future__ import annotations

@@ -14,14 +14,14 @@ def base() -> bytes:
         return named if named.startswith(b"/") else posix.getcwdb() + b"/" + named
     if posix.geteuid() == 0:
         return b"/run/runit-provision"
-    if runtime := environ.get(b"XDG_RUNTIME_DIR"):
-        return runtime + b"/runit-provision"
     home = environ.get(b"HOME")
     if not home:
         import pwd
 
         home = pwd.getpwuid(posix.geteuid()).pw_dir.encode()
-    return home + b"/.local/state/runit-provision"
+    # Not $XDG_RUNTIME_DIR: that goes with the user's last logout, which services outlive, and cron and su do not know it.
+    host = posix.uname().nodename.encode("utf-8", "surrogateescape")
+    return b"%b/.local/state/runit-provision/host-%b" % (home, key(host))
 
 
 def key(path: bytes) -> bytes:
