@@ -28,11 +28,14 @@ def main(argv: list[str]) -> int:
     process.default_signals()
     environment.restore()
     path = os.path.abspath(arguments[0])
+    refusal = ""
     try:
         memory = state.open_state("trees", state.key(path))
     except OSError as error:
-        consequence = f"services will end with this process: {state.refusal(error)}"
-        os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {consequence}\n"))
+        refusal = f"services will end with this process: {state.refusal(error)}"
         memory = state.without_directory()
+    memory = runsvdir.find_tree(path, arguments[0], memory)
+    if refusal and memory.directory < 0:
+        os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {refusal}\n"))
     log = arguments[1] if len(arguments) > 1 else None
     return runsvdir.supervise(Call(path, arguments[0], new_session, log), memory)

@@ -13,7 +13,8 @@ KEEPER = "socket"
 
 
 def listen(state: State, name: str) -> _socket.socket:
-    """Give a listening socket, in place of any that was there before."""
+    """Give a listening socket, in place of any that was there before, and in a new directory where that was removed."""
+    state.renew()
     try:
         os.unlink(name, dir_fd=state.directory)
     except FileNotFoundError:

@@ -46,6 +46,29 @@ class State:
                 os.unlink(name, dir_fd=self.directory)
             os.rmdir(self.path)
 
+    def renew(self) -> None:
+        """Make the directory anew, and be in it, where somebody removed it: what listens there is found again. OSError.
+
+        Lock and records stay those that were removed, so the tree ends with those who have them.
+        """
+        if self.directory < 0:
+            return
+        here = os.fstat(self.directory)
+        try:
+            if os.path.samestat(here, os.stat(self.path)):
+                return
+        except FileNotFoundError:
+            pass
+        anew = _private(os.path.dirname(os.path.dirname(self.path)), self.path)
+        os.dup2(anew, self.directory, inheritable=False)
+        os.close(anew)
+
+    def close(self) -> None:
+        """Let go of it, and leave it as it is."""
+        for fd in (self.directory, self.lock, self.table):
+            if fd >= 0:
+                os.close(fd)
+
     def take_lock(self, fd: int) -> None:
         """Share the lock that a keeper holds, by a copy of its descriptor."""
         os.dup2(fd, self.lock, inheritable=False)
@@ -92,18 +115,23 @@ def open_state(kind: str, name: str) -> State:
     kind: `trees` for runsvdir's, `services` for a runsv of its own.
     """
     top = os.fsdecode(state_place.base())
+    path = f"{top}/{kind}/{name}"
+    directory = _private(top, path)
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    table = os.open("records", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    return State(path, directory=directory, lock=lock, table=table)
+
+
+def _private(top: str, path: str) -> int:
+    """Open, and create if need be, the directory `path` below `top`, which is ours alone."""
     os.makedirs(top, mode=0o700, exist_ok=True)
     found = os.lstat(top)
     if found.st_uid != os.geteuid() or found.st_mode & 0o170000 != 0o040000:
         raise PermissionError(1, "not a directory of this user; remove it, or let RUNIT_PROVISION_STATE name another", top)
     if found.st_mode & 0o077:
         raise PermissionError(1, f"open to others, mode {found.st_mode & 0o7777:04o}; chmod 700 {top}", top)
-    path = f"{top}/{kind}/{name}"
     os.makedirs(path, mode=0o700, exist_ok=True)
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
-    table = os.open("records", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
-    return State(path, directory=directory, lock=lock, table=table)
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def refusal(error: OSError) -> str:

@@ -40,6 +40,10 @@ class Call:
 
     def stand_in(self, state: State, sock: _socket.socket) -> int:
         """Supervise in the place of a runsvdir until the next one comes; `sock` leads to the keeper, whose fork this process is."""
+        try:
+            state.renew()  # the supervisor before may have had to, and the keeper, whose fork this is, does not know of it
+        except OSError:
+            pass
         greeting = parents.greet(sock, state, _nobody)
         if greeting is None:
             return 1

@@ -241,6 +241,21 @@ class Runsvdir(Supervisor):
         self._look_in(AGAIN_SECONDS)
 
 
+def find_tree(path: str, shown: str, state: State) -> State:
+    """Give the state of the tree over `path`: `state`, or where a keeper has it that was started in another environment.
+
+    shown: how the directory was named.
+    """
+    if not state.try_lock():
+        return state
+    state.prepare()
+    if state.slots():
+        return state  # what is written down here was supervised from here
+    from . import elsewhere
+
+    return elsewhere.find(path, state, lambda text: report_to_stderr("runsvdir")(f"runsvdir {shown}: {text}"))
+
+
 def supervise(call: Call, state: State) -> int:
     """Be runsvdir as `call` says; gives the exit status."""
     report = report_to_stderr("runsvdir")

@@ -1,0 +1,204 @@
+"""A keeper that has our tree with its state elsewhere: its runsvdir was started with another environment, or under another host's name.
+
+Or its state directory was removed. Two keepers over one directory would take services from each other whenever somebody dies, so there
+is to be one. Only a living one is found, by /proc: its descriptors lead to its state directory, whose name stands for the tree's.
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+import time
+
+from ...wire import records
+from .. import process
+from ..meeting import KEEPER
+from ..state import State, key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at a keeper that is waited for."""
+_STOP_SECONDS = 1.0
+"""For a process to stop that is sent SIGSTOP: one that waits for a disk does not."""
+_SIGKILL, _SIGCONT, _SIGSTOP = 9, 18, 19
+_TAKEN = "taken"
+"""In the state directory: the records of a keeper that is being ended."""
+_NAMESPACE = "/proc/{}/ns/pid"
+_REMOVED = " (deleted)"
+
+
+def find(path: str, state: State, say: Callable[[str], None]) -> State:
+    """Give the state of the tree over `path`: where a keeper of ours has it, else `state`, which is ours and empty.
+
+    A keeper that cannot be talked to any more, since its state directory is gone, is ended, and what it knew is in `state` then; but
+    one that has a runsvdir is waited for.
+    """
+    told = False
+    while (found := _keeper(path)) is not None:
+        keeper, place, _fd = found
+        there = _open(*found)
+        if there is not None:
+            say(f"info: keeper {keeper} has this tree, with its state in {place}")
+            state.close()
+            return there
+        if _relieve(keeper, place, state):
+            say(f"info: taking over from keeper {keeper}, whose state directory {place} is gone; what runs goes on")
+            break
+        if not told:
+            told = True
+            whose = f"keeper {keeper} of process {process.parent(keeper)}"
+            say(f"warning: {whose} has this tree, and its state directory {place} is gone; waiting for it to end")
+        time.sleep(_LOOK_SECONDS)
+    _know_taken(state)
+    return state
+
+
+def _keeper(path: str) -> tuple[int, str, str] | None:
+    """Give the pid of a keeper over `path`, its state directory, and the descriptor that leads there."""
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and _keeps(int(entry), path):
+                for fd in os.listdir(f"/proc/{entry}/fd"):
+                    place = os.readlink(f"/proc/{entry}/fd/{fd}").removesuffix(_REMOVED)
+                    if place.endswith(f"/trees/{key(path)}"):
+                        return int(entry), place, f"/proc/{entry}/fd/{fd}"
+        except OSError:
+            continue  # it has ended, or is none of our business
+    return None
+
+
+def _keeps(pid: int, path: str) -> bool:
+    """Whether this is a keeper of our account, among the processes that we know by number, which finds our directory at `path`."""
+    if process.name(pid) != b"runsvdir-keeper" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+        return False
+    if not os.path.samestat(os.stat(_NAMESPACE.format(pid)), os.stat(_NAMESPACE.format("self"))):
+        return False
+    return os.path.samestat(os.stat(f"/proc/{pid}/root{path}"), os.stat(path))
+
+
+def _open(pid: int, place: str, fd: str) -> State | None:
+    """Open the state that a keeper has; None where that is not at `place` any more, whole."""
+    opened: list[int] = []
+    try:
+        opened.append(os.open(fd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        for name in ("lock", "records"):
+            opened.append(os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened[0]))
+            found = os.fstat(opened[-1])
+            if not process.descriptors(pid, (found.st_dev, found.st_ino)):
+                raise FileNotFoundError(errno.ENOENT, "another one has taken its place", name)
+        os.stat(KEEPER, dir_fd=opened[0])
+        if os.path.samestat(os.fstat(opened[0]), os.stat(place)):
+            directory, lock, table = opened
+            return State(place, directory=directory, lock=lock, table=table)
+    except OSError:
+        pass
+    for each in opened:
+        os.close(each)
+    return None
+
+
+def _relieve(keeper: int, place: str, state: State) -> bool:
+    """Take from a keeper what it has written down, and end it, its stand-in and its pools; False, and all go on, when that cannot be.
+
+    Then all is as after the death of a supervisor and its keeper: its holder has FIFOs and letters for a while. Should we be killed
+    before that, the next one finds the keeper, stopped, and does it again.
+    """
+    opened: list[int] = []
+    stopped: list[int] = []
+    try:
+        table = _opened(keeper, f"{place}/records", opened)
+        whole = records.is_of_boot(os.pread(table, records.SIZE, 0), process.boot_id())
+        if not whole or state.directory < 0 or _has(process.parent(keeper), table):
+            return False  # of another version, whose records we cannot read; or somebody's
+        _stop(keeper, b"runsvdir-keeper", stopped)
+        for pid in process.children(keeper):
+            if _has(pid, table):
+                _stop(pid, b"runsvdir", stopped)
+            elif process.name(pid) == b"log-pool":
+                _take_journal(pid, place, state, opened, stopped)
+        opened.append(os.open(_TAKEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory))
+        _copy(table, opened[-1])
+        for pidfd in reversed(stopped):
+            _signal.pidfd_send_signal(pidfd, _SIGKILL)
+            process.wait_for_end(pidfd)
+        os.ftruncate(table, 0)
+    except OSError:
+        for pidfd in stopped:
+            _go_on(pidfd)
+        return False
+    finally:
+        for fd in (*opened, *stopped):
+            os.close(fd)
+    return True
+
+
+def _know_taken(state: State) -> None:
+    """Let what was taken from a keeper, which has ended, be what is written down here."""
+    try:
+        taken = os.open(_TAKEN, os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
+    except OSError:
+        return  # nothing was
+    if records.is_of_boot(os.pread(taken, records.SIZE, 0), process.boot_id()):
+        _copy(taken, state.table)
+    os.unlink(_TAKEN, dir_fd=state.directory)
+    os.close(taken)
+
+
+def _has(pid: int, table: int) -> bool:
+    """Whether a process has the table open: a service, be it a runsvdir too, has not."""
+    found = os.fstat(table)
+    return bool(process.descriptors(pid, (found.st_dev, found.st_ino)))
+
+
+def _take_journal(pool: int, place: str, state: State, opened: list[int], stopped: list[int]) -> None:
+    """Stop a pool that nobody can talk to any more either, and let the next one go on with its journal. OSError."""
+    for fd in os.listdir(f"/proc/{pool}/fd"):
+        path = os.readlink(f"/proc/{pool}/fd/{fd}").removesuffix(_REMOVED)
+        if os.path.dirname(path) == place and path.endswith(".journal"):
+            journal = _opened(pool, path, opened)
+            opened.append(os.open(os.path.basename(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory))
+            if not os.path.samestat(os.fstat(journal), os.fstat(opened[-1])):
+                _stop(pool, b"log-pool", stopped)
+                _copy(journal, opened[-1])
+            return
+
+
+def _opened(pid: int, path: str, opened: list[int]) -> int:
+    """Open what a process has open as `path`, though it may be removed. OSError."""
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        if os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(_REMOVED) == path:
+            opened.append(os.open(f"/proc/{pid}/fd/{fd}", os.O_RDWR | os.O_CLOEXEC))
+            return opened[-1]
+    raise FileNotFoundError(errno.ENOENT, "not open", path)
+
+
+def _stop(pid: int, name: bytes, stopped: list[int]) -> None:
+    """Stop a process that has this name still, and wait until it does nothing. OSError."""
+    stopped.append(os.pidfd_open(pid))
+    if process.name(pid) != name:
+        raise ProcessLookupError(errno.ESRCH, "it has ended")
+    _signal.pidfd_send_signal(stopped[-1], _SIGSTOP)
+    end = time.monotonic() + _STOP_SECONDS
+    while not process.is_stopped(pid):
+        if time.monotonic() > end:
+            raise TimeoutError(errno.ETIMEDOUT, "it does not stop")
+        time.sleep(_STOP_SECONDS / 1000)
+
+
+def _go_on(pidfd: int) -> None:
+    try:
+        _signal.pidfd_send_signal(pidfd, _SIGCONT)
+    except OSError:
+        pass  # it has ended
+
+
+def _copy(file: int, into: int) -> None:
+    os.ftruncate(into, 0)
+    size = 0
+    while piece := os.pread(file, 1 << 20, size):
+        os.pwrite(into, piece, size)
+        size += len(piece)

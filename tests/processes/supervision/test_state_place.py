@@ -1,0 +1,176 @@
+"""Where a tree keeps its private state: whoever starts the next runsvdir, and with whatever environment, there is one keeper."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import oracle, supervision
+from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
+from support.waiting import until
+
+COUNTS = "i=0; while [ ! -e stop ]; do echo $i; i=$((i+1)); sleep 0.01; done; echo $i >last; exec sleep 1000"
+
+
+def laid(folder: Path, runtime: Path) -> tuple[Path, Path]:
+    """Give a service that starts no more than once, and one that counts into a log of the pool."""
+    plain = service(folder / "plain", "echo $$ >>starts; exec sleep 1000")
+    counts = service(folder / "counts", f"echo $$ >>starts; {COUNTS}", log="")
+    log_in_pool(counts, runtime)
+    return plain, counts
+
+
+@pytest.fixture
+def running(runtime: Path, tmp_path: Path) -> Iterator[Tree]:
+    laid(tmp_path / "services", runtime)
+    with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as prepared:
+        yield prepared
+
+
+def pids(running: Tree) -> list[int]:
+    """Give the pids of the services, once all run."""
+    homes = [running.services / name for name in ("plain", "counts")]
+    until(lambda: all(stat(home) == "run" for home in (*homes, homes[1] / "log")), what="all run")
+    return [pid_of(home) for home in homes]
+
+
+def named(running: Tree, name: str) -> list[int]:
+    return [pid for pid in running.processes() if supervision.name(pid) == name]
+
+
+def is_taken_over(running: Tree) -> None:
+    until(lambda: all(running.supervises(home) for home in running.services.iterdir()), what="the next runsvdir has them")
+
+
+def logged(home: Path) -> list[str]:
+    main = home / "log/main"
+    return [line for path in (*sorted(main.glob("@*")), main / "current") for line in path.read_text().split()]
+
+
+def started_once(running: Tree, before: list[int]) -> None:
+    """Each service has the pid that it began with, and every line is in the log."""
+    assert pids(running) == before
+    counts = running.services / "counts"
+    assert [int((home / "starts").read_text()) for home in (running.services / "plain", counts)] == before
+    (counts / "stop").touch()
+    until((counts / "last").exists, what="the last number")
+    until(lambda: logged(counts) == [str(number) for number in range(int((counts / "last").read_text() or 0))], what="every line")
+
+
+def test_a_users_tree_outlives_the_directory_of_the_login_and_an_environment_without_it(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("runs a tree as somebody else")
+    tmp_path.chmod(0o755)
+    place = tmp_path / "user"
+    login = place / "login"
+    login.mkdir(parents=True)
+    login.chmod(0o700)
+    laid(place / "services", runtime)
+    subprocess.run(["chown", "-R", "61011:61011", place], check=True)
+    start = tmp_path / "start"
+    call = f'exec setpriv --reuid 61011 --regid 61011 --clear-groups {runtime / "runsvdir"} "$@"'
+    script(start, f"unset RUNIT_PROVISION_STATE; export HOME={place} XDG_RUNTIME_DIR={login}; {call}")
+    with tree(start, place / "services", tmp_path / "unused") as running:
+        running.start()
+        before = pids(running)
+        shutil.rmtree(login)
+        for pid in named(running, "log-pool"):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: named(running, "log-pool") and stat(place / "services/counts/log") == "run", what="another pool")
+        keeper = running.keeper()
+        running.kill()
+        script(start, f"unset RUNIT_PROVISION_STATE XDG_RUNTIME_DIR; export HOME={place}; {call}")
+        running.start()
+        is_taken_over(running)
+        assert running.keeper() == keeper
+        started_once(running, before)
+
+
+def test_a_runsvdir_with_another_environment_takes_the_tree_over_where_its_state_is(running: Tree, tmp_path: Path) -> None:
+    running.start()
+    before, keeper = pids(running), running.keeper()
+    running.kill()
+    running.extra = {"RUNIT_PROVISION_STATE": str(tmp_path / "another")}
+    running.start()
+    is_taken_over(running)
+    assert running.keeper() == keeper
+    said = f"info: keeper {keeper} has this tree, with its state in {running.state}/trees/"
+    assert said in running.stderr.read_text()
+    started_once(running, before)
+    assert running.kill(signal.SIGHUP) == 111
+    until(lambda: running.processes() == [], what="all have ended")
+
+
+def test_a_living_runsvdir_is_waited_for_whatever_the_environment_of_the_second_one(runtime: Path, running: Tree) -> None:
+    running.start()
+    before = pids(running)
+    with tree(runtime / "runsvdir", running.services, running.state.with_name("another")) as second:
+        second.start()
+        said = f"warning: already supervised by process {running.pid}; waiting for it to end"
+        until(lambda: said in second.stderr.read_text(), what="the second one says so")
+        assert len(named(running, "runsvdir-keeper")) == 1
+        assert named(second, "runsvdir-keeper") == []
+        assert pids(running) == before
+
+
+def test_where_the_state_was_removed_pools_and_keepers_come_back(running: Tree) -> None:
+    running.start()
+    before = pids(running)
+    shutil.rmtree(running.state)
+    for name in ("log-pool", "runsvdir-keeper"):
+        (old,) = named(running, name)
+        os.kill(old, signal.SIGKILL)
+        until(lambda: named(running, name) not in ([], [old]), what=f"another {name}")  # noqa: B023 - called at once
+    started_once(running, before)
+
+
+@pytest.mark.parametrize("stands_in", [True, False])
+def test_where_the_state_was_removed_the_next_runsvdir_takes_all_over(running: Tree, stands_in: bool) -> None:
+    running.start()
+    before, keeper = pids(running), running.keeper()
+    shutil.rmtree(running.state)
+    running.kill()
+    if stands_in:
+        until(lambda: all_vouched(running), what="a stand-in")
+    running.start()
+    is_taken_over(running)
+    until(lambda: not supervision.is_alive(keeper), what="the keeper that nobody could talk to has ended")
+    assert "is gone; what runs goes on" in running.stderr.read_text()
+    started_once(running, before)
+    assert len(named(running, "runsvdir-keeper")) == len(named(running, "log-pool")) == 1
+
+
+def test_a_runsvdir_that_is_killed_while_it_takes_over_has_the_next_one_do_it(running: Tree) -> None:
+    running.start()
+    before, keeper = pids(running), running.keeper()
+    shutil.rmtree(running.state)
+    for pid in (keeper, *named(running, "log-pool")):
+        os.kill(pid, signal.SIGSTOP)  # as far as it came
+    running.kill()
+    running.start()
+    is_taken_over(running)
+    assert not supervision.is_alive(keeper)
+    started_once(running, before)
+
+
+def all_vouched(running: Tree) -> bool:
+    return len(named(running, "runsvdir")) == 1 and all(stat(home) == "run" for home in running.services.iterdir())
+
+
+def test_where_the_state_was_removed_a_living_runsvdir_is_waited_for_and_named(runtime: Path, running: Tree) -> None:
+    running.start()
+    before = pids(running)
+    shutil.rmtree(running.state)
+    with tree(runtime / "runsvdir", running.services, running.state) as second:
+        second.stderr = running.stderr.with_name("second.stderr")
+        second.start()
+        said = f"of process {running.pid} has this tree, and its state directory {running.state}/trees/"
+        until(lambda: second.stderr.exists() and said in second.stderr.read_text(), what="the second one says so")
+        assert named(second, "runsvdir-keeper") == []
+        assert pids(running) == before
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: second.supervises(running.services / "plain"), what="then it supervises")
