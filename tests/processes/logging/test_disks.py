@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import supervision, waiting
+from support import apart, oracle, supervision, waiting
 from support.disk import mount_disk
+from support.hanging import hanging
 
 from runit_provision.runtime.wire import pool as wire
 
@@ -94,6 +95,31 @@ def test_a_disk_that_hangs_holds_up_only_its_own_logs_and_loses_nothing(pool: Po
     assert [pool.expect(wire.WAITS, service).name for service in (stuck, neighbour)] == [b"", b""]
     waiting.until(lambda: stuck.text() == kept)
     waiting.until(lambda: neighbour.text() == b"neighbour\n")
+
+
+def test_logs_that_hang_when_they_are_opened_let_others_open_soon(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("mounts a filesystem that hangs")
+    place = tmp_path / "hung"
+    place.mkdir()
+
+    def work() -> None:
+        *stuck, good = (Service(tmp_path, slot, logs=place if slot < 6 else None) for slot in range(1, 7))
+        pool = Pool(tmp_path, runtime)
+        try:
+            with hanging(place, uid=0, gid=0):
+                for service in (*stuck, good):
+                    pool.add(service)
+                pool.expect(wire.ADDED, good)
+                write(good, b"a line\n")
+                waiting.until(lambda: good.text() == b"a line\n")
+                assert {pool.expect(wire.WAITS, service).value for service in stuck} == {wire.SILENT}
+            for service in stuck:
+                assert pool.expect(wire.FAILED, service).value in {errno.ECONNABORTED, errno.ENOTCONN}
+                pool.added(service)
+        finally:
+            pool.close()
+
+    apart.told(work, mounts=":", deadline=2 * waiting.DEADLINE)
 
 
 def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(pool: Pool, disk: Disk, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The pool of loggers: one process for all logs that are written as one uid; what it says is in wire.pool.
 
     this thread     the supervisor's records, signals; no disk is ever touched here
-    openers         read `log/env`, make and look at the log directory, which tells the filesystem; may hang on a dead one
+    openers         read `log/env`, make and look at the log directory, which tells the filesystem; openers.py
     writers         one for each filesystem: writer.py
 
 The pool outlives the supervisor: it goes on with every log, and the next one that connects is told what there is.
@@ -10,7 +10,6 @@ The pool outlives the supervisor: it goes on with every log, and the next one th
 from __future__ import annotations
 
 import _socket
-import _thread
 import posix
 import select
 import time
@@ -18,7 +17,7 @@ import time
 from ...wire import pool as wire
 from ...wire import tai
 from .. import descriptors, installation
-from ..logs import settings, threads
+from ..logs import settings
 from ..logs.memory import keep_freed_memory
 from ..logs.place import Place
 from ..logs.stderr import print_error
@@ -26,6 +25,7 @@ from ..title import Title, name_process
 from .connection import Client
 from .journal import Journal
 from .logger import LIMIT_MAX, Logger
+from .openers import Openers
 from .watch import Watch
 from .writer import PAUSED_BY_SIGNAL, Task, Writer
 
@@ -40,20 +40,18 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-OPENER_PATIENCE = 2.0
-"""Seconds after which an opener that does not come back gets company."""
-
 
 class Member:
-    """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED."""
+    """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED; turn: of the thread that does something for it."""
 
-    __slots__ = ("_pool", "closing", "fifo", "paused", "slot", "status", "task", "waiting", "waits", "writer")
+    __slots__ = ("_pool", "closing", "fifo", "paused", "slot", "status", "task", "turn", "waiting", "waits", "writer")
 
     def __init__(self, slot: int, pool: Pool) -> None:
         self.slot = slot
         self._pool = pool
         self.task: Task | None = None
         self.writer: Writer | None = None
+        self.turn: Turn | None = None
         self.waiting: tuple[Callable[[Member], None], ...] = ()
         self.status: int | None = None
         self.closing = False
@@ -80,10 +78,6 @@ class Pool:
         self._listener.setblocking(False)
         self._members: dict[int, Member] = {}
         self._writers: dict[int, Writer] = {}
-        self._jobs: list[tuple[bytes, Member, int, int]] = []
-        self._job_lock = _thread.allocate_lock()
-        self._openers = 0
-        self._busy_since = 0.0
         self._inbox: list[Call] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._epoll = select.epoll()
@@ -91,6 +85,7 @@ class Pool:
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
         self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
+        self._openers = Openers(self._watch, self._open)
         self._says: Callable[[bytes], None] = self._say  # one for all logs
         self._ending = False
         self.next_version = ""
@@ -102,7 +97,7 @@ class Pool:
     def run(self) -> None:
         """Work until TERM, or QUIT."""
         while not self._ending:
-            for descriptor, _ in self._epoll.poll(self._watch.timeout()):
+            for descriptor, _ in self._epoll.poll(self._timeout()):
                 if descriptor == self._wake:
                     posix.eventfd_read(self._wake)
                 elif descriptor == self._listener.fileno():
@@ -113,7 +108,11 @@ class Pool:
                 function, arguments = self._inbox.pop(0)
                 function(*arguments)
             self._watch.look()
+            self._openers.look()
         self._leave_all()
+
+    def _timeout(self) -> float:
+        return min((seconds for seconds in (self._watch.timeout(), self._openers.timeout()) if seconds >= 0), default=-1)
 
     def _on_term(self, _number: int, _frame: object) -> None:
         self.call(self._end)
@@ -191,7 +190,7 @@ class Pool:
         member = self._members[record.slot] = Member(record.slot, self)
         member.fifo = (status.st_dev, status.st_ino)
         try:
-            self._open_soon(b"log of " + record.name, member, fifo, directory)
+            self._openers.add(b"log of " + record.name, member, fifo, directory)
         except RuntimeError:
             self._no_thread(member, fifo, directory)
 
@@ -201,38 +200,9 @@ class Pool:
         member.fifo = (status.st_dev, status.st_ino)
         writer.call(writer.replace_fifo, task, fifo)
 
-    def _open_soon(self, name: bytes, member: Member, fifo: int, directory: int) -> None:
-        """Let an opener do it; one that has not come back for a while is not waited for. RuntimeError when none can be had."""
-        with self._job_lock:
-            self._jobs.append((name, member, fifo, directory))
-            if self._openers and time.monotonic() - self._busy_since < OPENER_PATIENCE:
-                return
-            try:
-                threads.start(self._opener)
-            except RuntimeError:
-                if not self._openers:
-                    self._jobs.pop()
-                    raise
-                return  # who is busy will come to it
-            self._openers += 1
-            self._busy_since = time.monotonic()
-
-    def _opener(self) -> None:
-        turn = self._watch.turn()
-        while True:
-            with self._job_lock:
-                if not self._jobs:
-                    self._openers -= 1
-                    turn.leave()
-                    return
-                name, member, fifo, directory = self._jobs.pop(0)
-                self._busy_since = time.monotonic()
-            turn.begin(name)
-            self._open(member, fifo, directory)
-            turn.end()
-
-    def _open(self, member: Member, fifo: int, directory: int) -> None:
+    def _open(self, turn: Turn, member: Member, fifo: int, directory: int) -> None:
         """In an opener: find out where the log is, and give it to that filesystem's writer."""
+        member.turn = turn
         try:
             found = settings.read(directory, posix.environ)
             if found.options.limit > LIMIT_MAX:
@@ -263,7 +233,8 @@ class Pool:
             self._no_thread(member, logger.fifo)
             return
         task = Task(logger, member)
-        member.writer = writer
+        member.writer, member.turn = writer, writer.turn
+        self.waits(member, None)
         writer.call(writer.begin, task, self._opening, member, task, writer, directory)
 
     def _opening(self, member: Member, task: Task, writer: Writer, directory: tuple[int, int]) -> Steps[None]:
@@ -356,7 +327,7 @@ class Pool:
 
     def _disk_hangs(self, turn: Turn, hangs: bool) -> None:
         for member in list(self._members.values()):
-            if member.writer is not None and member.writer.turn is turn:
+            if member.turn is turn:
                 self.waits(member, wire.SILENT if hangs else None)
 
     def waits(self, member: Member, why: int | None) -> None:
