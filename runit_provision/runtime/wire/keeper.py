@@ -18,7 +18,7 @@ says; value: with NOTIFIES, the descriptor that leads to it."""
 SIGNAL = 3
 """slot, key; value: signal number."""
 POOL = 4
-"""slot: uid; value: gid; descriptors: a listening socket, the journal."""
+"""slot: uid; value: gid, or OWN_GROUP; descriptors: a listening socket, the journal."""
 LEAVE = 5
 """Every service is gone: exit when no child is left."""
 RELEASE = 6
@@ -69,6 +69,9 @@ SWEPT = 8
 """flags: what the process starts is to be found again, by its control group, or by a mark in its environment; see sweep.py."""
 GROUPED = 16
 """flags: with SWEPT: its control group comes along, the last descriptor."""
+
+OWN_GROUP = -1
+"""value of POOL: the group that the account has."""
 
 _RECORD = struct.Struct("<BBBBIiqHH24s256s")
 SIZE = _RECORD.size

@@ -396,9 +396,13 @@ def _drop(uid: int, gid: int) -> None:
     import pwd
 
     try:
-        os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+        account = pwd.getpwuid(uid)
     except KeyError:
+        gid = uid if gid == wire.OWN_GROUP else gid
         os.setgroups([])
+    else:
+        gid = account.pw_gid if gid == wire.OWN_GROUP else gid
+        os.initgroups(account.pw_name, gid)
     os.setgid(gid)
     os.setuid(uid)
 

@@ -20,6 +20,7 @@ from .starting import Starting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..supervisor.accounts import Account
     from ..supervisor.loggers import Pool
     from ..supervisor.tree import Tree
     from .home import Home
@@ -62,7 +63,7 @@ class Supervised:
         home.inhabitant = self
         self.leaving = self.asked = False
         self.last_end: int | None = None
-        self.pool: Pool | None = None
+        self.pool: Pool | Account | None = None
         self.must_prepare = False
         self._arms = (0, 0)
         self._letters = ("", "", "")

@@ -151,7 +151,7 @@ class Adoption:
     def _kept_log(self, service: Supervised, intent: records.PartIntent, log: records.Process) -> records.Process:
         """Give the log's process if a pool keeps it, or will: for the service it never ended."""
         if service.log_files is not None:
-            service.pool = self._tree.pool_for(service)
+            service.pool = self._tree.pool_of(service)
         if service.pool is None:
             return log
         return records.Process(pid=service.pool.pid or intent.pid, role=wire.LOG_RUN, life=records.LIVE, started=intent.started)

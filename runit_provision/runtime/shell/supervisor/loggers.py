@@ -6,9 +6,10 @@ logger were a process whose pid is the pool's. Where no pool can be had, the log
 
 from __future__ import annotations
 
+import errno
 import os
 
-from ...wire import errors, records, tai
+from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
 from .. import installation, meeting
 from ..channel import Channel, received_fds
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..channel import Message
     from ..service.supervised import Supervised
     from ..state import State
+    from .accounts import Account
     from .tree import Tree
 
 _PROGRAMS = ("rsvlog", "nsvlog")
@@ -27,12 +29,16 @@ _AGAIN_SECONDS = 0.05
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
 _FAILED = 111 << 8
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 
 
 class Pool:
-    """The pool of `uid`: its pid, 0 until it is there, and which services' logs it keeps or is asked to keep."""
+    """The pool of `uid`: its pid, 0 until it is there, and which services' logs it keeps or is asked to keep.
 
-    def __init__(self, loggers: Loggers, uid: int, gid: int) -> None:
+    gid: its group; keeper.OWN_GROUP for the one of the account.
+    """
+
+    def __init__(self, loggers: Loggers, uid: int, gid: int = keeper.OWN_GROUP) -> None:
         self.uid = uid
         self.gid = gid
         self.pid = 0
@@ -210,23 +216,33 @@ class Pool:
                 self._renew()
             case wire.ADDED:
                 if service is not None:
+                    service.must_prepare = False
                     service.log_waits(0, 0)  # or it will say so again
                     service.log_started(self.pid)
             case wire.FAILED | wire.ENDED:
-                if record.op == wire.ENDED:
-                    self.send(wire.Record(wire.ACK, slot=record.slot))
                 self.wanted.pop(record.slot, None)
                 self.has.pop(record.slot, None)
-                if service is not None:
-                    if record.op == wire.FAILED:
-                        service.warn(f"log: {os.fsdecode(record.name)}")
-                    service.log_ended(record.value if record.op == wire.ENDED else _FAILED)
+                if record.op == wire.ENDED:
+                    self.send(wire.Record(wire.ACK, slot=record.slot))
+                    if service is not None:
+                        service.log_ended(record.value)
+                elif service is not None:
+                    self._failed(service, record)
             case wire.WAITS if service is not None:
                 service.log_waits(tai.read(record.name) if record.name else 0, record.value)
             case wire.SAYS:
                 self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
             case _:
                 pass
+
+    def _failed(self, service: Supervised, record: wire.Record) -> None:
+        """The log could not be opened. What its account may not do, we may: `rsvlog -p` makes the directory, and it is tried again."""
+        if record.value in _NOT_ALLOWED and self.uid != os.geteuid() and not service.must_prepare:
+            service.must_prepare = True
+            self._loggers.tree.spawn(service, records.LOG, keeper.LOG_RUN, ())
+            return
+        self._loggers.doubt(self)
+        fail(service, os.fsdecode(record.name))
 
     def _gone(self) -> None:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
@@ -257,19 +273,49 @@ class Loggers:
         self.tree = tree
         self.state = state
         self._pools: dict[int, Pool] = {}
+        self._accounts: dict[bytes, Account] = {}
 
-    def pool_for(self, service: Supervised) -> Pool | None:
+    def pool_of(self, service: Supervised) -> Pool | Account | None:
+        """Give the pool that has kept the log of `service` under the supervisor before, or the one that should keep it now."""
+        for pool in self._pools.values():
+            if service.slot in pool.has:
+                return pool
+        return self.pool_for(service)
+
+    def pool_for(self, service: Supervised) -> Pool | Account | None:
         """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
         if self.state.directory < 0 or not _is_shipped(service.home.fd):
             return None
         try:
-            uid, gid, service.must_prepare = _account(service.home.fd)
-        except (OSError, ValueError, KeyError):
+            name = _account(service.home.fd)
+        except (OSError, ValueError):
             # rsvlog itself says what is wrong.
             return None
-        if uid not in self._pools:
-            self._pools[uid] = Pool(self, uid, gid)
-        return self._pools[uid]
+        return self._named(name) if name else self.pool(os.geteuid(), os.getegid())
+
+    def pool(self, uid: int, gid: int) -> Pool:
+        """Give the pool of `uid`, whose group is to be `gid`."""
+        pool = self._pools.setdefault(uid, Pool(self, uid))
+        pool.gid = gid
+        return pool
+
+    def _named(self, name: bytes) -> Pool | Account:
+        account = self._accounts.get(name)
+        if account is None:
+            from .accounts import Account
+
+            account = self._accounts[name] = Account(self, name)
+        return account.pool or account
+
+    def forget(self, account: Account) -> None:
+        """There is none of this name now."""
+        self._accounts.pop(account.name, None)
+
+    def doubt(self, pool: Pool) -> None:
+        """A log of this pool failed: maybe an account that led to it has another number by now."""
+        for account in list(self._accounts.values()):
+            if account.pool is pool:
+                self.forget(account)
 
     def started(self, uid: int) -> None:
         """The keeper made a pool."""
@@ -284,7 +330,7 @@ class Loggers:
             uid = _uid_of_socket(name)
             if uid is None:
                 continue
-            pool = Pool(self, uid, _gid(uid))
+            pool = Pool(self, uid)
             if pool.rejoin():
                 self._pools[uid] = pool
 
@@ -327,30 +373,27 @@ def _is_shipped(directory: int) -> bool:
         return False
 
 
-def _account(directory: int) -> tuple[int, int, bool]:
-    """Give uid and gid that the log of the service directory is written as, and whether only we can make its directory."""
+def fail(service: Supervised, reason: str) -> None:
+    """Let the log of `service` have failed, as rsvlog would have."""
+    service.must_prepare = False
+    service.warn(f"log: {reason}")
+    service.log_ended(_FAILED)
+
+
+def _account(directory: int) -> bytes:
+    """Give the name of the account that the log of the service directory is written as; empty for the one that we are.
+
+    Raises OSError, and ValueError when settings make no sense.
+    """
+    if os.geteuid() != 0:
+        return b""
     from ...core import svlogd_options
     from ..logs import settings
 
     log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     try:
-        found = settings.read(log, os.environb)
+        return settings.read(log, os.environb).user
     except svlogd_options.UsageError as error:
         raise ValueError(error) from None
     finally:
         os.close(log)
-    if not found.user or os.geteuid() != 0:
-        return os.geteuid(), os.getegid(), False
-    import pwd
-
-    account = pwd.getpwnam(os.fsdecode(found.user))
-    return account.pw_uid, account.pw_gid, not os.path.isdir(found.directory)
-
-
-def _gid(uid: int) -> int:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_gid
-    except KeyError:
-        return uid

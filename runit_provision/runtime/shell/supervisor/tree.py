@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..state import State
+    from .accounts import Account
     from .groups import Groups
     from .holders import Holding
     from .loggers import Pool
@@ -158,7 +159,7 @@ class Tree:
 
         notify: the descriptor that it gets, and what that leads to; swept: what it starts is to be found again.
         """
-        pool = self.pool_for(service) if key == records.LOG else None
+        pool = self._loggers.pool_for(service) if key == records.LOG and self._loggers is not None else None
         if key == records.LOG:
             service.pool = pool
         if pool is not None and not service.must_prepare:
@@ -170,9 +171,9 @@ class Tree:
         wish = _Wish(self, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept)
         self.parent.spawn(wish, service.slot, asked=service.asked)
 
-    def pool_for(self, service: Supervised) -> Pool | None:
-        """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
-        return None if self._loggers is None else self._loggers.pool_for(service)
+    def pool_of(self, service: Supervised) -> Pool | Account | None:
+        """Give the pool that keeps the log of `service`, or should; None when its log/run is to be executed."""
+        return None if self._loggers is None else self._loggers.pool_of(service)
 
     def request(self, wish: _Wish) -> Request:
         """Give what the keeper is to be told of a process that `spawn` was called for. OSError when that cannot be."""
