@@ -1,4 +1,4 @@
-"""A tree in which something is done again and again, while supervisor, keeper or pool are killed at a chosen instant of it.
+"""A tree in which something is done again and again, while supervisor, keeper, pool or holder are killed at a chosen instant of it.
 
 After each act the world must be as if nobody had been killed: what was to happen has happened once, what was to stay has stayed.
 """
@@ -17,8 +17,8 @@ from support.interrupt import Interrupter
 from support.supervision import Tree, letter, log_in_pool, pid_of, service, stat
 from support.waiting import until
 
-SUPERVISOR, KEEPER, POOL = "supervisor", "keeper", "pool"
-NAMES = {KEEPER: "runsvdir-keeper", POOL: "log-pool"}
+SUPERVISOR, KEEPER, POOL, HOLDER = "supervisor", "keeper", "pool", "holder"
+NAMES = {KEEPER: "runsvdir-keeper", POOL: "log-pool", HOLDER: "fifo-holder"}
 FLOCK = {"x86_64": 73, "aarch64": 32}[platform.machine()]
 """The system call by which a runsvdir that starts first touches its tree: before, it is only a python that loads."""
 TARGETS = 6
@@ -58,7 +58,7 @@ class World:
         return home
 
     def is_up(self) -> bool:
-        """Whether this very runsvdir supervises every service, with one keeper and one pool, and all say that they run."""
+        """Whether this very runsvdir supervises every service, with one keeper, pool and holder, and all say that they run."""
         homes = [*self.steady, *self.targets, *self.talkers]
         folders = [*homes, *(home / "log" for home in self.talkers)]
         return (
@@ -66,7 +66,14 @@ class World:
             and all((home / "starts").exists() for home in homes)
             and len(self.running.supervisors()) == 2
             and len(self.pids(POOL)) == 1
+            and self._is_held()
         )
+
+    def _is_held(self) -> bool:
+        """Whether the holder has all that a supervisor has, so that either may die."""
+        holders = self.pids(HOLDER)
+        held = opened(holders[0]) if len(holders) == 1 else set()
+        return all(str(home.resolve() / "log/supervise" / name) in held for home in self.talkers for name in ("pipe", "control"))
 
     def differences(self) -> list[str]:
         """Say for people why it is not up."""
@@ -78,7 +85,8 @@ class World:
                 if stat(folder) != "run" or not self.running.supervises(folder) or not pid_of(folder)
             ]
             + [f"{home.name}: told {numbers(home / 'told')}, sent {self.hups[home.name]}" for home in self.talkers]
-            + [f"supervisors {self.running.supervisors()}, pools {self.pids(POOL)}, struck runsvdir is {self.running.pid}"]
+            + [f"{role}s {self.pids(role)}" for role in (POOL, HOLDER)]
+            + [f"supervisors {self.running.supervisors()}, struck runsvdir is {self.running.pid}"]
         )
 
     def pids(self, role: str) -> list[int]:
@@ -228,6 +236,14 @@ def is_in(pid: int, home: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").samefile(home)
     except OSError:
         return False
+
+
+def opened(pid: int) -> set[str]:
+    """Give what a process has open; nothing when it is gone."""
+    try:
+        return {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return set()
 
 
 def numbers(path: Path) -> list[int]:

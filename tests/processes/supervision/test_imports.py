@@ -12,7 +12,7 @@ from runit_provision.host import package
 
 OS = "os os.path stat _stat posixpath genericpath _collections_abc"
 LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
-CORE = "core core.actions core.backoff core.events core.part core.recovery core.service"
+CORE = "core core.actions core.backoff core.breath core.events core.part core.recovery core.service"
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = "shell shell.channel shell.descriptors shell.environment shell.installation shell.loop shell.meeting shell.process shell.state \
 shell.state_place shell.title"

@@ -1,4 +1,4 @@
-"""Supervisor, keeper and pool are killed between any two system calls of whatever they do, alone and in pairs: as if nothing had been.
+"""Supervisor, keeper, pool and holder are killed between any two of their system calls, alone and in pairs: as if nothing had been.
 
 A drawn sample by default (INSTANTS_SEED repeats one), each instant with HARNESS=all; the counts are printed.
 """
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.instants import KEEPER, LINES, POOL, SUPERVISOR, World, numbers
+from support.instants import HOLDER, KEEPER, LINES, POOL, SUPERVISOR, World, numbers
 from support.supervision import tree
 
 ALL = os.environ.get("HARNESS") == "all"
@@ -29,8 +29,17 @@ ROLES = [
     (POOL, SUPERVISOR),
     (KEEPER, POOL),
     (POOL, KEEPER),
+    (HOLDER,),
+    (SUPERVISOR, HOLDER),
+    (HOLDER, SUPERVISOR),
+    (KEEPER, HOLDER),
+    (HOLDER, KEEPER),
+    (POOL, HOLDER),
+    (HOLDER, POOL),
 ]
 ACTS = ("restart", "dies", "down_and_up", "hup", "restart_logs", "add_and_remove")
+WITHOUT_LETTERS = ("dies", "add_and_remove")
+"""A letter that neither has read is gone with supervisor and holder: test_unread_letters.py."""
 
 
 @pytest.mark.parametrize("roles", ROLES, ids="+".join)
@@ -41,7 +50,8 @@ def test_a_kill_between_any_two_system_calls_changes_nothing(runtime: Path, tmp_
     with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
         (tmp_path / "services").mkdir()
         world = World(running, runtime, tmp_path / "added")
-        for name in (*ACTS, *(["start"] if SUPERVISOR in roles[:1] else [])):
+        acts = WITHOUT_LETTERS if {SUPERVISOR, HOLDER} <= {*roles} else ACTS
+        for name in (*acts, *(["start"] if SUPERVISOR in roles[:1] else [])):
             struck[name] = strike_all(world, name, roles, random_)
         said = {home.name: numbers(home / "told")[0] // LINES for home in world.talkers}
     print(f"seed {seed}, {'+'.join(roles)}: struck {sum(struck.values())} {struck}; HUPs sent {world.hups}, handled {said}")

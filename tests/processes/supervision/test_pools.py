@@ -67,6 +67,37 @@ def test_no_line_is_lost_or_doubled_whoever_is_killed(runtime: Path, services: P
         until(lambda: stat(services / "one/log") == "run" and supervision.is_alive(pid_of(services / "one/log")))
 
 
+def has_open(pid: int, path: Path) -> bool:
+    try:
+        return any(fd.readlink() == path.resolve() for fd in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("name", ["log-pool", "fifo-holder"])
+def test_one_that_is_killed_as_soon_as_it_is_there_has_a_successor_at_once(
+    runtime: Path, services: Path, tmp_path: Path, name: str
+) -> None:
+    """While it is not there supervisor and the other one may not both die: no second passes, as it does for a run that ends at once."""
+    starts = service(services / "ends", "echo >>starts") / "starts"
+    fifos = [services / each / "log/supervise/pipe" for each in ("one", "two")]
+
+    def holders(running: Tree) -> list[int]:
+        named = [pid for pid in running.processes() if supervision.name(pid) == name]
+        return [pid for pid in named if all(has_open(pid, fifo) for fifo in fifos)]
+
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: holders(running), what="it is there")
+        until(starts.exists, what="a service that ends at once has begun")
+        begun = len(starts.read_text())
+        for _ in range(5):
+            (killed,) = holders(running)
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: holders(running) not in ([], [killed]), what="another one is there")  # noqa: B023
+        assert len(starts.read_text()) - begun < 4
+
+
 def test_exit_drains_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) -> None:
     last = service(tmp_path / "definitions/last", "trap 'echo last words; exit' TERM; echo ready >ready; while :; do sleep 0.02; done")
     (last / "log/env").mkdir(parents=True)

@@ -6,6 +6,7 @@ import os
 import select
 import time
 
+from ...core.breath import Breath
 from ...wire import errors
 from ...wire import holder as wire
 from .. import meeting
@@ -87,7 +88,7 @@ class Holder:
         self.refused: set[int] = set()
         self.channel: Channel | None = None
         self._holders = holders
-        self._started = 0.0
+        self._breath = Breath()
         self._expects = self._answered = False
         self.missing: dict[int, Supervised] = {}
 
@@ -116,7 +117,7 @@ class Holder:
     def start(self) -> None:
         """Ask the keeper for one, and give it what there is to hold."""
         tree, state = self._holders.tree, self._holders.state
-        self._started = time.monotonic()
+        self._breath.begin(time.monotonic())
         try:
             listener = meeting.listen(state, _name(self.index))
             try:
@@ -218,7 +219,7 @@ class Holder:
             return
         tree.parent.resume()
         tree.released(*(slot for slot in tree.leaving() if self._holders.index_of(slot) == self.index))
-        tree.loop.after(max(0.0, self._started + _BREATH_SECONDS - time.monotonic()), self.start)
+        tree.loop.after(self._breath.seconds(time.monotonic()), self.start)
 
 
 class Holders:

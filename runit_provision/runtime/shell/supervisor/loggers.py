@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
+from ...core.breath import Breath
+from ...core.events import Due
+from ...core.part import LOG
 from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
 from .. import installation, meeting
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
     from .tree import Tree
 
 _PROGRAMS = ("rsvlog", "nsvlog")
-_AGAIN_SECONDS = 0.05
+_AGAIN_SECONDS = (0.005, 0.05)
+"""Before the keeper is asked again that has a dying pool still: first, and at most; it doubles."""
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
 _FAILED = 111 << 8
@@ -46,7 +51,9 @@ class Pool:
         self.wanted: dict[int, Supervised] = {}
         self._loggers = loggers
         self._channel: Channel | None = None
+        self._breath = Breath()
         self._starting = False
+        self._again = _AGAIN_SECONDS[0]
         self._outdated = self._renewed = False
 
     def add(self, service: Supervised) -> None:
@@ -112,7 +119,8 @@ class Pool:
     def started(self) -> None:
         """The keeper made it, or has it still; the one before may be dying and not reaped yet, or it died at once."""
         if self._channel is None and not self._join():
-            self._loggers.tree.loop.after(_AGAIN_SECONDS, self.start)
+            self._loggers.tree.loop.after(self._again, self.start)
+            self._again = min(2 * self._again, _AGAIN_SECONDS[1])
 
     def _join(self) -> bool:
         """Talk to a pool that listens, whoever's child it is: one that nobody talks to would keep its journal from every other."""
@@ -163,6 +171,8 @@ class Pool:
             self.send(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY)))
 
     def _converse(self, sock: _socket.socket) -> None:
+        self._breath.begin(time.monotonic())
+        self._again = _AGAIN_SECONDS[0]
         self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
 
     def _connect(self) -> _socket.socket | None:
@@ -253,6 +263,7 @@ class Pool:
             self.start()
             return
         self.pid = 0
+        seconds = self._breath.seconds(time.monotonic())
         closing = False
         for service in list(self.wanted.values()):
             if service.service.closing:
@@ -260,10 +271,13 @@ class Pool:
             else:
                 del self.wanted[service.slot]
                 service.log_ended(9)
+                if seconds == 0.0 and not service.closed:
+                    # The second after a short run is for a log that fails: this one did not.
+                    service.tell(Due(LOG))
         # Those that are reading to their end do not know of it: another pool goes on.
         if closing and not self._starting:
             self._starting = True
-            self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
+            self._loggers.tree.loop.after(seconds, self.start)
 
 
 class Loggers:
