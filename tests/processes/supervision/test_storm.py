@@ -39,8 +39,17 @@ def world(folder: Path, runtime: Path) -> None:
 
 
 def victims(running: Tree) -> dict[str, list[int]]:
-    named = [(pid, supervision.name(pid)) for pid in running.processes()]
-    return {role: [pid for pid, name in named if name == ROLES[role]] for role in ROLES}
+    found = {pid: supervision.name(pid) for pid in running.processes()}
+    # A child of the keeper bears its name until it is a service, as which it is not to be killed.
+    services = [pid for pid, name in found.items() if name == ROLES["keeper"] == found.get(parent_of(pid))]
+    return {role: [pid for pid, name in found.items() if name == ROLES[role] and pid not in services] for role in ROLES}
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def has_open(pid: int, fifo: Path) -> bool:
