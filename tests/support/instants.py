@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import supervision
 from support.interrupt import Interrupter
-from support.supervision import Tree, letter, log_in_pool, pid_of, service, stat
+from support.supervision import Tree, letter, log_in_pool, pid_of, send, service, stat
 from support.waiting import until
 
 SUPERVISOR, KEEPER, POOL, HOLDER = "supervisor", "keeper", "pool", "holder"
@@ -159,13 +159,13 @@ class World:
 
     def dies(self) -> Callable[[], bool]:
         """A service is killed: one more start."""
-        return self._one_more_start(lambda home: os.kill(pid_of(home), signal.SIGKILL))
+        return self._one_more_start(lambda home: send(home, signal.SIGKILL))
 
     def down_and_up(self) -> Callable[[], bool]:
         """Letters d and u at once: one more start."""
         return self._one_more_start(lambda home: letter(home, "du"))
 
-    def _one_more_start(self, begin: Callable[[Path], None]) -> Callable[[], bool]:
+    def _one_more_start(self, begin: Callable[[Path], object]) -> Callable[[], bool]:
         home = self.target()
         before = numbers(home / "starts")
         begin(home)

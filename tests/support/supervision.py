@@ -185,6 +185,13 @@ def pid_of(directory: Path) -> int:
     return whole.pid if whole is not None and wire.pid_text(whole).decode() == said else 0
 
 
+def send(directory: Path, number: int) -> int:
+    """Send a signal to the process that a service has as soon as one is told, and give its pid; 0 would be everybody here."""
+    pid = until(lambda: pid_of(directory), what=f"{directory.name} has a process")
+    os.kill(pid, number)
+    return pid
+
+
 def _whole_status(directory: Path) -> wire.Status | None:
     try:
         return wire.unpack(status(directory))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.oracle import root
-from support.supervision import Tree, is_alive, name, pid_of, service, stat, tree
+from support.supervision import Tree, is_alive, name, pid_of, send, service, stat, tree
 from support.waiting import until
 
 DAEMON = """
@@ -107,7 +107,7 @@ def test_the_next_run_finds_nothing_of_the_one_that_crashed(runtime: Path, leavi
     with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
         running.start()
         first = started(leaving)
-        os.kill(pid_of(leaving), signal.SIGKILL)
+        send(leaving, signal.SIGKILL)
         second = started(leaving, 2)
         assert (is_alive(first), is_alive(second)) == (False, True)
 

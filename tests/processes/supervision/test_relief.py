@@ -16,7 +16,7 @@ from support import oracle, supervision
 from support.instants import FLOCK, numbers
 from support.interrupt import Interrupter
 from support.programs import run
-from support.supervision import Tree, letter, pid_of, service, stat, tree
+from support.supervision import Tree, letter, pid_of, send, service, stat, tree
 from support.waiting import until
 
 ALL = os.environ.get("HARNESS") == "all"
@@ -59,7 +59,7 @@ def runsvs(running: Tree) -> set[Path]:
 
 def says(home: Path, number: int) -> None:
     """Let the service say its next number, and wait for it in the log."""
-    os.kill(pid_of(home), signal.SIGUSR1)
+    send(home, signal.SIGUSR1)
     until(lambda: numbers(home / "lines") == list(range(1, number + 1)), what=f"{home.name}: line {number}")
 
 
@@ -104,18 +104,18 @@ def test_a_service_does_not_end_with_the_log_that_had_the_pipe_to_it(left: Tree,
     left.start()
     until(lambda: stat(home / "log") == "run" and (home / "ready").exists(), what="C's is up")
     says(home, 1)
-    service_pid, log_pid = pid_of(home), pid_of(home / "log")
+    service_pid = pid_of(home)
     left.kill()
     take(left, runtime)
     taken(left, home, home / "log")
-    os.kill(log_pid, signal.SIGKILL)
+    log_pid = send(home / "log", signal.SIGKILL)
     until(lambda: pid_of(home / "log") not in {0, log_pid}, what="another log")
     says(home, 2)
     # Nobody reads, and the supervisor dies: what is said meanwhile waits.
     letter(home / "log", "d")
     until(lambda: stat(home / "log") == "down", what="no log")
     left.kill()
-    os.kill(service_pid, signal.SIGUSR1)
+    assert send(home, signal.SIGUSR1) == service_pid
     left.start()
     taken(left, home)
     letter(home / "log", "u")
