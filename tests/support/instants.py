@@ -5,7 +5,6 @@ After each act the world must be as if nobody had been killed: what was to happe
 
 from __future__ import annotations
 
-import os
 import platform
 import signal
 import subprocess
