@@ -74,6 +74,18 @@ class Lab:
     def says(self, text: str) -> None:
         until(lambda: text in self.tree.stderr.read_text(), what=text)
 
+    def ends_log(self) -> None:
+        supervision.letter(self.it / "log", "d")
+        until(lambda: stat(self.it / "log") == "down", what="its log is down")
+
+
+def tell_accounts_by(file: Path) -> None:
+    subprocess.run(["mount", "--bind", file, "/etc/passwd"], check=True)
+
+
+def tell_accounts() -> None:
+    subprocess.run(["umount", "--lazy", "/etc/passwd"], check=True)
+
 
 def alone(work: Callable[[], None]) -> None:
     """Work where what is mounted is in nobody's way, with room in /mnt that only root can write."""
@@ -122,28 +134,28 @@ def test_a_directory_that_hangs_when_its_pool_was_killed_holds_up_its_own_log_al
 
 def test_an_account_that_is_asked_for_in_vain_holds_up_its_own_log_alone(runtime: Path, tmp_path: Path) -> None:
     lab = Lab(tmp_path, runtime, Path("/mnt/logs"), "nobody")
-    accounts, silent = Path("/etc/passwd").read_text(), tmp_path / "passwd"
+    silent = tmp_path / "passwd"
     os.mkfifo(silent)
 
     def work() -> None:
         # Who looks in there waits for somebody who writes.
-        subprocess.run(["mount", "--bind", silent, "/etc/passwd"], check=True)
+        tell_accounts_by(silent)
         with lab.running():
             lab.others_go_on()
             assert lab.status() == "run: it: (pid N) Ns; down: log: Ns, normally up, want up\n"
-            subprocess.run(["umount", "--lazy", "/etc/passwd"], check=True)
-            silent.write_text(accounts)
+            tell_accounts()
+            # Whoever waits there is let go, may close it before anything could be written, and looks where the accounts are.
+            os.close(os.open(silent, os.O_WRONLY))
             lab.is_logged()
-            subprocess.run(["mount", "--bind", silent, "/etc/passwd"], check=True)
+            tell_accounts_by(silent)
             pool = pid_of(lab.it / "log")
             lab.tree.kill()
             lab.tree.start()
             until(lambda: lab.tree.supervises(lab.it), what="it is adopted")
             lab.others_go_on()
             assert pid_of(lab.it / "log") == pool
-            supervision.letter(lab.it / "log", "d")
-            until(lambda: stat(lab.it / "log") == "down", what="its log is down")
-            subprocess.run(["umount", "--lazy", "/etc/passwd"], check=True)
+            lab.ends_log()
+            tell_accounts()
             supervision.letter(lab.it / "log", "u")
             lab.is_logged()
             assert pid_of(lab.it / "log") == pool
@@ -157,14 +169,13 @@ def test_an_account_that_comes_later_or_gets_another_number_is_noticed(runtime: 
     accounts.write_text(known)
 
     def work() -> None:
-        subprocess.run(["mount", "--bind", accounts, "/etc/passwd"], check=True)
+        tell_accounts_by(accounts)
         with lab.running():
             lab.says("runsv it: warning: log: RSVLOG_USER: no such account: 'latecomer'\n")
             accounts.write_text(f"{known}latecomer:x:4242:4242::/:/bin/sh\n")
             lab.is_logged()
             assert lab.place.stat().st_uid == 4242
-            supervision.letter(lab.it / "log", "d")
-            until(lambda: stat(lab.it / "log") == "down", what="its log is down")
+            lab.ends_log()
             accounts.write_text(f"{known}latecomer:x:4243:4243::/:/bin/sh\n")
             for path in (lab.place, *lab.place.iterdir()):
                 os.chown(path, 4243, 4243)
