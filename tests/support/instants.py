@@ -71,7 +71,7 @@ class World:
     def _is_held(self) -> bool:
         """Whether the holder has all that a supervisor has, so that either may die."""
         holders = self.pids(HOLDER)
-        held = opened(holders[0]) if len(holders) == 1 else set()
+        held = supervision.opened(holders[0]).values() if len(holders) == 1 else ()
         return all(str(home.resolve() / "log/supervise" / name) in held for home in self.talkers for name in ("pipe", "control"))
 
     def differences(self) -> list[str]:
@@ -235,14 +235,6 @@ def is_in(pid: int, home: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").samefile(home)
     except OSError:
         return False
-
-
-def opened(pid: int) -> set[str]:
-    """Give what a process has open; nothing when it is gone."""
-    try:
-        return {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-    except OSError:
-        return set()
 
 
 def numbers(path: Path) -> list[int]:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runit_provision.runtime.wire import status as wire
@@ -89,11 +89,7 @@ class Tree:
 
     def supervises(self, folder: Path) -> bool:
         """Whether it is this runsvdir, and not a stand-in, that supervises the service or log directory `folder` now."""
-        ok = str(folder.resolve() / "supervise/ok")
-        try:
-            return any(str(fd.readlink()) == ok for fd in Path(f"/proc/{self.pid}/fd").iterdir())
-        except OSError:
-            return False
+        return has_open(self.pid, folder / "supervise/ok")
 
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
@@ -249,11 +245,23 @@ def _processes(pids: list[int]) -> list[str]:
     return lines
 
 
+def opened(pid: int) -> dict[str, str]:
+    """Give what a process has open, by its descriptors; nothing when it is gone."""
+    found = {}
+    with suppress(OSError):
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed meanwhile
+                found[fd.name] = str(fd.readlink())
+    return found
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has the file at `path` open."""
+    return str(path.resolve()) in opened(pid).values()
+
+
 def _opened(pid: int) -> list[str]:
-    try:
-        found = {fd.name: str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-    except OSError:
-        return []
+    found = opened(pid)
     return [f"{fd}={'/'.join(at.split('/')[-4:])}" for fd, at in found.items() if at.endswith(("/pipe", ".journal"))][:_SHOWN]
 
 

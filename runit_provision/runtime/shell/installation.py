@@ -21,8 +21,11 @@ def tool(name: str) -> str:
 
 
 def current() -> str:
-    """Give the library that a tool would run with; OSError when none is installed."""
-    return f"{_VERSIONS}/{os.path.basename(os.readlink(_VERSIONS + '/current'))}"
+    """Give the library that a tool would run with; empty when none is installed."""
+    try:
+        return f"{_VERSIONS}/{os.path.basename(os.readlink(_VERSIONS + '/current'))}"
+    except OSError:
+        return ""
 
 
 def version(library: str = LIBRARY) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
-from support.supervision import Tree, pid_of, service, stat, tree
+from support.supervision import Tree, has_open, pid_of, service, stat, tree
 from support.waiting import until
 
 COUNTER = "i=0; while [ $i -lt {count} ]; do echo $i; i=$((i+1)); done; echo done >>../told; exec sleep 1000"
@@ -65,13 +65,6 @@ def test_no_line_is_lost_or_doubled_whoever_is_killed(runtime: Path, services: P
             assert lines(services / name) == [str(number) for number in range(4000)]
             assert len(list((services / name / "log/told").parent.glob("told"))) <= 1
         until(lambda: stat(services / "one/log") == "run" and supervision.is_alive(pid_of(services / "one/log")))
-
-
-def has_open(pid: int, path: Path) -> bool:
-    try:
-        return any(fd.readlink() == path.resolve() for fd in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("name", ["log-pool", "fifo-holder"])

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from support import supervision
-from support.supervision import Tree, log_in_pool, pid_of, service, tree
+from support.supervision import Tree, has_open, log_in_pool, pid_of, service, tree
 from support.waiting import until
 
 KILLS = 2000 if os.environ.get("HARNESS") == "all" else 50
@@ -50,13 +50,6 @@ def parent_of(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0
-
-
-def has_open(pid: int, fifo: Path) -> bool:
-    try:
-        return any(fd.readlink() == fifo for fd in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
 
 
 def outlives(roles: list[str], running: Tree) -> bool:

@@ -18,7 +18,7 @@ from ..state import State, key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _LOOK_SECONDS = 1.0
 """Between two looks at a keeper that is waited for."""
@@ -62,10 +62,9 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
     for entry in os.listdir("/proc"):
         try:
             if entry.isdigit() and _keeps(int(entry), path):
-                for fd in os.listdir(f"/proc/{entry}/fd"):
-                    place = os.readlink(f"/proc/{entry}/fd/{fd}").removesuffix(_REMOVED)
+                for fd, place in _open_files(int(entry)):
                     if place.endswith(f"/trees/{key(path)}"):
-                        return int(entry), place, f"/proc/{entry}/fd/{fd}"
+                        return int(entry), place, fd
         except OSError:
             continue  # it has ended, or is none of our business
     return None
@@ -156,8 +155,7 @@ def _has(pid: int, table: int) -> bool:
 
 def _take_journal(pool: int, place: str, state: State, opened: list[int], stopped: list[int]) -> None:
     """Stop a pool that nobody can talk to any more either, and let the next one go on with its journal. OSError."""
-    for fd in os.listdir(f"/proc/{pool}/fd"):
-        path = os.readlink(f"/proc/{pool}/fd/{fd}").removesuffix(_REMOVED)
+    for _fd, path in _open_files(pool):
         if os.path.dirname(path) == place and path.endswith(".journal"):
             journal = _opened(pool, path, opened)
             opened.append(os.open(os.path.basename(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory))
@@ -169,11 +167,17 @@ def _take_journal(pool: int, place: str, state: State, opened: list[int], stoppe
 
 def _opened(pid: int, path: str, opened: list[int]) -> int:
     """Open what a process has open as `path`, though it may be removed. OSError."""
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        if os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(_REMOVED) == path:
-            opened.append(os.open(f"/proc/{pid}/fd/{fd}", os.O_RDWR | os.O_CLOEXEC))
+    for fd, found in _open_files(pid):
+        if found == path:
+            opened.append(os.open(fd, os.O_RDWR | os.O_CLOEXEC))
             return opened[-1]
     raise FileNotFoundError(errno.ENOENT, "not open", path)
+
+
+def _open_files(pid: int) -> Iterator[tuple[str, str]]:
+    """Give each descriptor of a process, as a path, and the path of what it leads to, though that may be removed. OSError."""
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        yield f"/proc/{pid}/fd/{fd}", os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(_REMOVED)
 
 
 def _stop(pid: int, name: bytes, stopped: list[int]) -> None:

@@ -97,11 +97,8 @@ class Runsvdir(Supervisor):
 
         if self.ending or self._tries or self.state.directory < 0:
             return
-        try:
-            library = installation.current()
-        except OSError:
-            return
-        if library == installation.LIBRARY:
+        library = installation.current()
+        if library in {"", installation.LIBRARY}:
             return
         self._tries = True
         successor.try_out(library, f"{self.state.path}/trial", self.loop, lambda reason: self._tried(library, reason))
@@ -111,11 +108,7 @@ class Runsvdir(Supervisor):
         from . import successor
 
         self._tries = False
-        try:
-            is_current = installation.current() == library
-        except OSError:
-            is_current = False
-        if not is_current:
+        if installation.current() != library:
             # Another one was installed meanwhile: what was found out is not about that.
             self.upgrade()
             return

@@ -326,11 +326,8 @@ def _read(path: str) -> str:
 def main(arguments: list[str]) -> None:
     """arguments[1]: the library to be tried; [2]: an empty directory; [3]: the installed rsvlog. Says why it failed, and exits 1."""
     library, place, rsvlog = arguments[1:4]
-    try:
-        old = installed(installation.current())
-    except OSError:
-        old = None
-    new = laid(library)
+    before = installation.current()
+    old, new = installed(before) if before else None, laid(library)
     try:
         reason = run(new, place, rsvlog, old if old is not None and old.name != new.name else None)
     except UnprovenError:
