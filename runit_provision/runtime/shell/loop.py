@@ -61,7 +61,7 @@ class Loop:
             self._epoll.unregister(fd)
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call `callback` once, `seconds` from now."""
+        """Call `callback` once, `seconds` from now; with 0 when all that is ready has had its turn."""
         self._count += 1
         _heapq.heappush(self._timers, (time.monotonic() + seconds, self._count, callback))
 
@@ -80,8 +80,9 @@ class Loop:
             callback = self._callbacks.get(fd)
             if callback is not None:
                 self.guarded(callback)
+        now = time.monotonic()
         for _ in range(_AT_A_TIME):
-            if not self._timers or self._timers[0][0] > time.monotonic():
+            if not self._timers or self._timers[0][0] > now:
                 break
             self.guarded(_heapq.heappop(self._timers)[2])
         self.run_soon()

@@ -24,6 +24,8 @@ KEEPER = 6
 QUIT = 7
 WATCH = 8
 """slot, kinds: a process's key; value: its pid; descriptor: its pidfd. ENDED or UNWATCHED is the answer, some time."""
+LETTERS = 9
+"""Until SETTLED, LETTER is to tell each slot for which a letter waits. A holder that does not know this says nothing."""
 
 # The holder says:
 READY = 17
@@ -37,6 +39,8 @@ ENDED = 21
 """slot, kinds; value: the wait status, -1 when nobody knows."""
 UNWATCHED = 22
 """slot: the pidfd could not be received."""
+LETTER = 23
+"""slot: once for each of its control FIFOs."""
 
 # What is held of a slot (`kinds`).
 LOCK = 0

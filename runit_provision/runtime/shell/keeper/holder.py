@@ -42,6 +42,7 @@ class _Holder:
         self._named: set[int] = set()
         self._pidfds: dict[tuple[int, int], int] = {}
         self._watched: dict[int, tuple[int, int, int]] = {}
+        self._controls: dict[int, int] = {}
         self._epoll = select.epoll()
 
     def run(self) -> None:
@@ -50,6 +51,7 @@ class _Holder:
         while goes_on and (client := self._next()) is not None:
             goes_on = self._serve(client)
             client.close()
+            self._listen_no_more()
             self._let_go_of(wire.LOCK, wire.LOG_LOCK)
             for slot, key in list(self._pidfds):
                 self._forget(slot, key)
@@ -84,7 +86,7 @@ class _Holder:
         while True:
             for fd, _events in self._epoll.poll():
                 if fd != client.fileno():
-                    self._tell_end(client, fd)
+                    self._tell(client, fd)
                     continue
                 try:
                     data, ancillary, _flags, _address = client.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
@@ -110,6 +112,9 @@ class _Holder:
             case wire.SETTLED:
                 for slot in self._held.keys() - self._named:
                     self._let_go(slot)
+                self._listen_no_more()
+            case wire.LETTERS:
+                self._listen()
             case wire.WATCH:
                 self._watch(client, record, fds)
             case wire.KEEPER if fds:
@@ -128,10 +133,25 @@ class _Holder:
         self._watched[pidfd] = (record.slot, key, record.value)
         self._epoll.register(pidfd, select.EPOLLIN)
 
-    def _tell_end(self, client: _socket.socket, pidfd: int) -> None:
-        if pidfd in self._watched:
-            slot, key, pid = self._watched[pidfd]
-            _answer(client, wire.ENDED, slot, key, process.how_it_ended(pidfd, pid))
+    def _listen(self) -> None:
+        for slot, held in self._held.items():
+            fds = _FDS.unpack(held)
+            for fd in (fds[wire.CONTROL], fds[wire.LOG_CONTROL]):
+                if fd >= 0 and fd not in self._controls:
+                    self._controls[fd] = slot
+                    self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def _listen_no_more(self) -> None:
+        for fd in self._controls:
+            self._epoll.unregister(fd)
+        self._controls.clear()
+
+    def _tell(self, client: _socket.socket, fd: int) -> None:
+        if fd in self._controls:
+            _answer(client, wire.LETTER, self._controls[fd])
+        elif fd in self._watched:
+            slot, key, pid = self._watched[fd]
+            _answer(client, wire.ENDED, slot, key, process.how_it_ended(fd, pid))
             self._forget(slot, key)
 
     def _forget(self, slot: int, key: int) -> None:
@@ -158,6 +178,8 @@ class _Holder:
         held = self._of(slot)
         open_kinds = [kind for kind in kinds if held[kind] >= 0]
         for kind in open_kinds:
+            if self._controls.pop(held[kind], None) is not None:
+                self._epoll.unregister(held[kind])
             os.close(held[kind])
             held[kind] = -1
         if open_kinds:

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
         path: str
 
-        def stand_in(self, state: State, sock: _socket.socket) -> int:
-            """Supervise until a runsvdir comes, with the keeper at the other end of `sock`; gives the exit status."""
+        def stand_in(self, state: State, sock: _socket.socket, children: dict[tuple[int, int], int]) -> int:
+            """Supervise until a runsvdir comes, with the keeper, whose `children` are these, at the other end of `sock`.
+
+            Gives the exit status.
+            """
 
         def words(self) -> tuple[str, str, bool, str | None]:
             """Give what another version makes the same of."""
@@ -75,7 +78,7 @@ class _Peer:
         self.channel.send(wire.pack(record), about=record.slot, rank=rank)
 
     def welcome(self, children: list[Child], lock: int) -> None:
-        """Say what there is. Nothing that happens from now on may be told before."""
+        """Say what there is, unless it is known. Nothing that happens from now on may be told before."""
         for child in children:
             written = child.process
             record = wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid)
@@ -308,7 +311,8 @@ class _Keeper:
         for fd in peer.fds:
             os.close(fd)
         peer.fds = []
-        peer.welcome(self._children.all(), self._state.lock)
+        # A stand-in is our fork, and knows.
+        peer.welcome([] if peer.stands_in else self._children.all(), self._state.lock)
 
     def _replace(self) -> None:
         if self._supervisor is not None or self.done:
@@ -330,7 +334,8 @@ class _Keeper:
             _signal.set_wakeup_fd(-1)
             state = self._state
             process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
-            status = self._call.stand_in(state, sock)
+            children = {(child.slot, child.key): child.process.pid for child in self._children.all()}
+            status = self._call.stand_in(state, sock, children)
         except BaseException as error:
             _report(f"stand-in: {type(error).__name__}: {error}")
         finally:

@@ -136,6 +136,7 @@ class Adoption:
         intent = records.unpack_intent(content)
         if intent is None:
             os.pwrite(tree.table, b"\0", records.offset(slot))
+            tree.give_back(slot)
             return
         service = self._reopen(identity, content)
         os.pwrite(tree.table, records.TAKEN, records.offset(slot))

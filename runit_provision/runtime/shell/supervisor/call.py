@@ -38,8 +38,11 @@ class Call:
         """Give what follows the program's name."""
         return [*self._arguments[1:], *([os.fsencode(self._log)] if self._log else [])]
 
-    def stand_in(self, state: State, sock: _socket.socket) -> int:
-        """Supervise in the place of a runsvdir until the next one comes; `sock` leads to the keeper, whose fork this process is."""
+    def stand_in(self, state: State, sock: _socket.socket, children: dict[tuple[int, int], int]) -> int:
+        """Supervise in the place of a runsvdir until the next one comes; gives the exit status.
+
+        `sock` leads to the keeper, whose fork this process is; children: the keeper's, by slot and key.
+        """
         try:
             state.renew()  # the supervisor before may have had to, and the keeper, whose fork this is, does not know of it
         except OSError:
@@ -51,7 +54,7 @@ class Call:
         standing = StandIn(self, state, report=report_to_stderr("runsvdir"))
         if reader >= 0:
             self.follow(reader, standing.loop)
-        standing.begin(sock, greeting)
+        standing.begin(sock, children | greeting)
         return standing.run()
 
     def take_title(self, state: State, report: Callable[[str], None]) -> int:

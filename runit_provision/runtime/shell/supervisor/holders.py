@@ -46,7 +46,10 @@ if TYPE_CHECKING:
             """Wait for answers that are due; False when none is, or none comes."""
 
         def rejoin(self) -> None:
-            """Connect to the holders that outlived the supervisor before."""
+            """Connect to the holders that outlived the supervisor before; for whom letters wait is told to tree.hurry."""
+
+        def look(self) -> None:
+            """Take now what they have said, instead of in the loop's next turn."""
 
         def settle(self, others: list[int]) -> None:
             """Every service that there is was held; others: slots that are known too. Nothing else needs to be held."""
@@ -180,6 +183,7 @@ class Holder:
             sock.close()
             return False
         self._converse(sock)
+        self.send(wire.Record(wire.LETTERS))
         return True
 
     def _converse(self, sock: _socket.socket) -> None:
@@ -200,6 +204,8 @@ class Holder:
             if record.op == wire.REFUSED:
                 self.refused.add(record.slot)
             self._holders.feed_soon()
+        elif record.op == wire.LETTER:
+            self._holders.tree.hurry(record.slot)
         elif record.op == wire.ENDED:
             self._holders.tree.orphans.ended(record.slot, record.kinds[0], record.value)
         elif record.op == wire.UNWATCHED:
@@ -317,6 +323,11 @@ class Holders:
                 if holder.join():
                     self._each[holder.index] = holder
 
+    def look(self) -> None:
+        for holder in list(self._each.values()):
+            if holder.channel is not None:
+                holder.channel.look()
+
     def settle(self, others: list[int]) -> None:
         for slot in others:
             self._of(slot).send(wire.Record(wire.KEEP, slot=slot))
@@ -366,6 +377,9 @@ class Alone:
         return False
 
     def rejoin(self) -> None:
+        pass
+
+    def look(self) -> None:
         pass
 
     def settle(self, others: list[int]) -> None:

@@ -216,6 +216,8 @@ class Pool:
         self._received(wire.unpack(data))
 
     def _received(self, record: wire.Record) -> None:
+        if record.op not in {wire.HAVE, wire.END} and self._loggers.tree.put_off(record.slot, lambda: self._received(record)):
+            return
         service = self.wanted.get(record.slot)
         match record.op:
             case wire.HAVE:

@@ -39,7 +39,10 @@ class _Orphan:
 
 
 class Orphans:
-    """Live processes by (slot, key); `told(slot, key, pid, status)` is called for each when it is over."""
+    """Live processes by (slot, key); `told(slot, key, pid, status)` is called for each when it is over.
+
+    waits: whether children that have ended stay zombies, which tell how, since it is not known yet which are services'.
+    """
 
     def __init__(self, loop: Loop, table: int, told: Callable[[int, int, int, int], None], room: Room, holders: Holding) -> None:
         self._loop = loop
@@ -49,6 +52,7 @@ class Orphans:
         self._holders = holders
         self._known: dict[tuple[int, int], _Orphan] = {}
         self._by_pid: dict[int, tuple[int, int]] = {}
+        self.waits = False
 
     def examine(self, slot: int, key: int, written: records.Process) -> None:
         """Find out what became of a process that was written down as LIVE and is nobody's child; correct `written`.
@@ -112,7 +116,7 @@ class Orphans:
 
     def reap(self) -> None:
         """Take leave of children that ended; call it on SIGCHLD. As a subreaper we get strangers' too."""
-        while True:
+        while not self.waits:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:

@@ -56,10 +56,10 @@ class Runsvdir(Supervisor):
         # Before anything runs: exit statuses stay exact when the keeper dies. A new keeper gets ready meanwhile.
         process.be_subreaper()
         self.connect(sock, children, keeper)
-        self.tree.recover()
+        self.tree.recover(self._recovered)
+
+    def _recovered(self) -> None:
         self.state.vouch()
-        for service in self.tree.services():
-            self.taken(service)
         self.loop.soon(self.changed)
 
     def taken(self, service: Supervised) -> None:
@@ -154,8 +154,8 @@ class Runsvdir(Supervisor):
 
     def _look(self) -> None:
         self._looking = False
-        if self.ending:
-            return
+        if self.ending or self.tree.recovering:
+            return  # what is yet to be taken up is not new; when all is, there is a look
         # What is new does not wait for the look at all that is old: with 900 services that takes three times as long as a start.
         self._glanced = not (self._first or self._glanced) and self._glance()
         if self._glanced:

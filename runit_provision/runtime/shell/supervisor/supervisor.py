@@ -80,7 +80,7 @@ class Supervisor:
         return self.status
 
     def taken(self, service: Supervised) -> None:
-        """A service could be taken up that another one supervised."""
+        """A service was taken up that another one supervised."""
         if self.ending:
             end_for_good(service)
 
@@ -102,6 +102,9 @@ class Supervisor:
         self.loop.after(_hup_seconds(seconds), self._kill)
 
     def _give_up_waiting(self) -> None:
+        if self.tree.recovering:
+            self.loop.after(WAITING_SECONDS, self._give_up_waiting)
+            return
         self.tree.give_up_waiting()
         if not len(self.tree):
             self._finish()
@@ -149,11 +152,12 @@ class StandIn(Supervisor):
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Go on where the one before was killed."""
         self.connect(sock, children)
-        self.tree.recover(lambda: self.status is None)
-        if self.status is None:
-            self.state.vouch()
-            if not len(self.tree):
-                self._finish()
+        self.tree.recover(self._recovered)
+
+    def _recovered(self) -> None:
+        self.state.vouch()
+        if self.status is None and not len(self.tree):
+            self._finish()
 
     def gone(self, service: Supervised) -> None:
         super().gone(service)

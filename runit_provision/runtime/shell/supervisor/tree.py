@@ -19,6 +19,7 @@ from .adoption import Adoption
 from .holders import Alone, Holders
 from .loggers import Loggers
 from .orphans import Orphans
+from .takeover import Takeover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ SIGKILL = 9
 _SPARE = 64
 """Descriptors that are for no service, at least."""
 _AGAIN_SECONDS = 1.0
-_AT_A_TIME = 64
-"""Services that are taken up before a look at whether somebody else is to do it."""
 _PLENTY = 1 << 30
 
 
@@ -81,8 +80,8 @@ class _Wish:
 class Tree:
     """The services that are supervised.
 
-    gone: called with each that has exited, after it let go of its directory; taken: with each that could be taken up only later;
-    left: when one that was to be taken over was not, and may be met again.
+    gone: called with each that has exited, after it let go of its directory; taken: with each that was taken up; left: when one that
+    was to be taken over was not, and may be met again.
     others: whether there is a keeper, whose other children keep logs and hold descriptors; most: how many descriptors we may have.
     """
 
@@ -109,6 +108,7 @@ class Tree:
         self.taken: Callable[[Supervised], None] = lambda _service: None
         self.left: Callable[[], None] = lambda: None
         self._adoption = Adoption(self)
+        self._takeover = Takeover(loop, [], self._adoption.take_up, lambda: None)
         self._slots: dict[int, Supervised] = {}
         self._leaving: dict[int, Supervised] = {}
         self._free: list[int] = []
@@ -119,7 +119,7 @@ class Tree:
         self.letters = Letters(state.table)
 
     def __len__(self) -> int:
-        return len(self._slots) + len(self._adoption) + len(self._leaving)
+        return len(self._slots) + len(self._takeover) + len(self._adoption) + len(self._leaving)
 
     def waits_for(self, identity: tuple[int, int]) -> bool:
         """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
@@ -322,6 +322,8 @@ class Tree:
             return
         service = self._slots.get(record.slot)
         if service is None:
+            # Where it is yet to be taken up, what it is told then stands in its record.
+            self._takeover.hurry(record.slot)
             return
         if record.key == records.LOG and service.pool is not None:
             # `rsvlog -p` made the log's directory, which the pool's uid could not.
@@ -345,26 +347,49 @@ class Tree:
         elif self._loggers is not None and record.op == wire.FAILED:
             self._loggers.failed(record.slot)
 
-    def recover(self, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Take up every service that the table knows, as long as that is to `go_on`."""
+    def recover(self, done: Callable[[], None] = lambda: None) -> None:
+        """Take up every service that the table knows, and call `done`; which is over at once when there are few."""
         self.holders.rejoin()
         if self._loggers is not None:
             self._loggers.rejoin()
-        for count, slot in enumerate(self._state.slots()):
-            if count % _AT_A_TIME == 0:
-                self.parent.look()
-                if not go_on():
-                    return
-            self._last = max(self._last, slot)
-            self.loop.guarded(self._adoption.take_up, slot)
+        slots = self._state.slots()
+        self._last = max(slots, default=0)
+        self._free = sorted(set(range(1, self._last)).difference(slots))
+        self.orphans.waits = True
+        self._takeover = Takeover(self.loop, slots, self._take_up, lambda: self._recovered(done))
+        self.holders.look()
+        self._takeover.go_on()
+
+    @property
+    def recovering(self) -> bool:
+        """Whether there are services that are yet to be taken up."""
+        return len(self._takeover) > 0
+
+    def hurry(self, slot: int) -> None:
+        """Somebody waits for the service of `slot`, which may be yet to be taken up."""
+        self._takeover.hurry(slot)
+
+    def put_off(self, slot: int, what: Callable[[], None]) -> bool:
+        """Call `what` when the service of `slot` is taken up; False when it is, or there is none."""
+        if slot not in self._takeover:
+            return False
+        self._takeover.when_taken_up(slot, what)
+        return True
+
+    def _take_up(self, slot: int) -> None:
+        self._adoption.take_up(slot)
+        self.taken_up(slot)
+
+    def _recovered(self, done: Callable[[], None]) -> None:
+        self.orphans.waits = False
+        self.orphans.reap()
         waiting = self._adoption.slots()
-        used = self._slots.keys() | set(waiting)
-        self._free = [slot for slot in range(1, self._last + 1) if slot not in used]
         self.holders.settle(waiting)
         self._adoption.retry()
+        done()
 
     def taken_up(self, slot: int) -> None:
-        """A service that was waited for is taken up, if it is there still."""
+        """A service has been taken up, if it is there still."""
         if slot in self._slots:
             self.taken(self._slots[slot])
 
