@@ -59,6 +59,7 @@ class Channel:
         self._waiting: tuple[dict[int, list[Waiting]], ...] = ({}, {}, {})
         self._flushing = False
         self._urgent: list[tuple[bytes, tuple[int, ...]]] = []
+        self._minds = EPOLLIN
         self.open = True
         sock.setblocking(False)
         if under_way:
@@ -139,7 +140,10 @@ class Channel:
 
     def _mind(self) -> None:
         waits = self._urgent or (self.backlog and (self._may is None or self._may()))
-        self._loop.mind(self._sock.fileno(), EPOLLIN | EPOLLOUT if waits else EPOLLIN)
+        events = EPOLLIN | EPOLLOUT if waits else EPOLLIN
+        if events != self._minds:
+            self._minds = events
+            self._loop.mind(self._sock.fileno(), events)
 
     def _made(self, make: Callable[..., Message | None], what: object) -> bool:
         message = make(what)

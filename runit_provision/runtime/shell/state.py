@@ -101,7 +101,7 @@ class State:
         while piece := os.pread(self.table, 1 << 20, len(data)):
             data += piece
         count = len(data) // records.SIZE
-        return [slot for slot in range(1, count) if records.unpack_identity(data[slot * records.SIZE : (slot + 1) * records.SIZE])]
+        return [slot for slot in range(1, count) if data[records.offset(slot)]]
 
 
 def key(path: str) -> str:

@@ -25,7 +25,7 @@ UPGRADE = 7
 
 # The pool says:
 HAVE = 17
-"""value: CLOSING and PAUSED, or'ed."""
+"""value: CLOSING and PAUSED, or'ed; name: more slots and their values."""
 END = 18
 """value: the pool's pid; name: its version."""
 ADDED = 19
@@ -48,6 +48,7 @@ CLOSING = 1
 PAUSED = 2
 
 _RECORD = struct.Struct("<BxxxIiI256s")
+_MORE = struct.Struct("<IB")
 SIZE = _RECORD.size
 NAME_MAX = 256
 
@@ -76,6 +77,20 @@ class Record:
 def pack(record: Record) -> bytes:
     """Give the SIZE bytes of `record`."""
     return _RECORD.pack(record.op, record.slot, record.value, len(record.name), record.name)
+
+
+def haves(logs: list[tuple[int, int]]) -> list[Record]:
+    """Say HAVE of logs, slot and value of each, in as few records as can be."""
+    most = 1 + NAME_MAX // _MORE.size
+    return [
+        Record(HAVE, slot=piece[0][0], value=piece[0][1], name=b"".join(_MORE.pack(*each) for each in piece[1:]))
+        for piece in (logs[at : at + most] for at in range(0, len(logs), most))
+    ]
+
+
+def had(record: Record) -> list[tuple[int, int]]:
+    """Read what a HAVE says: slots and values."""
+    return [(record.slot, record.value), *_MORE.iter_unpack(record.name)]
 
 
 def unpack(data: bytes) -> Record:

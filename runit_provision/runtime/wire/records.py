@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import struct
 
+from .beyond import SIZE as BEYOND_SIZE
 from .status import DOWN, FINISH, WANT_UP
 
 SIZE = 1024
@@ -244,6 +245,11 @@ def unpack_intent(slot: bytes) -> Intent | None:
         beyond=slot[INTENT_AT + _INTENT.size + 2 * _PART.size : PROCESSES_AT],
         letters=(_letter(letters[0]), _letter(letters[1]), _letter(letters[2])),
     )
+
+
+def intent_in(slot: bytes) -> bytes:
+    """Give what `pack_intent` gave for a slot of SIZE bytes."""
+    return slot[INTENT_AT : INTENT_AT + _INTENT.size + 2 * _PART.size + BEYOND_SIZE]
 
 
 def _letter(byte: int) -> str:

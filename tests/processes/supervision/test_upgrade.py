@@ -202,14 +202,14 @@ BROKEN = {
     ),
     "never runs a service": ("shell/keeper/children.py", "        if os.read(wait, 1):\n", "        if os.read(wait, 1) == b'':\n"),
     "in what it takes over": (
-        "shell/supervisor/tree.py",
-        "                self.parent.look()\n",
-        "                raise RuntimeError('bad luck')\n",
+        "shell/supervisor/takeover.py",
+        "            self._pending.discard(slot)\n",
+        "            raise RuntimeError('bad luck')\n",
     ),
     "never takes over": (
-        "shell/supervisor/tree.py",
-        "                self.parent.look()\n",
-        "                os.kill(os.getpid(), 19)\n",
+        "shell/supervisor/takeover.py",
+        "            self._pending.discard(slot)\n",
+        "            import os\n            os.kill(os.getpid(), 19)\n",
     ),
     "as the next keeper": ("shell/keeper/keeper.py", "    keeper.resume(known)\n", "    raise RuntimeError('bad luck')\n"),
     "as the next pool": (

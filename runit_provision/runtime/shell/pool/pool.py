@@ -133,9 +133,9 @@ class Pool:
         except OSError:
             return
         self._client.take(descriptor)
-        for member in list(self._members.values()):
-            if member.status is None:
-                self._client.tell(wire.HAVE, member.slot, value=member.closing * wire.CLOSING | member.paused * wire.PAUSED)
+        living = [member for member in self._members.values() if member.status is None]
+        for record in wire.haves([(member.slot, member.closing * wire.CLOSING | member.paused * wire.PAUSED) for member in living]):
+            self._client.tell(record.op, record.slot, value=record.value, name=record.name)
         for member in list(self._members.values()):
             if member.status is not None:
                 self._client.tell(wire.ENDED, member.slot, value=member.status)

@@ -15,11 +15,17 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GIVEN = "given"
 
 
-def share(directory: int, supervise: str) -> None:
-    """Give `supervise` (a path) of the service directory, with its FIFOs there already, to whom they are to be; OSError."""
-    asked, given = _stat(_NAME, directory), _stat(f"{supervise}/{_GIVEN}", directory) is not None
-    if asked is None and not given:
-        return
+def share(directory: int, prefixes: tuple[str, ...]) -> None:
+    """Give supervise/ below each of the `prefixes` in the service directory, which has its FIFOs, to whom it is to be; OSError."""
+    asked = _stat(_NAME, directory)
+    for prefix in prefixes:
+        supervise = f"{prefix}supervise"
+        given = _stat(f"{supervise}/{_GIVEN}", directory) is not None
+        if asked is not None or given:
+            _share(directory, supervise, asked, given=given)
+
+
+def _share(directory: int, supervise: str, asked: os.stat_result | None, *, given: bool) -> None:
     inside = os.open(supervise, _DIRECTORY, dir_fd=directory)
     try:
         if asked is None:

@@ -17,7 +17,7 @@ from .. import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
 
     from .home import Home
 
@@ -48,8 +48,7 @@ class Supervise:
         self._pipe_is: tuple[int, int] | None = None
         self._vouches = False
         try:
-            self._make_directory(prefix)
-            self._take_lock()
+            self._take_lock(lambda: self._make_directory(prefix))
             self.control = self.open_fifo("control")
             # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
             self._make_fifo("ok")
@@ -180,11 +179,18 @@ class Supervise:
 
     def _replace(self, name: str, content: bytes, first: bool) -> None:
         try:
-            if first and self.read(name, len(content) + 1) == content:
+            if first and self._holds(name, content):
                 return
         except OSError:
             pass
         self.replace(name, content)
+
+    def _holds(self, name: str, content: bytes) -> bool:
+        fd = os.open(self._prefix + name, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd)
+        try:
+            return os.pread(fd, len(content) + 1, 0) == content  # which takes nothing out of what is no file
+        finally:
+            os.close(fd)
 
     def read(self, name: str, size: int) -> bytes:
         """Give at most `size` bytes of a file of this directory; OSError when there is none, or something else."""
@@ -234,11 +240,18 @@ class Supervise:
             except OSError:
                 return
 
-    def _take_lock(self) -> None:
+    def _take_lock(self, make_directory: Callable[[], None] | None = None) -> None:
+        """Have the lock alone, and first the directory where it is missing and may be made; RefusedError."""
         path = self._prefix + "lock"
         try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
-            self._lock = self._home.opened(os.open(path, flags | _FLAGS, 0o600, dir_fd=self._home.fd))
+            try:
+                lock = self._open_lock(path)
+            except FileNotFoundError:
+                if make_directory is None:
+                    raise
+                make_directory()
+                lock = self._open_lock(path)
+            self._lock = self._home.opened(lock)
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
         try:
@@ -247,6 +260,9 @@ class Supervise:
             os.close(self._lock)
             self._lock = -1
             raise LockedError(f"unable to lock {path}: {errors.words(error)}") from None
+
+    def _open_lock(self, path: str) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | _FLAGS, 0o600, dir_fd=self._home.fd)
 
     def remove(self, name: str) -> None:
         """Remove a file of this directory, if it is there; RefusedError tells why that cannot be."""
@@ -259,17 +275,26 @@ class Supervise:
 
     def open_fifo(self, name: str) -> int:
         """Open for reading and writing: there is always a reader, nobody waits for a writer, and reading never meets EOF."""
-        path = self._make_fifo(name)
+        path = self._prefix + name
         try:
-            found = os.stat(path, dir_fd=self._home.fd, follow_symlinks=False)
-            if not stat.S_ISFIFO(found.st_mode):
-                raise RefusedError(f"{path} exists but is not a fifo")
+            if not self._is_fifo(path):
+                self._make_fifo(name)
             return self._home.opened(os.open(path, os.O_RDWR | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd))
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
 
-    def _make_fifo(self, name: str) -> str:
-        """Have it there, as ours or as it was; give its path."""
+    def _is_fifo(self, path: str) -> bool:
+        """Whether it is there; RefusedError when something else is."""
+        try:
+            found = os.stat(path, dir_fd=self._home.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISFIFO(found.st_mode):
+            raise RefusedError(f"{path} exists but is not a fifo")
+        return True
+
+    def _make_fifo(self, name: str) -> None:
+        """Have it there, as ours or as it was."""
         path = self._prefix + name
         try:
             os.mkfifo(path, 0o600, dir_fd=self._home.fd)
@@ -277,7 +302,6 @@ class Supervise:
             pass
         except OSError as error:
             raise _refused(f"unable to create {path}", error) from None
-        return path
 
     def replace(self, name: str, content: bytes) -> None:
         """Write a file of this directory by rename; RefusedError tells why that cannot be."""

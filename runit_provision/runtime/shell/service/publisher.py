@@ -84,11 +84,12 @@ class Publisher:
                 pass
 
     def all_changed(self) -> None:
-        """Write what can be written now: between Spawn and Started a status would name no process."""
+        """Write what can be written now, and let all be held: between Spawn and Started a status would name no process."""
         for part in self._owner.parts():
             if not part.spawning:
                 self.changed(part.number)
-        self.flush()
+        self._write_changed(late=False)
+        self._owner.tree.holders.hold(self._owner)
 
     def flush(self, *, late: bool = False) -> bool:
         """Write the status of what changed; what cannot be written is tried again later.
@@ -99,6 +100,14 @@ class Publisher:
         owner = self._owner
         if owner.closed or not self._dirty:
             return False
+        vouches, waits = self._write_changed(late=late)
+        if vouches:
+            owner.tree.holders.hold(owner, (wire.OK, wire.LOG_OK))
+        return waits
+
+    def _write_changed(self, *, late: bool) -> tuple[bool, bool]:
+        """Write what changed; whether a status counts from now on that did not, and whether something waits for a process."""
+        owner = self._owner
         failed = waits = 0
         vouches = False
         for number in (MAIN, LOG):
@@ -117,11 +126,9 @@ class Publisher:
                 self._refuse(number, refusal)
                 failed |= 1 << number
         self._dirty = failed | waits
-        if vouches:
-            owner.tree.holders.hold(owner, (wire.OK, wire.LOG_OK))
         if failed:
             owner.tree.loop.after(_RETRY_SECONDS, self._again)
-        return bool(waits)
+        return vouches, bool(waits)
 
     def _write(self, number: int, files: Supervise, part: Part) -> tuple[str, bool]:
         """Write all that can be; give what is to be said of the rest, and whether the status counts from now on."""

@@ -87,8 +87,7 @@ class Starting:
         """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
         owner = self._owner
         try:
-            for prefix in ("", "log/") if owner.log_files else ("",):
-                access.share(owner.home.fd, f"{prefix}supervise")
+            access.share(owner.home.fd, ("", "log/") if owner.log_files else ("",))
         except OSError as error:
             owner.warn(f"unable to give control away: {errors.words(error)}")
 

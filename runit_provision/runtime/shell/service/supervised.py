@@ -52,8 +52,8 @@ class Supervised:
         "tree",
     )
 
-    def __init__(self, tree: Tree, home: Home) -> None:
-        """Take the service in `home`; RefusedError when it cannot be. Nothing runs until `begin` or `resume`.
+    def __init__(self, tree: Tree, home: Home, *, is_new: bool) -> None:
+        """Take the service in `home`; RefusedError when it cannot be. Nothing runs until `begin`, when it `is_new`, or `resume`.
 
         last_end: the wait status of ./run when it last ended, None until then; asked: whether somebody has told it something, and what
         follows is not done.
@@ -75,9 +75,7 @@ class Supervised:
         self.log_files = Supervise(home, "log/") if self._has_log() else None
         self._starting = Starting(self)
         self._publisher = Publisher(self)
-        now = time.time_ns()
-        log_want = self._first_want("log/down") if self.log_files is not None else None
-        self.service = Service(now=now, want=self._first_want("down"), log_want=log_want)
+        self.service = self._first() if is_new else Service(now=0)
 
     @property
     def identity(self) -> records.Identity:
@@ -117,9 +115,12 @@ class Supervised:
                 self._publisher.changed(part.number)
         self.flush()
 
-    def resume(self, found: recovery.Recovery, started: list[int], *, scripting: int) -> None:
-        """Go on with a service whose supervisor died; started: of the processes as they were found, scripting: of the script."""
-        self._scripting = scripting
+    def resume(self, found: recovery.Recovery, started: list[int], *, scripting: int, saved: bytes) -> None:
+        """Go on with a service whose supervisor died.
+
+        started: of the processes as they were found, scripting: of the script; saved: what is written down.
+        """
+        self._scripting, self._saved = scripting, saved
         self.service = found.service
         self._started = started
         # A log/ that came or went meanwhile counts from the next start on.
@@ -320,6 +321,10 @@ class Supervised:
             return True
         self.warn("./log: not a directory.")
         return False
+
+    def _first(self) -> Service:
+        log_want = self._first_want("log/down") if self.log_files is not None else None
+        return Service(now=time.time_ns(), want=self._first_want("down"), log_want=log_want)
 
     def _first_want(self, path: str) -> int:
         try:

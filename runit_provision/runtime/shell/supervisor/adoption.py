@@ -139,13 +139,15 @@ class Adoption:
             tree.give_back(slot)
             return
         service = self._reopen(identity, content)
-        os.pwrite(tree.table, records.TAKEN, records.offset(slot))
+        if not content.startswith(records.TAKEN):
+            os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         tree.settle(slot, service)
         main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
-        service.resume(recovery.recover(intent, (main, log, script)), started, scripting=script.started)
+        found = recovery.recover(intent, (main, log, script))
+        service.resume(found, started, scripting=script.started, saved=records.intent_in(content))
         if service.pool is not None:
             service.pool.keep(service)
 
@@ -170,10 +172,10 @@ class Adoption:
             raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", places[0])
         for place in places[:-1]:
             try:
-                return self._tree.open(place, name, expected)
+                return self._tree.open(place, name, expected, is_real=place == places[0])
             except FileNotFoundError:
                 continue
-        return self._tree.open(places[-1], name, expected)
+        return self._tree.open(places[-1], name, expected, is_real=len(places) == 1)
 
     def _abandon(self, slot: int, content: bytes, error: OSError) -> None:
         """A service whose directory is gone for good: nobody else will end its processes."""

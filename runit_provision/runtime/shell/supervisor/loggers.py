@@ -221,7 +221,7 @@ class Pool:
         service = self.wanted.get(record.slot)
         match record.op:
             case wire.HAVE:
-                self.has[record.slot] = record.value
+                self.has.update(wire.had(record))
             case wire.END:
                 self.pid = record.value
                 self._outdated = record.name != installation.version()

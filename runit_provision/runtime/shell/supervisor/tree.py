@@ -282,6 +282,7 @@ class Tree:
         try:
             service.announce()
             self.settle(slot, service)
+            self.holders.hold(service)
             service.enter()
         except OSError:
             # Nothing was started for it: whoever meets it again begins anew, and finds its locks free.
@@ -290,21 +291,24 @@ class Tree:
         service.begin()
         return service
 
-    def open(self, path: str, name: str, expected: tuple[int, int] | None) -> Supervised:
-        """Take the service directory `path`, if it is the `expected` one; RefusedError, OSError."""
+    def open(self, path: str, name: str, expected: tuple[int, int] | None, *, is_real: bool = False) -> Supervised:
+        """Take the service directory `path`, if it is the `expected` one, known before; RefusedError, OSError.
+
+        is_real: whether `path` is absolute, and was found without any link on the way.
+        """
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             found = os.fstat(directory)
             if expected is not None and expected != (found.st_dev, found.st_ino):
                 raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", path)
-            real = os.readlink(f"/proc/self/fd/{directory}")
+            real = path if is_real else os.readlink(f"/proc/self/fd/{directory}")
         except BaseException:
             os.close(directory)
             raise
         identity = records.Identity(dev=found.st_dev, ino=found.st_ino, name=os.fsencode(name), path=os.fsencode(real))
         home = Home(directory, identity, self.room)
         try:
-            return Supervised(self, home)
+            return Supervised(self, home, is_new=expected is None)
         except BaseException:
             home.close()
             raise
@@ -313,7 +317,6 @@ class Tree:
         """Let `slot` be the place of `service`."""
         self._slots[slot] = service
         service.slot = slot
-        self.holders.hold(service)
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""
