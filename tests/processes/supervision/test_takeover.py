@@ -45,6 +45,10 @@ def doors(pid: int, homes: list[Path]) -> dict[Path, int]:
     return {home: found[control] for home, control in controls.items() if control in found}
 
 
+def open_files(pid: int) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def test_a_service_with_a_letter_is_taken_up_before_those_without(crowd: Crowd, running: Tree) -> None:
     asked = crowd.homes[-1]
     pid = pid_of(asked)
@@ -73,13 +77,15 @@ def test_what_ends_while_others_are_taken_up_starts_again(crowd: Crowd, running:
 
 def test_supervisors_killed_while_they_take_services_up_leave_all_as_they_are(crowd: Crowd, running: Tree) -> None:
     pids = {home: pid_of(home) for home in crowd.homes}
+    until(lambda: all(running.supervises(folder) for folder in (*crowd.homes, *crowd.logs)), what="all are supervised")
+    most = open_files(running.pid)
     begun = []
-    for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+    for share in (0.1, 0.2, 0.4, 0.6, 0.8):
         running.kill()
         running.start()
-        until(lambda share=share: len(doors(running.pid, crowd.homes)) > share * SERVICES, what="some are taken up")  # type: ignore[misc]
-        begun.append(len(doors(running.pid, crowd.homes)))
-    print(f"killed when they had taken up {begun} of {SERVICES}")
+        until(lambda share=share: open_files(running.pid) > share * most, what="some are taken up")  # type: ignore[misc]
+        begun.append(open_files(running.pid))
+    print(f"killed when they had {begun} of {most} files open")
     until(lambda: all(running.supervises(folder) for folder in (*crowd.homes, *crowd.logs)), what="all are supervised")
     assert {home: pid_of(home) for home in crowd.homes} == pids
     assert {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}
