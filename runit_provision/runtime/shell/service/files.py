@@ -142,33 +142,34 @@ class Supervise:
             pass  # it is told with the next one
         self.open_ok()
 
-    def publish(self, status: wire.Status) -> None:
+    def publish(self, status: wire.Status, *, left: bool = False) -> None:
         """Write pid (when it changed), stat and status, each by rename, whatever becomes of the others.
 
-        What the supervisor before has left is not written again when it is true. RefusedError tells what could not be written first.
+        left: whether a supervisor before has left some, which are not written again when they are true. RefusedError tells what could
+        not be written first.
         """
-        first, pid = self._pid < 0, status.pid
+        pid = status.pid
         refusals = []
         try:
             if pid != self._pid:
-                self._replace("pid", wire.pid_text(status), first)
+                self._replace("pid", wire.pid_text(status), left)
             self._pid = pid
         except RefusedError as refusal:
             refusals.append(refusal)
         try:
-            self._replace("stat", wire.stat_text(status), first)
+            self._replace("stat", wire.stat_text(status), left)
         except RefusedError as refusal:
             refusals.append(refusal)
         try:
-            self._replace_status(wire.pack(status), first)
+            self._replace_status(wire.pack(status), left)
         except RefusedError as refusal:
             refusals.append(refusal)
         if refusals:
             raise refusals[0]
 
-    def _replace_status(self, content: bytes, first: bool) -> None:
+    def _replace_status(self, content: bytes, left: bool) -> None:
         try:
-            self._replace("status", content, first)
+            self._replace("status", content, left)
         except RefusedError as refusal:
             # A false one is worse than none, and what it takes may be all the room that is wanting.
             try:
@@ -177,9 +178,9 @@ class Supervise:
             except RefusedError:
                 raise refusal from None
 
-    def _replace(self, name: str, content: bytes, first: bool) -> None:
+    def _replace(self, name: str, content: bytes, left: bool) -> None:
         try:
-            if first and self._holds(name, content):
+            if left and self._holds(name, content):
                 return
         except OSError:
             pass

@@ -88,7 +88,7 @@ class Publisher:
         for part in self._owner.parts():
             if not part.spawning:
                 self.changed(part.number)
-        self._write_changed(late=False)
+        self._write_changed(late=False, left=True)
         self._owner.tree.holders.hold(self._owner)
 
     def flush(self, *, late: bool = False) -> bool:
@@ -105,8 +105,11 @@ class Publisher:
             owner.tree.holders.hold(owner, (wire.OK, wire.LOG_OK))
         return waits
 
-    def _write_changed(self, *, late: bool) -> tuple[bool, bool]:
-        """Write what changed; whether a status counts from now on that did not, and whether something waits for a process."""
+    def _write_changed(self, *, late: bool, left: bool = False) -> tuple[bool, bool]:
+        """Write what changed; whether a status counts from now on that did not, and whether something waits for a process.
+
+        left: whether what the supervisor before has left may be true.
+        """
         owner = self._owner
         failed = waits = 0
         vouches = False
@@ -118,7 +121,7 @@ class Publisher:
             if part.spawning and part.state == RUN and not late:
                 waits |= 1 << number
                 continue
-            refusal, opened = self._write(number, files, part)
+            refusal, opened = self._write(number, files, part, left=left)
             vouches |= opened
             if not refusal:
                 self._refuse(number, "")
@@ -130,7 +133,7 @@ class Publisher:
             owner.tree.loop.after(_RETRY_SECONDS, self._again)
         return vouches, bool(waits)
 
-    def _write(self, number: int, files: Supervise, part: Part) -> tuple[str, bool]:
+    def _write(self, number: int, files: Supervise, part: Part, *, left: bool) -> tuple[str, bool]:
         """Write all that can be; give what is to be said of the rest, and whether the status counts from now on."""
         refusal, opened = "", False
         try:
@@ -139,7 +142,7 @@ class Publisher:
         except RefusedError as error:
             refusal = str(error)
         try:
-            files.publish(part.status())
+            files.publish(part.status(), left=left)
         except RefusedError as error:
             refusal = refusal or str(error)
         try:
