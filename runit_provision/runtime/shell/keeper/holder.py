@@ -138,8 +138,11 @@ class _Holder:
             fds = _FDS.unpack(held)
             for fd in (fds[wire.CONTROL], fds[wire.LOG_CONTROL]):
                 if fd >= 0 and fd not in self._controls:
+                    try:
+                        self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+                    except OSError:
+                        return  # more than this user may wait for: the others are not first, but have their turn
                     self._controls[fd] = slot
-                    self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def _listen_no_more(self) -> None:
         for fd in self._controls:
