@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def pytest_sessionstart() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each process begin with its share of the longest tests, so that in the end none has a long one while all others are idle.
+
+    Of the tests in their order xdist gives each process as many that follow each other; who has run out of them takes another's last.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for item in items if item.get_closest_marker("long")]
+    others = iter([item for item in items if not item.get_closest_marker("long")])
+    left, order = len(items), list[pytest.Item]()
+    for process in range(processes):
+        size = left // (processes - process)
+        left -= size
+        mine = longest[process::processes]
+        order += [*mine, *islice(others, max(0, size - len(mine)))]
+    items[:] = [*order, *others]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,6 +36,7 @@ def say(fleet: Fleet, data: dict[str, Any], **changes: Any) -> None:
         fleet.say(name, **{"runit_data": data, **WITHOUT, **changes})
 
 
+@pytest.mark.long
 @pytest.mark.shows("roads", "Ansible", "first run", "second run", "drift", "dry run", "purge")
 def test_the_first_run_changes_both_hosts_the_second_none_then_only_drift_is_mended_and_a_purge_takes_strays(
     fleet: Fleet, data: dict[str, Any]
@@ -111,6 +112,7 @@ def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing
     assert fleet.hosts["two"].run(TOOL, "check", "--data", "/etc/runit-provision/data.json", check=False).returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "Ansible", "the tool installed", "an installation in part")
 def test_the_role_brings_the_tool_where_one_lies_that_does_not_work_and_asks_for_an_init(

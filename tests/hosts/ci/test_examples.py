@@ -44,6 +44,7 @@ def fresh_host(folder: Path) -> Iterator[Sandbox]:
         yield host
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "CI", "first run", "the tool installed")
 def test_every_step_of_each_example_runs_with_the_data_that_lie_beside_it(tmp_path: Path, wheels: Path) -> None:

@@ -55,6 +55,7 @@ def holders(fleet: Fleet, name: str) -> list[str]:
     return sorted(fleet.agents[name].run(*words, check=False).stdout.split())
 
 
+@pytest.mark.long
 @pytest.mark.shows("roads", "Puppet", "a fleet", "bad data", "secrets unseen", "dry run", "purge", "a service that fails")
 def test_every_agent_gets_its_roles_services_and_bad_data_stop_one_alone(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):

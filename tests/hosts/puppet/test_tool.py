@@ -24,6 +24,7 @@ runit:
 """
 
 
+@pytest.mark.long
 @puppet_7
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "Puppet", "the tool installed")
