@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.booted import prepare, with_busybox, with_openrc, with_runit, with_s6, with_systemd, with_sysvinit
 from support.command import runit_provision
+from support.lent_runtime import lay_runtime
 
 SERVICE = "#!/bin/sh\nexec sleep 1111\n"
 INITTAB = """\
@@ -40,7 +41,7 @@ POWER_OFF = {
 @pytest.fixture(params=MAKE)
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     root = MAKE[request.param](prepare(tmp_path / request.param, services={"plain": SERVICE}))
-    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    lay_runtime(root, prefix="/opt/runit")
     return root
 
 

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 from support import waiting
 from support.booted import booted, prepare, with_systemd
-from support.command import runit_provision
+from support.lent_runtime import lay_runtime
 from testinfra.host import Host  # type: ignore[import-untyped]
 
 from runit_provision.verify.link import Link
@@ -104,7 +104,7 @@ exec sleep 2222
 
 def test_a_service_keeps_the_control_group_that_it_made(tmp_path: Path, boot: ExitStack) -> None:
     root = with_systemd(prepare(tmp_path / "systemd", services={"plain": GROUPED}))
-    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    lay_runtime(root, prefix="/opt/runit")
     link_image(root)
     box = boot.enter_context(booted(root))
     service = box.pid("sleep", "2222")
@@ -128,7 +128,7 @@ exec systemctl stop "$2"
 
 def test_stopping_the_unit_ends_services_in_order_and_status_says_so_until_link_starts_it(tmp_path: Path, boot: ExitStack) -> None:
     root = with_systemd(prepare(tmp_path / "systemd", services={"plain": SLOW}))
-    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    lay_runtime(root, prefix="/opt/runit")
     link_image(root)
     box = boot.enter_context(booted(root))
     box.pid("sleep", "2222")

@@ -23,6 +23,7 @@ from support.image import (
     sysvinit_image,
     upstart_image,
 )
+from support.lent_runtime import lay_runtime
 
 from runit_provision.host.inits.detect import NAMES
 
@@ -46,7 +47,7 @@ IMAGES: dict[str, tuple[Make, str]] = {
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     make, _ = IMAGES[request.param]
     root = make(tmp_path / request.param)
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     return root
 
 
@@ -87,7 +88,7 @@ def test_without_a_runtime_nothing_is_linked(root: Path) -> None:
 def test_a_folder_that_was_there_stays_though_it_is_empty(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
     (root / "etc/systemd/system/multi-user.target.wants").mkdir()
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     before = snapshot(root)
     assert runit_provision("init", "link", "--root", root).status == 0
     assert runit_provision("init", "status", "--root", root).status == 0
@@ -169,7 +170,7 @@ def test_a_shell_of_busybox_is_no_init(words: str) -> None:
 
 def test_an_image_has_no_users_systemd(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     before = snapshot(root)
     result = runit_provision("init", "link", "--root", root, "--init", "systemd-user", "--prefix", "/usr/local")
     assert result.status == 1
@@ -184,7 +185,7 @@ def test_no_upgrade_of_an_inits_package_touches_what_was_linked(tmp_path: Path, 
     dpkg = oracle.program("dpkg-query", package="dpkg")
     make, _ = IMAGES[package]
     root = make(tmp_path / package)
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     assert runit_provision("init", "link", "--root", root).status == 0
     pieces = json.loads(runit_provision("init", "status", "--root", root, "--format", "json").out)["pieces"]
     paths = {piece["what"].partition(" ")[0] for piece in pieces}
@@ -208,7 +209,7 @@ def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
 
 def test_the_unit_ends_services_in_order_and_outlives_runsvdir(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     assert runit_provision("init", "link", "--root", root).status == 0
     lines = (root / UNIT).read_text().splitlines()
     for line in (
@@ -226,7 +227,7 @@ def test_the_unit_ends_services_in_order_and_outlives_runsvdir(tmp_path: Path) -
 @pytest.mark.parametrize("content", ["[Service]\nExecStart=/bin/true\n", "# Laid by `runit-provision init link`, says a liar\n"])
 def test_a_strangers_unit_of_the_same_name_is_never_touched(tmp_path: Path, content: str) -> None:
     root = systemd_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     (root / UNIT).write_text(content)
     before = snapshot(root)
     result = runit_provision("init", "link", "--root", root)
@@ -237,7 +238,7 @@ def test_a_strangers_unit_of_the_same_name_is_never_touched(tmp_path: Path, cont
 
 def test_a_unit_that_was_edited_is_not_overwritten_and_not_taken_back(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     assert runit_provision("init", "link", "--root", root).status == 0
     with (root / UNIT).open("a") as unit:
         unit.write("[Service]\nNice=5\n")
@@ -251,7 +252,7 @@ def test_a_unit_that_was_edited_is_not_overwritten_and_not_taken_back(tmp_path: 
 def test_the_inittabs_other_lines_stay_byte_for_byte_and_the_stop_comes_before_rc(tmp_path: Path) -> None:
     root = sysvinit_image(tmp_path / "image")
     (root / "etc/inittab").chmod(0o640)
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     assert runit_provision("init", "link", "--root", root).status == 0
     text = (root / "etc/inittab").read_bytes().decode(errors="surrogateescape")
     ours = [line for line in text.splitlines() if line not in INITTAB.splitlines()]
@@ -266,7 +267,7 @@ def test_the_inittabs_other_lines_stay_byte_for_byte_and_the_stop_comes_before_r
 
 def test_edited_lines_of_the_inittab_are_to_be_mended_in_place(tmp_path: Path) -> None:
     root = sysvinit_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     assert runit_provision("init", "link", "--root", root).status == 0
     inittab = root / "etc/inittab"
     inittab.write_bytes(inittab.read_bytes().replace(b"rp:2345:", b"rp:345:"))
@@ -284,7 +285,7 @@ def test_edited_lines_of_the_inittab_are_to_be_mended_in_place(tmp_path: Path) -
 @pytest.mark.parametrize("target", ["inittab.real", "/nowhere"])
 def test_an_inittab_that_is_a_link_is_not_replaced(tmp_path: Path, target: str) -> None:
     root = sysvinit_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     (root / "etc/inittab").rename(root / "etc/inittab.real")
     (root / "etc/inittab").symlink_to(target)
     before = snapshot(root)
@@ -304,7 +305,7 @@ def test_the_scripts_are_ones_that_a_shell_checker_likes(root: Path) -> None:
 
 def test_a_root_without_the_inits_own_folders_is_none_of_its_hosts(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     before = snapshot(root)
     result = runit_provision("init", "link", "--root", root, "--init", "openrc")
     assert (result.status, result.err.splitlines()[:2]) == (
@@ -320,7 +321,7 @@ def test_a_root_without_the_inits_own_folders_is_none_of_its_hosts(tmp_path: Pat
 def test_a_service_of_s6_that_would_be_gone_at_the_next_boot_is_refused(tmp_path: Path) -> None:
     root = s6_image(tmp_path / "image")
     shutil.rmtree(root / "etc/s6-linux-init")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     result = runit_provision("init", "link", "--root", root, "--init", "s6")
     assert (result.status, result.err.partition(";")[0]) == (1, "/run/service: what is put there is gone at the next boot")
 
@@ -328,7 +329,7 @@ def test_a_service_of_s6_that_would_be_gone_at_the_next_boot_is_refused(tmp_path
 @pytest.mark.parametrize("make", [runit_image, s6_image], ids=["runit", "s6"])
 def test_what_the_hosts_own_supervisor_scans_is_not_scanned_twice(make: Make, tmp_path: Path) -> None:
     root = make(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     before = snapshot(root)
     own = "/etc/s6-linux-init/current/run-image/service" if make is s6_image else "/var/service"
     result = runit_provision("init", "link", "--root", root, "--service-directory", own)
@@ -340,7 +341,7 @@ def test_what_the_hosts_own_supervisor_scans_is_not_scanned_twice(make: Make, tm
 def test_an_inittab_line_that_runs_the_same_tree_or_has_our_id_is_said(tmp_path: Path) -> None:
     inittab = "id:2:initdefault:\nSV:123456:respawn:/usr/sbin/runsvdir-start\nrp:2:respawn:/bin/mine\n#rq:2:respawn:/bin/mine\n"
     root = sysvinit_image(tmp_path / "image", inittab=inittab)
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     before = snapshot(root)
     result = runit_provision("init", "link", "--root", root)
     assert (result.status, result.err.splitlines()) == (
@@ -356,7 +357,7 @@ def test_an_inittab_line_that_runs_the_same_tree_or_has_our_id_is_said(tmp_path:
 
 def test_an_enabled_unit_that_runs_the_same_tree_is_said(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     (root / "usr/lib/systemd/system").mkdir()
     (root / "usr/lib/systemd/system/runit.service").write_text("[Service]\nExecStart=/usr/sbin/runsvdir-start\n")
     wants = root / "etc/systemd/system/multi-user.target.wants"
@@ -385,7 +386,7 @@ def test_which_init_an_image_has_and_why(root: Path) -> None:
 def test_an_image_without_a_known_init_is_said_and_can_be_told(tmp_path: Path) -> None:
     root = systemd_image(tmp_path / "image")
     (root / "usr/sbin/init").unlink()
-    assert runit_provision("runtime", "install", "--root", root).status == 0
+    lay_runtime(root)
     result = runit_provision("init", "link", "--root", root)
     assert (result.status, result.err.splitlines()[0]) == (
         1,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import oracle, waiting
 from support.booted import booted, prepare, with_systemd
-from support.command import runit_provision
+from support.lent_runtime import lay_runtime
 
 UNIT = """\
 [Service]
@@ -40,7 +40,7 @@ def test_services_of_a_c_tree_keep_their_pids_and_end_with_ours(tmp_path: Path, 
     wants = root / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir()
     (wants / "runit.service").symlink_to("/etc/systemd/system/runit.service")
-    assert runit_provision("runtime", "install", "--root", root, "--prefix", "/opt/runit").status == 0
+    lay_runtime(root, prefix="/opt/runit")
 
     box = boot.enter_context(booted(root))
     box.pid("sleep", "3333")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support import oracle, waiting
+from support.lent_runtime import lend
 from support.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[3] / "hiera-examples"
@@ -115,7 +116,7 @@ def fresh(work: Path, *users: str) -> Iterator[World]:
         for number, user in enumerate(users):
             host.add_user(user, number=number)
         host.run("ln", "-s", "/run", "/var/run")  # as every system has it; a fresh /var does not
-        host.run(TOOL, "runtime", "install", "--prefix", PREFIX)
+        lend(work, PREFIX, lambda: host.run(TOOL, "runtime", "install", "--prefix", PREFIX), kind="this host")
         yield World(host)
 
 

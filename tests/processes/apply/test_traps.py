@@ -122,7 +122,7 @@ def test_root_escapes_nobody_while_the_user_swaps_directories_for_links(home: Ho
     player = home.as_user(swap)
     refused = 0
     try:
-        for turn in range(3000 if ALL else 150):
+        for turn in range(3000 if ALL else 50):
             units = [Unit("a", run=b"%d" % turn, files={"env/ONE": (b"%d\n" % turn, Effect.RESTART)})]
             if turn % 3:
                 units.append(Unit("b", run=b"%d" % turn))

@@ -50,7 +50,8 @@ def takes(lock: IO[bytes]) -> bool:
 
 
 def locked(home: Path) -> bool:
-    return subprocess.run(["flock", "-n", home / "supervise/lock", "true"], check=False).returncode == 1
+    with (home / "supervise/lock").open("rb") as lock:
+        return not takes(lock)
 
 
 @pytest.fixture
@@ -69,12 +70,12 @@ def crowd(runtime: Path, tmp_path: Path) -> Crowd:
 def test_whoever_is_killed_every_service_stays(runtime: Path, crowd: Crowd, tmp_path: Path, roles: tuple[str, ...]) -> None:
     with tree(tmp_path / "start", crowd.services, tmp_path / "state") as running:
         running.start()
-        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        until(lambda: all(stat(folder) == "run" for folder in (*crowd.homes, *crowd.logs)), what="all run")
         assert len(own(running, "holder")) > 1
         pids = {home: pid_of(home) for home in crowd.homes}
         kill(running, *roles)
         until(lambda: said(runtime, crowd) == [], what="all are supervised")
-        until(lambda: {stat(log) for log in crowd.logs} == {"run"}, what="all are logged")
+        until(lambda: all(stat(log) == "run" for log in crowd.logs), what="all are logged")
         until(lambda: all(locked(home) for home in (*crowd.homes, *crowd.logs)), what="all are locked")
         assert {home: pid_of(home) for home in crowd.homes} == pids
         for home in crowd.homes:
@@ -89,7 +90,7 @@ def test_whoever_is_killed_every_service_stays(runtime: Path, crowd: Crowd, tmp_
 def test_a_service_keeps_its_way_to_its_log_whose_fifo_was_replaced_or_removed(crowd: Crowd, tmp_path: Path) -> None:
     with tree(tmp_path / "start", crowd.services, tmp_path / "state") as running:
         running.start()
-        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        until(lambda: all(stat(folder) == "run" for folder in (*crowd.homes, *crowd.logs)), what="all run")
         logs = [tmp_path / "logs" / log.parent.name / "current" for log in crowd.logs]
         until(lambda: {times_said(log) for log in logs} == {1}, what="all have said so")
         for number, log in enumerate(crowd.logs):
@@ -103,7 +104,7 @@ def test_a_service_keeps_its_way_to_its_log_whose_fifo_was_replaced_or_removed(c
 def test_a_lock_that_is_not_free_at_once_is_had_again(runtime: Path, crowd: Crowd, tmp_path: Path) -> None:
     with tree(tmp_path / "start", crowd.services, tmp_path / "state") as running:
         running.start()
-        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        until(lambda: all(stat(folder) == "run" for folder in (*crowd.homes, *crowd.logs)), what="all run")
         os.kill(running.pid, signal.SIGSTOP)
         kill(running, "holder")
         until(lambda: own(running, "holder") == [], what="they are gone")
@@ -129,7 +130,7 @@ def test_a_holder_that_is_stopped_holds_nobody_up(runtime: Path, tmp_path: Path)
     crowd.link(crowd.homes[:10])
     with tree(runtime / "runsvdir", crowd.services, tmp_path / "state") as running:
         running.start()
-        until(lambda: {stat(home) for home in crowd.homes[:10]} == {"run"}, what="some run")
+        until(lambda: all(stat(home) == "run" for home in crowd.homes[:10]), what="some run")
         pids = {home: pid_of(home) for home in crowd.homes[:10]}
         (stopped,) = own(running, "holder")
         # Whoever made it: the next keeper knows it too.
@@ -138,7 +139,7 @@ def test_a_holder_that_is_stopped_holds_nobody_up(runtime: Path, tmp_path: Path)
         until(lambda: running.keeper() not in {0, before}, what="another keeper")
         os.kill(stopped, signal.SIGSTOP)
         crowd.link(crowd.homes[10:])
-        until(lambda: {stat(folder) for folder in (*crowd.homes, *crowd.logs)} == {"run"}, what="all run")
+        until(lambda: all(stat(folder) == "run" for folder in (*crowd.homes, *crowd.logs)), what="all run")
         until(lambda: own(running, "holder") not in ([], [stopped]), what="another holds")
         assert not supervision.is_alive(stopped)
         assert {home: pid_of(home) for home in pids} == pids

@@ -54,13 +54,15 @@ def target(reached: Reached, road: str, folder: Path) -> list[str]:
             return [f"--hosts=nsenter://{reached.host.init}"]
 
 
+@pytest.mark.long
 @pytest.mark.shows("roads", "testinfra by {road}", "a service that fails")
 @pytest.mark.parametrize("road", ["ssh", "nsenter", "Ansible"])
 def test_pytest_reaches_the_host(host_under_ours: Reached, road: str, tmp_path: Path) -> None:
     (tmp_path / "test_example.py").write_text(EXAMPLE)
     options = ["-p", "no:randomly", "-p", "no:cacheprovider", *target(host_under_ours, road, tmp_path)]
     command = [sys.executable, "-m", "pytest", *options, "."]
-    environment = {**os.environ, "ANSIBLE_HOME": str(tmp_path / "ansible"), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible/tmp")}
+    ansible = {"HOME": str(tmp_path / "ansible"), "LOCAL_TEMP": str(tmp_path / "ansible/tmp"), "PIPELINING": "1"}
+    environment = {**os.environ, **{f"ANSIBLE_{name}": value for name, value in ansible.items()}}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
     # What the reader of a failure sees: which service, how it fares, how it ended of late, and its last words.
