@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runit_provision.runtime.wire import status
 from support import waiting
+from support.fifo import is_read
 from support.places import Place
 
 
@@ -35,7 +36,7 @@ class Running(Place):
     def pid(self, name: str) -> int:
         try:
             return int((self.base / "sv" / name / "supervise/pid").read_text() or 0)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return 0
 
     def is_down(self, name: str) -> bool:
@@ -57,16 +58,8 @@ def beneath(runsvdir: Path, folder: Path) -> Iterator[Running]:
     finally:
         pids = [int(path.read_text() or 0) for path in base.glob("sv/*/supervise/pid")]
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(60)
+        supervisor.wait(waiting.DEADLINE)
         for pid in filter(None, pids):
             waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
         for fifo in base.glob("sv/*/supervise/ok"):  # C's runsv goes on for a moment, and writes, when its service is down
-            waiting.until(lambda fifo=fifo: not _is_read(fifo), what=f"the end of the one who reads {fifo}")  # type: ignore[misc]
-
-
-def _is_read(fifo: Path) -> bool:
-    try:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
+            waiting.until(lambda fifo=fifo: not is_read(fifo), what=f"the end of the one who reads {fifo}")  # type: ignore[misc]

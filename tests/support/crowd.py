@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from support.supervision import script
+from support.supervision import GONE, script
 
 SAYS = b"up\n"
 _LOAD = 0x400000
@@ -120,7 +120,7 @@ def memory(pid: int) -> int:
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
+    except GONE:
         return 0
     return int(rollup.split("\nPss:")[1].split()[0]) + int(status.split("VmPTE:")[1].split()[0])
 

@@ -21,8 +21,8 @@ def hanging(path: Path, *, uid: int, gid: int) -> Iterator[None]:
     """Let `path` be a directory of `uid` in which every name that is looked up takes for ever; fuse(4)."""
     try:
         device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        oracle.absent("this kernel has no FUSE")
+    except OSError as error:
+        oracle.absent(f"this kernel has no FUSE: {error}")
     options = f"fd={device},rootmode=40755,user_id={uid},group_id={gid},allow_other"
     library = ctypes.CDLL(None, use_errno=True)
     assert library.mount(b"hanging", os.fsencode(path), b"fuse", 6, options.encode()) == 0, os.strerror(ctypes.get_errno())

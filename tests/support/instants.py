@@ -14,10 +14,12 @@ from pathlib import Path
 from support import supervision
 from support.interrupt import Interrupter
 from support.supervision import Tree, letter, log_in_pool, pid_of, send, service, stat
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SUPERVISOR, KEEPER, POOL, HOLDER = "supervisor", "keeper", "pool", "holder"
 NAMES = {KEEPER: "runsvdir-keeper", POOL: "log-pool", HOLDER: "fifo-holder"}
+OWN = sorted(["runsvdir", *NAMES.values()])
+"""The names of a tree's own processes, when nobody is missing and nobody stands in."""
 FLOCK = {"x86_64": 73, "aarch64": 32}[platform.machine()]
 """The system call by which a runsvdir that starts first touches its tree: before, it is only a python that loads."""
 TARGETS = 6
@@ -61,17 +63,20 @@ class World:
         homes = [*self.steady, *self.targets, *self.talkers]
         folders = [*homes, *(home / "log" for home in self.talkers)]
         return (
-            all(stat(folder) == "run" and self.running.supervises(folder) and pid_of(folder) for folder in folders)
+            all(stat(folder) == "run" and pid_of(folder) for folder in folders)
+            and self.running.supervises(*folders)
             and all((home / "starts").exists() for home in homes)
-            and len(self.running.supervisors()) == 2
-            and len(self.pids(POOL)) == 1
-            and self._is_held()
+            and self._is_complete()
         )
 
-    def _is_held(self) -> bool:
-        """Whether the holder has all that a supervisor has, so that either may die."""
-        holders = self.pids(HOLDER)
-        held = supervision.opened(holders[0]).values() if len(holders) == 1 else ()
+    def _is_complete(self) -> bool:
+        """Whether there is one of each role, and the holder has all that a supervisor has, so that either may die."""
+        alive = {pid: supervision.name(pid) for pid in self.running.processes() if supervision.is_alive(pid)}
+        ours = sorted(name for name in alive.values() if name in OWN)
+        if ours != OWN:
+            return False
+        (holder,) = (pid for pid, name in alive.items() if name == NAMES[HOLDER])
+        held = supervision.opened(holder).values()
         return all(str(home.resolve() / "log/supervise" / name) in held for home in self.talkers for name in ("pipe", "control"))
 
     def differences(self) -> list[str]:
@@ -123,7 +128,7 @@ class World:
             )
             struck = interrupter.end()
             if process.poll() is not None or (struck is not None and SUPERVISOR in roles):
-                process.wait(60)
+                process.wait(DEADLINE)
                 self.running.start()
             until(happened, what="it has happened")
             until(self.is_up, what="all is as before")
@@ -233,7 +238,7 @@ def is_in(pid: int, home: Path) -> bool:
     """Whether a process works in `home`; another one may have got its number since."""
     try:
         return Path(f"/proc/{pid}/cwd").samefile(home)
-    except OSError:
+    except supervision.GONE:
         return False
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from runit_provision.runtime.wire import status as wire
 
 from . import waiting
+from .fifo import tell
+from .supervision import GONE
 
 SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
 LOGGER = "#!/bin/sh\nexec cat >/dev/null\n"
@@ -95,7 +97,7 @@ class Supervised:
         for name, process in self._processes.items():
             while process.poll() is None and time.monotonic() < end:
                 for folder, letters in ((name, b"xck"), (f"{name}/log", b"ck")):
-                    self._tell(self.directory / folder / "supervise/control", letters)
+                    tell(self.directory / folder / "supervise/control", letters)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.5)
         left = [name for name, process in self._processes.items() if process.poll() is None]
@@ -119,17 +121,11 @@ class Supervised:
         for each in (name, f"{name}/log"):
             waiting.until(lambda: settled(each), what=f"{each} settled")  # noqa: B023
 
-    def _tell(self, control: Path, letters: bytes) -> None:
-        with contextlib.suppress(OSError):
-            descriptor = os.open(control, os.O_WRONLY | os.O_NONBLOCK)
-            os.write(descriptor, letters)
-            os.close(descriptor)
-
 
 def _waits(pid: int) -> bool:
     """Whether a process sleeps, waits for a child or reads its input, and is no supervisor's child that has still to become another."""
     try:
         name, where = (Path(f"/proc/{pid}/{what}").read_text() for what in ("comm", "wchan"))
-    except OSError:
+    except GONE:
         return False  # it has just ended: the status will tell
     return not name.startswith("runsv") and any(call in where for call in _WAITING)

@@ -15,11 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runit_provision.runtime.wire import status as wire
+from support import fifo
 from support.waiting import DEADLINE, until
 
 MARK = "RUNIT_PROVISION_TEST_TREE"
 _SHOWN = 40
 """Lines of each kind in a tree's description."""
+GONE = (FileNotFoundError, ProcessLookupError)
+"""What reading /proc says of a process that has ended meanwhile."""
 
 
 class Tree:
@@ -69,7 +72,7 @@ class Tree:
     def processes(self) -> list[int]:
         """Give the pids of all that belong to this tree: supervisor, keeper, services and what they started."""
         needle = f"{MARK}={self.mark}".encode()
-        return [pid for pid in _pids() if needle in _read(pid, "environ").split(b"\0")]
+        return [pid for pid in _pids() if needle in environment(pid)]
 
     def commands(self) -> list[str]:
         """Give what runs in this tree, as ps would show it, sorted."""
@@ -87,32 +90,41 @@ class Tree:
         until(is_one, what="one keeper")
         return alike[0]
 
-    def supervises(self, folder: Path) -> bool:
-        """Whether it is this runsvdir, and not a stand-in, that supervises the service or log directory `folder` now."""
-        return has_open(self.pid, folder / "supervise/ok")
+    def supervises(self, *folders: Path) -> bool:
+        """Whether it is this runsvdir, and not a stand-in, that supervises each of these service or log directories now."""
+        there = set(opened(self.pid).values())
+        return all(str((folder / "supervise/ok").resolve()) in there for folder in folders)
 
     def supervisors(self) -> list[int]:
         """Give the pids of runsvdir, keeper and stand-in, whichever there are."""
         return [pid for pid in self.processes() if _supervises(pid)]
 
     def describe(self) -> str:
-        """Give for people what every process does, which FIFOs and journals it has open, who holds locks, and what stderr says last."""
-        lists = (_processes(self.processes()), _locks(self.state), _logs(self.services))
+        """Give for people how runsvdir fares, what each process does and has open, who holds locks, and what stderr says last."""
+        lists = (self._fares(), _processes(self.processes()), _locks(self.state), _logs(self.services))
         return "\n".join([*(line for lines in lists for line in lines[:_SHOWN]), _tail(self.stderr)])
+
+    def _fares(self) -> list[str]:
+        if self.process is None:
+            return [f"{self.program} was not started"]
+        ended = self.process.poll()
+        return [f"{self.pid} is {self.program}{'' if ended is None else f', ended with {ended}'}; mark {self.mark}"]
 
     def end(self) -> None:
         """End all of it. Children are killed after their parents, until there is none left."""
+        looks = 0
 
         def none_left() -> bool:
-            left = self.processes()
+            # One look misses who is forked during it by one that has ended when the look comes to it.
+            nonlocal looks
+            left = [pid for pid in self.processes() if not _is_zombie(pid)]
+            looks = 0 if left else looks + 1
             for pid in sorted(left, key=lambda pid: not _supervises(pid)):
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-            if self.process is not None:
-                self.process.poll()
-            return not [pid for pid in self.processes() if not _is_zombie(pid)]
+            return looks == 2
 
         until(none_left, what="every process of the tree is gone")
         if self.process is not None:
@@ -204,19 +216,8 @@ def _supervise(directory: Path, name: str) -> str:
 
 def letter(directory: Path, letters: str) -> None:
     """Write to supervise/control as any program may; waits until somebody reads it."""
-
-    def written() -> bool:
-        try:
-            fd = os.open(directory / "supervise" / "control", os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            return False
-        try:
-            os.write(fd, letters.encode())
-        finally:
-            os.close(fd)
-        return True
-
-    until(written, what=f"somebody reads {directory}/supervise/control")
+    control = directory / "supervise/control"
+    until(lambda: fifo.tell(control, letters.encode()), what=f"somebody reads {control}")
 
 
 def name(pid: int) -> str:
@@ -227,6 +228,17 @@ def name(pid: int) -> str:
 def command(pid: int) -> str:
     """Give a process's command line as ps shows it; empty when it is gone."""
     return _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()
+
+
+def environment(pid: int) -> list[bytes]:
+    """Give the variables that a process was started with; nothing when it is gone."""
+    return _read(pid, "environ").split(b"\0")
+
+
+def parent(pid: int) -> int:
+    """Give the pid of a process's parent; 0 when it is gone."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
 
 
 def is_alive(pid: int) -> bool:
@@ -246,9 +258,9 @@ def _processes(pids: list[int]) -> list[str]:
 
 
 def opened(pid: int) -> dict[str, str]:
-    """Give what a process has open, by its descriptors; nothing when it is gone."""
+    """Give what a process has open, by its descriptors; nothing when it is gone, or another user's."""
     found = {}
-    with suppress(OSError):
+    with suppress(*GONE, PermissionError):
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # it was closed meanwhile
                 found[fd.name] = str(fd.readlink())
@@ -284,9 +296,10 @@ def _pids() -> list[int]:
 
 
 def _read(pid: int, name: str) -> bytes:
+    """Give a file of a process; empty when it has ended, or is another user's."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
+    except (*GONE, PermissionError):
         return b""
 
 

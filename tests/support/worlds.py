@@ -14,8 +14,9 @@ from typing import Any
 
 from runit_provision.runtime.wire import status as wire
 from support import oracle, supervision
+from support.fifo import is_read
 from support.supervision import Tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 Scenario = Callable[["Lab"], Any]
 
@@ -58,7 +59,7 @@ class Lab:
         """Start the supervisor, and wait until it is there."""
         with FORKS:
             self._tree.start()
-        until(lambda: _is_open(self.home / "supervise/ok"), what="somebody holds supervise/ok")
+        until(lambda: is_read(self.home / "supervise/ok"), what="somebody holds supervise/ok")
 
     def run(self, script: str, line: str = "") -> None:
         """Write ./run, start the supervisor, and wait until it runs and, if one is given, has traced `line`."""
@@ -87,15 +88,15 @@ class Lab:
             until(self.is_let_go, what="the service is let go")
             return 0
         assert self._tree.process is not None
-        return self._tree.process.wait(60)
+        return self._tree.process.wait(DEADLINE)
 
     def is_let_go(self) -> bool:
         """Whether nobody supervises the service just now."""
-        return not _is_open(self.home / "supervise/ok")
+        return not is_read(self.home / "supervise/ok")
 
     def has_log(self) -> bool:
         """Whether somebody supervises the log service just now."""
-        return _is_open(self.home / "log/supervise/ok")
+        return is_read(self.home / "log/supervise/ok")
 
     def trace(self) -> list[str]:
         """Give the lines that scripts wrote to `trace` in the service directory."""
@@ -155,7 +156,7 @@ class Lab:
     def run_again(self) -> tuple[int, str]:
         """Start a second supervisor on the same service; give its exit status and stderr."""
         done = subprocess.run(
-            [self._program, str(self.home)], env=self._tree.environment(), capture_output=True, text=True, timeout=60, check=False
+            [self._program, str(self.home)], env=self._tree.environment(), capture_output=True, text=True, timeout=DEADLINE, check=False
         )
         return done.returncode, done.stderr.replace(str(self.home), "it")
 
@@ -193,11 +194,3 @@ def length_class(seconds: float) -> str:
 def now() -> float:
     """Give Unix time in seconds."""
     return time.time()
-
-
-def _is_open(path: Path) -> bool:
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True

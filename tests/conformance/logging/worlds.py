@@ -18,6 +18,7 @@ from tempfile import mkdtemp
 from typing import NamedTuple
 
 from support import waiting
+from support.supervision import GONE
 
 # What stamps are made of; test input must not have it, so that one stamp looks like another.
 STAMP = bytes.maketrans(b"0123456789abcdef-:._T", b"#####################")
@@ -140,7 +141,7 @@ def waits(process: subprocess.Popen[bytes]) -> bool:
             return False
         status = Path(f"/proc/{process.pid}/status").read_text()
         call = Path(f"/proc/{process.pid}/syscall").read_text().split()[0]
-    except (OSError, IndexError):
+    except (*GONE, IndexError):
         return process.poll() is not None
     pending = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
     syncs = "\nThreads:\t1\n" not in status

@@ -15,7 +15,7 @@ import pytest
 from support import oracle
 from support.programs import run
 from support.supervision import Tree, is_alive, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SLEEPER = "exec sleep 1000"
 KINDS = ("C", "ours")
@@ -131,6 +131,6 @@ def test_a_logger_under_any_supervisor(tool: Tools, tmp_path: Path, supervisor: 
         until(lambda: (main / "current").read_text() == "new: told\n", what="the new prefix")
         assert run(sv[1], ["exit", str(it)]).code == 0
         assert running.process is not None
-        assert running.process.wait(60) == 0
+        assert running.process.wait(DEADLINE) == 0
     assert (main / "current").read_text() == "new: told\nnew: last\n"
     assert [path.read_text() for path in main.glob("@*.s")] == ["first\n"]

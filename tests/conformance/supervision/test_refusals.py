@@ -15,7 +15,7 @@ import pytest
 from support import oracle
 from support.programs import started
 from support.supervision import is_alive, pid_of, script, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 from support.worlds import LOGGER, TRACER, Lab, same_in_all
 
 NOBODY = 65534
@@ -51,7 +51,7 @@ def refused(program: str, home: Path, *, user: int | None = None, wrapper: tuple
         extra_groups=() if user else None,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE,
         check=False,
     )
     return done.returncode, done.stderr
@@ -258,7 +258,7 @@ def test_what_cannot_be_looked_at_is_told_in_the_same_words(runtime: Path, place
             assert running.stderr is not None
             lines = {running.stderr.readline() for _ in range(2 if how.startswith("links") else 1)}
             running.send_signal(signal.SIGHUP)
-            assert running.wait(60) == 111
+            assert running.wait(DEADLINE) == 111
         said.append(lines)
     assert said[1] == said[0]
     assert all(line.startswith(f"runsvdir {services}: warning: unable to ") for line in said[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import oracle
 from support.supervision import MARK, Tree, is_alive, letter, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SLEEPER = "exec sleep 1000"
 
@@ -276,7 +276,7 @@ def test_a_log_argument_that_is_too_short_is_refused_with_a_warning(program: str
 
 def test_an_empty_name_is_not_the_current_directory(runtime: Path, services: Path) -> None:
     service(services / "it", SLEEPER)
-    done = subprocess.run([runtime / "runsvdir", "-P", ""], cwd=services, capture_output=True, check=False, timeout=60)
+    done = subprocess.run([runtime / "runsvdir", "-P", ""], cwd=services, capture_output=True, check=False, timeout=DEADLINE)
     assert (done.returncode, done.stderr.endswith(b" [-P] dir\n\n")) == (1, True)
     assert not (services / "it/supervise").exists()
 

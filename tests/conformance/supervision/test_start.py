@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support import oracle
+from support.waiting import DEADLINE
 from support.worlds import Lab, same_in_all
 
 ALONE = ("C runsv", "our runsv")
@@ -21,7 +22,7 @@ def programs(runtime: Path) -> tuple[str, Path]:
 
 def called(program: str | Path, *arguments: str | bytes, cwd: Path) -> tuple[int, bytes, bytes]:
     environment = {**os.environ, "RUNIT_PROVISION_STATE": str(cwd / "state")}
-    done = subprocess.run([str(program), *arguments], capture_output=True, cwd=cwd, env=environment, timeout=60, check=False)
+    done = subprocess.run([str(program), *arguments], capture_output=True, cwd=cwd, env=environment, timeout=DEADLINE, check=False)
     return done.returncode, done.stdout, done.stderr.replace(str(program).encode(), b"runsv")
 
 

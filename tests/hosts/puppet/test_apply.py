@@ -42,7 +42,7 @@ def test_the_shipped_runtime_is_laid_and_runs_the_tree_of_each_user(puppet: Pupp
     assert puppet.apply(SEED).returncode == CHANGED
     puppet.host.start("env", "PATH=/var/runit/bin:/usr/bin:/bin", "/var/runit/bin/runsvdir", "-P", "/etc/service")
     tree = puppet.services("runsvdir-apprun1")
-    assert tree.comes_up(within=30), repr(tree)
+    assert tree.comes_up(within=60), repr(tree)
     assert tree.is_logging
     assert puppet.apply(SEED).returncode == UNCHANGED
     verified = puppet.host.run(TOOL, "verify", "--data", DATA, check=False)
@@ -54,12 +54,12 @@ def test_a_change_of_one_service_restarts_that_one_alone(puppet: Puppet) -> None
     assert puppet.apply(two).returncode == CHANGED
     puppet.host.start("env", "PATH=/var/runit/bin:/usr/bin:/bin", "/var/runit/bin/runsvdir", "-P", "/etc/service")
     web, other = puppet.services("web"), puppet.services("other")
-    assert web.comes_up(within=30)
-    assert other.comes_up(within=30)
+    assert web.comes_up(within=60)
+    assert other.comes_up(within=60)
     before = web.pid, other.pid
     done = puppet.apply(two.replace("GREETING:", "FAREWELL:"))
     assert done.returncode == CHANGED, done.stdout + done.stderr
-    assert web.comes_up(within=30)
+    assert web.comes_up(within=60)
     assert web.pid != before[0]
     assert other.pid == before[1]
     assert "FAREWELL=grüß 'dich'" in puppet.host.read(f"/proc/{web.pid}/environ").split("\0")

@@ -25,8 +25,8 @@ def running(puppet: Puppet) -> Puppet:
     host.run("chown", "-R", "apprun1:apprun1", "/home/apprun1/service")
     host.write("/etc/service/runsvdir-apprun1/run", "#!/bin/sh\nexec chpst -u apprun1 runsvdir /home/apprun1/service\n", mode=0o755)
     host.start(runsvdir, "-P", "/etc/service")
-    assert puppet.services("web").comes_up(within=30)
-    assert puppet.services("apprun1/worker").comes_up(within=30)
+    assert puppet.services("web").comes_up(within=60)
+    assert puppet.services("apprun1/worker").comes_up(within=60)
     waiting.until(lambda: puppet.services("idle").is_supervised, what="runsv to supervise it")
     return puppet
 
@@ -68,7 +68,7 @@ def test_the_task_stops_and_starts_a_service_of_the_host(running: Puppet) -> Non
     assert running.services("web").goes_down(within=1)
     code, said = task(running, action="up", service="web", wait="20")
     assert (code, said.startswith("ok: run: web")) == (0, True), said
-    assert running.services("web").comes_up(within=30)
+    assert running.services("web").comes_up(within=60)
 
 
 def test_the_task_restarts_a_users_service_as_that_user(running: Puppet) -> None:

@@ -126,6 +126,6 @@ def test_what_others_made_is_taken_over_without_a_restart(base: Path, tmp_path: 
     finally:
         last = pids()
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(60)
+        supervisor.wait(waiting.DEADLINE)
         for pid in filter(None, last):
             waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]

@@ -12,6 +12,7 @@ import pytest
 from support import apart, waiting
 from support.beneath import Running, script
 from support.faults import UNTOUCHED, interrupted
+from support.supervision import GONE
 from support.trees import Unit, grow
 
 from runit_provision.errors import HostError
@@ -99,7 +100,7 @@ def whole(text: str) -> bytes:
 def _is_in(process: Path, folder: Path) -> bool:
     try:
         return (process / "cwd").readlink().is_relative_to(folder)
-    except OSError:
+    except (*GONE, PermissionError):
         return False
 
 

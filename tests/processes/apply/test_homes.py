@@ -77,7 +77,7 @@ def test_a_users_service_is_started_restarted_and_taken_down_with_the_users_cred
     finally:
         last = (home.home / "sv/b/supervise/pid").read_text().strip()
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(60)
+        supervisor.wait(waiting.DEADLINE)
         waiting.until(lambda: not Path(f"/proc/{last}").exists())
 
 
@@ -92,7 +92,7 @@ def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_b
         before = pid.read_text()
         for at in itertools.count():
             interrupted(lambda: home.apply(new), at=at, late=True)
-            with home.machine() as machine, machine.lock(timeout=60):
+            with home.machine() as machine, machine.lock(timeout=waiting.DEADLINE):
                 pass  # hands of one that was killed hold the lock until they are gone, and may end what they were asked for
             if (home.home / "sv/a/run").read_bytes().endswith(b"2000\n"):
                 break
@@ -107,5 +107,5 @@ def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_b
     finally:
         last = pid.read_text().strip()
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(60)
+        supervisor.wait(waiting.DEADLINE)
         waiting.until(lambda: not Path(f"/proc/{last}").exists())

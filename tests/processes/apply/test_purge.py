@@ -68,7 +68,7 @@ def host(place: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     finally:
         pids = [int(path.read_text() or 0) for path in place.base.glob("**/supervise/pid")]
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(60)
+        supervisor.wait(waiting.DEADLINE)
         for pid in filter(None, pids):
             waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
 

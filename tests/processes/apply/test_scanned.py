@@ -27,4 +27,4 @@ def test_a_runsvdir_counts_only_where_it_sees_the_same_files(tmp_path: Path, apa
         assert supervisor.pid in by_account()[0]
     finally:
         supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(60)
+        supervisor.wait(waiting.DEADLINE)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support import waiting
 from support.beneath import Running, script
+from support.supervision import GONE
 from support.trees import Unit, grow
 
 from runit_provision.apply import calls
@@ -96,7 +97,7 @@ def _readers(fifo: Path) -> list[int]:
     """The processes that hold a fifo open."""
     found = []
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        with suppress(OSError):
+        with suppress(*GONE, PermissionError):
             if any(entry.readlink() == fifo for entry in folder.iterdir()):
                 found.append(int(folder.parent.name))
     return found

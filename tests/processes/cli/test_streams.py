@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command import PROGRAM, Result
+from support.waiting import DEADLINE
 
 LINES = ("schema", "--version", "--help", "lookup a --data /nonexistent")
 
@@ -34,5 +35,5 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_operation_and_path(tmp_pa
 
 
 def shell(line: str) -> Result:
-    done = subprocess.run(["sh", "-c", f"exec {PROGRAM} {line}"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["sh", "-c", f"exec {PROGRAM} {line}"], capture_output=True, text=True, timeout=DEADLINE, check=False)
     return Result(done.returncode, done.stdout, done.stderr)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import oracle, supervision
 from support.supervision import service
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SLOW = """\
 trap 'kill $!; sleep 0.3; echo ended >>ended; exit 0' TERM
@@ -69,7 +69,7 @@ def test_stopping_the_container_ends_services_in_order(container: tuple[subproce
     process, folder = container
     until((folder / "slow/ready").exists, what="it runs, and listens")
     os.kill(first(process), number)
-    assert process.wait(60) == 0
+    assert process.wait(DEADLINE) == 0
     assert (folder / "slow/ended").read_text() == "ended\n"
 
 
@@ -80,7 +80,7 @@ def test_what_does_not_end_is_killed_in_time(container: tuple[subprocess.Popen[b
     supervision.letter(folder / "deaf", "u")
     until((folder / "deaf/ready").exists, what="it runs, and is deaf")
     os.kill(first(process), signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(DEADLINE) == 0
     assert process.stderr is not None and b"still there, sending KILL: deaf" in process.stderr.read()
 
 
@@ -107,7 +107,7 @@ def test_the_end_of_the_main_service_ends_the_container_in_order_with_its_exit_s
     service(folder / "slow", SLOW)
     service(folder / "main", f"echo started >>starts\n{ENDS}{end}", finish=DOWN)
     process = start(folder, main="main")
-    assert process.wait(60) == code
+    assert process.wait(DEADLINE) == code
     assert (folder / "slow/ended").read_text() == "ended\n"
     assert (folder / "main/starts").read_text() == "started\n"
 
@@ -115,7 +115,7 @@ def test_the_end_of_the_main_service_ends_the_container_in_order_with_its_exit_s
 def test_a_main_service_that_is_started_again_does_not_end_the_container_until_it_gives_up(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "services"
     service(folder / "main", "echo started >>starts\nexit 3", finish=f'[ "$(wc -l <starts)" -lt 3 ] || {{ {DOWN}; }}')
-    assert start(folder, main="main").wait(60) == 3
+    assert start(folder, main="main").wait(DEADLINE) == 3
     assert (folder / "main/starts").read_text() == "started\n" * 3
 
 
@@ -125,7 +125,7 @@ def test_a_main_service_that_a_person_takes_down_ends_the_container(start: Start
     process = start(folder, main="main")
     until((folder / "main/ready").exists, what="it runs, and listens")
     supervision.letter(folder / "main", "d")
-    assert process.wait(60) == 0
+    assert process.wait(DEADLINE) == 0
     assert (folder / "main/ended").read_text() == "ended\n"
 
 
@@ -136,7 +136,7 @@ def test_stopping_the_container_gives_the_exit_status_of_its_main_service(start:
     process = start(folder, main="main")
     until(lambda: (folder / "main/ready").exists() and (folder / "slow/ready").exists(), what="both run, and listen")
     os.kill(first(process), signal.SIGTERM)
-    assert process.wait(60) == 5
+    assert process.wait(DEADLINE) == 5
     assert (folder / "slow/ended").read_text() == "ended\n"
 
 

@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 from support import supervision
 from support.supervision import Tree, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SLEEPER = "exec sleep 1000"
 RECORDER = 'exec sh -c \'while IFS= read -r line; do printf "%s\\n" "$line" >>../lines; done\''
@@ -81,7 +81,7 @@ def test_what_is_asked_right_after_term_is_done_by_the_stand_in(runtime: Path, s
         started(running)
         running.kill(signal.SIGTERM)
         folders = [services / name for name in ("one", "two", "logged")]
-        done = subprocess.run([runtime / "sv", "-w30", "down", *folders], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w120", "down", *folders], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout.count("ok: down: ")) == (0, 3), done.stdout
         assert sleepers(running) == 0
 
@@ -273,7 +273,7 @@ def test_a_runsv_of_its_own_leaves_nothing_behind(runtime: Path, tmp_path: Path)
         assert pid_of(home) == pid
         supervision.letter(home, "x")
         assert running.process is not None
-        assert running.process.wait(60) == 0
+        assert running.process.wait(DEADLINE) == 0
         assert list((tmp_path / "state/services").iterdir()) == []
         running.start()
         until(lambda: pid_of(home) not in {0, pid}, what="it can be supervised again")

@@ -29,7 +29,7 @@ def test_a_service_that_ignores_term_is_killed_after_its_time(runtime: Path, stu
     with tree(runtime / program, target, tmp_path / "state") as running:
         running.start()
         until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
-        done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", stubborn], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert (stubborn / "ended").read_text() == "-1 9\n"
 
@@ -73,7 +73,7 @@ def test_a_control_script_that_hangs_ends_with_its_service(
     with tree(runtime / program, stubborn if program == "runsv" else stubborn.parent, tmp_path / "state") as running:
         running.start()
         until(lambda: (stubborn / "ready").exists() and pid_of(stubborn), what="it runs, and ignores TERM")
-        done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", stubborn], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert not supervision.is_alive(int((stubborn / "script").read_text()))
 
@@ -95,7 +95,7 @@ def test_a_control_script_that_hangs_ends_also_where_who_was_to_end_it_is_killed
             running.kill()
             running.start()
             until(lambda: running.supervises(stubborn), what="the next runsvdir has it")
-        done = subprocess.run([runtime / "sv", "-w", "30", "down", stubborn], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", stubborn], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert not supervision.is_alive(int((stubborn / "script").read_text()))
 
@@ -144,7 +144,7 @@ def test_a_finish_that_hangs_is_killed_after_its_time(runtime: Path, tmp_path: P
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
         until(lambda: pid_of(home) and stat(home) == "run", what="it runs")
-        done = subprocess.run([runtime / "sv", "-w", "30", "down", home], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", home], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert (home / "finishing").exists()
 
@@ -171,7 +171,7 @@ def test_a_crash_loop_rests_longer_and_longer_and_says_so_until_it_is_told_to_st
         until(lambda: running.supervises(home), what="the next runsvdir has it")
         assert re.search(told, shown(runtime, home))
         (home / "good").touch()
-        done = subprocess.run([runtime / "sv", "-w", "60", "start", home], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "start", home], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: run:")
         assert not (home / "supervise/detail").exists()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import eventless, supervision
 from support.supervision import Tree, is_alive, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 PROGRAM = eventless.__file__
 SLEEPER = "exec sleep 1000"
@@ -48,7 +48,11 @@ def test_who_waits_hears_of_it(runtime: Path, running: Tree) -> None:
     before = pid_of(first)
     for word, result in (("restart", "run"), ("stop", "down"), ("start", "run")):
         done = subprocess.run(
-            [sys.executable, PROGRAM, runtime / "sv", "-w", "30", word, first], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, PROGRAM, runtime / "sv", "-w", "60", word, first],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
         )
         assert (done.returncode, done.stderr, done.stdout.split(": ")[:2]) == (0, "", ["ok", result])
     assert pid_of(first) not in {0, before}

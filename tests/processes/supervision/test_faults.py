@@ -16,7 +16,7 @@ import pytest
 from support import oracle
 from support.disk import mount_disk
 from support.supervision import Tree, is_alive, log_in_pool, name, pid_of, script, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 NO_MORE_FILES = "process cannot open more files"
 
@@ -141,7 +141,7 @@ def test_calls_that_fail_now_and_then(runtime: Path, home: Path, tmp_path: Path,
             until(lambda before=before: len(started(home)) > before, what="it is started again")  # type: ignore[misc]
         service(tmp_path / "new", "exec sleep 1000").rename(home.parent / "new")
         tracer.terminate()
-        tracer.wait(60)
+        tracer.wait(DEADLINE)
         # The call that strace has taken away when it goes fails for good: one that told of a change in the directory, for one.
         (home.parent / ".changed").touch()
         up(home.parent / "new")
@@ -165,7 +165,7 @@ def test_no_room_for_records(runtime: Path, tmp_path: Path) -> None:
             running.kill()
             pids = {home: pid_of(home) for home in homes}
             running.start()
-            until(lambda: all(running.supervises(home) for home in homes), what="the next runsvdir has them")
+            until(lambda: running.supervises(*homes), what="the next runsvdir has them")
             assert {home: pid_of(home) for home in homes} == pids
     finally:
         subprocess.run(["umount", "--lazy", str(state)], check=True)
@@ -257,6 +257,7 @@ def test_a_disk_that_becomes_read_only(runtime: Path, failing: Path, tmp_path: P
         running.end()
 
 
+@pytest.mark.long
 def test_a_clock_that_jumps(runtime: Path, tmp_path: Path) -> None:
     clock = tmp_path / "clock"
     clock.write_text("+0")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.fifo import is_read
 from support.programs import started
 from support.supervision import Tree, is_alive, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 HANDOVERS = 200 if os.environ.get("HARNESS") == "all" else 10
 """From a runsvdir to its stand-in, and from that to the next runsvdir."""
@@ -49,7 +50,7 @@ def asking(sv: str, place: Path, *services: Path) -> Iterator[Path]:
             yield place / "said"
         finally:
             (place / "enough").touch()
-            assert asker.wait(60) == 0
+            assert asker.wait(DEADLINE) == 0
 
 
 def test_who_asks_all_the_time_never_hears_that_nobody_supervises(runtime: Path, running: Tree, tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_who_asks_all_the_time_never_hears_that_nobody_supervises(runtime: Path,
                 # Not always: the next runsvdir may also come before there is a stand-in.
                 until(lambda: set(running.supervisors()) - {last, running.keeper()}, what="a stand-in")  # noqa: B023
             running.start()
-            until(lambda: all(running.supervises(folder) for folder in asked), what="the next runsvdir has them")
+            until(lambda: running.supervises(*asked), what="the next runsvdir has them")
     for said in (theirs, ours):
         answers = said.read_text().splitlines()
         assert len(answers) > HANDOVERS
@@ -82,16 +83,7 @@ def test_nobody_is_vouched_for_when_supervisor_and_keeper_have_gone(running: Tre
     for number in (signal.SIGSTOP, signal.SIGKILL):  # so that none has time to replace the other
         for pid in both:
             os.kill(pid, number)
-    ok = running.services / "one/supervise/ok"
-
-    def is_closed() -> bool:
-        try:
-            os.close(os.open(ok, os.O_WRONLY | os.O_NONBLOCK))
-        except OSError:
-            return True
-        return False
-
-    until(is_closed, what="nobody has it open")
+    until(lambda: not is_read(running.services / "one/supervise/ok"), what="nobody has it open")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

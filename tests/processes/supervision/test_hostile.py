@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import supervision
 from support.supervision import Tree, letter, pid_of, service, stat, status, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SLEEPER = "exec sleep 1000"
 
@@ -146,7 +146,7 @@ def test_a_second_runsvdir_waits_for_the_first_and_says_so(running: Tree) -> Non
     until(lambda: said(running, "already supervised by process"), what="the second one says so")
     assert first is not None
     first.kill()
-    first.wait(60)
+    first.wait(DEADLINE)
     letter(running.services / "healthy", "t")
     until(lambda: pid_of(running.services / "healthy") not in {0, pid}, what="somebody supervises")
     assert running.process is not None and running.process.poll() is None
@@ -242,12 +242,11 @@ def test_who_writes_letters_without_end_holds_up_nobody_else(running: Tree) -> N
     until(lambda: stat(one) == "run" and stat(other) == "run", what="both run")
     flood = subprocess.Popen(["sh", "-c", f"exec yes >{one}/supervise/control"])
     try:
-        before = pid_of(other)
-        os.kill(before, signal.SIGKILL)
+        before = supervision.send(other, signal.SIGKILL)
         until(lambda: pid_of(other) not in {0, before}, what="the other runs again")
         assert running.process is not None
         running.process.send_signal(signal.SIGHUP)
-        assert running.process.wait(30) == 111
+        assert running.process.wait(DEADLINE) == 111
     finally:
         flood.kill()
         flood.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,7 +125,7 @@ def test_a_directory_that_hangs_when_its_pool_was_killed_holds_up_its_own_log_al
         with lab.running():
             lab.is_logged()
             with hanging(home, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid):
-                os.kill(pid_of(lab.it / "log"), 9)
+                supervision.send(lab.it / "log", signal.SIGKILL)
                 until(lambda: stat(lab.it / "log") == "down", what="its end is known")
                 lab.others_go_on()
             lab.is_logged()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import oracle, supervision
 from support.supervision import pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 from runit_provision.runtime.shell.pool import watch
 
@@ -54,7 +54,7 @@ def traced(pids: list[int], path: Path) -> dict[str, list[str]]:
         assert "attached" in strace.stderr.readline()
     time.sleep(SECONDS)  # what is observed is that nothing happens in this time
     strace.send_signal(signal.SIGINT)
-    strace.communicate(timeout=60)
+    strace.communicate(timeout=DEADLINE)
     calls: dict[str, list[str]] = {}
     for line in path.read_text().splitlines():
         pid, call = line.split(maxsplit=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.oracle import root
 from support.supervision import Tree, is_alive, name, pid_of, send, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 DAEMON = """
 import os, sys, time
@@ -86,7 +86,7 @@ def test_nothing_remains_after_down(runtime: Path, leaving: Path, tmp_path: Path
         (running if groups else without_groups(running)).start()
         daemon = started(leaving)
         assert in_a_group(daemon) == groups
-        done = subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert not any(is_alive(pid) for pid in (daemon, *pids(leaving, "of-finish")))
         assert len(pids(leaving, "of-finish")) == 1
@@ -99,7 +99,7 @@ def test_without_the_file_a_daemon_lives_on_as_under_runsv(runtime: Path, leavin
     with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
         running.start()
         daemon = started(leaving)
-        assert subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, check=False).returncode == 0
+        assert subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, check=False).returncode == 0
         assert is_alive(daemon)
 
 
@@ -119,7 +119,7 @@ def test_others_are_left_alone(runtime: Path, leaving: Path, tmp_path: Path) -> 
         running.start()
         started(leaving)
         left = [started(other), pid_of(other), until(lambda: pid_of(other / "log"), what="its logger")]
-        assert subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, check=False).returncode == 0
+        assert subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, check=False).returncode == 0
         assert all(is_alive(pid) for pid in left)
 
 
@@ -130,7 +130,7 @@ def test_who_is_asked_first_may_end_in_order(runtime: Path, tmp_path: Path) -> N
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
         until(lambda: (home / "there").exists() and stat(home) == "run", what="it runs, and its child")
-        assert subprocess.run([runtime / "sv", "-w", "60", "down", home], capture_output=True, check=False).returncode == 0
+        assert subprocess.run([runtime / "sv", "-w", "120", "down", home], capture_output=True, check=False).returncode == 0
         assert (home / "bye").read_text() == "bye\n"
 
 
@@ -147,12 +147,12 @@ def test_they_are_found_after_the_death_of(runtime: Path, leaving: Path, tmp_pat
         os.kill(running.pid if victim == "supervisor" else before, signal.SIGKILL)
         if victim == "supervisor":
             assert running.process is not None
-            running.process.wait(60)
+            running.process.wait(DEADLINE)
             running.start()
             until(lambda: running.supervises(leaving), what="the next runsvdir has it")
         else:
             until(lambda: running.keeper() != before, what="another keeper")
-        done = subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, text=True, check=False)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert not is_alive(daemon)
 

@@ -83,12 +83,18 @@ def test_one_that_is_killed_as_soon_as_it_is_there_has_a_successor_at_once(
         running.start()
         until(lambda: holders(running), what="it is there")
         until(starts.exists, what="a service that ends at once has begun")
-        begun = len(starts.read_text())
-        for _ in range(5):
+        at_once: list[bool] = []
+
+        def most_come_at_once() -> bool:
+            begun = len(starts.read_text())
             (killed,) = holders(running)
             os.kill(killed, signal.SIGKILL)
-            until(lambda: holders(running) not in ([], [killed]), what="another one is there")  # noqa: B023
-        assert len(starts.read_text()) - begun < 4
+            until(lambda: holders(running) not in ([], [killed]), what="another one is there")
+            at_once.append(len(starts.read_text()) == begun)
+            return len(at_once) >= 5 and 2 * sum(at_once) > len(at_once)
+
+        # A crowded machine is late now and then; who waits for a second is so each time.
+        until(most_come_at_once, what="most come before the service that ends at once is started again")
 
 
 def test_exit_drains_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.oracle import program as oracle
 from support.supervision import is_alive, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 SLOW = "touch started\nwhile [ ! -e go ]; do sleep 0.02; done\necho >&7\nexec 7>&-\nexec sleep 1000"
 
@@ -29,7 +29,7 @@ def up(*homes: Path) -> None:
 
 
 def sv(runtime: Path | str, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([f"{runtime}/sv", *words], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([f"{runtime}/sv", *words], capture_output=True, text=True, check=False, timeout=DEADLINE)
 
 
 @pytest.mark.parametrize("program", ["runsv", "runsvdir"])
@@ -43,7 +43,7 @@ def test_start_and_check_wait_until_it_says_that_it_is_ready(runtime: Path, slow
         assert (late.returncode, late.stdout[:13]) == (1, "timeout: run:")
         waiting = subprocess.Popen([runtime / "sv", "-w", "60", "start", slow], stdout=subprocess.PIPE, text=True)
         (slow / "go").touch()
-        said, _ = waiting.communicate(timeout=60)
+        said, _ = waiting.communicate(timeout=DEADLINE)
         assert (waiting.returncode, said[:8]) == (0, "ok: run:")
         assert ", ready " in said
         assert ", ready " in sv(runtime, "status", slow).stdout
@@ -73,7 +73,7 @@ def test_a_word_that_is_said_while_no_supervisor_lives_is_heard_by_the_next(runt
         for victim in (running.pid, keeper):
             os.kill(victim, signal.SIGKILL)
         assert running.process is not None
-        running.process.wait(60)
+        running.process.wait(DEADLINE)
         (slow / "go").touch()
         until(lambda: b"sleep\x001000" in Path(f"/proc/{pid}/cmdline").read_bytes(), what="it said so, and lives")
         running.start()

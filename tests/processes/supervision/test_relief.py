@@ -17,7 +17,7 @@ from support.instants import FLOCK, numbers
 from support.interrupt import Interrupter
 from support.programs import run
 from support.supervision import Tree, letter, pid_of, send, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 ALL = os.environ.get("HARNESS") == "all"
 MOST = 2000
@@ -163,7 +163,7 @@ def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtim
         process = left.process
         until(lambda: process.poll() is not None or all(map(left.supervises, before)), what="taken over, or killed")  # noqa: B023
         if interrupter.end() is not None:
-            process.wait(60)
+            process.wait(DEADLINE)
             struck += 1
             missed = 0
             left.start()

@@ -44,7 +44,7 @@ def named(running: Tree, name: str) -> list[int]:
 
 
 def is_taken_over(running: Tree) -> None:
-    until(lambda: all(running.supervises(home) for home in running.services.iterdir()), what="the next runsvdir has them")
+    until(lambda: running.supervises(*running.services.iterdir()), what="the next runsvdir has them")
 
 
 def logged(home: Path) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import supervision
 from support.supervision import Tree, has_open, log_in_pool, pid_of, service, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 KILLS = 2000 if os.environ.get("HARNESS") == "all" else 50
 LONE_KILLS = 300 if KILLS > 50 else 20
@@ -41,15 +41,8 @@ def world(folder: Path, runtime: Path) -> None:
 def victims(running: Tree) -> dict[str, list[int]]:
     found = {pid: supervision.name(pid) for pid in running.processes()}
     # A child of the keeper bears its name until it is a service, as which it is not to be killed.
-    services = [pid for pid, name in found.items() if name == ROLES["keeper"] == found.get(parent_of(pid))]
+    services = [pid for pid, name in found.items() if name == ROLES["keeper"] == found.get(supervision.parent(pid))]
     return {role: [pid for pid, name in found.items() if name == ROLES[role] and pid not in services] for role in ROLES}
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def outlives(roles: list[str], running: Tree) -> bool:
@@ -79,7 +72,7 @@ def kill(running: Tree, roles: list[str], later: float) -> None:
     if "supervisor" in roles:
         # One that has only just been started does not bear its name yet.
         running.process.kill()
-        running.process.wait(60)
+        running.process.wait(DEADLINE)
         time.sleep(later)
     if running.process.poll() is not None:
         running.start()

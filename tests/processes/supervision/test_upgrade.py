@@ -87,7 +87,7 @@ def of_version(running: Tree, version: str) -> bool:
 
 
 def is_supervised(running: Tree) -> bool:
-    return all(running.supervises(folder) for folder in folders(running)) and len(running.supervisors()) == 2
+    return running.supervises(*folders(running)) and len(running.supervisors()) == 2
 
 
 @contextmanager
@@ -160,10 +160,7 @@ def test_whoever_is_killed_meanwhile_it_becomes_that_version(
 
 def on_trial(pid: int) -> bool:
     """Whether a process belongs to the tree that a new version proves itself with."""
-    try:
-        return b"/trial/state\0" in Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # it has ended
-        return False
+    return any(variable.endswith(b"/trial/state") for variable in supervision.environment(pid))
 
 
 def renewed(running: Tree, version: str) -> bool:
@@ -254,7 +251,7 @@ def test_a_version_that_is_broken_is_noticed_and_the_old_one_stays(prefix: Path,
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
         os.kill(running.keeper(), signal.SIGUSR2)
-        until(lambda: "goes on" in running.stderr.read_text(), what="it says that it goes on", deadline=90)
+        until(lambda: "goes on" in running.stderr.read_text(), what="it says that it goes on")
         said = running.stderr.read_text()
         assert f"warning: the version now installed is not taken, {package_version(prefix)} goes on: " in said
         assert REASONS[kind] in said
@@ -271,20 +268,13 @@ def test_a_trial_whose_watcher_is_killed_proves_nothing_and_leaves_nothing(prefi
         switch(prefix, NEW)
         os.kill(running.pid, signal.SIGUSR2)
         until(lambda: "runsvdir-keeper" in map(supervision.name, filter(on_trial, running.processes())), what="it is tried out")
-        (watcher,) = (pid for pid in running.processes() if parent_of(pid) == running.pid and pid not in pids.values())
+        (watcher,) = (pid for pid in running.processes() if supervision.parent(pid) == running.pid and pid not in pids.values())
         os.kill(watcher, signal.SIGKILL)
         until(lambda: "goes on: who tried it was killed" in running.stderr.read_text(), what="it says that it goes on")
         assert list(filter(on_trial, running.processes())) == []
         assert not list(running.state.glob("trees/*/trial"))
         assert own(running) == pids
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:  # it has ended
-        return 0
 
 
 def package_version(prefix: Path) -> str:
@@ -365,7 +355,7 @@ def test_an_upgrade_whose_trial_is_killed_leaves_nothing_of_it(prefix: Path, tmp
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(package.install, prefix=prefix, python=interpreter.default(), tried=True)
         until(lambda: "runsvdir-keeper" in map(supervision.name, tried()), what="it is tried out")
-        (trial,) = {parent_of(pid) for pid in tried()} - set(tried())
+        (trial,) = {supervision.parent(pid) for pid in tried()} - set(tried())
         os.kill(trial, signal.SIGKILL)
         with pytest.raises(HostError, match="did not prove itself, and is not taken: signal 9 ended the trial"):
             done.result()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import testinfra  # type: ignore[import-untyped]
 from support import oracle, waiting
+from support.fifo import tell
 from support.reached import lay_sshd, ssh_config
 from support.sandbox import Sandbox
 
@@ -135,9 +135,6 @@ def alone(tmp_path: Path) -> Iterator[Path]:
 
 def send_exit(directory: Path) -> None:
     """End the runsv of `directory`, if there is one, and wait for that."""
-    with contextlib.suppress(OSError):
-        control = os.open(directory / "supervise/control", os.O_WRONLY | os.O_NONBLOCK)
-        os.write(control, b"x")
-        os.close(control)
+    tell(directory / "supervise/control", b"x")
     asked = named(testinfra.get_host("local://"))(str(directory))
     waiting.until(lambda: not asked.is_supervised, what="runsv to end")

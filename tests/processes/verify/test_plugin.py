@@ -17,7 +17,7 @@ import pytest
 
 def test_that_passes(runit_service):
     service = runit_service({directory!r})
-    assert service.comes_up(within=30)
+    assert service.comes_up(within=60)
 
 def test_that_fails(runit_service):
     service = runit_service({directory!r})

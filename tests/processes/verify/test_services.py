@@ -14,7 +14,7 @@ from runit_provision.verify.service import Services
 
 def test_a_users_service_that_runs(by_ssh: Services) -> None:
     worker = by_ssh("apprun1/worker")
-    assert worker.comes_up(within=30)
+    assert worker.comes_up(within=60)
     assert worker.exists
     assert worker.is_supervised
     assert worker.is_running
@@ -27,18 +27,18 @@ def test_a_users_service_that_runs(by_ssh: Services) -> None:
 
 def test_the_pid_is_the_one_of_the_process(by_ssh: Services, host_tree: Sandbox) -> None:
     worker = by_ssh("apprun1/worker")
-    assert worker.comes_up(within=30)
+    assert worker.comes_up(within=60)
     assert host_tree.read(f"/proc/{worker.pid}/comm") == "sleep\n"
 
 
 def test_a_service_of_the_host(by_ssh: Services) -> None:
     sshd = by_ssh("sshd")
-    assert sshd.comes_up(within=30)
+    assert sshd.comes_up(within=60)
     assert any("Accepted publickey for root" in line for line in sshd.log)
 
 
 def test_the_service_that_runs_a_users_tree(by_ssh: Services) -> None:
-    assert by_ssh("runsvdir-apprun2").comes_up(within=30)
+    assert by_ssh("runsvdir-apprun2").comes_up(within=60)
 
 
 def test_a_service_that_fails_again_and_again_never_counts_as_up(by_ssh: Services) -> None:
@@ -52,7 +52,7 @@ def test_a_service_that_fails_again_and_again_never_counts_as_up(by_ssh: Service
 
 def test_a_log_that_the_shipped_rsvlog_writes_where_it_likes(by_ssh: Services) -> None:
     pooled = by_ssh("apprun2/pooled")
-    assert pooled.comes_up(within=30)
+    assert pooled.comes_up(within=60)
     assert pooled.is_logging
     waiting.until(lambda: pooled.log, what="a line")
     assert pooled.log[-1].endswith(" started")
@@ -60,7 +60,7 @@ def test_a_log_that_the_shipped_rsvlog_writes_where_it_likes(by_ssh: Services) -
 
 def test_a_service_in_the_tree_of_another(by_ssh: Services) -> None:
     node = by_ssh("apprun2/cluster/node")
-    assert node.comes_up(within=30)
+    assert node.comes_up(within=60)
     assert node.directory == "/home/apprun2/service/cluster/service/node"
 
 
@@ -90,7 +90,7 @@ def test_a_service_that_is_not_there(by_ssh: Services) -> None:
 
 def test_a_status_that_outlived_its_supervisor_is_not_believed(alone: Path, runit_service: Services) -> None:
     steady = runit_service(str(alone / "steady"))
-    assert steady.comes_up(within=30)
+    assert steady.comes_up(within=60)
     pid = steady.pid
     control = alone / "steady/supervise/control"
     control.write_bytes(b"x")
@@ -110,7 +110,7 @@ def test_a_user_who_may_not_look_is_told_so(by_ssh_as_apprun2: Services) -> None
 
 def test_a_user_sees_the_services_of_his_own(by_ssh_as_apprun2: Services, host_tree: Sandbox) -> None:
     mine = by_ssh_as_apprun2("apprun2/mine")
-    assert mine.comes_up(within=30)
+    assert mine.comes_up(within=60)
     assert host_tree.run("stat", "-c", "%U", f"/proc/{mine.pid}").stdout == "apprun2\n"
 
 
@@ -138,7 +138,7 @@ def test_a_users_link_to_a_file_of_roots_is_not_read_as_root(by_ssh: Services, h
 
 def test_without_any_but_busyboxs_tools(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runit_service: Services) -> None:
     busybox = Path(oracle.program("busybox", package="busybox"))
-    assert runit_service(str(alone / "steady")).comes_up(within=30)
+    assert runit_service(str(alone / "steady")).comes_up(within=60)
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("sh", "od", "date", "tail", "readlink", "stat", "id", "timeout", "dd", "grep"):
