@@ -241,6 +241,11 @@ def parent(pid: int) -> int:
     return int(fields[1]) if fields else 0
 
 
+def begun_at(pid: int) -> float:
+    """Give when a process began, in seconds since the boot."""
+    return int(_read(pid, "stat").rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process with this pid runs (a zombie does not)."""
     return bool(_read(pid, "stat")) and not _is_zombie(pid)
