@@ -99,6 +99,22 @@ class Lines:
         self.carry = data[end or start :]
         return batches
 
+    def feed_unaltered(self, length: int, tail: bytes) -> int:
+        """Take a chunk where each line is written as it came; give how much of it is written, behind the carry that was before.
+
+        length: the chunk's bytes; tail: its last `limit` bytes, or all: no line that has begun before them is short. Where it
+        gives 0, nothing is written.
+        """
+        begun = tail[tail.rfind(b"\n") + 1 :]
+        if len(begun) < len(tail):
+            self.carry, self.long = begun, False
+            return length - len(begun)
+        if self.long or len(self.carry) + length >= self.limit:
+            self.carry, self.long = b"", True
+            return length
+        self.carry += tail
+        return 0
+
     def end(self) -> list[Batch]:
         """The input has ended: give the newline that a long line lacks. Anything shorter is dropped."""
         self.carry = b""

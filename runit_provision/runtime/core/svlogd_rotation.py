@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def piece(text: bytes, start: int, *, size: int, maximum: int, limit: int) -> tuple[int, bool]:
+def piece(text: bytes | memoryview, start: int, *, size: int, maximum: int, limit: int) -> tuple[int, bool]:
     """Give where the part of `text` from `start` ends that goes into `current` now, and whether `current` is rotated behind it.
 
     size: bytes that `current` has, less than `maximum` (0: no limit). It is full at the first newline within the last `limit`
@@ -20,9 +20,12 @@ def piece(text: bytes, start: int, *, size: int, maximum: int, limit: int) -> tu
         return len(text), False
     end = start + maximum - size
     if limit <= maximum:
-        newline = text.find(b"\n", max(end - limit - 1, start), end)
+        first = max(end - limit - 1, start)
+        if first >= len(text):
+            return len(text), False
+        newline = bytes(text[first:end]).find(b"\n")
         if newline >= 0:
-            return newline + 1, True
+            return first + newline + 1, True
     return min(len(text), end), False
 
 

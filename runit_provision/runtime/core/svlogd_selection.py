@@ -31,15 +31,19 @@ SAMPLE = 4096
 
 
 class Selection:
-    """A log's `config`, made ready for bulk. `selected` is kept from a long line's head to its rest."""
+    """A log's `config`, made ready for bulk. `selected` is kept from a long line's head to its rest.
 
-    __slots__ = ("_alerted", "_kept", "_long_is_selected", "_prefix")
+    alters_nothing: whether each line is written as it came, if it has no stamp, and nothing goes to stderr.
+    """
+
+    __slots__ = ("_alerted", "_kept", "_long_is_selected", "_prefix", "alters_nothing")
 
     def __init__(self, config: Config) -> None:
         self._prefix = config.prefix
         self._kept = _Sieve(config.instructions, yes=SELECT, no=DESELECT, initially=True) if config.instructions else _ALL
         self._alerted = _Sieve(config.instructions, yes=ALERT, no=NO_ALERT, initially=False) if config.instructions else _NONE
         self._long_is_selected = False
+        self.alters_nothing = not (config.instructions or config.prefix)
 
     def resume(self, *, long_is_selected: bool) -> None:
         """Go on in the middle of a long line whose head was, or was not, selected."""

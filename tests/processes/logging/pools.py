@@ -17,6 +17,7 @@ from runit_provision.runtime.wire import pool as wire
 _START = """
 import sys
 sys.path.insert(0, sys.argv[1])
+exec(sys.argv[4])
 from runit_provision.runtime.shell.pool import pool
 pool.main(int(sys.argv[2]), int(sys.argv[3]))
 """
@@ -71,10 +72,10 @@ class Pool:
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
-    def start(self, *under: str) -> None:
-        """Start it (again), `under` a tracer if need be, and connect."""
+    def start(self, *under: str, breaks: str = "") -> None:
+        """Start it (again), `under` a tracer if need be, or with something that the lines of Python `breaks` break, and connect."""
         fds = (self._listener.fileno(), self._journal)
-        arguments = [*under, self._python, "-IS", "-c", _START, str(self._library), *map(str, fds)]
+        arguments = [*under, self._python, "-IS", "-c", _START, str(self._library), *map(str, fds), breaks]
         self.process = subprocess.Popen(arguments, pass_fds=fds, env={"PATH": "/usr/bin:/bin"})
         self.connect()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,6 +206,7 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Pa
         Service(scratch, 2, config=b"s20000\nn0\n", options="-tt"),
         Service(scratch, 3, config=b"s3000\nn0\n-*nothing*\npp: \n", options="-l 100"),
         Service(scratch, 4, config=b"s5000\nn0\n!cat\n"),
+        Service(scratch, 5, config=b"s4000\nn0\n", options="-l 100"),  # most lines are longer
     ]
     until = scratch / "until"
     writers = [
@@ -233,6 +236,81 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Pa
         expected = [b"s%d %d %s" % (service.slot, number, b"x" * (number * 7919 % 300)) for number in range(count)]
         assert count > 0
         assert lines == expected, _first_difference(lines, expected)
+
+
+@pytest.mark.parametrize("instant", ["before", "behind"])
+@pytest.mark.parametrize(
+    "text", [b"\n", b"a line\n", b"\0\n", b"\0" * 40000 + b" a line\n", b"\0" * 65536], ids=lambda text: f"{len(text)}"
+)
+def test_killed_around_a_read_it_knows_whether_that_happened(pool: Pool, scratch: Path, instant: str, text: bytes) -> None:
+    service = Service(scratch, 1, config=b"s0\n")
+    pool.kill()
+    pool.start(breaks=_KILLED_AROUND_READV[instant])
+    pool.add(service)
+    assert pool.process is not None
+    write(service, text)
+    assert pool.process.wait(waiting.DEADLINE) == -signal.SIGKILL
+    pool.client.close()
+    pool.records.clear()
+    write(service, b"behind it\n" if len(text) < 65536 or instant == "behind" else b"")
+    pool.start()
+    pool.added(service)
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"the end\n"))
+    assert service.text().replace(b"behind it\n", b"") == text + b"the end\n"
+
+
+def test_what_another_reader_takes_away_is_not_replaced_by_what_was_read_before(pool: Pool, scratch: Path) -> None:
+    first, second = Service(scratch, 1), Service(scratch, 2)
+    pool.kill()
+    pool.start(breaks=_TAKEN_BEFORE_READV)
+    pool.added(first)
+    write(first, b"of the first log, and of nobody else\n")
+    waiting.until(lambda: first.text() == b"of the first log, and of nobody else\n")
+    pool.added(second)
+    write(second, b"taken\nnot\n")
+    waiting.until(lambda: second.text() == b"not\n")
+    write(second, b"taken\n")
+    waiting.until(lambda: not _unread(second))
+    write(second, b"one more\n")
+    waiting.until(lambda: second.text() == b"not\none more\n")
+
+
+_TAKEN_BEFORE_READV = """
+import posix
+readv = posix.readv
+def taken(fifo, regions):
+    if len(regions[0]) in (6, 10):
+        posix.read(fifo, 6)
+    return readv(fifo, regions)
+posix.readv = taken
+"""
+_KILLED_AROUND_READV = {
+    "before": "import os, posix\nposix.readv = lambda *_: os.kill(os.getpid(), 9)\n",
+    "behind": "import os, posix\nreadv = posix.readv\nposix.readv = lambda *a: (readv(*a), os.kill(os.getpid(), 9))\n",
+}
+
+
+def test_a_line_that_has_begun_goes_on_as_it_was_when_options_or_config_change(pool: Pool, scratch: Path) -> None:
+    stamped, left_out = Service(scratch, 1, options="-tt"), Service(scratch, 2, options="-l 10", config=b"-*\n")
+    pool.added(stamped, left_out)
+    write(stamped, b"beg")
+    write(left_out, b"a long line, beg")
+    waiting.until(lambda: not _unread(stamped) and not _unread(left_out))
+    pool.send(stamped, signal.SIGTERM)
+    pool.expect(wire.ENDED, stamped)
+    (stamped.log / "env" / "RSVLOG_OPTIONS").write_text("-l 1000")
+    (left_out.main / "config").write_bytes(b"")
+    pool.send(left_out, signal.SIGHUP)
+    pool.added(stamped)
+    write(stamped, b"un\nnext\n")
+    write(left_out, b"un\nnext\n")
+    waiting.until(lambda: re.fullmatch(rb"\d{4}-\d\d-\d\d_\S+ begun\nnext\n", stamped.text()))
+    waiting.until(lambda: left_out.text() == b"next\n")
+
+
+def _unread(service: Service) -> int:
+    return int.from_bytes(fcntl.ioctl(service.held, termios.FIONREAD, b"\0\0\0\0"), "little")
 
 
 # Every kind of system call on a chunk's way, and how many of each are tried.

@@ -282,12 +282,13 @@ class Log:
 
     # ---- write
 
-    def write(self, text: bytes, start: int = 0) -> Steps[None]:
+    def write(self, text: bytes | memoryview, start: int = 0) -> Steps[None]:
         """Append `text` from `start` on, rotating where it is due; `written` tells how far it has come."""
         view = memoryview(text)
         maximum = self.config.size
         self.written = start
-        yield from self._need_current()
+        if self.current < 0:
+            yield from self._need_current()
         while start < len(text):
             if maximum and self.size >= maximum:
                 yield from self.rotate()

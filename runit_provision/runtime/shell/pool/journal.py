@@ -11,9 +11,11 @@ An entry's `phase` is one byte and its change the only thing that commits. It al
 state is valid; the other one is free to be written meanwhile.
 
     IDLE     nothing is on its way
-    READING  exactly n bytes are being read into the slot, whose n bytes were zero before: if they still are, nothing was read
+    READING  exactly n bytes are being read into the slot, whose first ones were a mark: if they still are, none was read
     READ     they are in the slot
     STAGED   the text is in the slot, and the other copy of the state is what will be valid; `current` is being written
+
+Text that is what was read is not copied: what was carried is put right before it.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ FREE = 1
 ENTRY = 2
 SLOT = 3
 CARRY = 4
-_MAGIC = b"runit-provision pool journal 2\n\0"
+_MAGIC = b"runit-provision pool journal 3\n\0"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _HEADER = 4096
 _EXTENT = struct.Struct("<II8x")
@@ -53,6 +55,10 @@ _STATE = struct.Struct("<II??xB26s")
 _CHUNK = struct.Struct("<IxxxxQ")
 _PROGRESS = struct.Struct("<IxxxxQ")
 _RENAME = struct.Struct("<I27s")
+_TEXT = struct.Struct("<II")
+_PLACE = struct.Struct("<Q")
+_MARK = 16
+_PAGE = 4096
 
 
 class State:
@@ -90,6 +96,11 @@ class Extent:
         """The bytes, for whoever keeps few of them: a view takes four times as much as an extent."""
         return self.arena[self.start : self.start + self.size]
 
+    def put(self, at: int, data: bytes) -> None:
+        """Write `data` from byte `at` on."""
+        start = self.start + at
+        self.arena[start : start + len(data)] = data
+
     def mark(self, kind: int) -> None:
         """Say what it is, or FREE."""
         self.arena[self.place % ARENA] = kind
@@ -98,41 +109,76 @@ class Extent:
 class Slot:
     """One chunk on its way."""
 
-    __slots__ = ("_view", "extent")
+    __slots__ = ("_mark", "_view", "extent")
 
-    SIZE = 4096 + CHUNK + STAGE
-    _RAW = 4096
-    _TEXT = 4096 + CHUNK
+    SIZE = 4096 + STAGE + CHUNK
+    _MARK_AT = 128
+    _TEXT_AT = 4096
+    _RAW_AT = _TEXT_AT + STAGE
 
-    def __init__(self, extent: Extent) -> None:
+    def __init__(self, extent: Extent, *, mark: bytes = b"") -> None:
+        """mark: of one that is new; what nobody writes to a log, so that it tells where nothing was read."""
         self.extent = extent
         self._view = extent.view
+        if mark:
+            self._view[self._MARK_AT : self._MARK_AT + _MARK] = mark
+        self._mark = bytes(self._view[self._MARK_AT : self._MARK_AT + _MARK])
 
     def begin(self, length: int, epoch_ns: int) -> memoryview:
-        """Make ready for `length` bytes, read at `epoch_ns`; give where to read them to, all zero."""
+        """Make ready for `length` bytes, read at `epoch_ns`; give where to read them to.
+
+        Each page is touched: one that had to be fetched within the read would let SIGKILL end that halfway.
+        """
         _CHUNK.pack_into(self._view, 0, length, epoch_ns)
-        raw = self._view[self._RAW : self._RAW + length]
-        raw[:] = bytes(len(raw))
+        raw = self._view[self._RAW_AT : self._RAW_AT + length]
+        raw[::_PAGE] = bytes(-(-length // _PAGE))
+        raw[-1] = 0
+        raw[:_MARK] = self._mark[:length]
         return raw
+
+    def shorten(self, length: int) -> None:
+        """Only so many bytes were there."""
+        struct.pack_into("<I", self._view, 0, length)
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether anything was read since `begin`, as far as the bytes tell."""
+        chunk, _ = self.chunk
+        return chunk[:_MARK] != self._mark[: len(chunk)]
 
     @property
     def chunk(self) -> tuple[bytes, int]:
         """The bytes that were read, and when."""
         length, epoch_ns = _CHUNK.unpack_from(self._view, 0)
-        return bytes(self._view[self._RAW : self._RAW + length]), epoch_ns
+        return bytes(self._view[self._RAW_AT : self._RAW_AT + length]), epoch_ns
+
+    def tail(self, length: int, limit: int) -> bytes:
+        """Give the last `limit` bytes of the `length` that were read, or all."""
+        end = self._RAW_AT + length
+        return bytes(self._view[end - min(limit, length) : end])
 
     def stage(self, text: bytes, size: int) -> None:
         """Keep `text`, which is to be appended to a `current` of `size` bytes."""
+        self._view[self._TEXT_AT : self._TEXT_AT + len(text)] = text
+        self._stage(self._TEXT_AT, len(text), size)
+
+    def stage_read(self, carry: bytes, length: int, size: int) -> memoryview:
+        """Keep as the text, which is given, `carry` and the first `length` bytes of what was read."""
+        start = self._RAW_AT - len(carry)
+        self._view[start : self._RAW_AT] = carry
+        self._stage(start, len(carry) + length, size)
+        return self._view[start : self._RAW_AT + length]
+
+    def _stage(self, start: int, length: int, size: int) -> None:
         self._view[32] = self._view[65] = 0
         _PROGRESS.pack_into(self._view, 33, 0, size)
-        struct.pack_into("<I", self._view, 24, len(text))
-        self._view[self._TEXT : self._TEXT + len(text)] = text
+        _TEXT.pack_into(self._view, 24, start, length)
 
     @property
     def text(self) -> bytes:
         """The text that was staged."""
-        (length,) = struct.unpack_from("<I", self._view, 24)
-        return bytes(self._view[self._TEXT : self._TEXT + length])
+        start, length = _TEXT.unpack_from(self._view, 24)
+        return bytes(self._view[start : start + length])
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -187,9 +233,7 @@ class Entry:
     def enlarge(self, carries: Extent) -> Extent | None:
         """Keep carries in another extent from now on; give the one before."""
         before = self.carries
-        carry = self.state().carry
-        start = carries.size // 2 * self._copy
-        carries.view[start : start + len(carry)] = carry
+        carries.put(carries.size // 2 * self._copy, self.state().carry)
         self._arena[self._at + 48 : self._at + 56] = (carries.place + 1).to_bytes(8, "little")
         self.carries = carries
         return before
@@ -219,11 +263,12 @@ class Entry:
     @property
     def slot(self) -> int:
         """The place of the slot with the chunk that is on its way."""
-        return int.from_bytes(self._arena[self._at + 40 : self._at + 48], "little")
+        (place,) = _PLACE.unpack_from(self._arena, self._at + 40)
+        return int(place)
 
     @slot.setter
     def slot(self, place: int) -> None:
-        self._arena[self._at + 40 : self._at + 48] = place.to_bytes(8, "little")
+        _PLACE.pack_into(self._arena, self._at + 40, place)
 
     def state(self, *, other: bool = False) -> State:
         """Give the valid copy of the state, or the other one."""
@@ -240,8 +285,7 @@ class Entry:
         values = (state.consumed, length, state.long, state.selected, len(state.stamp), state.stamp)
         _STATE.pack_into(self._arena, self._at + (112 if copy else 64), *values)
         if self.carries and length:
-            start = self.capacity * copy
-            self.carries.view[start : start + length] = state.carry
+            self.carries.put(self.capacity * copy, state.carry)
 
     @property
     def _copy(self) -> bool:
@@ -321,7 +365,7 @@ class Journal:
         """Give a slot."""
         extent = self._allocate(Slot.SIZE)
         extent.mark(SLOT)
-        return Slot(extent)
+        return Slot(extent, mark=b"\0" + posix.urandom(_MARK - 1))
 
     def free(self, extent: Extent) -> None:
         """Take an extent back."""

@@ -2,7 +2,7 @@
 
 A chunk's way, `^` marking where SIGKILL is survived without a line being lost, doubled or cut:
 
-    n = FIONREAD  ^ intent  ^ zero n bytes of the slot  ^ readv exactly n  ^ READ
+    n = FIONREAD  ^ mark the slot  ^ intent  ^ readv exactly n  ^ READ
     part by part: its text  ^ STAGED  ^ write  (^ rename  ^ new current)  ^ commit
 
 Whoever finds the journal again starts where it stands: a text that was staged is written on from where `current` ends.
@@ -119,9 +119,8 @@ class Logger:
         same_fifo = entry.identity == identity
         self._restore(entry.state())
         if entry.phase == READING and slot is not None:
-            chunk, _ = slot.chunk
-            # Not a byte that is not zero: nothing was read, unless NULs were, and then the FIFO may hold less than them.
-            was_read = any(chunk) or (same_fifo and waiting(self.fifo) < len(chunk))
+            # Unless a single NUL was read, and then the FIFO may hold less.
+            was_read = slot.is_filled or (same_fifo and waiting(self.fifo) < len(slot.chunk[0]))
             entry.phase = READ if was_read else IDLE
         if slot is None:
             entry.phase = IDLE
@@ -164,8 +163,11 @@ class Logger:
 
     def _prepare(self, entry: Entry, state: State) -> Steps[None]:
         if len(state.carry) > entry.capacity:
-            yield from self._find_room(self._journal.enlarge, entry, max(self._options.limit, len(state.carry)))
+            yield from self._enlarge(entry, len(state.carry))
         entry.prepare(state)
+
+    def _enlarge(self, entry: Entry, length: int) -> Steps[None]:
+        yield from self._find_room(self._journal.enlarge, entry, max(self._options.limit, length))
 
     def _find_room(self, make: Callable[..., T], *arguments: object) -> Steps[T]:
         """Have something made in the journal, as soon as its disk has room."""
@@ -191,13 +193,47 @@ class Logger:
         entry.slot = slot.extent.place
         entry.phase = READING
         try:
-            posix.readv(self.fifo, [region])
+            length = posix.readv(self.fifo, [region])
         except BlockingIOError:
-            entry.phase = IDLE  # someone else reads the FIFO, and was faster
+            length = 0
+        if length < len(region):  # someone else reads the FIFO, and was faster
+            slot.shorten(length)
+        if not length:
+            entry.phase = IDLE
             self._drop_slot(spare)
             return
         entry.phase = READ
-        yield from self._finish_chunk(spare)
+        if self._alters_nothing():
+            yield from self._append(entry, slot, length)
+            self._drop_slot(spare)
+        else:
+            yield from self._finish_chunk(spare)
+
+    def _alters_nothing(self) -> bool:
+        """Whether what is read is written as it came; neither a line that has begun under other options, or was not selected."""
+        options, lines, log = self._options, self._lines, self.log
+        return (
+            not (options.stamp or options.table or lines.stamp)
+            and log.config.udp is None
+            and log.selection.alters_nothing
+            and (not lines.long or log.selection.long_is_selected)
+        )
+
+    def _append(self, entry: Entry, slot: Slot, length: int) -> Steps[None]:
+        """Write the `length` bytes that were read from where they are."""
+        lines, log = self._lines, self.log
+        carry = lines.carry
+        length = lines.feed_unaltered(length, slot.tail(length, lines.limit))
+        if lines.long:
+            log.selection.resume(long_is_selected=True)
+        if len(lines.carry) > entry.capacity:
+            yield from self._enlarge(entry, len(lines.carry))
+        entry.prepare(self._state())
+        if length:
+            text = slot.stage_read(carry, length, log.size)
+            entry.phase = STAGED
+            yield from log.write(text)
+        entry.commit(IDLE)
 
     def _finish_chunk(self, spare: list[Slot] | None) -> Steps[None]:
         """Bring what the slot holds to its end, from whatever phase."""

@@ -139,9 +139,12 @@ class Writer:
 
     def do(self, task: Task, what: Callable[..., Steps[object]], *arguments: object) -> None:
         """Do `what`, called with `arguments`, for a task as soon as nothing else is being done for it."""
-        task.queue += ((what, arguments),)
-        if task.steps is None:
+        if task.steps is None and not task.queue:
+            task.steps = what(*arguments)
+            self._advance(task)
             self._next(task)
+        else:
+            task.queue += ((what, arguments),)
 
     def listen(self, task: Task, why: int) -> None:
         """The reason `why` not to look at the FIFO is gone."""
@@ -213,13 +216,7 @@ class Writer:
         assert task.steps is not None
         self.turn.begin(task.logger.log.name)
         try:
-            step = next(task.steps)
-        except StopIteration:
-            task.steps = None
-            if task.told:
-                self._tell(task, None)
-            self._rest(task)
-            return
+            step = next(task.steps, None)
         except Exception as error:
             log = task.logger.log
             log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
@@ -228,14 +225,20 @@ class Writer:
             task.owner.has_ended(111 << 8)
             self.remove(task)
             return
-        self._set_aside(task)
         match step:
+            case None:
+                task.steps = None
+                if task.told:
+                    self._tell(task, None)
+                self._rest(task)
             case Pause():
+                self._set_aside(task)
                 task.logger.log.say(step.warning)
                 steps = task.steps
                 self._tell(task, step.number)
                 self._after(PAUSE, lambda: self._resume(task, steps))
             case Wait():
+                self._set_aside(task)
                 task.waits_for = step.descriptor
                 self._unwatch(task)
                 self._watch(task, step.descriptor)

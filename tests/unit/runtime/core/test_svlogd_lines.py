@@ -99,6 +99,23 @@ def test_chunks_do_not_matter(
     assert alerts.startswith(expected[1])
 
 
+@given(text=TEXT, cuts=st.lists(st.integers(0, 80), max_size=6), limit=st.integers(1, 12), more=TEXT)
+def test_what_nothing_alters_is_taken_with_a_look_at_its_end_alone(text: bytes, cuts: list[int], limit: int, more: bytes) -> None:
+    looked, unseen = Lines(limit=limit), Lines(limit=limit)
+    selection = Selection(Config())
+    bounds = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    for start, end in itertools.pairwise(bounds):
+        chunk, carry = text[start:end], unseen.carry
+        if not chunk:
+            continue
+        length = unseen.feed_unaltered(len(chunk), chunk[-limit:])
+        written = b"".join(map(selection.written, looked.feed(chunk, b"")))
+        assert written == (carry + chunk[:length] if length else b"")
+        assert (looked.carry, looked.long) == (unseen.carry, unseen.long)
+    # From here on either may go on as the other.
+    assert looked.feed(more, b"") == unseen.feed(more, b"")
+
+
 NEEDLES = [b"*", b"*error*", b"*warning*", b"an *", b""]
 
 
