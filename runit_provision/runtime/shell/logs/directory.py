@@ -340,6 +340,11 @@ class Log:
         safe = None if self.config.processor else name[:26] + "s"
         self._syncing().finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
 
+    @property
+    def limits_lines(self) -> bool:
+        """Whether it matters which lines are longer than the limit."""
+        return bool(self.config.instructions) or self.config.udp is not None
+
     def text_of(self, batch: Batch) -> bytes:
         """Give what of `batch` is to be written, having sent what is to be sent by UDP."""
         if self.config.udp is None:

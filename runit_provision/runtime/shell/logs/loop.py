@@ -134,7 +134,8 @@ class Loop:
             say(b"warning: unable to read standard input: " + errors.text(error.errno or 0))
             chunk = b""
         if chunk:
-            batches = self._lines.feed(chunk, svlogd_stamp.stamp(time.time_ns(), self._options.stamp))
+            stamp = svlogd_stamp.stamp(time.time_ns(), self._options.stamp)
+            batches = self._lines.feed(chunk, stamp, limits=any(log.limits_lines for log in self._logs))
         else:
             batches = self._lines.end()
             self._ended = True

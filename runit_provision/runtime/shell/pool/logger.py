@@ -267,7 +267,8 @@ class Logger:
         if log.config.udp is not None:
             length = min(length, self._sure_length())  # what was sent cannot be tried with less
         while True:
-            batches = self._lines.feed(chunk[start : start + length] if start or length < len(chunk) else chunk, stamp)
+            part = chunk[start : start + length] if start or length < len(chunk) else chunk
+            batches = self._lines.feed(part, stamp, limits=log.limits_lines)
             text = b"".join([log.text_of(batch) for batch in batches])
             if len(text) <= STAGE:
                 break

@@ -99,6 +99,18 @@ def test_chunks_do_not_matter(
     assert alerts.startswith(expected[1])
 
 
+@given(text=TEXT, cuts=st.lists(st.integers(0, 80), max_size=6), limit=st.integers(1, 12), prefix=st.sampled_from([b"", b"p "]))
+def test_where_nothing_asks_for_long_lines_the_same_is_written(text: bytes, cuts: list[int], limit: int, prefix: bytes) -> None:
+    looked, unseen = Lines(limit=limit), Lines(limit=limit)
+    selection = Selection(Config(prefix=prefix))
+    bounds = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    for number, (start, end) in enumerate(itertools.pairwise(bounds)):
+        chunk, stamp = text[start:end], b"%d " % number
+        expected = b"".join(map(selection.written, looked.feed(chunk, stamp)))
+        assert b"".join(map(selection.written, unseen.feed(chunk, stamp, limits=False))) == expected
+        assert (looked.carry, looked.stamp, looked.long) == (unseen.carry, unseen.stamp, unseen.long)
+
+
 @given(text=TEXT, cuts=st.lists(st.integers(0, 80), max_size=6), limit=st.integers(1, 12), more=TEXT)
 def test_what_nothing_alters_is_taken_with_a_look_at_its_end_alone(text: bytes, cuts: list[int], limit: int, more: bytes) -> None:
     looked, unseen = Lines(limit=limit), Lines(limit=limit)
