@@ -291,6 +291,28 @@ _KILLED_AROUND_READV = {
 }
 
 
+def test_a_fifo_that_was_full_holds_twice_as_much_and_is_read_at_once(pool: Pool, scratch: Path) -> None:
+    flooded = [Service(scratch, 1, config=b"s100000\nn0\n"), Service(scratch, 2, config=b"s0\n", options="-l 100")]
+    stamped = Service(scratch, 3, options="-tt", config=b"s0\n")
+    sent = b""
+    for size in (0x10000, 0x20000):
+        pool.kill()
+        lines = b"".join(b"line %d of a flood\n" % number for number in range(len(sent), len(sent) + 9000))[:size]
+        for service in (*flooded, stamped):
+            out = os.open(service.pipe, os.O_WRONLY | os.O_NONBLOCK)
+            assert os.write(out, lines) == size
+            os.close(out)
+        sent += lines
+        pool.start()
+        pool.added(*flooded, stamped)
+        for service in (*flooded, stamped):
+            waiting.until(lambda service=service: not _unread(service))  # type: ignore[misc]
+    whole = sent[: sent.rindex(b"\n") + 1]
+    for service in flooded:
+        waiting.until(lambda service=service: service.text() == whole)  # type: ignore[misc]
+    waiting.until(lambda: re.sub(rb"(?m)^\S{10}_\S+ ", b"", stamped.text()) == whole)
+
+
 def test_a_line_that_has_begun_goes_on_as_it_was_when_options_or_config_change(pool: Pool, scratch: Path) -> None:
     stamped, left_out = Service(scratch, 1, options="-tt"), Service(scratch, 2, options="-l 10", config=b"-*\n")
     pool.added(stamped, left_out)

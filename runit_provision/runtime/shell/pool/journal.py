@@ -34,7 +34,9 @@ _COPY = 0x80
 """In the phase: the second copy of the state is valid."""
 
 CHUNK = 65536
-"""Bytes of one read: a FIFO holds no more."""
+"""Bytes of one read: a FIFO holds no more, unless it was widened."""
+WIDE = 2 * CHUNK
+"""Bytes of one read that needs no other text."""
 STAGE = 2 * CHUNK
 """Bytes of text; what comes of a chunk may be more, and is then staged in parts."""
 ARENA = 4 << 20
@@ -111,7 +113,7 @@ class Slot:
 
     __slots__ = ("_mark", "_view", "extent")
 
-    SIZE = 4096 + STAGE + CHUNK
+    SIZE = 4096 + STAGE + WIDE
     _MARK_AT = 128
     _TEXT_AT = 4096
     _RAW_AT = _TEXT_AT + STAGE

@@ -19,7 +19,7 @@ from ...core import svlogd_stamp
 from ...core.svlogd_lines import Lines
 from ..logs.directory import Log
 from ..logs.stderr import print_error
-from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, State
+from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, WIDE, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 FIONREAD = 0x541B
+F_SETPIPE_SZ = 1031
+F_GETPIPE_SZ = 1032
 LIMIT_MAX = 16384
 """Bytes; the greatest -l, so that what comes of any byte still finds room in a slot."""
 
@@ -42,6 +44,15 @@ LIMIT_MAX = 16384
 def waiting(descriptor: int) -> int:
     """Give how many bytes a FIFO holds."""
     return int.from_bytes(fcntl.ioctl(descriptor, FIONREAD, b"\0\0\0\0"), "little")
+
+
+def widen(descriptor: int) -> None:
+    """Let a FIFO hold WIDE bytes at least, where its user may have more; pipe(7), fcntl(2)."""
+    try:
+        if fcntl.fcntl(descriptor, F_GETPIPE_SZ) < WIDE:
+            fcntl.fcntl(descriptor, F_SETPIPE_SZ, WIDE)
+    except OSError:
+        pass
 
 
 class Logger:
@@ -189,7 +200,8 @@ class Logger:
             if not length:
                 return
         slot = self._slot = spare.pop()
-        region = slot.begin(min(length, CHUNK), time.time_ns())
+        alters_nothing = self._alters_nothing()
+        region = slot.begin(min(length, WIDE if alters_nothing else CHUNK), time.time_ns())
         entry.slot = slot.extent.place
         entry.phase = READING
         try:
@@ -203,7 +215,7 @@ class Logger:
             self._drop_slot(spare)
             return
         entry.phase = READ
-        if self._alters_nothing():
+        if alters_nothing:
             yield from self._append(entry, slot, length)
             self._drop_slot(spare)
         else:

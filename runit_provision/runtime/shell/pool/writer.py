@@ -18,7 +18,8 @@ from ...wire import pool as wire
 from ..logs import threads
 from ..logs.steps import PAUSE, Pause, Wait
 from ..logs.sync import Crew
-from .logger import waiting
+from .journal import CHUNK
+from .logger import waiting, widen
 from .watch import PATIENCE
 
 TYPE_CHECKING = False
@@ -48,6 +49,9 @@ IN_FLIGHT_MAX = 64
 """Chunks that logs which are set aside may hold; then no other is taken until one is through."""
 OPEN_MAX = 256
 """Files `current` that are kept open."""
+WIDE_MAX = 128
+"""FIFOs that are widened once they were full, so that a flood wakes us and its service half as often. That takes an eighth of the pages
+that all pipes of an ordinary user have; who has more than them gets but small ones (pipe(7), pipe-user-pages-soft)."""
 PAUSED_BY_SIGNAL = 1
 SET_ASIDE = 2
 """Why a FIFO is not looked at."""
@@ -88,6 +92,7 @@ class Writer:
         self._spare: list[Slot] = []
         self._open: dict[Task, None] = {}
         self._aside: set[Task] = set()
+        self._wide: set[Task] = set()
         self._runs = False
 
     # ---- for other threads
@@ -166,6 +171,7 @@ class Writer:
         """Read from `fifo` instead."""
         mute = task.mute
         self.mute(task, PAUSED_BY_SIGNAL)
+        self._wide.discard(task)
         del self._by_fifo[task.logger.fifo]
         task.logger.replace_fifo(fifo)
         self._by_fifo[fifo] = task
@@ -180,6 +186,7 @@ class Writer:
         task.logger.fifo = -1
         self._open.pop(task, None)
         self._aside.discard(task)
+        self._wide.discard(task)
         self._unwatch(task)
         if task.steps is not None:
             task.steps.close()
@@ -317,6 +324,9 @@ class Writer:
             return  # since this round's other events
         length = waiting(task.logger.fifo)
         if length:
+            if length >= CHUNK and task not in self._wide and len(self._wide) < WIDE_MAX:
+                self._wide.add(task)
+                widen(task.logger.fifo)
             if len(self._aside) < IN_FLIGHT_MAX or sum(other.logger.in_flight for other in self._aside) < IN_FLIGHT_MAX:
                 self.do(task, task.logger.take, length, self._spare)
             else:
