@@ -203,10 +203,10 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Pa
     """Services flood their logs, which rotate all the time, and the pool is killed again and again."""
     services = [
         Service(scratch, 1, config=b"s0\nn0\n"),
+        Service(scratch, 5, config=b"s20000\nn0\n", options="-l 100"),  # most lines are longer
         Service(scratch, 2, config=b"s20000\nn0\n", options="-tt"),
         Service(scratch, 3, config=b"s3000\nn0\n-*nothing*\npp: \n", options="-l 100"),
         Service(scratch, 4, config=b"s5000\nn0\n!cat\n"),
-        Service(scratch, 5, config=b"s4000\nn0\n", options="-l 100"),  # most lines are longer
     ]
     until = scratch / "until"
     writers = [
