@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support import oracle, supervision
+from support import oracle, supervision, versions
 from support.command import runit_provision
 from support.supervision import Tree, pid_of, service, tree
+from support.versions import (
+    BROKEN,
+    NEW,
+    break_,
+    folders,
+    is_on_trial,
+    loses_no_line,
+    of_version,
+    own,
+    package_version,
+    pid_in,
+    started,
+    switch,
+)
 from support.waiting import until
 
 from runit_provision.errors import HostError
 from runit_provision.host import interpreter, package
 from runit_provision.runtime.shell.process import environment
 
-NEW = "9.9"
 UPGRADES = 20 if os.environ.get("HARNESS") == "all" else 3
 KILLED = [
     ("runsvdir",),
@@ -33,136 +44,15 @@ KILLED = [
     ("runsvdir", "log-pool"),
     ("runsvdir-keeper", "log-pool"),
 ]
-COUNTS = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
-RECORDS = "exec sh -c 'while IFS= read -r line; do echo \"$line\"; done >>../lines'"
 
 
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
-    """An installation that has another version beside the current one, which is made current by `switch`."""
-    prefix = tmp_path / "prefix"
-    prefix.mkdir()
-    for folder in (tmp_path, prefix):
-        folder.chmod(0o755)  # other users run it too
-    package.install(prefix=prefix, python=interpreter.default())
-    library = prefix / package.LIBRARY
-    shutil.copytree(library / (library / "current").readlink(), library / NEW)
-    return prefix
+    return versions.install(tmp_path)
 
 
 @pytest.fixture
 def services(prefix: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "services"
-    service(folder / "plain", "exec sleep 1000")
-    service(folder / "piped", COUNTS, log=RECORDS)
-    home = service(folder / "pooled", COUNTS, log="exit 1")
-    (home / "log/run").unlink()
-    (home / "log/run").symlink_to(prefix / "bin/rsvlog")
-    (home / "log/env").mkdir()
-    (home / "log/env/RSVLOG_DIR").write_text("main\n")
-    (home / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
-    return folder
-
-
-def folders(running: Tree) -> list[Path]:
-    names = ("plain", "piped", "piped/log", "pooled", "pooled/log")
-    return [running.services / name for name in names if (running.services / name).exists()]
-
-
-def switch(prefix: Path, version: str) -> None:
-    """Do what a package does that has laid another version."""
-    link = prefix / package.LIBRARY / "current"
-    link.with_name("current.new").symlink_to(version)
-    link.with_name("current.new").replace(link)
-
-
-def of_version(running: Tree, version: str) -> bool:
-    """Whether keeper and pool say that they run `version`, and this runsvdir, which has taken over, told them so."""
-    titles = [
-        Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        for pid in running.processes()
-        if supervision.name(pid) in {"runsvdir-keeper", "log-pool"}
-    ]
-    return len(titles) == 2 and all(version.encode() in title for title in titles) and is_supervised(running)
-
-
-def is_supervised(running: Tree) -> bool:
-    return running.supervises(*folders(running)) and len(running.supervisors()) == 2
-
-
-@contextmanager
-def started(program: Path, services: Path, state: Path, *arguments: str) -> Iterator[tuple[Tree, dict[Path, bytes], dict[str, int]]]:
-    """Give a tree that runs, its status files, and the pids of its own processes by name."""
-    with tree(program, services, state, *arguments) as running:
-        running.start()
-        until(lambda: all(pid_of(folder) for folder in folders(running)) and is_supervised(running), what="all run")
-        before = {folder: supervision.status(folder) for folder in folders(running)}
-        yield running, before, own(running)
-
-
-def own(running: Tree) -> dict[str, int]:
-    names = {"runsvdir", "runsvdir-keeper", "log-pool", "fifo-holder", "runsv-session"}
-    return {supervision.name(pid): pid for pid in running.processes() if supervision.name(pid) in names}
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text().split() if path.exists() else []
-
-
-def loses_no_line(running: Tree) -> None:
-    """Every line that came up to now, and some more, stands in both logs, in order."""
-    logs = [running.services / "piped/lines", running.services / "pooled/log/main/current"]
-    for path in (path for path in logs if path.parent.exists()):
-        count = len(lines(path))
-        until(lambda: len(lines(path)) > count + 20, what=f"lines come to {path}")  # noqa: B023
-        seen = lines(path)
-        assert seen == [str(number) for number in range(len(seen))]
-
-
-def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Path, services: Path, tmp_path: Path) -> None:
-    with started(prefix / "bin/runsvdir", services, tmp_path / "state", "-P") as (running, before, pids):
-        switch(prefix, NEW)
-        os.kill(running.pid, signal.SIGUSR2)
-        until(lambda: of_version(running, NEW), what="all of it is the new version")
-        until(lambda: own(running) == pids, what="the processes are the same")
-        assert {folder: supervision.status(folder) for folder in folders(running)} == before
-        loses_no_line(running)
-        supervision.letter(services / "plain", "t")
-        supervision.letter(services / "pooled/log", "a")
-        until(lambda: supervision.status(services / "plain") != before[services / "plain"], what="letters are obeyed")
-        assert running.stderr.read_text() == ""
-        assert running.kill(signal.SIGHUP) == 111
-        until(lambda: running.processes() == [], what="nothing is left")
-
-
-@pytest.mark.parametrize("roles", KILLED, ids="+".join)
-def test_whoever_is_killed_meanwhile_it_becomes_that_version(
-    prefix: Path, services: Path, tmp_path: Path, roles: tuple[str, ...]
-) -> None:
-    versions = [NEW, (prefix / package.LIBRARY / "current").readlink().name]
-    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, _pids):
-        pids = {folder: pid_of(folder) for folder in folders(running) if folder.name != "log"}
-        for turn in range(UPGRADES):
-            switch(prefix, versions[turn % 2])
-            os.kill(running.pid, signal.SIGUSR2)
-            # From before it is tried out until after keeper and pool have followed.
-            time.sleep(1.2 * turn / UPGRADES)
-            for pid in [pid for pid in running.processes() if supervision.name(pid) in set(roles) - {"runsvdir"} and not on_trial(pid)]:
-                os.kill(pid, signal.SIGKILL)
-            if "runsvdir" in roles:
-                running.kill()
-                running.start()
-            until(lambda: is_supervised(running), what="all is supervised")
-            until(lambda: renewed(running, versions[turn % 2]), what=f"all of it is {versions[turn % 2]}")  # noqa: B023
-            assert {folder: pid_of(folder) for folder in pids} == pids
-            loses_no_line(running)
-
-
-def on_trial(pid: int) -> bool:
-    """Whether a process belongs to the tree that a new version proves itself with."""
-    return any(variable.endswith(b"/trial/state") for variable in supervision.environment(pid))
-
-
 def renewed(running: Tree, version: str) -> bool:
     """Whether all is of that version; who was killed before it knew of it is told again, as by who installs it."""
     if of_version(running, version):
@@ -184,38 +74,6 @@ def test_sv_is_answered_all_the_time(prefix: Path, services: Path, tmp_path: Pat
             assert (told.returncode, told.stdout[:4]) == (0, "ok: "), told
 
 
-BROKEN = {
-    "syntax": ("shell/supervisor/tree.py", "class Tree:", "class Tree"),
-    "import": ("shell/keeper/keeper.py", "import os\n", "import os\nimport no_such_module\n"),
-    "at the start": (
-        "shell/supervisor/runsvdir.py",
-        "    reader = call.take_title(state, report)\n",
-        "    raise RuntimeError('bad luck')\n",
-    ),
-    "in the keeper": (
-        "shell/keeper/keeper.py",
-        "    keeper.begin(sock, stands_in=stands_in)\n",
-        "    raise RuntimeError('bad luck')\n",
-    ),
-    "never runs a service": ("shell/keeper/children.py", "        if os.read(wait, 1):\n", "        if os.read(wait, 1) == b'':\n"),
-    "in what it takes over": (
-        "shell/supervisor/takeover.py",
-        "            self._pending.discard(slot)\n",
-        "            raise RuntimeError('bad luck')\n",
-    ),
-    "never takes over": (
-        "shell/supervisor/takeover.py",
-        "            self._pending.discard(slot)\n",
-        "            import os\n            os.kill(os.getpid(), 19)\n",
-    ),
-    "as the next keeper": ("shell/keeper/keeper.py", "    keeper.resume(known)\n", "    raise RuntimeError('bad luck')\n"),
-    "as the next pool": (
-        "shell/handover.py",
-        "    listener, journal = map(int, arguments[2:])\n",
-        "    raise RuntimeError('bad luck')\n",
-    ),
-    "other records": ("wire/records.py", 'b"rprov-2\\n"', 'b"rprov-X\\n"'),
-}
 REASONS = {
     "syntax": "SyntaxError: ",
     "import": "ModuleNotFoundError: No module named 'no_such_module'",
@@ -228,17 +86,6 @@ REASONS = {
     "as the next pool": "it did not keep what it had taken over",
     "other records": "it cannot read this version's records; services must be ended and started again",
 }
-
-
-def break_(library: Path, kind: str) -> None:
-    """Let a version be wrong, and its bytecode forgotten."""
-    name, right, wrong = BROKEN[kind]
-    path = library / "runit_provision/runtime" / name
-    text = path.read_text()
-    assert right in text
-    path.write_text(text.replace(right, wrong, 1))
-    for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
-        cached.unlink()
 
 
 SLOW = {"in the keeper", "never runs a service", "never takes over", "as the next keeper"}
@@ -267,18 +114,14 @@ def test_a_trial_whose_watcher_is_killed_proves_nothing_and_leaves_nothing(prefi
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
         os.kill(running.pid, signal.SIGUSR2)
-        until(lambda: "runsvdir-keeper" in map(supervision.name, filter(on_trial, running.processes())), what="it is tried out")
+        until(lambda: "runsvdir-keeper" in map(supervision.name, filter(is_on_trial, running.processes())), what="it is tried out")
         (watcher,) = (pid for pid in running.processes() if supervision.parent(pid) == running.pid and pid not in pids.values())
         os.kill(watcher, signal.SIGKILL)
         until(lambda: "goes on: who tried it was killed" in running.stderr.read_text(), what="it says that it goes on")
-        assert list(filter(on_trial, running.processes())) == []
+        assert list(filter(is_on_trial, running.processes())) == []
         assert not list(running.state.glob("trees/*/trial"))
         assert own(running) == pids
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
-
-
-def package_version(prefix: Path) -> str:
-    return next(path.name for path in (prefix / package.LIBRARY).iterdir() if path.is_dir() and path.name not in {NEW, "current"})
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -292,10 +135,6 @@ def test_a_runsvdir_that_init_starts_again_brings_its_version_along(prefix: Path
         until(lambda: own(running).items() >= pids.items(), what="the other processes are the same")
         assert {folder: pid_of(folder) for folder in folders(running)} == {folder: pid_in(status) for folder, status in before.items()}
         loses_no_line(running)
-
-
-def pid_in(status: bytes) -> int:
-    return int.from_bytes(status[12:16], "little")
 
 
 def test_upgrade_renews_the_trees_of_all_users(prefix: Path, services: Path, tmp_path: Path) -> None:
