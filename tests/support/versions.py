@@ -160,7 +160,4 @@ def edit(library: Path, name: str, right: str, wrong: str) -> None:
 
 def is_on_trial(pid: int) -> bool:
     """Whether a process belongs to the tree that a new version proves itself with."""
-    try:
-        return b"/trial/state\0" in Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # it has ended
-        return False
+    return any(variable.endswith(b"/trial/state") for variable in supervision.environment(pid))

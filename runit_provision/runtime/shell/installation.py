@@ -12,12 +12,25 @@ import sys
 
 LIBRARY = os.path.abspath(__file__).rsplit("/", 4)[0]
 _VERSIONS = os.path.dirname(LIBRARY)
+_RUNSVDIR = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runit_provision.runtime.cli.runsvdir import main
+from runit_provision.runtime.shell.title import name_process
+name_process(b"runsvdir")
+sys.exit(main(sys.argv[1:]))
+"""
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from runit_provision.runtime.shell import handover; handover.%s(sys.argv)"
 
 
 def tool(name: str) -> str:
     """Give the path of an installed tool."""
     return f"{os.path.dirname(os.path.dirname(_VERSIONS))}/bin/{name}"
+
+
+def runsvdir(library: str) -> list[str]:
+    """Give the command, without its arguments, that starts the runsvdir of `library`, whose tools need not be installed."""
+    return [sys.executable, "-IS", "-c", _RUNSVDIR, library]
 
 
 def current() -> str:

@@ -23,7 +23,7 @@ def _noop(_number: int, _frame: object) -> None:
 
 
 class Loop:
-    """Calls back for readable (or writable) descriptors, times that have come, and signals."""
+    """Calls back for readable (or writable) descriptors, times that have come, and signals; faults: how many callbacks have failed."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
@@ -33,6 +33,7 @@ class Loop:
         self._count = 0
         self._soon: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
+        self.faults = 0
         # A pipe and not a signalfd: Python has no signalfd, and its handlers run between bytecodes only, so that one that arrives
         # just before epoll_wait would be noticed too late. set_wakeup_fd writes from the C handler.
         self._awake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -107,6 +108,7 @@ class Loop:
         try:
             callback(*arguments)
         except Exception as error:
+            self.faults += 1
             self._report(f"internal error: {type(error).__name__}: {error}")
 
     def _on_signal(self) -> None:

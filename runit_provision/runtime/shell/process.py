@@ -12,6 +12,7 @@ import struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from collections.abc import Iterator
     from typing import Final
 
 UNKNOWN: Final = -1
@@ -89,10 +90,15 @@ def how_it_ended(pidfd: int, pid: int) -> int:
     return exit_status(pidfd)
 
 
+def peer(sock: _socket.socket) -> int:
+    """Give the pid of who is at the other end of an AF_UNIX socket, or listened there."""
+    return int(struct.unpack("3i", sock.getsockopt(_SOL_SOCKET, _SO_PEERCRED, 12))[0])
+
+
 def open_peer(sock: _socket.socket, pid: int = 0) -> int:
     """Give a pidfd of `pid`, or of the process at the other end of an AF_UNIX socket; -1 when it is gone."""
     try:
-        return os.pidfd_open(pid or struct.unpack("3i", sock.getsockopt(_SOL_SOCKET, _SO_PEERCRED, 12))[0])
+        return os.pidfd_open(pid or peer(sock))
     except OSError:
         return -1
 
@@ -144,6 +150,12 @@ def descriptors(pid: int, file: tuple[int, int] | None) -> list[str]:
         if (known.st_dev, known.st_ino) == file:
             found.append(fd)
     return found
+
+
+def open_files(pid: int) -> Iterator[tuple[str, str]]:
+    """Give each descriptor of a process, as a path, and the path of what it leads to, though that may be removed. OSError."""
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        yield f"/proc/{pid}/fd/{fd}", os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(" (deleted)")
 
 
 def inherited() -> list[int]:

@@ -53,6 +53,50 @@ def prefix(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def services(prefix: Path, tmp_path: Path) -> Path:
+    return versions.write_services(prefix, tmp_path)
+
+
+def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Path, services: Path, tmp_path: Path) -> None:
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state", "-P") as (running, before, pids):
+        switch(prefix, NEW)
+        os.kill(running.pid, signal.SIGUSR2)
+        until(lambda: of_version(running, NEW), what="all of it is the new version")
+        until(lambda: own(running) == pids, what="the processes are the same")
+        assert {folder: supervision.status(folder) for folder in folders(running)} == before
+        loses_no_line(running)
+        supervision.letter(services / "plain", "t")
+        supervision.letter(services / "pooled/log", "a")
+        until(lambda: supervision.status(services / "plain") != before[services / "plain"], what="letters are obeyed")
+        assert running.stderr.read_text() == ""
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="nothing is left")
+
+
+@pytest.mark.parametrize("roles", KILLED, ids="+".join)
+def test_whoever_is_killed_meanwhile_it_becomes_that_version(
+    prefix: Path, services: Path, tmp_path: Path, roles: tuple[str, ...]
+) -> None:
+    both = [NEW, package_version(prefix)]
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, _pids):
+        pids = {folder: pid_of(folder) for folder in folders(running) if folder.name != "log"}
+        for turn in range(UPGRADES):
+            switch(prefix, both[turn % 2])
+            os.kill(running.pid, signal.SIGUSR2)
+            # From before it is tried out until after keeper and pool have followed.
+            time.sleep(1.2 * turn / UPGRADES)
+            struck = [pid for pid in running.processes() if supervision.name(pid) in set(roles) - {"runsvdir"}]
+            for pid in (pid for pid in struck if not is_on_trial(pid)):
+                with suppress(ProcessLookupError):  # the trial has ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
+            if "runsvdir" in roles:
+                running.kill()
+                running.start()
+            until(lambda: versions.is_supervised(running), what="all is supervised")
+            until(lambda: renewed(running, both[turn % 2]), what=f"all of it is {both[turn % 2]}")  # noqa: B023
+            assert {folder: pid_of(folder) for folder in pids} == pids
+            loses_no_line(running)
+
+
 def renewed(running: Tree, version: str) -> bool:
     """Whether all is of that version; who was killed before it knew of it is told again, as by who installs it."""
     if of_version(running, version):

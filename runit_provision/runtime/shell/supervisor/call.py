@@ -54,7 +54,7 @@ class Call:
         standing = StandIn(self, state, report=report_to_stderr("runsvdir"))
         if reader >= 0:
             self.follow(reader, standing.loop)
-        standing.begin(sock, children | greeting)
+        standing.begin(sock, children | greeting[0])
         return standing.run()
 
     def take_title(self, state: State, report: Callable[[str], None]) -> int:

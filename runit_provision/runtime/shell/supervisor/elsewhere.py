@@ -18,7 +18,7 @@ from ..state import State, key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _LOOK_SECONDS = 1.0
 """Between two looks at a keeper that is waited for."""
@@ -28,7 +28,6 @@ _SIGKILL, _SIGCONT, _SIGSTOP = 9, 18, 19
 _TAKEN = "taken"
 """In the state directory: the records of a keeper that is being ended."""
 _NAMESPACE = "/proc/{}/ns/pid"
-_REMOVED = " (deleted)"
 
 
 def find(path: str, state: State, say: Callable[[str], None]) -> State:
@@ -62,7 +61,7 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
     for entry in os.listdir("/proc"):
         try:
             if entry.isdigit() and _keeps(int(entry), path):
-                for fd, place in _open_files(int(entry)):
+                for fd, place in process.open_files(int(entry)):
                     if place.endswith(f"/trees/{key(path)}"):
                         return int(entry), place, fd
         except OSError:
@@ -155,7 +154,7 @@ def _has(pid: int, table: int) -> bool:
 
 def _take_journal(pool: int, place: str, state: State, opened: list[int], stopped: list[int]) -> None:
     """Stop a pool that nobody can talk to any more either, and let the next one go on with its journal. OSError."""
-    for _fd, path in _open_files(pool):
+    for _fd, path in process.open_files(pool):
         if os.path.dirname(path) == place and path.endswith(".journal"):
             journal = _opened(pool, path, opened)
             opened.append(os.open(os.path.basename(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory))
@@ -167,17 +166,11 @@ def _take_journal(pool: int, place: str, state: State, opened: list[int], stoppe
 
 def _opened(pid: int, path: str, opened: list[int]) -> int:
     """Open what a process has open as `path`, though it may be removed. OSError."""
-    for fd, found in _open_files(pid):
+    for fd, found in process.open_files(pid):
         if found == path:
             opened.append(os.open(fd, os.O_RDWR | os.O_CLOEXEC))
             return opened[-1]
     raise FileNotFoundError(errno.ENOENT, "not open", path)
-
-
-def _open_files(pid: int) -> Iterator[tuple[str, str]]:
-    """Give each descriptor of a process, as a path, and the path of what it leads to, though that may be removed. OSError."""
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        yield f"/proc/{pid}/fd/{fd}", os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(_REMOVED)
 
 
 def _stop(pid: int, name: bytes, stopped: list[int]) -> None:

@@ -79,8 +79,8 @@ class Pool:
         self.send(wire.Record(wire.SIGNAL, slot=service.slot, value=number))
 
     def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
-        """Tell the pool something; nothing when it is not there."""
-        if self._channel is not None:
+        """Tell the pool something; nothing when it is not there, or is to become another version, which is told anew."""
+        if self._channel is not None and not self._waits:
             self._channel.send(wire.pack(record), fds)
 
     def close(self, service: Supervised) -> None:
@@ -161,12 +161,15 @@ class Pool:
             sock.close()
             return False
         self._converse(sock)
-        self._renew()
         return True
 
-    def _renew(self) -> None:
+    @property
+    def _waits(self) -> bool:
+        return self._outdated and not self._renewed
+
+    def renew(self) -> None:
         """Tell a pool of another version to become ours, once. Its services do not notice: it has their logs again at once."""
-        if self._outdated and not self._renewed and self._channel is not None:
+        if self._waits and self._channel is not None:
             self._renewed = True
             self.send(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY)))
 
@@ -182,7 +185,7 @@ class Pool:
             return None
 
     def _send_add(self, service: Supervised) -> None:
-        if self._channel is not None:
+        if self._channel is not None and not self._waits:
             self._channel.send_late(self._add, service)
 
     def _add(self, service: Supervised) -> Message | None:
@@ -223,22 +226,20 @@ class Pool:
             case wire.HAVE:
                 self.has.update(wire.had(record))
             case wire.END:
-                self.pid = record.value
-                self._outdated = record.name != installation.version()
-                self._renew()
+                self._met(record)
             case wire.ADDED:
                 if service is not None:
                     service.must_prepare = False
                     service.log_waits(0, 0)  # or it will say so again
                     service.log_started(self.pid)
-            case wire.FAILED | wire.ENDED:
-                self.wanted.pop(record.slot, None)
-                self.has.pop(record.slot, None)
-                if record.op == wire.ENDED:
-                    self.send(wire.Record(wire.ACK, slot=record.slot))
-                    if service is not None:
-                        service.log_ended(record.value)
-                elif service is not None:
+            case wire.ENDED:
+                self._forget(record.slot)
+                self.send(wire.Record(wire.ACK, slot=record.slot))
+                if service is not None:
+                    service.log_ended(record.value)
+            case wire.FAILED:
+                self._forget(record.slot)
+                if service is not None:
                     self._failed(service, record)
             case wire.WAITS if service is not None:
                 service.log_waits(tai.read(record.name) if record.name else 0, record.value)
@@ -246,6 +247,16 @@ class Pool:
                 self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
             case _:
                 pass
+
+    def _met(self, record: wire.Record) -> None:
+        self.pid = record.value
+        self._outdated = record.name != installation.version()
+        if self._loggers.renews:
+            self.renew()
+
+    def _forget(self, slot: int) -> None:
+        self.wanted.pop(slot, None)
+        self.has.pop(slot, None)
 
     def _failed(self, service: Supervised, record: wire.Record) -> None:
         """The log could not be opened. What its account may not do, we may: `rsvlog -p` makes the directory, and it is tried again."""
@@ -260,8 +271,9 @@ class Pool:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
         self._channel = None
         self.has.clear()
-        if self._outdated and self._renewed:
-            self._outdated = False
+        becomes_ours = self._outdated and self._renewed
+        self._outdated = False
+        if becomes_ours:
             self.start()
             return
         self.pid = 0
@@ -283,11 +295,12 @@ class Pool:
 
 
 class Loggers:
-    """The pools of a tree."""
+    """The pools of a tree; renews: whether those of another version are to become ours."""
 
     def __init__(self, tree: Tree, state: State) -> None:
         self.tree = tree
         self.state = state
+        self.renews = False
         self._pools: dict[int, Pool] = {}
         self._accounts: dict[bytes, Account] = {}
 
@@ -349,6 +362,12 @@ class Loggers:
             pool = Pool(self, uid)
             if pool.rejoin():
                 self._pools[uid] = pool
+
+    def renew(self) -> None:
+        """Have pools of another version become what we are, now or when they are met."""
+        self.renews = True
+        for pool in self._pools.values():
+            pool.renew()
 
     def failed(self, uid: int) -> None:
         """The keeper could not make a pool: later."""

@@ -65,6 +65,12 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.05
 _LAST = -1
 """Comes after what is about any service, and waits."""
+_RENEWAL_SECONDS = 30.0
+"""For a keeper to become another version; it takes 0.02 with 900 services."""
+
+
+class TakenError(Exception):
+    """Another runsvdir has the tree."""
 
 
 class Own:
@@ -192,6 +198,81 @@ class Kept:
         self._received(record)
 
 
+class Other:
+    """A keeper of another version, until it becomes ours: it is asked for nothing, as if it had just died (Tree.parent_lost).
+
+    It may understand another thing, and a supervisor that does not get as far is to leave it as it was.
+    """
+
+    def __init__(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
+        self._sock = sock
+        self._children = children
+        self._signals: list[tuple[int, int, int]] = []
+        self._released: list[int] = []
+
+    def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
+        """Not of this one."""
+
+    def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - later
+        self._signals.append((slot, key, number))
+        return None
+
+    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+        """Not of this one."""
+
+    def holder(self, index: int, listener: int) -> None:
+        """Not of this one."""
+
+    def release(self, slot: int) -> None:
+        self._released.append(slot)
+
+    def resume(self) -> None:
+        """Nothing waits."""
+
+    def look(self) -> None:
+        """What it says is found again."""
+
+    def leave(self) -> None:
+        """Not of this one."""
+
+    def children(self) -> dict[tuple[int, int], int]:
+        return self._children
+
+    def renew(self, state: State) -> tuple[_socket.socket, dict[tuple[int, int], int]] | None:
+        """Have it become what we are; give the connection to it then, or None when it has died of that.
+
+        Raises TimeoutError when it does neither, TakenError when somebody else was faster.
+        """
+        self._sock.settimeout(_RENEWAL_SECONDS)
+        try:
+            self._sock.send(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY))), _socket.MSG_NOSIGNAL)
+            while self._sock.recv(wire.SIZE):
+                pass
+        except ConnectionError:
+            pass
+        self._sock.close()
+        try:
+            sock = meeting.connect(state, meeting.KEEPER)
+        except OSError:
+            return None
+        sock.settimeout(_RENEWAL_SECONDS)
+        _say_hello(sock)
+        greeting = greet(sock, state, _taken)
+        return None if greeting is None else (sock, greeting[0])
+
+    def pass_on(self, kept: Kept, slots: set[int]) -> None:
+        """Have done what was asked about other services than those in `slots`, which find out themselves what was not done."""
+        for slot, key, number in self._signals:
+            if slot not in slots:
+                kept.signal(slot, key, number)
+        for slot in self._released:
+            kept.release(slot)
+
+
+def _taken(pid: int) -> None:
+    raise TakenError(pid)
+
+
 def _message(wish: Wish) -> Message | None:
     made = wish.request()
     return None if made is None else (wire.pack(made[0]), *made[1:])
@@ -221,13 +302,8 @@ def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowe
     return ours, pid
 
 
-def greet(
-    sock: _socket.socket, state: State, busy: Callable[[int], None], *, version: bytes = b""
-) -> dict[tuple[int, int], int] | None:
-    """Wait until the keeper says WELCOME; give what its children are, or None when it went away instead.
-
-    version: a keeper of another one is told to become it, and goes away; empty: any is welcome.
-    """
+def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> tuple[dict[tuple[int, int], int], bytes] | None:
+    """Wait until the keeper says WELCOME; give what its children are, and its version; None when it went away instead."""
     children = {}
     while True:
         try:
@@ -238,24 +314,22 @@ def greet(
         if not data:
             return None
         record = wire.unpack(data)
-        other = record.op == wire.WELCOME and version not in {b"", record.name}
         for fd in fds:
-            if not other:
-                state.take_lock(fd)
+            state.take_lock(fd)
             os.close(fd)
-        if other:
-            sock.send(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY))))
-        elif record.op == wire.CHILD:
+        if record.op == wire.CHILD:
             children[record.slot, record.key] = record.value
         elif record.op == wire.BUSY:
             busy(record.value)
         elif record.op == wire.WELCOME:
-            return children
+            return children, record.name
 
 
-def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int]] | None:
-    """Give the connection to the keeper that the tree has, once it is ours; None when there is none, and the lock is ours instead."""
-    version = installation.version()
+def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int], bytes] | None:
+    """Give the connection to the keeper that the tree has, once we are its supervisor, its children, and its version.
+
+    None when there is no keeper, and the lock is ours instead.
+    """
     while not state.try_lock():
         try:
             sock = meeting.connect(state, meeting.KEEPER)
@@ -264,11 +338,9 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
             time.sleep(_AGAIN_SECONDS)
             continue
         _say_hello(sock)
-        children = greet(sock, state, busy, version=version)
-        if children is not None:
-            return sock, children
-        # It became what we are; or it cannot, then it has to do.
-        version = b""
+        greeting = greet(sock, state, busy)
+        if greeting is not None:
+            return sock, *greeting
         sock.close()
     return None
 

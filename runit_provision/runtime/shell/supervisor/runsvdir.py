@@ -7,7 +7,7 @@ import os
 import time
 
 from ...wire import errors
-from .. import descriptors, process
+from .. import descriptors, installation, process
 from ..service.files import LockedError, RefusedError
 from . import parents, scan
 from .call import Call
@@ -27,6 +27,8 @@ AGAIN_SECONDS = 1.0
 """Before a service is taken again that exited, or could not be taken: as long as runsvdir waits."""
 SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
+_FAILED = 111
+_SIGKILL = 9
 _NEVER = float("inf")
 
 
@@ -56,9 +58,48 @@ class Runsvdir(Supervisor):
         # Before anything runs: exit statuses stay exact when the keeper dies. A new keeper gets ready meanwhile.
         process.be_subreaper()
         self.connect(sock, children, keeper)
-        self.tree.recover(self._recovered)
+        self.tree.recover(self._go_on)
 
-    def _recovered(self) -> None:
+    def succeed(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
+        """Take over from another version, and let its keeper and its pools become what we are only when that is done."""
+        process.be_subreaper()
+        self._keeper = process.open_peer(sock)
+        self.tree.parent = other = parents.Other(sock, children)
+        self.tree.recover(lambda: self._succeeded(other))
+
+    def _succeeded(self, other: parents.Other) -> None:
+        from . import predecessor
+
+        self.loop.run_soon()  # what was taken up is published
+        if self.loop.faults:
+            self.status = _FAILED
+            return
+        predecessor.well()
+        self._bring_along(other)
+        if self.status is None:
+            predecessor.forget(self.state.path)
+            self._go_on()
+
+    def _bring_along(self, other: parents.Other) -> None:
+        found = None
+        try:
+            found = other.renew(self.state)
+        except TimeoutError:
+            self.report("warning: the keeper does not become this version, ending it")
+            _signal.pidfd_send_signal(self._keeper, _SIGKILL)
+        except parents.TakenError as taken:
+            self.report(f"runsvdir {self._shown}: fatal: process {taken} supervises it now")
+            self.status = _FAILED
+            return
+        if found is None:
+            self._keeper_lost()
+            return
+        self.connect(*found)
+        other.pass_on(self._kept, {service.slot for service in self.tree.services()})
+        self.tree.parent_lost()
+
+    def _go_on(self) -> None:
+        self.tree.renew_pools()
         self.state.vouch()
         self.loop.soon(self.changed)
 
@@ -92,20 +133,23 @@ class Runsvdir(Supervisor):
 
     def upgrade(self) -> None:
         """Become the version that is installed now, if it is another one and proves itself."""
-        from .. import installation
-        from . import successor
+        from . import predecessor, successor
 
         if self.ending or self._tries or self.state.directory < 0:
             return
         library = installation.current()
+        complaint = predecessor.complaint(self.state.path, installation.version(library))
+        if complaint:
+            self._stay(complaint)
+            return
+        predecessor.forget(self.state.path)
         if library in {"", installation.LIBRARY}:
             return
         self._tries = True
         successor.try_out(library, f"{self.state.path}/trial", self.loop, lambda reason: self._tried(library, reason))
 
     def _tried(self, library: str, reason: str) -> None:
-        from .. import installation
-        from . import successor
+        from . import predecessor, successor
 
         self._tries = False
         if installation.current() != library:
@@ -116,14 +160,18 @@ class Runsvdir(Supervisor):
             descriptors.allow(self._descriptors)
             self._kept.succeed(True)
             try:
+                predecessor.allow(self.state.path, installation.version(library))
                 successor.execute(self.call.arguments())
             except OSError as error:
-                reason = f"{installation.tool('runsvdir')}: {errors.words(error)}"
+                reason = f"{error.filename or installation.tool('runsvdir')}: {errors.words(error)}"
                 self._kept.succeed(False)
                 descriptors.allow_all()
         if reason:
-            mine = os.fsdecode(installation.version())
-            self.report(f"runsvdir {self._shown}: warning: the version now installed is not taken, {mine} goes on: {reason}")
+            self._stay(reason)
+
+    def _stay(self, reason: str) -> None:
+        mine = os.fsdecode(installation.version())
+        self.report(f"runsvdir {self._shown}: warning: the version now installed is not taken, {mine} goes on: {reason}")
 
     def _leave(self) -> None:
         if not len(self.tree):
@@ -259,17 +307,26 @@ def supervise(call: Call, state: State) -> int:
 
     there = parents.find_keeper(state, busy)
     if there is not None:
-        found = (*there, 0)
+        sock, children, version = there
+        pid, succeeds = 0, version != installation.version()
+        if succeeds:
+            from . import predecessor
+
+            if not predecessor.begin(sock, state, call, version, report):
+                return _FAILED
     else:
         state.prepare()
         _load_for_all()
         sock, pid = parents.fork_keeper(state, call, stands_in=False)
-        found = (sock, {}, pid)
+        children, succeeds = {}, False
     supervisor = _kind()(call, state, report=report)
     if reader >= 0:
         call.follow(reader, supervisor.loop)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    supervisor.begin(*found)
+    if succeeds:
+        supervisor.succeed(sock, children)
+    else:
+        supervisor.begin(sock, children, pid)
     return supervisor.run()
 
 

@@ -2,16 +2,17 @@
 
     runsvdir    executes the new version in its place: for init it is the same process. Until that has taken over, the keeper's holder
                 keeps supervise/ok open and the letters in their FIFOs, so that a client notices a moment's silence at most
-    keeper      is told by the new runsvdir, which greets it and finds another version than its own, to do the same; services stay its
-                children
-    pools       likewise, as soon as the new runsvdir meets them; what is written meanwhile waits in the FIFOs
+    keeper      is told by the new runsvdir, which greets it and finds another version than its own, to do the same, once that has taken
+                up every service; services stay its children
+    pools       likewise; what is written meanwhile waits in the FIFOs
 
-The same happens when init starts a runsvdir of another version, after the one before was ended.
+A runsvdir of another version that init starts, after the one before was ended, becomes that first, for the same (predecessor.py).
 """
 
 from __future__ import annotations
 
 import _signal
+import fcntl
 import os
 
 from .. import installation, process
@@ -71,6 +72,9 @@ def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | No
 
 
 def _verdict(library: str, place: str) -> str:
+    # A runsvdir that was killed leaves a child behind that tries something out there.
+    others = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(others, fcntl.LOCK_EX)
     if os.path.isdir(place):
         trial.clean(place)
     os.mkdir(place, 0o700)

@@ -155,6 +155,7 @@ class StandIn(Supervisor):
         self.tree.recover(self._recovered)
 
     def _recovered(self) -> None:
+        self.tree.renew_pools()
         self.state.vouch()
         if self.status is None and not len(self.tree):
             self._finish()

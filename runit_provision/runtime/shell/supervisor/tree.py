@@ -391,6 +391,11 @@ class Tree:
         self._adoption.retry()
         done()
 
+    def renew_pools(self) -> None:
+        """Have pools of another version become what we are, now or when they are met."""
+        if self._loggers is not None:
+            self._loggers.renew()
+
     def taken_up(self, slot: int) -> None:
         """A service has been taken up, if it is there still."""
         if slot in self._slots:

@@ -15,6 +15,7 @@ import sys
 import time
 
 from .. import installation, process
+from . import predecessor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,6 @@ _GONE_SECONDS = 1.0
 _LINE = "this is a trial"
 _NEXT_LINE = "it goes on"
 _STATE = "RUNIT_PROVISION_STATE"
-_RUNSVDIR = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from runit_provision.runtime.cli.runsvdir import main
-sys.exit(main(sys.argv[1:]))
-"""
 _RUN = f"""#!/bin/sh
 echo {_LINE}
 exec cat <>lines
@@ -65,7 +60,7 @@ def installed(library: str) -> Version:
 
 def laid(library: str) -> Version:
     """Give the version in `library`, which need not be installed."""
-    return Version([sys.executable, "-IS", "-c", _RUNSVDIR, library], library)
+    return Version(installation.runsvdir(library), library)
 
 
 def run(new: Version, place: str, rsvlog: str, old: Version | None) -> str:
@@ -110,6 +105,7 @@ def _take_over(old: Version, new: Version, place: str, rsvlog: str, records: byt
             raise UnprovenError(f"the version before, {os.fsdecode(old.name)}: {failure}") from None
         if _records(place) != records:
             raise UnprovenError("it cannot read this version's records; services must be ended and started again")
+        predecessor.allow(_state(place), new.name)
         after = _Runsvdir(new, place)
         _prove_taken(after, new, service, processes)
         after.end()
@@ -285,8 +281,12 @@ def _start(command: list[str], place: str) -> None:
 
 def _records(place: str) -> bytes:
     """Give how the table of records of the tree in `place` begins; a version with another beginning cannot read it."""
+    return _read(f"{_state(place)}/records").partition("\n")[0].encode()
+
+
+def _state(place: str) -> str:
     folder = f"{place}/state/trees"
-    return _read(f"{folder}/{os.listdir(folder)[0]}/records").partition("\n")[0].encode()
+    return f"{folder}/{os.listdir(folder)[0]}"
 
 
 def _is_of(pid: int, name: bytes) -> bool:
