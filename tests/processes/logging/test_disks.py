@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import signal
@@ -95,6 +96,138 @@ def test_a_disk_that_hangs_holds_up_only_its_own_logs_and_loses_nothing(pool: Po
     assert [pool.expect(wire.WAITS, service).name for service in (stuck, neighbour)] == [b"", b""]
     waiting.until(lambda: stuck.text() == kept)
     waiting.until(lambda: neighbour.text() == b"neighbour\n")
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Path]:
+    """Give a FIFO on which every fsync of a pool that `_SLOW` breaks waits until a byte is written to it."""
+    path = tmp_path / "slow"
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    yield path
+    os.close(held)
+
+
+_SLOW = """
+import os, posix
+fsync = posix.fsync
+def after_a_byte(descriptor):
+    slow = os.open({slow!r}, os.O_RDONLY)
+    os.read(slow, 1)
+    os.close(slow)
+    fsync(descriptor)
+posix.fsync = after_a_byte
+"""
+
+
+def test_a_file_that_is_long_made_safe_holds_up_only_its_own_log(pool: Pool, slow: Path, tmp_path: Path) -> None:
+    flooded, killed, good = (Service(tmp_path, slot, config=b"s0\n" if slot == 3 else b"s4096\n") for slot in (1, 2, 3))
+    pool.kill()
+    pool.start(breaks=_SLOW.format(slow=str(slow)))
+    pool.added(flooded, killed, good)
+    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
+    for service in (flooded, killed):
+        assert write(service, lines) == len(lines)
+    # The second file waits for the first one's fsync, and with it what has been read of the log.
+    for service in (flooded, killed):
+        told = pool.expect(wire.WAITS, service)
+        assert (told.value, told.name[:1]) == (wire.SILENT, b"@")
+    assert write(good, b"beside a slow disk\n")
+    waiting.until(lambda: good.text() == b"beside a slow disk\n")
+    pool.send(good, signal.SIGHUP)
+    pool.send(killed, signal.SIGKILL)
+    assert pool.expect(wire.ENDED, killed).value == signal.SIGKILL
+    pool.acknowledge(killed)
+    pool.add(killed)
+    assert pool.expect(wire.FAILED, killed).value == errno.EAGAIN, "its lock is not let go of as long as it has a file to rename"
+    assert write(good, b"and behind it\n")
+    slow.write_bytes(b"." * 1000)
+    waiting.until(lambda: flooded.text() == lines)
+    waiting.until(lambda: good.text() == b"beside a slow disk\nand behind it\n")
+    assert pool.expect(wire.WAITS, flooded).name == b""
+    waiting.until(lambda: is_free(killed.main / "lock"))
+    pool.added(killed)
+    waiting.until(lambda: killed.text() == lines)
+    for service in (flooded, killed):
+        pool.send(service, signal.SIGTERM)
+        pool.expect(wire.ENDED, service)
+        assert {path.name[-2:] for path in service.main.glob("@*")} == {".s"}
+
+
+def is_free(lock: Path) -> bool:
+    """Whether a log could be opened."""
+    held = os.open(lock, os.O_WRONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(held)
+    return True
+
+
+def test_a_file_that_is_removed_before_it_is_safe_holds_up_nobody(pool: Pool, slow: Path, tmp_path: Path) -> None:
+    theirs, good = Service(tmp_path, 1, config=b"s4096\n"), Service(tmp_path, 2, config=b"s4096\n")
+    pool.kill()
+    pool.start(breaks=_SLOW.format(slow=str(slow)))
+    pool.added(theirs, good)
+    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
+    assert write(theirs, lines) == len(lines)
+    (removed,) = waiting.until(lambda: list(theirs.main.glob("@*.u")))
+    gone = removed.read_bytes()
+    removed.unlink()
+    slow.write_bytes(b"." * 1000)
+    said = pool.expect(wire.SAYS).name
+    assert said == b"svlogd: warning: unable to rename current: %b: file does not exist" % os.fsencode(theirs.main)
+    waiting.until(lambda: gone + theirs.text() == lines)
+    assert write(good, lines) == len(lines)
+    waiting.until(lambda: good.text() == lines)
+    for service in (theirs, good):
+        pool.send(service, signal.SIGTERM)
+        assert pool.expect(wire.ENDED, service).value == 0
+
+
+_REFUSED = """
+import errno, os, posix
+fsync = posix.fsync
+def refused(descriptor):
+    name = os.readlink("/proc/self/fd/%d" % descriptor)
+    if "/bad/" in name and os.path.exists({bad!r}):
+        raise OSError(errno.EIO, "input/output error")
+    fsync(descriptor)
+posix.fsync = refused
+"""
+
+
+def test_files_that_a_disk_does_not_make_safe_hold_up_no_others(pool: Pool, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    *refused, good = (Service(tmp_path, slot, config=b"s4096\n", logs=bad if slot < 18 else None) for slot in range(1, 19))
+    (is_bad := tmp_path / "is-bad").touch()
+    pool.kill()
+    pool.start(breaks=_REFUSED.format(bad=str(is_bad)))
+    pool.added(*refused, good)
+    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
+    for service in refused:
+        assert write(service, lines) == len(lines)
+        assert b"pausing: unable to fsync current logfile: " in pool.expect(wire.SAYS).name
+    assert write(good, lines) == len(lines)
+    waiting.until(lambda: good.text() == lines)
+    waiting.until(lambda: {path.name[-2:] for path in good.main.glob("@*")} == {".s"})
+    pool.send(good, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, good).value == 0
+    pool.send(refused[0], signal.SIGKILL)
+    assert pool.expect(wire.ENDED, refused[0]).value == signal.SIGKILL
+    pool.acknowledge(refused[0])
+    waiting.until(lambda: is_free(refused[0].main / "lock"), what="nothing is tried again for a log that has ended")
+    pool.add(refused[0])
+    is_bad.unlink()
+    pool.expect(wire.ADDED, refused[0])
+    for service in refused:
+        waiting.until(lambda service=service: service.text() == lines)  # type: ignore[misc]
+        pool.send(service, signal.SIGTERM)
+        pool.expect(wire.ENDED, service)
+        assert {path.name[-2:] for path in service.main.glob("@*")} == {".s"}
 
 
 def test_logs_that_hang_when_they_are_opened_let_others_open_soon(runtime: Path, tmp_path: Path) -> None:

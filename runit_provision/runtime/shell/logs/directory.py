@@ -177,9 +177,17 @@ class Log:
             self.warn(b"unable to read directory", error)
             return
         for name in sorted(names):
-            flags = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
-            descriptor = yield from self.insist(b"open", self.open_file, name, flags)
-            self._make_safe(descriptor, name)
+            yield from self._safe()
+            descriptor = yield from self.insist(b"open", self._open_unsafe, name)
+            if descriptor >= 0:
+                self._make_safe(descriptor, name)
+
+    def _open_unsafe(self, name: str) -> int:
+        """Open a file to make it safe; -1 when it was removed. Raises OSError."""
+        try:
+            return self.open_file(name, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
+        except FileNotFoundError:
+            return -1
 
     def close(self) -> Steps[None]:
         """Close the log so that the next one who opens it knows that it is whole. A processor goes on."""
@@ -188,6 +196,7 @@ class Log:
         self.inform(b"close: " + self.name)
         if self.lock >= 0:
             yield from self._need_current()
+            yield from self._safe()
             last, self.current = self.current, -1
             yield from self._syncing().finish_last(last, self.name)
         self.close_now()
@@ -199,13 +208,19 @@ class Log:
             self.current = -1
 
     def close_now(self) -> None:
-        """Let go of every descriptor, and leave the files as they are."""
-        if self._sync is not None:
-            self._sync.wait()
-        for descriptor in (self.current, self.lock, self.directory):
-            if descriptor >= 0:
-                posix.close(descriptor)
-        self.current = self.lock = self.directory = -1
+        """Let go of every descriptor, and leave the files as they are.
+
+        While one is made safe, the lock and the directory are let go of only after that, as by C's svlogd that is killed in it.
+        """
+        self.release_current()
+        held = [descriptor for descriptor in (self.lock, self.directory) if descriptor >= 0]
+        self.lock = self.directory = -1
+        sync, self._sync = self._sync, None
+        if sync is not None:
+            sync.end(*held)
+            return
+        for descriptor in held:
+            posix.close(descriptor)
 
     def _open_directory(self) -> bool:
         try:
@@ -317,6 +332,7 @@ class Log:
         if self.size == 0:
             return
         yield from self.processor.finish()
+        yield from self._safe()
         yield from self._need_current()
         name = self._fresh_name("u" if self.config.processor else "s")
         unsafe = name[:26] + "u"
@@ -335,10 +351,19 @@ class Log:
             self.processor.backlog += (name,)
             yield from self.processor.start_next()
 
+    def _safe(self) -> Steps[None]:
+        """Wait until the file before is safe."""
+        if self._sync is not None:
+            yield from self._sync.idle()
+
     def _make_safe(self, descriptor: int, name: str) -> None:
-        """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor."""
-        safe = None if self.config.processor else name[:26] + "s"
-        self._syncing().finish(descriptor, self.name, None if safe is None else lambda: self.rename_file(name, safe))
+        """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor; begun when all others are."""
+        directory = self.directory  # which is let go of only after that
+
+        def rename() -> None:
+            posix.rename(name, name[:26] + "s", src_dir_fd=directory, dst_dir_fd=directory)
+
+        self._syncing().finish(descriptor, self.name, None if self.config.processor else rename)
 
     @property
     def limits_lines(self) -> bool:

@@ -60,10 +60,10 @@ SET_ASIDE = 2
 class Task:
     """A log of this thread: what is being done for it, what is to be done next, and why its FIFO is not looked at."""
 
-    __slots__ = ("draining", "logger", "mute", "owner", "queue", "steps", "told", "waits_for", "watched")
+    __slots__ = ("draining", "logger", "mute", "owner", "queue", "steps", "timed", "told", "waits_for", "waits_since", "watched")
 
     def __init__(self, logger: Logger, owner: Owner) -> None:
-        """owner: hears how it goes; told: whether it has heard that the log waits."""
+        """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts."""
         self.logger = logger
         self.owner = owner
         self.told = False
@@ -72,6 +72,8 @@ class Task:
         self.draining = False
         self.mute = PAUSED_BY_SIGNAL
         self.waits_for = -1
+        self.waits_since = 0.0
+        self.timed = False
         self.watched = -1
 
 
@@ -188,6 +190,7 @@ class Writer:
         self._aside.discard(task)
         self._wide.discard(task)
         self._unwatch(task)
+        task.waits_for = -1
         if task.steps is not None:
             task.steps.close()
             task.steps = None
@@ -235,6 +238,7 @@ class Writer:
         match step:
             case None:
                 task.steps = None
+                task.waits_since = 0.0
                 if task.told:
                     self._tell(task, None)
                 self._rest(task)
@@ -249,17 +253,26 @@ class Writer:
                 task.waits_for = step.descriptor
                 self._unwatch(task)
                 self._watch(task, step.descriptor)
-                steps = task.steps
-                self._after(PATIENCE, lambda: self._waits_long(task, steps, step.descriptor))
+                task.waits_since = task.waits_since or time.monotonic()
+                self._tell_if_long(task)
 
     def _tell(self, task: Task, why: int | None) -> None:
         task.told = why is not None
         task.owner.has_to_wait(why)
 
-    def _waits_long(self, task: Task, steps: Steps[object], descriptor: int) -> None:
-        """Tell of what still waits for this; a processor, or a file that is made safe."""
-        if task.steps is steps and task.waits_for == descriptor:
-            self._tell(task, wire.PROCESSOR if descriptor == task.logger.log.processor.pidfd else wire.SILENT)
+    def _tell_if_long(self, task: Task) -> None:
+        """Tell of what has waited for long; for a processor, or for a file that is made safe."""
+        left = task.waits_since + PATIENCE - time.monotonic()
+        if left <= 0:
+            self._tell(task, wire.PROCESSOR if task.waits_for == task.logger.log.processor.pidfd else wire.SILENT)
+        elif not task.timed:
+            task.timed = True
+            self._after(left, lambda: self._look_whether_long(task))
+
+    def _look_whether_long(self, task: Task) -> None:
+        task.timed = False
+        if task.waits_for >= 0:
+            self._tell_if_long(task)
 
     def _set_aside(self, task: Task) -> None:
         if not task.mute & SET_ASIDE:
