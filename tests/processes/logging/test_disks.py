@@ -100,7 +100,7 @@ def test_a_disk_that_hangs_holds_up_only_its_own_logs_and_loses_nothing(pool: Po
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Path]:
-    """Give a FIFO on which every fsync of a pool that `_SLOW` breaks waits until a byte is written to it."""
+    """Give a FIFO on which a call that `_SLOW` breaks waits each time until a byte is written to it."""
     path = tmp_path / "slow"
     os.mkfifo(path)
     held = os.open(path, os.O_RDWR | os.O_NONBLOCK)
@@ -110,20 +110,20 @@ def slow(tmp_path: Path) -> Iterator[Path]:
 
 _SLOW = """
 import os, posix
-fsync = posix.fsync
-def after_a_byte(descriptor):
+quick = posix.{call}
+def after_a_byte(*arguments, **keywords):
     slow = os.open({slow!r}, os.O_RDONLY)
     os.read(slow, 1)
     os.close(slow)
-    fsync(descriptor)
-posix.fsync = after_a_byte
+    quick(*arguments, **keywords)
+posix.{call} = after_a_byte
 """
 
 
 def test_a_file_that_is_long_made_safe_holds_up_only_its_own_log(pool: Pool, slow: Path, tmp_path: Path) -> None:
     flooded, killed, good = (Service(tmp_path, slot, config=b"s0\n" if slot == 3 else b"s4096\n") for slot in (1, 2, 3))
     pool.kill()
-    pool.start(breaks=_SLOW.format(slow=str(slow)))
+    pool.start(breaks=_SLOW.format(call="fsync", slow=str(slow)))
     pool.added(flooded, killed, good)
     lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
     for service in (flooded, killed):
@@ -169,7 +169,7 @@ def is_free(lock: Path) -> bool:
 def test_a_file_that_is_removed_before_it_is_safe_holds_up_nobody(pool: Pool, slow: Path, tmp_path: Path) -> None:
     theirs, good = Service(tmp_path, 1, config=b"s4096\n"), Service(tmp_path, 2, config=b"s4096\n")
     pool.kill()
-    pool.start(breaks=_SLOW.format(slow=str(slow)))
+    pool.start(breaks=_SLOW.format(call="fsync", slow=str(slow)))
     pool.added(theirs, good)
     lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
     assert write(theirs, lines) == len(lines)
@@ -185,6 +185,23 @@ def test_a_file_that_is_removed_before_it_is_safe_holds_up_nobody(pool: Pool, sl
     for service in (theirs, good):
         pool.send(service, signal.SIGTERM)
         assert pool.expect(wire.ENDED, service).value == 0
+
+
+def test_an_old_file_that_is_long_removed_holds_up_only_its_own_log(pool: Pool, slow: Path, tmp_path: Path) -> None:
+    flooded, good = Service(tmp_path, 1, config=b"s4096\nn2\n"), Service(tmp_path, 2, config=b"s0\n")
+    pool.kill()
+    pool.start(breaks=_SLOW.format(call="unlink", slow=str(slow)))
+    pool.added(flooded, good)
+    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
+    assert write(flooded, lines) == len(lines)
+    assert pool.expect(wire.WAITS, flooded).value == wire.SILENT
+    assert write(good, b"beside a slow disk\n")
+    waiting.until(lambda: good.text() == b"beside a slow disk\n")
+    slow.write_bytes(b"." * 1000)
+    waiting.until(lambda: lines.endswith(flooded.text()) and flooded.text().endswith(lines[-100:]))
+    pool.send(flooded, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, flooded).value == 0
+    assert [path.name[-2:] for path in flooded.main.glob("@*")] == [".s", ".s"]
 
 
 _REFUSED = """

@@ -157,7 +157,8 @@ class Log:
         self.size = status.st_size if status else 0
         if self.size and status and not status.st_mode & 0o100 and not resumed:
             yield from self.insist(b"rename current", self.rename_file, "current", self._fresh_name("u"))
-            self._remove_oldest()
+            if oldest := self._surplus():
+                self._unlink(oldest, b"unable to unlink oldest logfile")
             status = None
             self.size = 0
         if resumed and not self.config.processor:
@@ -342,11 +343,10 @@ class Log:
         yield from self.insist(b"rename current", self.rename_file, "current", unsafe)
         self.size = 0
         full, self.current = self.current, -1
-        self._make_safe(full, unsafe)
+        self._make_safe(full, unsafe, self._surplus(name))
         yield from self._open_current()
         if self.witness is not None:
             self.witness.renamed()
-        self._remove_oldest(name)
         if self.config.processor:
             self.processor.backlog += (name,)
             yield from self.processor.start_next()
@@ -356,14 +356,21 @@ class Log:
         if self._sync is not None:
             yield from self._sync.idle()
 
-    def _make_safe(self, descriptor: int, name: str) -> None:
-        """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor; begun when all others are."""
-        directory = self.directory  # which is let go of only after that
+    def _make_safe(self, descriptor: int, name: str, surplus: str | None = None) -> None:
+        """fsync, mode 0744, and the name that says so, which a processor's input gets from the processor; then `surplus` is removed.
 
-        def rename() -> None:
-            posix.rename(name, name[:26] + "s", src_dir_fd=directory, dst_dir_fd=directory)
-
-        self._syncing().finish(descriptor, self.name, None if self.config.processor else rename)
+        To be called when the file before is safe. The directory is let go of only after all that.
+        """
+        directory = self.directory
+        then: list[tuple[bytes, Callable[[], object]]] = []
+        if not self.config.processor:
+            safe = name[:26] + "s"
+            then.append((b"rename current", lambda: posix.rename(name, safe, src_dir_fd=directory, dst_dir_fd=directory)))
+        if surplus is not None:
+            # A filesystem takes milliseconds to free a large one.
+            failure = b"unable to unlink oldest logfile"
+            then.append((failure, lambda: self._unlink(surplus, failure, directory)))
+        self._syncing().finish(descriptor, self.name, then)
 
     @property
     def limits_lines(self) -> bool:
@@ -410,13 +417,16 @@ class Log:
         """Give the names of the old files, and of nothing else."""
         return [name for name in posix.listdir(self.directory) if is_old(name)]
 
-    def _remove_oldest(self, newest: str | None = None) -> None:
-        """Remove the oldest file if there are too many; `newest` is about to be there under this name."""
+    def _surplus(self, newest: str | None = None) -> str | None:
+        """Give the oldest file if there are too many; `newest` is about to be there under this name.
+
+        What processors left behind is removed, at once, since the next one may write to such a file.
+        """
         try:
             names = self.names()
         except OSError as error:
             self.warn(b"unable to read directory", error)
-            return
+            return None
         busy = self.processor.output
         for name in names:
             if name[26] == "t" and name != busy:
@@ -426,7 +436,7 @@ class Log:
         oldest = svlogd_rotation.oldest(names, more_than=self.config.keep) if self.config.keep else None
         if oldest:
             self.inform(b"delete: " + self.name + b"/" + oldest.encode())
-            self._unlink(oldest, b"unable to unlink oldest logfile")
+        return oldest
 
     def _make_room(self) -> bool:
         """The disk is full: remove the oldest file beyond the least number, and tell whether that was possible."""
@@ -442,9 +452,9 @@ class Log:
         self.say(b"warning: out of disk space, delete: " + self.name + b"/" + min(names).encode())
         return self._unlink(min(names), b"unable to unlink oldest logfile")
 
-    def _unlink(self, name: str, failure: bytes) -> bool:
+    def _unlink(self, name: str, failure: bytes, directory: int | None = None) -> bool:
         try:
-            posix.unlink(name, dir_fd=self.directory)
+            posix.unlink(name, dir_fd=self.directory if directory is None else directory)
         except OSError as error:
             self.warn(failure, error, name=name.encode())
             return False

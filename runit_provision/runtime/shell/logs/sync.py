@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Job = Callable[[], bool]
     """Gives whether it is done, or else to be tried again."""
+    Step = tuple[bytes, Callable[[], object]]
+    """What is done, for a message, and how."""
 
 HANDS_MAX = 16
 LINGER = 1.0
@@ -139,13 +141,13 @@ class Sync:
                 self._is_told_by(-1)
                 posix.close(done)
 
-    def finish(self, descriptor: int, name: bytes, rename: Callable[[], None] | None) -> None:
-        """Make a file safe, rename and close it, soon; while nothing else is under way. name: the log's."""
-        self._crew.do(self._begin(descriptor, name, rename))
+    def finish(self, descriptor: int, name: bytes, then: list[Step]) -> None:
+        """Make a file safe, do what is to be done `then`, and close it, soon; while nothing else is under way. name: the log's."""
+        self._crew.do(self._begin(descriptor, name, then))
 
     def finish_last(self, descriptor: int, name: bytes) -> Steps[None]:
         """Make a file that keeps its name safe, and close it; others of the crew's may go on meanwhile."""
-        job = self._begin(descriptor, name, None)
+        job = self._begin(descriptor, name, [])
         if self._is_alone:
             while not job():
                 time.sleep(PAUSE)
@@ -161,15 +163,14 @@ class Sync:
                 return
         _close(*descriptors)
 
-    def _begin(self, descriptor: int, name: bytes, rename: Callable[[], None] | None) -> Job:
+    def _begin(self, descriptor: int, name: bytes, then: list[Step]) -> Job:
         assert not self._busy
         self._busy = True
-        todo: list[tuple[bytes, Callable[[], None]]] = [
+        todo: list[Step] = [
             (b"fsync current logfile", lambda: posix.fsync(descriptor)),
             (b"set mode of current", lambda: posix.fchmod(descriptor, 0o744)),
+            *then,
         ]
-        if rename is not None:
-            todo.append((b"rename current", rename))
 
         def job() -> bool:
             done = True
@@ -182,7 +183,7 @@ class Sync:
 
         return job
 
-    def _try(self, todo: list[tuple[bytes, Callable[[], None]]], name: bytes) -> bool:
+    def _try(self, todo: list[Step], name: bytes) -> bool:
         """Do what is still to do, as far as the disk lets us; tell whether it is over."""
         while todo:
             what, call = todo[0]
