@@ -56,10 +56,15 @@ def beneath(runsvdir: Path, folder: Path) -> Iterator[Running]:
     try:
         yield Running(base)
     finally:
-        pids = [int(path.read_text() or 0) for path in base.glob("sv/*/supervise/pid")]
-        supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(waiting.DEADLINE)
-        for pid in filter(None, pids):
-            waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
-        for fifo in base.glob("sv/*/supervise/ok"):  # C's runsv goes on for a moment, and writes, when its service is down
-            waiting.until(lambda fifo=fifo: not is_read(fifo), what=f"the end of the one who reads {fifo}")  # type: ignore[misc]
+        end(supervisor, base)
+
+
+def end(supervisor: subprocess.Popen[bytes], below: Path) -> None:
+    """End a runsvdir as HUP does, and wait for the end of everybody that it had `below` a directory."""
+    pids = [int(path.read_text() or 0) for path in below.rglob("supervise/pid")]
+    supervisor.send_signal(signal.SIGHUP)
+    supervisor.wait(waiting.DEADLINE)
+    for pid in filter(None, pids):
+        waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
+    for fifo in below.rglob("supervise/ok"):  # C's runsv goes on for a moment, and writes, when its service is down
+        waiting.until(lambda fifo=fifo: not is_read(fifo), what=f"the end of the one who reads {fifo}")  # type: ignore[misc]

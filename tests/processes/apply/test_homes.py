@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import stat
 import subprocess
 from pathlib import Path
 
 from support import oracle, waiting
+from support.beneath import end
 from support.faults import interrupted
 from support.homes import USER, Home
 from support.trees import Unit, grow
@@ -75,10 +75,7 @@ def test_a_users_service_is_started_restarted_and_taken_down_with_the_users_cred
         assert not (home.home / "sv/a").exists()
         home.unharmed()
     finally:
-        last = (home.home / "sv/b/supervise/pid").read_text().strip()
-        supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(waiting.DEADLINE)
-        waiting.until(lambda: not Path(f"/proc/{last}").exists())
+        end(supervisor, home.home)
 
 
 def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_bad(home: Home) -> None:
@@ -105,7 +102,4 @@ def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_b
         assert pid.read_text() not in ("", before)
         assert home.plan(new).empty
     finally:
-        last = pid.read_text().strip()
-        supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(waiting.DEADLINE)
-        waiting.until(lambda: not Path(f"/proc/{last}").exists())
+        end(supervisor, home.home)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, waiting
+from support.beneath import end
 from support.faults import UNTOUCHED, interrupted
 from support.places import Place
 from support.trees import ORIGIN, SYSTEM, Unit, grow
@@ -66,11 +66,7 @@ def host(place: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     try:
         yield place
     finally:
-        pids = [int(path.read_text() or 0) for path in place.base.glob("**/supervise/pid")]
-        supervisor.send_signal(signal.SIGHUP)
-        supervisor.wait(waiting.DEADLINE)
-        for pid in filter(None, pids):
-            waiting.until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid}")  # type: ignore[misc]
+        end(supervisor, place.base)
 
 
 def test_without_purge_what_the_data_does_not_know_is_never_touched(host: Host) -> None:
