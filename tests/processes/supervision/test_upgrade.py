@@ -146,7 +146,7 @@ def test_a_version_that_is_broken_is_noticed_and_the_old_one_stays(prefix: Path,
         said = running.stderr.read_text()
         assert f"warning: the version now installed is not taken, {package_version(prefix)} goes on: " in said
         assert REASONS[kind] in said
-        assert own(running) == pids
+        until(lambda: own(running) == pids, what="who tried it has ended, and all others are as they were")
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
         until(lambda: not list(running.state.glob("trees/*/trial")), what="nothing is left of the trial")
         loses_no_line(running)
@@ -164,7 +164,7 @@ def test_a_trial_whose_watcher_is_killed_proves_nothing_and_leaves_nothing(prefi
         until(lambda: "goes on: who tried it was killed" in running.stderr.read_text(), what="it says that it goes on")
         assert list(filter(is_on_trial, running.processes())) == []
         assert not list(running.state.glob("trees/*/trial"))
-        assert own(running) == pids
+        until(lambda: own(running) == pids, what="who cleaned up has ended, and all others are as they were")
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
 
 
