@@ -353,6 +353,8 @@ def run(state: State, sock: _socket.socket, call: Call, *, stands_in: bool) -> N
     process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
     keeper = _Keeper(state, call)
     keeper.begin(sock, stands_in=stands_in)
+    # Whoever started the tree may have blocked SIGCHLD, and nothing that ends would be noticed.
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     keeper.go_on()
 
 

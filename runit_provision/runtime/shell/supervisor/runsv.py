@@ -45,6 +45,7 @@ def supervise(path: str, state: State) -> int:
     tree.gone = gone
     loop.on_signal(_signal.SIGCHLD, own.reap)
     loop.on_signal(_signal.SIGTERM, exit_all)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())  # whoever started us may have blocked them
     if not state.try_lock():
         report(f"runsv {path}: fatal: unable to lock supervise/lock: temporary failure")
         return EXIT_FATAL
