@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shell import environment, process, state, title
+from ..shell import environment, process, report, state, title
 from ..shell.supervisor import runsv
 from ..wire import errors
 
@@ -16,6 +16,7 @@ def main(argv: list[str]) -> int:
         return 1
     path = argv[1]
     process.default_signals()
+    report.outlive_readers()
     environment.restore()
     try:
         name = runsv.enter(path)
@@ -26,7 +27,8 @@ def main(argv: list[str]) -> int:
     try:
         memory = state.open_state("services", name)
     except OSError as error:
-        os.write(2, os.fsencode(f"runsv {path}: warning: the next runsv will not adopt this service: {state.refusal(error)}\n"))
+        complaint = f"runsv {path}: warning: the next runsv will not adopt this service: {state.refusal(error)}\n"
+        report.write_to_stderr(report.encoded(complaint))
         memory = state.without_directory()
     title.Title().show([b"runsv", os.fsencode(path)])
     return runsv.supervise(path, memory)

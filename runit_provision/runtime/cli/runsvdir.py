@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shell import environment, process, state
+from ..shell import environment, process, report, state
 from ..shell.supervisor import runsvdir
 from ..shell.supervisor.call import Call
 
@@ -26,6 +26,7 @@ def main(argv: list[str]) -> int:
     for fd in process.inherited():
         os.close(fd)
     process.default_signals()
+    report.outlive_readers()
     environment.restore()
     path = os.path.abspath(arguments[0])
     refusal = ""
@@ -36,6 +37,6 @@ def main(argv: list[str]) -> int:
         memory = state.without_directory()
     memory = runsvdir.find_tree(path, arguments[0], memory)
     if refusal and memory.directory < 0:
-        os.write(2, os.fsencode(f"runsvdir {arguments[0]}: warning: {refusal}\n"))
+        report.write_to_stderr(report.encoded(f"runsvdir {arguments[0]}: warning: {refusal}\n"))
     log = arguments[1] if len(arguments) > 1 else None
     return runsvdir.supervise(Call(path, arguments[0], new_session, log), memory)

@@ -16,6 +16,7 @@ import time
 
 from ...wire import errors, keeper, records
 from .. import process
+from ..report import encoded, write_to_stderr
 from .sessions import Sessions
 
 TYPE_CHECKING = False
@@ -195,7 +196,7 @@ def _child(wait: int, become: Callable[[], None]) -> None:
         if os.read(wait, 1):
             become()
     except BaseException as error:
-        os.write(2, f"runsv: fatal: {error}\n".encode())
+        write_to_stderr(encoded(f"runsv: fatal: {error}\n"))
     finally:
         os._exit(_EXEC_FAILED)
 
@@ -232,7 +233,7 @@ def _become(request: keeper.Record, fds: list[int]) -> None:
         os.execv(program, (program, *arguments))
     except OSError as error:
         reason = errors.text(error.errno or 0)
-    os.write(2, b"runsv %s: fatal: unable to start %s: %s\n" % (request.name, os.fsencode(shown or ""), reason))
+    write_to_stderr(b"runsv %s: fatal: unable to start %s: %s\n" % (request.name, os.fsencode(shown or ""), reason))
 
 
 def _open_pipe(pipe: int, *, to_log: bool) -> None:

@@ -19,6 +19,7 @@ from ...wire import keeper as wire
 from .. import installation, meeting, process
 from ..channel import ANY, FINISH, Channel
 from ..loop import Loop
+from ..report import report_to_stderr
 from ..title import Title, name_process
 from . import holder_start
 from .children import Children
@@ -51,6 +52,7 @@ _SUCCESSOR_SECONDS = 5.0
 """For a supervisor to come that has said it would, or that has told us to become another version."""
 _BREATH = 1.0
 """Seconds before the next stand-in, when one did not live as long."""
+_report = report_to_stderr("runsvdir: keeper")
 
 
 class _Peer:
@@ -412,10 +414,6 @@ def _drop(uid: int, gid: int) -> None:
         os.initgroups(account.pw_name, gid)
     os.setgid(gid)
     os.setuid(uid)
-
-
-def _report(text: str) -> None:
-    os.write(2, f"runsvdir: keeper: {text}\n".encode())
 
 
 def _nothing() -> None:

@@ -16,6 +16,7 @@ import time
 
 from ...wire import keeper as wire
 from .. import process
+from ..report import outlive_readers, write_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def main(request: wire.Record, directory: int, group: int) -> None:
     """Be the sweeper; never returns."""
     status = 1
     try:
+        outlive_readers()
         _sweep(request, directory, group)
         status = 0
     finally:
@@ -169,4 +171,4 @@ def _name(pid: int) -> bytes:
 
 
 def _say(name: bytes, text: bytes) -> None:
-    os.write(2, b"runsv %b: warning: %b\n" % (name, text))
+    write_to_stderr(b"runsv %b: warning: %b\n" % (name, text))

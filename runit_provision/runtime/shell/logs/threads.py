@@ -8,7 +8,7 @@ from __future__ import annotations
 import _thread
 import posix
 
-from .stderr import print_error
+from ..report import encoded, write_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def _run(work: Callable[..., None], arguments: tuple[object, ...]) -> None:
     try:
         work(*arguments)
     except BaseException as error:
-        print_error(f"svlogd: fatal: internal error: {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+        write_to_stderr(encoded(f"svlogd: fatal: internal error: {type(error).__name__}: {error}\n"))
         posix._exit(111)

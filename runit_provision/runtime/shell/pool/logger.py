@@ -18,7 +18,7 @@ import time
 from ...core import svlogd_stamp
 from ...core.svlogd_lines import Lines
 from ..logs.directory import Log
-from ..logs.stderr import print_error
+from ..report import write_to_stderr
 from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, WIDE, State
 
 TYPE_CHECKING = False
@@ -39,6 +39,8 @@ F_SETPIPE_SZ = 1031
 F_GETPIPE_SZ = 1032
 LIMIT_MAX = 16384
 """Bytes; the greatest -l, so that what comes of any byte still finds room in a slot."""
+PATIENCE = 1.0
+"""Seconds that a reader of stderr may be behind with what `e` selects, before it is taken for one that hangs."""
 
 
 def waiting(descriptor: int) -> int:
@@ -289,7 +291,7 @@ class Logger:
         if log.selection.has_alerts:
             for batch in batches:
                 if alerts := log.selection.alerts(batch):
-                    print_error(alerts)
+                    write_to_stderr(alerts, PATIENCE)
         end = start + length
         return text, end if end < len(chunk) else 0
 

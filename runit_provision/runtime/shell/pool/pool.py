@@ -20,7 +20,7 @@ from .. import descriptors, installation
 from ..logs import settings
 from ..logs.memory import keep_freed_memory
 from ..logs.place import Place
-from ..logs.stderr import print_error
+from ..report import report_to_stderr
 from ..title import Title, name_process
 from .connection import Client
 from .journal import Journal
@@ -394,6 +394,6 @@ def main(listener: int, journal: int) -> int:
         try:
             installation.become(pool.next_version, "pool", listener, journal)
         except OSError as error:
-            print_error(f"log-pool: unable to become {pool.next_version}: {error.strerror}\n".encode("utf-8", "replace"))
+            report_to_stderr("log-pool")(f"unable to become {pool.next_version}: {error.strerror}")
     # Threads that hang on a dead disk are not waited for.
     posix._exit(0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from ..report import report_to_stderr
 from ..title import Title, name_process
 from . import parents, stderr
-from .report import report_to_stderr
 from .supervisor import StandIn
 
 TYPE_CHECKING = False

@@ -13,9 +13,9 @@ from ...core.events import Letter
 from ...core.part import MAIN
 from ...wire import errors
 from ..loop import Loop
+from ..report import report_to_stderr
 from ..service.files import RefusedError
 from . import parents
-from .report import report_to_stderr
 from .tree import Tree
 
 TYPE_CHECKING = False

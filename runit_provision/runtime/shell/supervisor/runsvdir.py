@@ -8,10 +8,10 @@ import time
 
 from ...wire import errors
 from .. import descriptors, installation, process
+from ..report import report_to_stderr
 from ..service.files import LockedError, RefusedError
 from . import parents, scan
 from .call import Call
-from .report import report_to_stderr
 from .supervisor import Supervisor, end_for_good
 
 TYPE_CHECKING = False

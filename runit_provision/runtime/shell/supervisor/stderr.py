@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from ..report import write_to_stderr
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +83,4 @@ def follow(reader: int, loop: Loop, show: Callable[[bytes], None], *, dots: bool
 
 def pass_on(text: bytes) -> None:
     """Show what services still write to a log that this runsvdir was not given."""
-    try:
-        os.write(2, text)
-    except OSError:
-        pass
+    write_to_stderr(text)
