@@ -342,6 +342,48 @@ def test_no_room_for_processes(runtime: Path, home: Path, tmp_path: Path) -> Non
         group.rmdir()
 
 
+@pytest.mark.parametrize(
+    ("victim", "text"),
+    [
+        ("runsvdir-keeper", "runsvdir: warning: unable to fork keeper: temporary failure, trying again\n"),
+        ("runsvdir", "runsvdir: keeper: warning: unable to fork stand-in: temporary failure, trying again\n"),
+        ("log-pool", "runsv: warning: unable to start loggers, sleeping: temporary failure\n"),
+    ],
+)
+def test_no_room_for_another_process_of_the_trees_own(runtime: Path, home: Path, tmp_path: Path, victim: str, text: str) -> None:
+    oracle.root("a control group with a limit")
+    logged = service(home.parent / "logged", "exec sleep 1000", log="exit 1")
+    log_in_pool(logged, runtime)
+    group, limit = control_group(tmp_path.name, "pids", "pids.max", "pids.max")
+    script(tmp_path / "start", f'echo $$ >{group}/cgroup.procs; exec {runtime / "runsvdir"} "$@"')
+    try:
+        with tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
+            running.start()
+            before = up(home)
+            up(logged)
+            until((logged / "log/main/current").exists, what="the pool has begun")
+            limit.write_text("1")
+            if victim == "runsvdir":
+                assert running.kill(signal.SIGTERM) == 0
+            else:
+                (pid,) = (pid for pid in running.processes() if name(pid) == victim)
+                os.kill(pid, signal.SIGKILL)
+            said(running, text)
+            os.kill(before, signal.SIGKILL)
+            if victim != "runsvdir":
+                until(lambda: stat(home) == "down", what="its end is noticed")
+            limit.write_text("max")
+            until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+            until(lambda: stat(logged / "log") == "run", what="the log runs")
+            script(logged / "run", "echo line; exec sleep 1000")
+            os.kill(up(logged), signal.SIGKILL)
+            until(lambda: "line" in text_of(logged / "log/main/current"), what="its line is there")
+            assert running.stderr.read_text().count(text) == 1
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text(), what="the group is empty")
+        group.rmdir()
+
+
 def test_a_directory_of_services_that_goes_and_comes(runtime: Path, home: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()

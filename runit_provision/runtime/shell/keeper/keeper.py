@@ -104,6 +104,7 @@ class _Keeper:
         self._supervisor: _Peer | None = None
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
+        self._told = False
         self._left = False
         self._listener: _socket.socket | None = None
         self.done = False
@@ -319,16 +320,34 @@ class _Keeper:
     def _replace(self) -> None:
         if self._supervisor is not None or self.done:
             return
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._stood_in = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            ours.close()
-            self._become_stand_in(theirs)
-        theirs.close()
+        try:
+            pid, ours = self._fork_stand_in()
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                _report(f"warning: unable to fork stand-in: {errors.words(error)}, trying again")
+            self.loop.after(_BREATH, self._replace)
+            return
+        self._told = False
         peer = _Peer(ours, self, stands_in=True)
         peer.pid = pid
         self._welcome(peer)
+
+    def _fork_stand_in(self) -> tuple[int, _socket.socket]:
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            raise
+        else:
+            if pid == 0:
+                ours.close()
+                self._become_stand_in(theirs)
+        finally:
+            theirs.close()
+        return pid, ours
 
     def _become_stand_in(self, sock: _socket.socket) -> None:
         status = 111

@@ -52,7 +52,7 @@ class Pool:
         self._loggers = loggers
         self._channel: Channel | None = None
         self._breath = Breath()
-        self._starting = False
+        self._starting = self._told = False
         self._again = _AGAIN_SECONDS[0]
         self._outdated = self._renewed = False
 
@@ -99,8 +99,14 @@ class Pool:
             if self._starting and not self._join():
                 self._ask()
         except OSError as error:
-            self._loggers.tree.report(f"runsv: warning: unable to start loggers, sleeping: {errors.words(error)}")
-            self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
+            self.failed(error.errno or 0)
+
+    def failed(self, number: int) -> None:
+        """There is none to be had now, by errno: it is told once, and tried until there is one."""
+        if not self._told:
+            self._told = True
+            self._loggers.tree.report(f"runsv: warning: unable to start loggers, sleeping: {errors.text(number).decode()}")
+        self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
 
     def _ask(self) -> None:
         state = self._loggers.state
@@ -175,6 +181,7 @@ class Pool:
 
     def _converse(self, sock: _socket.socket) -> None:
         self._breath.begin(time.monotonic())
+        self._told = False
         self._again = _AGAIN_SECONDS[0]
         self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
 
@@ -369,10 +376,10 @@ class Loggers:
         for pool in self._pools.values():
             pool.renew()
 
-    def failed(self, uid: int) -> None:
-        """The keeper could not make a pool: later."""
+    def failed(self, uid: int, number: int) -> None:
+        """The keeper could not make a pool, by errno: later."""
         if uid in self._pools:
-            self.tree.loop.after(_BREATH_SECONDS, self._pools[uid].start)
+            self._pools[uid].failed(number)
 
     def keeper_lost(self) -> None:
         """What was asked of the keeper before may not have happened."""

@@ -133,7 +133,7 @@ class Own:
 
 
 class Kept:
-    """A keeper is the parent; `lost` is called when it is gone.
+    """A keeper is the parent; `lost` is called when it is gone, and then nothing that is asked for happens.
 
     may: whether what a process may need of others is on its way, so that it can be asked for.
     """
@@ -151,7 +151,8 @@ class Kept:
         self._children = children
         self._loop = loop
         self._received = received
-        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=lost, may=may, under_way=wire.UNDER_WAY)
+        self._lost = lost
+        self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=self._gone, may=may, under_way=wire.UNDER_WAY)
 
     def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
         self._channel.send_late(_message, wish, about=slot, rank=FINISH if asked else ANY)
@@ -186,6 +187,10 @@ class Kept:
 
     def children(self) -> dict[tuple[int, int], int]:
         return self._children
+
+    def _gone(self) -> None:
+        self._children.clear()
+        self._lost()
 
     def _record(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:
@@ -283,13 +288,18 @@ def _failed(request: wire.Record, error: OSError) -> wire.Record:
 
 
 def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowed: int = 0) -> tuple[_socket.socket, int]:
-    """Start a keeper as a child; give our end of the conversation, and its pid. Only for who has the state's lock.
+    """Start a keeper as a child; give our end of the conversation, and its pid; OSError. Only for who has the state's lock.
 
     call: how runsvdir was called; stands_in: whether we are a stand-in; descriptors_allowed: the soft limit for the keeper and its
     services, 0 for ours.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise
     if pid == 0:
         try:
             if descriptors_allowed:

@@ -146,7 +146,10 @@ class Runsvdir(Supervisor):
         if library in {"", installation.LIBRARY}:
             return
         self._tries = True
-        successor.try_out(library, f"{self.state.path}/trial", self.loop, lambda reason: self._tried(library, reason))
+        try:
+            successor.try_out(library, f"{self.state.path}/trial", self.loop, lambda reason: self._tried(library, reason))
+        except OSError as error:
+            self._tried(library, f"unable to try it: {errors.words(error)}")
 
     def _tried(self, library: str, reason: str) -> None:
         from . import predecessor, successor

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import _signal
 import os
+import time
 
+from ...core.breath import Breath
 from ...core.events import Letter
 from ...core.part import MAIN
+from ...wire import errors
 from ...wire import keeper as wire
 from .. import descriptors, process
 from ..loop import Loop
@@ -32,6 +35,8 @@ HUP_SECONDS = 60.0
 """For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
 KILL_SECONDS = 5.0
 EXIT_HUP = 111
+_AGAIN_SECONDS = 1.0
+"""Before another keeper is tried again, when there is no process or descriptor to be had."""
 
 
 class Supervisor:
@@ -50,6 +55,8 @@ class Supervisor:
         self._ended = EXIT_HUP
         self.ending = False
         self._keeper = -1
+        self._breath = Breath()
+        self._told = False
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
@@ -132,10 +139,35 @@ class Supervisor:
         if self.status is not None:
             return  # it said that another takes over, and died
         self.report("warning: the keeper is gone, starting another; its services go on")
-        sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
+        seconds = self._breath.seconds(time.monotonic())
+        if seconds or not self._replace_keeper():
+            # Until there is one, ends are seen and signals sent, and whatever is to be started waits.
+            process.wait_for_end(self._keeper)
+            self._see_what_became_of_its_children()
+            self.loop.after(seconds or _AGAIN_SECONDS, self._keep_trying)
+
+    def _keep_trying(self) -> None:
+        if self.status is None and not self._replace_keeper():
+            self.loop.after(_AGAIN_SECONDS, self._keep_trying)
+
+    def _replace_keeper(self) -> bool:
+        """Whether there is a keeper again."""
+        try:
+            sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                self.report(f"warning: unable to fork keeper: {errors.words(error)}, trying again")
+            return False
+        self._told = False
+        self._breath.begin(time.monotonic())
         process.wait_for_end(self._keeper)  # its children are ours by then
         self.connect(sock, {}, pid)
         self.tree.holders.keeper_is(self._keeper)
+        self._see_what_became_of_its_children()
+        return True
+
+    def _see_what_became_of_its_children(self) -> None:
         self.tree.orphans.reap()
         self.tree.parent_lost()
 

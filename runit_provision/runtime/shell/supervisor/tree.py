@@ -348,7 +348,7 @@ class Tree:
         if self._loggers is not None and record.op == wire.STARTED:
             self._loggers.started(record.slot)
         elif self._loggers is not None and record.op == wire.FAILED:
-            self._loggers.failed(record.slot)
+            self._loggers.failed(record.slot, record.value)
 
     def recover(self, done: Callable[[], None] = lambda: None) -> None:
         """Take up every service that the table knows, and call `done`; which is over at once when there are few."""
