@@ -39,6 +39,9 @@ SAYS = 23
 WAITS = 24
 """The log waits since `name`, a TAI64N label, empty: no more; value: the errno that its disk refuses with, SILENT or PROCESSOR."""
 
+UNCLOSED = 25
+"""CLOSE came without its descriptor, for which there was no room; it is to be said again."""
+
 SILENT = 0
 """The disk does not answer."""
 PROCESSOR = -1

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 APPEND = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC
 READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 
@@ -65,6 +67,7 @@ class Log:
     """A log directory, open or closed.
 
     say: takes what svlogd prints to stderr, without its name; verbose: -v; crew: who makes its files safe, or a thread of its own.
+    An open one has its lock. It has its directory too (identity: which one that is, device and inode) unless that was released.
     """
 
     __slots__ = (
@@ -75,6 +78,7 @@ class Log:
         "current",
         "directory",
         "due",
+        "identity",
         "limit",
         "lock",
         "name",
@@ -95,6 +99,7 @@ class Log:
         self.verbose = verbose
         self.say = say
         self.directory = -1
+        self.identity = (0, 0)
         self.lock = -1
         self.current = -1
         self.size = 0
@@ -143,7 +148,7 @@ class Log:
         resumed: whether `current` is known to be whole although nobody closed it; otherwise such a file is set aside as
         `.u`, since a crash may have cut it.
         """
-        if not self._open_directory():
+        if not (yield from self.insist(b"open log directory", self._open_directory)):
             return False
         try:
             status = posix.stat("current", dir_fd=self.directory, follow_symlinks=not self._guard)
@@ -153,7 +158,7 @@ class Log:
             self.close_now()
             self.warn(b"unable to stat current", error)
             return False
-        self._read_config()
+        yield from self.insist(b"read config", self._read_config)
         self.size = status.st_size if status else 0
         if self.size and status and not status.st_mode & 0o100 and not resumed:
             yield from self.insist(b"rename current", self.rename_file, "current", self._fresh_name("u"))
@@ -192,10 +197,10 @@ class Log:
 
     def close(self) -> Steps[None]:
         """Close the log so that the next one who opens it knows that it is whole. A processor goes on."""
-        if self.directory < 0:
+        if self.lock < 0:
             return
         self.inform(b"close: " + self.name)
-        if self.lock >= 0:
+        if self.directory >= 0 or not self._is_gone():
             yield from self._need_current()
             yield from self._safe()
             last, self.current = self.current, -1
@@ -207,6 +212,52 @@ class Log:
         if self.current >= 0:
             posix.close(self.current)
             self.current = -1
+
+    def release(self) -> bool:
+        """Let go of the directory too, which is found again by where its lock is.
+
+        False, with nothing changed, while somebody works in it, or when it would not be found.
+        """
+        if self.processor.pid or self.processor.backlog or (self._sync is not None and self._sync.is_busy):
+            return False
+        try:
+            found = posix.stat(self._where())
+        except OSError:
+            return False
+        if (found.st_dev, found.st_ino) != self.identity:
+            return False
+        self.release_current()
+        if self.directory >= 0:
+            posix.close(self.directory)
+            self.directory = -1
+        return True
+
+    def _where(self) -> bytes:
+        """Give the path of the directory, wherever it was moved. OSError where there is no /proc."""
+        return posix.readlink(b"/proc/self/fd/%d" % self.lock).rpartition(b"/")[0] or b"/"
+
+    def _find_directory(self) -> None:
+        """Have the directory again that was released; OSError, ESTALE when another one is in its place."""
+        directory = posix.open(self._where(), READ | posix.O_DIRECTORY)
+        status = posix.fstat(directory)
+        if (status.st_dev, status.st_ino) != self.identity:
+            posix.close(directory)
+            raise OSError(errno.ESTALE, "")
+        self._beware(status)
+        self.directory = directory
+
+    def _is_gone(self) -> bool:
+        """Whether a directory that was released is not there any more, and so nothing in it."""
+        try:
+            self._find_directory()
+        except OSError as error:
+            return error.errno in _GONE
+        return False
+
+    def _beware(self, status: posix.stat_result) -> None:
+        """Follow no link in a directory that others can write."""
+        others = status.st_uid not in (0, posix.geteuid()) or status.st_mode & 0o022
+        self._guard = posix.O_NOFOLLOW if others else 0
 
     def close_now(self) -> None:
         """Let go of every descriptor, and leave the files as they are.
@@ -224,9 +275,12 @@ class Log:
             posix.close(descriptor)
 
     def _open_directory(self) -> bool:
+        """Have directory and lock; False, after a warning, when that cannot be. OSError when there is no room for their descriptors."""
         try:
             self.directory = self.place.open()
         except OSError as error:
+            if error.errno in _NO_DESCRIPTOR:
+                raise
             self.warn(b"unable to open log directory", error)
             return False
         try:
@@ -235,24 +289,29 @@ class Log:
             self.close_now()
             self.warn(b"unable to change directory", error)
             return False
-        others = status.st_uid not in (0, posix.geteuid()) or status.st_mode & 0o022
-        self._guard = posix.O_NOFOLLOW if others else 0
+        self.identity = (status.st_dev, status.st_ino)
+        self._beware(status)
         try:
             self.lock = self.open_file("lock", APPEND)
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.close_now()
+            if error.errno in _NO_DESCRIPTOR:
+                raise
             self.warn(b"unable to lock directory", error)
             return False
         return True
 
     def _config_file(self) -> bytes:
+        """Read `config`; nothing, after a warning, when that cannot be. OSError when there is no room for its descriptor."""
         data = b""
         try:
             descriptor = self.open_file("config", READ)
         except FileNotFoundError:
             pass
         except OSError as error:
+            if error.errno in _NO_DESCRIPTOR:
+                raise
             self.warn(b"unable to read config", error)
         else:
             try:
@@ -268,8 +327,14 @@ class Log:
 
     def reread_processor(self) -> None:
         """While a processor is waited for, HUP changes nothing but what is started next time."""
-        if self.directory >= 0:
-            self.config = self.config.processed_by(svlogd_config.parse(self._config_file())[0].processor)
+        if self.directory < 0:
+            return
+        try:
+            config = svlogd_config.parse(self._config_file())[0]
+        except OSError as error:
+            self.warn(b"unable to read config", error)
+        else:
+            self.config = self.config.processed_by(config.processor)
 
     def _read_config(self) -> None:
         config, problems = svlogd_config.parse(self._config_file())
@@ -287,6 +352,8 @@ class Log:
         yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o644)
 
     def _need_current(self) -> Steps[None]:
+        if self.directory < 0:
+            yield from self.insist(b"open log directory", self._find_directory)
         if self.current < 0:
             self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
 
@@ -324,7 +391,7 @@ class Log:
 
     def rotate(self) -> Steps[None]:
         """Set `current` aside, when it has anything, and begin a new one."""
-        if self.directory < 0:
+        if self.lock < 0:
             return
         if self.config.age:
             now = time.monotonic()

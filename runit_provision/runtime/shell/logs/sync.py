@@ -155,6 +155,11 @@ class Sync:
             self._crew.do(job)
             yield from self.idle()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way."""
+        return self._busy
+
     def end(self, *descriptors: int) -> None:
         """Close `descriptors` as soon as nothing is under way; what the disk refuses from now on is not tried again."""
         with self._lock:

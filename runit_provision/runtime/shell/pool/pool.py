@@ -10,12 +10,13 @@ The pool outlives the supervisor: it goes on with every log, and the next one th
 from __future__ import annotations
 
 import _socket
+import errno
 import posix
 import select
 import time
 
+from ...wire import errors, tai
 from ...wire import pool as wire
-from ...wire import tai
 from .. import descriptors, installation
 from ..logs import settings
 from ..logs.memory import keep_freed_memory
@@ -26,6 +27,7 @@ from .connection import Client
 from .journal import Journal
 from .logger import LIMIT_MAX, Logger
 from .openers import Openers
+from .room import FULL, Room
 from .watch import Watch
 from .writer import PAUSED_BY_SIGNAL, Task, Writer
 
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
     from .writer import Call
 else:
     import _signal
+
+
+_BREATH = 0.05
+"""Seconds that the others of the pool have to close something."""
 
 
 class Member:
@@ -69,9 +75,9 @@ class Member:
 
 
 class Pool:
-    """listener, journal: descriptors; see `main`."""
+    """listener, journal: descriptors; see `main`; most: descriptors that this process may have."""
 
-    def __init__(self, listener: int, journal: int) -> None:
+    def __init__(self, listener: int, journal: int, most: int) -> None:
         self._journal = Journal(journal)
         self._journal.tidy()
         self._listener = _socket.socket(fileno=listener)
@@ -79,6 +85,7 @@ class Pool:
         self._members: dict[int, Member] = {}
         self._writers: dict[int, Writer] = {}
         self._inbox: list[Call] = []
+        self._room = Room(most, lambda: self.call(self._make_room))
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
@@ -130,7 +137,10 @@ class Pool:
     def _accept(self) -> None:
         try:
             descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
-        except OSError:
+        except OSError as error:
+            if error.errno in FULL:
+                self._make_room()
+                time.sleep(_BREATH)  # it would be told at once again
             return
         self._client.take(descriptor)
         living = [member for member in self._members.values() if member.status is None]
@@ -147,15 +157,12 @@ class Pool:
     def _obey(self, record: wire.Record, fds: list[int]) -> None:
         member = self._members.get(record.slot)
         match record.op:
-            case wire.ADD if len(fds) == 2:
-                self._add(record, fds[0], fds[1])
-                fds = []
+            case wire.ADD:
+                fds = self._add_or_refuse(record, fds)
             case wire.SIGNAL if member is not None:
                 self._when_open(member, lambda member: self._signal(member, record.value))
-            case wire.CLOSE if member is not None and len(fds) == 1:
-                fifo = fds.pop()
-                member.closing = True
-                self._when_open(member, lambda member: self._drain(member, fifo))
+            case wire.CLOSE if member is not None:
+                fds = self._close_or_refuse(member, fds)
             case wire.ACK:
                 if member is not None and member.status is not None:
                     del self._members[record.slot]
@@ -174,6 +181,16 @@ class Pool:
             posix.close(descriptor)
 
     # ---- add
+
+    def _add_or_refuse(self, record: wire.Record, fds: list[int]) -> list[int]:
+        """Take a log, if there is room for it; give what is left of its descriptors, which may not all have come (MSG_CTRUNC)."""
+        if len(fds) != 2 or self._room.is_little(*fds):
+            self._make_room()
+        if len(fds) == 2 and self._room.has(*fds):
+            self._add(record, *fds)
+            return []
+        self._client.tell(wire.FAILED, record.slot, value=errno.EMFILE, name=errors.text(errno.EMFILE))
+        return fds
 
     def _add(self, record: wire.Record, fifo: int, directory: int) -> None:
         member = self._members.get(record.slot)
@@ -225,10 +242,14 @@ class Pool:
 
     def _give(self, member: Member, logger: Logger, directory: tuple[int, int]) -> None:
         writer = self._writers.get(directory[0])
-        if writer is None:
-            writer = self._writers[directory[0]] = Writer(self._watch.turn())
         try:
+            if writer is None:
+                writer = self._writers[directory[0]] = Writer(self._watch.turn(), self._room)
             writer.start()
+        except OSError as error:
+            posix.close(logger.fifo)
+            self._failed(member, error.errno or 0, errors.text(error.errno or 0))
+            return
         except RuntimeError:
             self._no_thread(member, logger.fifo)
             return
@@ -263,6 +284,10 @@ class Pool:
         for descriptor in descriptors:
             posix.close(descriptor)
         self._failed(member, 11, b"unable to start a thread: temporary failure")
+
+    def _make_room(self) -> None:
+        for writer in self._writers.values():
+            writer.call(writer.shed)
 
     def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
         if member.task is None:
@@ -310,6 +335,17 @@ class Pool:
         task.logger.abandon()
         writer.remove(task)
         task.owner.has_ended(number)
+
+    def _close_or_refuse(self, member: Member, fds: list[int]) -> list[int]:
+        """Read to the end, if the descriptor for that has come; give what is left of it."""
+        if len(fds) != 1:
+            self._make_room()
+            self._client.tell(wire.UNCLOSED, member.slot)
+            return fds
+        (fifo,) = fds
+        member.closing = True
+        self._when_open(member, lambda member: self._drain(member, fifo))
+        return []
 
     def _drain(self, member: Member, fifo: int) -> None:
         writer, task = _running(member)
@@ -387,8 +423,8 @@ def main(listener: int, journal: int) -> int:
     listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
     """
     keep_freed_memory()
-    descriptors.allow_all()
-    pool = Pool(listener, journal)
+    _, most = descriptors.allow_all()
+    pool = Pool(listener, journal, most)
     pool.run()
     if pool.next_version:
         try:

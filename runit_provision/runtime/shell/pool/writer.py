@@ -20,6 +20,7 @@ from ..logs.steps import PAUSE, Pause, Wait
 from ..logs.sync import Crew
 from .journal import CHUNK
 from .logger import waiting, widen
+from .room import FULL
 from .watch import PATIENCE
 
 TYPE_CHECKING = False
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from ..logs.steps import Steps
     from .journal import Slot
     from .logger import Logger
+    from .room import Room
     from .watch import Turn
 
-    Call = tuple[Callable[..., None], tuple[object, ...]]
+    Call = tuple[Callable[..., object], tuple[object, ...]]
     """What is to be called, and with what. A closure would take several times as much, and with a tree thousands of logs begin."""
 
     class Owner(Protocol):
@@ -49,6 +51,13 @@ IN_FLIGHT_MAX = 64
 """Chunks that logs which are set aside may hold; then no other is taken until one is through."""
 OPEN_MAX = 256
 """Files `current` that are kept open."""
+_SHED = 16
+"""Logs whose directory and `current` are closed at a time where there is little room."""
+_LOOKED_AT = 256
+_AGAIN = 0.05
+"""Seconds before what there was no room for is tried again, since others are about to close something."""
+_AGAIN_MAX = 60
+"""So often before it is told, and has to wait as what a disk refuses."""
 WIDE_MAX = 128
 """FIFOs that are widened once they were full, so that a flood wakes us and its service half as often. That takes an eighth of the pages
 that all pipes of an ordinary user have; who has more than them gets but small ones (pipe(7), pipe-user-pages-soft)."""
@@ -60,13 +69,30 @@ SET_ASIDE = 2
 class Task:
     """A log of this thread: what is being done for it, what is to be done next, and why its FIFO is not looked at."""
 
-    __slots__ = ("draining", "logger", "mute", "owner", "queue", "steps", "timed", "told", "waits_for", "waits_since", "watched")
+    __slots__ = (
+        "draining",
+        "logger",
+        "mute",
+        "owner",
+        "queue",
+        "steps",
+        "timed",
+        "told",
+        "tries",
+        "waits_for",
+        "waits_since",
+        "watched",
+    )
 
     def __init__(self, logger: Logger, owner: Owner) -> None:
-        """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts."""
+        """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts.
+
+        tries: how often there was no room of late.
+        """
         self.logger = logger
         self.owner = owner
         self.told = False
+        self.tries = 0
         self.steps: Steps[object] | None = None
         self.queue: tuple[tuple[Callable[..., Steps[object]], tuple[object, ...]], ...] = ()
         self.draining = False
@@ -78,10 +104,11 @@ class Task:
 
 
 class Writer:
-    """The thread's loop; turn: how it says what it does."""
+    """The thread's loop; turn: how it says what it does; room: the pool's."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, room: Room) -> None:
         self.turn = turn
+        self._room = room
         self._crew = Crew()
         self.inbox: list[Call] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
@@ -93,13 +120,14 @@ class Writer:
         self._count = 0
         self._spare: list[Slot] = []
         self._open: dict[Task, None] = {}
+        self._near: dict[Task, None] = {}
         self._aside: set[Task] = set()
         self._wide: set[Task] = set()
         self._runs = False
 
     # ---- for other threads
 
-    def call(self, function: Callable[..., None], *arguments: object) -> None:
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Let this thread call `function` with `arguments` soon."""
         self.inbox.append((function, arguments))
         posix.eventfd_write(self._wake, 1)
@@ -187,6 +215,7 @@ class Writer:
         posix.close(task.logger.fifo)
         task.logger.fifo = -1
         self._open.pop(task, None)
+        self._near.pop(task, None)
         self._aside.discard(task)
         self._wide.discard(task)
         self._unwatch(task)
@@ -239,13 +268,17 @@ class Writer:
             case None:
                 task.steps = None
                 task.waits_since = 0.0
+                task.tries = 0
                 if task.told:
                     self._tell(task, None)
                 self._rest(task)
             case Pause():
                 self._set_aside(task)
-                task.logger.log.say(step.warning)
                 steps = task.steps
+                if step.number in FULL and self._makes_room_for(task):
+                    self._after(_AGAIN, lambda: self._resume(task, steps))
+                    return
+                task.logger.log.say(step.warning)
                 self._tell(task, step.number)
                 self._after(PAUSE, lambda: self._resume(task, steps))
             case Wait():
@@ -289,10 +322,40 @@ class Writer:
             self._unwatch(task)
             self._watch(task, log.processor.pidfd)
         if log.current >= 0:
-            self._open.pop(task, None)
+            is_old = self._open.pop(task, task) is None
             self._open[task] = None
             if len(self._open) > OPEN_MAX:
                 self._close_one()
+            self._near.pop(task, None)
+            self._near[task] = None
+            if not is_old and self._room.is_little(log.current, log.directory):
+                self._make_room()
+
+    def _makes_room_for(self, task: Task) -> bool:
+        """Make room for a log that there was no descriptor for; False when that has not helped for long."""
+        self._make_room()
+        task.tries += 1
+        return task.tries < _AGAIN_MAX
+
+    def _make_room(self) -> None:
+        if not self.shed():
+            self._room.make()
+
+    def shed(self) -> bool:
+        """Close directory and `current` of some logs, the longest unused first; False when there is none of which that may be."""
+        found: list[Task] = []
+        busy: list[Task] = []
+        for task in self._near:
+            if len(found) == _SHED or len(busy) == _LOOKED_AT:
+                break
+            (found if task.steps is None and task.logger.log.release() else busy).append(task)
+        for task in found:
+            del self._near[task]
+            self._open.pop(task, None)
+        for task in busy:
+            del self._near[task]
+            self._near[task] = None
+        return bool(found)
 
     def _close_one(self) -> None:
         """Close the `current` that was longest not written."""

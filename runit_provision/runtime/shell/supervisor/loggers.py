@@ -34,6 +34,9 @@ _AGAIN_SECONDS = (0.005, 0.05)
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
 _FAILED = 111 << 8
+_FULL = (errno.EMFILE, errno.ENFILE)
+_FULL_SECONDS = (1.0, 8.0)
+"""Before a log is asked for again that its pool has no room for: first, and at most; it doubles."""
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 
 
@@ -49,6 +52,7 @@ class Pool:
         self.pid = 0
         self.has: dict[int, int] = {}
         self.wanted: dict[int, Supervised] = {}
+        self._crowded_out: dict[Supervised, float] = {}
         self._loggers = loggers
         self._channel: Channel | None = None
         self._breath = Breath()
@@ -236,18 +240,14 @@ class Pool:
                 self._met(record)
             case wire.ADDED:
                 if service is not None:
+                    self._crowded_out.pop(service, None)
                     service.must_prepare = False
                     service.log_waits(0, 0)  # or it will say so again
                     service.log_started(self.pid)
-            case wire.ENDED:
-                self._forget(record.slot)
-                self.send(wire.Record(wire.ACK, slot=record.slot))
-                if service is not None:
-                    service.log_ended(record.value)
-            case wire.FAILED:
-                self._forget(record.slot)
-                if service is not None:
-                    self._failed(service, record)
+            case wire.FAILED | wire.ENDED:
+                self._is_over(service, record)
+            case wire.UNCLOSED if service is not None:
+                self._loggers.tree.loop.after(_BREATH_SECONDS, lambda: self._loggers.tree.close_log(service))
             case wire.WAITS if service is not None:
                 service.log_waits(tai.read(record.name) if record.name else 0, record.value)
             case wire.SAYS:
@@ -261,9 +261,32 @@ class Pool:
         if self._loggers.renews:
             self.renew()
 
-    def _forget(self, slot: int) -> None:
-        self.wanted.pop(slot, None)
-        self.has.pop(slot, None)
+    def _is_over(self, service: Supervised | None, record: wire.Record) -> None:
+        self.has.pop(record.slot, None)
+        if service is not None and record.op == wire.FAILED and record.value in _FULL:
+            self._crowd_out(service, os.fsdecode(record.name))
+            return
+        self.wanted.pop(record.slot, None)
+        if record.op == wire.ENDED:
+            self.send(wire.Record(wire.ACK, slot=record.slot))
+            if service is not None:
+                service.log_ended(record.value)
+        elif service is not None:
+            self._failed(service, record)
+
+    def _crowd_out(self, service: Supervised, reason: str) -> None:
+        """The pool has no descriptors for one log more: say so once, and ask again until it has."""
+        before = self._crowded_out.get(service)
+        if before is None:
+            service.warn(f"log: no room in its log-pool, waiting until there is: {reason}")
+        seconds = self._crowded_out[service] = _FULL_SECONDS[0] if before is None else min(2 * before, _FULL_SECONDS[1])
+        self._loggers.tree.loop.after(seconds, lambda: self._ask_again(service))
+
+    def _ask_again(self, service: Supervised) -> None:
+        if self.wanted.get(service.slot) is service and not service.closed:
+            self._send_add(service)
+        else:
+            self._crowded_out.pop(service, None)
 
     def _failed(self, service: Supervised, record: wire.Record) -> None:
         """The log could not be opened. What its account may not do, we may: `rsvlog -p` makes the directory, and it is tried again."""
