@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+_SPARE_MAX = 64
+
+
+def spare(most: int) -> int:
+    """Give how many of `most` descriptors are for other things than what a supervisor or a holder has open of services."""
+    return min(_SPARE_MAX, most // 4)
+
 
 def allow_all() -> tuple[int, int]:
     """Allow this process as many as its hard limit lets; give the soft limit that it had, and the hard one.

@@ -9,7 +9,7 @@ import time
 from ...core.breath import Breath
 from ...wire import errors
 from ...wire import holder as wire
-from .. import meeting
+from .. import descriptors, meeting
 from ..channel import Channel
 
 TYPE_CHECKING = False
@@ -63,8 +63,6 @@ if TYPE_CHECKING:
 
 ALL = tuple(range(wire.KINDS))
 
-_SPARE = 64
-"""Descriptors of a holder that are for nothing that it holds."""
 _AT_A_TIME = 64
 """Services that are given to a holder in a turn."""
 _MORE = 16
@@ -234,7 +232,7 @@ class Holders:
     def __init__(self, tree: Tree, state: State, most: int) -> None:
         self.tree = tree
         self.state = state
-        self._slots = max(16, (most - _SPARE) // (wire.KINDS + wire.WATCHED))
+        self._slots = max(1, (most - descriptors.spare(most)) // (wire.KINDS + wire.WATCHED))
         self._each: dict[int, Holder] = {}
         self.left = False
         self._patient_again = 0.0

@@ -10,6 +10,7 @@ import os
 
 from ...wire import errors, holder, records
 from ...wire import keeper as wire
+from .. import descriptors
 from ..loop import Loop
 from ..service.home import Home, Room
 from ..service.letters import Letters
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 SIGKILL = 9
 
-_SPARE = 64
-"""Descriptors that are for no service, at least."""
 _AGAIN_SECONDS = 1.0
 _PLENTY = 1 << 30
 
@@ -104,7 +103,7 @@ class Tree:
         self._parent: Parent | None = None
         self._loggers = Loggers(self, state) if others else None
         self.holders: Holding = Holders(self, state, most) if others and state.directory >= 0 else Alone()
-        self.room = Room(most - max(_SPARE, most // 8), self.holders.holds, self.holders.wait)
+        self.room = Room(most - max(descriptors.spare(most), most // 8), self.holders.holds, self.holders.wait)
         self.taken: Callable[[Supervised], None] = lambda _service: None
         self.left: Callable[[], None] = lambda: None
         self._adoption = Adoption(self)
