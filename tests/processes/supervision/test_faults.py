@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import oracle
 from support.disk import mount_disk
-from support.supervision import Tree, is_alive, log_in_pool, name, pid_of, script, service, stat, tree
+from support.supervision import Tree, is_alive, letter, log_in_pool, name, pid_of, script, service, stat, tree
 from support.waiting import DEADLINE, until
 
 NO_MORE_FILES = "process cannot open more files"
@@ -71,6 +71,53 @@ def test_no_descriptor_to_be_had_for_a_log(runtime: Path, tmp_path: Path) -> Non
             said(running, f"runsv {pid}: warning: unable to fork, sleeping: {NO_MORE_FILES}" if pid != running.pid else NO_MORE_FILES)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
             until(lambda home=home: "line" in text_of(home / "log/main/current"), what="its line is there")  # type: ignore[misc]
+
+
+def test_no_descriptor_to_be_had_for_a_log_in_its_pool(runtime: Path, tmp_path: Path) -> None:
+    """What is sent to a pool that may open no more comes without its descriptors; it is told, and over when there is room again."""
+    first = service(tmp_path / "services/first", "echo line\nexec sleep 1000", log="exit 1")
+    log_in_pool(first, runtime)
+    with tree(runtime / "runsvdir", first.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: "line" in text_of(first / "log/main/current"), what="its line is there")
+        pool = pid_of(first / "log")
+        limits = resource.prlimit(pool, resource.RLIMIT_NOFILE)
+        resource.prlimit(pool, resource.RLIMIT_NOFILE, (3, limits[1]))
+        home = service(tmp_path / "new", "echo line\nexec sleep 1000", log="exit 1")
+        log_in_pool(home, runtime)
+        home = home.rename(first.parent / "new")
+        said(running, f"runsv new: warning: log: no room in its log-pool, waiting until there is: {NO_MORE_FILES}")
+        until(lambda: stat(home / "log") == "down", what="its log is shown as it is")
+        resource.prlimit(pool, resource.RLIMIT_NOFILE, limits)
+        until(lambda: "line" in text_of(home / "log/main/current"), what="its line is there")
+        until(lambda: pid_of(home / "log") == pool and stat(home / "log") == "run", what="it is logged in the same pool")
+        assert running.stderr.read_text().count("no room") == 1
+        assert running.kill(signal.SIGHUP) == 111
+
+
+@pytest.mark.parametrize(("limit", "count"), [(64, 8), (128, 24)])
+def test_a_hard_limit_of_few_descriptors(runtime: Path, tmp_path: Path, limit: int, count: int) -> None:
+    homes = [service(tmp_path / f"services/it{number}", "echo line\nexec sleep 1000", log="exit 1") for number in range(count)]
+    for home in homes:
+        log_in_pool(home, runtime)
+    limited = tmp_path / "limited"
+    script(limited, f'ulimit -n {limit}; exec {runtime}/runsvdir "$@"')
+    with tree(limited, tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        for home in homes:
+            until(lambda home=home: "line" in text_of(home / "log/main/current"), what=f"{home.name} is logged")  # type: ignore[misc]
+        pids = [up(home) for home in homes]
+        os.kill(pid_of(homes[0] / "log"), signal.SIGKILL)
+        letter(homes[-1], "t")
+        until(lambda: text_of(homes[-1] / "log/main/current").count("line") == 2, what="another pool goes on")
+        running.kill()
+        running.start()
+        until(lambda: name(running.pid) == "runsvdir", what="another supervisor")
+        letter(homes[0], "t")
+        until(lambda: text_of(homes[0] / "log/main/current").count("line") == 2, what="another supervisor goes on")
+        until(lambda: sorted(running.supervisors()) == sorted([running.pid, running.keeper()]), what="nobody else supervises")
+        assert [pid_of(home) for home in homes[1:-1]] == pids[1:-1]
+        assert running.kill(signal.SIGHUP) == 111
 
 
 def test_no_descriptor_to_be_had_at_any_step_of_taking_a_service(runtime: Path, home: Path, tmp_path: Path) -> None:

@@ -252,11 +252,15 @@ class Supervised:
 
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
-        self.warn(f"unable to fork, sleeping: {reason.decode()}")
+        self.put_off(f"unable to fork, sleeping: {reason.decode()}")
+        self._starting.failed(key)
+
+    def put_off(self, why: str) -> None:
+        """Say why something of it does not start for now, and show it as it is meanwhile."""
+        self.warn(why)
         for part in self.parts():
             self._publisher.changed(part.number)
         self.flush(late=True)
-        self._starting.failed(key)
 
     def reconcile(self, key: int, found: records.Process) -> None:
         """Believe what was found out about a process after its parent died, instead of what that has not told."""

@@ -278,7 +278,7 @@ class Pool:
         """The pool has no descriptors for one log more: say so once, and ask again until it has."""
         before = self._crowded_out.get(service)
         if before is None:
-            service.warn(f"log: no room in its log-pool, waiting until there is: {reason}")
+            service.put_off(f"log: no room in its log-pool, waiting until there is: {reason}")
         seconds = self._crowded_out[service] = _FULL_SECONDS[0] if before is None else min(2 * before, _FULL_SECONDS[1])
         self._loggers.tree.loop.after(seconds, lambda: self._ask_again(service))
 
