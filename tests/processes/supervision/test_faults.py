@@ -79,7 +79,7 @@ def test_no_descriptor_to_be_had_for_a_log_in_its_pool(runtime: Path, tmp_path: 
     log_in_pool(first, runtime)
     with tree(runtime / "runsvdir", first.parent, tmp_path / "state") as running:
         running.start()
-        until(lambda: "line" in text_of(first / "log/main/current"), what="its line is there")
+        until(lambda: "line" in text_of(first / "log/main/current") and pid_of(first / "log"), what="its line is there")
         pool = pid_of(first / "log")
         limits = resource.prlimit(pool, resource.RLIMIT_NOFILE)
         resource.prlimit(pool, resource.RLIMIT_NOFILE, (3, limits[1]))
@@ -107,6 +107,7 @@ def test_a_hard_limit_of_few_descriptors(runtime: Path, tmp_path: Path, limit: i
         for home in homes:
             until(lambda home=home: "line" in text_of(home / "log/main/current"), what=f"{home.name} is logged")  # type: ignore[misc]
         pids = [up(home) for home in homes]
+        until(lambda: pid_of(homes[0] / "log"), what="its logger is shown")
         os.kill(pid_of(homes[0] / "log"), signal.SIGKILL)
         letter(homes[-1], "t")
         until(lambda: text_of(homes[-1] / "log/main/current").count("line") == 2, what="another pool goes on")

@@ -123,14 +123,17 @@ class Home:
 
 
 class Room:
-    """How many descriptors may be open; most: from which number on they are too many.
+    """How many descriptors may be open; most: from which number on they are too many; known: so many more for services that are known.
+
+    So those that were taken while there was room are not left without what their next start takes, however many more there are.
 
     may: whether everything that a slot's Home would close is held by others; wait: waits a moment for more to be held, and tells
     whether that is of use; more: so many more there may be at the moment.
     """
 
-    def __init__(self, most: int, may: Callable[[int], bool], wait: Callable[[], bool]) -> None:
+    def __init__(self, most: int, may: Callable[[int], bool], wait: Callable[[], bool], *, known: int = 0) -> None:
         self._most = most
+        self._known = known
         self._may = may
         self._wait = wait
         self.more = 0
@@ -147,7 +150,7 @@ class Room:
         Since the lowest free number is given, it tells how many are open.
         """
         self._homes.pop(home, None)
-        room = fd < self._most + self.more or self._make()
+        room = fd < self._most + self.more or self._make() or (home.slot > 0 and fd < self._most + self._known)
         self._homes[home] = None
         if not room:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -103,7 +103,8 @@ class Tree:
         self._parent: Parent | None = None
         self._loggers = Loggers(self, state) if others else None
         self.holders: Holding = Holders(self, state, most) if others and state.directory >= 0 else Alone()
-        self.room = Room(most - max(descriptors.spare(most), most // 8), self.holders.holds, self.holders.wait)
+        spare = max(descriptors.spare(most), most // 8)
+        self.room = Room(most - spare, self.holders.holds, self.holders.wait, known=spare // 2)
         self.taken: Callable[[Supervised], None] = lambda _service: None
         self.left: Callable[[], None] = lambda: None
         self._adoption = Adoption(self)
