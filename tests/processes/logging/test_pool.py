@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -332,6 +333,31 @@ def test_a_line_that_has_begun_goes_on_as_it_was_when_options_or_config_change(p
     write(left_out, b"un\nnext\n")
     waiting.until(lambda: re.fullmatch(rb"\d{4}-\d\d-\d\d_\S+ begun\nnext\n", stamped.text()))
     waiting.until(lambda: left_out.text() == b"next\n")
+
+
+def test_an_empty_log_wakes_nobody_when_it_is_old_and_ages_again_as_soon_as_it_is_not(pool: Pool, scratch: Path) -> None:
+    service = Service(scratch, 1, config=b"t1\n")
+    pool.added(service)
+    for line in (b"once\n", b"and again\n"):
+        waiting.until(lambda: _sleeps_on(pool, seconds=3), what="for as long it does nothing")
+        write(service, line)
+        waiting.until(lambda line=line: [path.read_bytes() for path in sorted(service.main.glob("@*.s"))][-1:] == [line])  # type: ignore[misc]
+
+
+def _sleeps_on(pool: Pool, *, seconds: float) -> bool:
+    before = _switches(pool)
+    time.sleep(seconds)
+    return before == _switches(pool)
+
+
+def _switches(pool: Pool) -> set[tuple[str, str]]:
+    """Give each thread of the pool, and how often it has gone to sleep."""
+    assert pool.process is not None
+    found = set()
+    for status in Path(f"/proc/{pool.process.pid}/task").glob("*/status"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.add((status.parent.name, status.read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0]))
+    return found
 
 
 def _unread(service: Service) -> int:

@@ -389,6 +389,12 @@ class Log:
             if full:
                 yield from self.rotate()
 
+    def pass_due(self) -> None:
+        """Let the times be over at which `current` would have been rotated, had there been anything in it."""
+        missed = time.monotonic() - self.due
+        if missed >= 0:
+            self.due += (missed // self.config.age + 1) * self.config.age
+
     def rotate(self) -> Steps[None]:
         """Set `current` aside, when it has anything, and begin a new one."""
         if self.lock < 0:

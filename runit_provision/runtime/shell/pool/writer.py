@@ -70,6 +70,7 @@ class Task:
     """A log of this thread: what is being done for it, what is to be done next, and why its FIFO is not looked at."""
 
     __slots__ = (
+        "ages",
         "draining",
         "logger",
         "mute",
@@ -85,9 +86,9 @@ class Task:
     )
 
     def __init__(self, logger: Logger, owner: Owner) -> None:
-        """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts.
+        """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts;
 
-        tries: how often there was no room of late.
+        ages: whether a timer is set for the age of `current`, which one that is empty has not; tries: how often there was no room of late.
         """
         self.logger = logger
         self.owner = owner
@@ -96,6 +97,7 @@ class Task:
         self.steps: Steps[object] | None = None
         self.queue: tuple[tuple[Callable[..., Steps[object]], tuple[object, ...]], ...] = ()
         self.draining = False
+        self.ages = False
         self.mute = PAUSED_BY_SIGNAL
         self.waits_for = -1
         self.waits_since = 0.0
@@ -228,6 +230,7 @@ class Writer:
     def age(self, task: Task) -> None:
         """Rotate when `current` is as old as the config allows, now and ever after."""
         due = task.logger.log.due
+        task.ages = due > 0
         if due:
             self._after(max(0.0, due - time.monotonic()), lambda: self._aged(task, due))
 
@@ -235,6 +238,9 @@ class Writer:
         log = task.logger.log
         if task.logger.fifo < 0 or log.due != due:
             return  # it has ended, or has another config
+        if not log.size and task.steps is None:
+            task.ages = False
+            return
 
         def rotate() -> Steps[None]:
             yield from log.rotate()
@@ -318,6 +324,9 @@ class Writer:
             self._aside.discard(task)
             self.listen(task, SET_ASIDE)
         log = task.logger.log
+        if log.size and log.due and not task.ages:
+            log.pass_due()
+            self.age(task)
         if log.processor.pidfd != task.watched:
             self._unwatch(task)
             self._watch(task, log.processor.pidfd)
