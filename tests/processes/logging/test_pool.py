@@ -188,6 +188,24 @@ def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, scrat
     pool.end()
 
 
+@pytest.mark.parametrize("config", [b"s4096\n", b"s4096\n!cat\n"], ids=["plain", "processor"])
+def test_a_current_that_somebody_removes_begins_anew_when_it_would_have_been_full(pool: Pool, scratch: Path, config: bytes) -> None:
+    service = Service(scratch, 1, config=config)
+    pool.added(service)
+    write(service, b"gone\n")
+    waiting.until(lambda: service.text() == b"gone\n")
+    (service.main / "current").unlink()
+    lines = b"".join(b"line %d\n" % number for number in range(1000))
+    write(service, lines)
+    said = pool.expect(wire.SAYS).name
+    assert said == b"svlogd: warning: unable to rename current: %b: file does not exist" % bytes(service.main)
+    waiting.until(lambda: len(service.text()) > 2000 and lines.endswith(service.text()))
+    write(service, b"the end\n")
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, service).value == 0
+    assert service.text().endswith(b"line 999\nthe end\n")
+
+
 def test_a_processor_that_hangs_stops_only_its_own_log_and_loses_nothing(pool: Pool, scratch: Path) -> None:
     good = Service(scratch, 1)
     stuck = Service(scratch, 2, config=b"s10000\nn0\n!while [ ! -e ../go ]; do sleep 0.05; done; exec cat\n")

@@ -413,16 +413,27 @@ class Log:
         if self.witness is not None:
             self.witness.renaming(unsafe)
         self.inform(b"rename: %s/current %s %d" % (self.name, name.encode(), self.size))
-        yield from self.insist(b"rename current", self.rename_file, "current", unsafe)
+        is_there = yield from self.insist(b"rename current", self._set_aside, unsafe)
         self.size = 0
-        full, self.current = self.current, -1
-        self._make_safe(full, unsafe, self._surplus(name))
+        if is_there:
+            full, self.current = self.current, -1
+            self._make_safe(full, unsafe, self._surplus(name))
+        self.release_current()
         yield from self._open_current()
         if self.witness is not None:
             self.witness.renamed()
-        if self.config.processor:
+        if self.config.processor and is_there:
             self.processor.backlog += (name,)
             yield from self.processor.start_next()
+
+    def _set_aside(self, name: str) -> bool:
+        """Rename `current`; False, with a warning, when somebody has removed it. Raises OSError."""
+        try:
+            self.rename_file("current", name)
+        except FileNotFoundError as error:
+            self.warn(b"unable to rename current", error)
+            return False
+        return True
 
     def _safe(self) -> Steps[None]:
         """Wait until the file before is safe."""

@@ -88,7 +88,8 @@ class Task:
     def __init__(self, logger: Logger, owner: Owner) -> None:
         """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts;
 
-        ages: whether a timer is set for the age of `current`, which one that is empty has not; tries: how often there was no room of late.
+        ages: whether a timer is set for the age of `current`, which one that is empty has not; tries: how often there was no room
+        of late.
         """
         self.logger = logger
         self.owner = owner
