@@ -29,6 +29,18 @@ def boot_id() -> bytes:
     return _read("/proc/sys/kernel/random/boot_id")[:36]
 
 
+def life() -> tuple[bytes, int, int]:
+    """Give what the processes around us end with: the boot, and the pid namespace by its inode and the start of its first process.
+
+    That start is in clock ticks since boot; 0 where /proc does not tell, for one since it is mounted with hidepid.
+    """
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        namespace = 0
+    return boot_id(), namespace, starttime(1)
+
+
 def starttime(pid: int) -> int:
     """Give when `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when there is no such process."""
     fields = _stat(pid)

@@ -74,11 +74,11 @@ class State:
         os.dup2(fd, self.lock, inheritable=False)
 
     def prepare(self) -> None:
-        """Void the table if it is of another boot or version. Only for who has the lock."""
-        boot = process.boot_id()
-        if not records.is_of_boot(os.pread(self.table, records.SIZE, 0), boot):
+        """Void the table if it is of another version or boot, or of a container before this. Only for who has the lock."""
+        life = process.life()
+        if not records.is_of_life(os.pread(self.table, records.SIZE, 0), *life):
             os.ftruncate(self.table, 0)
-            os.pwrite(self.table, records.pack_header(boot), 0)
+            os.pwrite(self.table, records.pack_header(*life), 0)
 
     def vouch(self) -> None:
         """Say that the table is as true as every service's `status`: `sv status` of many services reads it while `ok` has a reader."""

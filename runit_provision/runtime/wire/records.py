@@ -1,6 +1,6 @@
 """The supervisor's memory outside of its own: one table of fixed-size slots per tree, in the tree's private state directory.
 
-    slot 0       magic, boot id: after a boot no process is left, and the table is void
+    slot 0       magic, whose life: after a boot, or of a container that was killed, no process is left, and the table is void
     slot 1...    identity (device, inode, name, path) | intent, written by the supervisor | three processes, written by their parent
 
 Every piece is written by one pwrite, and each has one writer, so a reader after a SIGKILL finds the old or the new one. Who compares
@@ -46,7 +46,7 @@ TAKEN = b"\1"
 HELD = b"\2"
 """Another one supervises the service, and only that one knows how it is."""
 
-_HEADER = struct.Struct("<8s36s")
+_HEADER = struct.Struct("<8s36s4xQQ")
 _IDENTITY = struct.Struct("<B7xQQHH4x256s496s")
 _PART = struct.Struct("<BBBBBBBxqqiiI8s")
 _INTENT = struct.Struct("<BBBB3s1xq")
@@ -189,14 +189,21 @@ def process_offset(slot: int, key: int) -> int:
     return slot * SIZE + PROCESSES_AT + key * PROCESS_SIZE
 
 
-def pack_header(boot_id: bytes) -> bytes:
-    """Give slot 0 for this boot; `boot_id`: the 36 characters of /proc/sys/kernel/random/boot_id."""
-    return _HEADER.pack(MAGIC, boot_id).ljust(SIZE, b"\0")
+def pack_header(boot_id: bytes, namespace: int, began: int) -> bytes:
+    """Give slot 0 for a life of the processes around us.
+
+    boot_id: the 36 characters of /proc/sys/kernel/random/boot_id; namespace: the inode of the pid namespace, which another one may get
+    after it, and began: the start of its first process, in clock ticks since boot, 0 where that is not told.
+    """
+    return _HEADER.pack(MAGIC, boot_id, namespace, began).ljust(SIZE, b"\0")
 
 
-def is_of_boot(header: bytes, boot_id: bytes) -> bool:
-    """Whether `header`, slot 0 of a table, was written by this version since the boot `boot_id`."""
-    return len(header) == SIZE and _HEADER.unpack_from(header) == (MAGIC, boot_id)
+def is_of_life(header: bytes, boot_id: bytes, namespace: int, began: int) -> bool:
+    """Whether `header`, slot 0 of a table, was written by this version in the same life; of one that is not told, in the same boot."""
+    if len(header) != SIZE:
+        return False
+    magic, boot, *life = _HEADER.unpack_from(header)
+    return (magic, boot) == (MAGIC, boot_id) and (not life[1] or not began or life == [namespace, began])
 
 
 def pack_slot(identity: Identity) -> bytes:

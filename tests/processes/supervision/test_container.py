@@ -145,3 +145,25 @@ def test_a_main_service_that_is_not_there_is_told(start: Start, tmp_path: Path) 
     process = start(tmp_path / "services", main="web")
     assert process.stderr is not None
     assert re.match(rb"runsvdir: warning: the main service is not there yet: web\n", process.stderr.readline())
+
+
+def test_a_container_that_was_killed_whole_begins_anew_with_the_same_state(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "services"
+    service(folder / "slow", SLOW)
+    finish = f"{DOWN}\n[ ! -e finishing ] || exit 0\n: >finishing\nexec sleep 1000"
+    service(folder / "main", "echo started >>starts\nexec sleep 1000", finish=finish)
+    process = start(folder, main="main")
+    until((folder / "slow/ready").exists, what="it runs, and listens")
+    supervision.letter(folder / "slow", "d")
+    until(lambda: supervision.stat(folder / "slow") == "down", what="a person took it down")
+    until((folder / "main/starts").exists, what="the main service runs")
+    supervision.letter(folder / "main", "k")
+    until((folder / "main/finishing").exists, what="it has given up")
+    (folder / "slow/ready").unlink()
+    process.kill()
+    process.wait()
+    process = start(folder, main="main")
+    until((folder / "slow/ready").exists, what="what was down in the container before runs")
+    until(lambda: (folder / "main/starts").read_text() == "started\n" * 2, what="so does the main service")
+    os.kill(first(process), signal.SIGTERM)
+    assert process.wait(60) == 143, "of the new main service, which a signal ended"

@@ -109,7 +109,7 @@ def _relieve(keeper: int, place: str, state: State) -> bool:
     stopped: list[int] = []
     try:
         table = _opened(keeper, f"{place}/records", opened)
-        whole = records.is_of_boot(os.pread(table, records.SIZE, 0), process.boot_id())
+        whole = records.is_of_life(os.pread(table, records.SIZE, 0), *process.life())
         if not whole or state.directory < 0 or _has(process.parent(keeper), table):
             return False  # of another version, whose records we cannot read; or somebody's
         _stop(keeper, b"runsvdir-keeper", stopped)
@@ -140,7 +140,7 @@ def _know_taken(state: State) -> None:
         taken = os.open(_TAKEN, os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
     except OSError:
         return  # nothing was
-    if records.is_of_boot(os.pread(taken, records.SIZE, 0), process.boot_id()):
+    if records.is_of_life(os.pread(taken, records.SIZE, 0), *process.life()):
         _copy(taken, state.table)
     os.unlink(_TAKEN, dir_fd=state.directory)
     os.close(taken)

@@ -9,12 +9,23 @@ from runit_provision.runtime.wire import beyond, keeper, pool, records, status
 BOOT = b"01234567-89ab-cdef-0123-456789abcdef"
 
 
-def test_a_header_belongs_to_one_boot() -> None:
-    header = records.pack_header(BOOT)
-    assert records.is_of_boot(header, BOOT)
-    assert not records.is_of_boot(header, BOOT[::-1])
-    assert not records.is_of_boot(header[:100], BOOT)
-    assert not records.is_of_boot(b"\0" * records.SIZE, BOOT)
+LIFE = (BOOT, 4026531836, 7)
+
+
+def test_a_header_belongs_to_one_boot_and_one_container() -> None:
+    header = records.pack_header(*LIFE)
+    assert records.is_of_life(header, *LIFE)
+    assert not records.is_of_life(header, BOOT[::-1], *LIFE[1:])
+    assert not records.is_of_life(header, BOOT, 4026531837, 7)
+    assert not records.is_of_life(header, BOOT, 4026531836, 8), "the number of the namespace before was free again"
+    assert not records.is_of_life(header[:100], *LIFE)
+    assert not records.is_of_life(b"\0" * records.SIZE, *LIFE)
+
+
+def test_where_the_start_of_a_container_is_not_told_its_boot_decides() -> None:
+    assert records.is_of_life(records.pack_header(*LIFE), BOOT, 4026531836, 0)
+    assert records.is_of_life(records.pack_header(BOOT, 4026531836, 0), *LIFE)
+    assert not records.is_of_life(records.pack_header(BOOT, 4026531836, 0), BOOT[::-1], 4026531836, 7)
 
 
 def test_an_identity_keeps_any_name() -> None:
@@ -135,7 +146,7 @@ def table(
     )
     slot[records.INTENT_AT : records.INTENT_AT + len(intent)] = intent
     slot[:1] = mark
-    return records.pack_header(BOOT) + bytes(slot)
+    return records.pack_header(*LIFE) + bytes(slot)
 
 
 def statuses(table: bytes) -> dict[tuple[int, int], records.Row]:
