@@ -181,3 +181,43 @@ def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtim
         if ALL and missed == 3:
             break
     print(f"seed {seed}: struck {struck}")
+
+
+def test_what_waits_for_somebody_s_runsv_is_taken_over_when_its_runsvdir_is_gone(left: Tree, runtime: Path, tmp_path: Path) -> None:
+    home = service(left.services / "once", STARTS)
+    left.start()
+    until(lambda: stat(home) == "run", what="C's is up")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others/once").symlink_to(home)
+    with tree(runtime / "runsvdir", tmp_path / "others", tmp_path / "other-state") as waiting:
+        waiting.start()
+        until(lambda: "runsv once: fatal: unable to lock" in waiting.stderr.read_text(), what="it is somebody's")
+        left.kill()
+        until(lambda: waiting.supervises(home), what="it is taken over")
+        assert "taking over from process" in waiting.stderr.read_text()
+        assert numbers(home / "starts") == [pid_of(home)]
+        assert waiting.kill(signal.SIGHUP) == 111
+
+
+def test_a_service_of_another_tree_is_taken_up_when_that_lets_it_go_and_asked_for_cheaply_until_then(
+    runtime: Path, tmp_path: Path
+) -> None:
+    """Who has it is looked for once, not at each try: 50 such services took a fifth of a processor for ever."""
+    strace = oracle.program("strace", package="strace")
+    home = service(tmp_path / "one/shared", STARTS)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/shared").symlink_to(home)
+    calls = tmp_path / "calls"
+    with tree(runtime / "runsvdir", tmp_path / "one", tmp_path / "state-of-one") as one:
+        one.start()
+        until(lambda: one.supervises(home) and stat(home) == "run", what="one has it")
+        traced = ("-D", "-o", str(calls), "-e", "trace=openat", str(runtime / "runsvdir"))
+        with tree(strace, tmp_path / "two", tmp_path / "state-of-two", *traced) as two:
+            two.start()
+            until(lambda: calls.exists() and calls.read_text().count('"supervise/lock", O_WRONLY') > 3, what="two tries again")
+            looks = [line for line in calls.read_text().splitlines() if '"/proc", ' in line]
+            assert len(looks) <= 2, "one for another keeper of the tree, one for a runsv that has the lock"
+            assert one.kill(signal.SIGHUP) == 111
+            until(lambda: two.supervises(home) and stat(home) == "run", what="two has it")
+            assert len(numbers(home / "starts")) == 2
+            assert two.kill(signal.SIGHUP) == 111

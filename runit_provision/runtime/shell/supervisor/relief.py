@@ -87,7 +87,9 @@ class Relief:
         self._done = done
         self._left = left
         self._known: dict[tuple[int, int], _Runsv] = {}
-        self._orphans: dict[tuple[int, int], int] = {}
+        self._runsvs: dict[tuple[int, int], list[int]] | None = None
+        self._takers: dict[int, tuple[int, ...]] | None = None
+        self._holders: dict[tuple[int, int], tuple[tuple[int, ...], int]] = {}
         self._told: set[int] = set()
         self._carrier = Carrier()
 
@@ -124,12 +126,8 @@ class Relief:
                 self._leave(runsv)
 
     def _find(self, identity: records.Identity, path: str, slot: int) -> _Runsv | None:
-        if not self._orphans:
-            self._orphans = _orphans()
-            # All that are met in one look at a tree need one look at /proc.
-            self._tree.loop.soon(self._orphans.clear)
-        pid = self._orphans.get((identity.dev, identity.ino))
-        if pid is None:
+        pid = self._holder((identity.dev, identity.ino), path)
+        if not pid or not _is_orphan(pid):
             return None
         pidfd = os.pidfd_open(pid)
         directory = -1
@@ -144,6 +142,28 @@ class Relief:
             if fd >= 0:
                 os.close(fd)
         return None
+
+    def _holder(self, found: tuple[int, int], path: str) -> int:
+        """Give the runsv of a service directory that is locked, 0 for none; it may be somebody's.
+
+        All processes are looked at only where another one has taken the lock since, or that is not told: somebody may have it for ever.
+        """
+        if self._takers is None:
+            self._takers = _takers_of_locks()
+            # All that are met in one look at a tree need one look at /proc.
+            self._tree.loop.soon(self._forget)
+        takers = self._takers.get(os.stat(f"{path}/supervise/lock").st_ino, ())
+        before, pid = self._holders.get(found, ((), 0))
+        if not takers or takers != before:
+            if self._runsvs is None:
+                self._runsvs = _runsvs()
+            there = self._runsvs.get(found, [0])  # C's runsvdir starts another one each second that finds the lock taken
+            pid = next((pid for pid in there if pid in takers), there[-1])
+            self._holders[found] = (takers, pid)
+        return pid
+
+    def _forget(self) -> None:
+        self._runsvs = self._takers = None
 
     def _look(self, runsv: _Runsv) -> None:
         """Take its place, or let it go on, and look again."""
@@ -220,27 +240,41 @@ class Relief:
             runsv.close()
 
 
-def _orphans() -> dict[tuple[int, int], int]:
-    """Give by device and inode of their directories the runsvs of our uid whose parent is an init."""
-    found = {}
+def _takers_of_locks() -> dict[int, tuple[int, ...]]:
+    """Give who has taken the locks by flock(2) on files of an inode; /proc/locks names devices not always as stat(2) does."""
+    found: dict[int, tuple[int, ...]] = {}
+    with open("/proc/locks", "rb") as locks:
+        for line in locks:
+            words = line.split()  # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF
+            if words[1] == b"FLOCK":
+                inode = int(words[5].rpartition(b":")[2])
+                found[inode] = (*found.get(inode, ()), int(words[4]))
+    return found
+
+
+def _runsvs() -> dict[tuple[int, int], list[int]]:
+    """Give by device and inode of their directories the runsvs of our uid."""
+    found: dict[tuple[int, int], list[int]] = {}
     for entry in os.listdir("/proc"):
         try:
-            if entry.isdigit() and _is_orphan(int(entry)):
+            if entry.isdigit() and _is_runsv(int(entry)):
                 place = os.stat(f"/proc/{entry}/cwd")
-                found[place.st_dev, place.st_ino] = int(entry)
+                found.setdefault((place.st_dev, place.st_ino), []).append(int(entry))
         except OSError:
             continue  # it has ended
     return found
 
 
-def _is_orphan(pid: int) -> bool:
+def _is_runsv(pid: int) -> bool:
     if process.name(pid) != b"runsv" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
         return False
     # After an upgrade of its package the file is another, and this one "(deleted)".
-    if os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] not in _PROGRAMS:
-        return False
+    return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] in _PROGRAMS
+
+
+def _is_orphan(pid: int) -> bool:
     parent = process.parent(pid)
-    return parent in {1, os.getpid()} or process.name(parent) in _INITS
+    return _is_runsv(pid) and (parent in {1, os.getpid()} or process.name(parent) in _INITS)
 
 
 def _holds(pid: int, directory: int, path: str) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
 """Before a service is taken again that exited, or could not be taken: as long as runsvdir waits."""
+LOCKED_SECONDS = 5.0
+"""At most before one is tried again that another one has locked, and may for ever."""
 SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
 _FAILED = 111
@@ -42,6 +44,7 @@ class Runsvdir(Supervisor):
         self._services: dict[tuple[int, int], Supervised] = {}
         self._settling: dict[tuple[int, int], int] = {}
         self._refused: dict[tuple[int, int], str] = {}
+        self._locked: dict[tuple[int, int], tuple[float, float]] = {}  # when each is tried again, and after how long
         self._complaints: list[str] = []
         self._looking = self._glanced = self._blind = False
         self._due = _NEVER
@@ -239,6 +242,7 @@ class Runsvdir(Supervisor):
     def _end_others(self, entries: list[scan.Found]) -> None:
         """Let services end that are there no more."""
         wanted = {entry.identity for entry in entries}
+        self._locked = {identity: again for identity, again in self._locked.items() if identity in wanted}
         for identity, service in list(self._services.items()):
             if identity not in wanted and not service.leaving and not service.closed:
                 end_for_good(service)
@@ -249,10 +253,18 @@ class Runsvdir(Supervisor):
         entries.reverse()
         while entries:
             entry = entries.pop()  # of thousands, each leaves its room to what its service takes
-            if entry.identity not in self._services and not self.tree.waits_for(entry.identity):
+            if entry.identity not in self._services and not self.tree.waits_for(entry.identity) and not self._rests(entry):
                 self._consider(entry)
                 any_new = True
         return any_new
+
+    def _rests(self, entry: scan.Found) -> bool:
+        """Whether a service that another one has locked is not to be tried yet."""
+        due, _seconds = self._locked.get(entry.identity, (0.0, 0.0))
+        left = due - time.monotonic()
+        if left > 0:
+            self._look_in(left)
+        return left > 0
 
     def _consider(self, entry: scan.Found) -> None:
         """Take a new service, or wait until whoever is making it is done."""
@@ -265,11 +277,14 @@ class Runsvdir(Supervisor):
             service = self.tree.add(f"{self._path}/{entry.name}", entry.name)
         except (RefusedError, OSError) as refusal:
             locked = isinstance(refusal, LockedError)
-            if not locked or not self.tree.relieve(f"{self._path}/{entry.name}", entry.name, entry.identity):
-                reason = f"unable to supervise it: {errors.words(refusal)}" if isinstance(refusal, OSError) else str(refusal)
-                self._refuse(entry, reason)
+            if locked and self.tree.relieve(f"{self._path}/{entry.name}", entry.name, entry.identity):
+                self._locked.pop(entry.identity, None)
+                return
+            reason = f"unable to supervise it: {errors.words(refusal)}" if isinstance(refusal, OSError) else str(refusal)
+            self._refuse(entry, reason, locked=locked)
         else:
             self._refused.pop(entry.identity, None)
+            self._locked.pop(entry.identity, None)
             if not service.closed:
                 # By its own numbers: those of the entry are needed no more.
                 self._services[service.identity.dev, service.identity.ino] = service
@@ -278,11 +293,16 @@ class Runsvdir(Supervisor):
         same = self._settling.get(entry.identity) == entry.changed
         return same and os.access(f"{self._path}/{entry.name}/run", os.X_OK)
 
-    def _refuse(self, entry: scan.Found, reason: str) -> None:
+    def _refuse(self, entry: scan.Found, reason: str, *, locked: bool) -> None:
         if self._refused.get(entry.identity) != reason:
             self._refused[entry.identity] = reason
             self.report(f"runsv {entry.name}: fatal: {reason}")
-        self._look_in(AGAIN_SECONDS)
+        seconds = AGAIN_SECONDS
+        if locked:
+            _due, before = self._locked.get(entry.identity, (0.0, AGAIN_SECONDS / 2))
+            seconds = min(2 * before, LOCKED_SECONDS)
+            self._locked[entry.identity] = (time.monotonic() + seconds, seconds)
+        self._look_in(seconds)
 
 
 def find_tree(path: str, shown: str, state: State) -> State:
