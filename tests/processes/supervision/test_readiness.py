@@ -128,3 +128,24 @@ def test_c_sv_is_told_what_it_always_was(runtime: Path, slow: Path, tmp_path: Pa
         assert said.startswith(f"run: {slow}: (pid {pid_of(slow)}) ")
         assert said.endswith("s\n")
         assert len((slow / "supervise/status").read_bytes()) == 20
+
+
+@pytest.mark.parametrize("word", ["echo >&3", "head -c 300000 /dev/zero >&3; echo >&3"])
+def test_what_a_ready_service_writes_on_its_descriptor_is_dropped_in_large_pieces(runtime: Path, tmp_path: Path, word: str) -> None:
+    strace = oracle("strace", package="strace")
+    home = service(tmp_path / "services/it", f"{word}\nhead -c 1000000 /dev/zero >&3; : >written\nexec sleep 1000")
+    (home / "notification-fd").write_text("3\n")
+    calls = tmp_path / "calls"
+    traced = ("-D", "-o", str(calls), "-e", "trace=read,readv", str(runtime / "runsvdir"))
+    with tree(strace, home.parent, tmp_path / "state", *traced) as running:
+        running.start()
+        up(home)
+        assert sv(runtime, "-w", "60", "start", home).returncode == 0, "it is ready"
+        until((home / "written").exists, what="it could write on")
+        assert len(calls.read_text().splitlines()) < 10_000, "a megabyte, byte by byte, were a million"
+        pid = pid_of(home)
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next one has it")
+        assert is_alive(pid)
+        assert sv(runtime, "-w", "60", "start", home).returncode == 0, "it is ready still"

@@ -136,6 +136,12 @@ class Starting:
         else:
             self._owner.tree.holders.drop(self._owner, holder.WORD)
 
+    @property
+    def expects_word(self) -> bool:
+        """Whether the run has not said yet that it is ready."""
+        beyond = self._owner.service.beyond
+        return beyond.notifies and not beyond.ready
+
     def read_word(self, fd: int) -> str:
         """Take one byte of what a run says; empty when there is none."""
         return self._owner.tree.letters.read(fd, self._owner.slot, WORD)
