@@ -109,6 +109,11 @@ def key(path: str) -> str:
     return os.fsdecode(state_place.key(os.fsencode(path)))
 
 
+def path_of(name: str) -> str:
+    """Give the path that `key` gave `name` for; another one, where nothing is, of a path too long to be in a name."""
+    return "/" + name.replace("+", "/").replace("%2B", "+").replace("%25", "%").strip("/")
+
+
 def open_state(kind: str, name: str) -> State:
     """Open, and create if need be, STATE/KIND/NAME; OSError when that is impossible or not private.
 

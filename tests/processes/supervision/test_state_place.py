@@ -174,3 +174,22 @@ def test_where_the_state_was_removed_a_living_runsvdir_is_waited_for_and_named(r
         assert pids(running) == before
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: second.supervises(running.services / "plain"), what="then it supervises")
+
+
+@pytest.mark.parametrize("name", ["alias", "a+b%2B é"])
+def test_the_directory_by_another_name_meets_the_keeper_that_has_it(running: Tree, runtime: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("services")
+    real, running.services = running.services, tmp_path / name
+    running.start()
+    before = pids(running)
+    running.kill()
+    running.services = real
+    running.start()
+    is_taken_over(running)
+    assert f"has this tree as {tmp_path / name}, with its state in" in running.stderr.read_text()
+    assert len(named(running, "runsvdir-keeper")) == len(named(running, "runsvdir")) == 1
+    service(real / "new", "exec sleep 1000")
+    until(lambda: stat(real / "new") == "run", what="what is new is found")
+    started_once(running, before)
+    assert running.kill(signal.SIGHUP) == 111
+    until(lambda: running.processes() == [], what="all have ended")

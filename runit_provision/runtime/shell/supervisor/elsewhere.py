@@ -1,7 +1,8 @@
 """A keeper that has our tree with its state elsewhere: its runsvdir was started with another environment, or under another host's name.
 
-Or its state directory was removed. Two keepers over one directory would take services from each other whenever somebody dies, so there
-is to be one. Only a living one is found, by /proc: its descriptors lead to its state directory, whose name stands for the tree's.
+Or by another name of the directory, which a link leads to; or its state directory was removed. Two keepers over one directory would
+take services from each other whenever somebody dies, so there is to be one. Only a living one is found, by /proc: its descriptors lead
+to its state directory, whose name stands for the tree's. That of a very long path cannot be read back: then only our own name is known.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from ...wire import records
 from .. import process
 from ..meeting import KEEPER
-from ..state import State, key
+from ..state import State, key, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
         keeper, place, _fd = found
         there = _open(*found)
         if there is not None:
-            say(f"info: keeper {keeper} has this tree, with its state in {place}")
+            named = _named(place, path)
+            also = f" as {named}" if named != path else ""
+            say(f"info: keeper {keeper} has this tree{also}, with its state in {place}")
             state.close()
             return there
         if _relieve(keeper, place, state):
@@ -60,22 +63,37 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
     """Give the pid of a keeper over `path`, its state directory, and the descriptor that leads there."""
     for entry in os.listdir("/proc"):
         try:
-            if entry.isdigit() and _keeps(int(entry), path):
+            if entry.isdigit() and _is_keeper(int(entry)):
                 for fd, place in process.open_files(int(entry)):
-                    if place.endswith(f"/trees/{key(path)}"):
+                    if _leads_to(int(entry), place, path):
                         return int(entry), place, fd
         except OSError:
             continue  # it has ended, or is none of our business
     return None
 
 
-def _keeps(pid: int, path: str) -> bool:
-    """Whether this is a keeper of our account, among the processes that we know by number, which finds our directory at `path`."""
+def _is_keeper(pid: int) -> bool:
+    """Whether this is a keeper of our account, among the processes that we know by number."""
     if process.name(pid) != b"runsvdir-keeper" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
         return False
-    if not os.path.samestat(os.stat(_NAMESPACE.format(pid)), os.stat(_NAMESPACE.format("self"))):
+    return os.path.samestat(os.stat(_NAMESPACE.format(pid)), os.stat(_NAMESPACE.format("self")))
+
+
+def _leads_to(pid: int, place: str, path: str) -> bool:
+    """Whether a process finds our directory `path` by the name that `place`, if it is a tree's state directory, stands for."""
+    named = _named(place, path)
+    try:
+        return bool(named) and os.path.samestat(os.stat(f"/proc/{pid}/root{named}"), os.stat(path))
+    except FileNotFoundError:
         return False
-    return os.path.samestat(os.stat(f"/proc/{pid}/root{path}"), os.stat(path))
+
+
+def _named(place: str, path: str) -> str:
+    """Give the directory that a state directory stands for, which may be `path`; empty for another file."""
+    parent, name = os.path.split(place)
+    if os.path.basename(parent) != "trees":
+        return ""
+    return path if name == key(path) else path_of(name)
 
 
 def _open(pid: int, place: str, fd: str) -> State | None:
