@@ -232,3 +232,29 @@ def test_the_tally_keeps_the_last_32_ends_and_follows_no_link(runtime: Path, tmp
 def kill(home: Path) -> None:
     """Kill the process of a service, once there is one."""
     os.kill(until(lambda: pid_of(home), what="it has a process"), signal.SIGKILL)
+
+
+def test_a_kill_that_nobody_here_has_sent_is_told_and_a_loop_of_them_once(runtime: Path, tmp_path: Path) -> None:
+    """As the kernel kills where memory runs out: C's runsv says nothing."""
+    folder = tmp_path / "services"
+    loops = service(folder / "loops", "echo >>starts; kill -KILL $$")
+    asked, stubborn = service(folder / "asked", "exec sleep 1000"), service(folder / "stubborn", STUBBORN)
+    (stubborn / "timeout-kill").write_text("1\n")
+    adopted = service(folder / "adopted", "exec sleep 1000")
+    with tree(runtime / "runsvdir", folder, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all(pid_of(home) for home in (asked, adopted)) and (stubborn / "ready").exists(), what="all run")
+        for home, word in ((asked, "kill"), (stubborn, "restart")):
+            before = pid_of(home)
+            assert subprocess.run([runtime / "sv", "-w", "60", word, home], check=False).returncode == 0
+            until(lambda home=home, before=before: pid_of(home) not in {0, before}, what="it runs again")  # type: ignore[misc]
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(adopted), what="the next runsvdir has them")
+        supervision.send(adopted, signal.SIGKILL)
+        until(lambda: (loops / "starts").read_text().count("\n") > 3, what="the loop goes on")
+        until(lambda: "runsv adopted: warning: killed by signal 9 that runsv did not send" in running.stderr.read_text(), what="told")
+        assert running.kill(signal.SIGHUP) == 111
+        said = [line.split(":")[0] for line in running.stderr.read_text().splitlines() if "killed by signal 9" in line]
+        assert {"runsv loops", "runsv adopted"} == set(said)
+        assert said.count("runsv loops") <= 3, "once by each supervisor: runsvdir, a stand-in, the next runsvdir"

@@ -43,6 +43,7 @@ class Supervised:
         "asked",
         "files",
         "home",
+        "killed",
         "last_end",
         "leaving",
         "log_files",
@@ -56,13 +57,14 @@ class Supervised:
         """Take the service in `home`; RefusedError when it cannot be. Nothing runs until `begin`, when it `is_new`, or `resume`.
 
         last_end: the wait status of ./run when it last ended, None until then; asked: whether somebody has told it something, and what
-        follows is not done.
+        follows is not done; killed: the process that was sent KILL, or may have been by a supervisor before; 0 for none.
         """
         self.tree = tree
         self.home = home
         home.inhabitant = self
         self.leaving = self.asked = False
         self.last_end: int | None = None
+        self.killed = 0
         self.pool: Pool | Account | None = None
         self.must_prepare = False
         self._arms = (0, 0)
@@ -123,6 +125,8 @@ class Supervised:
         self._scripting, self._saved = scripting, saved
         self.service = found.service
         self._started = started
+        if self.service.main.signalled or self.service.main.signals:
+            self.killed = self.service.main.pid
         # A log/ that came or went meanwhile counts from the next start on.
         if found.service.log is None and self.log_files is not None:
             self.service.log = Part(LOG, now=time.time_ns(), want=self._first_want("log/down"))
@@ -190,6 +194,8 @@ class Supervised:
         counts, since = key == MAIN and main.state == RUN, main.since
         if counts:
             self.last_end = status
+            if status == SIGKILL and self.killed != main.pid:
+                self.tree.tell_killed(self)
         self.tell(self._ended_event(key, status))
         if counts and not self.closed:
             try:

@@ -18,6 +18,7 @@ from ..service.publisher import Publishing
 from ..service.supervised import Supervised
 from .adoption import Adoption
 from .holders import Alone, Holders
+from .kills import Kills
 from .loggers import Loggers
 from .orphans import Orphans
 from .takeover import Takeover
@@ -117,6 +118,7 @@ class Tree:
         self._groups: Groups | None = None
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
         self.letters = Letters(state.table)
+        self._kills = Kills()
 
     def __len__(self) -> int:
         return len(self._slots) + len(self._takeover) + len(self._adoption) + len(self._leaving)
@@ -214,8 +216,14 @@ class Tree:
         if key == records.LOG and service.pool is not None:
             service.pool.signal(service, number)
             return service.service.part(key).signalled + 1
+        if key == records.MAIN and number == SIGKILL:
+            service.killed = service.service.main.pid
         count = self.orphans.signal(service.slot, key, number)
         return self.parent.signal(service.slot, key, number, asked=service.asked) if count is None else count
+
+    def tell_killed(self, service: Supervised) -> None:
+        """Say that somebody else has killed the process of `service`."""
+        self._kills.tell((service.identity.dev, service.identity.ino), service.warn)
 
     def close_log(self, service: Supervised) -> None:
         """Let the log of `service` read to its end."""
