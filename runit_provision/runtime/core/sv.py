@@ -195,7 +195,9 @@ def detail(known: Detail, status: Status, *, now_ns: int) -> bytes:
     if known.kill_at:
         parts.append(b", KILL in %ds" % _seconds(known.kill_at - now_ns))
     if known.starts_at:
-        parts.append(b", backing off, next start in %ds" % _seconds(known.starts_at - now_ns))
+        # A clock that was set back since makes no rest longer: it began when the service went down.
+        left = known.starts_at - max(now_ns, status.since_ns)
+        parts.append(b", backing off, next start in %ds" % _seconds(left))
     if known.deaths:
         times = b"%d times in %ds" % (known.deaths, _seconds(status.since_ns - known.dying_since))
         parts.append(b", died %b, last %b" % (times, known.ended.encode()))

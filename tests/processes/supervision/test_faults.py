@@ -305,6 +305,32 @@ def test_a_disk_that_becomes_read_only(runtime: Path, failing: Path, tmp_path: P
         running.end()
 
 
+def test_a_clock_that_is_set_back_makes_no_rest_longer(runtime: Path, tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("+1000d")
+    home = service(tmp_path / "services/it", "echo >>runs; exit 1")
+    (home / "max-delay").write_text("30000\n")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.extra = faked(clock)
+
+        def rests() -> int:
+            words = [str(runtime / "sv"), "status", str(home)]
+            line = subprocess.run(words, env=running.environment(), capture_output=True, text=True, check=False).stdout
+            found = re.search(r"next start in (\d+)s", line)
+            return int(found[1]) if found else -1
+
+        running.start()
+        until(lambda: runs(home) > 3 and rests() >= 4, what="it rests")
+        clock.write_text("+0")
+        assert 0 <= rests() <= 30
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next runsvdir has it")
+        count = runs(home)
+        assert rests() <= 30
+        until(lambda: runs(home) > count, what="it starts again")
+
+
 @pytest.mark.long
 def test_a_clock_that_jumps(runtime: Path, tmp_path: Path) -> None:
     clock = tmp_path / "clock"
@@ -313,13 +339,7 @@ def test_a_clock_that_jumps(runtime: Path, tmp_path: Path) -> None:
     resting = service(tmp_path / "services/resting", "echo >>runs; exit 1")
     (resting / "max-delay").write_text("3000\n")
     with tree(runtime / "runsvdir", quick.parent, tmp_path / "state") as running:
-        running.extra = {
-            "LD_PRELOAD": oracle.faketime(),
-            "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
+        running.extra = faked(clock)
         running.start()
         for jump in ("+0", "+10d", "-10d", "+0"):
             before = {home: runs(home) for home in (quick, resting)}
@@ -328,6 +348,17 @@ def test_a_clock_that_jumps(runtime: Path, tmp_path: Path) -> None:
                 until(lambda home=home, most=count + 3: runs(home) >= most, what=f"{home.name} runs after {jump}")  # type: ignore[misc]
         times = [int(line) for line in (quick / "runs").read_text().split()]
         assert max(times) - min(times) > 15 * 86400, "the clock jumped"
+
+
+def faked(clock: Path) -> dict[str, str]:
+    """Give an environment whose programs see the time that a file says."""
+    return {
+        "LD_PRELOAD": oracle.faketime(),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
 
 
 def runs(home: Path) -> int:
@@ -345,6 +376,7 @@ def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path:
             running.start()
             until(lambda: text_of(home / "ended").startswith("-1 9\n"), what="it is killed")
             until(lambda: " signal 9\n" in text_of(home / "supervise/deaths"), what="that is told")
+            said(running, "runsv it: warning: killed by signal 9 that runsv did not send (out of memory? the kernel has killed ")
             (home / "fed").touch()
             up(home)
     finally:
