@@ -26,6 +26,7 @@ LETTERS_AT = 788
 """One byte for the main part, one for the log, one for what the service says of itself; 0: none that was not acted upon."""
 PROCESSES_AT = 928
 PATH_MAX = 496
+"""Bytes; of a longer one nothing is written down."""
 SIGNALS_MAX = 8
 """Signals of a part that may be under way."""
 

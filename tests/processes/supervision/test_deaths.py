@@ -294,3 +294,32 @@ def test_a_directory_that_was_made_anew_owes_nothing_to_the_one_before(runtime: 
         supervision.script(home / "run", SLEEPER)
         running.start()
         until(lambda: stat(home) == "run", what="the new one runs")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_service_that_a_link_leads_to_over_a_long_way_is_gone_on_with_also_without_a_process(
+    runtime: Path, services: Path, tmp_path: Path, number: int
+) -> None:
+    far = tmp_path.joinpath(*["d" * 200] * 4)
+    idle, dies = service(far / "idle", SLEEPER), service(far / "dies", "exit 1")
+    (idle / "down").touch()
+    (dies / "max-delay").write_text("3600000\n")
+    for home in (idle, dies):
+        (services / home.name).symlink_to(home)
+
+    def shown(home: Path) -> str:
+        return subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=False).stdout
+
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        started(running)
+        until(lambda: stat(idle) == "down" and "backing off" in shown(dies), what="one is down, the other rests")
+        running.kill(number)
+        until(lambda: answers(services / "one", runtime), what="a stand-in")
+        done = subprocess.run([runtime / "sv", "-w", "60", "up", idle], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: run:"), done
+        until(lambda: "backing off" in shown(dies), what="the other rests on")
+        pid = pid_of(idle)
+        running.start()
+        until(lambda: all(map(running.supervises, (idle, dies))), what="the next runsvdir has them")
+        assert pid_of(idle) == pid
+        assert "unable to go on" not in running.stderr.read_text()

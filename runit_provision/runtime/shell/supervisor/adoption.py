@@ -168,6 +168,8 @@ class Adoption:
             written = records.unpack_process(content, key)
             if written.life == records.LIVE:
                 places.append(f"/proc/{written.pid}/cwd" + ("/.." if key == records.LOG else ""))
+        if places == [""]:
+            raise FileNotFoundError(errno.ENOENT, "its path is too long to be written down", name)
         if _is_new(places[0], places[1:], expected):
             raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", places[0])
         for place in places[:-1]:

@@ -313,7 +313,10 @@ class Tree:
         except BaseException:
             os.close(directory)
             raise
-        identity = records.Identity(dev=found.st_dev, ino=found.st_ino, name=os.fsencode(name), path=os.fsencode(real))
+        place = os.fsencode(real)
+        if len(place) > records.PATH_MAX:
+            place = os.fsencode(path)  # by a link, which has room where the record is
+        identity = records.Identity(dev=found.st_dev, ino=found.st_ino, name=os.fsencode(name), path=place)
         home = Home(directory, identity, self.room)
         try:
             return Supervised(self, home, is_new=expected is None)
