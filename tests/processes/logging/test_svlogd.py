@@ -34,6 +34,14 @@ class Svlogd:
         assert self.process.returncode == 0
         return stderr
 
+    def die(self) -> None:
+        """Kill it; a processor may have its stderr still."""
+        self.process.kill()
+        self.process.wait(waiting.DEADLINE)
+        self.input.close()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
@@ -110,6 +118,26 @@ def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
     waiting.until(lambda: old(log, "s"))
     assert b"close: " in svlogd.end()
     assert [path.read_bytes() for path in old(log, "s")] == [b"gate\nline\n"]
+
+
+def test_a_processor_that_outlives_its_svlogd_alters_nothing_of_the_next_ones(runtime: Path, log: Path) -> None:
+    first, second = log.parent / "first", log.parent / "second"
+    os.mkfifo(first)
+    os.mkfifo(second)
+    # Each says its line when it is let go, into what comes of the log and into the state for the next one.
+    config = b"!if test -e ../begun; then gate=second; else touch ../begun; gate=first; fi; read said <../$gate; "
+    config += b"cat; echo $said; echo $said >&5; echo done >../$gate.done\n"
+    svlogd = _rotating(runtime, log, config, line=b"line\n")
+    waiting.until(lambda: log.parent.joinpath("begun").exists(), what="the first has begun")
+    svlogd.die()
+    svlogd = Svlogd(runtime / "svlogd", log)
+    second.write_bytes(b"second\n")
+    waiting.until(lambda: old(log, "s"), what="the second has ended")
+    first.write_bytes(b"first\n")
+    waiting.until(lambda: log.parent.joinpath("first.done").exists(), what="the first has ended")
+    assert svlogd.end() == b""
+    assert [path.read_bytes() for path in old(log, "s")] == [b"line\nsecond\n"]
+    assert log.joinpath("state").read_bytes() == b"second\n"
 
 
 @pytest.mark.covers("svlogd", "a full disk")

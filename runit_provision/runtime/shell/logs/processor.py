@@ -116,7 +116,7 @@ class Processor:
         self.pid = 0
         if status:
             log.warn(b"processor failed, restart")
-            self._remove_output()
+            self._remove(self._input[:26] + "t")
             if not log.config.processor:
                 return
             yield from self._start(rested=time.monotonic() - self._began < 1)
@@ -125,11 +125,11 @@ class Processor:
         self._input = ""
         yield from self.start_next()
 
-    def _remove_output(self) -> None:
+    def _remove(self, name: str) -> None:
         try:
-            posix.unlink(self._input[:26] + "t", dir_fd=self._log.directory)
+            posix.unlink(name, dir_fd=self._log.directory)
         except OSError:
-            pass  # it never came to be
+            pass  # mostly it never came to be; else it cannot be made anew, and that is told
 
     def _keep(self) -> Steps[None]:
         log = self._log
@@ -156,15 +156,19 @@ class Processor:
         """Start it, after a second if it is to be `rested`. Raises OSError, with nothing left open."""
         log = self._log
         log.inform(b"processing: " + log.name + b"/" + self._input.encode())
-        truncate = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_TRUNC | posix.O_CREAT
+        made = (self._input[:26] + "t", "newstate")
+        new = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_EXCL | posix.O_CREAT
         wanted = (
             (self._input, posix.O_RDONLY | posix.O_NONBLOCK, 0),
-            (self._input[:26] + "t", truncate, 1),
+            (made[0], new, 1),
             ("state", posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CREAT, 4),
-            ("newstate", truncate, 5),
+            (made[1], new, 5),
         )
         actions: list[tuple[int, int, int]] = []
         try:
+            # Another may be at it still, whoever started it having died: what that one goes on writing is nobody's any more.
+            for name in made:
+                self._remove(name)
             for name, flags, number in wanted:
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(log.open_file(name, flags | posix.O_CLOEXEC, 0o644)), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
