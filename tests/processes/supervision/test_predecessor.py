@@ -16,11 +16,11 @@ from support.waiting import until
 
 from runit_provision.host import package
 
-TREE, KEEPER, POOL = "shell/supervisor/tree.py", "shell/keeper/keeper.py", "shell/handover.py"
-_SLOT = "            self._last = max(self._last, slot)\n"
+TAKEOVER, KEEPER, POOL = "shell/supervisor/takeover.py", "shell/keeper/keeper.py", "shell/handover.py"
+_SLOT = "            self._pending.discard(slot)\n"
 HERE = {
-    "dies": (TREE, _SLOT, f"{_SLOT}            if slot > 1:\n                raise RuntimeError('bad luck')\n"),
-    "hangs": (TREE, _SLOT, f"{_SLOT}            while slot > 1:\n                pass\n"),
+    "dies": (TAKEOVER, _SLOT, f"{_SLOT}            if slot > 1:\n                raise RuntimeError('bad luck')\n"),
+    "hangs": (TAKEOVER, _SLOT, f"{_SLOT}            while slot > 1:\n                pass\n"),
     "fails at a service": (
         "shell/supervisor/adoption.py",
         "        content = os.pread(",

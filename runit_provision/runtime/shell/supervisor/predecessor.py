@@ -80,7 +80,7 @@ def begin(sock: _socket.socket, state: State, call: Call, before: bytes, report:
         if said != _ASKED:
             obstacle = _become(sock, state, call, before, _FAILED if said in {_TAKES, _FAILED} else _ASKED)
         say(f"version {old}, which runs here, {obstacle}: {new} takes over untried")
-    if not records.is_of_boot(os.pread(state.table, records.SIZE, 0), process.boot_id()):
+    if not records.is_of_life(os.pread(state.table, records.SIZE, 0), *process.life()):
         say(f"{new} cannot read the records of {old}: waiting until its services have ended, which HUP to its runsvdir tells them")
         _wait_for_end(sock)
         return False
