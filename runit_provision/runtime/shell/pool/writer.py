@@ -1,8 +1,8 @@
 """A thread of the pool: everything that is done for the logs of one filesystem.
 
 It waits for their FIFOs and does what is due, one chunk of one log after the other, without handing anything over; so a disk that
-hangs stops this thread, and with it exactly the logs that are on this disk. A log whose disk refuses (Pause), or whose processor
-is waited for (Wait), is set aside with its chunk, and the others go on.
+hangs stops this thread, and with it exactly the logs that are on this disk. A log whose disk refuses (Pause), or that waits
+for its processor or until a full file is safe (Wait), is set aside with its chunk, and the others go on.
 
 Other threads put what they want into `inbox`, by `call`.
 """
