@@ -57,6 +57,19 @@ def test_no_descriptor_to_be_had(runtime: Path, home: Path, tmp_path: Path, vict
         until(lambda: started(home) == [before, pid_of(home)], what="it was started once more, and no more")
 
 
+def test_a_letter_is_obeyed_though_no_descriptor_is_to_be_had(runtime: Path, home: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        limits = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        letter(home, "k")
+        until(lambda: not is_alive(before), what="it is killed")
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limits)
+        until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+        assert "internal error" not in running.stderr.read_text()
+
+
 def test_no_descriptor_to_be_had_for_a_log(runtime: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
         running.services.mkdir()

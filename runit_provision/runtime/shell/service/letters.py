@@ -41,8 +41,6 @@ class Letters:
     def read(self, fifo: int, slot: int, part: int) -> str:
         """Take a letter for a part out of its FIFO; empty when there is none. It is in the table until `done`, or a new intent."""
         place = records.offset(slot) + records.LETTERS_AT + part
-        if place >= len(self._view):
-            self._map(slot)
         with self._view[place : place + 1] as region:
             try:
                 count = os.readv(fifo, [region])
@@ -54,7 +52,10 @@ class Letters:
         """Forget a letter that was acted upon and changed nothing."""
         self._view[records.offset(slot) + records.LETTERS_AT + part] = 0
 
-    def _map(self, slot: int) -> None:
+    def reserve(self, slot: int) -> None:
+        """Have room for what comes for `slot`, before any comes; OSError, since a mapping takes a descriptor (Python has its own)."""
+        if records.offset(slot) < len(self._view):
+            return
         size = records.offset((slot // _SLOTS + 1) * _SLOTS)
         if os.fstat(self._table).st_size < size:
             os.ftruncate(self._table, size)

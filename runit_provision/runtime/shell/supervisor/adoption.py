@@ -138,6 +138,7 @@ class Adoption:
             os.pwrite(tree.table, b"\0", records.offset(slot))
             tree.give_back(slot)
             return
+        tree.letters.reserve(slot)
         service = self._reopen(identity, content)
         if not content.startswith(records.TAKEN):
             os.pwrite(tree.table, records.TAKEN, records.offset(slot))

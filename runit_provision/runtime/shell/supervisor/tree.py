@@ -456,9 +456,11 @@ class Tree:
     def take_slot(self) -> int:
         """Give a free slot. OSError when there is no room for one more."""
         if self._free:
+            self.letters.reserve(self._free[-1])
             return self._free.pop()
         # What is mapped and not there on a full disk is a SIGBUS later.
         os.posix_fallocate(self.table, records.offset(self._last + 1), records.SIZE)
+        self.letters.reserve(self._last + 1)
         self._last += 1
         return self._last
 
