@@ -35,8 +35,10 @@ _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
 _FAILED = 111 << 8
 _FULL = (errno.EMFILE, errno.ENFILE)
-_FULL_SECONDS = (1.0, 8.0)
+_FULL_SECONDS = (0.25, 8.0)
 """Before a log is asked for again that its pool has no room for: first, and at most; it doubles."""
+_FULL_TOLD_SECONDS = 1.0
+"""The pause that is told: before it, the pool may have been about to close what others of many that begin at once have open."""
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 
 
@@ -275,11 +277,11 @@ class Pool:
             self._failed(service, record)
 
     def _crowd_out(self, service: Supervised, reason: str) -> None:
-        """The pool has no descriptors for one log more: say so once, and ask again until it has."""
+        """The pool has no descriptors for one log more: ask again until it has, and say so once if that takes longer."""
         before = self._crowded_out.get(service)
-        if before is None:
-            service.put_off(f"log: no room in its log-pool, waiting until there is: {reason}")
         seconds = self._crowded_out[service] = _FULL_SECONDS[0] if before is None else min(2 * before, _FULL_SECONDS[1])
+        if seconds == _FULL_TOLD_SECONDS:
+            service.put_off(f"log: no room in its log-pool, waiting until there is: {reason}")
         self._loggers.tree.loop.after(seconds, lambda: self._ask_again(service))
 
     def _ask_again(self, service: Supervised) -> None:
