@@ -49,6 +49,8 @@ FAILED = 23
 """slot, key, role; value: errno: no process could be made; ask again later."""
 SIGNALLED = 24
 """slot, key; value: signal number; when: how many signals the process has got since it was started, 0 when there is none any more."""
+END = 25
+"""Let all services end, and the tree with them: TERM was sent to all of its processes."""
 
 # What a process runs (`role`).
 RUN = 1

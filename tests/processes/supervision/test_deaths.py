@@ -209,6 +209,35 @@ def test_hup_ends_everything_and_then_exits_111(runtime: Path, services: Path, t
         assert stat(services / "one") == "down"
 
 
+@pytest.mark.parametrize("first", ["all", "keeper", "supervisor"])
+def test_term_to_all_of_a_tree_ends_it(runtime: Path, services: Path, tmp_path: Path, first: str) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        started(running)
+        keeper = running.keeper()
+        if first == "all":
+            os.killpg(running.pid, signal.SIGTERM)
+        elif first == "keeper":
+            os.kill(keeper, signal.SIGTERM)
+        else:
+            assert running.kill(signal.SIGTERM) == 0
+            until(lambda: len(running.supervisors()) == 2, what="a stand-in is there")
+            os.kill(keeper, signal.SIGTERM)
+        assert running.process is not None
+        assert running.process.wait(60) == 0
+        until(lambda: not running.processes(), what="all is gone")
+
+
+def test_a_runsvdir_that_comes_after_term_to_all_goes_on(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        pids = started(running)
+        os.killpg(running.pid, signal.SIGTERM)
+        assert running.process is not None
+        running.process.wait(60)
+        until(lambda: not any(supervision.is_alive(pid) for pid in pids.values()), what="what ran has ended")
+        assert started(running).keys() == pids.keys()
+        until(lambda: all(running.supervises(Path(folder)) for folder in pids), what="it supervises all")
+
+
 def test_hup_does_not_wait_for_a_service_that_another_one_supervises(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         pids = started(running)

@@ -105,12 +105,14 @@ class _Keeper:
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
         self._told = False
+        self._ends = False
         self._left = False
         self._listener: _socket.socket | None = None
         self.done = False
 
-        for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGIO, _signal.SIGPIPE):
+        for number in (_signal.SIGHUP, _signal.SIGIO, _signal.SIGPIPE):
             self.loop.on_signal(number, _nothing)
+        self.loop.on_signal(_signal.SIGTERM, self._end_tree)
         self.loop.on_signal(_signal.SIGUSR2, self._pass_on)
         self.loop.on_signal(_signal.SIGCHLD, self._reap)
 
@@ -132,6 +134,15 @@ class _Keeper:
         """Another version is installed: the supervisor decides."""
         if self._supervisor is not None:
             self._supervisor.send(wire.Record(wire.UPGRADE))
+
+    def _end_tree(self) -> None:
+        """TERM to a runsvdir leaves its services; the keeper gets it from who sends it to all: to a process group, or a control group.
+
+        The supervisor may have got it too, and go before it reads this: then the stand-in is told.
+        """
+        self._ends = True
+        if self._supervisor is not None:
+            self._supervisor.send(wire.Record(wire.END))
 
     def _listen(self, listener: _socket.socket) -> None:
         self._listener = listener
@@ -316,6 +327,10 @@ class _Keeper:
         peer.fds = []
         # A stand-in is our fork, and knows.
         peer.welcome([] if peer.stands_in else self._children.all(), self._state.lock)
+        # A runsvdir that has come since is wanted.
+        self._ends = self._ends and peer.stands_in
+        if self._ends:
+            peer.send(wire.Record(wire.END))
 
     def _replace(self) -> None:
         if self._supervisor is not None or self.done:

@@ -37,7 +37,7 @@ class Container(Runsvdir):
         self._name = os.fsencode(os.environ.get("RUNSVDIR_MAIN", ""))
         self._main: Supervised | None = None
         for number in STOPS:
-            self.loop.on_signal(number, self._stop)
+            self.loop.on_signal(number, self.stop)
 
     def run(self) -> int:
         """Go on until there is an exit status."""
@@ -54,9 +54,9 @@ class Container(Runsvdir):
         if self._main is None:
             self._main = next((service for service in self.tree.services() if service.identity.name == self._name), None)
         elif self._main.closed or _is_over(self._main):
-            self._stop()
+            self.stop()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         self._ended = 0
         self.end(SECONDS)
 

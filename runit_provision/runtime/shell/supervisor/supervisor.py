@@ -108,6 +108,11 @@ class Supervisor:
         self.loop.after(WAITING_SECONDS, self._give_up_waiting)
         self.loop.after(_hup_seconds(seconds), self._kill)
 
+    def stop(self) -> None:
+        """Take every service down for good, since TERM was sent to all of the tree."""
+        self._ended = 0  # as when it is sent to a runsvdir alone
+        self.end()
+
     def _give_up_waiting(self) -> None:
         if self.tree.recovering:
             self.loop.after(WAITING_SECONDS, self._give_up_waiting)
@@ -132,6 +137,8 @@ class Supervisor:
             self.status = 0
         elif record.op == wire.UPGRADE:
             self.upgrade()
+        elif record.op == wire.END and not self.ending:
+            self.stop()
         else:
             self.tree.received(record)
 
