@@ -201,9 +201,9 @@ def test_a_current_that_somebody_removes_begins_anew_when_it_would_have_been_ful
     assert said == b"svlogd: warning: unable to rename current: %b: file does not exist" % bytes(service.main)
     waiting.until(lambda: len(service.text()) > 2000 and lines.endswith(service.text()))
     write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"line 999\nthe end\n"))
     pool.send(service, signal.SIGTERM)
     assert pool.expect(wire.ENDED, service).value == 0
-    assert service.text().endswith(b"line 999\nthe end\n")
 
 
 def test_a_processor_that_hangs_stops_only_its_own_log_and_loses_nothing(pool: Pool, scratch: Path) -> None:

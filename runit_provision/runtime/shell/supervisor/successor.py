@@ -57,9 +57,11 @@ def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | No
         except BaseException as error:
             text = f"the trial failed: {error}"
         finally:
-            if text is not None:
-                os.write(writer, text.encode("utf-8", "replace") + _END)
-            os._exit(0)
+            try:
+                if text is not None:
+                    os.write(writer, text.encode("utf-8", "replace") + _END)
+            finally:
+                os._exit(0)  # whoever asked may be gone: this must not go on as one more of it
     os.close(writer)
 
     def readable() -> None:
