@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import struct
 
-from .beyond import SIZE as BEYOND_SIZE
 from .status import DOWN, FINISH, WANT_UP
 
 SIZE = 1024
@@ -257,7 +256,9 @@ def unpack_intent(slot: bytes) -> Intent | None:
 
 def intent_in(slot: bytes) -> bytes:
     """Give what `pack_intent` gave for a slot of SIZE bytes."""
-    return slot[INTENT_AT : INTENT_AT + _INTENT.size + 2 * _PART.size + BEYOND_SIZE]
+    from . import beyond  # who only reads a table, as sv, has no use for it
+
+    return slot[INTENT_AT : INTENT_AT + _INTENT.size + 2 * _PART.size + beyond.SIZE]
 
 
 def _letter(byte: int) -> str:
