@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+"""What a system call fails with that finds no room for a descriptor."""
+
 _TEXTS = {
     "EINTR": "interrupted system call",
     "ENOMEM": "out of memory",

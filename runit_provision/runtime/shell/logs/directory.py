@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 APPEND = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC
 READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
@@ -279,7 +278,7 @@ class Log:
         try:
             self.directory = self.place.open()
         except OSError as error:
-            if error.errno in _NO_DESCRIPTOR:
+            if error.errno in errors.NO_DESCRIPTOR:
                 raise
             self.warn(b"unable to open log directory", error)
             return False
@@ -296,7 +295,7 @@ class Log:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.close_now()
-            if error.errno in _NO_DESCRIPTOR:
+            if error.errno in errors.NO_DESCRIPTOR:
                 raise
             self.warn(b"unable to lock directory", error)
             return False
@@ -310,7 +309,7 @@ class Log:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if error.errno in _NO_DESCRIPTOR:
+            if error.errno in errors.NO_DESCRIPTOR:
                 raise
             self.warn(b"unable to read config", error)
         else:

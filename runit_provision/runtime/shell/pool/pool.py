@@ -27,7 +27,7 @@ from .connection import Client
 from .journal import Journal
 from .logger import LIMIT_MAX, Logger
 from .openers import Openers
-from .room import FULL, Room
+from .room import Room
 from .watch import Watch
 from .writer import PAUSED_BY_SIGNAL, Task, Writer
 
@@ -138,7 +138,7 @@ class Pool:
         try:
             descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
         except OSError as error:
-            if error.errno in FULL:
+            if error.errno in errors.NO_DESCRIPTOR:
                 self._make_room()
                 time.sleep(_BREATH)  # it would be told at once again
             return

@@ -9,14 +9,10 @@ The lowest free number is given (open(2)), so that a new descriptor tells how ma
 
 from __future__ import annotations
 
-import errno
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FULL = (errno.EMFILE, errno.ENFILE)
-"""What a system call fails with that finds no room for a descriptor."""
 _SPARE_MAX = 128
 _SPARE_SHARE = 8
 

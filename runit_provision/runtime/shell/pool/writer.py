@@ -14,13 +14,13 @@ import posix
 import select
 import time
 
+from ...wire import errors
 from ...wire import pool as wire
 from ..logs import threads
 from ..logs.steps import PAUSE, Pause, Wait
 from ..logs.sync import Crew
 from .journal import CHUNK
 from .logger import waiting, widen
-from .room import FULL
 from .watch import PATIENCE
 
 TYPE_CHECKING = False
@@ -282,7 +282,7 @@ class Writer:
             case Pause():
                 self._set_aside(task)
                 steps = task.steps
-                if step.number in FULL and self._makes_room_for(task):
+                if step.number in errors.NO_DESCRIPTOR and self._makes_room_for(task):
                     self._after(_AGAIN, lambda: self._resume(task, steps))
                     return
                 task.logger.log.say(step.warning)

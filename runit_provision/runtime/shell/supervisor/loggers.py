@@ -34,7 +34,6 @@ _AGAIN_SECONDS = (0.005, 0.05)
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
 _FAILED = 111 << 8
-_FULL = (errno.EMFILE, errno.ENFILE)
 _FULL_SECONDS = (0.25, 8.0)
 """Before a log is asked for again that its pool has no room for: first, and at most; it doubles."""
 _FULL_TOLD_SECONDS = 1.0
@@ -265,7 +264,7 @@ class Pool:
 
     def _is_over(self, service: Supervised | None, record: wire.Record) -> None:
         self.has.pop(record.slot, None)
-        if service is not None and record.op == wire.FAILED and record.value in _FULL:
+        if service is not None and record.op == wire.FAILED and record.value in errors.NO_DESCRIPTOR:
             self._crowd_out(service, os.fsdecode(record.name))
             return
         self.wanted.pop(record.slot, None)
