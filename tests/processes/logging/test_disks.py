@@ -118,16 +118,21 @@ def after_a_byte(*arguments, **keywords):
     quick(*arguments, **keywords)
 posix.{call} = after_a_byte
 """
+_FLOOD = b"".join(b"line %d of a flood\n" % number for number in range(1000))
+
+
+def slow_down(pool: Pool, call: str, slow: Path) -> None:
+    """Start the pool anew, where a system call waits for the FIFO `slow`."""
+    pool.kill()
+    pool.start(breaks=_SLOW.format(call=call, slow=str(slow)))
 
 
 def test_a_file_that_is_long_made_safe_holds_up_only_its_own_log(pool: Pool, slow: Path, tmp_path: Path) -> None:
     flooded, killed, good = (Service(tmp_path, slot, config=b"s0\n" if slot == 3 else b"s4096\n") for slot in (1, 2, 3))
-    pool.kill()
-    pool.start(breaks=_SLOW.format(call="fsync", slow=str(slow)))
+    slow_down(pool, "fsync", slow)
     pool.added(flooded, killed, good)
-    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
     for service in (flooded, killed):
-        assert write(service, lines) == len(lines)
+        assert write(service, _FLOOD) == len(_FLOOD)
     # The second file waits for the first one's fsync, and with it what has been read of the log.
     for service in (flooded, killed):
         told = pool.expect(wire.WAITS, service)
@@ -142,12 +147,12 @@ def test_a_file_that_is_long_made_safe_holds_up_only_its_own_log(pool: Pool, slo
     assert pool.expect(wire.FAILED, killed).value == errno.EAGAIN, "its lock is not let go of as long as it has a file to rename"
     assert write(good, b"and behind it\n")
     slow.write_bytes(b"." * 1000)
-    waiting.until(lambda: flooded.text() == lines)
+    waiting.until(lambda: flooded.text() == _FLOOD)
     waiting.until(lambda: good.text() == b"beside a slow disk\nand behind it\n")
     assert pool.expect(wire.WAITS, flooded).name == b""
     waiting.until(lambda: is_free(killed.main / "lock"))
     pool.added(killed)
-    waiting.until(lambda: killed.text() == lines)
+    waiting.until(lambda: killed.text() == _FLOOD)
     for service in (flooded, killed):
         pool.send(service, signal.SIGTERM)
         pool.expect(wire.ENDED, service)
@@ -168,20 +173,18 @@ def is_free(lock: Path) -> bool:
 
 def test_a_file_that_is_removed_before_it_is_safe_holds_up_nobody(pool: Pool, slow: Path, tmp_path: Path) -> None:
     theirs, good = Service(tmp_path, 1, config=b"s4096\n"), Service(tmp_path, 2, config=b"s4096\n")
-    pool.kill()
-    pool.start(breaks=_SLOW.format(call="fsync", slow=str(slow)))
+    slow_down(pool, "fsync", slow)
     pool.added(theirs, good)
-    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
-    assert write(theirs, lines) == len(lines)
+    assert write(theirs, _FLOOD) == len(_FLOOD)
     (removed,) = waiting.until(lambda: list(theirs.main.glob("@*.u")))
     gone = removed.read_bytes()
     removed.unlink()
     slow.write_bytes(b"." * 1000)
     said = pool.expect(wire.SAYS).name
     assert said == b"svlogd: warning: unable to rename current: %b: file does not exist" % os.fsencode(theirs.main)
-    waiting.until(lambda: gone + theirs.text() == lines)
-    assert write(good, lines) == len(lines)
-    waiting.until(lambda: good.text() == lines)
+    waiting.until(lambda: gone + theirs.text() == _FLOOD)
+    assert write(good, _FLOOD) == len(_FLOOD)
+    waiting.until(lambda: good.text() == _FLOOD)
     for service in (theirs, good):
         pool.send(service, signal.SIGTERM)
         assert pool.expect(wire.ENDED, service).value == 0
@@ -189,16 +192,14 @@ def test_a_file_that_is_removed_before_it_is_safe_holds_up_nobody(pool: Pool, sl
 
 def test_an_old_file_that_is_long_removed_holds_up_only_its_own_log(pool: Pool, slow: Path, tmp_path: Path) -> None:
     flooded, good = Service(tmp_path, 1, config=b"s4096\nn2\n"), Service(tmp_path, 2, config=b"s0\n")
-    pool.kill()
-    pool.start(breaks=_SLOW.format(call="unlink", slow=str(slow)))
+    slow_down(pool, "unlink", slow)
     pool.added(flooded, good)
-    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
-    assert write(flooded, lines) == len(lines)
+    assert write(flooded, _FLOOD) == len(_FLOOD)
     assert pool.expect(wire.WAITS, flooded).value == wire.SILENT
     assert write(good, b"beside a slow disk\n")
     waiting.until(lambda: good.text() == b"beside a slow disk\n")
     slow.write_bytes(b"." * 1000)
-    waiting.until(lambda: lines.endswith(flooded.text()) and flooded.text().endswith(lines[-100:]))
+    waiting.until(lambda: _FLOOD.endswith(flooded.text()) and flooded.text().endswith(_FLOOD[-100:]))
     pool.send(flooded, signal.SIGTERM)
     assert pool.expect(wire.ENDED, flooded).value == 0
     assert [path.name[-2:] for path in flooded.main.glob("@*")] == [".s", ".s"]
@@ -224,12 +225,11 @@ def test_files_that_a_disk_does_not_make_safe_hold_up_no_others(pool: Pool, tmp_
     pool.kill()
     pool.start(breaks=_REFUSED.format(bad=str(is_bad)))
     pool.added(*refused, good)
-    lines = b"".join(b"line %d of a flood\n" % number for number in range(1000))
     for service in refused:
-        assert write(service, lines) == len(lines)
+        assert write(service, _FLOOD) == len(_FLOOD)
         assert b"pausing: unable to fsync current logfile: " in pool.expect(wire.SAYS).name
-    assert write(good, lines) == len(lines)
-    waiting.until(lambda: good.text() == lines)
+    assert write(good, _FLOOD) == len(_FLOOD)
+    waiting.until(lambda: good.text() == _FLOOD)
     waiting.until(lambda: {path.name[-2:] for path in good.main.glob("@*")} == {".s"})
     pool.send(good, signal.SIGTERM)
     assert pool.expect(wire.ENDED, good).value == 0
@@ -241,7 +241,7 @@ def test_files_that_a_disk_does_not_make_safe_hold_up_no_others(pool: Pool, tmp_
     is_bad.unlink()
     pool.expect(wire.ADDED, refused[0])
     for service in refused:
-        waiting.until(lambda service=service: service.text() == lines)  # type: ignore[misc]
+        waiting.until(lambda service=service: service.text() == _FLOOD)  # type: ignore[misc]
         pool.send(service, signal.SIGTERM)
         pool.expect(wire.ENDED, service)
         assert {path.name[-2:] for path in service.main.glob("@*")} == {".s"}

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -379,9 +380,7 @@ def runs(home: Path) -> int:
 
 
 def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path: Path) -> None:
-    oracle.root("a control group with a limit")
-    group, limit = control_group(tmp_path.name, "memory", "memory.limit_in_bytes", "memory.max")
-    try:
+    with control_group(tmp_path.name, "memory", "memory.limit_in_bytes", "memory.max") as (group, limit):
         limit.write_text(str(16 << 20))
         eat = f"echo $$ >{group}/cgroup.procs\nexec python3 -c 'x = bytearray(512 << 20)'"
         home = service(tmp_path / "services/it", f"[ -e fed ] && exec sleep 1000\n{eat}", finish='echo "$1 $2" >>ended')
@@ -392,13 +391,33 @@ def test_a_service_that_the_kernel_kills_for_its_memory(runtime: Path, tmp_path:
             said(running, "runsv it: warning: killed by signal 9 that runsv did not send (out of memory? the kernel has killed ")
             (home / "fed").touch()
             up(home)
+
+
+@contextmanager
+def control_group(name: str, controller: str, first: str, second: str) -> Iterator[tuple[Path, Path]]:
+    """Give a new control group, and the file of its limit, which has another name in each version of control groups.
+
+    It goes at the end, when all that is in it has ended.
+    """
+    oracle.root("a control group with a limit")
+    group, limit = new_group(name, controller, first, second)
+    try:
+        yield group, limit
     finally:
         until(lambda: not (group / "cgroup.procs").read_text(), what="the group is empty")
         group.rmdir()
 
 
-def control_group(name: str, controller: str, first: str, second: str) -> tuple[Path, Path]:
-    """Give a new control group, and the file of its limit, which has another name in each version of control groups."""
+@contextmanager
+def room_for_processes(runtime: Path, tmp_path: Path) -> Iterator[Path]:
+    """Give the file that limits how many processes there are of a runsvdir that TMP/start starts."""
+    with control_group(tmp_path.name, "pids", "pids.max", "pids.max") as (group, limit):
+        script(tmp_path / "start", f'echo $$ >{group}/cgroup.procs; exec {runtime / "runsvdir"} "$@"')
+        yield limit
+
+
+def new_group(name: str, controller: str, first: str, second: str) -> tuple[Path, Path]:
+    """Give it, and the file of its limit."""
     for top, limit in ((Path("/sys/fs/cgroup") / controller, first), (Path("/sys/fs/cgroup"), second)):
         try:
             group = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=top))
@@ -412,27 +431,20 @@ def control_group(name: str, controller: str, first: str, second: str) -> tuple[
 
 
 def test_no_room_for_processes(runtime: Path, home: Path, tmp_path: Path) -> None:
-    oracle.root("a control group with a limit")
-    group, limit = control_group(tmp_path.name, "pids", "pids.max", "pids.max")
-    script(tmp_path / "start", f'echo $$ >{group}/cgroup.procs; exec {runtime / "runsvdir"} "$@"')
-    try:
-        with tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
-            running.start()
-            before = up(home)
-            limit.write_text("1")
-            service(tmp_path / "new", "echo $$ >>started\nexec sleep 1000").rename(home.parent / "new")
-            said(running, "runsv new: warning: unable to fork, sleeping: temporary failure")
-            assert (stat(home), pid_of(home)) == ("run", before)
-            os.kill(before, signal.SIGKILL)
-            said(running, "runsv it: warning: unable to fork, sleeping: temporary failure")
-            until(lambda: stat(home / "../new") == stat(home) != "run", what="sv tells that neither has a process")
-            limit.write_text("max")
-            assert started(home) == [before]
-            until(lambda: started(home) == [before, up(home)], what="it runs again, once")
-            until(lambda: started(home.parent / "new") == [up(home.parent / "new")], what="so does the new one")
-    finally:
-        until(lambda: not (group / "cgroup.procs").read_text(), what="the group is empty")
-        group.rmdir()
+    with room_for_processes(runtime, tmp_path) as limit, tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        limit.write_text("1")
+        service(tmp_path / "new", "echo $$ >>started\nexec sleep 1000").rename(home.parent / "new")
+        said(running, "runsv new: warning: unable to fork, sleeping: temporary failure")
+        assert (stat(home), pid_of(home)) == ("run", before)
+        os.kill(before, signal.SIGKILL)
+        said(running, "runsv it: warning: unable to fork, sleeping: temporary failure")
+        until(lambda: stat(home / "../new") == stat(home) != "run", what="sv tells that neither has a process")
+        limit.write_text("max")
+        assert started(home) == [before]
+        until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+        until(lambda: started(home.parent / "new") == [up(home.parent / "new")], what="so does the new one")
 
 
 @pytest.mark.parametrize(
@@ -444,37 +456,30 @@ def test_no_room_for_processes(runtime: Path, home: Path, tmp_path: Path) -> Non
     ],
 )
 def test_no_room_for_another_process_of_the_trees_own(runtime: Path, home: Path, tmp_path: Path, victim: str, text: str) -> None:
-    oracle.root("a control group with a limit")
     logged = service(home.parent / "logged", "exec sleep 1000", log="exit 1")
     log_in_pool(logged, runtime)
-    group, limit = control_group(tmp_path.name, "pids", "pids.max", "pids.max")
-    script(tmp_path / "start", f'echo $$ >{group}/cgroup.procs; exec {runtime / "runsvdir"} "$@"')
-    try:
-        with tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
-            running.start()
-            before = up(home)
-            up(logged)
-            until((logged / "log/main/current").exists, what="the pool has begun")
-            limit.write_text("1")
-            if victim == "runsvdir":
-                assert running.kill(signal.SIGTERM) == 0
-            else:
-                (pid,) = (pid for pid in running.processes() if name(pid) == victim)
-                os.kill(pid, signal.SIGKILL)
-            said(running, text)
-            os.kill(before, signal.SIGKILL)
-            if victim != "runsvdir":
-                until(lambda: stat(home) == "down", what="its end is noticed")
-            limit.write_text("max")
-            until(lambda: started(home) == [before, up(home)], what="it runs again, once")
-            until(lambda: stat(logged / "log") == "run", what="the log runs")
-            script(logged / "run", "echo line; exec sleep 1000")
-            os.kill(up(logged), signal.SIGKILL)
-            until(lambda: "line" in text_of(logged / "log/main/current"), what="its line is there")
-            assert running.stderr.read_text().count(text) == 1
-    finally:
-        until(lambda: not (group / "cgroup.procs").read_text(), what="the group is empty")
-        group.rmdir()
+    with room_for_processes(runtime, tmp_path) as limit, tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        up(logged)
+        until((logged / "log/main/current").exists, what="the pool has begun")
+        limit.write_text("1")
+        if victim == "runsvdir":
+            assert running.kill(signal.SIGTERM) == 0
+        else:
+            (pid,) = (pid for pid in running.processes() if name(pid) == victim)
+            os.kill(pid, signal.SIGKILL)
+        said(running, text)
+        os.kill(before, signal.SIGKILL)
+        if victim != "runsvdir":
+            until(lambda: stat(home) == "down", what="its end is noticed")
+        limit.write_text("max")
+        until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+        until(lambda: stat(logged / "log") == "run", what="the log runs")
+        script(logged / "run", "echo line; exec sleep 1000")
+        os.kill(up(logged), signal.SIGKILL)
+        until(lambda: "line" in text_of(logged / "log/main/current"), what="its line is there")
+        assert running.stderr.read_text().count(text) == 1
 
 
 def test_a_directory_of_services_that_goes_and_comes(runtime: Path, home: Path, tmp_path: Path) -> None:
