@@ -31,6 +31,7 @@ TALKER = (
     "echo $$ >>starts; while :; do sleep 1000 & wait $!; kill $! 2>/dev/null; done"
 )
 STARTS = "echo $$ >>starts\nexec sleep 1000"
+GUEST = "echo $$ >>starts\necho {name}\nexec sleep 1000"
 
 
 class World:
@@ -40,6 +41,7 @@ class World:
         self.running = running
         self.folder = running.services
         self.place = place
+        self.runtime = runtime
         self.steady = [service(self.folder / f"steady{n}", STARTS) for n in range(2)]
         self.targets = [service(self.folder / f"target{n}", STARTS) for n in range(TARGETS)]
         self.talkers = [self._talker("piped", runtime), self._talker("pooled", runtime)]
@@ -65,6 +67,7 @@ class World:
         return (
             all(stat(folder) == "run" and pid_of(folder) for folder in folders)
             and self.running.supervises(*folders)
+            and not self.running_for_nobody()
             and all((home / "starts").exists() for home in homes)
             and self._is_complete()
         )
@@ -79,6 +82,10 @@ class World:
         held = supervision.opened(holder).values()
         return all(str(home.resolve() / "log/supervise" / name) in held for home in self.talkers for name in ("pipe", "control"))
 
+    def running_for_nobody(self) -> list[str]:
+        """Give what a pool has open of services that have gone."""
+        return [path for pid in self.pids(POOL) for path in supervision.opened(pid).values() if path.startswith(f"{self.place}/")]
+
     def differences(self) -> list[str]:
         """Say for people why it is not up."""
         homes = [*self.steady, *self.targets, *self.talkers]
@@ -89,6 +96,7 @@ class World:
                 if stat(folder) != "run" or not self.running.supervises(folder) or not pid_of(folder)
             ]
             + [f"{home.name}: told {numbers(home / 'told')}, sent {self.hups[home.name]}" for home in self.talkers]
+            + [f"a pool has {path}" for path in self.running_for_nobody()]
             + [f"{role}s {self.pids(role)}" for role in (POOL, HOLDER)]
             + [f"supervisors {self.running.supervisors()}, struck runsvdir is {self.running.pid}"]
         )
@@ -205,19 +213,39 @@ class World:
         letter(home, "t")
         return lambda: pid_of(home) not in {0, before} and stat(home) == "run"
 
+    def pooled_log_down_and_up(self) -> Callable[[], bool]:
+        """Letter d to a log that a pool keeps, and u as soon as it is down."""
+        home = self.talkers[1] / "log"
+        letter(home, "d")
+        asked_for = False
+
+        def back() -> bool:
+            nonlocal asked_for
+            if not asked_for and stat(home) == "down":
+                letter(home, "u")
+                asked_for = True
+            return asked_for and stat(home) == "run"
+
+        return back
+
     def add_and_remove(self) -> Callable[[], bool]:
         """A new link, and, as soon as it runs, none."""
         self.added += 1
-        home = service(self.place / f"added{self.added}", STARTS)
+        name = f"added{self.added}"
+        home = service(self.place / name, GUEST.format(name=name), log="")
+        log_in_pool(home, self.runtime)
         link = self.folder / home.name
         link.symlink_to(home)
 
         def came_and_went() -> bool:
             starts = numbers(home / "starts")
             assert len(starts) <= 1, "started twice"
-            if starts and stat(home) == "run":
+            if starts and stat(home) == stat(home / "log") == "run":
                 link.unlink(missing_ok=True)
-            return stat(home) == "down" and not link.exists() and len(starts) == 1
+            if link.exists() or len(starts) != 1 or any(stat(folder) != "down" for folder in (home, home / "log")):
+                return False
+            assert (home / "log/main/current").read_text() == f"{name}\n"
+            return True
 
         return came_and_went
 

@@ -10,7 +10,9 @@ import struct
 
 # The supervisor says:
 ADD = 1
-"""Start a logger; descriptors: the pool's own O_RDWR of the FIFO, and `log/`; name: the service directory's."""
+"""Start a logger; descriptors: the pool's own O_RDWR of the FIFO, and `log/`; name: the service directory's.
+
+Not done where an ENDED of this slot is not acknowledged: who asks has not heard of it yet, and may then want no other."""
 SIGNAL = 2
 """value: a signal number, meant for the svlogd of this slot."""
 CLOSE = 3

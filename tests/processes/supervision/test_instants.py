@@ -37,7 +37,7 @@ ROLES = [
     (POOL, HOLDER),
     (HOLDER, POOL),
 ]
-ACTS = ("restart", "dies", "down_and_up", "hup", "restart_logs", "add_and_remove")
+ACTS = ("restart", "dies", "down_and_up", "hup", "restart_logs", "pooled_log_down_and_up", "add_and_remove")
 WITHOUT_LETTERS = ("dies", "add_and_remove")
 """A letter that neither has read is gone with supervisor and holder: test_unread_letters.py."""
 

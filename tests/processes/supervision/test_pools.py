@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
-from support.supervision import Tree, has_open, pid_of, service, stat, tree
+from support.supervision import Tree, has_open, log_in_pool, pid_of, service, stat, tree
 from support.waiting import until
 
 COUNTER = "i=0; while [ $i -lt {count} ]; do echo $i; i=$((i+1)); done; echo done >>../told; exec sleep 1000"
@@ -34,6 +34,11 @@ def lines(folder: Path) -> list[str]:
 
 def pools(running: Tree) -> list[int]:
     return [pid for pid in running.processes() if supervision.name(pid) == "log-pool"]
+
+
+def kept(pool: int, place: Path) -> list[str]:
+    """Give what a pool has open below `place`, FIFOs and logs."""
+    return [path for path in supervision.opened(pool).values() if path.startswith(f"{place.resolve()}/")]
 
 
 def all_lines(services: Path) -> bool:
@@ -169,6 +174,56 @@ def test_a_pool_outlives_keeper_and_supervisor(runtime: Path, services: Path, tm
         assert pid_of(services / "two/log") == before[0]
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: pools(running) == [], what="the pool has ended too")
+
+
+def test_a_log_whose_end_nobody_has_heard_of_does_not_take_in_the_next_services_lines(
+    runtime: Path, services: Path, tmp_path: Path
+) -> None:
+    left = "(trap '' TERM; exec sh -c 'echo $$ >left; exec sleep 1000') & exec sleep 1000"
+    first = service(tmp_path / "first", left, log="")
+    second = service(tmp_path / "second", "echo the second; exec sleep 1000", log="")
+    for home in (first, second):
+        log_in_pool(home, runtime)
+    (services / "first").symlink_to(first)
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (first / "left").exists() and pid_of(first / "log"), what="it runs and is logged")
+        (services / "first").unlink()
+        until(
+            lambda: kept(pools(running)[0], first) and stat(first) == "down", what="it is down, and its log waits for what it has left"
+        )
+        (pool,) = pools(running)
+        os.kill(running.pid, signal.SIGSTOP)
+        os.kill(int((first / "left").read_text()), signal.SIGKILL)
+        until(lambda: not kept(pool, first), what="its log has ended")
+        running.kill()
+        running.start()
+        until(lambda: stat(first / "log") == "down", what="it is told")
+        (services / "second").symlink_to(second)
+        until(lambda: pid_of(second / "log") == pool, what="the second one is logged")
+        until(lambda: (second / "log/main/current").read_text() == "the second\n", what="into its own log")
+        assert kept(pool, first) == []
+
+
+def test_a_log_that_was_told_to_end_is_down_also_where_nobody_has_heard_of_its_end(
+    runtime: Path, services: Path, tmp_path: Path
+) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
+        (pool,) = pools(running)
+        os.kill(pool, signal.SIGSTOP)
+        supervision.letter(services / "one/log", "d")
+        until(lambda: "got TERM" in stat(services / "one/log"), what="it is told to end")
+        os.kill(running.pid, signal.SIGSTOP)
+        os.kill(pool, signal.SIGCONT)
+        until(lambda: not kept(pool, services / "one"), what="it has ended")
+        running.kill()
+        running.start()
+        until(lambda: stat(services / "one/log") == "down", what="it is down")
+        supervision.letter(services / "two/log", "d")
+        until(lambda: stat(services / "two/log") == "down", what="so is the other")
+        assert kept(pool, services) == []
 
 
 def test_a_pool_of_another_account_is_known_by_its_name(runtime: Path, services: Path, tmp_path: Path) -> None:

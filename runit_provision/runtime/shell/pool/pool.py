@@ -195,7 +195,12 @@ class Pool:
     def _add(self, record: wire.Record, fifo: int, directory: int) -> None:
         member = self._members.get(record.slot)
         status = posix.fstat(fifo)
-        if member is not None and member.status is None:
+        if member is not None and member.status is not None:
+            # Its supervisor died before it heard of that end; this one hears of it first, and asks again if it still wants to.
+            posix.close(directory)
+            posix.close(fifo)
+            return
+        if member is not None:
             posix.close(directory)
             if member.fifo == (status.st_dev, status.st_ino):
                 posix.close(fifo)

@@ -54,6 +54,7 @@ class Pool:
         self.has: dict[int, int] = {}
         self.wanted: dict[int, Supervised] = {}
         self._crowded_out: dict[Supervised, float] = {}
+        self._over: set[int] = set()
         self._loggers = loggers
         self._channel: Channel | None = None
         self._breath = Breath()
@@ -197,6 +198,7 @@ class Pool:
             return None
 
     def _send_add(self, service: Supervised) -> None:
+        self._acknowledge(service.slot)
         if self._channel is not None and not self._waits:
             self._channel.send_late(self._add, service)
 
@@ -269,11 +271,18 @@ class Pool:
             return
         self.wanted.pop(record.slot, None)
         if record.op == wire.ENDED:
-            self.send(wire.Record(wire.ACK, slot=record.slot))
+            self._over.add(record.slot)
             if service is not None:
                 service.log_ended(record.value)
+            self._acknowledge(record.slot)
         elif service is not None:
             self._failed(service, record)
+
+    def _acknowledge(self, slot: int) -> None:
+        """Let the pool forget an end, once what follows from it is written down: until then the next supervisor is to be told too."""
+        if slot in self._over:
+            self._over.remove(slot)
+            self.send(wire.Record(wire.ACK, slot=slot))
 
     def _crowd_out(self, service: Supervised, reason: str) -> None:
         """The pool has no descriptors for one log more: ask again until it has, and say so once if that takes longer."""
