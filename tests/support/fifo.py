@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import struct
+import termios
 from pathlib import Path
 
 
@@ -28,6 +31,11 @@ def tell(path: Path, letters: bytes) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def unread(pipe: int) -> int:
+    """Give how many bytes wait in a pipe or FIFO that is open."""
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])
 
 
 def _writer(path: Path) -> int | None:

@@ -214,8 +214,8 @@ def _notified(service: Service, now: int, actions: list[Action]) -> None:
 
 def _letter(service: Service, part: Part, letter: str, now: int, steady: int, actions: list[Action]) -> None:
     match letter:
-        case "u" | "o" if service.closing and part.number == MAIN:
-            pass
+        case "u" | "o" | "d" if service.closing and part.number == MAIN:
+            pass  # its log reads to the end already, and would be there for no other run
         case "u" | "o":
             part.want = WANT_UP if letter == "u" else WANT_DOWN
             part.owed = part.owed or part.state == DOWN

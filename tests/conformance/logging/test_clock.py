@@ -6,9 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import oracle, waiting
-
-from . import worlds
+from support import fifo, oracle, waiting
 
 
 @pytest.mark.parametrize("world", ["C", "ours"])
@@ -37,7 +35,7 @@ def test_a_wall_clock_that_is_set_two_hours_on(runtime: Path, tmp_path: Path, wo
         assert process.stdin is not None
         process.stdin.write(line)
         process.stdin.flush()
-        waiting.until(lambda: not worlds.unread(process.stdin.fileno()), what="it is read")  # type: ignore[union-attr]
+        waiting.until(lambda: not fifo.unread(process.stdin.fileno()), what="it is read")  # type: ignore[union-attr]
 
     feed(b"first\n")
     waiting.until(lambda: (log / "current").read_bytes().endswith(b" first\n"), what="it is written")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from support import oracle, waiting
+from support import fifo, oracle, waiting
 
 from . import worlds
 
@@ -73,7 +73,7 @@ class Session:
         """Write and wait until the logger has it, which it has written then at the latest when it reads again."""
         self.input.write(text)
         self.input.flush()
-        waiting.until(lambda: not worlds.unread(self.input.fileno()), what="the logger reads")
+        waiting.until(lambda: not fifo.unread(self.input.fileno()), what="the logger reads")
 
     def wrote(self, text: bytes) -> None:
         waiting.until(lambda: self.current() == text, what="current")
@@ -318,5 +318,5 @@ def test_term_ends_and_leaves_the_rest_to_the_next(both: tuple[str, str], log: P
     os.write(session.input.fileno(), b"un\nnext\n")
     assert session.process.wait(waiting.DEADLINE) == 0
     assert log.joinpath("current").read_bytes() == b"whole\nbegun\n"
-    assert worlds.unread(session.input.fileno()) == len(b"next\n")
+    assert fifo.unread(session.input.fileno()) == len(b"next\n")
     session.end()

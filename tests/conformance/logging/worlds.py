@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import signal
-import struct
 import subprocess
-import termios
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
 
-from support import waiting
+from support import fifo, waiting
 from support.supervision import GONE
 
 # What stamps are made of; test input must not have it, so that one stamp looks like another.
@@ -137,7 +134,7 @@ def waits(process: subprocess.Popen[bytes]) -> bool:
     if process.poll() is not None:
         return True
     try:
-        if unread(process.stdin.fileno()):
+        if fifo.unread(process.stdin.fileno()):
             return False
         status = Path(f"/proc/{process.pid}/status").read_text()
         call = Path(f"/proc/{process.pid}/syscall").read_text().split()[0]
@@ -146,8 +143,3 @@ def waits(process: subprocess.Popen[bytes]) -> bool:
     pending = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
     syncs = "\nThreads:\t1\n" not in status
     return call in POLLS and not syncs and not any(int(mask, 16) for mask in pending)
-
-
-def unread(pipe: int) -> int:
-    """Give how many bytes wait in a pipe."""
-    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])

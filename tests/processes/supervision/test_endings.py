@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import supervision
+from support import fifo, supervision
 from support.supervision import pid_of, service, stat, tree
 from support.waiting import until
 
@@ -157,6 +157,26 @@ def test_a_finish_that_takes_its_service_down_does_not_hold_up_the_end_by_hup(ru
         until((home / "finishing").exists, what="it is in finish")
         assert running.kill(signal.SIGHUP) == 111
         assert "KILL" not in running.stderr.read_text()
+
+
+@pytest.mark.parametrize("letters", ["d", "u", "o", "du"])
+def test_a_letter_while_the_log_reads_what_was_left_behind_does_not_keep_it_from_leaving(
+    runtime: Path, tmp_path: Path, letters: str
+) -> None:
+    """C's runsv stays on `d`, and runs it without its log on the next `u`."""
+    run = "(trap '' TERM; exec sh -c 'echo $$ >left; exec sleep 1000') & echo $$ >>starts; exec sleep 1000"
+    home = service(tmp_path / "services/it", run, log="exec cat >>../logged")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (home / "left").exists() and pid_of(home) and pid_of(home / "log"), what="it runs and is logged")
+        left = int((home / "left").read_text())
+        supervision.letter(home, "x")
+        until(lambda: stat(home) == "down" and "want" in stat(home / "log"), what="only its log goes on")
+        supervision.letter(home, letters)
+        with (home / "supervise/control").open("r+b", buffering=0) as control:
+            until(lambda: not fifo.unread(control.fileno()), what="they are read")
+        os.kill(left, signal.SIGKILL)
+        until(lambda: len((home / "starts").read_text().split()) == 2 and stat(home / "log") == "run", what="runsvdir begins it anew")
 
 
 def test_a_crash_loop_rests_longer_and_longer_and_says_so_until_it_is_told_to_start(runtime: Path, tmp_path: Path) -> None:
