@@ -14,7 +14,8 @@ BARE = """__main__ _abc _codecs _frozen_importlib _frozen_importlib_external _im
 codecs encodings encodings.aliases encodings.utf_8 io marshal posix sys time zipimport __future__"""
 PACKAGES = "runit_provision runit_provision.runtime runit_provision.runtime.cli runit_provision.runtime.core \
 runit_provision.runtime.shell runit_provision.runtime.wire"
-SV = "cli.sv core.options core.sv shell.client shell.client.client shell.console wire.status wire.tai"
+SV = "cli.sv core.options core.sv shell.console wire.status wire.tai"
+CLIENT = "shell.client shell.client.client shell.console core.sv wire.status wire.tai"
 TABLE = "shell.client shell.client.table shell.state_place core.sv wire.records wire.status wire.tai"
 WAIT = "shell.client.wait shell.client.check shell.environment"
 CHPST = "cli.chpst core.chpst core.options shell.console shell.environment shell.tools shell.tools.chpst"
@@ -32,16 +33,13 @@ def modules(tool: str) -> set[str]:
     ("tool", "own", "library"),
     [
         ("cli.sv", SV, ""),
+        ("shell.client.client", CLIENT, ""),
         ("cli.chpst", CHPST, ""),
         ("cli.runsvchdir", "cli.runsvchdir shell.console shell.tools shell.tools.levels", "fcntl"),
         ("cli.utmpset", "cli.utmpset core.options shell.console shell.tools shell.tools.logins wire.utmp", "fcntl"),
         ("cli.runit_init", "cli.runit_init core.init shell.console", ""),
-        (
-            "shell.client.table",
-            "shell.client shell.client.table shell.state_place core.sv wire.records wire.status wire.tai",
-            "struct _struct",
-        ),
-        ("shell.client.wait", f"{SV} {WAIT}".replace("cli.sv ", "").replace("core.options ", ""), "fcntl"),
+        ("shell.client.table", TABLE, "_struct"),
+        ("shell.client.wait", f"{CLIENT} {WAIT}", "fcntl"),
     ],
 )
 def test_a_tool_imports_these_modules_and_no_other(tool: str, own: str, library: str) -> None:

@@ -139,7 +139,7 @@ BROKEN = {
         "    listener, journal = map(int, arguments[2:])\n",
         "    raise RuntimeError('bad luck')\n",
     ),
-    "other records": ("wire/records.py", 'b"rprov-2\\n"', 'b"rprov-X\\n"'),
+    "other records": ("wire/records.py", 'b"rprov-3\\n"', 'b"rprov-X\\n"'),
 }
 
 

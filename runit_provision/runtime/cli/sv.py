@@ -8,8 +8,11 @@ from time import time_ns
 from .. import NAME_AND_VERSION
 from ..core import sv
 from ..core.options import OptionError, Options, leading_number
-from ..shell.client.client import Client
 from ..shell.console import encode, end_on_interrupt, occupy_standard_streams, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shell.client.client import Client
 
 _USAGE = b" [-v] [-w sec] command service ..."
 _USAGE_INIT_SCRIPT = b" [-w sec] command"
@@ -28,7 +31,7 @@ class _UsageError(Exception):
 def main(argv: list[str]) -> int:
     """Do what sv(8) says; give its exit status."""
     end_on_interrupt()
-    words = [encode(word) for word in argv] or [b"sv"]
+    words = encode("\0".join(argv)).split(b"\0") if argv else [b"sv"]
     name = words[0].rpartition(b"/")[2]
     is_init_script = name != b"sv"
     try:
@@ -38,7 +41,12 @@ def main(argv: list[str]) -> int:
         write(2, b"%susage: %s%s\n\n" % (problem.args[0], name, usage))
         return 2 if is_init_script else 100
     now_ns = time_ns()
-    client = Client(_directory(), now_ns=now_ns, asked_to_exit=command.letters == b"x")
+    directory = _directory()
+    if command.kind == sv.STATUS and len(services) >= _MANY and directory:
+        return _report_many(services, directory, now_ns)
+    from ..shell.client.client import Client
+
+    client = Client(directory, now_ns=now_ns, asked_to_exit=command.letters == b"x")
     if command.kind == sv.STATUS:
         return _report(client, services, is_init_script)
     sent = []
@@ -95,12 +103,29 @@ def _directory() -> bytes:
 
 def _report(client: Client, services: list[bytes], is_init_script: bool) -> int:
     occupy_standard_streams()
-    if len(services) >= _MANY:
-        from ..shell.client.table import Tables
-
-        client.tables = Tables(client.directory, now_ns=client.now_ns)
-        client.go_there(services)
     for service in services:
         code = client.report(service)
     client.flush()
     return code if is_init_script else min(client.failures, _MOST)
+
+
+def _report_many(services: list[bytes], directory: bytes, now_ns: int) -> int:
+    """Report what tables tell of, and ask the others; who asks nobody needs no client."""
+    occupy_standard_streams()
+    from ..shell.client import table
+
+    out: list[bytes] = []
+    clients: list[Client] = []
+    paths, here = table.go_there(services, directory)
+
+    def ask(name: bytes) -> None:
+        if not clients:
+            from ..shell.client.client import Client
+
+            clients.append(Client(here, now_ns=now_ns, asked_to_exit=False))
+            clients[0].out = out
+        clients[0].report(name)
+
+    table.report(services, paths, directory, ask, now_ns=now_ns, out=out)
+    write(1, b"".join(out))
+    return min(clients[0].failures, _MOST) if clients else 0

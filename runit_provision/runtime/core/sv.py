@@ -25,6 +25,8 @@ REACHED = 1
 REACHED_IF_CHECKED = 2
 """What `reached` answers; the last one leaves it to the service's ./check script."""
 
+NANOSECONDS = tai.NANOSECONDS
+
 TICK = 0.42
 """Seconds: C's sv looks this often, and limits mean the same here (see `last_look`)."""
 
@@ -159,22 +161,15 @@ def line(name: bytes, status: Status, *, now_ns: int, normally_up: bool) -> byte
 
 
 def told(name: bytes, how: bytes, since_ns: int, pid: int, now_ns: int, normally_up: bool) -> bytes:
-    """Give what `line` gives of a status; `how` is of it: want, state, paused, got TERM."""
-    said = (how, pid == 0, normally_up)
-    words = _said.get(said)
-    if words is None:
-        words = _said[said] = _words(*said)
-    seconds = max(0, now_ns // tai.NANOSECONDS - since_ns // tai.NANOSECONDS)
+    """Give what `line` gives of a status; `how` begins with its want, state, paused, got TERM."""
+    words = form(how, no_process=pid == 0, normally_up=normally_up)
+    seconds = max(0, now_ns // NANOSECONDS - since_ns // NANOSECONDS)
     return words % (name, seconds) if how[1] == wire.DOWN else words % (name, pid, seconds)
 
 
-_said: dict[tuple[bytes, bool, bool], bytes] = {}
-"""What was put into words before: of many services most are alike."""
-
-
-def _words(how: bytes, no_process: bool, normally_up: bool) -> bytes:
+def form(how: bytes, *, no_process: bool, normally_up: bool) -> bytes:
     """Give the form of a line, into which name, pid (unless it is down) and seconds are put."""
-    want, state, paused, got_term = how
+    want, state, paused, got_term = how[:4]
     words = _STATES[state] + (b"%b: %ds" if state == wire.DOWN else b"%b: (pid %d) %ds")
     clauses = [(normally_up, b"normally up"), (want == wire.WANT_UP, b"want up")]
     if not no_process:

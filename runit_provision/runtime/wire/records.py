@@ -1,7 +1,7 @@
 """The supervisor's memory outside of its own: one table of fixed-size slots per tree, in the tree's private state directory.
 
     slot 0       magic, whose life: after a boot, or of a container that was killed, no process is left, and the table is void
-    slot 1...    identity (device, inode, name, path) | intent, written by the supervisor | three processes, written by their parent
+    slot 1...    identity (device, inode, name, path) | where no `down` was | intent | three processes, written by their parent
 
 Every piece is written by one pwrite, and each has one writer, so a reader after a SIGKILL finds the old or the new one. Who compares
 them can tell what happened since the supervisor's last word: a process whose `started` is not the one that the intent names was
@@ -14,17 +14,18 @@ copies a letter there in the very call that takes it out of the FIFO, and the in
 
 from __future__ import annotations
 
-import struct
+from _struct import Struct
 
 from .status import DOWN, FINISH, WANT_UP
 
 SIZE = 1024
-MAGIC = b"rprov-2\n"
+MAGIC = b"rprov-3\n"
+NO_DOWN_AT = 760
 INTENT_AT = 784
 LETTERS_AT = 788
 """One byte for the main part, one for the log, one for what the service says of itself; 0: none that was not acted upon."""
 PROCESSES_AT = 928
-PATH_MAX = 496
+PATH_MAX = 472
 """Bytes; of a longer one nothing is written down."""
 SIGNALS_MAX = 8
 """Signals of a part that may be under way."""
@@ -46,21 +47,23 @@ TAKEN = b"\1"
 HELD = b"\2"
 """Another one supervises the service, and only that one knows how it is."""
 
-_HEADER = struct.Struct("<8s36s4xQQ")
-_IDENTITY = struct.Struct("<B7xQQHH4x256s496s")
-_PART = struct.Struct("<BBBBBBBxqqiiI8s")
-_INTENT = struct.Struct("<BBBB3s1xq")
-_PROCESS = struct.Struct("<iBBxxQqiI")
+_HEADER = Struct("<8s36s4xQQ")
+_IDENTITY = Struct("<B7xQQHH4x256s472s")
+_NO_DOWN = Struct("<qqQ")
+_PART = Struct("<BBBBBBBxqqiiI8s")
+_INTENT = Struct("<BBBB3s1xq")
+_PROCESS = Struct("<iBBxxQqiI")
 PROCESS_SIZE = _PROCESS.size
-_STATUS = struct.Struct("<B7xQQ760x3xB12x" + 2 * "4s2x?xq8xi16x" + f"B{SIZE - INTENT_AT - 105}x")
+_STATUS = Struct("<B7xQQ736xqqQ3x?12x" + 2 * "7sxq8xi16x" + f"B{SIZE - INTENT_AT - 105}x")
 """A whole slot, of which only what `sv status` asks for: from the identity, whether it has a log, twice from a part's intent, and from
 what is beyond runit."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Row = tuple[int, int, int, int, bytes, bool, int, int, bytes, bool, int, int, int]
-    """Of a slot: its first byte, device, inode, whether it has a log; then of the service and of its log: want, state, paused and got
-    TERM, a byte each, whether it is about to start, since when in Unix nanoseconds, pid; at last whether anything is beyond runit."""
+    Row = tuple[int, int, int, int, int, int, bool, bytes, int, int, bytes, int, int, int]
+    """Of a slot: its first byte, device, inode; as pack_no_down packs it; whether it has a log; then of the service and of its log:
+    want, state, paused and got TERM, a byte each, with three that only its supervisor needs, since when in Unix nanoseconds, pid; at
+    last whether anything is beyond runit."""
 
 
 class Identity:
@@ -222,6 +225,14 @@ def pack_intent(intent: Intent) -> bytes:
     return head + _pack_part(intent.main) + log + intent.beyond
 
 
+def pack_no_down(changed: int, log_changed: int, log_ino: int) -> bytes:
+    """Give what belongs at NO_DOWN_AT of a slot: when directories last changed that had no file `down` after that.
+
+    changed: st_ctime of the service's, in nanoseconds, 0 where it is not known; log_changed, log_ino: that of its log/, and the inode.
+    """
+    return _NO_DOWN.pack(changed, log_changed, log_ino)
+
+
 def pack_process(process: Process) -> bytes:
     """Give the PROCESS_SIZE bytes that belong at process_offset."""
     return _PROCESS.pack(
@@ -272,19 +283,28 @@ def unpack_process(slot: bytes, key: int) -> Process:
 
 
 def add_statuses(rows: dict[tuple[int, int], Row], slots: bytes) -> None:
-    """Put a row by device and inode for each service of some slots of a table, of which it can be told how it is, into `rows`.
+    """Put a row by inode and device for each service of some slots of a table, of which it can be told how it is, into `rows`.
 
     Not of those that are held, or about to start, nor of those that may have a supervise/detail, since they notify, are to end, or
     rest: of them only their own files tell.
     """
     row: Row
+    known: dict[tuple[bool, bytes, bytes, int], bool] = {}
     for row in _STATUS.iter_unpack(memoryview(slots)[: len(slots) - len(slots) % SIZE]):
-        used, dev, ino, has_log, how, spawning, since, _pid, _log_how, log_spawning, log_since, _log_pid, more = row
-        if used != TAKEN[0] or not since or spawning or (has_log and (log_spawning or not log_since)):
-            continue
-        want, state, _paused, got_term = how
-        if not (more or got_term or state == FINISH or (state == DOWN and want == WANT_UP)):
-            rows[dev, ino] = row
+        used, dev, ino, _, _, _, has_log, flags, since, _pid, log_flags, log_since, _log_pid, more = row
+        shape = (has_log, flags, log_flags, more)
+        if used == TAKEN[0] and since and (log_since or not has_log):
+            # Most services are alike.
+            if shape not in known:
+                known[shape] = _tells(*shape)
+            if known[shape]:
+                rows[ino, dev] = row
+
+
+def _tells(has_log: bool, flags: bytes, log_flags: bytes, more: int) -> bool:
+    want, state, _paused, got_term, _damped, _owed, spawning = flags
+    rests = state == DOWN and want == WANT_UP
+    return not (more or got_term or spawning or state == FINISH or rests or (has_log and log_flags[6]))
 
 
 def _pack_part(part: PartIntent) -> bytes:

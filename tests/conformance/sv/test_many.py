@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from support import oracle, supervision
 from support.programs import Said, run
 from support.supervision import Tree, letter, stat, tree
 from support.waiting import until
+
+from runit_provision.runtime.wire import records
 
 COUNT = 60
 
@@ -89,13 +92,83 @@ def test_services_of_every_state_are_told_the_same(runtime: Path, running: Tree)
     assert b", normally down\n" in said.out
 
 
-def test_the_table_is_read_and_the_services_are_not(runtime: Path, running: Tree) -> None:
+def traced(runtime: Path, running: Tree, calls: str) -> Said:
+    """Give what strace says of `sv status` of all."""
     strace = oracle.program("strace", package="strace")
     environment = {"SVDIR": str(running.services), "RUNIT_PROVISION_STATE": str(running.state), "PATH": "/usr/bin:/bin"}
-    said = run(strace, ["-e", "trace=openat,open", str(runtime / "sv"), "status", *names(running)], env=environment)
+    return run(strace, ["-e", f"trace={calls}", str(runtime / "sv"), "status", *names(running)], env=environment)
+
+
+def test_the_table_is_read_and_the_services_are_not(runtime: Path, running: Tree) -> None:
+    said = traced(runtime, running, "openat,open")
     assert said.code == 0
     assert b"/records" in said.err
     assert b"supervise/status" not in said.err
+
+
+def until_no_down_is_noted(running: Tree) -> None:
+    """Wait until the table tells of all services and logs without a file `down` that they have none."""
+    (table,) = running.state.glob("trees/*/records")
+
+    def count() -> tuple[int, int]:
+        data = table.read_bytes()
+        noted = [
+            struct.unpack_from("<qqQ", data, at + records.NO_DOWN_AT) for at in range(records.SIZE, len(data), records.SIZE) if data[at]
+        ]
+        return sum(changed > 0 for changed, _, _ in noted), sum(changed > 0 for _, changed, _ in noted)
+
+    until(lambda: count() == (COUNT // 5, COUNT // 10), what="where no down is has been noted")
+
+
+def test_no_down_is_looked_for_where_none_was_and_nothing_changed(runtime: Path, running: Tree) -> None:
+    until_no_down_is_noted(running)
+    before = both_say(runtime, running, *names(running))
+    said = traced(runtime, running, "access,faccessat,faccessat2")
+    looked = sorted(set(re.findall(rb'"([^"]*/down)"', said.err)))
+    assert looked == [b"s%02d/down" % number for number in range(COUNT) if number % 5]
+    running.kill()
+    running.start()
+    until(lambda: status(runtime / "sv", running, *names(running)).code == 0, what="all are supervised again")
+    assert both_say(runtime, running, *names(running)) == before
+
+
+def test_a_down_that_comes_and_goes_is_seen_at_once(runtime: Path, running: Tree) -> None:
+    until_no_down_is_noted(running)
+    c_sv = oracle.program("sv", package="runit")
+    service, log = running.services / "s05", running.services / "s10/log"
+
+    def lines(path: Path) -> list[bytes]:
+        before, after = (status(sv, running, *names(running)).out for sv in (c_sv, runtime / "sv"))
+        assert before == after
+        return [line for line in after.splitlines() if path.name.encode() in line.split()[1]]
+
+    assert b"normally down" not in lines(service)[0]
+    for name in ("s05/down", "s10/down", "s10/log/down"):
+        down = running.services / name
+        for _ in range(3):
+            down.touch()
+            line = lines(running.services / name.partition("/")[0])[0]
+            assert line.count(b"normally down") == 1
+            down.unlink()
+            assert lines(running.services / name.partition("/")[0])[0].count(b"normally down") == 0
+    # Another log/ takes its place, changed at the same time as the service's directory, and as it was when it was looked at.
+    other = log.with_name("other")
+    shutil.copytree(log, other, symlinks=True, ignore=shutil.ignore_patterns("supervise"))
+    (other / "down").touch()
+    (other / "supervise").symlink_to(log.with_name("gone") / "supervise")
+    log.rename(log.with_name("gone"))
+    other.rename(log)
+    assert b"; run: log: (pid " in lines(log.parent)[0]
+    assert b"normally down" in lines(log.parent)[0]
+
+
+def test_a_table_of_another_layout_is_not_believed(runtime: Path, running: Tree) -> None:
+    (table,) = running.state.glob("trees/*/records")
+    with table.open("r+b") as header:
+        header.write(b"rprov-X\n")
+    said = traced(runtime, running, "openat,open")
+    assert said.code == 0
+    assert said.err.count(b"supervise/status") >= COUNT
 
 
 def test_paths_lead_to_the_table_too(runtime: Path, running: Tree) -> None:
@@ -147,7 +220,4 @@ def test_a_table_of_somebody_else_is_not_believed(runtime: Path, running: Tree) 
     oracle.root("gives the table to another user")
     (table,) = running.state.glob("trees/*/records")
     os.chown(table, 65534, 65534)
-    strace = oracle.program("strace", package="strace")
-    environment = {"SVDIR": str(running.services), "RUNIT_PROVISION_STATE": str(running.state), "PATH": "/usr/bin:/bin"}
-    said = run(strace, ["-e", "trace=openat,open", str(runtime / "sv"), "status", *names(running)], env=environment)
-    assert said.err.count(b"supervise/status") >= COUNT
+    assert traced(runtime, running, "openat,open").err.count(b"supervise/status") >= COUNT

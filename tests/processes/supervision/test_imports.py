@@ -20,7 +20,7 @@ KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.ho
 SERVICE = """shell.service shell.service.access shell.service.endings shell.service.files shell.service.home shell.service.letters
 shell.service.publisher shell.service.readiness shell.service.settings shell.service.starting shell.service.supervised"""
 TREE = """shell.supervisor shell.supervisor.adoption shell.supervisor.holders shell.supervisor.kills shell.supervisor.loggers
-shell.supervisor.orphans shell.supervisor.parents shell.supervisor.takeover shell.supervisor.tree"""
+shell.supervisor.no_down shell.supervisor.orphans shell.supervisor.parents shell.supervisor.takeover shell.supervisor.tree"""
 RUNSVDIR = """shell.supervisor.call shell.supervisor.runsvdir shell.supervisor.scan shell.supervisor.stderr
 shell.supervisor.supervisor"""
 SHARED = f"{CORE} {WIRE} {SHELL} {KEEPER} {SERVICE} {TREE} cli"

@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...wire.detail import Detail
     from ...wire.status import Status
-    from .table import Tables
 
 ENOENT = 2
 ENXIO = 6
@@ -35,29 +34,17 @@ class Client:
     """What one call of sv knows: where services are, what was said and not yet written, how many services failed.
 
     directory: where services without a slash are; asked_to_exit: a supervisor that has gone is then what was wanted.
-    tables: to be asked before the services, if any; not of an init script, which has to know more than the line.
     """
 
-    __slots__ = ("_before", "_first_open", "_last_open", "asked_to_exit", "directory", "failures", "now_ns", "out", "tables")
+    __slots__ = ("_first_open", "_last_open", "asked_to_exit", "directory", "failures", "now_ns", "out")
 
     def __init__(self, directory: bytes, *, now_ns: int, asked_to_exit: bool) -> None:
         self.directory = directory
-        self._before = directory + b"/"
         self.asked_to_exit = asked_to_exit
         self.now_ns = now_ns
         self.failures = 0
         self.out: list[bytes] = []
         self._first_open = self._last_open = -1
-        self.tables: Tables | None = None
-
-    def go_there(self, names: list[bytes]) -> None:
-        """Make the services' directory the working directory, as short paths are fast; not where one of `names` is a path from here."""
-        if not any(name[:1] == b"." or (name[:1] != b"/" and name[-1:] == b"/") for name in names):
-            try:
-                posix.chdir(self.directory)
-                self._before = b""
-            except OSError:
-                pass
 
     def flush(self) -> None:
         if self.out:
@@ -84,7 +71,7 @@ class Client:
             raise FileNotFoundError(ENOENT, "")
         if name[0] in b"/." or name[-1:] == b"/":
             return name + b"/"
-        return b"%s%s/" % (self._before, name)
+        return b"%s/%s/" % (self.directory, name)
 
     def enter(self, name: bytes) -> bytes | None:
         """Give the path of the service `name`, or None when it is no directory that can be entered."""
@@ -187,10 +174,6 @@ class Client:
         # A status that can be read tells that its directory is there: only where it cannot, the directory is asked for.
         try:
             path = self.path(name)
-            known = self.tables.line(name, path) if self.tables is not None else None
-            if known is not None:
-                self.out.append(known)
-                return 0
             status: Status | int = self._read(path)
         except (OSError, ValueError):
             self._close()

@@ -1,4 +1,4 @@
-"""The table of a tree that the caller supervises, read at once for `sv status` of many services: a quarter of the system calls.
+"""The table of a tree that the caller supervises, read at once for `sv status` of many services: a sixth of the system calls.
 
 It is believed while somebody vouches for it, as `supervise/ok` vouches for a status; of whatever it cannot tell, each service is asked.
 """
@@ -11,6 +11,12 @@ from ...core import sv
 from ...wire import records
 from .. import state_place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Rows = dict[tuple[int, int], records.Row]
+
 _READ = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
 _TRIES = 3
 _SLOTS = 64
@@ -19,48 +25,82 @@ _TICK_NS = 100_000_000
 """Longer than the time between two ticks of any kernel's clock, in nanoseconds."""
 
 
-class Tables:
-    """The tables of the trees that services' paths lead to, each read when it is first asked.
+def go_there(names: list[bytes], here: bytes) -> tuple[list[bytes], bytes]:
+    """Go where paths of services are short, as such are fast; give them, and where those are now that are named without a slash.
 
-    now_ns: Unix time in nanoseconds; here: what the working directory will be when it is asked.
+    here: where those are.
     """
+    place = names[0].rpartition(b"/")[0] + b"/"
+    rest = [name[len(place) :] for name in names if name.startswith(place)]
+    try:
+        # As a shell's * gives them: all in one directory.
+        if place.startswith(b"/") and len(rest) == len(names) and all(rest) and b"/" not in b"".join(rest):
+            posix.chdir(place)
+            return rest, here
+        if not any(name[:1] == b"." or (name[:1] != b"/" and name[-1:] == b"/") for name in names):
+            posix.chdir(here)
+            return names, b"."
+    except OSError:
+        pass
+    return [name if name[:1] in b"/." or name[-1:] == b"/" else b"%b/%b" % (here, name) for name in names], here
 
-    __slots__ = ("_here", "_now_ns", "_rows", "_state")
 
-    def __init__(self, here: bytes, *, now_ns: int) -> None:
-        self._here = here
-        self._now_ns = now_ns
-        self._state = state_place.base()
-        self._rows: dict[bytes, dict[tuple[int, int], records.Row]] = {}
+def report(
+    names: list[bytes], paths: list[bytes], here: bytes, ask: Callable[[bytes], object], *, now_ns: int, out: list[bytes]
+) -> None:
+    """Put the line of each service and of its log into `out`; `ask` those that have to tell themselves.
 
-    def line(self, name: bytes, path: bytes) -> bytes | None:
-        """Give the line of a service and of its log; None where the service has to be asked.
-
-        path: its directory, with a slash at the end. For many services this is half of what sv does: it makes no object too many.
-        """
-        directory = path[:-1].rpartition(b"/")[0]
-        if directory not in self._rows:
-            self._rows[directory] = _load(self._state, directory or self._here, self._now_ns)
+    paths, here: what `go_there` gave, and was given; now_ns: Unix time in nanoseconds.
+    """
+    stat, access, f_ok = posix.stat, posix.access, posix.F_OK
+    forms: dict[tuple[bytes, bytes, bool, bool], bytes] = {}
+    rows: Rows = {}
+    known: set[bytes] = set()
+    state = state_place.base()
+    now = now_ns // sv.NANOSECONDS
+    # For many services this is most of what sv does: nothing is made or called that need not be.
+    for name, path in zip(names, paths, strict=True):
         try:
-            found = posix.stat(path + b".")
-            row = self._rows[directory].get((found.st_dev, found.st_ino))
+            found = stat(path + b"/.")
+            row = rows.get(found[1:3])
             if row is None:
-                return None
-            _, _, _, has_log, how, _, since, pid, log_how, _, log_since, log_pid, _ = row
-            # Hardly any service has a file `down`, and to see that without an exception takes half as long.
-            if down := posix.access(path + b"down", posix.F_OK, follow_symlinks=False):
-                posix.stat(path + b"down")
-            line = sv.told(name, how, since, pid, self._now_ns, not down)
-            if not has_log:
-                return line + b"\n"
-            if down := posix.access(path + b"log/down", posix.F_OK, follow_symlinks=False):
-                posix.stat(path + b"log/down")
-            return b"%b; %b\n" % (line, sv.told(b"log", log_how, log_since, log_pid, self._now_ns, not down))
+                directory = name.rpartition(b"/")[0] or here
+                if directory not in known:
+                    known.add(directory)
+                    rows |= _load(state, directory, now_ns)
+                    row = rows.get(found[1:3])
+                if row is None:
+                    ask(name)
+                    continue
+            _, _, _, changed, log_changed, log_ino, has_log, how, since, pid, log_how, log_since, log_pid, _ = row
+            down = log_down = False
+            # Where it is not known, hardly any service has a file `down`: to see that without an exception takes half as long.
+            if found.st_ctime_ns != changed and (down := access(path + b"/down", f_ok, follow_symlinks=False)):
+                stat(path + b"/down")
+            if has_log:
+                found = stat(path + b"/log/.")
+                is_same = found.st_ctime_ns == log_changed and found[1] == log_ino
+                if not is_same and (log_down := access(path + b"/log/down", f_ok, follow_symlinks=False)):
+                    stat(path + b"/log/down")
         except OSError:
-            return None
+            ask(name)
+            continue
+        if pid and log_pid and has_log:
+            shape = (how, log_how, down, log_down)
+            if shape not in forms:
+                log = sv.form(log_how, no_process=False, normally_up=not log_down).replace(b"%b", b"log")
+                forms[shape] = sv.form(how, no_process=False, normally_up=not down) + b"; " + log + b"\n"
+            seconds, log_seconds = now - since // sv.NANOSECONDS, now - log_since // sv.NANOSECONDS
+            # A clock may have been set back.
+            out.append(forms[shape] % (name, pid, max(0, seconds), log_pid, max(0, log_seconds)))
+            continue
+        line = sv.told(name, how, since, pid, now_ns, not down)
+        if has_log:
+            line += b"; " + sv.told(b"log", log_how, log_since, log_pid, now_ns, not log_down)
+        out.append(line + b"\n")
 
 
-def _load(state: bytes, directory: bytes, now_ns: int) -> dict[tuple[int, int], records.Row]:
+def _load(state: bytes, directory: bytes, now_ns: int) -> Rows:
     """Read the table of the tree over `directory`; nothing where there is none, or none to be believed."""
     if not directory.startswith(b"/"):
         return {}
@@ -69,7 +109,7 @@ def _load(state: bytes, directory: bytes, now_ns: int) -> dict[tuple[int, int], 
         posix.close(posix.open(place + b"ok", posix.O_WRONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW | posix.O_CLOEXEC))
         table = posix.open(place + b"records", _READ)
         before = posix.fstat(table)
-        if before.st_uid != posix.geteuid():
+        if before.st_uid != posix.geteuid() or posix.pread(table, len(records.MAGIC), 0) != records.MAGIC:
             return {}
         for _ in range(_TRIES):
             rows = _rows(table)
@@ -83,9 +123,9 @@ def _load(state: bytes, directory: bytes, now_ns: int) -> dict[tuple[int, int], 
     return {}
 
 
-def _rows(table: int) -> dict[tuple[int, int], records.Row]:
+def _rows(table: int) -> Rows:
     """Read a whole table, piece by piece: much memory at once is slow to get."""
-    rows: dict[tuple[int, int], records.Row] = {}
+    rows: Rows = {}
     offset = records.SIZE
     while piece := posix.pread(table, _SLOTS * records.SIZE, offset):
         records.add_statuses(rows, piece)

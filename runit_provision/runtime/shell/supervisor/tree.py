@@ -20,6 +20,7 @@ from .adoption import Adoption
 from .holders import Alone, Holders
 from .kills import Kills
 from .loggers import Loggers
+from .no_down import NoDown
 from .orphans import Orphans
 from .takeover import Takeover
 
@@ -119,6 +120,7 @@ class Tree:
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
         self.letters = Letters(state.table)
         self._kills = Kills()
+        self._no_down = NoDown(loop, state.table) if others and state.directory >= 0 else None
 
     def __len__(self) -> int:
         return len(self._slots) + len(self._takeover) + len(self._adoption) + len(self._leaving)
@@ -328,6 +330,8 @@ class Tree:
         """Let `slot` be the place of `service`."""
         self._slots[slot] = service
         service.slot = slot
+        if self._no_down is not None:
+            self._no_down.look_later(service)
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""

@@ -157,12 +157,20 @@ def statuses(table: bytes) -> dict[tuple[int, int], records.Row]:
 
 def test_a_table_tells_what_the_status_files_tell() -> None:
     main, log = part(paused=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0)
-    row = statuses(table(main=main, log=log))[5, 7]
-    assert row[3:12] == (
-        *(True, bytes((status.WANT_EXIT, status.RUN, 1, 0)), False, 10**18 + 1, 77),
-        *(bytes((status.WANT_UP, status.DOWN, 0, 0)), False, 10**18 + 1, 0),
+    slots = bytearray(table(main=main, log=log))
+    noted = records.pack_no_down(10**18 + 2, 10**18 + 3, 2**64 - 1)
+    slots[records.SIZE + records.NO_DOWN_AT : records.SIZE + records.INTENT_AT] = noted
+    assert statuses(bytes(slots))[7, 5][3:13] == (
+        *(10**18 + 2, 10**18 + 3, 2**64 - 1, True),
+        *(bytes((status.WANT_EXIT, status.RUN, 1, 0, 0, 0, 0)), 10**18 + 1, 77),
+        *(bytes((status.WANT_UP, status.DOWN, 0, 0, 0, 0, 0)), 10**18 + 1, 0),
     )
-    assert not statuses(table(main=main))[5, 7][3]
+    assert statuses(table(main=main))[7, 5][3:7] == (0, 0, 0, False)
+
+
+def test_the_longest_path_leaves_what_follows_alone() -> None:
+    slot = records.pack_slot(records.Identity(dev=1, ino=1, name=b"n" * 255, path=b"p" * records.PATH_MAX))
+    assert slot[records.NO_DOWN_AT - 1 :] == b"p" + bytes(records.SIZE - records.NO_DOWN_AT)
 
 
 def test_a_table_does_not_tell_of_what_is_not_published() -> None:
