@@ -85,7 +85,6 @@ def apply(
     lock_timeout: seconds to wait for another apply (then LockHeldError); service_timeout: seconds to wait for services.
     """
     from runit_provision import apply as execution
-    from runit_provision.host import package
 
     with target.machine() as machine:
         known = _recalled(source, target, machine)
@@ -116,6 +115,8 @@ def apply(
                     desired = desire_on(source, machine, target, inputs)
                     planned = decide(desired, machine, target, failed)
             if planned.runtime is not None:
+                from runit_provision.host import package
+
                 package.install(prefix=Path(planned.runtime), root=target.root)
             answer = answered(source, target, machine, inputs, desired, planned.plan) if planned.whole else None
             decided = replace(planned.plan, manifest=replace(planned.plan.manifest, answer=answer))

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from runit_provision.runtime import VERSION
+
 _COMMANDS = {
     "demo": "See it work: the shipped examples below a temporary directory, nothing left behind.",
     "lookup": "Show a resolved value; --explain shows every level that was asked.",
@@ -42,9 +44,7 @@ class _Program(click.Group):
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        click.echo(f"runit-provision {version('runit-provision')}")
+        click.echo(f"runit-provision {VERSION}")
         ctx.exit()
 
 

@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -33,6 +33,7 @@ from runit_provision.host.interpreter import OLDEST, PYTHON, Interpreter, dotted
 from runit_provision.host.manifest import Manifest
 from runit_provision.host.rooted import as_host, folder_on_host
 from runit_provision.host.trust import doubts
+from runit_provision.runtime import VERSION
 
 TOOLS = {
     "runsvdir": "runsvdir",
@@ -186,10 +187,9 @@ def _choose_version(manifest: Manifest, sources: Mapping[str, bytes], interprete
     It is the version's number; where that folder holds other contents (an edited file, another interpreter's bytecode), the number
     with the contents' digest behind it, and a number behind that where even this was spoilt.
     """
-    number = metadata.version("runit-provision")
     contents = files.digest(repr(sorted(sources.items())).encode())[:8]
     for spoilt in count(-1):
-        version = number if spoilt < 0 else f"{number}-{contents}" + f".{spoilt}" * bool(spoilt)
+        version = VERSION if spoilt < 0 else f"{VERSION}-{contents}" + f".{spoilt}" * bool(spoilt)
         folder = f"{LIBRARY}/{version}/"
         if not (manifest.place / folder).exists():
             return version, False

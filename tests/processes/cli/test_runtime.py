@@ -13,6 +13,7 @@ from support.command import runit_provision
 from support.image import snapshot, systemd_image
 
 from runit_provision.host import package
+from runit_provision.runtime import VERSION
 
 
 @pytest.fixture
@@ -142,14 +143,12 @@ def test_a_read_only_wheel_installs(prefix: Path, python: str, tmp_path: Path) -
 
     wheel = tmp_path / "wheel"
     shutil.copytree(Path(runit_provision.__file__).parent, wheel / "runit_provision")
-    shutil.copytree(
-        next(Path(runit_provision.__file__).parents[1].glob("runit_provision-*.dist-info")), wheel / "runit_provision-9.dist-info"
-    )
-    (wheel / "runit_provision-9.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: runit-provision\nVersion: 9\n")
+    version = wheel / "runit_provision/runtime/__init__.py"
+    version.write_text(version.read_text().replace(f'VERSION = "{VERSION}"', 'VERSION = "9"'))
     for path in [*wheel.rglob("*"), wheel]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     env = {**os.environ, "PYTHONPATH": str(wheel)}
-    command = [sys.executable, "-m", "runit_provision.cli", "runtime", "install", "--prefix", str(prefix), "--python", python]
+    command = [sys.executable, "-P", "-m", "runit_provision.cli", "runtime", "install", "--prefix", str(prefix), "--python", python]
     assert subprocess.run(command, env=env, check=False).returncode == 0
     assert (prefix / "lib/runit-provision/current").readlink() == Path("9")
     for path in [wheel, *wheel.rglob("*")]:
