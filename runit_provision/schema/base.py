@@ -14,7 +14,7 @@ class Spec(BaseModel):
     the source only when somebody asks for it (`described.py`), since reading it costs more than all else that happens here.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -280,6 +280,3 @@ class ServiceSpec(Spec):
     """The opposite of `enabled`: a file `down` keeps it from starting by itself. Example: true"""
     on_change: Literal["restart", "hup", "term", "wait", "nothing"] = "restart"
     """What a running service gets when what it runs was changed; a one-shot that is to restart runs once more. Example: hup"""
-
-
-ServiceSpec.model_rebuild()
