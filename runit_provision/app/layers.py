@@ -92,7 +92,7 @@ def _filled(text: str, known: Mapping[str, str], mark: Mark) -> str:
 
 def _folders(entry: str, environment: Path, inputs: Inputs) -> Iterator[Path]:
     """Give the folders of one entry: a relative one starts at the environment, a pattern stands for what it matches."""
-    from runit_provision.hiera import ruby_glob
+    from runit_provision.hiera.ruby.globs import ruby_glob
 
     path = os.path.normpath(environment / entry)
     yield from map(Path, ruby_glob(path, inputs)) if _MAGIC.search(path) else [Path(path)]

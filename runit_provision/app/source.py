@@ -13,7 +13,7 @@ from runit_provision.inputs import Inputs
 from runit_provision.model.data import Sensitive, Table
 
 if TYPE_CHECKING:
-    from runit_provision.hiera import Hierarchy
+    from runit_provision.hiera.hierarchy import Hierarchy
     from runit_provision.hiera.keys import Found
 
 KEY = "runit"

@@ -2,29 +2,28 @@
 
 The road of a lookup: `hierarchy` (layers, options, conversion) -> `layer` (levels and their files) -> `documents` (what a key has in a
 file) -> `interpolation` of what was found -> `merging`. `config` says which files there are, `formats` reads them with the place of
-every item, `types` has what convert_to and --type name, `ruby` what Puppet leaves to Ruby, `values` what all of them know.
+every item, `types` has what convert_to and --type name, `ruby` what Puppet leaves to Ruby, `values` what all of them know. The road
+is imported when a hierarchy is opened: who has data that are resolved already, only reads a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runit_provision.errors import DataError
-from runit_provision.hiera.documents import Documents
 from runit_provision.hiera.formats.files import parse_facts, read_facts, read_text, read_yaml
 from runit_provision.hiera.formats.yaml_document import Tagged, parse_yaml
 from runit_provision.hiera.formats.yaml_text import yaml_text
-from runit_provision.hiera.hierarchy import Hierarchy
-from runit_provision.hiera.ruby.globs import ruby_glob
-from runit_provision.hiera.scope import Scope
 from runit_provision.hiera.values.ways import dotted
 from runit_provision.inputs import Inputs
 
+if TYPE_CHECKING:
+    from runit_provision.hiera.hierarchy import Hierarchy
+
 __all__ = [
     "DataError",
-    "Hierarchy",
     "Tagged",
     "dotted",
     "open_hierarchy",
@@ -33,7 +32,6 @@ __all__ = [
     "read_facts",
     "read_text",
     "read_yaml",
-    "ruby_glob",
     "yaml_text",
 ]
 
@@ -57,5 +55,9 @@ def open_hierarchy(
     a hash are errors, as in Puppet 8; False is as Puppet 7. inputs: is told of everything that is read. Raises
     DataError when hiera.yaml cannot be read or is wrong.
     """
+    from runit_provision.hiera.documents import Documents
+    from runit_provision.hiera.hierarchy import Hierarchy
+    from runit_provision.hiera.scope import Scope
+
     scope = Scope(facts, node=node, environment=environment, trusted=trusted, strict=strict)
     return Hierarchy(config, scope, environment=environment_path, modulepath=modulepath, documents=Documents(inputs or Inputs()))

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from runit_provision.hiera import Hierarchy, open_hierarchy
+from runit_provision.hiera import open_hierarchy
+from runit_provision.hiera.hierarchy import Hierarchy
 
 TOOL = str(Path(sys.executable).with_name("runit-provision"))
 RUNS = 5

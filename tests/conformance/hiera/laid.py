@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from runit_provision.errors import DataError
-from runit_provision.hiera import Hierarchy, open_hierarchy
+from runit_provision.hiera import open_hierarchy
+from runit_provision.hiera.hierarchy import Hierarchy
 
 CONFIG = "version: 5\nhierarchy:\n  - name: node\n    path: nodes/%{trusted.certname}.yaml\n  - name: common\n    path: common.yaml\n"
 

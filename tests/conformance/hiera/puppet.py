@@ -12,7 +12,8 @@ from typing import Any
 from support import oracle
 
 from runit_provision.errors import DataError
-from runit_provision.hiera import Hierarchy, open_hierarchy
+from runit_provision.hiera import open_hierarchy
+from runit_provision.hiera.hierarchy import Hierarchy
 from runit_provision.hiera.values.secret import revealed
 from runit_provision.model.data import Sensitive
 

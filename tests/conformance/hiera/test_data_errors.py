@@ -117,7 +117,7 @@ def test_a_directory_in_the_place_of_a_data_file_is_an_error(tmp_path: Path) -> 
 def _asked_as_nobody(folder: Path) -> str:
     """What is wrong when the user `nobody` looks up `a`."""
     code = (
-        "import os, pathlib, sys; from runit_provision import hiera; os.setuid(65534)\n"
+        "import os, pathlib, sys, runit_provision.hiera.hierarchy; from runit_provision import hiera; os.setuid(65534)\n"
         "try: hiera.open_hierarchy(pathlib.Path(sys.argv[1]), facts={}, node='n1').lookup('a')\n"
         "except hiera.DataError as error: print(error)"
     )

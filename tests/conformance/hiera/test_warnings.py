@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from conformance.hiera.laid import opened, problems
 
-from runit_provision.hiera import Hierarchy, open_hierarchy
+from runit_provision.hiera import open_hierarchy
+from runit_provision.hiera.hierarchy import Hierarchy
 
 
 def test_what_puppet_loses_behind_a_byte_order_mark_is_a_warning(tmp_path: Path) -> None:
