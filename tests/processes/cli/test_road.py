@@ -434,27 +434,55 @@ def test_single_facts_choose_levels(road: Road, tmp_path: Path) -> None:
 # How it behaves in a shell.
 
 
+HEAVY = {"rich", "pydantic", "jinja2", "yaml", "ruamel", "pytest", "importlib.metadata"}
+"""What only some commands need, and takes longer to import than all else of the others."""
+PARTS = {f"runit_provision.{part}" for part in ("hiera", "schema", "render", "host", "plan", "apply", "verify")}
+
+
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        (("--help",), {"rich", "pydantic", "jinja2", "yaml", "ruamel", "pytest", "importlib.metadata", "runit_provision.host"}),
-        (("check", "--help"), {"rich", "pydantic", "jinja2", "yaml", "ruamel", "pytest", "runit_provision.host"}),
+        (("--version",), HEAVY | PARTS),
+        (("--help",), HEAVY | PARTS),
+        (("check", "--help"), HEAVY | PARTS),
         (
             ("check", "--data", "data.yaml"),
-            {"rich", "ruamel", "pytest", "testinfra", "runit_provision.apply", "runit_provision.verify"},
+            {
+                "rich",
+                "ruamel",
+                "pytest",
+                "testinfra",
+                "runit_provision.apply",
+                "runit_provision.verify",
+                "runit_provision.hiera.hierarchy",
+            },
         ),
     ],
-    ids=["--help", "check --help", "check"],
+    ids=["--version", "--help", "check --help", "check"],
 )
-def test_nothing_is_imported_that_is_not_needed(
-    road: Road, data: Path, tmp_path: Path, arguments: tuple[str, ...], unwanted: set[str]
-) -> None:
-    done = subprocess.run(
-        [PROGRAM, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False, env=with_import_time(tmp_path)
-    )
+def test_nothing_is_imported_that_is_not_needed(data: Path, tmp_path: Path, arguments: tuple[str, ...], unwanted: set[str]) -> None:
+    assert unneeded(arguments, unwanted, tmp_path) == set()
+
+
+@pytest.mark.parametrize("command", ["apply", "check", "plan"])
+def test_where_nothing_is_to_be_done_nothing_is_imported_that_would_do_it(road: Road, data: Path, tmp_path: Path, command: str) -> None:
+    assert road("apply", "--data", "data.yaml").status == 0
+    unwanted = HEAVY | {f"runit_provision.{part}" for part in ("hiera", "schema", "render", "verify", "host.package")}
+    assert unneeded((command, "--data", "data.yaml"), unwanted, tmp_path) == set()
+
+
+def test_what_asks_how_services_fare_imports_nothing_that_reads_data(road: Road, data: Path, tmp_path: Path) -> None:
+    assert road("apply", "--data", "data.yaml").status == 0
+    unwanted = HEAVY | {f"runit_provision.{part}" for part in ("hiera", "schema", "render", "apply", "verify", "host.package")}
+    assert unneeded(("status", "--format", "json"), unwanted, tmp_path) == set()
+
+
+def unneeded(arguments: tuple[str, ...], unwanted: set[str], folder: Path) -> set[str]:
+    """Give what of `unwanted`, modules and whatever lies in them, a command imports in `folder`."""
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, cwd=folder, check=False, env=with_import_time(folder))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "click" in imported
-    assert {name for name in imported if any(name == root or name.startswith(f"{root}.") for root in unwanted)} == set()
+    return {name for name in imported if any(name == root or name.startswith(f"{root}.") for root in unwanted)}
 
 
 def with_import_time(place: Path) -> dict[str, str]:
