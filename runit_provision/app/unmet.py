@@ -20,9 +20,9 @@ def to_lay(demands: Demands, root: Path) -> str | None:
     """Give the prefix under which the shipped runtime is to be laid, or None when nothing is to be done."""
     if demands.prefix is None:
         return None
-    from runit_provision.host import package
+    from runit_provision.host import shipped
 
-    return None if package.is_installed(prefix=Path(demands.prefix), root=root) else demands.prefix
+    return None if shipped.is_installed(prefix=Path(demands.prefix), root=root) else demands.prefix
 
 
 def missing_programs(demands: Demands, root: Path) -> Iterator[Problem]:

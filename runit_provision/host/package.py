@@ -21,8 +21,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
 from itertools import count
 from pathlib import Path, PurePosixPath
 
@@ -32,26 +30,12 @@ from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import OLDEST, PYTHON, Interpreter, dotted, find
 from runit_provision.host.manifest import Manifest
 from runit_provision.host.rooted import as_host, folder_on_host
+from runit_provision.host.shipped import CURRENT, LIBRARY, MANIFEST, TOOLS, is_intact, sources
 from runit_provision.host.trust import doubts
 from runit_provision.runtime import VERSION
 
-TOOLS = {
-    "runsvdir": "runsvdir",
-    "runsv": "runsv",
-    "sv": "sv",
-    "svlogd": "svlogd",
-    "chpst": "chpst",
-    "rsvlog": "rsvlog",
-    "nsvlog": "rsvlog",
-    "runsvchdir": "runsvchdir",
-    "utmpset": "utmpset",
-    "runit-init": "runit_init",
-}
-"""Each tool's name and the module of runtime.cli that is its main program."""
+__all__ = ["LIBRARY", "TOOLS", "Installed", "install", "remove"]
 
-LIBRARY = "lib/runit-provision"
-_MANIFEST = f"{LIBRARY}/manifest"
-_CURRENT = f"{LIBRARY}/current"
 _LAUNCHER = """#!{python} -IS
 # Laid by `runit-provision runtime install`; `runit-provision runtime remove` takes it back.
 import posix
@@ -105,7 +89,7 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
     tools = tuple(prefix / path for path in launchers)
     with _host_errors(), _opened(place) as manifest:
         _refuse_foreign(manifest, launchers)
-        version, laid = _choose_version(manifest, _sources(), interpreter)
+        version, laid = _choose_version(manifest, sources(), interpreter)
         expected = {path: files.digest(content) for path, content in launchers.items()}
         if laid and _is_current(manifest, version, expected):
             return Installed(tools, version, changed=False)
@@ -116,15 +100,15 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
             if tried:
                 _try_out(place, version, interpreter)
             manifest.expect(expected)
-            manifest.write(place / _MANIFEST)
-            _switch(place / _CURRENT, version)
+            manifest.write(place / MANIFEST)
+            _switch(place / CURRENT, version)
             _lay_tools(manifest, launchers)
         except BaseException:
             if fresh:
                 _take_back(manifest)
             raise
         manifest.settle(expected)
-        manifest.write(place / _MANIFEST)
+        manifest.write(place / MANIFEST)
     return Installed(tools, version, changed=True)
 
 
@@ -134,28 +118,16 @@ def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
     Raises HostError naming each file that was changed since, which stays, after all the rest is gone.
     """
     place = folder_on_host(root, prefix)
-    if not (place / _MANIFEST).exists():
+    if not (place / MANIFEST).exists():
         return []
     with _host_errors(), _opened(place) as manifest:
         return [Path(as_host(root, path)) for path in _take_back(manifest)]
 
 
-def is_installed(*, prefix: Path, root: Path = Path("/")) -> bool:
-    """True when the runtime of this very version lies whole under `root`/`prefix`; reads only."""
-    place = folder_on_host(root, prefix)
-    link = place / _CURRENT
-    manifest = Manifest.read(place / _MANIFEST, place=place)
-    return (
-        link.is_symlink()
-        and _is_intact(manifest, os.readlink(link), _sources())
-        and all(manifest.holds(f"bin/{name}") for name in TOOLS)
-    )
-
-
 @contextmanager
 def _opened(place: Path) -> Iterator[Manifest]:
     """Give the installation's manifest while no other install or remove runs; folders made for nothing go again."""
-    manifest = Manifest.read(place / _MANIFEST, place=place)
+    manifest = Manifest.read(place / MANIFEST, place=place)
     library = place / LIBRARY
     while True:
         manifest.make_folder(library)
@@ -164,12 +136,12 @@ def _opened(place: Path) -> Iterator[Manifest]:
         if library.exists() and os.path.samestat(os.fstat(descriptor), library.stat()):
             break
         os.close(descriptor)  # a remove came between, and took the folder with it
-    held = Manifest.read(place / _MANIFEST, place=place)
+    held = Manifest.read(place / MANIFEST, place=place)
     held.made = held.made or manifest.made
     try:
         yield held
     finally:
-        if not (place / _MANIFEST).exists():
+        if not (place / MANIFEST).exists():
             held.remove_folders()
         os.close(descriptor)
 
@@ -195,23 +167,14 @@ def _choose_version(manifest: Manifest, sources: Mapping[str, bytes], interprete
             return version, False
         bytecode = f".cpython-{interpreter.version[0]}{interpreter.version[1]}.pyc"
         compiled = any(path.startswith(folder) and path.endswith(bytecode) for path in manifest.digests)
-        if _is_intact(manifest, version, sources) and (compiled or not interpreter.compiler):
+        if is_intact(manifest, version, sources) and (compiled or not interpreter.compiler):
             return version, True
     raise AssertionError("count never ends")
 
 
-def _is_intact(manifest: Manifest, version: str, sources: Mapping[str, bytes]) -> bool:
-    """True when the version's folder holds exactly `sources`, and all that was laid in it is as it was laid."""
-    folder = f"{LIBRARY}/{version}/"
-    ours = [path for path in manifest.digests if path.startswith(folder)]
-    laid = {path.removeprefix(folder) for path in ours if path.endswith(".py")}
-    same = all(files.read(manifest.place / folder / path) == content for path, content in sources.items())
-    return laid == set(sources) and same and all(manifest.holds(path) for path in ours)
-
-
 def _is_current(manifest: Manifest, version: str, launchers: Mapping[str, str]) -> bool:
     """True when `current` leads to `version`, and each tool is as it would be written."""
-    link = manifest.place / _CURRENT
+    link = manifest.place / CURRENT
     return (
         link.is_symlink()
         and os.readlink(link) == version
@@ -221,24 +184,9 @@ def _is_current(manifest: Manifest, version: str, launchers: Mapping[str, str]) 
 
 
 def _launcher(prefix: Path, interpreter: Interpreter, module: str) -> bytes:
-    library, current = f"{prefix / LIBRARY}/", str(prefix / _CURRENT)
+    library, current = f"{prefix / LIBRARY}/", str(prefix / CURRENT)
     words = {"python": interpreter.path, "module": module, "oldest": OLDEST, "dotted": dotted(OLDEST)}
     return _LAUNCHER.format(library=library, current=current, **words).encode()
-
-
-def _sources() -> dict[str, bytes]:
-    """Give the runtime's files as the wheel holds them, and the package above it, which has nothing in it."""
-    found: dict[str, bytes] = {"runit_provision/__init__.py": b""}
-
-    def collect(folder: Traversable, beneath: PurePosixPath) -> None:
-        for item in folder.iterdir():
-            if item.is_dir():
-                collect(item, beneath / item.name)
-            elif item.name.endswith(".py"):
-                found[str(beneath / item.name)] = item.read_bytes()
-
-    collect(resources.files("runit_provision") / "runtime", PurePosixPath("runit_provision/runtime"))
-    return found
 
 
 def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, prefix: Path) -> dict[str, str]:
@@ -246,7 +194,7 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
     folder = manifest.place / LIBRARY / version
     staged = files.beside(folder)
     shutil.rmtree(staged, ignore_errors=True)
-    for path, content in _sources().items():
+    for path, content in sources().items():
         (staged / path).parent.mkdir(parents=True, exist_ok=True)
         files.write(staged / path, content, mode=0o644)
     if interpreter.compiler:
@@ -262,7 +210,7 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
             file.chmod(0o644)
             laid[f"{LIBRARY}/{version}/{file.relative_to(staged)}"] = files.digest(file.read_bytes())
     manifest.expect(laid)
-    manifest.write(manifest.place / _MANIFEST)
+    manifest.write(manifest.place / MANIFEST)
     staged.rename(folder)
     return laid
 
@@ -310,11 +258,11 @@ def _take_back(manifest: Manifest) -> list[Path]:
     versions = {PurePosixPath(path).parts[2] for path in ours if path.startswith(f"{LIBRARY}/")}
     for version in versions:
         _remove_leftovers(place / LIBRARY / version)
-    files.remove(files.beside(place / path) for path in (*ours, _CURRENT, _MANIFEST))
+    files.remove(files.beside(place / path) for path in (*ours, CURRENT, MANIFEST))
     if changed:
         message, hint = "changed since it was installed, so it stays", "remove it yourself if nobody needs it"
         raise HostError(*(Problem(message, path=str(place / path), hint=hint) for path in changed))
-    files.remove([place / _CURRENT, place / _MANIFEST])
+    files.remove([place / CURRENT, place / MANIFEST])
     return removed
 
 

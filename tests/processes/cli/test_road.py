@@ -464,8 +464,12 @@ def test_nothing_is_imported_that_is_not_needed(data: Path, tmp_path: Path, argu
     assert unneeded(arguments, unwanted, tmp_path) == set()
 
 
+@pytest.mark.parametrize("runtime", ["none", "shipped"])
 @pytest.mark.parametrize("command", ["apply", "check", "plan"])
-def test_where_nothing_is_to_be_done_nothing_is_imported_that_would_do_it(road: Road, data: Path, tmp_path: Path, command: str) -> None:
+def test_where_nothing_is_to_be_done_nothing_is_imported_that_would_do_it(
+    road: Road, data: Path, tmp_path: Path, command: str, runtime: str
+) -> None:
+    data.write_text(data.read_text().replace("runtime: none", f"runtime: {runtime}"))
     assert road("apply", "--data", "data.yaml").status == 0
     unwanted = HEAVY | {f"runit_provision.{part}" for part in ("hiera", "schema", "render", "verify", "host.package")}
     assert unneeded((command, "--data", "data.yaml"), unwanted, tmp_path) == set()

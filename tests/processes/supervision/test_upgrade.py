@@ -32,7 +32,7 @@ from support.versions import (
 from support.waiting import until
 
 from runit_provision.errors import HostError
-from runit_provision.host import interpreter, package
+from runit_provision.host import interpreter, package, shipped
 from runit_provision.runtime.shell.process import environment
 
 UPGRADES = 20 if os.environ.get("HARNESS") == "all" else 3
@@ -210,9 +210,9 @@ def test_upgrade_renews_the_trees_of_all_users(prefix: Path, services: Path, tmp
 def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = prefix / package.LIBRARY
     current = (library / "current").readlink()
-    sources = package._sources()
+    sources = shipped.sources()
     sources["runit_provision/runtime/shell/supervisor/runsvdir.py"] += b"\nraise RuntimeError('bad luck')\n"
-    monkeypatch.setattr(package, "_sources", lambda: sources)
+    monkeypatch.setattr(package, "sources", lambda: sources)
     with pytest.raises(
         HostError,
         match="did not prove itself, and is not taken: it ended, exit status 1, when it was to run a service: RuntimeError: bad luck",
@@ -222,11 +222,11 @@ def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch:
 
 
 def test_an_upgrade_whose_trial_is_killed_leaves_nothing_of_it(prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = package._sources()
+    sources = shipped.sources()
     name, right, wrong = BROKEN["never runs a service"]  # so that the trial lasts
     name = f"runit_provision/runtime/{name}"
     sources[name] = sources[name].replace(right.encode(), wrong.encode(), 1)
-    monkeypatch.setattr(package, "_sources", lambda: sources)
+    monkeypatch.setattr(package, "sources", lambda: sources)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
