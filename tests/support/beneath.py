@@ -20,7 +20,7 @@ def script(text: str = "") -> bytes:
     return f"""#!/bin/sh
 # {text}
 trap 'echo hup >>told' HUP
-trap 'kill $!; exit' TERM
+trap 'kill -9 $!; exit' TERM
 echo start >>told
 while :; do sleep 1000 & wait $!; done
 """.encode()

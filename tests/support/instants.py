@@ -26,9 +26,9 @@ TARGETS = 6
 """In turn, so that each has run for longer than the second after which a service is started at once."""
 LINES = 20
 TALKER = (
-    "[ -e told ] || echo 0 >told; n=$(cat told); trap 'kill $!; exit' TERM\n"
+    "[ -e told ] || echo 0 >told; n=$(cat told); trap 'kill -9 $!; exit' TERM\n"
     "trap 'i=0; while [ $i -lt {lines} ]; do echo $n; n=$((n+1)); i=$((i+1)); done; echo $n >told.new; mv told.new told' HUP\n"
-    "echo $$ >>starts; while :; do sleep 1000 & wait $!; kill $! 2>/dev/null; done"
+    "echo $$ >>starts; while :; do sleep 1000 & wait $!; kill -9 $! 2>/dev/null; done"
 )
 STARTS = "echo $$ >>starts\nexec sleep 1000"
 GUEST = "echo $$ >>starts\necho {name}\nexec sleep 1000"

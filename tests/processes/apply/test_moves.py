@@ -20,7 +20,7 @@ from runit_provision.model.tree import Entry, Link, RenderedTree
 ALL = os.environ.get("HARNESS") == "all"
 RUN = """#!/bin/sh
 echo start >>{base}/told
-trap 'kill $!; echo end >>{base}/told; exit' TERM
+trap 'kill -9 $!; echo end >>{base}/told; exit' TERM
 while :; do sleep 1000 & wait $!; done
 """
 

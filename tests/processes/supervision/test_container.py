@@ -16,7 +16,7 @@ from support.supervision import service
 from support.waiting import DEADLINE, until
 
 SLOW = """\
-trap 'kill $!; sleep 0.3; echo ended >>ended; exit 0' TERM
+trap 'kill -9 $!; sleep 0.3; echo ended >>ended; exit 0' TERM
 : >ready
 while :; do sleep 1000 & wait; done"""
 ORPHANS = """\

@@ -24,9 +24,10 @@ MOST = 2000
 """System calls of a runsvdir that takes a tree over, at most."""
 SAYS = """\
 trap 'n=$((n+1)); echo $n' USR1
-trap 'kill $!; exit 0' TERM
+trap 'kill -9 $!; exit 0' TERM
 n=0; echo $$ >>starts; : >ready
-while :; do sleep 1000 & wait $!; kill $! 2>/dev/null; done"""
+while :; do sleep 1000 & wait $!; kill -9 $! 2>/dev/null; done"""
+"""KILL, since TERM is lost on a child of the shell's that has not become sleep yet: it would keep the pipe to the log for 1000 s."""
 STARTS = "echo $$ >>starts; exec sleep 1000"
 
 
@@ -197,6 +198,23 @@ def test_what_waits_for_somebody_s_runsv_is_taken_over_when_its_runsvdir_is_gone
         assert "taking over from process" in waiting.stderr.read_text()
         assert numbers(home / "starts") == [pid_of(home)]
         assert waiting.kill(signal.SIGHUP) == 111
+
+
+def test_a_runsv_that_is_not_seen_to_be_one_for_a_moment_is_taken_over_all_the_same(left: Tree, runtime: Path, tmp_path: Path) -> None:
+    strace = oracle.program("strace", package="strace")
+    home = service(left.services / "once", STARTS)
+    left.start()
+    until(lambda: stat(home) == "run", what="C's is up")
+    (runsv,) = [pid for pid in left.processes() if supervision.name(pid) == "runsv"]
+    left.kill()
+    left.program = strace
+    program = f"/proc/{runsv}/exe"
+    left.arguments = ("-D", "-o", str(tmp_path / "calls"), "-P", program, "-e", "inject=?readlink,?readlinkat:error=ENOENT:when=1")
+    left.arguments += (str(runtime / "runsvdir"),)
+    left.start()
+    taken(left, home)
+    assert "= -1 ENOENT (No such file or directory) (INJECTED)" in (tmp_path / "calls").read_text()
+    assert numbers(home / "starts") == [pid_of(home)]
 
 
 def test_a_service_of_another_tree_is_taken_up_when_that_lets_it_go_and_asked_for_cheaply_until_then(

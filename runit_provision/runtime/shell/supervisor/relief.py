@@ -18,6 +18,7 @@ from __future__ import annotations
 import _signal
 import os
 import stat
+import time
 
 from ...core.part import THEN_NOTHING
 from ...wire import beyond, keeper, records
@@ -27,13 +28,15 @@ from .carrier import Carrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .tree import Tree
 
 SIGKILL, SIGCONT, SIGSTOP = 9, 18, 19
 _LOOKS = (0.002, 1.0)
 """How soon a runsv that was stopped is looked at: first, and at the latest before it is left alone for now."""
+_ALL_SECONDS = 60.0
+"""Between two looks at all processes, which take 0.2 s of a thousand."""
 _PROGRAMS = ("runsv", "busybox")
 _INITS = (b"systemd",)
 """What an orphan's parent may be besides process 1: a user's own systemd is a subreaper."""
@@ -87,9 +90,9 @@ class Relief:
         self._done = done
         self._left = left
         self._known: dict[tuple[int, int], _Runsv] = {}
-        self._runsvs: dict[tuple[int, int], list[int]] | None = None
-        self._takers: dict[int, tuple[int, ...]] | None = None
-        self._holders: dict[tuple[int, int], tuple[tuple[int, ...], int]] = {}
+        self._runsvs: dict[tuple[int, int], list[int]] = {}
+        self._due = 0.0  # when all processes may be looked at again
+        self._takers: dict[int, list[int]] | None = None
         self._told: set[int] = set()
         self._carrier = Carrier()
 
@@ -146,24 +149,25 @@ class Relief:
     def _holder(self, found: tuple[int, int], path: str) -> int:
         """Give the runsv of a service directory that is locked, 0 for none; it may be somebody's.
 
-        All processes are looked at only where another one has taken the lock since, or that is not told: somebody may have it for ever.
+        Who is told to have taken the lock is looked at each time: what it is now it may not have been, or not have been seen to be, a
+        moment ago. All processes are looked at only where that does not help, and seldom: others may have it for ever.
         """
         if self._takers is None:
             self._takers = _takers_of_locks()
-            # All that are met in one look at a tree need one look at /proc.
+            # All that are met in one look at a tree need one.
             self._tree.loop.soon(self._forget)
-        takers = self._takers.get(os.stat(f"{path}/supervise/lock").st_ino, ())
-        before, pid = self._holders.get(found, ((), 0))
-        if not takers or takers != before:
-            if self._runsvs is None:
-                self._runsvs = _runsvs()
-            there = self._runsvs.get(found, [0])  # C's runsvdir starts another one each second that finds the lock taken
-            pid = next((pid for pid in there if pid in takers), there[-1])
-            self._holders[found] = (takers, pid)
-        return pid
+        takers = self._takers.get(os.stat(f"{path}/supervise/lock").st_ino, [])
+        there = _runsvs(takers).get(found)
+        if there is None:
+            now = time.monotonic()
+            if now >= self._due:
+                self._due = now + _ALL_SECONDS
+                self._runsvs = _runsvs(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+            there = self._runsvs.get(found, [0])
+        return there[0]  # C's runsvdir starts another one each second that finds the lock taken
 
     def _forget(self) -> None:
-        self._runsvs = self._takers = None
+        self._takers = None
 
     def _look(self, runsv: _Runsv) -> None:
         """Take its place, or let it go on, and look again."""
@@ -240,28 +244,26 @@ class Relief:
             runsv.close()
 
 
-def _takers_of_locks() -> dict[int, tuple[int, ...]]:
+def _takers_of_locks() -> dict[int, list[int]]:
     """Give who has taken the locks by flock(2) on files of an inode; /proc/locks names devices not always as stat(2) does."""
-    found: dict[int, tuple[int, ...]] = {}
+    found: dict[int, list[int]] = {}
     with open("/proc/locks", "rb") as locks:
         for line in locks:
             words = line.split()  # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF
             if words[1] == b"FLOCK":
-                inode = int(words[5].rpartition(b":")[2])
-                found[inode] = (*found.get(inode, ()), int(words[4]))
+                found.setdefault(int(words[5].rpartition(b":")[2]), []).append(int(words[4]))
     return found
 
 
-def _runsvs() -> dict[tuple[int, int], list[int]]:
-    """Give by device and inode of their directories the runsvs of our uid."""
+def _runsvs(pids: Iterable[int]) -> dict[tuple[int, int], list[int]]:
+    """Give by device and inode of their directories those of some processes that are runsvs of our uid."""
     found: dict[tuple[int, int], list[int]] = {}
-    for entry in os.listdir("/proc"):
+    for pid in pids:
         try:
-            if entry.isdigit() and _is_runsv(int(entry)):
-                place = os.stat(f"/proc/{entry}/cwd")
-                found.setdefault((place.st_dev, place.st_ino), []).append(int(entry))
+            if _is_runsv(pid):
+                found.setdefault(_identity(os.stat(f"/proc/{pid}/cwd")), []).append(pid)
         except OSError:
-            continue  # it has ended
+            continue  # it has ended, or is not to be known now
     return found
 
 
