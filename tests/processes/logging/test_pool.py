@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import random
 import re
@@ -43,8 +44,39 @@ while not os.path.exists(until):
         view = memoryview(piece)
         while view:
             view = view[os.write(out, view):]
+    time.sleep(0.001)  # or those that wait for nothing have all of the processors
 print(number)
 """
+
+
+class Checked:
+    """What a log holds of what its writer sends, which is checked and taken away as the storm goes on: else it would fill the disk."""
+
+    KEPT = 3
+    """Files that stay: who goes on after a kill looks whether a file that was being renamed is there."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.lines = 0
+        self._begun = b""
+
+    def take_old(self) -> None:
+        """Check the oldest files, and remove them; to be called while there is no pool."""
+        old = sorted(self.service.main.glob("@*"))
+        unfinished = {path.stem for path in old if path.suffix != ".s"}
+        whole = list(itertools.takewhile(lambda path: path.stem not in unfinished, old))
+        for path in whole[: -self.KEPT]:
+            self.check(path.read_bytes())
+            path.unlink()
+
+    def check(self, text: bytes) -> None:
+        """Check what the log holds next; a line that has begun goes on with what comes then."""
+        whole, newline, self._begun = (self._begun + text).rpartition(b"\n")
+        lines = [re.sub(rb"^(\S{10}_\S+ |p: )", b"", line) for line in whole.split(b"\n")] if newline else []
+        numbers = range(self.lines, self.lines + len(lines))
+        expected = [b"s%d %d %s" % (self.service.slot, number, b"x" * (number * 7919 % 300)) for number in numbers]
+        assert lines == expected, _first_difference(lines, expected)
+        self.lines += len(lines)
 
 
 @pytest.fixture
@@ -228,19 +260,27 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Pa
         Service(scratch, 5, config=b"s20000\nn0\n", options="-l 100"),  # most lines are longer
         Service(scratch, 2, config=b"s20000\nn0\n", options="-tt"),
         Service(scratch, 3, config=b"s3000\nn0\n-*nothing*\npp: \n", options="-l 100"),
-        Service(scratch, 4, config=b"s5000\nn0\n!cat\n"),
+        Service(scratch, 4, config=b"s30000\nn0\n!cat\n"),  # each file is waited for
     ]
+    logs = [Checked(service) for service in services]
     until = scratch / "until"
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, str(service.pipe), f"s{service.slot}", str(until)], stdout=subprocess.PIPE)
         for service in services
     ]
     chance = random.Random(STORM)
+    begun = time.monotonic()
     try:
-        for _ in range(STORM):
+        for turn in range(STORM):
             pool.added(*services)
+            if turn % 10 == 0:
+                pool.send(services[0], signal.SIGALRM)  # which is not rotated else
             time.sleep(chance.random() * 0.05)  # not for anything to happen: any instant is right
             pool.kill()
+            for log in logs:
+                log.take_old()
+            if turn % 100 == 99:
+                print(f"{turn + 1} kills, {time.monotonic() - begun:.0f} s, {[log.lines for log in logs]} lines so far")
             pool.start()
         pool.added(*services)
         until.touch()
@@ -253,11 +293,32 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Pa
         for writer in writers:
             writer.kill()
             writer.wait()
-    for service, count in zip(services, counts, strict=True):
-        lines = [re.sub(rb"^(\S{10}_\S+ |p: )", b"", line) for line in service.text().splitlines()]
-        expected = [b"s%d %d %s" % (service.slot, number, b"x" * (number * 7919 % 300)) for number in range(count)]
-        assert count > 0
-        assert lines == expected, _first_difference(lines, expected)
+    for log, count in zip(logs, counts, strict=True):
+        log.check(log.service.text())
+        assert log.lines == count > 0
+
+
+@pytest.mark.parametrize("processor", [b"", b"!cat\n"], ids=["plain", "processor"])
+def test_where_all_old_files_are_kept_nobody_looks_through_them_at_each_rotation(pool: Pool, scratch: Path, processor: bytes) -> None:
+    strace = oracle.program("strace", package="strace")
+    service = Service(scratch, 1, config=b"s2048\nn0\n" + processor, options="-l 100")
+    lines = b"".join(b"line %d\n" % number for number in range(1000))
+    looks = scratch / "looks"
+    pool.kill()
+    pool.start(strace, "-f", "-qq", "-o", str(looks), "-e", "trace=getdents64")
+    pool.added(service)
+    for number in range(1, 4):
+        write(service, lines)
+        waiting.until(lambda number=number: service.text() == number * lines)  # type: ignore[misc]
+        if number == 1:
+            before = looks.read_text().count("getdents64")
+    assert len(list(service.main.glob("@*.s"))) >= 10
+    assert looks.read_text().count("getdents64") == before > 0
+    pool.drain(service)
+    pool.expect(wire.ENDED, service)
+    pool.client.sendall(wire.pack(wire.Record(wire.QUIT)))
+    assert pool.process is not None
+    assert pool.process.wait(waiting.DEADLINE) == 0, "strace that is killed would leave it running"
 
 
 @pytest.mark.parametrize("instant", ["before", "behind"])

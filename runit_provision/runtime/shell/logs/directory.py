@@ -71,6 +71,7 @@ class Log:
 
     __slots__ = (
         "_guard",
+        "_has_leftovers",
         "_sync",
         "config",
         "crew",
@@ -109,6 +110,7 @@ class Log:
         self.witness: Witness | None = None
         self.written = 0
         self._guard = 0
+        self._has_leftovers = True
         self.crew: Crew | None = None
         self._sync: Sync | None = None
 
@@ -158,6 +160,7 @@ class Log:
             self.warn(b"unable to stat current", error)
             return False
         yield from self.insist(b"read config", self._read_config)
+        self._has_leftovers = True
         self.size = status.st_size if status else 0
         if self.size and status and not status.st_mode & 0o100 and not resumed:
             yield from self.insist(b"rename current", self.rename_file, "current", self._fresh_name("u"))
@@ -498,13 +501,18 @@ class Log:
 
     def names(self) -> list[str]:
         """Give the names of the old files, and of nothing else."""
-        return [name for name in posix.listdir(self.directory) if is_old(name)]
+        names = [name for name in posix.listdir(self.directory) if is_old(name)]
+        self._has_leftovers = any(name[26] == "t" for name in names)
+        return names
 
     def _surplus(self, newest: str | None = None) -> str | None:
         """Give the oldest file if there are too many; `newest` is about to be there under this name.
 
-        What processors left behind is removed, at once, since the next one may write to such a file.
+        What processors left behind is removed, at once, since the next one may write to such a file. Nobody looks when there is
+        neither that nor a number of files to keep: where all are kept, there may be any number.
         """
+        if not (self.config.keep or self._has_leftovers):
+            return None
         try:
             names = self.names()
         except OSError as error:
