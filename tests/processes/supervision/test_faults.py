@@ -482,6 +482,42 @@ def test_no_room_for_another_process_of_the_trees_own(runtime: Path, home: Path,
         assert running.stderr.read_text().count(text) == 1
 
 
+def test_no_room_for_the_first_process_of_the_trees_own(runtime: Path, home: Path, tmp_path: Path) -> None:
+    text = "runsvdir: warning: unable to fork keeper: temporary failure, trying again\n"
+    logged = service(home.parent / "logged", "echo $$ >>started\nexec sleep 1000", log="exit 1", control__u="exit 0")
+    log_in_pool(logged, runtime)
+    with room_for_processes(runtime, tmp_path) as limit, tree(tmp_path / "start", home.parent, tmp_path / "state") as running:
+        for number, status in ((signal.SIGTERM, 0), (signal.SIGHUP, 111)):
+            limit.write_text("1")
+            running.start()
+            said(running, text)
+            until(lambda: running.supervises(home, logged), what="it supervises")
+            assert running.kill(number) == status
+            assert running.processes() == []
+            running.stderr.unlink()
+        running.start()
+        said(running, text)
+        limit.write_text("max")
+        before = [up(home), up(logged)]
+        until(lambda: stat(logged / "log") == "run", what="the log runs")
+        limit.write_text("1")  # nobody takes the place of who is killed
+        for pid in running.supervisors():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(map(is_alive, running.supervisors())), what="supervisor and keeper are gone")
+        assert running.process is not None
+        running.process.wait(DEADLINE)
+        running.stderr.unlink()
+        running.start()
+        said(running, text)
+        until(lambda: running.supervises(home, logged), what="it supervises")
+        assert [pid_of(home), pid_of(logged)] == before
+        letter(home, "d")
+        until(lambda: stat(home) == "down", what="what runs can be ended, and make room")
+        assert running.kill(signal.SIGHUP) == 111
+        assert not any(map(is_alive, before))
+        assert running.stderr.read_text().count(text) == 1
+
+
 def test_a_directory_of_services_that_goes_and_comes(runtime: Path, home: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()

@@ -7,7 +7,7 @@ import time
 
 from ...core import recovery
 from ...core.actions import Action, Arm, Bound, CloseLog, EndScript, Exit, Publish, Script, Signal, Spawn
-from ...core.events import Begin, Due, Ended, Event, Letter, LogWaits, Overdue, ScriptEnded, Started
+from ...core.events import UNKNOWN, Begin, Due, Ended, Event, Letter, LogWaits, Overdue, ScriptEnded, Started
 from ...core.part import LOG, MAIN, Part, Service
 from ...core.service import SIGKILL, arguments_of, step
 from ...wire import errors, holder, records
@@ -260,6 +260,12 @@ class Supervised:
         """No process could be made: as runsv, try again later."""
         self.put_off(f"unable to fork, sleeping: {reason.decode()}")
         self._starting.failed(key)
+
+    def start_nothing(self) -> None:
+        """Nobody will make what processes were asked for: end without them."""
+        for part in self.parts():
+            if part.spawning and not self.closed:
+                self.tell(Ended(part.number, UNKNOWN))
 
     def put_off(self, why: str) -> None:
         """Say why something of it does not start for now, and show it as it is meanwhile."""

@@ -186,9 +186,11 @@ class Holder:
 
     def _converse(self, sock: _socket.socket) -> None:
         loop = self._holders.tree.loop
-        self.channel = Channel(
-            sock, loop, size=wire.SIZE, received=self._received, closed=self._gone, drained=self._holders.tree.parent.resume
-        )
+        self.channel = Channel(sock, loop, size=wire.SIZE, received=self._received, closed=self._gone, drained=self._drained)
+
+    def _drained(self) -> None:
+        # Whoever is the parent of the processes by now.
+        self._holders.tree.parent.resume()
 
     def _received(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:

@@ -203,8 +203,58 @@ class Kept:
         self._received(record)
 
 
-class Other:
-    """A keeper of another version, until it becomes ours: it is asked for nothing, as if it had just died (Tree.parent_lost).
+class Absent:
+    """Nobody is there: what is asked for is asked for again when somebody is, as if one had just died (Tree.parent_lost)."""
+
+    def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
+        """Not now."""
+
+    def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - later
+        return None
+
+    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
+        """Not now."""
+
+    def holder(self, index: int, listener: int) -> None:
+        """Not now: whoever connects to it meets the end of the conversation."""
+
+    def release(self, slot: int) -> None:
+        """Nobody else is to be told."""
+
+    def resume(self) -> None:
+        """Nothing waits."""
+
+    def look(self) -> None:
+        """Nobody answers."""
+
+    def leave(self) -> None:
+        """Nobody else is to be told."""
+
+    def children(self) -> dict[tuple[int, int], int]:
+        return {}
+
+
+class Nobody(Absent):
+    """There is no keeper yet; error: why. So each process that is asked for cannot be made."""
+
+    def __init__(self, loop: Loop, received: Callable[[wire.Record], None], error: OSError) -> None:
+        self._loop = loop
+        self._received = received
+        self._error = error
+
+    def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:  # noqa: ARG002 - none is made before another
+        made = wish.request()
+        if made is None:
+            return
+        request, _fds, own = made
+        for fd in own:
+            os.close(fd)
+        # Not at once: the service that asked is still being moved.
+        self._loop.soon(lambda: self._received(_failed(request, self._error)))
+
+
+class Other(Absent):
+    """A keeper of another version, until it becomes ours: it is asked for nothing.
 
     It may understand another thing, and a supervisor that does not get as far is to leave it as it was.
     """
@@ -215,30 +265,12 @@ class Other:
         self._signals: list[tuple[int, int, int]] = []
         self._released: list[int] = []
 
-    def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
-        """Not of this one."""
-
     def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - later
         self._signals.append((slot, key, number))
         return None
 
-    def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
-        """Not of this one."""
-
-    def holder(self, index: int, listener: int) -> None:
-        """Not of this one."""
-
     def release(self, slot: int) -> None:
         self._released.append(slot)
-
-    def resume(self) -> None:
-        """Nothing waits."""
-
-    def look(self) -> None:
-        """What it says is found again."""
-
-    def leave(self) -> None:
-        """Not of this one."""
 
     def children(self) -> dict[tuple[int, int], int]:
         return self._children

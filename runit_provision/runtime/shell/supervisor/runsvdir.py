@@ -63,6 +63,12 @@ class Runsvdir(Supervisor):
         self.connect(sock, children, keeper)
         self.tree.recover(self._go_on)
 
+    def begin_without(self, error: OSError) -> None:
+        """Begin although no keeper could be started yet, for this reason."""
+        process.be_subreaper()
+        self.connect_later(error)
+        self.tree.recover(self._go_on)
+
     def succeed(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over from another version, and let its keeper and its pools become what we are only when that is done."""
         process.be_subreaper()
@@ -97,8 +103,7 @@ class Runsvdir(Supervisor):
         if found is None:
             self._keeper_lost()
             return
-        self.connect(*found)
-        other.pass_on(self._kept, {service.slot for service in self.tree.services()})
+        other.pass_on(self.connect(*found), {service.slot for service in self.tree.services()})
         self.tree.parent_lost()
 
     def _go_on(self) -> None:
@@ -162,7 +167,9 @@ class Runsvdir(Supervisor):
             # Another one was installed meanwhile: what was found out is not about that.
             self.upgrade()
             return
-        if not reason and not self.ending:
+        if self._kept is None:
+            reason = reason or "there is no keeper yet"
+        elif not reason and not self.ending:
             descriptors.allow(self._descriptors)
             self._kept.succeed(True)
             try:
@@ -328,6 +335,7 @@ def supervise(call: Call, state: State) -> int:
     def busy(pid: int) -> None:
         report(f"runsvdir {call.shown}: warning: already supervised by process {pid}; waiting for it to end")
 
+    refusal = None
     there = parents.find_keeper(state, busy)
     if there is not None:
         sock, children, version = there
@@ -340,13 +348,18 @@ def supervise(call: Call, state: State) -> int:
     else:
         state.prepare()
         _load_for_all()
-        sock, pid = parents.fork_keeper(state, call, stands_in=False)
+        try:
+            sock, pid = parents.fork_keeper(state, call, stands_in=False)
+        except OSError as error:
+            refusal = error
         children, succeeds = {}, False
     supervisor = _kind()(call, state, report=report)
     if reader >= 0:
         call.follow(reader, supervisor.loop)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    if succeeds:
+    if refusal is not None:
+        supervisor.begin_without(refusal)
+    elif succeeds:
         supervisor.succeed(sock, children)
     else:
         supervisor.begin(sock, children, pid)

@@ -55,6 +55,8 @@ class Supervisor:
         self._ended = EXIT_HUP
         self.ending = False
         self._keeper = -1
+        self._kept: parents.Kept | None = None
+        self._alone = False  # no keeper was ever there
         self._breath = Breath()
         self._told = False
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most)
@@ -67,15 +69,23 @@ class Supervisor:
     def upgrade(self) -> None:
         """Another version is installed. A stand-in leaves that to the runsvdir that comes next, which is of that version."""
 
-    def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int = 0) -> None:
-        """Work through the keeper at the other end of `sock`; keeper: its pid, when we have started it."""
+    def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int = 0) -> parents.Kept:
+        """Work through the keeper at the other end of `sock`, and give it; keeper: its pid, when we have started it."""
         if self._keeper >= 0:
             os.close(self._keeper)
         self._keeper = process.open_peer(sock, keeper)
-        self._kept = parents.Kept(
+        self._alone = False
+        self._kept = self.tree.parent = parents.Kept(
             sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.holders.sent
         )
-        self.tree.parent = self._kept
+        return self._kept
+
+    def connect_later(self, error: OSError) -> None:
+        """Supervise without a keeper until there is one; error: why there is none. What runs can be ended, and so make room."""
+        self._alone = True
+        self.tree.parent = parents.Nobody(self.loop, self.tree.received, error)
+        self._tell_no_keeper(error)
+        self.loop.after(_AGAIN_SECONDS, self._keep_trying)
 
     def run(self) -> int:
         """Go on until there is an exit status."""
@@ -103,6 +113,8 @@ class Supervisor:
         self.ending = True
         for service in self.tree.services():
             self.loop.guarded(end_for_good, service)
+            if self._alone:
+                self.loop.guarded(service.start_nothing)
         if not len(self.tree):
             self._finish()
         self.loop.after(WAITING_SECONDS, self._give_up_waiting)
@@ -162,9 +174,7 @@ class Supervisor:
         try:
             sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
         except OSError as error:
-            if not self._told:
-                self._told = True
-                self.report(f"warning: unable to fork keeper: {errors.words(error)}, trying again")
+            self._tell_no_keeper(error)
             return False
         self._told = False
         self._breath.begin(time.monotonic())
@@ -173,6 +183,11 @@ class Supervisor:
         self.tree.holders.keeper_is(self._keeper)
         self._see_what_became_of_its_children()
         return True
+
+    def _tell_no_keeper(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            self.report(f"warning: unable to fork keeper: {errors.words(error)}, trying again")
 
     def _see_what_became_of_its_children(self) -> None:
         self.tree.orphans.reap()
