@@ -21,14 +21,15 @@ SECOND = 1_000_000_000
 _DOUBLINGS_MAX = 32
 
 
-def count(beyond: Beyond, *, since: int, now: int, most: int) -> None:
-    """Take note of a run that began at `since` and ended unasked; most: max-delay in nanoseconds, 0 for none."""
+def counted(deaths: int, dying_since: int, *, since: int, now: int, most: int) -> tuple[int, int]:
+    """Give how often, and since when, one dies whose run began at `since` and ended unasked.
+
+    deaths, dying_since: before that; most: max-delay in nanoseconds, 0 for none.
+    """
     # A clock that was set back makes no run a long one.
-    if now - since >= max(most, SECOND):
-        beyond.deaths = 0
-    if beyond.deaths == 0:
-        beyond.dying_since = since
-    beyond.deaths = min(beyond.deaths + 1, DEATHS_MAX)
+    if deaths == 0 or now - since >= max(most, SECOND):
+        return 1, since
+    return min(deaths + 1, DEATHS_MAX), dying_since
 
 
 def rest(beyond: Beyond, *, quick: bool, most: int) -> int:

@@ -149,16 +149,20 @@ def _started(service: Service, part: Part, pid: int, steady: int, actions: list[
 def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[Action]) -> None:
     if not part.alive:
         return
-    unasked = part.want == WANT_UP and not part.got_term and not service.beyond.ending_since
+    beyond = service.beyond
+    unasked = part.want == WANT_UP and not part.got_term and not (part.number == MAIN and beyond.ending_since)
     part.pid = 0
     part.spawning = False
     part.got_term = False
     part.signals = ()
     if part.number == LOG:
+        part.ended = event.status
+        if unasked:
+            count = backoff.counted(beyond.log_deaths, beyond.log_dying_since, since=part.since, now=now, most=0)
+            beyond.log_deaths, beyond.log_dying_since = count
         _log_waits(service, 0, 0, actions)
         _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
-    beyond = service.beyond
     beyond.ending_since, beyond.overdue = 0, False
     follows, sweep = beyond.sweep or THEN_DOWN, event.sweep and beyond.sweep == NO_SWEEP
     beyond.sweep = NO_SWEEP
@@ -166,7 +170,8 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         beyond.notifies, beyond.ready = False, 0
         part.ended = event.status
         if unasked:
-            backoff.count(beyond, since=part.since, now=now, most=event.most)
+            count = backoff.counted(beyond.deaths, beyond.dying_since, since=part.since, now=now, most=event.most)
+            beyond.deaths, beyond.dying_since = count
         if event.finish:
             follows = THEN_FINISH
     # It counts from when the service is down.
@@ -193,8 +198,12 @@ def _go_down(part: Part, rest: int, now: int, actions: list[Action]) -> None:
 def _end_rest(service: Service, part: Part, now: int, actions: list[Action]) -> bool:
     """Whoever asks for a start need not wait longer than in runsv; whether there is another thing to tell."""
     beyond = service.beyond
-    if part.number != MAIN or part.state != DOWN or beyond.deaths == 0:
+    deaths = beyond.deaths if part.number == MAIN else beyond.log_deaths
+    if part.state != DOWN or deaths == 0:
         return False
+    if part.number == LOG:
+        beyond.log_deaths = 0
+        return True
     beyond.deaths = 0
     if part.damped and beyond.rest > SECOND:
         beyond.rest = SECOND

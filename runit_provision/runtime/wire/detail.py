@@ -7,7 +7,7 @@ r"""`supervise/detail`: what the 20 bytes of `supervise/status` have no room for
     deaths 5 @4000000065a0c4951f2e8a44 exited 1     how often in a row it ended quickly, since when, and how the last time
     log @4000000065a0c4951f2e8a44 28        since when its log cannot be written, and why: as wire.pool says in WAITS
 
-A line to each, in this order; a reader passes over lines that it does not know.
+A line to each, in this order; a reader passes over lines that it does not know. Of a log `log/supervise/detail` tells the deaths only.
 """
 
 from __future__ import annotations

@@ -286,7 +286,7 @@ def add_statuses(rows: dict[tuple[int, int], Row], slots: bytes) -> None:
     """Put a row by inode and device for each service of some slots of a table, of which it can be told how it is, into `rows`.
 
     Not of those that are held, or about to start, nor of those that may have a supervise/detail, since they notify, are to end, or
-    rest: of them only their own files tell.
+    rest, or their logs do: of them only their own files tell.
     """
     row: Row
     known: dict[tuple[bool, bytes, bytes, int], bool] = {}
@@ -303,8 +303,10 @@ def add_statuses(rows: dict[tuple[int, int], Row], slots: bytes) -> None:
 
 def _tells(has_log: bool, flags: bytes, log_flags: bytes, more: int) -> bool:
     want, state, _paused, got_term, _damped, _owed, spawning = flags
+    log_want, log_state, *_, log_spawning = log_flags
     rests = state == DOWN and want == WANT_UP
-    return not (more or got_term or spawning or state == FINISH or rests or (has_log and log_flags[6]))
+    log_rests = has_log and (log_spawning or (log_state == DOWN and log_want == WANT_UP))
+    return not (more or got_term or spawning or state == FINISH or rests or log_rests)
 
 
 def _pack_part(part: PartIntent) -> bytes:

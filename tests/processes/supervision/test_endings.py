@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import fifo, supervision
-from support.supervision import pid_of, service, stat, tree
+from support.supervision import log_in_pool, pid_of, service, stat, tree
 from support.waiting import until
 
 STUBBORN = "trap '' TERM\ntouch ready\nwhile :; do sleep 0.05; done"
@@ -206,6 +206,29 @@ def test_a_crash_loop_of_any_service_is_said(runtime: Path, tmp_path: Path, run:
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
         until(lambda: re.search(told, shown(runtime, home)), what="it is said")
+
+
+@pytest.mark.parametrize("log", ["process", "pool"])
+def test_a_crash_loop_of_a_log_is_said(runtime: Path, tmp_path: Path, log: str) -> None:
+    home = service(tmp_path / "services/it", "exec sleep 1000", log="[ -e ../good ] && exec cat\nexit 3")
+    if log == "pool":
+        log_in_pool(home, runtime)
+        (home / "log/env/RSVLOG_OPTIONS").write_text("-x\n")
+    how = "exited 3" if log == "process" else r"exited \d+"
+    of_log = rf"\d+s, normally up, want up, died ([3-9]|\d\d) times in \d+s, last {how}"
+    told = rf"run: \S+: \(pid \d+\) \d+s; down: log: {of_log}$"
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: re.search(told, shown(runtime, home)), what="it is said")
+        until(lambda: re.search(rf"down: \S+/log: {of_log}$", shown(runtime, home / "log")), what="and of the log alone")
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next runsvdir has it")
+        until(lambda: re.search(told, shown(runtime, home)), what="it counts on")
+        (home / "good").touch()
+        (home / "log/env/RSVLOG_OPTIONS").unlink(missing_ok=True)
+        until(lambda: re.search(r"; run: log: \(pid \d+\) \d+s$", shown(runtime, home)), what="it runs")
+        assert not (home / "log/supervise/detail").exists()
 
 
 def shown(runtime: Path, home: Path) -> str:

@@ -209,7 +209,9 @@ class Client:
                 self.out.append(b"; ")
                 status = self.status(name + b"/log", path)
         if not isinstance(status, int):
-            self.out.append(self.line(name, path, status, shown=b"log", detailed=False) + b"\n")
+            # All that there may be beyond the status of a log is why it is down: for others, nobody need look.
+            down = status.state == wire.DOWN and status.want == wire.WANT_UP
+            self.out.append(self.line(name, path, status, shown=b"log", detailed=down) + b"\n")
 
     def _rests(self, path: bytes, status: Status) -> bool:
         """Whether a service is backing off, which being told to start ends."""

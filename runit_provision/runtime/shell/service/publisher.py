@@ -58,12 +58,12 @@ class Publishing:
 class Publisher:
     """kill_at: Unix time in nanoseconds when the main part's process is sent KILL, and its pid."""
 
-    __slots__ = ("_detail", "_dirty", "_owner", "_refused", "kill_at")
+    __slots__ = ("_details", "_dirty", "_owner", "_refused", "kill_at")
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
         self._dirty = 0  # a bit for each part
-        self._detail: bytes | None = None
+        self._details: tuple[bytes | None, bytes | None] = (None, None)
         self._refused = ("", "")
         self.kill_at = (0, 0)
 
@@ -137,8 +137,7 @@ class Publisher:
         """Write all that can be; give what is to be said of the rest, and whether the status counts from now on."""
         refusal, opened = "", False
         try:
-            if number == MAIN:
-                self._publish_detail()
+            self._publish_detail(number, files)
         except RefusedError as error:
             refusal = str(error)
         try:
@@ -165,22 +164,33 @@ class Publisher:
         if reason:
             self._owner.warn(reason)
 
-    def _publish_detail(self) -> None:
+    def _publish_detail(self, number: int, files: Supervise) -> None:
         """Before the status, which is what makes it count."""
-        text = detail.pack(self._told())
-        if text == self._detail:
+        text = detail.pack(self._told() if number == MAIN else self._told_of_log())
+        if text == self._details[number]:
             return
         if text:
-            self._owner.files.replace("detail", text)
+            files.replace("detail", text)
         else:
-            self._owner.files.remove("detail")
-        self._detail = text
+            files.remove("detail")
+        main, log = self._details
+        self._details = (text, log) if number == MAIN else (main, text)
+
+    def _told_of_log(self) -> detail.Detail:
+        service = self._owner.service
+        log, beyond = service.part(LOG), service.beyond
+        return detail.Detail(
+            pid=log.pid,
+            deaths=beyond.log_deaths if _rests(log) and beyond.log_deaths > 1 else 0,
+            dying_since=beyond.log_dying_since,
+            ended=detail.ending(log.ended),
+        )
 
     def _told(self) -> detail.Detail:
         service = self._owner.service
         main, beyond = service.main, service.beyond
         pid, kill_at = self.kill_at
-        rests = main.state == DOWN and main.damped and main.want == WANT_UP and beyond.deaths > 1
+        rests = _rests(main) and beyond.deaths > 1
         return detail.Detail(
             pid=main.pid,
             notifies=beyond.notifies,
@@ -193,3 +203,8 @@ class Publisher:
             log_waits=beyond.log_waits,
             log_reason=beyond.log_reason,
         )
+
+
+def _rests(part: Part) -> bool:
+    """Whether it is started again after a pause."""
+    return part.state == DOWN and part.damped and part.want == WANT_UP

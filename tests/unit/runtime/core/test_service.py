@@ -366,6 +366,26 @@ def test_a_run_as_long_as_max_delay_begins_the_count_anew() -> None:
     assert service.beyond.deaths == 1
 
 
+def test_the_deaths_of_a_log_count_until_one_run_lasts_a_second_or_somebody_asks() -> None:
+    service, now = running(log=True), START
+    for _ in range(3):
+        play(service, Ended(LOG, 256), now=now)
+        now += SECOND
+        play(service, Due(LOG), Started(LOG, 72), now=now)
+    assert (service.beyond.log_deaths, service.beyond.log_dying_since, service.beyond.deaths) == (3, START, 0)
+    play(service, Ended(LOG, 256), now=now + SECOND)
+    assert (service.beyond.log_deaths, service.beyond.log_dying_since) == (1, now)
+    play(service, Started(LOG, 72), Ended(LOG, 9), now=now + SECOND)
+    assert play(service, Letter(LOG, "t"), now=now + SECOND) == [Publish(LOG)]
+    assert service.beyond.log_deaths == 0
+
+
+def test_the_end_of_a_log_that_was_asked_for_is_no_death() -> None:
+    service = running(log=True)
+    play(service, Letter(LOG, "t"), Ended(LOG, 15), now=START)
+    assert service.beyond.log_deaths == 0
+
+
 def test_without_max_delay_runsv_s_second_is_all() -> None:
     service = running()
     for _ in range(5):

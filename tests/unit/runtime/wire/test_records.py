@@ -156,14 +156,14 @@ def statuses(table: bytes) -> dict[tuple[int, int], records.Row]:
 
 
 def test_a_table_tells_what_the_status_files_tell() -> None:
-    main, log = part(paused=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0)
+    main, log = part(paused=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0, want=status.WANT_DOWN)
     slots = bytearray(table(main=main, log=log))
     noted = records.pack_no_down(10**18 + 2, 10**18 + 3, 2**64 - 1)
     slots[records.SIZE + records.NO_DOWN_AT : records.SIZE + records.INTENT_AT] = noted
     assert statuses(bytes(slots))[7, 5][3:13] == (
         *(10**18 + 2, 10**18 + 3, 2**64 - 1, True),
         *(bytes((status.WANT_EXIT, status.RUN, 1, 0, 0, 0, 0)), 10**18 + 1, 77),
-        *(bytes((status.WANT_UP, status.DOWN, 0, 0, 0, 0, 0)), 10**18 + 1, 0),
+        *(bytes((status.WANT_DOWN, status.DOWN, 0, 0, 0, 0, 0)), 10**18 + 1, 0),
     )
     assert statuses(table(main=main))[7, 5][3:7] == (0, 0, 0, False)
 
@@ -189,10 +189,16 @@ def test_a_table_does_not_tell_of_what_may_have_more_to_tell(more: dict[str, int
     assert statuses(table(main=part(**more))) == {}
 
 
+def test_a_table_does_not_tell_of_a_log_that_may_keep_dying() -> None:
+    assert statuses(table(main=part(), log=part(state=status.DOWN, pid=0))) == {}
+    assert statuses(table(main=part(), log=part()))
+
+
 def test_what_is_beyond_runit_survives_within_the_intent() -> None:
     service = beyond.Beyond()
     service.notifies, service.ready, service.deaths, service.sweep = True, 2**62, beyond.DEATHS_MAX, beyond.THEN_FINISH
     service.dying_since, service.rest, service.ending_since, service.overdue = 2**61, 2**60, 2**59, True
+    service.log_deaths, service.log_dying_since = beyond.DEATHS_MAX, 1_700_000_000_500_000_000
     intent = records.Intent(main=part(), log=None, script="", then=0, scripted=0, closing=False, beyond=beyond.pack(service))
     slot = bytearray(records.SIZE)
     packed = records.pack_intent(intent)
@@ -200,3 +206,5 @@ def test_what_is_beyond_runit_survives_within_the_intent() -> None:
     read = records.unpack_intent(bytes(slot))
     assert read is not None
     assert beyond.pack(beyond.unpack(read.beyond)) == beyond.pack(service)
+    assert beyond.unpack(read.beyond).log_dying_since == 1_700_000_000_000_000_000
+    assert len(packed) <= records.PROCESSES_AT - records.INTENT_AT
