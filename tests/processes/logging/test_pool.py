@@ -10,6 +10,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -234,6 +235,26 @@ def test_a_current_that_somebody_removes_begins_anew_when_it_would_have_been_ful
     waiting.until(lambda: len(service.text()) > 2000 and lines.endswith(service.text()))
     write(service, b"the end\n")
     waiting.until(lambda: service.text().endswith(b"line 999\nthe end\n"))
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, service).value == 0
+
+
+@pytest.mark.parametrize("config", [b"s4096\n", b"s4096\n!cat\n"], ids=["plain", "processor"])
+def test_a_log_whose_directory_is_removed_ends_and_goes_on_in_the_next_one(pool: Pool, scratch: Path, config: bytes) -> None:
+    service = Service(scratch, 1, config=config)
+    pool.added(service)
+    write(service, b"gone\n")
+    waiting.until(lambda: service.text() == b"gone\n")
+    shutil.rmtree(service.main)
+    lines = b"".join(b"line %d\n" % number for number in range(1000))
+    write(service, lines)
+    assert pool.expect(wire.ENDED, service).value == 111 << 8
+    pool.acknowledge(service)
+    pool.added(service)
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"line 999\nthe end\n"))
+    assert (lines + b"the end\n").endswith(service.text())
+    assert len(service.text()) > 4096
     pool.send(service, signal.SIGTERM)
     assert pool.expect(wire.ENDED, service).value == 0
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -480,6 +481,28 @@ def test_no_room_for_another_process_of_the_trees_own(runtime: Path, home: Path,
         os.kill(up(logged), signal.SIGKILL)
         until(lambda: "line" in text_of(logged / "log/main/current"), what="its line is there")
         assert running.stderr.read_text().count(text) == 1
+
+
+def is_removed(directory: Path) -> bool:
+    """Remove it, if nobody makes a file there meanwhile."""
+    shutil.rmtree(directory, ignore_errors=True)
+    return not directory.exists()
+
+
+def test_a_log_directory_that_is_removed_is_made_anew_and_holds_up_no_end(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "exec yes a line of many", log="exit 1")
+    log_in_pool(home, runtime)
+    (home / "log/main/config").write_text("s65536\n")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: list((home / "log/main").glob("@*")), what="files are full")
+        (home / "log/main").rename(home / "log/gone")
+        until(lambda: is_removed(home / "log/gone"), what="it is gone")
+        said(running, "svlogd: warning: log directory was removed, ending")
+        until(lambda: text_of(home / "log/main/current").endswith("a line of many\n"), what="another one is written")
+        until(lambda: stat(home / "log") == "run", what="the log runs")
+        assert running.kill(signal.SIGHUP) == 111
+        assert "sending KILL" not in running.stderr.read_text()
 
 
 def test_no_room_for_the_first_process_of_the_trees_own(runtime: Path, home: Path, tmp_path: Path) -> None:

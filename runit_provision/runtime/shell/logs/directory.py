@@ -119,6 +119,11 @@ class Log:
         """Whether lines can be written."""
         return self.lock >= 0
 
+    def is_removed(self, number: int) -> bool:
+        """Whether its directory, of which the errno `number` tells, is none any more: nobody would find what is written there."""
+        held = self.directory if self.directory >= 0 else self.lock
+        return number in _GONE and held >= 0 and posix.fstat(held).st_nlink == 0
+
     def warn(self, what: bytes, error: OSError | None = None, *, name: bytes | None = None) -> None:
         """Print a warning about this log."""
         reason = b": " + errors.text(error.errno or 0) if error else b""

@@ -322,11 +322,14 @@ class Journal:
         with self._lock:
             return any(entry.identity[:2] == directory for entry in self._entries)
 
-    def take(self, directory: tuple[int, ...]) -> tuple[Entry, Slot | None] | None:
-        """Give what is left of the log in `directory`, once; None when nothing is. Only for who has the directory's lock."""
+    def take(self, place: tuple[int, ...]) -> tuple[Entry, Slot | None] | None:
+        """Give what is left of a log, once; None when nothing is. Only for who has the lock of its directory.
+
+        place: what its identity begins with, or all of that.
+        """
         with self._lock:
             for entry in self._entries:
-                if entry.identity[:2] == directory:
+                if entry.identity[: len(place)] == place:
                     self._entries.remove(entry)
                     return entry, self._slots.pop(entry.slot, None) if entry.phase != IDLE else None
         return None

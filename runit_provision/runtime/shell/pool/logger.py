@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_NOWHERE = (0, 0)
+"""Device and inode of a directory that is none any more."""
 FIONREAD = 0x541B
 F_SETPIPE_SZ = 1031
 F_GETPIPE_SZ = 1032
@@ -81,7 +83,7 @@ class Logger:
             return False
         fifo = posix.fstat(self.fifo)
         identity = (*directory, fifo.st_dev, fifo.st_ino)
-        left = self._journal.take(directory)
+        left = self._journal.take(directory) or self._journal.take((*_NOWHERE, *identity[2:]))
         if left is None:
             self._entry = yield from self._find_room(self._journal.new_entry, identity)
         else:
@@ -106,6 +108,12 @@ class Logger:
         self.log.close_now()
         self._give_back()
 
+    def lose_directory(self) -> None:
+        """End at once, since the directory was removed; the journal has what is on its way for the next one that the FIFO leads to."""
+        if self._entry is not None:
+            self._entry.identity = (*_NOWHERE, *self._entry.identity[2:])
+        self.abandon()
+
     def reopen(self) -> Steps[bool]:
         """HUP: close the log, and open it with its config as it is now."""
         yield from self.log.close()
@@ -129,7 +137,7 @@ class Logger:
     def _resume(self, identity: tuple[int, ...]) -> Steps[None]:
         """Go on where the journal stands."""
         entry, slot = self._known()
-        same_fifo = entry.identity == identity
+        same_fifo = entry.identity[2:] == identity[2:]
         self._restore(entry.state())
         if entry.phase == READING and slot is not None:
             # Unless a single NUL was read, and then the FIFO may hold less.
@@ -145,7 +153,7 @@ class Logger:
             # Who wrote to the other FIFO will not complete its line; svlogd would have seen the end of its input.
             yield from self._put(self._lines.end())
             yield from self._keep_state()
-            entry.identity = identity
+        entry.identity = identity
 
     def _known(self) -> tuple[Entry, Slot | None]:
         if self._entry is None:

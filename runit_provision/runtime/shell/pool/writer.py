@@ -268,8 +268,7 @@ class Writer:
             log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
             task.steps = None
             task.logger.abandon()
-            task.owner.has_ended(111 << 8)
-            self.remove(task)
+            self._fail(task)
             return
         match step:
             case None:
@@ -279,6 +278,11 @@ class Writer:
                 if task.told:
                     self._tell(task, None)
                 self._rest(task)
+            case Pause() if task.logger.log.is_removed(step.number):
+                # Whoever starts it anew makes the directory; else it would wait for ever, and its end too.
+                task.logger.log.warn(b"log directory was removed, ending")
+                task.logger.lose_directory()
+                self._fail(task)
             case Pause():
                 self._set_aside(task)
                 steps = task.steps
@@ -295,6 +299,11 @@ class Writer:
                 self._watch(task, step.descriptor)
                 task.waits_since = task.waits_since or time.monotonic()
                 self._tell_if_long(task)
+
+    def _fail(self, task: Task) -> None:
+        """Let a log have ended of itself."""
+        task.owner.has_ended(111 << 8)
+        self.remove(task)
 
     def _tell(self, task: Task, why: int | None) -> None:
         task.told = why is not None
