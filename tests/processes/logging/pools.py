@@ -80,7 +80,8 @@ class Pool:
         self.connect()
 
     def connect(self) -> None:
-        """Be the newest supervisor."""
+        """Be the newest supervisor, who has heard of nothing yet."""
+        self._ended: set[int] = set()
         self.client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.client.connect(bytes(self._path))
 
@@ -111,7 +112,9 @@ class Pool:
     # ---- records
 
     def add(self, service: Service) -> None:
-        """Ask for a logger."""
+        """Ask for a logger, and acknowledge before that what has been heard of the end of the one before."""
+        if service.slot in self._ended:
+            self.acknowledge(service)
         fifo = os.open(service.pipe, os.O_RDWR | os.O_NONBLOCK)
         log = os.open(service.log, os.O_RDONLY | os.O_DIRECTORY)
         name = service.log.parent.name.encode()
@@ -138,6 +141,7 @@ class Pool:
         service.close()
 
     def acknowledge(self, service: Service) -> None:
+        self._ended.discard(service.slot)
         self.client.sendall(wire.pack(wire.Record(wire.ACK, slot=service.slot)))
 
     def expect(self, op: int, service: Service | None = None) -> wire.Record:
@@ -148,6 +152,8 @@ class Pool:
             for record in self.records:
                 if record.op == op and record.slot == slot:
                     self.records.remove(record)
+                    if op == wire.ENDED:
+                        self._ended.add(slot)
                     return record
             left = end - time.monotonic()
             assert left > 0 and select.select([self.client], [], [], left)[0], f"no record {op} for {slot}; seen: {self.records}"

@@ -142,11 +142,26 @@ def test_signals_do_what_they_do_to_svlogd(pool: Pool, scratch: Path) -> None:
     pool.send(service, signal.SIGTERM)
     assert pool.expect(wire.ENDED, service).value == 0
     write(service, b"kept\n")
-    pool.acknowledge(service)
     pool.added(service)
     waiting.until(lambda: service.text().endswith(b"new: kept\n"))
     pool.send(service, signal.SIGKILL)
     assert pool.expect(wire.ENDED, service).value == signal.SIGKILL
+
+
+def test_who_has_not_heard_of_an_end_begins_no_other_log(pool: Pool, scratch: Path) -> None:
+    first, second = Service(scratch, 1), Service(scratch, 2)
+    pool.added(first)
+    pool.send(first, signal.SIGTERM)
+    pool.expect(wire.ENDED, first)
+    pool.client.close()
+    pool.connect()
+    pool.add(first)
+    pool.expect(wire.ENDED, first)
+    write(first, b"not yet\n")
+    pool.added(second)
+    assert first.text() == b""
+    pool.added(first)
+    waiting.until(lambda: first.text() == b"not yet\n")
 
 
 def test_a_line_that_has_begun_outlives_term_and_kill(pool: Pool, scratch: Path) -> None:

@@ -226,6 +226,25 @@ def test_a_log_that_was_told_to_end_is_down_also_where_nobody_has_heard_of_its_e
         assert kept(pool, services) == []
 
 
+def test_what_a_log_was_told_counts_also_where_its_pool_and_supervisor_die_at_once(
+    runtime: Path, services: Path, tmp_path: Path
+) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
+        (pool,) = pools(running)
+        os.kill(pool, signal.SIGSTOP)
+        supervision.letter(services / "one/log", "d")
+        until(lambda: "got TERM" in stat(services / "one/log"), what="it is told to end")
+        os.kill(pool, signal.SIGKILL)
+        running.kill()
+        running.start()
+        until(lambda: pid_of(services / "two/log") in set(pools(running)) - {pool}, what="another pool keeps the other log")
+        until(lambda: stat(services / "one/log") == "down", what="it is down")
+        supervision.letter(services / "one/log", "u")
+        until(lambda: stat(services / "one/log") == "run", what="it is up again")
+
+
 def test_a_pool_of_another_account_is_known_by_its_name(runtime: Path, services: Path, tmp_path: Path) -> None:
     oracle.root("a log of another account")
     tmp_path.chmod(0o755)

@@ -12,7 +12,7 @@ import os
 from ...wire import errors
 from .. import process
 from ..title import name_process
-from .loggers import fail
+from .loggers import fail, keep_without_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Account:
         elif not self._asks:
             self.ask()
 
-    keep = add
+    def keep(self, service: Supervised) -> None:
+        """Go on with a log that no pool has any more."""
+        keep_without_pool(self, service)
 
     def signal(self, service: Supervised, number: int) -> None:
         """There is no logger yet."""

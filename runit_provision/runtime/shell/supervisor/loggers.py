@@ -34,11 +34,14 @@ _AGAIN_SECONDS = (0.005, 0.05)
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
 _FAILED = 111 << 8
+SIGKILL = 9
 _FULL_SECONDS = (0.25, 8.0)
 """Before a log is asked for again that its pool has no room for: first, and at most; it doubles."""
 _FULL_TOLD_SECONDS = 1.0
 """The pause that is told: before it, the pool may have been about to close what others of many that begin at once have open."""
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
+_OVER = -1
+"""A pool has a log no more, and is about to say so."""
 
 
 class Pool:
@@ -54,7 +57,7 @@ class Pool:
         self.has: dict[int, int] = {}
         self.wanted: dict[int, Supervised] = {}
         self._crowded_out: dict[Supervised, float] = {}
-        self._over: set[int] = set()
+        self._unacknowledged: set[int] = set()
         self._loggers = loggers
         self._channel: Channel | None = None
         self._breath = Breath()
@@ -72,13 +75,15 @@ class Pool:
 
     def keep(self, service: Supervised) -> None:
         """Go on with a log that was kept when the supervisor before died."""
-        closing = service.service.closing
-        if service.slot not in self.has or closing != bool(self.has[service.slot] & wire.CLOSING):
+        closing, had = service.service.closing, self.has.get(service.slot)
+        if had is None:
+            keep_without_pool(self, service)
+        elif had != _OVER and closing != bool(had & wire.CLOSING):
             self.add(service)
-            return
-        self.wanted[service.slot] = service
-        if closing:
-            self._loggers.tree.stop_writing(service)
+        else:
+            self.wanted[service.slot] = service
+            if closing:
+                self._loggers.tree.stop_writing(service)
 
     def signal(self, service: Supervised, number: int) -> None:
         """Treat the log of `service` as a svlogd that gets the signal `number`."""
@@ -164,6 +169,8 @@ class Pool:
                 if record.op in {wire.HAVE, wire.END}:
                     self._received(record)
                 else:
+                    if record.op == wire.ENDED:
+                        self.has[record.slot] = _OVER
                     self._loggers.tree.loop.soon(lambda record=record: self._received(record))  # type: ignore[misc]
                 if record.op == wire.END:
                     break
@@ -271,7 +278,7 @@ class Pool:
             return
         self.wanted.pop(record.slot, None)
         if record.op == wire.ENDED:
-            self._over.add(record.slot)
+            self._unacknowledged.add(record.slot)
             if service is not None:
                 service.log_ended(record.value)
             self._acknowledge(record.slot)
@@ -280,8 +287,8 @@ class Pool:
 
     def _acknowledge(self, slot: int) -> None:
         """Let the pool forget an end, once what follows from it is written down: until then the next supervisor is to be told too."""
-        if slot in self._over:
-            self._over.remove(slot)
+        if slot in self._unacknowledged:
+            self._unacknowledged.remove(slot)
             self.send(wire.Record(wire.ACK, slot=slot))
 
     def _crowd_out(self, service: Supervised, reason: str) -> None:
@@ -324,10 +331,7 @@ class Pool:
                 closing = True
             else:
                 del self.wanted[service.slot]
-                service.log_ended(9)
-                if seconds == 0.0 and not service.closed:
-                    # The second after a short run is for a log that fails: this one did not.
-                    service.tell(Due(LOG))
+                _end_with_pool(service, at_once=seconds == 0.0)
         # Those that are reading to their end do not know of it: another pool goes on.
         if closing and not self._starting:
             self._starting = True
@@ -446,6 +450,23 @@ def _is_shipped(directory: int) -> bool:
         return os.path.samestat(os.stat("log/run", dir_fd=directory), os.stat(installation.tool(os.path.basename(target))))
     except OSError:
         return False
+
+
+def keep_without_pool(place: Pool | Account, service: Supervised) -> None:
+    """Let a log end whose pool died with the supervisor before, and with it what it was told; one that reads to its end goes on."""
+    if service.slot in place.wanted:
+        return  # it was to be started, and is being asked for
+    if service.service.closing:
+        place.add(service)
+    else:
+        _end_with_pool(service, at_once=True)
+
+
+def _end_with_pool(service: Supervised, *, at_once: bool) -> None:
+    service.log_ended(SIGKILL)
+    if at_once and not service.closed:
+        # The second after a short run is for a log that fails: this one did not.
+        service.tell(Due(LOG))
 
 
 def fail(service: Supervised, reason: str) -> None:
