@@ -72,6 +72,24 @@ def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Pat
         until(lambda: running.processes() == [], what="nothing is left")
 
 
+def test_a_tree_whose_state_lies_where_nothing_may_be_executed_becomes_the_installed_version(
+    prefix: Path, services: Path, tmp_path: Path
+) -> None:
+    oracle.root("mounts what many a host has as /run")
+    state = tmp_path / "state"
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec,mode=0700", "tmpfs", str(state)], check=True)
+    try:
+        with started(prefix / "bin/runsvdir", services, state) as (running, _before, pids):
+            switch(prefix, NEW)
+            os.kill(running.pid, signal.SIGUSR2)
+            until(lambda: of_version(running, NEW), what="all of it is the new version")
+            until(lambda: own(running) == pids, what="the processes are the same")
+            assert running.stderr.read_text() == ""
+    finally:
+        subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
 @pytest.mark.parametrize("roles", KILLED, ids="+".join)
 def test_whoever_is_killed_meanwhile_it_becomes_that_version(
     prefix: Path, services: Path, tmp_path: Path, roles: tuple[str, ...]

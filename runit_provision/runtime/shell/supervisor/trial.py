@@ -143,7 +143,7 @@ class _Service:
         self.control = f"{self._home}/supervise/control"
         self.lines = f"{self._home}/lines"
         os.makedirs(self._home, mode=0o700)
-        _write(f"{self._home}/run", _RUN, 0o700)
+        _write_run(f"{self._home}/run")
         os.mkfifo(self.lines, 0o600)
         if self._logged:
             os.makedirs(f"{self._home}/log/env", mode=0o700)
@@ -259,6 +259,16 @@ def _write(path: str, text: str, mode: int) -> None:
         os.write(fd, text.encode())
     finally:
         os.close(fd)
+
+
+def _write_run(path: str) -> None:
+    if not os.statvfs(os.path.dirname(path)).f_flag & os.ST_NOEXEC:
+        _write(path, _RUN, 0o700)
+        return
+    # Nothing may be executed there, as in many a /run and /dev/shm; what a process has in its memory may, as long as it has it.
+    memory = os.memfd_create("run", os.MFD_CLOEXEC)
+    os.write(memory, _RUN.encode())
+    os.symlink(f"/proc/{os.getpid()}/fd/{memory}", path)
 
 
 def _start(command: list[str], place: str) -> None:
