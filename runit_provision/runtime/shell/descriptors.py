@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import os
+
 _SPARE_MAX = 64
 
 
 def spare(most: int) -> int:
     """Give how many of `most` descriptors are for other things than what a supervisor or a holder has open of services."""
     return min(_SPARE_MAX, most // 4)
+
+
+def opened_again(fifo: int, flags: int, path: str, directory: int | None = None) -> int:
+    """Give another open file description of a FIFO that is open; OSError.
+
+    path: what it has been opened by, below `directory`, and is once more where there is no /proc, unless another has taken its place.
+    """
+    try:
+        return os.open(f"/proc/self/fd/{fifo}", flags | os.O_CLOEXEC)
+    except FileNotFoundError:
+        again = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    if not os.path.samestat(os.fstat(again), os.fstat(fifo)):
+        os.close(again)
+        raise FileNotFoundError(2, "another one has taken its place", path)
+    os.set_blocking(again, not flags & os.O_NONBLOCK)
+    return again
 
 
 def allow_all() -> tuple[int, int]:

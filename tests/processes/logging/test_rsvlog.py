@@ -78,6 +78,23 @@ def test_without_a_directory_the_services_name_tells_where(runtime: Path, log: P
     assert (done.stdout, done.stderr) == ("one\ntwo\n", "")
 
 
+def test_a_user_who_has_only_a_number_logs_where_the_environment_says_home_is(runtime: Path, log: Path) -> None:
+    oracle.root("a user without an account")
+    home = log.parents[1] / "home"
+    for made in (home, home / "logs"):
+        made.mkdir()
+        os.chown(made, 61013, 61013)
+
+    def said(environment: dict[str, str]) -> tuple[int, str]:
+        words = ["setpriv", "--reuid=61013", "--regid=61013", "--clear-groups", str(runtime / "rsvlog")]
+        done = subprocess.run(words, cwd=log, input="a line\n", capture_output=True, text=True, check=False, env=environment)
+        return done.returncode, done.stderr
+
+    assert said({}) == (111, "rsvlog: fatal: RSVLOG_DIR: missing, and this user has no home\n")
+    assert said({"HOME": str(home)}) == (0, "")
+    assert home.joinpath("logs/worker/current").read_text().endswith(" a line\n")
+
+
 def test_with_p_the_directory_is_only_made(runtime: Path, log: Path) -> None:
     assert run(runtime, log, "-p", DIR="main").returncode == 0
     assert list(log.joinpath("main").iterdir()) == []

@@ -15,7 +15,7 @@ import os
 import time
 
 from ...wire import errors, keeper, records
-from .. import process
+from .. import descriptors, process
 from ..report import encoded, write_to_stderr
 from .sessions import Sessions
 
@@ -227,7 +227,11 @@ def _become(request: keeper.Record, fds: list[int]) -> None:
         _open_pipe(pipe, to_log=request.role != keeper.LOG_RUN)
     if notify >= 0:
         # Last: any descriptor that we need until here may have that number.
-        os.dup2(os.open(f"/proc/self/fd/{notify}", os.O_WRONLY), request.value)
+        try:
+            own = os.open(f"/proc/self/fd/{notify}", os.O_WRONLY)
+        except FileNotFoundError:
+            own = notify  # there is no /proc
+        os.dup2(own, request.value)
         os.set_inheritable(request.value, True)
     try:
         os.execv(program, (program, *arguments))
@@ -240,7 +244,8 @@ def _open_pipe(pipe: int, *, to_log: bool) -> None:
     # An open file description of its own, for writing only: with a readable stdout `tail -f` believes that its reader has gone, and
     # a shared description would share O_NONBLOCK. The FIFO is opened by descriptor, since its directory may be another user's.
     try:
-        own = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY if to_log else os.O_RDONLY)
+        flags = os.O_WRONLY if to_log else os.O_RDONLY
+        own = descriptors.opened_again(pipe, flags, "log/supervise/pipe" if to_log else "supervise/pipe")
     except OSError:
         own = pipe
     os.dup2(own, 1 if to_log else 0)

@@ -51,14 +51,14 @@ def read(log: int, environment: Mapping[bytes, bytes]) -> Settings:
 
     Raises ValueError when a value makes no sense, svlogd_options.UsageError for options that svlogd would not take, OSError.
     """
-    here = posix.readlink(b"/proc/self/fd/%d" % log)
+    here = _path(log)
     values = {name: environment.get(name, b"") for name in (b"RSVLOG_DIR", b"RSVLOG_USER", b"RSVLOG_OPTIONS")}
     for name in values:
         value = _env_file(log, name)
         if value is not None:
             values[name] = value
     options = _options(values[b"RSVLOG_OPTIONS"] or OPTIONS)
-    directory = values[b"RSVLOG_DIR"] or _default(here.rpartition(b"/")[0].rpartition(b"/")[2])
+    directory = values[b"RSVLOG_DIR"] or _default(here.rpartition(b"/")[0].rpartition(b"/")[2], environment)
     return Settings(directory if directory.startswith(b"/") else here + b"/" + directory, values[b"RSVLOG_USER"], options)
 
 
@@ -84,13 +84,28 @@ def explain(error: Exception) -> bytes:
     return str(error).encode("utf-8", "surrogateescape")
 
 
-def _default(name: bytes) -> bytes:
+def _path(log: int) -> bytes:
+    try:
+        return posix.readlink(b"/proc/self/fd/%d" % log)
+    except FileNotFoundError:
+        here, there = posix.stat(b"."), posix.fstat(log)
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise
+        return posix.getcwdb()  # there is no /proc
+
+
+def _default(name: bytes, environment: Mapping[bytes, bytes]) -> bytes:
     if posix.geteuid() == 0:
         return ROOT_LOGS + b"/" + name
     import pwd
 
-    home = pwd.getpwuid(posix.geteuid()).pw_dir
-    return home.encode("utf-8", "surrogateescape") + b"/logs/" + name
+    try:
+        home = pwd.getpwuid(posix.geteuid()).pw_dir.encode("utf-8", "surrogateescape")
+    except KeyError:
+        home = environment.get(b"HOME", b"")
+        if not home.startswith(b"/"):
+            raise ValueError("RSVLOG_DIR: missing, and this user has no home") from None
+    return home + b"/logs/" + name
 
 
 def _env_file(log: int, name: bytes) -> bytes | None:

@@ -13,7 +13,7 @@ import stat
 
 from ...wire import errors, holder
 from ...wire import status as wire
-from .. import process
+from .. import descriptors, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Supervise:
 
     def open_pipe(self, flags: int) -> int:
         """Give another open file description of the log's FIFO."""
-        return os.open(f"/proc/self/fd/{self.pipe}", flags | os.O_CLOEXEC)
+        return descriptors.opened_again(self.pipe, flags, self._prefix + "pipe", self._home.fd)
 
     def _make_directory(self, prefix: str) -> None:
         path = self._prefix[:-1]

@@ -311,7 +311,7 @@ class Tree:
             found = os.fstat(directory)
             if expected is not None and expected != (found.st_dev, found.st_ino):
                 raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", path)
-            real = path if is_real else os.readlink(f"/proc/self/fd/{directory}")
+            real = path if is_real else _real(path, directory)
         except BaseException:
             os.close(directory)
             raise
@@ -476,3 +476,11 @@ class Tree:
         service = self._slots.get(slot)
         if service is not None:
             service.ended(key, pid, status)
+
+
+def _real(path: str, directory: int) -> str:
+    """Give the path of a directory that was opened as `path`, without any link on the way."""
+    try:
+        return os.readlink(f"/proc/self/fd/{directory}")
+    except FileNotFoundError:
+        return os.path.realpath(path)  # there is no /proc
