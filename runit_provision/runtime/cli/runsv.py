@@ -26,8 +26,8 @@ def main(argv: list[str]) -> int:
         return runsv.EXIT_FATAL
     try:
         memory = state.open_state("services", name)
-    except OSError as error:
-        complaint = f"runsv {path}: warning: the next runsv will not adopt this service: {state.refusal(error)}\n"
+    except state.NowhereError as error:
+        complaint = f"runsv {path}: warning: the next runsv will not adopt this service: {error}\n"
         report.write_to_stderr(report.encoded(complaint))
         memory = state.without_directory()
     title.Title().show([b"runsv", os.fsencode(path)])

@@ -23,8 +23,7 @@ def main(argv: list[str]) -> int:
     if not arguments or not arguments[0]:
         os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
         return 1
-    for fd in process.inherited():
-        os.close(fd)
+    process.close_inherited()
     process.default_signals()
     report.outlive_readers()
     environment.restore()
@@ -32,8 +31,8 @@ def main(argv: list[str]) -> int:
     refusal = ""
     try:
         memory = state.open_state("trees", state.key(path))
-    except OSError as error:
-        refusal = f"services will end with this process: {state.refusal(error)}"
+    except state.NowhereError as error:
+        refusal = f"services will end with this process: {error}"
         memory = state.without_directory()
     memory = runsvdir.find_tree(path, arguments[0], memory)
     if refusal and memory.directory < 0:

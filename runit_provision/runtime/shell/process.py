@@ -29,6 +29,11 @@ def boot_id() -> bytes:
     return _read("/proc/sys/kernel/random/boot_id")[:36]
 
 
+def is_told() -> bool:
+    """Whether /proc tells of processes; without it none is known again that somebody else has started."""
+    return _read("/proc/self/stat") != b""
+
+
 def life() -> tuple[bytes, int, int]:
     """Give what the processes around us end with: the boot, and the pid namespace by its inode and the start of its first process.
 
@@ -170,19 +175,19 @@ def open_files(pid: int) -> Iterator[tuple[str, str]]:
         yield f"/proc/{pid}/fd/{fd}", os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(" (deleted)")
 
 
-def inherited() -> list[int]:
-    """Give the descriptors from 3 on that are open now."""
-    listed = [int(fd) for fd in os.listdir("/proc/self/fd")]
-    return [fd for fd in listed if fd > 2 and _is_open(fd)]
-
-
-def _is_open(fd: int) -> bool:
-    # The one that /proc was read by is closed again.
+def close_inherited() -> None:
+    """Close every descriptor from 3 on that this process was started with."""
     try:
-        os.fstat(fd)
+        listed = os.listdir("/proc/self/fd")
     except OSError:
-        return False
-    return True
+        close_all_but()  # which misses those beyond a limit that was lowered since
+        return
+    for fd in map(int, listed):
+        try:
+            if fd > 2:
+                os.close(fd)
+        except OSError:
+            continue  # the one that /proc was read by
 
 
 def close_all_but(*kept: int) -> None:

@@ -3,8 +3,9 @@
     STATE/trees/KEY/    lock  records  ok  socket  stderr  pool-UID  pool-UID.journal
 
 STATE is $RUNIT_PROVISION_STATE, else /run/runit-provision for root, else ~/.local/state/runit-provision/host-NAME: several hosts may
-share a home. KEY is the directory's name as the supervisor was called with it, made absolute: not its inode, since a run level is
-switched by replacing a link on the way.
+share a home. Where that cannot be had, as without a home or with a read-only /run, it is in /dev/shm or /tmp, by a name that tells
+user, host and container, unless somebody else has taken that. KEY is the directory's name as the supervisor was called with it, made
+absolute: not its inode, since a run level is switched by replacing a link on the way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import os
 
 from ..wire import records
 from . import process, state_place
+
+
+class NowhereError(Exception):
+    """No private directory can be had; the text says why for people."""
 
 
 class State:
@@ -75,10 +80,13 @@ class State:
 
     def prepare(self) -> None:
         """Void the table if it is of another version or boot, or of a container before this. Only for who has the lock."""
-        life = process.life()
-        if not records.is_of_life(os.pread(self.table, records.SIZE, 0), *life):
+        if not self.is_of_now():
             os.ftruncate(self.table, 0)
-            os.pwrite(self.table, records.pack_header(*life), 0)
+            os.pwrite(self.table, records.pack_header(*process.life()), 0)
+
+    def is_of_now(self) -> bool:
+        """Whether the table is of this version and boot, and of no container before this."""
+        return records.is_of_life(os.pread(self.table, records.SIZE, 0), *process.life())
 
     def vouch(self) -> None:
         """Say that the table is as true as every service's `status`: `sv status` of many services reads it while `ok` has a reader."""
@@ -115,33 +123,53 @@ def path_of(name: str) -> str:
 
 
 def open_state(kind: str, name: str) -> State:
-    """Open, and create if need be, STATE/KIND/NAME; OSError when that is impossible or not private.
+    """Open STATE/KIND/NAME, and create it if need be; NowhereError when that is impossible or not private.
 
     kind: `trees` for runsvdir's, `services` for a runsv of its own.
     """
-    top = os.fsdecode(state_place.base())
-    path = f"{top}/{kind}/{name}"
-    directory = _private(top, path)
+    if not process.is_told():
+        raise NowhereError("/proc is not mounted")
+    refusals = []
+    found: list[State] = []
+    for place in map(os.fsdecode, state_place.places()):
+        path = f"{place}/{kind}/{name}"
+        if found and not os.path.isdir(path):
+            continue
+        try:
+            found.append(_open(place, path))
+        except OSError as error:
+            refusals.append(f"{error.filename or place}: {error.strerror}")
+    if not found:
+        raise NowhereError(f"no state directory: {'; '.join(refusals)}")
+    chosen = found[0] if len(found) == 1 else _inhabited(found)
+    for other in found:
+        if other is not chosen:
+            other.close()
+    return chosen
+
+
+def _inhabited(states: list[State]) -> State:
+    """Give the one that somebody has, else the first where something is known: the first of all could not be had for a while."""
+    free = [state for state in states if state.try_lock()]
+    held = [state for state in states if state not in free]
+    known = [state for state in free if state.is_of_now() and state.slots()]
+    return [*held, *known, *free][0]
+
+
+def _open(place: str, path: str) -> State:
+    directory = _private(place, path)
     lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
     table = os.open("records", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
     return State(path, directory=directory, lock=lock, table=table)
 
 
-def _private(top: str, path: str) -> int:
-    """Open, and create if need be, the directory `path` below `top`, which is ours alone."""
-    os.makedirs(top, mode=0o700, exist_ok=True)
-    found = os.lstat(top)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o170000 != 0o040000:
-        raise PermissionError(1, "not a directory of this user; remove it, or let RUNIT_PROVISION_STATE name another", top)
-    if found.st_mode & 0o077:
-        raise PermissionError(1, f"open to others, mode {found.st_mode & 0o7777:04o}; chmod 700 {top}", top)
+def _private(place: str, path: str) -> int:
+    """Open, and create if need be, the directory `path` below `place`, which is ours alone."""
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    if complaint := state_place.complaint(os.fsencode(place)):
+        raise PermissionError(1, complaint, place)
     os.makedirs(path, mode=0o700, exist_ok=True)
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-def refusal(error: OSError) -> str:
-    """Say for people why there is no state directory."""
-    return f"no state directory: {os.fsdecode(error.filename or state_place.base())}: {error.strerror}"
 
 
 def without_directory() -> State:

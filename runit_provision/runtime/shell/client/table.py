@@ -56,7 +56,6 @@ def report(
     forms: dict[tuple[bytes, bytes, bool, bool], bytes] = {}
     rows: Rows = {}
     known: set[bytes] = set()
-    state = state_place.base()
     now = now_ns // sv.NANOSECONDS
     # For many services this is most of what sv does: nothing is made or called that need not be.
     for name, path in zip(names, paths, strict=True):
@@ -67,7 +66,7 @@ def report(
                 directory = name.rpartition(b"/")[0] or here
                 if directory not in known:
                     known.add(directory)
-                    rows |= _load(state, directory, now_ns)
+                    rows |= _load(directory, now_ns)
                     row = rows.get(found[1:3])
                 if row is None:
                     ask(name)
@@ -100,12 +99,22 @@ def report(
         out.append(line + b"\n")
 
 
-def _load(state: bytes, directory: bytes, now_ns: int) -> Rows:
+def _load(directory: bytes, now_ns: int) -> Rows:
     """Read the table of the tree over `directory`; nothing where there is none, or none to be believed."""
     if not directory.startswith(b"/"):
         return {}
+    for state in state_place.places():
+        if rows := _load_from(state, directory, now_ns):
+            return rows
+    return {}
+
+
+def _load_from(state: bytes, directory: bytes, now_ns: int) -> Rows:
+    """Read it where its private state is in `state`."""
     place = b"%b/trees/%b/" % (state, state_place.key(directory))
     try:
+        if state_place.complaint(state):
+            return {}
         posix.close(posix.open(place + b"ok", posix.O_WRONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW | posix.O_CLOEXEC))
         table = posix.open(place + b"records", _READ)
         before = posix.fstat(table)

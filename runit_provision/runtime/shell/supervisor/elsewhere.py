@@ -61,7 +61,7 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
 
 def _keeper(path: str) -> tuple[int, str, str] | None:
     """Give the pid of a keeper over `path`, its state directory, and the descriptor that leads there."""
-    for entry in os.listdir("/proc"):
+    for entry in os.listdir("/proc") if process.is_told() else ():
         try:
             if entry.isdigit() and _is_keeper(int(entry)):
                 for fd, place in process.open_files(int(entry)):
