@@ -14,6 +14,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 _STDERR = 2
 _AT_ONCE = 4000
@@ -22,6 +23,7 @@ _IFMT, _IFIFO, _IFSOCK = 0o170000, 0o010000, 0o140000
 _NOWAIT = getattr(posix, "RWF_NOWAIT", 0)
 """0: this Python's C library does not know it."""
 _ENOSYS, _EOPNOTSUPP = 38, 95
+_FAILED = 111
 
 
 class _Lost:
@@ -39,6 +41,18 @@ def report_to_stderr(program: str) -> Callable[[str], None]:
         write_to_stderr(encoded(line) + b"\n")
 
     return report
+
+
+def be_child(program: str, work: Callable[[], object]) -> NoReturn:
+    """Do `work` in a child that was forked for it, and end with it: with 0, or with 111 when it failed, which is said as `program`."""
+    status = _FAILED
+    try:
+        work()
+        status = 0
+    except BaseException as error:
+        report_to_stderr(program)(f"{type(error).__name__}: {error}")
+    finally:
+        posix._exit(status)
 
 
 def encoded(text: str) -> bytes:

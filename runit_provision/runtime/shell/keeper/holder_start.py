@@ -10,6 +10,7 @@ import _signal
 import os
 
 from .. import process
+from ..report import be_child
 from . import holder
 
 TYPE_CHECKING = False
@@ -26,13 +27,14 @@ def make(state: State, index: int, listener: int) -> None:
     ours = os.getpid()
     pid = os.fork()
     if pid == 0:
-        try:
-            _signal.set_wakeup_fd(-1)
-            process.close_all_but(listener)
-            holder.main(listener, ours)
-        finally:
-            os._exit(0)
+        be_child("fifo-holder", lambda: _hold(listener, ours))
     _write_down(state, index, pid)
+
+
+def _hold(listener: int, keeper: int) -> None:
+    _signal.set_wakeup_fd(-1)
+    process.close_all_but(listener)
+    holder.main(listener, keeper)
 
 
 def _end(state: State, index: int) -> None:

@@ -19,6 +19,7 @@ import struct
 from ...wire import keeper as wire
 from .. import process
 from ..channel import received_fds
+from ..report import be_child
 from ..title import Title, name_process
 
 TYPE_CHECKING = False
@@ -99,10 +100,7 @@ class Sessions:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
-            try:
-                _lead(theirs, self._be_child, lasts=lasts)
-            finally:
-                os._exit(0)
+            be_child("runsv-session", lambda: _lead(theirs, self._be_child, lasts=lasts))
         theirs.close()
         ours.settimeout(PATIENCE)
         return pid, ours
@@ -119,7 +117,10 @@ def _lead(sock: _socket.socket, be_child: BeChild, *, lasts: bool) -> None:
         name_process(NAME)
         Title().show([NAME])
     while True:
-        data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
+        try:
+            data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:
+            return  # it was killed before it read an answer
         if not data:
             return
         request, fds = wire.unpack(data), received_fds(ancillary)

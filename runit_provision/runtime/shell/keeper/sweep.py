@@ -16,7 +16,7 @@ import time
 
 from ...wire import keeper as wire
 from .. import process
-from ..report import outlive_readers, write_to_stderr
+from ..report import be_child, outlive_readers, write_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,16 +41,11 @@ def enter(directory: int, group: int) -> None:
 
 def main(request: wire.Record, directory: int, group: int) -> None:
     """Be the sweeper; never returns."""
-    status = 1
-    try:
-        outlive_readers()
-        _sweep(request, directory, group)
-        status = 0
-    finally:
-        os._exit(status)
+    be_child(f"runsv {os.fsdecode(request.name)}: sweeper", lambda: _kill_left(request, directory, group))
 
 
-def _sweep(request: wire.Record, directory: int, group: int) -> None:
+def _kill_left(request: wire.Record, directory: int, group: int) -> None:
+    outlive_readers()
     mark = f"{MARK}={_mark(directory)}".encode()
     keepers = _keepers()
 

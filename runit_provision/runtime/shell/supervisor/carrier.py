@@ -16,6 +16,7 @@ import struct
 from ...wire import records
 from .. import process
 from ..channel import received_fds
+from ..report import be_child
 from ..title import Title, name_process
 
 _NAME = b"runsv-carrier"
@@ -55,18 +56,19 @@ class Carrier:
 def _start() -> _socket.socket:
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork() == 0:
-        try:
-            _signal.set_wakeup_fd(-1)
-            for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT, _signal.SIGIO, _signal.SIGURG):
-                _signal.signal(number, _signal.SIG_IGN)
-            process.close_all_but(theirs.fileno())
-            name_process(_NAME)
-            Title().show([_NAME])
-            _Streams(theirs).run()
-        finally:
-            os._exit(0)
+        be_child(os.fsdecode(_NAME), lambda: _carry(theirs))
     theirs.close()
     return ours
+
+
+def _carry(sock: _socket.socket) -> None:
+    _signal.set_wakeup_fd(-1)
+    for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT, _signal.SIGIO, _signal.SIGURG):
+        _signal.signal(number, _signal.SIG_IGN)
+    process.close_all_but(sock.fileno())
+    name_process(_NAME)
+    Title().show([_NAME])
+    _Streams(sock).run()
 
 
 class _Stream:

@@ -11,6 +11,7 @@ from .. import descriptors, installation, meeting
 from ..channel import ANY, BEGIN, FINISH, Channel, received_fds
 from ..keeper import keeper
 from ..keeper.children import Children
+from ..report import be_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -333,13 +334,14 @@ def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowe
         theirs.close()
         raise
     if pid == 0:
-        try:
+
+        def keep() -> None:
             if descriptors_allowed:
                 descriptors.allow(descriptors_allowed)
             keeper.show(call.path)
             keeper.run(state, theirs, call, stands_in=stands_in)
-        finally:
-            os._exit(0)
+
+        be_child("runsvdir: keeper", keep)
     theirs.close()
     return ours, pid
 
