@@ -56,6 +56,15 @@ def switch(prefix: Path, version: str) -> None:
     link.with_name("current.new").replace(link)
 
 
+def replace(prefix: Path, version: str) -> str:
+    """Do what a package manager does before any script of the package runs: lay another version, remove the one before; give that."""
+    library = prefix / package.LIBRARY
+    before = str((library / "current").readlink())
+    switch(prefix, version)
+    shutil.rmtree(library / before)
+    return before
+
+
 def of_version(running: Tree, version: str) -> bool:
     """Whether keeper and pool say that they run `version`, and this runsvdir, which has taken over, told them so."""
     titles = [

@@ -20,6 +20,7 @@ from runit_provision.runtime.shell.title import name_process
 name_process(b"runsvdir")
 sys.exit(main(sys.argv[1:]))
 """
+_MODULE = "runit_provision/runtime/cli/runsvdir.py"
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from runit_provision.runtime.shell import handover; handover.%s(sys.argv)"
 
 
@@ -44,6 +45,26 @@ def current() -> str:
 def version(library: str = LIBRARY) -> bytes:
     """Give the name of a library's folder, which tells one version from another."""
     return os.fsencode(os.path.basename(library))
+
+
+def is_laid(library: str = LIBRARY) -> bool:
+    """Whether the files of a version are there: a package removes those of the one before, though trees run it yet."""
+    return os.path.isfile(f"{library}/{_MODULE}")
+
+
+def why_missing() -> str:
+    """Give what may be the reason that a module is missing, to be added to a message; empty for none that is known."""
+    if is_laid():
+        return ""
+    return f" ({os.fsdecode(version())}, which runs here, is not installed any more; USR2 lets runsvdir become the one that is)"
+
+
+def open_library() -> int:
+    """Open the folder that this version was imported from, which tells who asks /proc of it; -1 when that cannot be."""
+    try:
+        return os.open(LIBRARY, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def become(library: str, role: str, *fds: int) -> None:

@@ -16,13 +16,15 @@ CORE = "core core.actions core.backoff core.breath core.events core.part core.re
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = "shell shell.channel shell.descriptors shell.environment shell.installation shell.loop shell.meeting shell.process \
 shell.report shell.state shell.state_place shell.title"
-KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions"
+KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions \
+shell.keeper.sweep"
 SERVICE = """shell.service shell.service.access shell.service.endings shell.service.files shell.service.home shell.service.letters
 shell.service.publisher shell.service.readiness shell.service.settings shell.service.starting shell.service.supervised"""
-TREE = """shell.supervisor shell.supervisor.adoption shell.supervisor.holders shell.supervisor.kills shell.supervisor.loggers
-shell.supervisor.no_down shell.supervisor.orphans shell.supervisor.parents shell.supervisor.takeover shell.supervisor.tree"""
-RUNSVDIR = """shell.supervisor.call shell.supervisor.runsvdir shell.supervisor.scan shell.supervisor.stderr
-shell.supervisor.supervisor"""
+TREE = """shell.supervisor shell.supervisor.adoption shell.supervisor.groups shell.supervisor.holders shell.supervisor.kills
+shell.supervisor.loggers shell.supervisor.no_down shell.supervisor.orphans shell.supervisor.parents shell.supervisor.takeover
+shell.supervisor.tree"""
+RUNSVDIR = """shell.supervisor.call shell.supervisor.predecessor shell.supervisor.runsvdir shell.supervisor.scan shell.supervisor.stderr
+shell.supervisor.successor shell.supervisor.supervisor"""
 SHARED = f"{CORE} {WIRE} {SHELL} {KEEPER} {SERVICE} {TREE} cli"
 
 

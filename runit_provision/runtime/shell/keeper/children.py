@@ -17,6 +17,7 @@ import time
 from ...wire import errors, keeper, records
 from .. import descriptors, process
 from ..report import encoded, write_to_stderr
+from . import sweep
 from .sessions import Sessions
 
 TYPE_CHECKING = False
@@ -207,13 +208,9 @@ def _become(request: keeper.Record, fds: list[int]) -> None:
     notify = fds.pop() if request.flags & keeper.NOTIFIES else -1
     directory, pipe = fds[0], fds[1] if len(fds) > 1 else -1
     if request.role == keeper.SWEEP:
-        from . import sweep
-
         sweep.main(request, directory, group)
     os.fchdir(directory)
     if request.flags & keeper.SWEPT:
-        from . import sweep
-
         sweep.enter(directory, group)
     program = {keeper.RUN: "./run", keeper.FINISH: "./finish", keeper.LOG_RUN: "./run"}.get(request.role)
     arguments = request.arguments

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         """How the tree's runsvdir was called."""
 
         path: str
+        library: int
 
         def stand_in(self, state: State, sock: _socket.socket, children: dict[tuple[int, int], int]) -> int:
             """Supervise until a runsvdir comes, with the keeper, whose `children` are these, at the other end of `sock`.
@@ -98,8 +99,6 @@ class _Keeper:
         self._state = state
         self._call = call
         self._expects = False
-        # Tells who asks /proc which installation and version this is.
-        self._library = os.open(installation.LIBRARY, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._children = Children(state.table)
         self._supervisor: _Peer | None = None
         self._waiting: list[_Peer] = []
@@ -369,7 +368,7 @@ class _Keeper:
         try:
             _signal.set_wakeup_fd(-1)
             state = self._state
-            process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
+            process.close_all_but(state.directory, state.lock, state.table, self._call.library, sock.fileno())
             children = {(child.slot, child.key): child.process.pid for child in self._children.all()}
             status = self._call.stand_in(state, sock, children)
         except BaseException as error:
@@ -386,7 +385,8 @@ def run(state: State, sock: _socket.socket, call: Call, *, stands_in: bool) -> N
     _signal.set_wakeup_fd(-1)
     for number in (_signal.SIGINT, _signal.SIGQUIT):
         _signal.signal(number, _signal.SIG_DFL)
-    process.close_all_but(state.directory, state.lock, state.table, sock.fileno())
+    # The library tells who asks /proc which installation and version this is.
+    process.close_all_but(state.directory, state.lock, state.table, call.library, sock.fileno())
     keeper = _Keeper(state, call)
     keeper.begin(sock, stands_in=stands_in)
     # Whoever started the tree may have blocked SIGCHLD, and nothing that ends would be noticed.
@@ -426,8 +426,11 @@ def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     process.close_all_but(listener, journal)
     os.chdir("/")
-    from ..pool import pool
-
+    try:
+        from ..pool import pool
+    except ImportError as error:
+        # A keeper that was executed, and not forked from who has it loaded: a tenth of a small tree's memory.
+        raise RuntimeError(f"log-pool: {error}{installation.why_missing()}") from None
     # Before: what gave up root may not write to what names it, /proc/self/comm and mem.
     pool.show(uid)
     if os.geteuid() == 0 and uid != 0:

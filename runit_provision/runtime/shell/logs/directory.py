@@ -20,6 +20,7 @@ from ...wire import errors, svlogd_config
 from .processor import Processor
 from .steps import Pause
 from .sync import Sync
+from .udp import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -472,8 +473,6 @@ class Log:
         """Give what of `batch` is to be written, having sent what is to be sent by UDP."""
         if self.config.udp is None:
             return b"" if self.config.udp_only else self.selection.written(batch)
-        from .udp import send
-
         text = []
         for message, line in self.selection.messages(batch):
             if message and not send(message, self.config.udp):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .home import Home
 
 _AGAIN_SECONDS = 5.0
+_LOG_FAILED = 111 << 8
 
 
 class Supervised:
@@ -255,6 +256,18 @@ class Supervised:
         """The log's logger ended in its pool, or with it."""
         if not self.closed:
             self.tell(Ended(LOG, status))
+
+    def pool_died(self, *, at_once: bool) -> None:
+        """The pool that kept the log was killed; at_once: another may be asked for now, without the second after a short run."""
+        self.log_ended(SIGKILL)
+        if at_once and not self.closed:
+            self.tell(Due(LOG))
+
+    def log_failed(self, reason: str) -> None:
+        """The pool, or what leads to it, could not keep the log: as if rsvlog had failed."""
+        self.must_prepare = False
+        self.warn(f"log: {reason}")
+        self.log_ended(_LOG_FAILED)
 
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""

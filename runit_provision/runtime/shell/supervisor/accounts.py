@@ -11,8 +11,8 @@ import os
 
 from ...wire import errors
 from .. import process
+from ..report import be_child
 from ..title import name_process
-from .loggers import fail, keep_without_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class Account:
         elif not self._asks:
             self.ask()
 
-    def keep(self, service: Supervised) -> None:
-        """Go on with a log that no pool has any more."""
-        keep_without_pool(self, service)
+    def keep(self, service: Supervised) -> bool:
+        """Whether a log that no pool has any more is being asked for."""
+        return service.slot in self.wanted
 
     def signal(self, service: Supervised, number: int) -> None:
         """There is no logger yet."""
@@ -96,7 +96,7 @@ class Account:
     def _fail(self) -> None:
         self._loggers.forget(self)
         for service in self._taken():
-            fail(service, f"RSVLOG_USER: no such account: {self._shown}")
+            service.log_failed(f"RSVLOG_USER: no such account: {self._shown}")
 
     def _taken(self) -> list[Supervised]:
         """Give those that wait, and have them wait no more."""
@@ -113,7 +113,7 @@ def _ask(name: bytes) -> int:
     answer, out = os.pipe2(os.O_CLOEXEC)
     try:
         if os.fork() == 0:
-            _look_up(name, out)
+            be_child(os.fsdecode(NAME), lambda: _look_up(name, out))
     except BaseException:
         os.close(answer)
         raise
@@ -123,22 +123,18 @@ def _ask(name: bytes) -> int:
 
 
 def _look_up(name: bytes, out: int) -> None:
-    """In a child: never returns."""
-    try:
-        # Who was to be told of signals is our parent; and it has locks open, which must not depend on our life.
-        _signal.set_wakeup_fd(-1)
-        for number in (_signal.SIGHUP, _signal.SIGTERM, _signal.SIGUSR2, _signal.SIGPIPE, _signal.SIGALRM):
-            _signal.signal(number, _signal.SIG_DFL)
-        process.close_all_but(out)
-        name_process(NAME)
-        _signal.alarm(PATIENCE)
-        import pwd
+    # Who was to be told of signals is our parent; and it has locks open, which must not depend on our life.
+    _signal.set_wakeup_fd(-1)
+    for number in (_signal.SIGHUP, _signal.SIGTERM, _signal.SIGUSR2, _signal.SIGPIPE, _signal.SIGALRM):
+        _signal.signal(number, _signal.SIG_DFL)
+    process.close_all_but(out)
+    name_process(NAME)
+    _signal.alarm(PATIENCE)
+    import pwd
 
-        try:
-            found = pwd.getpwnam(os.fsdecode(name))
-            text = b"%d %d" % (found.pw_uid, found.pw_gid)
-        except KeyError:
-            text = _UNKNOWN
-        os.write(out, text)
-    finally:
-        os._exit(0)
+    try:
+        found = pwd.getpwnam(os.fsdecode(name))
+        text = b"%d %d" % (found.pw_uid, found.pw_gid)
+    except KeyError:
+        text = _UNKNOWN
+    os.write(out, text)

@@ -11,6 +11,7 @@ import os
 from ...core import recovery
 from ...wire import errors, records
 from ...wire import keeper as wire
+from .. import installation
 from ..service.files import RefusedError
 
 TYPE_CHECKING = False
@@ -43,6 +44,7 @@ class Adoption:
         self._tree = tree
         self._waiting: dict[int, _Waiting] = {}
         self._relief: Relief | None = None
+        self._told = False
 
     def __len__(self) -> int:
         return len(self._waiting) + (len(self._relief) if self._relief is not None else 0)
@@ -64,8 +66,15 @@ class Adoption:
 
     def _begin_relief(self, identity: records.Identity, path: str, slot: int = 0) -> bool:
         if self._relief is None:
-            from .relief import Relief
-
+            try:
+                from .relief import Relief
+            except ImportError as error:
+                # It has no use for most trees, and is large. A package may have removed it meanwhile.
+                if not self._told:
+                    self._told = True
+                    reason = f"{error}{installation.why_missing()}"
+                    self._tree.report(f"warning: unable to take over what another runsv has locked: {reason}")
+                return False
             self._relief = Relief(self._tree, self._relieved, self._tree.left)
         return self._relief.begin(identity, path, slot)
 
@@ -149,8 +158,12 @@ class Adoption:
         started = [main.started, log.started, intent.scripted]
         found = recovery.recover(intent, (main, log, script))
         service.resume(found, started, scripting=script.started, saved=records.intent_in(content))
-        if service.pool is not None:
-            service.pool.keep(service)
+        if service.pool is not None and not service.pool.keep(service):
+            # What it was told went with its pool: it ends, as it does when a pool dies alone, but for one that reads to its end.
+            if service.service.closing:
+                service.pool.add(service)
+            else:
+                service.pool_died(at_once=True)
 
     def _kept_log(self, service: Supervised, intent: records.PartIntent, log: records.Process) -> records.Process:
         """Give the log's process if a pool keeps it, or will: for the service it never ended."""

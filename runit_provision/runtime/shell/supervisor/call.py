@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .. import installation
 from ..report import report_to_stderr
 from ..title import Title, name_process
 from . import parents, stderr
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """How runsvdir was called; path: the directory, absolute; shown: as it was named; log: the rolling log's argument, if any."""
+    """How runsvdir was called; path: the directory, absolute; shown: as it was named; log: the rolling log's argument, if any.
+
+    library: a descriptor of the folder of this version, -1 without one. A keeper that is forked when that is removed still shows it.
+    """
 
     def __init__(self, path: str, shown: str, new_session: bool, log: str | None) -> None:
         self.path = path
         self.new_session = new_session
         self.shown = shown
+        self.library = installation.open_library()
         self._log = log
         options = ["-P"] if new_session else []
         self._arguments = [os.fsencode(argument) for argument in ("runsvdir", *options, shown)]

@@ -11,8 +11,6 @@ import os
 import time
 
 from ...core.breath import Breath
-from ...core.events import Due
-from ...core.part import LOG
 from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
 from .. import installation, meeting
@@ -33,8 +31,6 @@ _AGAIN_SECONDS = (0.005, 0.05)
 """Before the keeper is asked again that has a dying pool still: first, and at most; it doubles."""
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
-_FAILED = 111 << 8
-SIGKILL = 9
 _FULL_SECONDS = (0.25, 8.0)
 """Before a log is asked for again that its pool has no room for: first, and at most; it doubles."""
 _FULL_TOLD_SECONDS = 1.0
@@ -73,17 +69,20 @@ class Pool:
         elif not self._starting:
             self.start()
 
-    def keep(self, service: Supervised) -> None:
-        """Go on with a log that was kept when the supervisor before died."""
+    def keep(self, service: Supervised) -> bool:
+        """Go on with a log that was kept when the supervisor before died; False when nobody keeps it: its pool died too."""
         closing, had = service.service.closing, self.has.get(service.slot)
+        if service.slot in self.wanted:
+            return True  # it was to be started, and is being asked for
         if had is None:
-            keep_without_pool(self, service)
-        elif had != _OVER and closing != bool(had & wire.CLOSING):
+            return False
+        if had != _OVER and closing != bool(had & wire.CLOSING):
             self.add(service)
-        else:
-            self.wanted[service.slot] = service
-            if closing:
-                self._loggers.tree.stop_writing(service)
+            return True
+        self.wanted[service.slot] = service
+        if closing:
+            self._loggers.tree.stop_writing(service)
+        return True
 
     def signal(self, service: Supervised, number: int) -> None:
         """Treat the log of `service` as a svlogd that gets the signal `number`."""
@@ -312,7 +311,7 @@ class Pool:
             self._loggers.tree.spawn(service, records.LOG, keeper.LOG_RUN, ())
             return
         self._loggers.doubt(self)
-        fail(service, os.fsdecode(record.name))
+        service.log_failed(os.fsdecode(record.name))
 
     def _gone(self) -> None:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
@@ -331,7 +330,7 @@ class Pool:
                 closing = True
             else:
                 del self.wanted[service.slot]
-                _end_with_pool(service, at_once=seconds == 0.0)
+                service.pool_died(at_once=seconds == 0.0)
         # Those that are reading to their end do not know of it: another pool goes on.
         if closing and not self._starting:
             self._starting = True
@@ -356,7 +355,10 @@ class Loggers:
         return self.pool_for(service)
 
     def pool_for(self, service: Supervised) -> Pool | Account | None:
-        """Give the pool that should keep the log of `service`; None when its log/run is to be executed."""
+        """Give the pool that should keep the log of `service`; None when its log/run is to be executed.
+
+        ImportError when what finds that out was never needed before, and is removed by now.
+        """
         if self.state.directory < 0 or not _is_shipped(service.home.fd):
             return None
         try:
@@ -450,30 +452,6 @@ def _is_shipped(directory: int) -> bool:
         return os.path.samestat(os.stat("log/run", dir_fd=directory), os.stat(installation.tool(os.path.basename(target))))
     except OSError:
         return False
-
-
-def keep_without_pool(place: Pool | Account, service: Supervised) -> None:
-    """Let a log end whose pool died with the supervisor before, and with it what it was told; one that reads to its end goes on."""
-    if service.slot in place.wanted:
-        return  # it was to be started, and is being asked for
-    if service.service.closing:
-        place.add(service)
-    else:
-        _end_with_pool(service, at_once=True)
-
-
-def _end_with_pool(service: Supervised, *, at_once: bool) -> None:
-    service.log_ended(SIGKILL)
-    if at_once and not service.closed:
-        # The second after a short run is for a log that fails: this one did not.
-        service.tell(Due(LOG))
-
-
-def fail(service: Supervised, reason: str) -> None:
-    """Let the log of `service` have failed, as rsvlog would have."""
-    service.must_prepare = False
-    service.warn(f"log: {reason}")
-    service.log_ended(_FAILED)
 
 
 def _account(directory: int) -> bytes:

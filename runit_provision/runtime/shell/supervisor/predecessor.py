@@ -36,7 +36,6 @@ SECONDS = 60
 _A_SECOND = 100
 _FILE = "takeover"
 _ASKED, _TRIED, _TAKES, _FAILED = _WORDS = (b"asked", b"tried", b"takes", b"failed")
-_MODULE = "runit_provision/runtime/cli/runsvdir.py"
 
 
 def allow(directory: str, version: bytes) -> None:
@@ -119,7 +118,7 @@ def _library(keeper: int, version: bytes) -> str:
     """Give where a keeper of `version` was imported from; empty when nothing is there any more."""
     try:
         for _fd, path in process.open_files(keeper):
-            if os.path.basename(path) == os.fsdecode(version) and os.path.isfile(f"{path}/{_MODULE}"):
+            if os.path.basename(path) == os.fsdecode(version) and installation.is_laid(path):
                 return path
     except OSError:
         pass

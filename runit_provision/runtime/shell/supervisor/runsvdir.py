@@ -10,7 +10,7 @@ from ...wire import errors
 from .. import descriptors, installation, process
 from ..report import report_to_stderr
 from ..service.files import LockedError, RefusedError
-from . import parents, scan
+from . import parents, predecessor, scan, successor
 from .call import Call
 from .supervisor import Supervisor, end_for_good
 
@@ -77,8 +77,6 @@ class Runsvdir(Supervisor):
         self.tree.recover(lambda: self._succeeded(other))
 
     def _succeeded(self, other: parents.Other) -> None:
-        from . import predecessor
-
         self.loop.run_soon()  # what was taken up is published
         if self.loop.faults:
             self.status = _FAILED
@@ -141,8 +139,6 @@ class Runsvdir(Supervisor):
 
     def upgrade(self) -> None:
         """Become the version that is installed now, if it is another one and proves itself."""
-        from . import predecessor, successor
-
         if self.ending or self._tries or self.state.directory < 0:
             return
         library = installation.current()
@@ -160,8 +156,6 @@ class Runsvdir(Supervisor):
             self._tried(library, f"unable to try it: {errors.words(error)}")
 
     def _tried(self, library: str, reason: str) -> None:
-        from . import predecessor, successor
-
         self._tries = False
         if installation.current() != library:
             # Another one was installed meanwhile: what was found out is not about that.
@@ -170,6 +164,8 @@ class Runsvdir(Supervisor):
         if self._kept is None:
             reason = reason or "there is no keeper yet"
         elif not reason and not self.ending:
+            if not installation.is_laid():
+                self._say_untried(installation.version(library))
             descriptors.allow(self._descriptors)
             self._kept.succeed(True)
             try:
@@ -181,6 +177,10 @@ class Runsvdir(Supervisor):
                 descriptors.allow_all()
         if reason:
             self._stay(reason)
+
+    def _say_untried(self, version: bytes) -> None:
+        mine, new = os.fsdecode(installation.version()), os.fsdecode(version)
+        self.report(f"runsvdir {self._shown}: warning: {mine}, which runs here, is not installed any more: {new} was tried without it")
 
     def _stay(self, reason: str) -> None:
         mine = os.fsdecode(installation.version())
@@ -340,11 +340,8 @@ def supervise(call: Call, state: State) -> int:
     if there is not None:
         sock, children, version = there
         pid, succeeds = 0, version != installation.version()
-        if succeeds:
-            from . import predecessor
-
-            if not predecessor.begin(sock, state, call, version, report):
-                return _FAILED
+        if succeeds and not predecessor.begin(sock, state, call, version, report):
+            return _FAILED
     else:
         state.prepare()
         _load_for_all()

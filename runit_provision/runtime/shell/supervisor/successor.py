@@ -6,7 +6,9 @@
                 up every service; services stay its children
     pools       likewise; what is written meanwhile waits in the FIFOs
 
-A runsvdir of another version that init starts, after the one before was ended, becomes that first, for the same (predecessor.py).
+A package may have removed the files of the version that runs by then: who supervises has loaded what it needs for this, and the
+version to be tried does that itself, alone. A runsvdir of another version that init starts, after the one before was ended, becomes
+that first, for the same (predecessor.py).
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from __future__ import annotations
 import _signal
 import fcntl
 import os
+import sys
 
 from .. import installation, process
-from . import trial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
     from ..loop import Loop
 
 
+_TRIAL = """
+import os
+import sys
+sys.path.insert(0, sys.argv[1])
+from runit_provision.runtime.shell.supervisor import trial
+if os.path.isdir(sys.argv[2]):
+    trial.clean(sys.argv[2])
+os.mkdir(sys.argv[2], 0o700)
+try:
+    trial.main(sys.argv)
+finally:
+    trial.remove(sys.argv[2])
+"""
 _END = b"\0"
 """Behind what a child has to say: nothing at all is what one says that was killed."""
 
@@ -37,7 +52,7 @@ def try_out(library: str, place: str, loop: Loop, done: Callable[[str], None]) -
 
     def tried(verdict: str | None) -> None:
         if verdict is None:
-            _beside(lambda: trial.clean(place), loop, lambda _said: done("who tried it was killed"))
+            _beside(lambda: _clean(place), loop, lambda _said: done("who tried it was killed"))
         else:
             done(verdict)
 
@@ -77,15 +92,42 @@ def _verdict(library: str, place: str) -> str:
     # A runsvdir that was killed leaves a child behind that tries something out there.
     others = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(others, fcntl.LOCK_EX)
+    # It is loaded in a child, and only here: who supervises has no use for it. A package may have removed it meanwhile.
+    try:
+        from . import trial
+    except ImportError:
+        return _verdict_of_itself(library, place)
     if os.path.isdir(place):
         trial.clean(place)
     os.mkdir(place, 0o700)
     try:
         return trial.run(trial.installed(library), place, installation.tool("rsvlog"), trial.laid(installation.LIBRARY))
     except trial.UnprovenError as reason:
-        return str(reason)
+        unproven = str(reason)
     finally:
         trial.remove(place)
+    return unproven if installation.is_laid() else _verdict_of_itself(library, place)
+
+
+def _verdict_of_itself(library: str, place: str) -> str:
+    """Have a version tried by itself, by a program of its own: of the one that runs nothing is there any more that could."""
+    reader, writer = os.pipe()
+    command = [sys.executable, "-IS", "-c", _TRIAL, library, place, installation.tool("rsvlog")]
+    streams = [(os.POSIX_SPAWN_DUP2, writer, fd) for fd in (1, 2)]
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=streams)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8", errors="replace") as file:
+        said = file.read().strip()
+    _, status = os.waitpid(pid, 0)
+    if status == 0:
+        return ""
+    return said.rpartition("\n")[2] or f"its trial ended with {os.waitstatus_to_exitcode(status)}"
+
+
+def _clean(place: str) -> None:
+    from . import trial
+
+    trial.clean(place)
 
 
 def execute(arguments: list[bytes]) -> None:

@@ -10,13 +10,14 @@ import os
 
 from ...wire import errors, holder, records
 from ...wire import keeper as wire
-from .. import descriptors
+from .. import descriptors, installation
 from ..loop import Loop
 from ..service.home import Home, Room
 from ..service.letters import Letters
 from ..service.publisher import Publishing
 from ..service.supervised import Supervised
 from .adoption import Adoption
+from .groups import Groups
 from .holders import Alone, Holders
 from .kills import Kills
 from .loggers import Loggers
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from ..state import State
     from .accounts import Account
-    from .groups import Groups
     from .holders import Holding
     from .loggers import Pool
     from .parents import Parent, Request
@@ -163,7 +163,12 @@ class Tree:
 
         notify: the descriptor that it gets, and what that leads to; swept: what it starts is to be found again.
         """
-        pool = self._loggers.pool_for(service) if key == records.LOG and self._loggers is not None else None
+        try:
+            pool = self._loggers.pool_for(service) if key == records.LOG and self._loggers is not None else None
+        except ImportError as error:
+            reason = f"{error}{installation.why_missing()}"
+            self.loop.soon(lambda: service.log_failed(reason))
+            return
         if key == records.LOG:
             service.pool = pool
         if pool is not None and not service.must_prepare:
@@ -177,7 +182,10 @@ class Tree:
 
     def pool_of(self, service: Supervised) -> Pool | Account | None:
         """Give the pool that keeps the log of `service`, or should; None when its log/run is to be executed."""
-        return None if self._loggers is None else self._loggers.pool_of(service)
+        try:
+            return None if self._loggers is None else self._loggers.pool_of(service)
+        except ImportError:
+            return None  # to be told when the log is started
 
     def request(self, wish: _Wish) -> Request:
         """Give what the keeper is to be told of a process that `spawn` was called for. OSError when that cannot be."""
@@ -208,8 +216,6 @@ class Tree:
 
     def _open_group(self, service: Supervised) -> int:
         if self._groups is None:
-            from .groups import Groups
-
             self._groups = Groups(self._state)
         return self._groups.open(service.slot, service.identity.name)
 

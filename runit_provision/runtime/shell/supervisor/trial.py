@@ -334,7 +334,10 @@ def _read(path: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """arguments[1]: the library to be tried; [2]: an empty directory; [3]: the installed rsvlog. Says why it failed, and exits 1."""
+    """arguments[1]: the library to be tried; [2]: an empty directory; [3]: the installed rsvlog. Says why it failed, and exits 1.
+
+    Other versions call it too: whoever installs this one, and one whose own files are gone (successor.py).
+    """
     library, place, rsvlog = arguments[1:4]
     before = installation.current()
     old, new = installed(before) if before else None, laid(library)
