@@ -208,6 +208,8 @@ def _reason(log_reason: int) -> bytes:
         return b"its disk does not answer"
     if log_reason == pool.PROCESSOR:
         return b"its processor still runs"
+    if log_reason == pool.STOPPED:
+        return b"its log-pool does not answer"
     return errors.text(log_reason)
 
 

@@ -23,7 +23,7 @@ SIZE_MAX = 512
 class Detail:
     """What the file says; pid: 0 for none; times in nanoseconds of Unix time, 0 for none; ended: as `ending` says it.
 
-    log_waits: since when; log_reason: the errno that it gets, pool.SILENT or pool.PROCESSOR.
+    log_waits: since when; log_reason: the errno that it gets, pool.SILENT, pool.PROCESSOR or pool.STOPPED.
     """
 
     __slots__ = ("deaths", "dying_since", "ended", "kill_at", "log_reason", "log_waits", "notifies", "pid", "ready", "starts_at")

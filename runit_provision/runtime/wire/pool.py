@@ -48,6 +48,8 @@ SILENT = 0
 """The disk does not answer."""
 PROCESSOR = -1
 """The file before is still being processed."""
+STOPPED = -2
+"""The pool itself does not answer; said by nobody, found out by the supervisor."""
 
 CLOSING = 1
 PAUSED = 2

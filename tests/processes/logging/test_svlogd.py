@@ -160,6 +160,18 @@ def test_on_a_full_disk_it_waits_and_loses_nothing(runtime: Path, small: Path, w
     assert log.joinpath("current").read_bytes() == text
 
 
+def test_a_file_that_may_grow_no_more_is_full(runtime: Path, log: Path) -> None:
+    """C's svlogd is ended by SIGXFSZ there; its successor begins another file, and what it had read is lost."""
+    text = b"".join(b"%05d\n" % number for number in range(50000))
+    limited = ["/bin/sh", "-c", 'ulimit -f 200; exec "$@"', "sh", str(runtime / "svlogd"), str(log)]  # 102,400 bytes
+    done = subprocess.run(limited, input=text, capture_output=True, env={"PATH": "/usr/bin:/bin"}, check=True, timeout=waiting.DEADLINE)
+    assert done.stderr == b""
+    first, *others = old(log, "s")
+    assert first.stat().st_size == 102400
+    assert all(path.stat().st_size <= 102400 and path.read_bytes().endswith(b"\n") for path in others)
+    assert b"".join(path.read_bytes() for path in (first, *others, log / "current")) == text
+
+
 @pytest.mark.parametrize("world", ["C", "ours"])
 def test_on_a_full_disk_the_oldest_go_down_to_the_least_number(runtime: Path, small: Path, world: str) -> None:
     program = oracle.program("svlogd", package="runit") if world == "C" else runtime / "svlogd"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -260,3 +261,112 @@ def test_a_pool_of_another_account_is_known_by_its_name(runtime: Path, services:
             0: [b"log-pool", b"0"],
             65534: [b"log-pool", b"65534"],
         }
+
+
+@pytest.mark.parametrize(("times", "how"), [(3, ", killed by signal 9"), (1, "")], ids=["child", "orphan"])
+def test_the_death_of_a_pool_is_told_and_of_several_once(runtime: Path, services: Path, tmp_path: Path, times: int, how: str) -> None:
+    """How a pool ended only its parent knows, the keeper that made it."""
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: all_lines(services), what="all lines are logged")
+        if not how:
+            os.kill(running.keeper(), signal.SIGKILL)
+            said(running, "the keeper is gone")
+        for _ in range(times):
+            (pid,) = until(lambda: logging_pools(running, services), what="a pool keeps the logs")
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: pid not in pools(running), what="it is gone")  # type: ignore[misc]
+        said(running, f"runsv: warning: the log-pool of uid {os.getuid()} is gone{how}; another goes on with its logs\n")
+        until(lambda: logging_pools(running, services), what="a pool keeps the logs")
+        assert running.stderr.read_text().count("is gone" + how + ";") == 1
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="all has ended")
+        assert running.stderr.read_text().count("log-pool of uid") == 1
+
+
+def logging_pools(running: Tree, services: Path) -> list[int]:
+    """Give the pool, once it has both logs."""
+    there = pools(running)
+    return there if [pid_of(services / name / "log") for name in ("one", "two")] == 2 * there else []
+
+
+def test_a_stopped_pool_is_told_when_something_is_wanted_of_its_services(runtime: Path, services: Path, tmp_path: Path) -> None:
+    def status() -> str:
+        return subprocess.run([runtime / "sv", "status", services / "one"], capture_output=True, text=True, check=False).stdout
+
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        (pid,) = until(lambda: logging_pools(running, services), what="a pool keeps the logs")
+        os.kill(pid, signal.SIGSTOP)
+        supervision.letter(services / "one", "1")
+        said(running, f"runsv: warning: the log-pool of uid {os.getuid()} does not answer; its logs wait until it does, or is killed\n")
+        until(lambda: "s: its log-pool does not answer; run: log: " in status(), what="status tells it")
+        os.kill(pid, signal.SIGCONT)
+        said(running, f"runsv: the log-pool of uid {os.getuid()} answers again\n")
+        until(lambda: "waits" not in status(), what="status tells nothing any more")
+        assert pools(running) == [pid]
+
+
+@pytest.mark.parametrize("orphan", [False, True], ids=["child", "orphan"])
+def test_a_tree_whose_pool_is_stopped_ends_and_loses_no_line(runtime: Path, services: Path, tmp_path: Path, orphan: bool) -> None:
+    home = service(services / "late", "while [ ! -e go ]; do sleep 0.02; done; seq 1000; echo done >told; exec sleep 1000", log="")
+    supervision.log_in_pool(home, runtime)
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        (pid,) = until(lambda: logging_pools(running, services), what="a pool keeps the logs")
+        until(lambda: pid_of(home / "log") == pid and all_lines(services), what="all three are logged")
+        if orphan:
+            os.kill(running.keeper(), signal.SIGKILL)
+            said(running, "the keeper is gone")
+        os.kill(pid, signal.SIGSTOP)
+        (home / "go").touch()
+        until((home / "told").exists, what="lines wait in the FIFO")
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="nothing is left behind")
+        assert "still there, sending KILL" not in running.stderr.read_text()
+        said(running, "does not answer, killed it; another goes on with its logs\n")
+        assert lines(home) == [str(number) for number in range(1, 1001)]
+
+
+def test_a_stopped_pool_that_has_no_log_any_more_is_left_behind_by_no_tree(runtime: Path, services: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        (pid,) = until(lambda: logging_pools(running, services), what="a pool keeps the logs")
+        for name in ("one", "two"):
+            (services / name).rename(tmp_path / name)
+        until(lambda: all(stat(tmp_path / name / "log") == "down" for name in ("one", "two")), what="both are gone")
+        os.kill(pid, signal.SIGSTOP)
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="nothing is left behind")
+
+
+def test_logs_go_on_where_no_file_may_be_as_long_as_the_journal(runtime: Path, tmp_path: Path) -> None:
+    """A file that may grow no more is full: the next one begins, at the end of a line once that length is known."""
+    home = service(tmp_path / "services/it", "seq -w 1 50000; exec sleep 1000", log="")
+    supervision.log_in_pool(home, runtime)
+    limited = tmp_path / "limited"
+    supervision.script(limited, f'ulimit -f 200; exec {runtime}/runsvdir "$@"')  # 102,400 bytes
+    with tree(limited, tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        main = home / "log/main"
+
+        def text() -> str:
+            old = sorted(main.glob("@*"))
+            return "".join(path.read_text() for path in [*old, main / "current"])
+
+        until(lambda: (main / "current").exists() and text().endswith("50000\n"), what="all is logged")
+        until(lambda: not [*main.glob("*.u")], what="old files are safe")
+        old = sorted(main.glob("@*"))
+        assert text().split() == [f"{number:05}" for number in range(1, 50001)]
+        assert old[0].stat().st_size == 102400
+        assert all(path.read_text().endswith("\n") and path.stat().st_size <= 102400 for path in old[1:])
+        said(running, "runsv: svlogd: warning: unable to keep a journal, lines are lost if the log-pool is killed: file too big\n")
+        (pid,) = pools(running)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: pid_of(home / "log") not in {0, pid}, what="another pool keeps the log")
+        assert running.kill(signal.SIGHUP) == 111
+        until(lambda: running.processes() == [], what="all has ended")
+
+
+def said(running: Tree, text: str) -> None:
+    until(lambda: text in running.stderr.read_text(), what=f"it is said: {text}")

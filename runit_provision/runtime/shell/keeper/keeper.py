@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 _KILL_SECONDS = 5.0
 """Between TERM and KILL when no state lets anybody find the processes again."""
+_POOL_SECONDS = 10.0
+"""For a pool to end that was told to; it gives its threads five."""
 _SUCCESSOR_SECONDS = 5.0
 """For a supervisor to come that has said it would, or that has told us to become another version."""
 _BREATH = 1.0
@@ -205,6 +207,7 @@ class _Keeper:
                 self._become(os.fsdecode(record.name))
             case wire.LEAVE:
                 self._left = True
+                self.loop.after(_POOL_SECONDS, self._kill_pools)
                 self._end_if_empty()
             case _:
                 raise ValueError(f"no record for a keeper: {record.op}")
@@ -282,6 +285,12 @@ class _Keeper:
     def _end_if_empty(self) -> None:
         if self._left and not len(self._children):
             self.done = True
+
+    def _kill_pools(self) -> None:
+        """One that is stopped would keep us for ever."""
+        for child in self._children.all():
+            if self._left and child.key == records.POOL:
+                self._children.signal(child.slot, child.key, _signal.SIGKILL)
 
     def _end_all(self) -> None:
         """Nobody will find these processes again, and the next supervisor would start them a second time."""

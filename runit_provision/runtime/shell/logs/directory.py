@@ -1,6 +1,6 @@
 """One log directory: its lock, its config, its `current` and its old files; svlogd(8).
 
-What takes time is a generator (see log_steps). Nothing is ever given up.
+What takes time is a generator (see steps.py). Nothing is ever given up.
 
 Files are opened beneath the directory's descriptor; in a directory that others than its owner can write, or that is someone
 else's, no symbolic link is followed.
@@ -73,6 +73,7 @@ class Log:
     __slots__ = (
         "_guard",
         "_has_leftovers",
+        "_longest",
         "_sync",
         "config",
         "crew",
@@ -112,6 +113,7 @@ class Log:
         self.written = 0
         self._guard = 0
         self._has_leftovers = True
+        self._longest = 0  # that a file may be, once that is known
         self.crew: Crew | None = None
         self._sync: Sync | None = None
 
@@ -376,11 +378,11 @@ class Log:
     def write(self, text: bytes | memoryview, start: int = 0) -> Steps[None]:
         """Append `text` from `start` on, rotating where it is due; `written` tells how far it has come."""
         view = memoryview(text)
-        maximum = self.config.size
         self.written = start
         if self.current < 0:
             yield from self._need_current()
         while start < len(text):
+            maximum = self._maximum()
             if maximum and self.size >= maximum:
                 yield from self.rotate()
             end, full = svlogd_rotation.piece(text, start, size=self.size, maximum=maximum, limit=self.limit)
@@ -388,14 +390,21 @@ class Log:
                 try:
                     written = posix.write(self.current, view[start:end])
                 except OSError as error:
+                    if error.errno == errno.EFBIG and self.size:
+                        self._longest = self.size
+                        break
                     if error.errno not in FULL or not self._make_room():
                         yield self._pause(b"write to current", error)
                     continue
                 start += written
                 self.size += written
                 self.written = start
-            if full:
+            if full and start == end:
                 yield from self.rotate()
+
+    def _maximum(self) -> int:
+        """Give how long `current` may be: as its config has it, or a limit of this process or filesystem, once it was met; 0: any."""
+        return min(filter(None, (self.config.size, self._longest)), default=0)
 
     def pass_due(self) -> None:
         """Let the times be over at which `current` would have been rotated, had there been anything in it."""

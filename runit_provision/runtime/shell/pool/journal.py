@@ -1,7 +1,8 @@
 """The pool's journal: what it has read from the services and not yet written to their logs.
 
 A file, mapped, so that SIGKILL leaves it as it was at that instant; of this boot only, since after a crash of the machine neither
-FIFOs nor processes are what they were. It holds extents of three kinds, which never move:
+FIFOs nor processes are what they were. What may not be in the file, longer than RLIMIT_FSIZE (`ulimit -f`) or its filesystem
+allows, is in this process' memory alone, and lost with it. It holds extents of three kinds, which never move:
 
     Entry   one log: which directory and FIFO it is, and its state between two chunks: the carry's stamp, long or not
     Carry   the line that has begun of a log, from the first chunk on that ended inside one: few do, so entries lie close together
@@ -21,10 +22,17 @@ Text that is what was read is not copied: what was carried is put right before i
 from __future__ import annotations
 
 import _thread
+import errno
 import fcntl
 import mmap
 import posix
 import struct
+
+from ...wire import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 IDLE = 0
 READING = 1
@@ -295,11 +303,17 @@ class Entry:
 
 
 class Journal:
-    """The whole file; takes its lock, and waits for a predecessor that has it. Used by all threads."""
+    """The whole file; takes its lock, and waits for a predecessor that has it. Used by all threads.
 
-    def __init__(self, descriptor: int) -> None:
+    lasts: whether all of it is in the file; say: told, once, when that is so no more.
+    """
+
+    def __init__(self, descriptor: int, say: Callable[[bytes], None]) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._descriptor = descriptor
+        self._say = say
+        self.lasts = True
+        self._in_file = 0
         self._lock = _thread.allocate_lock()
         self._arenas: list[memoryview] = []
         self._free: dict[int, list[Extent]] = {}
@@ -310,7 +324,11 @@ class Journal:
         header = _MAGIC + _boot_id()
         if posix.pread(descriptor, len(header), 0) != header:
             posix.ftruncate(descriptor, 0)
-            posix.pwrite(descriptor, header, 0)
+            try:
+                posix.pwrite(descriptor, header, 0)
+            except OSError as error:
+                if error.errno != errno.EFBIG:
+                    raise
         for arena in range((posix.fstat(descriptor).st_size - _HEADER) // ARENA):
             self._map()
             self._read(arena)
@@ -396,7 +414,7 @@ class Journal:
             if self._end + _EXTENT.size + size > len(self._arenas) * ARENA or (
                 self._end % ARENA + _EXTENT.size + size > ARENA  # an extent lies in one arena
             ):
-                posix.ftruncate(self._descriptor, _HEADER + (len(self._arenas) + 1) * ARENA)
+                self._lengthen()
                 self._end = len(self._arenas) * ARENA
                 self._map()
             place = self._end
@@ -408,13 +426,29 @@ class Journal:
             extent.mark(FREE)  # so that whoever reads the journal finds what is behind it
             return extent
 
+    def _lengthen(self) -> None:
+        """Let the file have room for one arena more; where it may not be that long, it gets no more. OSError."""
+        if self.lasts:
+            try:
+                posix.ftruncate(self._descriptor, _HEADER + (len(self._arenas) + 1) * ARENA)
+            except OSError as error:
+                if error.errno != errno.EFBIG:
+                    raise
+                self.lasts = False
+                self._in_file = len(self._arenas)
+                text = errors.text(errno.EFBIG)
+                self._say(b"warning: unable to keep a journal, lines are lost if the log-pool is killed: " + text)
+
     def _reserve(self, place: int, size: int) -> None:
         """Have room on the disk for what follows; OSError. To write to a mapped hole of a full one is SIGBUS (mmap(2))."""
+        if not self.lasts and place // ARENA >= self._in_file:
+            return
         end = min(place + size + _EXTENT.size, (place // ARENA + 1) * ARENA)  # and whoever reads looks for the extent behind it
         posix.posix_fallocate(self._descriptor, _HEADER + place, end - place)
 
     def _map(self) -> None:
-        self._arenas.append(memoryview(mmap.mmap(self._descriptor, ARENA, offset=_HEADER + len(self._arenas) * ARENA)))
+        memory = mmap.mmap(self._descriptor, ARENA, offset=_HEADER + len(self._arenas) * ARENA) if self.lasts else mmap.mmap(-1, ARENA)
+        self._arenas.append(memoryview(memory))
 
     def _read(self, arena: int) -> None:
         """Find the extents of an arena; the first one without a kind was being made, and is the end."""

@@ -99,9 +99,14 @@ class Logger:
         self._free_entry()
 
     def leave(self) -> Steps[None]:
-        """End while the FIFO goes on: the journal keeps a line that has begun for who comes next."""
+        """End while the FIFO goes on: the journal keeps a line that has begun for who comes next, if it outlives us."""
+        if not self._journal.lasts:
+            yield from self._put(self._lines.end())
         yield from self.log.close()
-        self._give_back()
+        if self._journal.lasts:
+            self._give_back()
+        else:
+            self._free_entry()
 
     def abandon(self) -> None:
         """End at once; the journal has what is on its way."""

@@ -78,8 +78,8 @@ class Pool:
     """listener, journal: descriptors; see `main`; most: descriptors that this process may have."""
 
     def __init__(self, listener: int, journal: int, most: int) -> None:
-        self._journal = Journal(journal)
-        self._journal.tidy()
+        # EFBIG is told, and what is too long for a limit goes another way.
+        _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
         self._listener = _socket.socket(fileno=listener)
         self._listener.setblocking(False)
         self._members: dict[int, Member] = {}
@@ -92,6 +92,8 @@ class Pool:
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
         self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
+        self._journal = Journal(journal, self._say)
+        self._journal.tidy()
         self._openers = Openers(self._watch, self._open)
         self._says: Callable[[bytes], None] = self._say  # one for all logs
         self._ending = False

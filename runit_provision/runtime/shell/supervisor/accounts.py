@@ -83,6 +83,9 @@ class Account:
         self.pool = self._loggers.pool(int(uid), int(gid))
         self._hand_over(self.pool)
 
+    def expect(self) -> None:
+        """There is no pool yet that could hold up a service."""
+
     def _ask_again(self, reason: str) -> None:
         tree = self._loggers.tree
         tree.report(f"runsv: warning: RSVLOG_USER: unable to look up {self._shown}, its logs wait: {reason}")

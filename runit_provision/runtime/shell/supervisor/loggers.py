@@ -6,6 +6,7 @@ logger were a process whose pid is the pool's. Where no pool can be had, the log
 
 from __future__ import annotations
 
+import _signal
 import errno
 import os
 import time
@@ -15,6 +16,8 @@ from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
 from .. import installation, meeting
 from ..channel import Channel, received_fds
+from .heed import Heed
+from .kills import Seldom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ _AGAIN_SECONDS = (0.005, 0.05)
 """Before the keeper is asked again that has a dying pool still: first, and at most; it doubles."""
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
+_DEATH_SECONDS = 1.0
+"""For the keeper to tell how a pool ended; one that is nobody's child, its keeper having died, is told of without that."""
 _FULL_SECONDS = (0.25, 8.0)
 """Before a log is asked for again that its pool has no room for: first, and at most; it doubles."""
 _FULL_TOLD_SECONDS = 1.0
@@ -60,6 +65,8 @@ class Pool:
         self._starting = self._told = False
         self._again = _AGAIN_SECONDS[0]
         self._outdated = self._renewed = False
+        self._child = self._told_of = 0
+        self._heed = Heed(loggers.tree.loop, ask=self._ping, look=self._look, silent=self._is_silent)
 
     def add(self, service: Supervised) -> None:
         """Keep the log of `service`; the answer is that it started, or that it ended."""
@@ -87,6 +94,7 @@ class Pool:
     def signal(self, service: Supervised, number: int) -> None:
         """Treat the log of `service` as a svlogd that gets the signal `number`."""
         self.send(wire.Record(wire.SIGNAL, slot=service.slot, value=number))
+        self._heed.expect()
 
     def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
         """Tell the pool something; nothing when it is not there, or is to become another version, which is told anew."""
@@ -100,6 +108,7 @@ class Pool:
             end = files.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
             self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
             os.close(end)
+            self._heed.expect()
             self._loggers.tree.stop_writing(service)
 
     def start(self) -> None:
@@ -132,11 +141,80 @@ class Pool:
         if self._starting:
             self.start()
 
-    def started(self) -> None:
+    def started(self, pid: int) -> None:
         """The keeper made it, or has it still; the one before may be dying and not reaped yet, or it died at once."""
+        self._child = pid
         if self._channel is None and not self._join():
             self._loggers.tree.loop.after(self._again, self.start)
             self._again = min(2 * self._again, _AGAIN_SECONDS[1])
+
+    def ended(self, pid: int, status: int) -> None:
+        """The keeper tells how a pool ended, which may not be known yet to be gone."""
+        code = os.waitstatus_to_exitcode(status)
+        self._tell_death(pid, f", killed by signal {-code}" if code < 0 else f", exited {code}")
+
+    def _tell_death(self, pid: int, how: str = "") -> None:
+        if pid == self._told_of:
+            return
+        self._told_of = pid
+        times = None if self._loggers.tree.ends else self._loggers.deaths.times(self.uid)
+        if times is not None:
+            self._loggers.tree.report(f"runsv: warning: {self._shown} is gone{how}{times}; another goes on with its logs")
+
+    @property
+    def _shown(self) -> str:
+        return f"the log-pool of uid {self.uid}"
+
+    def expect(self) -> None:
+        """Something is wanted of a service whose log it keeps, which may hang because that does."""
+        self._heed.expect()
+
+    def _ping(self) -> bool:
+        self.send(wire.Record(wire.PING))
+        return self._channel is not None and not self._waits
+
+    def _look(self) -> None:
+        if self._channel is not None:
+            self._channel.look()
+
+    def _is_silent(self, is_new: bool) -> None:
+        """It is stopped, or frozen: told; where the tree is to end, another one has to bring its logs to their end."""
+        if self._channel is None:
+            return
+        tree = self._loggers.tree
+        if tree.ends and self._kill():
+            tree.report(f"runsv: warning: {self._shown} does not answer, killed it; another goes on with its logs")
+            return
+        if not is_new:
+            return
+        tree.report(f"runsv: warning: {self._shown} does not answer; its logs wait until it does, or is killed")
+        now = time.time_ns()
+        for service in self.wanted.values():
+            if not service.service.beyond.log_waits:
+                service.log_waits(now, wire.STOPPED)
+
+    def _speaks_again(self) -> None:
+        self._loggers.tree.report(f"runsv: {self._shown} answers again")
+        for service in self.wanted.values():
+            if service.service.beyond.log_reason == wire.STOPPED:
+                service.log_waits(0, 0)
+
+    def _kill(self) -> bool:
+        parent = self._loggers.tree.parent
+        if (self.uid, records.POOL) in parent.children():
+            parent.signal(self.uid, records.POOL, _signal.SIGKILL)
+            return True
+        if not self.pid:
+            return False  # of a keeper that died, as did the supervisor that knew
+        try:
+            pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            return False
+        self._look()
+        if self._channel is not None:  # it is there still, so that pid is no other's
+            _signal.pidfd_send_signal(pidfd, _signal.SIGKILL)
+        os.close(pidfd)
+        return True
 
     def _join(self) -> bool:
         """Talk to a pool that listens, whoever's child it is: one that nobody talks to would keep its journal from every other."""
@@ -207,6 +285,7 @@ class Pool:
         self._acknowledge(service.slot)
         if self._channel is not None and not self._waits:
             self._channel.send_late(self._add, service)
+            self._heed.expect()
 
     def _add(self, service: Supervised) -> Message | None:
         files = service.log_files
@@ -236,6 +315,8 @@ class Pool:
     def _on_record(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:
             os.close(fd)
+        if self._heed.heard():
+            self._speaks_again()
         self._received(wire.unpack(data))
 
     def _received(self, record: wire.Record) -> None:
@@ -316,13 +397,15 @@ class Pool:
     def _gone(self) -> None:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
         self._channel = None
+        self._heed.heard()
         self.has.clear()
         becomes_ours = self._outdated and self._renewed
         self._outdated = False
         if becomes_ours:
             self.start()
             return
-        self.pid = 0
+        pid, self.pid = self.pid or self._child, 0
+        self._loggers.tree.loop.after(_DEATH_SECONDS, lambda: self._tell_death(pid))
         seconds = self._breath.seconds(time.monotonic())
         closing = False
         for service in list(self.wanted.values()):
@@ -344,6 +427,7 @@ class Loggers:
         self.tree = tree
         self.state = state
         self.renews = False
+        self.deaths = Seldom()
         self._pools: dict[int, Pool] = {}
         self._accounts: dict[bytes, Account] = {}
 
@@ -392,10 +476,15 @@ class Loggers:
             if account.pool is pool:
                 self.forget(account)
 
-    def started(self, uid: int) -> None:
+    def started(self, uid: int, pid: int) -> None:
         """The keeper made a pool."""
         if uid in self._pools:
-            self._pools[uid].started()
+            self._pools[uid].started(pid)
+
+    def ended(self, uid: int, pid: int, status: int) -> None:
+        """A pool that was the keeper's child ended with a wait status."""
+        if uid in self._pools:
+            self._pools[uid].ended(pid, status)
 
     def rejoin(self) -> None:
         """Connect to the pools that outlived the supervisor before, and maybe their keeper."""

@@ -224,6 +224,8 @@ class Tree:
         if key == records.LOG and service.pool is not None:
             service.pool.signal(service, number)
             return service.service.part(key).signalled + 1
+        if service.pool is not None:
+            service.pool.expect()
         if key == records.MAIN and number == SIGKILL:
             service.killed = service.service.main.pid
         count = self.orphans.signal(service.slot, key, number)
@@ -367,7 +369,9 @@ class Tree:
 
     def _received_of_pool(self, record: wire.Record) -> None:
         if self._loggers is not None and record.op == wire.STARTED:
-            self._loggers.started(record.slot)
+            self._loggers.started(record.slot, record.value)
+        elif self._loggers is not None and record.op == wire.ENDED:
+            self._loggers.ended(record.slot, record.when, record.value)
         elif self._loggers is not None and record.op == wire.FAILED:
             self._loggers.failed(record.slot, record.value)
 
@@ -383,6 +387,11 @@ class Tree:
         self._takeover = Takeover(self.loop, slots, self._take_up, lambda: self._recovered(done))
         self.holders.look()
         self._takeover.go_on()
+
+    @property
+    def ends(self) -> bool:
+        """Whether every service is to end for good."""
+        return all(service.leaving for service in self._slots.values())
 
     @property
     def recovering(self) -> bool:

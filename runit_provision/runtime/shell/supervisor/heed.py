@@ -1,0 +1,59 @@
+"""Whether a process answers. It is asked when something is wanted of it, and never otherwise: who is idle wakes nobody."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..loop import Loop
+
+_ANSWER_SECONDS = 5.0
+"""For an answer; who gives none is stopped, or frozen."""
+
+
+class Heed:
+    """What is known of the answers of one process.
+
+    ask: asks it, and gives whether it is there to be asked; look: takes what it has said; silent: called each time that no answer came,
+    with whether that is new.
+    """
+
+    def __init__(self, loop: Loop, *, ask: Callable[[], bool], look: Callable[[], None], silent: Callable[[bool], None]) -> None:
+        self.is_silent = False
+        self._loop = loop
+        self._ask = ask
+        self._take = look
+        self._silent = silent
+        self._due = self._wanted = False
+        self._answered = True
+        self._asked = 0.0
+
+    def expect(self) -> None:
+        """Something is wanted of it: have it answer within some seconds."""
+        if self._due:
+            self._wanted = True
+        elif self._ask():
+            self._due, self._wanted, self._answered = True, False, False
+            self._asked = time.monotonic()
+            self._loop.after(_ANSWER_SECONDS, self._look)
+
+    def heard(self) -> bool:
+        """It has said something; gives whether it had been silent."""
+        was_silent, self.is_silent = self.is_silent, False
+        self._answered = True
+        return was_silent
+
+    def _look(self) -> None:
+        self._take()
+        self._due = False
+        # Where we were stopped too, it has had less time than we see.
+        is_late = time.monotonic() > self._asked + 2 * _ANSWER_SECONDS
+        if self._answered or is_late:
+            if self._wanted or is_late:
+                self.expect()
+            return
+        is_new, self.is_silent = not self.is_silent, True
+        self._silent(is_new)
