@@ -110,6 +110,19 @@ def test_no_descriptor_to_be_had_for_a_log_in_its_pool(runtime: Path, tmp_path: 
         assert running.kill(signal.SIGHUP) == 111
 
 
+def test_services_that_a_limit_of_the_length_of_files_has_no_room_for_end_no_other(runtime: Path, tmp_path: Path) -> None:
+    """The table has a kilobyte for each service; it grows by 64."""
+    homes = [service(tmp_path / f"services/it{number}", "exec sleep 1000") for number in range(70)]
+    limited = tmp_path / "limited"
+    script(limited, f'ulimit -f 200; exec {runtime}/runsvdir "$@"')  # 102,400 bytes
+    with tree(limited, tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        told = "fatal: unable to supervise it: file too big\n"
+        until(lambda: running.stderr.read_text().count(told) == 7, what="those beyond are told")
+        until(lambda: sum(stat(home) == "run" for home in homes) == 63, what="the others run")
+        assert running.kill(signal.SIGHUP) == 111
+
+
 @pytest.mark.parametrize(("limit", "count"), [(64, 8), (128, 24)])
 def test_a_hard_limit_of_few_descriptors(runtime: Path, tmp_path: Path, limit: int, count: int) -> None:
     homes = [service(tmp_path / f"services/it{number}", "echo line\nexec sleep 1000", log="exit 1") for number in range(count)]

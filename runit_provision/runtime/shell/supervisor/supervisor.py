@@ -65,6 +65,8 @@ class Supervisor:
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
         self.loop.on_signal(_signal.SIGHUP, self.end)
         self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
+        # Where the table of services may grow no more (`ulimit -f`), that is an error of the service that is one too many.
+        self.loop.on_signal(_signal.SIGXFSZ, _nothing)
 
     def upgrade(self) -> None:
         """Another version is installed. A stand-in leaves that to the runsvdir that comes next, which is of that version."""
@@ -234,4 +236,4 @@ def _hup_seconds(otherwise: float) -> float:
 
 
 def _nothing() -> None:
-    """TERM asks a runsvdir to leave its services to a stand-in: this is it."""
+    """A signal that is not to end us: TERM asks a runsvdir to leave its services to a stand-in, which is this."""
