@@ -33,13 +33,15 @@ SAMPLE = 4096
 class Selection:
     """A log's `config`, made ready for bulk. `selected` is kept from a long line's head to its rest.
 
-    alters_nothing: whether each line is written as it came, if it has no stamp, and nothing goes to stderr.
+    alters_nothing: whether each line is written as it came, if it has no stamp, and nothing goes to stderr; keeps_all: whether
+    each line is written, to `current` alone; prefix: what stands before it, behind its stamp.
     """
 
-    __slots__ = ("_alerted", "_kept", "_long_is_selected", "_prefix", "alters_nothing")
+    __slots__ = ("_alerted", "_kept", "_long_is_selected", "alters_nothing", "keeps_all", "prefix")
 
     def __init__(self, config: Config) -> None:
-        self._prefix = config.prefix
+        self.prefix = config.prefix
+        self.keeps_all = not (config.instructions or config.udp_only) and config.udp is None
         self._kept = _Sieve(config.instructions, yes=SELECT, no=DESELECT, initially=True) if config.instructions else _ALL
         self._alerted = _Sieve(config.instructions, yes=ALERT, no=NO_ALERT, initially=False) if config.instructions else _NONE
         self._long_is_selected = False
@@ -65,7 +67,7 @@ class Selection:
             return self._marked(self._kept.lines(batch.data), batch.stamp)
         if batch.kind == HEAD:
             self._long_is_selected = self._kept.has(batch.data)
-            return batch.stamp + self._prefix + batch.data if self._long_is_selected else b""
+            return batch.stamp + self.prefix + batch.data if self._long_is_selected else b""
         return batch.data if self._long_is_selected else b""
 
     def alerts(self, batch: Batch) -> bytes:
@@ -73,12 +75,12 @@ class Selection:
         if batch.kind == WHOLE:
             return self._marked(self._alerted.lines(batch.data), batch.stamp)
         if batch.kind == HEAD and self._alerted.has(batch.data):
-            return batch.stamp + self._prefix + batch.data + CUT + b"\n"
+            return batch.stamp + self.prefix + batch.data + CUT + b"\n"
         return b""
 
     def messages(self, batch: Batch) -> list[tuple[bytes, bytes]]:
         """Give, line by line, what is sent by UDP, and what is written to `current` when it is written as well."""
-        before = batch.stamp + self._prefix
+        before = batch.stamp + self.prefix
         if batch.kind == REST:
             return [(b"", batch.data)] if self._long_is_selected else []
         if batch.kind == HEAD:
@@ -89,7 +91,7 @@ class Selection:
         return [(before + line + b"\n", before + line + b"\n") for line in lines[:-1]]
 
     def _marked(self, data: bytes, stamp: bytes) -> bytes:
-        before = stamp + self._prefix
+        before = stamp + self.prefix
         if not before or not data:
             return data
         # Each newline but the last gets what stands before the next line. To replace all, and cut the last off, takes a sixth of

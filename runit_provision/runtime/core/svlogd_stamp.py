@@ -14,6 +14,10 @@ SIZE = 26
 """Bytes of a stamp, with the blank behind it."""
 
 
+_last = [(-1, b"", b"")]
+"""The second that was asked for last, with which separator, and its text: of a thousand lines a second one makes it."""
+
+
 def stamp(epoch_ns: int, kind: int) -> bytes:
     """Give the stamp for `epoch_ns`, Unix time in nanoseconds, with its blank: UTC, to ten microseconds, or TAI64N."""
     match kind:
@@ -31,10 +35,13 @@ def stamp(epoch_ns: int, kind: int) -> bytes:
 
 def _clock(epoch_ns: int, separator: bytes) -> bytes:
     seconds, nanoseconds = divmod(epoch_ns, tai.NANOSECONDS)
-    days, second = divmod(seconds, 86400)
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    return b"%s%s%02d:%02d:%02d.%05d " % (_date(days), separator, hour, minute, second, nanoseconds // 10_000)
+    known = _last[0]
+    if known[0] != seconds or known[1] != separator:
+        days, second = divmod(seconds, 86400)
+        minute, second = divmod(second, 60)
+        hour, minute = divmod(minute, 60)
+        known = _last[0] = seconds, separator, b"%s%s%02d:%02d:%02d" % (_date(days), separator, hour, minute, second)
+    return b"%s.%05d " % (known[2], nanoseconds // 10_000)
 
 
 def _date(days: int) -> bytes:

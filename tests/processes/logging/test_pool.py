@@ -506,6 +506,39 @@ def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: P
         pool.kill()
 
 
+@pytest.mark.parametrize(
+    ("call", "harm"),
+    [("readv", "signal=KILL"), ("ioctl", "signal=KILL"), ("write", "signal=KILL"), ("write", "error=ENOSPC")],
+    ids=lambda word: word.rpartition("=")[2],
+)
+def test_lines_that_come_one_by_one_are_all_there_once_whatever_befalls_a_call(pool: Pool, scratch: Path, call: str, harm: str) -> None:
+    strace = oracle.program("strace", package="strace")
+    pool.kill()
+    lines = [b"line %d of some" % line for line in range(12)]
+    for number in range(1, 11, 3):
+        service = Service(scratch, number, config=b"s300\nn0\npp: \n", options="-tt -l 50")
+        current = service.main / "current"
+        current.touch()
+        only = ["-P", str(current)] if call == "write" else []  # no eventfd
+        pool.start(strace, "-f", "-qq", "-o", "/dev/null", *only, "-e", f"trace={call}", "-e", f"inject={call}:{harm}:when={number}")
+        tracer = pool.process
+        assert tracer is not None
+        pool.add(service)
+        for line in lines:
+            write(service, line + b"\n")
+            waiting.until(lambda tracer=tracer, service=service: not _unread(service) or tracer.poll() is not None)  # type: ignore[misc]
+        if harm == "signal=KILL":
+            waiting.until(lambda tracer=tracer: tracer.poll() is not None)  # type: ignore[misc]
+            pool.client.close()
+            pool.records.clear()
+            pool.start()
+            pool.added(service)
+        pool.drain(service)
+        assert pool.expect(wire.ENDED, service).value == 0
+        assert [re.sub(rb"^\S{10}_\S{14} p: ", b"", line) for line in service.text().splitlines()] == lines, number
+        pool.kill()
+
+
 def _first_difference(lines: list[bytes], expected: list[bytes]) -> str:
     for number, (line, other) in enumerate(zip(lines, expected, strict=False)):
         if line != other:

@@ -406,6 +406,18 @@ class Log:
         """Give how long `current` may be: as its config has it, or a limit of this process or filesystem, once it was met; 0: any."""
         return min(filter(None, (self.config.size, self._longest)), default=0)
 
+    def append(self, text: bytes) -> bool:
+        """Append `text` at once, if that is far from a rotation. False: `write` has to, what is not written by what `size` tells."""
+        maximum = self._maximum()
+        if self.current < 0 or (maximum and self.size + len(text) >= maximum - self.limit):
+            return False
+        try:
+            written = posix.write(self.current, text)
+        except OSError:
+            return False
+        self.size += written
+        return written == len(text)
+
     def pass_due(self) -> None:
         """Let the times be over at which `current` would have been rotated, had there been anything in it."""
         missed = time.monotonic() - self.due

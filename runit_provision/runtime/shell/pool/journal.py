@@ -66,6 +66,7 @@ _CHUNK = struct.Struct("<IxxxxQ")
 _PROGRESS = struct.Struct("<IxxxxQ")
 _RENAME = struct.Struct("<I27s")
 _TEXT = struct.Struct("<II")
+_STAGED = struct.Struct("<IIBIxxxxQ16xB")
 _PLACE = struct.Struct("<Q")
 _MARK = 16
 _PAGE = 4096
@@ -141,7 +142,8 @@ class Slot:
         """
         _CHUNK.pack_into(self._view, 0, length, epoch_ns)
         raw = self._view[self._RAW_AT : self._RAW_AT + length]
-        raw[::_PAGE] = bytes(-(-length // _PAGE))
+        if length > _PAGE:
+            raw[::_PAGE] = bytes(-(-length // _PAGE))
         raw[-1] = 0
         raw[:_MARK] = self._mark[:length]
         return raw
@@ -180,9 +182,7 @@ class Slot:
         return self._view[start : self._RAW_AT + length]
 
     def _stage(self, start: int, length: int, size: int) -> None:
-        self._view[32] = self._view[65] = 0
-        _PROGRESS.pack_into(self._view, 33, 0, size)
-        _TEXT.pack_into(self._view, 24, start, length)
+        _STAGED.pack_into(self._view, 24, start, length, 0, 0, size, 0)
 
     @property
     def text(self) -> bytes:
@@ -276,10 +276,6 @@ class Entry:
         (place,) = _PLACE.unpack_from(self._arena, self._at + 40)
         return int(place)
 
-    @slot.setter
-    def slot(self, place: int) -> None:
-        _PLACE.pack_into(self._arena, self._at + 40, place)
-
     def state(self, *, other: bool = False) -> State:
         """Give the valid copy of the state, or the other one."""
         copy = self._copy is not other
@@ -296,6 +292,19 @@ class Entry:
         _STATE.pack_into(self._arena, self._at + (112 if copy else 64), *values)
         if self.carries and length:
             self.carries.put(self.capacity * copy, state.carry)
+
+    def begin(self, slot: Slot) -> None:
+        """Say that what comes is read into `slot`."""
+        _PLACE.pack_into(self._arena, self._at + 40, slot.extent.place)
+        self._arena[self._at] = self._arena[self._at] & _COPY | READING
+
+    def stage_whole(self) -> None:
+        """Say that a text is staged after which the state, which has no carry, is what it is now."""
+        arena, at = self._arena, self._at
+        copy = arena[at] & _COPY
+        now, then = (at + 112, at + 64) if copy else (at + 64, at + 112)
+        arena[then : then + _STATE.size] = arena[now : now + _STATE.size]
+        arena[at] = copy | STAGED
 
     @property
     def _copy(self) -> bool:

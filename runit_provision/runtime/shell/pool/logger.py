@@ -39,6 +39,7 @@ _NOWHERE = (0, 0)
 FIONREAD = 0x541B
 F_SETPIPE_SZ = 1031
 F_GETPIPE_SZ = 1032
+_NEWLINE = 10
 LIMIT_MAX = 16384
 """Bytes; the greatest -l, so that what comes of any byte still finds room in a slot."""
 PATIENCE = 1.0
@@ -47,7 +48,9 @@ PATIENCE = 1.0
 
 def waiting(descriptor: int) -> int:
     """Give how many bytes a FIFO holds."""
-    return int.from_bytes(fcntl.ioctl(descriptor, FIONREAD, b"\0\0\0\0"), "little")
+    count = bytearray(4)  # bytes would be tried as something that can be changed, and the exception of that takes longer than the call
+    fcntl.ioctl(descriptor, FIONREAD, count)
+    return int.from_bytes(count, "little")
 
 
 def widen(descriptor: int) -> None:
@@ -217,8 +220,7 @@ class Logger:
         slot = self._slot = spare.pop()
         alters_nothing = self._alters_nothing()
         region = slot.begin(min(length, WIDE if alters_nothing else CHUNK), time.time_ns())
-        entry.slot = slot.extent.place
-        entry.phase = READING
+        entry.begin(slot)
         try:
             length = posix.readv(self.fifo, [region])
         except BlockingIOError:
@@ -232,6 +234,60 @@ class Logger:
         entry.phase = READ
         if alters_nothing:
             yield from self._append(entry, slot, length)
+            self._drop_slot(spare)
+        else:
+            yield from self._finish_chunk(spare)
+
+    @property
+    def few(self) -> int:
+        """So many bytes may be whole lines that are short, all of them; less than which `take_few` takes."""
+        return self._lines.limit
+
+    def take_few(self, length: int, spare: list[Slot]) -> bool:
+        """Take `length` bytes, fewer than a line's limit, by one of the `spare` slots; False: the rest is for `complete`.
+
+        The way of `take`, at a stretch, for whole lines that are all written and far from a rotation. Most lines come one by one, to a
+        processor that has done something else meanwhile: what they cost is how much code and memory they touch.
+        """
+        entry, slot = self._entry, spare.pop()
+        assert entry is not None
+        self._slot = slot
+        epoch_ns = time.time_ns()
+        region = slot.begin(length, epoch_ns)
+        entry.begin(slot)
+        try:
+            count = posix.readv(self.fifo, [region])
+        except BlockingIOError:
+            count = 0
+        if count < length:  # someone else reads the FIFO, and was faster
+            slot.shorten(count)
+            entry.phase = READ if count else IDLE
+            return False
+        # READ is left out where it goes well: the mark in the slot, which is none of these lines, tells as much.
+        chunk = bytes(region)
+        lines, log = self._lines, self.log
+        selection = log.selection
+        if chunk[-1] != _NEWLINE or lines.carry or lines.long or lines.table or not selection.keeps_all:
+            entry.phase = READ
+            return False
+        before = svlogd_stamp.stamp(epoch_ns, self._options.stamp) + selection.prefix
+        text = before + (chunk.replace(b"\n", b"\n" + before, more) if (more := chunk.count(b"\n") - 1) else chunk)
+        if len(text) > STAGE:
+            entry.phase = READ
+            return False
+        slot.stage(text, log.size)
+        entry.stage_whole()
+        if not log.append(text):
+            return False
+        entry.commit(IDLE)
+        self._slot = None
+        spare.append(slot)
+        return True
+
+    def complete(self, spare: list[Slot]) -> Steps[None]:
+        """Bring a chunk that `take_few` has begun to its end."""
+        entry, _ = self._known()
+        if entry.phase == IDLE:
             self._drop_slot(spare)
         else:
             yield from self._finish_chunk(spare)

@@ -61,6 +61,15 @@ _AGAIN_MAX = 60
 WIDE_MAX = 128
 """FIFOs that are widened once they were full, so that a flood wakes us and its service half as often. That takes an eighth of the pages
 that all pipes of an ordinary user have; who has more than them gets but small ones (pipe(7), pipe-user-pages-soft)."""
+GATHER = 0.01
+"""Seconds for which lines that come one by one, soon after each other, are left in their FIFOs, so that they are taken together: to be
+woken takes longer than to take one, or several."""
+SOON = GATHER / 4
+"""Seconds between two rounds from which on as many are expected to gather that it is worth to be woken once more."""
+FLOOD = 8192
+"""Bytes of a chunk; who writes so many would fill its FIFO while lines gather, and so they do not, for a while."""
+FLOOD_LASTS = 1.0
+"""Seconds."""
 PAUSED_BY_SIGNAL = 1
 SET_ASIDE = 2
 """Why a FIFO is not looked at."""
@@ -115,6 +124,8 @@ class Writer:
         self._crew = Crew()
         self.inbox: list[Call] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
+        self._calls = select.poll()
+        self._calls.register(self._wake, select.POLLIN)
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
         self._by_fifo: dict[int, Task] = {}
@@ -127,6 +138,8 @@ class Writer:
         self._aside: set[Task] = set()
         self._wide: set[Task] = set()
         self._runs = False
+        self._round = 0.0  # when the last one began
+        self._flood = 0.0
 
     # ---- for other threads
 
@@ -149,7 +162,9 @@ class Writer:
     def _run(self) -> None:
         while True:
             timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
-            for descriptor, events in self._epoll.poll(timeout):
+            ready = self._epoll.poll(timeout)
+            last, self._round = self._round, time.monotonic()
+            for descriptor, events in ready:
                 if (task := self._by_fifo.get(descriptor)) is not None:
                     self._fifo_ready(task, events)
                 elif descriptor == self._wake:
@@ -162,6 +177,8 @@ class Writer:
             while self._timers and self._timers[0][0] <= time.monotonic():
                 _heapq.heappop(self._timers)[2]()
             self.turn.end()
+            if (len(ready) > 1 or self._round - last < SOON) and self._round > self._flood and not self._aside:
+                self._calls.poll(GATHER * 1000)
 
     def _after(self, seconds: float, function: Callable[[], None]) -> None:
         self._count += 1
@@ -264,11 +281,7 @@ class Writer:
         try:
             step = next(task.steps, None)
         except Exception as error:
-            log = task.logger.log
-            log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
-            task.steps = None
-            task.logger.abandon()
-            self._fail(task)
+            self._fail(task, error)
             return
         match step:
             case None:
@@ -282,7 +295,7 @@ class Writer:
                 # Whoever starts it anew makes the directory; else it would wait for ever, and its end too.
                 task.logger.log.warn(b"log directory was removed, ending")
                 task.logger.lose_directory()
-                self._fail(task)
+                self._is_over(task)
             case Pause():
                 self._set_aside(task)
                 steps = task.steps
@@ -300,7 +313,15 @@ class Writer:
                 task.waits_since = task.waits_since or time.monotonic()
                 self._tell_if_long(task)
 
-    def _fail(self, task: Task) -> None:
+    def _fail(self, task: Task, error: Exception) -> None:
+        """End a log that something unforeseen was met with."""
+        log = task.logger.log
+        log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
+        task.steps = None
+        task.logger.abandon()
+        self._is_over(task)
+
+    def _is_over(self, task: Task) -> None:
         """Let a log have ended of itself."""
         task.owner.has_ended(111 << 8)
         self.remove(task)
@@ -419,10 +440,14 @@ class Writer:
             return  # since this round's other events
         length = waiting(task.logger.fifo)
         if length:
+            if length >= FLOOD:
+                self._flood = self._round + FLOOD_LASTS
             if length >= CHUNK and task not in self._wide and len(self._wide) < WIDE_MAX:
                 self._wide.add(task)
                 widen(task.logger.fifo)
-            if len(self._aside) < IN_FLIGHT_MAX or sum(other.logger.in_flight for other in self._aside) < IN_FLIGHT_MAX:
+            if length < task.logger.few and task.steps is None and self._spare and not self._aside:
+                self._take_few(task, length)
+            elif len(self._aside) < IN_FLIGHT_MAX or sum(other.logger.in_flight for other in self._aside) < IN_FLIGHT_MAX:
                 self.do(task, task.logger.take, length, self._spare)
             else:
                 # It would only wait in the journal's memory instead of in its own FIFO.
@@ -432,6 +457,19 @@ class Writer:
             self.mute(task, PAUSED_BY_SIGNAL)
             if task.draining:
                 self.do(task, self._drained, task)
+
+    def _take_few(self, task: Task, length: int) -> None:
+        """Take so little of a log for which nothing else is being done."""
+        self.turn.begin(task.logger.log.name)
+        try:
+            done = task.logger.take_few(length, self._spare)
+        except Exception as error:
+            self._fail(task, error)
+            return
+        if done:
+            self._rest(task)
+        else:
+            self.do(task, task.logger.complete, self._spare)
 
     def _drained(self, task: Task) -> Steps[None]:
         yield from task.logger.close()
