@@ -1,7 +1,8 @@
 """Loggers side by side: `python tests/benchmarks/logging.py [TOOLS]`, TOOLS being the folder with our svlogd.
 
 One stream of lines through each logger that is installed, the same rotation for all, medians of some rounds that take turns, so that
-a busy machine is unfair to nobody. Prints MB/s of input and ratios to C's svlogd; asserts nothing.
+a busy machine is unfair to nobody. Prints MB/s of input and ratios to C's svlogd, and the CPU time of lines that come one by one;
+asserts nothing.
 """
 
 from __future__ import annotations
@@ -76,23 +77,31 @@ def show(title: str, size: int, runs: dict[str, list[tuple[float, float]]]) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tools", nargs="?", default="/usr/local/bin", type=Path)
-    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--lines", type=int, default=1_000_000, help="of the stream; 0: the trickle alone (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--services", type=int, default=100)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="logging-benchmark-") as name:
         scratch = Path(name)
-        source = scratch / "input"
-        size = stream(source, arguments.lines)
-        print(f"{size / 1e6:.0f} MB in {arguments.lines} lines, rotation at 1 MB; MB/s of input, medians of {arguments.rounds} rounds")
-        for scene, (_, config) in SCENES.items():
-            log = scratch / "log"
-            runs: dict[str, list[tuple[float, float]]] = {}
-            for _ in range(arguments.rounds):
-                for who, words in contenders(str(arguments.tools / "svlogd"), scene, str(log)).items():
-                    runs.setdefault(who, []).append(timed(words, source, log, config))
-            show(scene, size, runs)
-        fan_in(arguments.tools, arguments.services, scratch, size)
+        if arguments.lines:
+            floods(arguments, scratch)
+        for services in (5, 50):
+            trickle(arguments.tools, services, arguments.rounds, scratch)
+
+
+def floods(arguments: argparse.Namespace, scratch: Path) -> None:
+    """One stream through each logger, in each scene, and many at once."""
+    source = scratch / "input"
+    size = stream(source, arguments.lines)
+    print(f"{size / 1e6:.0f} MB in {arguments.lines} lines, rotation at 1 MB; MB/s of input, medians of {arguments.rounds} rounds")
+    for scene, (_, config) in SCENES.items():
+        log = scratch / "log"
+        runs: dict[str, list[tuple[float, float]]] = {}
+        for _ in range(arguments.rounds):
+            for who, words in contenders(str(arguments.tools / "svlogd"), scene, str(log)).items():
+                runs.setdefault(who, []).append(timed(words, source, log, config))
+        show(scene, size, runs)
+    fan_in(arguments.tools, arguments.services, scratch, size)
 
 
 # ---- many services at once: one process each, or the pool
@@ -200,6 +209,102 @@ def pooled(tools: Path, services: int, part: Path, top: Path) -> tuple[float, fl
         return seconds, usage.ru_utime + usage.ru_stime
     finally:
         pool.close()
+
+
+# ---- a few lines now and then
+
+
+TRICKLE = """
+import os, sys, time
+outputs = [int(word) for word in sys.argv[2:]]
+began = due = time.monotonic()
+count = 0
+while due < began + float(sys.argv[1]):
+    os.write(outputs[count % len(outputs)], b"a line of some eighty bytes, as services write them, with numbers 12345 and words\\n")
+    count += 1
+    due += EVERY / len(outputs)
+    time.sleep(max(0.0, due - time.monotonic()))
+print(count)
+"""
+EVERY = 0.05
+"""Seconds between two lines of a service."""
+TRICKLE_LASTS = 10.0
+"""Seconds."""
+
+
+def trickle(tools: Path, services: int, rounds: int, scratch: Path) -> None:
+    """Services that write a line each EVERY seconds, one after the other: the CPU time of all their loggers, which stamp."""
+    runs: dict[str, Callable[[Path], float]] = {"ours": lambda top: trickle_pooled(tools, services, top)}
+    for who, words in {
+        "svlogd": ["svlogd", "-tt", "LOG"],
+        "s6-log": ["s6-log", "T", "s1000000", "n5", "LOG/x"],
+        "multilog": ["multilog", "t", "s1000000", "n5", "LOG/x"],
+    }.items():
+        if shutil.which(words[0]):
+            runs[who] = lambda top, words=words: trickle_separate(words, services, top)  # type: ignore[misc]
+    taken: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for who, run in runs.items():
+            top = scratch / "trickle"
+            top.mkdir()
+            taken.setdefault(who, []).append(run(top))
+            shutil.rmtree(top)
+    medians = {who: statistics.median(each) for who, each in taken.items()}
+    cells = [
+        f"{who} {each * 1e6:.0f}" + (f" ({each / medians['ours']:.2f}x)" if who != "ours" else "") for who, each in medians.items()
+    ]
+    print(f"{f'trickle of {services}':17} " + "   ".join(cells) + "   CPU us a line", flush=True)
+
+
+def trickle_separate(words: list[str], services: int, top: Path) -> float:
+    """One logger for each service; CPU seconds of a line."""
+    loggers, outputs = [], []
+    for number in range(services):
+        log = top / str(number)
+        log.mkdir()
+        reader, writer = os.pipe()
+        loggers.append(subprocess.Popen([word.replace("LOG", str(log)) for word in words], stdin=reader, stderr=subprocess.DEVNULL))
+        os.close(reader)
+        outputs.append(writer)
+    taken = while_lines_trickle([logger.pid for logger in loggers], outputs)
+    for logger in loggers:
+        logger.wait()
+    return taken
+
+
+def trickle_pooled(tools: Path, services: int, top: Path) -> float:
+    """One pool for all; CPU seconds of a line."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from processes.logging.pools import Pool, Service
+
+    loggers = [Service(top, number + 1, options="-tt") for number in range(services)]
+    pool = Pool(top, tools)
+    assert pool.process is not None
+    try:
+        pool.added(*loggers)
+        return while_lines_trickle([pool.process.pid], [os.open(logger.pipe, os.O_WRONLY) for logger in loggers])
+    finally:
+        pool.close()
+        for logger in loggers:
+            logger.close()
+
+
+def while_lines_trickle(loggers: list[int], outputs: list[int]) -> float:
+    """Give the CPU seconds of `loggers` for each line that comes to one of `outputs`, which are closed then."""
+    time.sleep(1)  # for all to be idle; no result depends on it
+    before = sum(map(on_processor, loggers))
+    words = [sys.executable, "-IS", "-c", TRICKLE.replace("EVERY", str(EVERY)), str(TRICKLE_LASTS), *map(str, outputs)]
+    lines = int(subprocess.run(words, pass_fds=outputs, capture_output=True, check=True).stdout)
+    time.sleep(0.1)  # for the last of them
+    used = sum(map(on_processor, loggers)) - before
+    for output in outputs:
+        os.close(output)
+    return used / lines
+
+
+def on_processor(pid: int) -> float:
+    """Seconds that all threads of a process have run; to the nanosecond, where clock ticks would miss what is shorter than one."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 if __name__ == "__main__":
