@@ -243,9 +243,10 @@ class Supervised:
         return True
 
     def log_started(self, pid: int) -> None:
-        """A pool keeps the log."""
+        """A pool keeps the log, and can be told what there was nobody to tell."""
         if not self.closed:
             self.tell(Started(LOG, pid))
+            self._signal_again(self.service.part(LOG))
 
     def log_waits(self, since: int, reason: int) -> None:
         """The log cannot be written since `since`, for a reason; 0: it can."""

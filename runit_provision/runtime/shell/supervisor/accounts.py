@@ -51,8 +51,9 @@ class Account:
         """Whether a log that no pool has any more is being asked for."""
         return service.slot in self.wanted
 
-    def signal(self, service: Supervised, number: int) -> None:
+    def signal(self, service: Supervised, number: int) -> bool:  # noqa: ARG002 - of no log
         """There is no logger yet."""
+        return False
 
     def close(self, service: Supervised) -> None:
         """Let the log of `service` read to the end of its FIFO, once there is a pool. OSError when that cannot be now."""

@@ -91,10 +91,13 @@ class Pool:
             self._loggers.tree.stop_writing(service)
         return True
 
-    def signal(self, service: Supervised, number: int) -> None:
-        """Treat the log of `service` as a svlogd that gets the signal `number`."""
-        self.send(wire.Record(wire.SIGNAL, slot=service.slot, value=number))
+    def signal(self, service: Supervised, number: int) -> bool:
+        """Treat the log of `service` as a svlogd that gets the signal `number`; False when there is none yet, which will be told."""
         self._heed.expect()
+        if service.slot not in self.has or self._channel is None or self._waits:
+            return False
+        self.send(wire.Record(wire.SIGNAL, slot=service.slot, value=number))
+        return True
 
     def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
         """Tell the pool something; nothing when it is not there, or is to become another version, which is told anew."""
@@ -330,6 +333,7 @@ class Pool:
                 self._met(record)
             case wire.ADDED:
                 if service is not None:
+                    self.has[record.slot] = 0
                     self._crowded_out.pop(service, None)
                     service.must_prepare = False
                     service.log_waits(0, 0)  # or it will say so again

@@ -222,8 +222,7 @@ class Tree:
     def signal(self, service: Supervised, key: int, number: int) -> int | None:
         """Send a signal to a process of `service`; give how many that has got, or None: Supervised.signalled will be told."""
         if key == records.LOG and service.pool is not None:
-            service.pool.signal(service, number)
-            return service.service.part(key).signalled + 1
+            return service.service.part(key).signalled + 1 if service.pool.signal(service, number) else None
         if service.pool is not None:
             service.pool.expect()
         if key == records.MAIN and number == SIGKILL:
