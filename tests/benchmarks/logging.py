@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--services", type=int, default=100)
     arguments = parser.parse_args()
+    if not (arguments.tools / "svlogd").exists():
+        parser.error(f"no svlogd in {arguments.tools}: `runit-provision runtime install --prefix DIR`, and TOOLS is DIR/bin")
     with tempfile.TemporaryDirectory(prefix="logging-benchmark-") as name:
         scratch = Path(name)
         if arguments.lines:
