@@ -34,8 +34,6 @@ from runit_provision.host.shipped import CURRENT, LIBRARY, MANIFEST, TOOLS, is_i
 from runit_provision.host.trust import doubts
 from runit_provision.runtime import VERSION
 
-__all__ = ["LIBRARY", "TOOLS", "Installed", "install", "remove"]
-
 _LAUNCHER = """#!{python} -IS
 # Laid by `runit-provision runtime install`; `runit-provision runtime remove` takes it back.
 import posix

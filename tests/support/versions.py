@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runit_provision.host import interpreter, package
+from runit_provision.host import interpreter, package, shipped
 from support import supervision
 from support.supervision import Tree, pid_of, service, tree
 from support.waiting import until
@@ -24,7 +24,7 @@ def install(tmp_path: Path) -> Path:
     for folder in (tmp_path, prefix):
         folder.chmod(0o755)  # other users run it too
     package.install(prefix=prefix, python=interpreter.default())
-    library = prefix / package.LIBRARY
+    library = prefix / shipped.LIBRARY
     shutil.copytree(library / (library / "current").readlink(), library / NEW)
     return prefix
 
@@ -51,14 +51,14 @@ def folders(running: Tree) -> list[Path]:
 
 def switch(prefix: Path, version: str) -> None:
     """Do what a package does that has laid another version."""
-    link = prefix / package.LIBRARY / "current"
+    link = prefix / shipped.LIBRARY / "current"
     link.with_name("current.new").symlink_to(version)
     link.with_name("current.new").replace(link)
 
 
 def replace(prefix: Path, version: str) -> str:
     """Do what a package manager does before any script of the package runs: lay another version, remove the one before; give that."""
-    library = prefix / package.LIBRARY
+    library = prefix / shipped.LIBRARY
     before = str((library / "current").readlink())
     switch(prefix, version)
     shutil.rmtree(library / before)
@@ -115,7 +115,7 @@ def pid_in(status: bytes) -> int:
 
 def package_version(prefix: Path) -> str:
     """Give the version that was installed first."""
-    return next(path.name for path in (prefix / package.LIBRARY).iterdir() if path.is_dir() and path.name not in {NEW, "current"})
+    return next(path.name for path in (prefix / shipped.LIBRARY).iterdir() if path.is_dir() and path.name not in {NEW, "current"})
 
 
 BROKEN = {

@@ -52,10 +52,10 @@ def upgrade(*, prefix: Path, python: str | None, output: Output) -> None:
     It has to supervise a service of its own first: else nothing is changed. As root for the trees of all users. A package that switched
     DIR/lib/runit-provision/current itself calls this too, or sends USR2 to each runsvdir.
     """
-    from runit_provision.host import interpreter, package, trees
+    from runit_provision.host import interpreter, package, shipped, trees
 
     done = package.install(prefix=prefix, python=python or interpreter.PYTHON, tried=True)
-    library = prefix / package.LIBRARY
+    library = prefix / shipped.LIBRARY
     running = trees.find(library)
     others = [tree for tree in running if tree.version != done.version]
     trees.ask(others, library)

@@ -12,7 +12,7 @@ import pytest
 from support.command import runit_provision
 from support.image import snapshot, systemd_image
 
-from runit_provision.host import package
+from runit_provision.host import shipped
 from runit_provision.runtime import VERSION
 
 
@@ -43,7 +43,7 @@ def test_what_install_laid_remove_takes_back(prefix: Path, python: str) -> None:
     (prefix / "bin/other").write_text("somebody's\n")
     before = snapshot(prefix)
     install(prefix, python)
-    assert {path.name for path in (prefix / "bin").iterdir()} == {*package.TOOLS, "other"}
+    assert {path.name for path in (prefix / "bin").iterdir()} == {*shipped.TOOLS, "other"}
     assert runit_provision("runtime", "remove", "--prefix", prefix).status == 0
     assert snapshot(prefix) == before
     assert runit_provision("runtime", "remove", "--prefix", prefix).out.endswith("nothing to do\n")
@@ -130,7 +130,7 @@ def test_the_tools_work_at_every_moment_of_a_renewal(prefix: Path, python: str) 
         )
         checked = 0
         while renewal.poll() is None or not checked:
-            assert all((prefix / "bin" / tool).exists() for tool in package.TOOLS)
+            assert all((prefix / "bin" / tool).exists() for tool in shipped.TOOLS)
             assert subprocess.run([python, "-IS", "-c", script], check=False).returncode == 0
             checked += 1
         assert renewal.returncode == 0
