@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import itertools
 import os
 import random
@@ -15,13 +14,12 @@ import signal
 import socket
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import oracle, waiting
+from support import fifo, oracle, waiting
 
 from runit_provision.runtime.wire import pool as wire
 
@@ -476,7 +474,16 @@ def _switches(pool: Pool) -> set[tuple[str, str]]:
 
 
 def _unread(service: Service) -> int:
-    return int.from_bytes(fcntl.ioctl(service.held, termios.FIONREAD, b"\0\0\0\0"), "little")
+    return fifo.unread(service.held)
+
+
+def _after_its_death(pool: Pool, tracer: subprocess.Popen[bytes], service: Service) -> None:
+    """Wait until the pool was killed under its tracer, and let another one go on with a log."""
+    waiting.until(lambda: tracer.poll() is not None)
+    pool.client.close()
+    pool.records.clear()
+    pool.start()
+    pool.added(service)
 
 
 # Every kind of system call on a chunk's way, and how many of each are tried.
@@ -495,11 +502,7 @@ def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: P
         tracer = pool.process
         assert tracer is not None
         pool.add(service)
-        waiting.until(lambda tracer=tracer: tracer.poll() is not None)  # type: ignore[misc]
-        pool.client.close()
-        pool.records.clear()
-        pool.start()
-        pool.added(service)
+        _after_its_death(pool, tracer, service)
         pool.drain(service)
         assert pool.expect(wire.ENDED, service).value == 0
         assert service.text().splitlines() == lines, number
@@ -528,11 +531,7 @@ def test_lines_that_come_one_by_one_are_all_there_once_whatever_befalls_a_call(p
             write(service, line + b"\n")
             waiting.until(lambda tracer=tracer, service=service: not _unread(service) or tracer.poll() is not None)  # type: ignore[misc]
         if harm == "signal=KILL":
-            waiting.until(lambda tracer=tracer: tracer.poll() is not None)  # type: ignore[misc]
-            pool.client.close()
-            pool.records.clear()
-            pool.start()
-            pool.added(service)
+            _after_its_death(pool, tracer, service)
         pool.drain(service)
         assert pool.expect(wire.ENDED, service).value == 0
         assert [re.sub(rb"^\S{10}_\S{14} p: ", b"", line) for line in service.text().splitlines()] == lines, number

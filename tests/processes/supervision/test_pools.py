@@ -206,16 +206,22 @@ def test_a_log_whose_end_nobody_has_heard_of_does_not_take_in_the_next_services_
         assert kept(pool, first) == []
 
 
+def end_one_unheard(running: Tree, services: Path) -> int:
+    """Tell the first log to end while its pool, whose pid is given, is stopped."""
+    until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
+    (pool,) = pools(running)
+    os.kill(pool, signal.SIGSTOP)
+    supervision.letter(services / "one/log", "d")
+    until(lambda: "got TERM" in stat(services / "one/log"), what="it is told to end")
+    return pool
+
+
 def test_a_log_that_was_told_to_end_is_down_also_where_nobody_has_heard_of_its_end(
     runtime: Path, services: Path, tmp_path: Path
 ) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()
-        until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
-        (pool,) = pools(running)
-        os.kill(pool, signal.SIGSTOP)
-        supervision.letter(services / "one/log", "d")
-        until(lambda: "got TERM" in stat(services / "one/log"), what="it is told to end")
+        pool = end_one_unheard(running, services)
         os.kill(running.pid, signal.SIGSTOP)
         os.kill(pool, signal.SIGCONT)
         until(lambda: not kept(pool, services / "one"), what="it has ended")
@@ -248,11 +254,7 @@ def test_what_a_log_was_told_counts_also_where_its_pool_and_supervisor_die_at_on
 ) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()
-        until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
-        (pool,) = pools(running)
-        os.kill(pool, signal.SIGSTOP)
-        supervision.letter(services / "one/log", "d")
-        until(lambda: "got TERM" in stat(services / "one/log"), what="it is told to end")
+        pool = end_one_unheard(running, services)
         os.kill(pool, signal.SIGKILL)
         running.kill()
         running.start()

@@ -14,7 +14,7 @@ from support.supervision import Tree, pid_of, tree
 from support.versions import NEW, edit, folders, loses_no_line, of_version, own, package_version, pid_in, started, switch
 from support.waiting import until
 
-from runit_provision.host import package
+from runit_provision.host import shipped
 
 TAKEOVER, KEEPER, POOL = "shell/supervisor/takeover.py", "shell/keeper/keeper.py", "shell/handover.py"
 _SLOT = "            self._pending.discard(slot)\n"
@@ -37,16 +37,6 @@ IN_TRIAL = {
 }
 SLOW = {"never takes over", "as the next keeper"}
 """What shows only when patience ends."""
-
-
-@pytest.fixture
-def prefix(tmp_path: Path) -> Path:
-    return versions.install(tmp_path)
-
-
-@pytest.fixture
-def services(prefix: Path, tmp_path: Path) -> Path:
-    return versions.write_services(prefix, tmp_path)
 
 
 def restart(running: Tree, number: int = signal.SIGKILL) -> None:
@@ -82,7 +72,7 @@ def test_a_version_that_init_starts_is_tried_and_when_it_is_broken_the_one_befor
     prefix: Path, services: Path, tmp_path: Path, kind: str
 ) -> None:
     old = package_version(prefix)
-    versions.break_(prefix / package.LIBRARY / NEW, kind)
+    versions.break_(prefix / shipped.LIBRARY / NEW, kind)
     with started(prefix / "bin/runsvdir", services, tmp_path / "state", "-P") as (running, before, pids):
         switch(prefix, NEW)
         restart(running, signal.SIGTERM)
@@ -100,7 +90,7 @@ def test_a_version_that_init_starts_is_tried_and_when_it_is_broken_the_one_befor
 def test_a_version_that_fails_only_in_this_tree_leaves_it_to_the_one_before_until_a_mended_one_comes(
     prefix: Path, services: Path, tmp_path: Path, kind: str, by_init: bool
 ) -> None:
-    old, library = package_version(prefix), prefix / package.LIBRARY
+    old, library = package_version(prefix), prefix / shipped.LIBRARY
     edit(library / NEW, *HERE[kind])
     edit(library / NEW, "shell/supervisor/predecessor.py", "SECONDS = 60\n", "SECONDS = 2\n")
     said = f"warning: the version now installed is not taken, {old} goes on: {NEW} was killed, gave up or lost itself when it took over"
@@ -124,7 +114,7 @@ def test_a_version_that_fails_only_in_this_tree_leaves_it_to_the_one_before_unti
 
 
 def test_a_log_in_the_title_shows_that_the_one_before_goes_on(prefix: Path, services: Path, tmp_path: Path) -> None:
-    edit(prefix / package.LIBRARY / NEW, *HERE["dies"])
+    edit(prefix / shipped.LIBRARY / NEW, *HERE["dies"])
     with tree(prefix / "bin/runsvdir", services, tmp_path / "state") as running:
         running.after = ("log: " + "." * 400,)
         running.start()
@@ -140,7 +130,7 @@ def test_a_log_in_the_title_shows_that_the_one_before_goes_on(prefix: Path, serv
 
 
 def test_that_neither_version_can_supervise_is_said_and_the_stand_in_goes_on(prefix: Path, services: Path, tmp_path: Path) -> None:
-    old, library = package_version(prefix), prefix / package.LIBRARY
+    old, library = package_version(prefix), prefix / shipped.LIBRARY
     edit(library / NEW, *HERE["dies"])
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, _pids):
         switch(prefix, NEW)
@@ -154,7 +144,7 @@ def test_that_neither_version_can_supervise_is_said_and_the_stand_in_goes_on(pre
 
 @pytest.mark.parametrize("how", ["raise RuntimeError('bad luck')", "time.sleep(1000)"])
 def test_a_keeper_that_cannot_become_that_version_here_is_replaced(prefix: Path, services: Path, tmp_path: Path, how: str) -> None:
-    library = prefix / package.LIBRARY / NEW
+    library = prefix / shipped.LIBRARY / NEW
     resume = "    keeper.resume(known)\n"
     # In a trial there are but a service and its pool.
     edit(library, KEEPER, resume, f"    if len(known['children']) > 2:\n        {how}\n{resume}")
@@ -182,7 +172,7 @@ def test_a_version_that_is_not_installed_any_more_does_not_try_the_next(prefix: 
     old = package_version(prefix)
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
-        shutil.rmtree(prefix / package.LIBRARY / old)
+        shutil.rmtree(prefix / shipped.LIBRARY / old)
         restart(running)
         until(
             lambda: is_said(running, f"{old}, which runs here, is not installed any more: {NEW} takes over untried"), what="it is said"
@@ -194,7 +184,7 @@ def test_a_version_that_does_not_start_any_more_does_not_try_the_next(prefix: Pa
     old = package_version(prefix)
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
-        versions.break_(prefix / package.LIBRARY / old, "syntax")
+        versions.break_(prefix / shipped.LIBRARY / old, "syntax")
         restart(running)
         until(lambda: is_said(running, f"{old}, which runs here, does not start any more: {NEW} takes over untried"), what="it is said")
         goes_on(running, before, pids, NEW)
@@ -204,10 +194,10 @@ def test_records_that_nobody_can_read_any_more_are_left_until_what_they_are_abou
     prefix: Path, services: Path, tmp_path: Path
 ) -> None:
     old = package_version(prefix)
-    versions.break_(prefix / package.LIBRARY / NEW, "other records")
+    versions.break_(prefix / shipped.LIBRARY / NEW, "other records")
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
-        shutil.rmtree(prefix / package.LIBRARY / old)
+        shutil.rmtree(prefix / shipped.LIBRARY / old)
         restart(running)
         until(
             lambda: is_said(running, f"{NEW} cannot read the records of {old}: waiting until its services have ended"),

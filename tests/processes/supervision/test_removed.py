@@ -13,19 +13,9 @@ from support.supervision import Tree, is_alive, pid_of, service, stat
 from support.versions import COUNTS, NEW, folders, loses_no_line, of_version, own, pid_in, started
 from support.waiting import until
 
-from runit_provision.host import package, trees
+from runit_provision.host import shipped, trees
 
 ROLES = ("runsvdir-keeper", "log-pool", "fifo-holder", "runsvdir")
-
-
-@pytest.fixture
-def prefix(tmp_path: Path) -> Path:
-    return versions.install(tmp_path)
-
-
-@pytest.fixture
-def services(prefix: Path, tmp_path: Path) -> Path:
-    return versions.write_services(prefix, tmp_path)
 
 
 def pids(running: Tree) -> dict[Path, int]:
@@ -59,7 +49,7 @@ def test_usr2_brings_the_installed_version_which_was_tried_without_the_one_befor
 
 
 def test_a_broken_version_is_noticed_by_its_own_trial_and_what_runs_goes_on(prefix: Path, services: Path, tmp_path: Path) -> None:
-    versions.break_(prefix / package.LIBRARY / NEW, "at the start")
+    versions.break_(prefix / shipped.LIBRARY / NEW, "at the start")
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, processes):
         old = versions.replace(prefix, NEW)
         os.kill(running.keeper(), signal.SIGUSR2)
@@ -75,7 +65,7 @@ def test_a_broken_version_is_noticed_by_its_own_trial_and_what_runs_goes_on(pref
 
 
 def test_a_version_that_cannot_be_imported_is_noticed_too(prefix: Path, services: Path, tmp_path: Path) -> None:
-    versions.edit(prefix / package.LIBRARY / NEW, "shell/supervisor/trial.py", "def run(", "def run")
+    versions.edit(prefix / shipped.LIBRARY / NEW, "shell/supervisor/trial.py", "def run(", "def run")
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, processes):
         old = versions.replace(prefix, NEW)
         os.kill(running.pid, signal.SIGUSR2)
@@ -90,7 +80,7 @@ def test_whoever_is_killed_then_all_goes_on_and_ends_when_told(prefix: Path, ser
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, processes):
         until(lambda: (leaving / "left").exists() and (leaving / "left").read_text().strip(), what="it has left something")
         left = int((leaving / "left").read_text())
-        shutil.rmtree(prefix / package.LIBRARY / (prefix / package.LIBRARY / "current").readlink())
+        shutil.rmtree(prefix / shipped.LIBRARY / (prefix / shipped.LIBRARY / "current").readlink())
         os.kill(processes[role], signal.SIGKILL)
         if role == "runsvdir":
             until(lambda: stand_in(running, processes, services), what="a stand-in supervises")
@@ -121,8 +111,8 @@ def test_a_keeper_that_began_after_the_removal_is_found_and_told_of_the_next_ver
         versions.replace(prefix, NEW)
         os.kill(processes["runsvdir-keeper"], signal.SIGKILL)
         until(lambda: own(running).get("runsvdir-keeper") not in {None, processes["runsvdir-keeper"]}, what="there is another")
-        (found,) = (tree for tree in trees.find(prefix / package.LIBRARY) if tree.path == str(services))
-        trees.ask([found], prefix / package.LIBRARY)
+        (found,) = (tree for tree in trees.find(prefix / shipped.LIBRARY) if tree.path == str(services))
+        trees.ask([found], prefix / shipped.LIBRARY)
         until(lambda: of_version(running, NEW), what="all of it is the new version")
         assert pids(running) == before
 
@@ -130,7 +120,7 @@ def test_a_keeper_that_began_after_the_removal_is_found_and_told_of_the_next_ver
 def test_a_pool_that_a_renewed_tree_cannot_make_any_more_is_told_and_comes_with_the_next_version(
     prefix: Path, services: Path, tmp_path: Path
 ) -> None:
-    library = prefix / package.LIBRARY
+    library = prefix / shipped.LIBRARY
     shutil.copytree(library / NEW, library / "10.0")
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, processes):
         before = pids(running)
@@ -171,7 +161,7 @@ def test_what_was_never_needed_before_and_is_removed_is_told_and_comes_with_the_
 
 
 def test_a_keeper_that_cannot_begin_says_why(prefix: Path, services: Path, tmp_path: Path) -> None:
-    versions.break_(prefix / package.LIBRARY / (prefix / package.LIBRARY / "current").readlink(), "in the keeper")
+    versions.break_(prefix / shipped.LIBRARY / (prefix / shipped.LIBRARY / "current").readlink(), "in the keeper")
     with supervision.tree(prefix / "bin/runsvdir", services, tmp_path / "state") as running:
         running.start()
         until(lambda: running.stderr.exists() and is_said(running, "runsvdir: keeper: RuntimeError: bad luck\n"), what="it is said")

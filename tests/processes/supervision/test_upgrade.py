@@ -46,16 +46,6 @@ KILLED = [
 ]
 
 
-@pytest.fixture
-def prefix(tmp_path: Path) -> Path:
-    return versions.install(tmp_path)
-
-
-@pytest.fixture
-def services(prefix: Path, tmp_path: Path) -> Path:
-    return versions.write_services(prefix, tmp_path)
-
-
 def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Path, services: Path, tmp_path: Path) -> None:
     with started(prefix / "bin/runsvdir", services, tmp_path / "state", "-P") as (running, before, pids):
         switch(prefix, NEW)
@@ -156,7 +146,7 @@ SLOW = {"in the keeper", "never runs a service", "never takes over", "as the nex
 
 @pytest.mark.parametrize("kind", [kind for kind in BROKEN if kind not in SLOW or os.environ.get("HARNESS") == "all"])
 def test_a_version_that_is_broken_is_noticed_and_the_old_one_stays(prefix: Path, services: Path, tmp_path: Path, kind: str) -> None:
-    break_(prefix / package.LIBRARY / NEW, kind)
+    break_(prefix / shipped.LIBRARY / NEW, kind)
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
         os.kill(running.keeper(), signal.SIGUSR2)
@@ -172,7 +162,7 @@ def test_a_version_that_is_broken_is_noticed_and_the_old_one_stays(prefix: Path,
 
 def test_a_trial_whose_watcher_is_killed_proves_nothing_and_leaves_nothing(prefix: Path, services: Path, tmp_path: Path) -> None:
     # It never runs its service, so that the trial lasts.
-    break_(prefix / package.LIBRARY / NEW, "never runs a service")
+    break_(prefix / shipped.LIBRARY / NEW, "never runs a service")
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
         switch(prefix, NEW)
         os.kill(running.pid, signal.SIGUSR2)
@@ -226,7 +216,7 @@ def test_upgrade_renews_the_trees_of_all_users(prefix: Path, services: Path, tmp
 
 
 def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library = prefix / package.LIBRARY
+    library = prefix / shipped.LIBRARY
     current = (library / "current").readlink()
     sources = shipped.sources()
     sources["runit_provision/runtime/shell/supervisor/runsvdir.py"] += b"\nraise RuntimeError('bad luck')\n"
