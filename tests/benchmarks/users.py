@@ -36,6 +36,8 @@ UID = 700_000
 ROLES = {"runsvdir": "supervisor", "runsvdir-keeper": "keeper", "fifo-holder": "holder", "log-pool": "pool"}
 PATIENCE = 300.0
 PROBES = 100
+SETTLES = 5.0
+"""Seconds after the boot, in which each tree looks once more at what it has started."""
 
 
 class User:
@@ -185,9 +187,13 @@ class Trouble:
                 self.deaths += 1
 
     def end(self) -> None:
-        """Leave them alone."""
+        """Leave them alone, once each supervises: before it has begun to, HUP ends a runsvdir as it does any program."""
         self._ends.set()
         self._thread.join()
+        waiting = {user.uid for user in self._users}
+        while waiting:
+            time.sleep(0.01)
+            waiting -= {uid for uid, name in self._host.processes().values() if ROLES.get(name) == "keeper"}
 
 
 def run(place: Path, trees: int, services: int, logged: int) -> None:
@@ -205,7 +211,7 @@ def run(place: Path, trees: int, services: int, logged: int) -> None:
         print(f"first tree                   {time.monotonic() - began:.2f} s")
         host.start(users[1:])
         print(f"boot of all                  {time.monotonic() - began:.2f} s")
-        time.sleep(3)
+        time.sleep(SETTLES)
         print(f"memory                       {costs(host)}")
         print(f"idle, 10 s                   {idle(host) * 1000:.0f} ms CPU", flush=True)
         troubled, others = users[::10], [user for number, user in enumerate(users) if number % 10]

@@ -36,6 +36,17 @@ def test_what_ends_is_noticed_though_signals_were_blocked_at_the_start(runtime: 
         running.kill(signal.SIGHUP if program == "runsvdir" else signal.SIGTERM)
 
 
+def test_who_is_told_to_end_before_it_has_well_begun_ends_all_the_same(runtime: Path, tmp_path: Path) -> None:
+    service(tmp_path / "services/it", SLEEPER)
+    for _ in range(5):
+        with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
+            running.start()
+            children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+            until(children.read_text, what="it has a keeper")
+            assert running.kill(signal.SIGHUP) == 111
+            until(lambda: not running.processes(), what="nothing is left")
+
+
 def fill(writer: int) -> None:
     os.set_blocking(writer, False)
     with suppress(BlockingIOError):

@@ -29,6 +29,8 @@ LOCKED_SECONDS = 5.0
 """At most before one is tried again that another one has locked, and may for ever."""
 SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
+_HEARD_LATER = _signal.valid_signals() - {_signal.SIGALRM}
+"""All but what bounds the taking over from another version."""
 _FAILED = 111
 _SIGKILL = 9
 _NEVER = float("inf")
@@ -333,10 +335,14 @@ def supervise(call: Call, state: State) -> int:
     reader = call.take_title(state, report)
 
     def busy(pid: int) -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGUSR2,))  # who supervises nothing may be ended
         report(f"runsvdir {call.shown}: warning: already supervised by process {pid}; waiting for it to end")
 
     refusal = None
+    # What we are told before there are handlers is heard once there are: it would end us, and the tree would go on with a stand-in.
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _HEARD_LATER)
     there = parents.find_keeper(state, busy)
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _HEARD_LATER)
     if there is not None:
         sock, children, version = there
         pid, succeeds = 0, version != installation.version()
