@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision, versions
-from support.supervision import Tree, pid_of, tree
+from support.supervision import Tree, is_alive, pid_of, tree
 from support.versions import NEW, edit, folders, loses_no_line, of_version, own, package_version, pid_in, started, switch
 from support.waiting import until
 
@@ -210,9 +210,9 @@ def test_records_that_nobody_can_read_any_more_are_left_until_what_they_are_abou
             there = [pid for pid in running.supervisors() if pid not in known]
             return [pid for pid in there if supervision.has_open(pid, services / "plain/supervise/ok")]
 
-        os.kill(until(standing_in, what="a stand-in supervises")[0], signal.SIGHUP)
-        assert running.process is not None
-        assert running.process.wait(30) == 111
+        until(standing_in, what="a stand-in supervises")
+        assert running.kill(signal.SIGHUP) == 111
+        assert not any(is_alive(pid_in(status)) for status in before.values())
         running.start()
         until(lambda: of_version(running, NEW), what="all of it is new")
         assert not {pid_of(folder) for folder in folders(running)} & {pid_in(status) for status in before.values()}

@@ -80,7 +80,7 @@ def begin(sock: _socket.socket, state: State, call: Call, before: bytes, report:
             obstacle = _become(sock, state, call, before, _FAILED if said in {_TAKES, _FAILED} else _ASKED)
         say(f"version {old}, which runs here, {obstacle}: {new} takes over untried")
     if not records.is_of_life(os.pread(state.table, records.SIZE, 0), *process.life()):
-        say(f"{new} cannot read the records of {old}: waiting until its services have ended, which HUP to its runsvdir tells them")
+        say(f"{new} cannot read the records of {old}: waiting until its services have ended, which HUP tells them")
         _wait_for_end(sock)
         return False
     try:
@@ -126,11 +126,19 @@ def _library(keeper: int, version: bytes) -> str:
 
 
 def _wait_for_end(sock: _socket.socket) -> None:
-    """Leave the tree to the keeper's stand-in, and wait until the keeper has ended."""
+    """Leave the tree to the keeper's stand-in, and wait until the keeper has ended; HUP has all of it end."""
     keeper = process.open_peer(sock)
     sock.close()
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+    def end(_number: int, _frame: object) -> None:
+        try:
+            _signal.pidfd_send_signal(keeper, _signal.SIGTERM)  # which no version takes as meant for itself alone
+        except ProcessLookupError:
+            pass
+
     if keeper >= 0:
+        _signal.signal(_signal.SIGHUP, end)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         waiting = select.poll()
         waiting.register(keeper, select.POLLIN)
         waiting.poll()
