@@ -94,21 +94,23 @@ def is_asked_already(letter: bytes, status: Status) -> bool:
     return letter == b"d" and status.want == wire.WANT_DOWN and status.got_term
 
 
-def reached(letters: bytes, status: Status, *, started_ns: int) -> int:
+def reached(letters: bytes, status: Status, *, started_ns: int, now_ns: int) -> int:
     """Say whether a supervised service has done what `letters` ask for: NOT_YET, REACHED or REACHED_IF_CHECKED.
 
-    started_ns: when sv was called, Unix time in nanoseconds; a restart shows in a younger time of the status. `x` is never
-    reached while there is a status to read: it ends with the supervisor.
+    started_ns, now_ns: when sv was called, and a time not before the status was read, Unix time in nanoseconds. A restart shows in a
+    younger time of the status; one that is still to come is from before the clock was set back. `x` is never reached while there is
+    a status to read: it ends with the supervisor.
     """
     answer = REACHED
+    is_new = started_ns <= status.since_ns <= now_ns
     for letter in letters:
-        answer = max(answer, part := _reached(chr(letter), status, started_ns))
+        answer = max(answer, part := _reached(chr(letter), status, is_new=is_new))
         if part == NOT_YET:
             return NOT_YET
     return answer
 
 
-def _reached(letter: str, status: Status, started_ns: int) -> int:
+def _reached(letter: str, status: Status, *, is_new: bool) -> int:
     pid = status.pid
     down = status.want == wire.WANT_DOWN
     if letter == "C":
@@ -123,11 +125,11 @@ def _reached(letter: str, status: Status, started_ns: int) -> int:
         case "t" | "k":
             if not pid and down:
                 return REACHED
-            return NOT_YET if started_ns > status.since_ns or not pid or status.got_term else REACHED_IF_CHECKED
+            return REACHED_IF_CHECKED if is_new and pid and not status.got_term else NOT_YET
         case "o":
             if pid:
                 return REACHED if down else NOT_YET
-            return NOT_YET if started_ns > status.since_ns or status.state != wire.DOWN else REACHED
+            return REACHED if is_new and status.state == wire.DOWN else NOT_YET
         case "p":
             return NOT_YET if pid and not status.paused else REACHED
         case "c":

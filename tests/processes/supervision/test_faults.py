@@ -378,6 +378,26 @@ def test_a_clock_that_jumps(runtime: Path, tmp_path: Path) -> None:
         assert max(times) - min(times) > 15 * 86400, "the clock jumped"
 
 
+def test_a_restart_is_waited_for_though_the_clock_was_set_back(runtime: Path, tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("+10d")
+    home = service(tmp_path / "services/it", "exec sleep 1000")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.extra = faked(clock)
+        running.start()
+        before = up(home)
+        clock.write_text("+0")
+        os.kill(running.pid, signal.SIGSTOP)
+        assert b"timeout: " in sv(runtime, "-w", "1", "restart", home), "who reads no letter has restarted nothing"
+        os.kill(running.pid, signal.SIGCONT)
+        assert b"ok: run: " in sv(runtime, "restart", home)
+        assert pid_of(home) not in {0, before}
+
+
+def sv(runtime: Path, *words: str | Path) -> bytes:
+    return subprocess.run([runtime / "sv", *words], check=False, stdout=subprocess.PIPE).stdout
+
+
 def faked(clock: Path) -> dict[str, str]:
     """Give an environment whose programs see the time that a file says."""
     return {

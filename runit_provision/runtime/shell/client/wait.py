@@ -148,7 +148,7 @@ class Waiting:
             status = client.status(wait.name, wait.path)
             if isinstance(status, int):
                 return True
-            answer = sv.reached(self._command.letters, status, started_ns=self._started_ns)
+            answer = sv.reached(self._command.letters, status, started_ns=self._started_ns, now_ns=time_ns())
             if answer == sv.REACHED_IF_CHECKED and not check.is_there(wait.path):
                 known = client.detail(wait.path, status)
                 if known is not None and known.notifies and not known.ready:

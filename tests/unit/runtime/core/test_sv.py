@@ -68,6 +68,8 @@ def test_an_init_script_wants_status_written_whole() -> None:
         (b"t", status(since_ns=200 * SECOND + 1), sv.REACHED_IF_CHECKED),
         (b"t", status(since_ns=200 * SECOND - 1), sv.NOT_YET),
         (b"t", status(since_ns=201 * SECOND, got_term=True), sv.NOT_YET),
+        (b"t", status(since_ns=203 * SECOND), sv.NOT_YET),
+        (b"o", status(pid=0, state=wire.DOWN, since_ns=203 * SECOND), sv.NOT_YET),
         (b"tc", status(since_ns=201 * SECOND, paused=True), sv.NOT_YET),
         (b"tcu", status(since_ns=201 * SECOND), sv.REACHED_IF_CHECKED),
         (b"o", status(), sv.NOT_YET),
@@ -86,7 +88,7 @@ def test_an_init_script_wants_status_written_whole() -> None:
     ],
 )
 def test_a_wait_is_over_when_the_status_shows_it(letters: bytes, seen: wire.Status, answer: int) -> None:
-    assert sv.reached(letters, seen, started_ns=200 * SECOND) == answer
+    assert sv.reached(letters, seen, started_ns=200 * SECOND, now_ns=202 * SECOND) == answer
 
 
 def test_what_is_wanted_already_is_not_sent_again() -> None:
