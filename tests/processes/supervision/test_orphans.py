@@ -135,8 +135,10 @@ def test_who_is_asked_first_may_end_in_order(runtime: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("groups", [True, False], ids=["by group", "by mark"])
-@pytest.mark.parametrize("victim", ["supervisor", "keeper"])
-def test_they_are_found_after_the_death_of(runtime: Path, leaving: Path, tmp_path: Path, victim: str, groups: bool) -> None:
+@pytest.mark.parametrize("victims", [("supervisor",), ("keeper",), ("keeper", "supervisor")], ids="+".join)
+def test_they_are_found_after_the_death_of(
+    runtime: Path, leaving: Path, tmp_path: Path, victims: tuple[str, ...], groups: bool
+) -> None:
     root("control groups, or hiding them")
     with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
         (running if groups else without_groups(running)).start()
@@ -144,8 +146,9 @@ def test_they_are_found_after_the_death_of(runtime: Path, leaving: Path, tmp_pat
         before = running.keeper()
         # What is needed only when the keeper dies is loaded a moment after the start; who leaves a dead keeper earlier becomes init's.
         until(lambda: "_ctypes" in Path(f"/proc/{running.pid}/maps").read_text(), what="the supervisor takes orphans in")
-        os.kill(running.pid if victim == "supervisor" else before, signal.SIGKILL)
-        if victim == "supervisor":
+        for victim in victims:
+            os.kill(running.pid if victim == "supervisor" else before, signal.SIGKILL)
+        if "supervisor" in victims:
             assert running.process is not None
             running.process.wait(DEADLINE)
             running.start()

@@ -1,8 +1,9 @@
 """Kills what ./run or ./finish of a service left behind, where `kill-orphans` asks for it: daemons that forked themselves away.
 
     in a control group      nobody leaves it unnoticed; cgroup.kill ends all of it at once
-    without one             every process that has the service's mark in its environment, and all below those, among what descends from
-                            the keeper, who is then a subreaper. Who empties its environment and is orphaned too is not found.
+    without one             every process that has the service's mark in its environment, and all below those, whoever their parent is
+                            now: that of an orphan is init, once a keeper and a supervisor have died. Who empties its environment and
+                            is orphaned too is not found.
 
 The sweeper is a process of its own, a fork of the keeper, and is there until nothing is left: nobody else waits for a /proc with
 thousands of entries, and whoever dies meanwhile, it goes on. It says what it killed.
@@ -47,10 +48,9 @@ def main(request: wire.Record, directory: int, group: int) -> None:
 def _kill_left(request: wire.Record, directory: int, group: int) -> None:
     outlive_readers()
     mark = f"{MARK}={_mark(directory)}".encode()
-    keepers = _keepers()
 
     def left() -> list[int]:
-        return _members(group) if group >= 0 else _marked(mark, keepers)
+        return _members(group) if group >= 0 else _marked(mark)
 
     found = left()
     if not found:
@@ -113,28 +113,22 @@ def _kill_group(group: int) -> bool:
     return True
 
 
-def _keepers() -> set[int]:
-    """Give whom a left process goes to: the keeper, and, after an earlier one's death, the supervisor, a subreaper too."""
-    keeper = os.getppid()
-    return {keeper, process.parent(keeper)} - {0, 1}
-
-
-def _marked(mark: bytes, keepers: set[int]) -> list[int]:
+def _marked(mark: bytes) -> list[int]:
     parents = {pid: process.parent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
-    me = os.getpid()
-    found = {pid for pid in parents if pid != me and _descends(pid, keepers, parents) and mark in process.environment(pid)}
-    below = {pid for pid in parents if pid not in found and _descends(pid, found, parents)}
-    return [pid for pid in sorted(found | below) if not process.is_zombie(pid)]
+    # A runsvdir that the service itself started over its own directory has its mark, and supervises.
+    supervisors = set(_line_of(os.getpid(), parents))
+    found = {pid for pid in parents if pid not in supervisors and mark in process.environment(pid)}
+    below = {pid for pid in parents if not found.isdisjoint(_line_of(parents[pid], parents))}
+    return [pid for pid in sorted((found | below) - supervisors) if not process.is_zombie(pid)]
 
 
-def _descends(pid: int, roots: set[int], parents: dict[int, int]) -> bool:
-    seen = 0
-    while pid > 1 and seen < len(parents):
+def _line_of(pid: int, parents: dict[int, int]) -> list[int]:
+    """Give a process and those above it."""
+    line: list[int] = []
+    while pid > 1 and len(line) < len(parents):
+        line.append(pid)
         pid = parents.get(pid, 0)
-        seen += 1
-        if pid in roots:
-            return True
-    return False
+    return line
 
 
 def _mark(directory: int) -> str:
