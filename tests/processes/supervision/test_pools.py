@@ -234,6 +234,7 @@ def test_a_log_that_was_told_to_end_is_down_also_where_nobody_has_heard_of_its_e
 
 
 def test_a_log_that_is_told_to_end_before_its_pool_is_there_ends(runtime: Path, services: Path, tmp_path: Path) -> None:
+    current = services / "one/log/main/current"
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()
         until(lambda: all_lines(services) and pid_of(services / "one/log"), what="all lines are logged")
@@ -241,12 +242,15 @@ def test_a_log_that_is_told_to_end_before_its_pool_is_there_ends(runtime: Path, 
         os.kill(running.keeper(), signal.SIGSTOP)
         os.kill(pool, signal.SIGKILL)
         until(lambda: stat(services / "one/log") == "down", what="no other pool can be had now")
+        current.unlink()
         supervision.letter(services / "one/log", "ud")
         with (services / "one/log/supervise/control").open("r+b", buffering=0) as control:
             until(lambda: not fifo.unread(control.fileno()), what="they are read")
         os.kill(running.keeper(), signal.SIGCONT)
-        until(lambda: pid_of(services / "two/log"), what="there is another pool")
-        until(lambda: stat(services / "one/log") == "down", what="it has ended")
+        until(current.exists, what="another pool has taken it up")
+        (pool,) = pools(running)
+        until(lambda: not kept(pool, services / "one"), what="it has ended")
+        until(lambda: stat(services / "one/log") == "down", what="its end is told")
 
 
 def test_what_a_log_was_told_counts_also_where_its_pool_and_supervisor_die_at_once(
