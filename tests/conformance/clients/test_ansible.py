@@ -45,7 +45,8 @@ def test_ansible_finds_no_difference(runtime: Path, tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("\n".join(hosts) + "\n")
     with ExitStack() as stack:
         for world, runsvdir in worlds.items():
-            service(tmp_path / world / "definitions/it", "trap 'kill %1; exit' TERM; trap : HUP; sleep 1000 & while :; do wait; done")
+            run = "trap 'kill -9 %1; exit' TERM; trap : HUP; sleep 1000 & while :; do wait; done"
+            service(tmp_path / world / "definitions/it", run)
             (tmp_path / world / "services").mkdir()
             stack.enter_context(tree(runsvdir, tmp_path / world / "services", tmp_path / world / "state")).start()
         done = subprocess.run(

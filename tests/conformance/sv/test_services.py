@@ -151,7 +151,7 @@ def test_root_runs_the_check_of_a_users_service_as_that_user(runtime: Path, worl
 
 def test_a_restart_within_the_second_of_the_last_start_is_waited_for(runtime: Path, worlds: Worlds, runsv: Path) -> None:
     world = worlds("ours", runsv)
-    world.add("a", scripts={"run": "#!/bin/sh\ntrap 'kill $!; sleep .3; exit' TERM\nsleep 1000 & wait\n"})
+    world.add("a", scripts={"run": "#!/bin/sh\ntrap 'kill -9 $!; sleep .3; exit' TERM\nsleep 1000 & wait\n"})
     for _ in range(3):
         before = world.pid("a")
         assert run(runtime / "sv", ["restart", "a"], env={"SVDIR": str(world.directory)}).code == 0

@@ -21,7 +21,7 @@ from .conftest import POWER_OFF, link_image
 
 SLOW = """\
 #!/bin/sh
-trap 'kill $!; sleep 0.5; echo ended >>/root/ended; exit 0' TERM
+trap 'kill -9 $!; sleep 0.5; echo ended >>/root/ended; exit 0' TERM
 while :; do sleep 2222 & wait; done
 """
 

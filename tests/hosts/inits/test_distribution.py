@@ -32,7 +32,7 @@ runit:
             there() { for each in /srv/far /srv/near /home; do mountpoint "$each"; done; ls /run/network; }
             id -un
             there
-            trap 'kill $!; there; seq 20; exit 0' TERM
+            trap 'kill -9 $!; there; seq 20; exit 0' TERM
             while :; do sleep 2222 & wait; done
           finish:
             lines: echo finished

@@ -25,7 +25,7 @@ runit:
           run: |
             #!/bin/sh
             id -un
-            trap 'kill $!; seq 2000; echo told to end; exit 0' TERM
+            trap 'kill -9 $!; seq 2000; echo told to end; exit 0' TERM
             while :; do sleep 2222 & wait; done
           finish:
             lines: echo finished

@@ -21,7 +21,7 @@ WantedBy=multi-user.target
 SERVICE = """\
 #!/bin/sh
 echo $$ >>starts
-trap 'kill $!; echo last; exit 0' TERM
+trap 'kill -9 $!; echo last; exit 0' TERM
 while :; do sleep 3333 & wait; done
 """
 

@@ -16,7 +16,7 @@ from support.command import PROGRAM
 UID = 4242
 SLOW = """\
 #!/bin/sh
-trap 'kill $!; sleep 0.5; echo ended >>ended; exit 0' TERM
+trap 'kill -9 $!; sleep 0.5; echo ended >>ended; exit 0' TERM
 while :; do sleep 2222 & wait; done
 """
 

@@ -157,7 +157,7 @@ echo "started as $(id -un)"
 while :; do
   sleep 1000 &
   wait $!
-  kill $!
+  kill -9 $!
 done
 """
 LOG_HOST = """
