@@ -22,15 +22,24 @@ _DEADLINE = 200.0
 """Seconds; it may wait for services, for the lock, and for what was killed."""
 
 
-def interrupted(work: Callable[[], object], *, at: int, error: int | None = None, late: bool = False, below: bool = False) -> int:
+def interrupted(
+    work: Callable[[], object],
+    *,
+    at: int = 0,
+    once: Callable[[], bool] | None = None,
+    error: int | None = None,
+    late: bool = False,
+    below: bool = False,
+) -> int:
     """Run `work` in a child; give its exit status: UNTOUCHED, 1, or negative for a signal.
 
     The child is killed before its change number `at` (from 0), or after it when `late`; or that change fails with `error` (an errno).
-    An exception that the error leads to is as good as an end. below: the fault strikes not the child, but those that it forks.
+    once: changes count from the first before which this is so. An exception that the error leads to is as good as an end. below: the
+    fault strikes not the child, but those that it forks.
     """
     pid = os.fork()
     if pid == 0:
-        struck = _arm(at, error, late=late, below=below)
+        struck = _arm(at, error, once=once, late=late, below=below)
         try:
             with suppress(Exception):  # what the fault leads to is seen in what it leaves
                 work()
@@ -39,7 +48,7 @@ def interrupted(work: Callable[[], object], *, at: int, error: int | None = None
     return waiting.ended(pid, deadline=_DEADLINE, what=f"what a fault was put in at change {at}")
 
 
-def _arm(at: int, error: int | None, *, late: bool, below: bool) -> Callable[[], bool]:
+def _arm(at: int, error: int | None, *, once: Callable[[], bool] | None, late: bool, below: bool) -> Callable[[], bool]:
     """Put the fault in place; the answer tells whether it struck."""
     shared = mmap.mmap(-1, 8)  # seen by those that are forked, too
     armed = os.getpid()
@@ -48,6 +57,8 @@ def _arm(at: int, error: int | None, *, late: bool, below: bool) -> Callable[[],
         if (os.getpid() != armed) is not below:
             return function(*arguments, **named)
         number = int.from_bytes(shared[:], "little")
+        if number == 0 and once is not None and not once():
+            return function(*arguments, **named)
         shared[:] = (number + 1).to_bytes(8, "little")
         if number != at:
             return function(*arguments, **named)
