@@ -73,7 +73,10 @@ class Pool:
         self.start()
 
     def start(self, *under: str, breaks: str = "") -> None:
-        """Start it (again), `under` a tracer if need be, or with something that the lines of Python `breaks` break, and connect."""
+        """Start it (again), `under` a tracer if need be, or with something that the lines of Python `breaks` break, and connect.
+
+        A tracer is to stand beside the pool (strace -D): one that is its parent would be killed in its place, and leave it running.
+        """
         fds = (self._listener.fileno(), self._journal)
         arguments = [*under, self._python, "-IS", "-c", _START, str(self._library), *map(str, fds), breaks]
         self.process = subprocess.Popen(arguments, pass_fds=fds, env={"PATH": "/usr/bin:/bin"})

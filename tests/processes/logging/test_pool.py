@@ -339,7 +339,7 @@ def test_where_all_old_files_are_kept_nobody_looks_through_them_at_each_rotation
     lines = b"".join(b"line %d\n" % number for number in range(1000))
     looks = scratch / "looks"
     pool.kill()
-    pool.start(strace, "-f", "-qq", "-o", str(looks), "-e", "trace=getdents64")
+    pool.start(strace, "-D", "-f", "-qq", "-o", str(looks), "-e", "trace=getdents64")
     pool.added(service)
     for number in range(1, 4):
         write(service, lines)
@@ -352,7 +352,7 @@ def test_where_all_old_files_are_kept_nobody_looks_through_them_at_each_rotation
     pool.expect(wire.ENDED, service)
     pool.client.sendall(wire.pack(wire.Record(wire.QUIT)))
     assert pool.process is not None
-    assert pool.process.wait(waiting.DEADLINE) == 0, "strace that is killed would leave it running"
+    assert pool.process.wait(waiting.DEADLINE) == 0
 
 
 @pytest.mark.parametrize("instant", ["before", "behind"])
@@ -477,9 +477,9 @@ def _unread(service: Service) -> int:
     return fifo.unread(service.held)
 
 
-def _after_its_death(pool: Pool, tracer: subprocess.Popen[bytes], service: Service) -> None:
+def _after_its_death(pool: Pool, struck: subprocess.Popen[bytes], service: Service) -> None:
     """Wait until the pool was killed under its tracer, and let another one go on with a log."""
-    waiting.until(lambda: tracer.poll() is not None)
+    waiting.until(lambda: struck.poll() is not None)
     pool.client.close()
     pool.records.clear()
     pool.start()
@@ -498,11 +498,13 @@ def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: P
     for number in range(1, STEPS[call] + 1):
         service = Service(scratch, number, config=b"s300\nn0\n", options="-l 50")
         write(service, b"".join(line + b"\n" for line in lines))  # which the FIFO holds until somebody reads
-        pool.start(strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
-        tracer = pool.process
-        assert tracer is not None
+        pool.start(
+            strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"
+        )
+        struck = pool.process
+        assert struck is not None
         pool.add(service)
-        _after_its_death(pool, tracer, service)
+        _after_its_death(pool, struck, service)
         pool.drain(service)
         assert pool.expect(wire.ENDED, service).value == 0
         assert service.text().splitlines() == lines, number
@@ -523,15 +525,17 @@ def test_lines_that_come_one_by_one_are_all_there_once_whatever_befalls_a_call(p
         current = service.main / "current"
         current.touch()
         only = ["-P", str(current)] if call == "write" else []  # no eventfd
-        pool.start(strace, "-f", "-qq", "-o", "/dev/null", *only, "-e", f"trace={call}", "-e", f"inject={call}:{harm}:when={number}")
-        tracer = pool.process
-        assert tracer is not None
+        pool.start(
+            strace, "-D", "-f", "-qq", "-o", "/dev/null", *only, "-e", f"trace={call}", "-e", f"inject={call}:{harm}:when={number}"
+        )
+        struck = pool.process
+        assert struck is not None
         pool.add(service)
         for line in lines:
             write(service, line + b"\n")
-            waiting.until(lambda tracer=tracer, service=service: not _unread(service) or tracer.poll() is not None)  # type: ignore[misc]
+            waiting.until(lambda struck=struck, service=service: not _unread(service) or struck.poll() is not None)  # type: ignore[misc]
         if harm == "signal=KILL":
-            _after_its_death(pool, tracer, service)
+            _after_its_death(pool, struck, service)
         pool.drain(service)
         assert pool.expect(wire.ENDED, service).value == 0
         assert [re.sub(rb"^\S{10}_\S{14} p: ", b"", line) for line in service.text().splitlines()] == lines, number
