@@ -51,7 +51,7 @@ def test_who_it_is_and_where_and_how_it_was_called(tour: Tour) -> None:
     assert found["Uid"].split() == [str(entry.pw_uid)] * 4
     assert found["Gid"].split() == [str(adm)] * 4
     assert set(map(int, found["Groups"].split())) - {adm} == {audio, video}
-    assert (found["Umask"], found["nice"], found["directory"]) == ("0027", 5, work)
+    assert (found["Umask"], found["nice"], found["directory"]) == ("0027", os.nice(0) + 5, work)
     assert found["leads a session"]
     assert found["words"] == [b"another name", b"1000", b""]
     assert set(found["descriptors"]) == {1, 2}
