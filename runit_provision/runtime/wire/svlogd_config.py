@@ -43,7 +43,8 @@ class Value:
     __slots__: tuple[str, ...] = ()
 
     def _key(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+        # Of a list: a tuple of what has no length is cut to it, and Python keeps up to 2,000 of those that nothing reuses.
+        return tuple([getattr(self, name) for name in self.__slots__])
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and isinstance(other, Value) and self._key() == other._key()

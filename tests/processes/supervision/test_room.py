@@ -1,7 +1,8 @@
-"""A supervisor that has no room for descriptors, and whose holder is new: each service is given to that all the same, one at a time."""
+"""What a supervisor gives to its holders: each service, though there is no room for descriptors, and keeps nothing of it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -50,3 +51,20 @@ def test_what_is_open_in_part_is_held_though_there_is_no_room() -> None:
             what()
     assert sorted(given) == list(services)
     assert room.more == 0
+
+
+def test_thousands_that_are_held_leave_no_memory_behind() -> None:
+    kinds = range(wire.WORD)
+    service: Any = SimpleNamespace(slot=1, doors=lambda: dict.fromkeys(kinds, 0))
+    tree: Any = SimpleNamespace(loop=SimpleNamespace(after=lambda _seconds, _what: None))
+    state: Any = None
+    holders = Holders(tree, state, 400)
+    holder: Any = Holder(holders, 0)
+    sent: set[tuple[bytes, int]] = set()
+    holder.channel = SimpleNamespace(send=lambda data, fds: sent.add((data, len(fds))), backlog=False)
+    holders._each[0] = holder
+    before = sys.getallocatedblocks()
+    for _ in range(3000):
+        holders.hold(service)
+    assert sys.getallocatedblocks() - before < 300
+    assert sent == {(wire.pack(wire.Record(wire.HOLD, slot=1, kinds=tuple(kinds))), len(kinds))}

@@ -249,11 +249,12 @@ class Holders:
             return
         holder = self._of(service.slot)
         doors = service.doors()
-        there = tuple(kind for kind in kinds if kind in doors)
+        # Of lists: a tuple of what has no length is cut to it, and Python keeps up to 2,000 of those that nothing reuses.
+        there = tuple([kind for kind in kinds if kind in doors])
         if holder.channel is None or not there:
             return
         holder.waits[service.slot] = holder.waits.get(service.slot, 0) + 1
-        holder.send(wire.Record(wire.HOLD, slot=service.slot, kinds=there), tuple(doors[kind] for kind in there))
+        holder.send(wire.Record(wire.HOLD, slot=service.slot, kinds=there), tuple([doors[kind] for kind in there]))
         holder.expect()
 
     def watch(self, slot: int, key: int, pid: int, pidfd: int) -> bool:

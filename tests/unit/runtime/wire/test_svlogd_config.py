@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runit_provision.runtime.wire import svlogd_config
 from runit_provision.runtime.wire.svlogd_config import ALERT, DESELECT, NO_ALERT, SELECT, Config, ConfigProblem, Instruction, Udp
+
+
+def test_thousands_that_are_compared_leave_no_memory_behind() -> None:
+    one, other = Config(size=1), Config(size=1)
+    before = sys.getallocatedblocks()
+    assert all(one == other for _ in range(3000))
+    assert sys.getallocatedblocks() - before < 300
 
 
 def test_every_directive() -> None:
