@@ -17,6 +17,7 @@ from __future__ import annotations
 
 _STAR = ord("*")
 _PLUS = ord("+")
+_NEWLINE = ord("\n")
 _NOTHING = rb"(?!)"
 
 
@@ -93,7 +94,7 @@ def expression(pattern: bytes) -> bytes:
             if position == len(pattern):
                 return b"".join(parts) + b")" * open_groups
             following = pattern[position]
-            parts.append(rb"[^\n\x%02x]*+" % following)
+            parts.append(_others(following) + b"*+")
             if following in (_STAR, _PLUS):
                 parts.append(rb"(?=\x%02x)" % following)
         elif byte == _PLUS:
@@ -106,3 +107,13 @@ def expression(pattern: bytes) -> bytes:
         else:
             parts.append(rb"\x%02x" % byte)
     return b"".join(parts) + rb"(?=\n)" + b")" * open_groups
+
+
+def _others(byte: int) -> bytes:
+    """Give the expression of any byte but a newline and this one.
+
+    As ranges, for which `re` looks a byte up in a table; with what a set leaves out it compares each: twice the time of a whole match.
+    """
+    first, second = sorted((_NEWLINE, byte))
+    ranges = [(0, first - 1), (first + 1, second - 1), (second + 1, 255)]
+    return b"[%b]" % b"".join([rb"\x%02x-\x%02x" % each for each in ranges if each[0] <= each[1]])

@@ -55,6 +55,14 @@ def test_the_expression_asks_what_match_asks(pattern: bytes, line: bytes) -> Non
     assert found is None or b"\n" not in found[0]
 
 
+@pytest.mark.parametrize("byte", sorted({*range(256)} - {*b"*+\n"}))
+def test_a_star_skips_any_byte_but_the_one_it_looks_for(byte: int) -> None:
+    others = bytes([other for other in range(256) if other not in (byte, 10)])
+    found = re.match(patterns.expression(b"*%c" % byte), others + b"%c\n" % byte)
+    assert found is not None
+    assert found[0] == others + b"%c" % byte
+
+
 @given(pattern=bytes_of_patterns, line=bytes_of_patterns)
 def test_what_matches_has_the_needle(pattern: bytes, line: bytes) -> None:
     if patterns.match(pattern, line):
