@@ -70,7 +70,7 @@ class Lines:
     def feed(self, chunk: bytes, stamp: bytes, *, limits: bool = True) -> list[Batch]:
         """Take `chunk`, that was read when `stamp` was the time; give what can be written of it.
 
-        limits: whether it matters which lines are long; to look for them takes a fifth of all time.
+        limits: whether it matters which lines are long, even if nothing is replaced; to look for them takes a fifth of all time.
         """
         batches: list[Batch] = []
         start = 0
@@ -83,9 +83,10 @@ class Lines:
         data = self.carry + chunk if self.carry else chunk
         if not self.carry:
             self.stamp = stamp
-        while (limits or self.table) and (at := _long_line(data, start, self.limit)) >= 0:
-            self._whole(batches, data, start, at, stamp)
-            batches.append(Batch(HEAD, self.stamp, self._replaced(data[at : at + self.limit])))
+        replaced = self._replaced(data)
+        while (limits or replaced is not data) and (at := _long_line(data, start, self.limit)) >= 0:
+            self._whole(batches, replaced, start, at, stamp)
+            batches.append(Batch(HEAD, self.stamp, replaced[at : at + self.limit]))
             self.stamp = stamp
             start = data.find(b"\n", at + self.limit) + 1
             rest = data[at + self.limit : start] if start else data[at + self.limit :]
@@ -97,7 +98,7 @@ class Lines:
                 return batches
         end = data.rfind(b"\n", start) + 1
         if end:
-            self._whole(batches, data, start, end, stamp)
+            self._whole(batches, replaced, start, end, stamp)
             self.stamp = stamp
         self.carry = data[end or start :]
         if len(self.carry) >= self.limit:
@@ -133,12 +134,13 @@ class Lines:
         """Add the whole lines that are in `data` from `start` to `end`; the first one may have been waiting with a stamp of its own."""
         if start < end and self.stamp != stamp:
             first, start = start, data.index(b"\n", start) + 1
-            batches.append(Batch(WHOLE, self.stamp, self._replaced(data[first:start])))
+            batches.append(Batch(WHOLE, self.stamp, data[first:start]))
             self.stamp = stamp
         if start < end:
-            batches.append(Batch(WHOLE, stamp, self._replaced(data[start:end])))
+            batches.append(Batch(WHOLE, stamp, data[start:end]))
 
     def _replaced(self, data: bytes) -> bytes:
+        """Give `data` with all replaced that is to be; where nothing is, itself, and then it does not matter which lines are long."""
         return data.translate(self.table) if self.table else data
 
 
@@ -147,8 +149,9 @@ def _long_line(data: bytes, start: int, limit: int) -> int:
 
     Looks at no line by itself: where a newline ends any `limit` bytes, every line that began in them is short.
     """
-    while len(data) - start >= limit:
-        newline = data.rfind(b"\n", start, start + limit)
+    last, rfind = len(data) - limit, data.rfind
+    while start <= last:
+        newline = rfind(b"\n", start, start + limit)
         if newline < 0:
             return start
         start = newline + 1

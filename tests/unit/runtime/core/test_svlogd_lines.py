@@ -47,6 +47,12 @@ def test_replacement_ends_with_the_head() -> None:
     assert lines.feed(b"a\x01\nabcb\x01\n", b"") == [Batch(WHOLE, b"", b"a_\n"), Batch(HEAD, b"", b"a_c"), Batch(REST, b"", b"b\x01\n")]
 
 
+def test_where_nothing_is_replaced_a_line_may_be_longer_than_its_limit() -> None:
+    lines = Lines(limit=3, table=replacement(b"_"))
+    assert lines.feed(b"abcdef\nlong", b"", limits=False) == [Batch(WHOLE, b"", b"abcdef\n"), Batch(HEAD, b"", b"long")]
+    assert lines.feed(b"\x01\n\x01\n", b"", limits=False) == [Batch(REST, b"", b"\x01\n"), Batch(WHOLE, b"", b"_\n")]
+
+
 def by_hand(text: bytes, limit: int, table: bytes, config: Config) -> tuple[bytes, bytes]:
     """What svlogd writes, and tells stderr, of `text`: line by line, as its manual has it."""
     written, alerts = b"", b""
@@ -99,9 +105,17 @@ def test_chunks_do_not_matter(
     assert alerts.startswith(expected[1])
 
 
-@given(text=TEXT, cuts=st.lists(st.integers(0, 80), max_size=6), limit=st.integers(1, 12), prefix=st.sampled_from([b"", b"p "]))
-def test_where_nothing_asks_for_long_lines_the_same_is_written(text: bytes, cuts: list[int], limit: int, prefix: bytes) -> None:
-    looked, unseen = Lines(limit=limit), Lines(limit=limit)
+@given(
+    text=TEXT,
+    cuts=st.lists(st.integers(0, 80), max_size=6),
+    limit=st.integers(1, 12),
+    prefix=st.sampled_from([b"", b"p "]),
+    table=st.sampled_from([b"", replacement(b"_"), replacement(b"a", b"b")]),
+)
+def test_where_nothing_asks_for_long_lines_the_same_is_written(
+    text: bytes, cuts: list[int], limit: int, prefix: bytes, table: bytes
+) -> None:
+    looked, unseen = Lines(limit=limit, table=table), Lines(limit=limit, table=table)
     selection = Selection(Config(prefix=prefix))
     bounds = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     for number, (start, end) in enumerate(itertools.pairwise(bounds)):
