@@ -21,7 +21,7 @@ from .starting import Starting
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..supervisor.accounts import Account
-    from ..supervisor.loggers import Pool
+    from ..supervisor.log_pool import Pool
     from ..supervisor.tree import Tree
     from .home import Home
 

@@ -17,7 +17,8 @@ from ..title import name_process
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..service.supervised import Supervised
-    from .loggers import Loggers, Pool
+    from .log_pool import Pool
+    from .loggers import Loggers
 
 NAME = b"account-lookup"
 PATIENCE = 30

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..state import State
     from .accounts import Account
     from .holders import Holding
-    from .loggers import Pool
+    from .log_pool import Pool
     from .parents import Parent, Request
 
 SIGKILL = 9
