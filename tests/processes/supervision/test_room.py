@@ -37,7 +37,7 @@ def test_what_is_open_in_part_is_held_though_there_is_no_room() -> None:
     holders = Holders(tree, state, 400)
     given: list[int] = []
     holder: Any = Holder(holders, 0)
-    holder.channel = SimpleNamespace(send=lambda data, _fds: given.append(wire.unpack(data).slot), backlog=False)
+    holder.channel = SimpleNamespace(send=lambda data, _fds: given.append(wire.unpack(data).slot), look=lambda: None, backlog=False)
     holders._each[0] = holder
     services: Any = {slot: _Service(slot, room, is_open=slot % 2 == 1) for slot in range(1, 6)}
     holder.missing = dict(services)

@@ -17,8 +17,8 @@ _ANSWER_SECONDS = 5.0
 class Heed:
     """What is known of the answers of one process.
 
-    ask: asks it, and gives whether it is there to be asked; look: takes what it has said; silent: called each time that no answer came,
-    with whether that is new.
+    ask: asks it, unless what was sent asks for an answer itself, and gives whether it owes one; look: takes what it has said; silent:
+    called each time that no answer came, with whether that is new.
     """
 
     def __init__(self, loop: Loop, *, ask: Callable[[], bool], look: Callable[[], None], silent: Callable[[bool], None]) -> None:

@@ -11,6 +11,7 @@ from ...wire import errors
 from ...wire import holder as wire
 from .. import descriptors, meeting
 from ..channel import Channel
+from .heed import Heed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +71,6 @@ _MORE = 16
 _BREATH_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
 """For an answer, when there is no room for more descriptors until then; a holder that gives none is stopped."""
-_ANSWER_SECONDS = 5.0
-"""For an answer to anything; a holder that gives none is stopped, and nothing could be started any more: another takes its place."""
 _GREETING_SECONDS = 2.0
 """For a holder to say that it has seen the end of the supervisor before; one that does not is stopped."""
 
@@ -90,7 +89,7 @@ class Holder:
         self.channel: Channel | None = None
         self._holders = holders
         self._breath = Breath()
-        self._expects = self._answered = False
+        self._heed = Heed(holders.tree.loop, ask=self._owes, look=self.look, silent=self._replace)
         self.missing: dict[int, Supervised] = {}
 
     def send(self, record: wire.Record, fds: tuple[int, ...] = ()) -> None:
@@ -100,20 +99,23 @@ class Holder:
 
     def expect(self) -> None:
         """Have it answer within some seconds."""
-        if not self._expects:
-            self._expects, self._answered = True, False
-            self._holders.tree.loop.after(_ANSWER_SECONDS, self._look)
+        self._heed.expect()
 
-    def _look(self) -> None:
-        self._expects = False
-        if self.channel is None or not self.waits:
-            return
-        if self._answered:
-            self.expect()
-            return
-        self._holders.tree.report("runsv: warning: a holder of descriptors does not answer, starting another")
-        self.channel.close()
-        self._gone()
+    def _owes(self) -> bool:
+        """Whether an answer is due: what it is given to hold asks for one."""
+        return self.channel is not None and bool(self.waits)
+
+    def look(self) -> None:
+        """Take now what it has said."""
+        if self.channel is not None:
+            self.channel.look()
+
+    def _replace(self, _is_new: bool) -> None:
+        """It is stopped, or frozen, and nothing could be started any more: another takes its place."""
+        if self.channel is not None:
+            self._holders.tree.report("runsv: warning: a holder of descriptors does not answer, starting another")
+            self.channel.close()
+            self._gone()
 
     def start(self) -> None:
         """Ask the keeper for one, and give it what there is to hold."""
@@ -195,7 +197,7 @@ class Holder:
     def _received(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:
             os.close(fd)
-        self._answered = True
+        self._heed.heard()
         record = wire.unpack(data)
         if record.op in {wire.HELD, wire.REFUSED}:
             left = self.waits.pop(record.slot, 1) - 1
@@ -203,6 +205,8 @@ class Holder:
                 self.waits[record.slot] = left
             if record.op == wire.REFUSED:
                 self.refused.add(record.slot)
+            if self.waits:
+                self.expect()
             self._holders.feed_soon()
         elif record.op == wire.LETTER:
             self._holders.tree.hurry(record.slot)
@@ -218,6 +222,7 @@ class Holder:
     def _gone(self) -> None:
         """It was killed, or could not be made."""
         self.channel = None
+        self._heed.heard()
         self.waits.clear()
         self.refused.clear()
         tree = self._holders.tree
@@ -292,8 +297,7 @@ class Holders:
             self._patient_again = time.monotonic() + 5 * _PATIENCE_SECONDS
             return False
         for holder in waits:
-            if holder.channel is not None:
-                holder.channel.look()
+            holder.look()
         return True
 
     def feed_soon(self) -> None:
@@ -326,8 +330,7 @@ class Holders:
 
     def look(self) -> None:
         for holder in list(self._each.values()):
-            if holder.channel is not None:
-                holder.channel.look()
+            holder.look()
 
     def settle(self, others: list[int]) -> None:
         for slot in others:
