@@ -216,10 +216,11 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
 def _try_out(place: Path, version: str, interpreter: Interpreter) -> None:
     python, library = [interpreter.path, "-IS", "-c"], str(place / LIBRARY / version)
     with tempfile.TemporaryDirectory(prefix="runit-provision-") as scratch:
-        words = [*python, _TRIAL, library, scratch, str(place / "bin/rsvlog")]
+        there = f"{scratch}/trial"
+        words = [*python, _TRIAL, library, there, str(place / "bin/rsvlog")]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode < 0:
-            subprocess.run([*python, _CLEAN, library, scratch], capture_output=True, check=False)
+            subprocess.run([*python, _CLEAN, library, there], capture_output=True, check=False)
     if done.returncode:
         ended = f"signal {-done.returncode} ended the trial" if done.returncode < 0 else f"exit status {done.returncode}"
         reason = done.stdout or (done.stderr.strip().splitlines() or [ended])[-1]

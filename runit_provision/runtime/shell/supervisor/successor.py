@@ -28,17 +28,10 @@ if TYPE_CHECKING:
 
 
 _TRIAL = """
-import os
 import sys
 sys.path.insert(0, sys.argv[1])
 from runit_provision.runtime.shell.supervisor import trial
-if os.path.isdir(sys.argv[2]):
-    trial.clean(sys.argv[2])
-os.mkdir(sys.argv[2], 0o700)
-try:
-    trial.main(sys.argv)
-finally:
-    trial.remove(sys.argv[2])
+trial.main(sys.argv)
 """
 _END = b"\0"
 """Behind what a child has to say: nothing at all is what one says that was killed."""
@@ -97,15 +90,10 @@ def _verdict(library: str, place: str) -> str:
         from . import trial
     except ImportError:
         return _verdict_of_itself(library, place)
-    if os.path.isdir(place):
-        trial.clean(place)
-    os.mkdir(place, 0o700)
     try:
         return trial.run(trial.installed(library), place, installation.tool("rsvlog"), trial.laid(installation.LIBRARY))
     except trial.UnprovenError as reason:
         unproven = str(reason)
-    finally:
-        trial.remove(place)
     return unproven if installation.is_laid() else _verdict_of_itself(library, place)
 
 

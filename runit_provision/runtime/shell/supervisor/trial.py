@@ -66,18 +66,23 @@ def laid(library: str) -> Version:
 def run(new: Version, place: str, rsvlog: str, old: Version | None) -> str:
     """Let the version `new` prove itself; give why it did not, or empty. UnprovenError when `old` left nothing to take over.
 
-    place: an empty directory of ours alone; rsvlog: the tool that keeps the service's log, if there is one; old: the version before, if
-    there is one.
+    place: a directory that is made for it, of ours alone, and is gone afterwards; what a trial that was itself killed has left there is
+    ended and removed first; rsvlog: the tool that keeps the service's log, if there is one; old: the version before, if there is one.
     """
+    if os.path.isdir(place):
+        clean(place)
+    os.mkdir(place, 0o700)
     try:
         _begin_and_end(new, place, rsvlog)
         if old is not None:
             records = _records(place)
-            remove(place)
+            _remove(place)
             os.mkdir(place, 0o700)
             _take_over(old, new, place, rsvlog, records)
     except _FailedError as failure:
         return str(failure)
+    finally:
+        _remove(place)
     return ""
 
 
@@ -238,11 +243,10 @@ def clean(place: str) -> None:
             except OSError:
                 pass
         time.sleep(_TURN_SECONDS)
-    remove(place)
+    _remove(place)
 
 
-def remove(place: str) -> None:
-    """Remove what a trial left."""
+def _remove(place: str) -> None:
     for folder, folders, files in os.walk(place, topdown=False):
         for name in files:
             os.unlink(f"{folder}/{name}")
@@ -334,7 +338,7 @@ def _read(path: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """arguments[1]: the library to be tried; [2]: an empty directory; [3]: the installed rsvlog. Says why it failed, and exits 1.
+    """arguments[1]: the library to be tried; [2]: where, as for `run`; [3]: the installed rsvlog. Says why it failed, and exits 1.
 
     Other versions call it too: whoever installs this one, and one whose own files are gone (successor.py).
     """
