@@ -17,9 +17,10 @@ import posix
 
 from ..core import svlogd_options
 from ..shell.console import occupy_standard_streams
-from ..shell.logs import loop, settings
+from ..shell.logs import settings
 from ..shell.logs.place import Place
 from ..shell.logs.stderr import print_error
+from ..shell.title import name_process
 from . import svlogd
 
 FAILURE = 111
@@ -42,5 +43,5 @@ def main(argv: list[str]) -> int:
         return FAILURE
     if argv[1:]:
         return 0
-    loop.name_process(b"rsvlog")
+    name_process(b"rsvlog")
     return svlogd.run(found.options, [place])

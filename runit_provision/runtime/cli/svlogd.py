@@ -7,6 +7,7 @@ from ..shell.console import occupy_standard_streams
 from ..shell.logs import loop
 from ..shell.logs.place import Place
 from ..shell.logs.stderr import print_error
+from ..shell.title import name_process
 
 FAILURE = 111
 
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
         print_error(error.text + b"usage: " + words[0] + svlogd_options.USAGE)
         return FAILURE
     occupy_standard_streams()
-    loop.name_process(b"svlogd")
+    name_process(b"svlogd")
     return run(options, [Place(name) for name in directories])
 
 

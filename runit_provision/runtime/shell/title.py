@@ -6,7 +6,7 @@ others read. There is room for as much as the process was started with.
 
 from __future__ import annotations
 
-import os
+import posix
 
 LOG_MIN = 7
 """A log argument shorter than this has no room; runsvdir(8)."""
@@ -49,40 +49,40 @@ class Title:
         if not content:
             return
         try:
-            memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+            memory = posix.open("/proc/self/mem", posix.O_WRONLY | posix.O_CLOEXEC)
         except OSError:
             return
         try:
-            os.pwrite(memory, content, self._start + at)
+            posix.pwrite(memory, content, self._start + at)
         except OSError:
             pass
         finally:
-            os.close(memory)
+            posix.close(memory)
 
 
 def name_process(name: bytes) -> None:
     """Set the name by which killall and `ps -C` find this process; at most 15 bytes."""
     try:
-        fd = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+        fd = posix.open("/proc/self/comm", posix.O_WRONLY | posix.O_CLOEXEC)
     except OSError:
         return
     try:
-        os.write(fd, name)
+        posix.write(fd, name)
     except OSError:
         pass
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def _area() -> tuple[int, int]:
     """Give where this process's arguments are and how much room they have; 0, 0 where the kernel does not say."""
     try:
-        fd = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open("/proc/self/stat", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
         return 0, 0
     try:
-        fields = os.read(fd, 4096).rpartition(b")")[2].split()
+        fields = posix.read(fd, 4096).rpartition(b")")[2].split()
     finally:
-        os.close(fd)
+        posix.close(fd)
     start, end = int(fields[45]), int(fields[46])
     return (start, end - start) if start else (0, 0)

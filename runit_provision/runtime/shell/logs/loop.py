@@ -182,18 +182,6 @@ def _singles(batch: Batch) -> list[Batch]:
     return [Batch(WHOLE, batch.stamp, line) for line in batch.data.splitlines(keepends=True)]
 
 
-def name_process(name: bytes) -> None:
-    """Let ps, pgrep and pidof find this process by `name`, not by Python's."""
-    try:
-        descriptor = posix.open("/proc/self/comm", posix.O_WRONLY | posix.O_CLOEXEC)
-        try:
-            posix.write(descriptor, name)
-        finally:
-            posix.close(descriptor)
-    except OSError:
-        pass  # there is no /proc; nothing depends on it
-
-
 def say(text: bytes) -> None:
     """Print one message of svlogd's to stderr."""
     print_error(b"svlogd: " + text + b"\n")
