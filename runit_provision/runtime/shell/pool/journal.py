@@ -155,8 +155,9 @@ class Slot:
     @property
     def is_filled(self) -> bool:
         """Whether anything was read since `begin`, as far as the bytes tell."""
-        chunk, _ = self.chunk
-        return chunk[:_MARK] != self._mark[: len(chunk)]
+        length, _ = _CHUNK.unpack_from(self._view, 0)
+        marked = min(length, _MARK)
+        return self._view[self._RAW_AT : self._RAW_AT + marked] != self._mark[:marked]
 
     @property
     def chunk(self) -> tuple[bytes, int]:
