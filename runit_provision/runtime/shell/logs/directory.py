@@ -1,15 +1,11 @@
 """One log directory: its lock, its config, its `current` and its old files; svlogd(8).
 
-What takes time is a generator (see steps.py). Nothing is ever given up.
-
-Files are opened beneath the directory's descriptor; in a directory that others than its owner can write, or that is someone
-else's, no symbolic link is followed.
+What takes time is a generator (see steps.py). Nothing is ever given up. Where the directory is, and whether it is held, is folder.py's.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import posix
 import time
 
@@ -17,6 +13,7 @@ from ...core import svlogd_rotation
 from ...core.svlogd_selection import Selection
 from ...core.svlogd_stamp import is_old, old_name
 from ...wire import errors, svlogd_config
+from .folder import APPEND, READ, Folder
 from .processor import Processor
 from .steps import Pause
 from .sync import Sync
@@ -45,10 +42,6 @@ if TYPE_CHECKING:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
-APPEND = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC
-READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
-
 
 _alikes: list[svlogd_config.Config] = []
 _ALIKES_MAX = 8
@@ -67,24 +60,20 @@ class Log:
     """A log directory, open or closed.
 
     say: takes what svlogd prints to stderr, without its name; verbose: -v; crew: who makes its files safe, or a thread of its own.
-    An open one has its lock. It has its directory too (identity: which one that is, device and inode) unless that was released.
+    An open one has the lock of its folder, and the descriptor too unless that was released.
     """
 
     __slots__ = (
-        "_guard",
         "_has_leftovers",
         "_longest",
         "_sync",
         "config",
         "crew",
         "current",
-        "directory",
         "due",
-        "identity",
+        "folder",
         "limit",
-        "lock",
         "name",
-        "place",
         "processor",
         "say",
         "selection",
@@ -95,14 +84,11 @@ class Log:
     )
 
     def __init__(self, place: Place, *, limit: int, verbose: bool, say: Callable[[bytes], None]) -> None:
-        self.place = place
+        self.folder = Folder(place)
         self.name = place.name
         self.limit = limit
         self.verbose = verbose
         self.say = say
-        self.directory = -1
-        self.identity = (0, 0)
-        self.lock = -1
         self.current = -1
         self.size = 0
         self.config = _alike(svlogd_config.Config())
@@ -111,7 +97,6 @@ class Log:
         self.due = 0.0
         self.witness: Witness | None = None
         self.written = 0
-        self._guard = 0
         self._has_leftovers = True
         self._longest = 0  # that a file may be, once that is known
         self.crew: Crew | None = None
@@ -120,12 +105,12 @@ class Log:
     @property
     def is_open(self) -> bool:
         """Whether lines can be written."""
-        return self.lock >= 0
+        return self.folder.lock >= 0
 
-    def is_removed(self, number: int) -> bool:
-        """Whether its directory, of which the errno `number` tells, is none any more: nobody would find what is written there."""
-        held = self.directory if self.directory >= 0 else self.lock
-        return number in _GONE and held >= 0 and posix.fstat(held).st_nlink == 0
+    @property
+    def directory(self) -> int:
+        """The descriptor of its directory; -1 for none."""
+        return self.folder.descriptor
 
     def warn(self, what: bytes, error: OSError | None = None, *, name: bytes | None = None) -> None:
         """Print a warning about this log."""
@@ -160,7 +145,7 @@ class Log:
         if not (yield from self.insist(b"open log directory", self._open_directory)):
             return False
         try:
-            status = posix.stat("current", dir_fd=self.directory, follow_symlinks=not self._guard)
+            status = self.folder.stat("current")
         except FileNotFoundError:
             status = None
         except OSError as error:
@@ -171,7 +156,7 @@ class Log:
         self._has_leftovers = True
         self.size = status.st_size if status else 0
         if self.size and status and not status.st_mode & 0o100 and not resumed:
-            yield from self.insist(b"rename current", self.rename_file, "current", self._fresh_name("u"))
+            yield from self.insist(b"rename current", self.folder.rename, "current", self._fresh_name("u"))
             if oldest := self._surplus():
                 self._unlink(oldest, b"unable to unlink oldest logfile")
             status = None
@@ -201,16 +186,16 @@ class Log:
     def _open_unsafe(self, name: str) -> int:
         """Open a file to make it safe; -1 when it was removed. Raises OSError."""
         try:
-            return self.open_file(name, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
+            return self.folder.open_file(name, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
         except FileNotFoundError:
             return -1
 
     def close(self) -> Steps[None]:
         """Close the log so that the next one who opens it knows that it is whole. A processor goes on."""
-        if self.lock < 0:
+        if not self.is_open:
             return
         self.inform(b"close: " + self.name)
-        if self.directory >= 0 or not self._is_gone():
+        if self.directory >= 0 or not self.folder.is_gone():
             yield from self._need_current()
             yield from self._safe()
             last, self.current = self.current, -1
@@ -230,44 +215,11 @@ class Log:
         """
         if self.processor.pid or self.processor.backlog or (self._sync is not None and self._sync.is_busy):
             return False
-        try:
-            found = posix.stat(self._where())
-        except OSError:
-            return False
-        if (found.st_dev, found.st_ino) != self.identity:
+        if not self.folder.can_be_found():
             return False
         self.release_current()
-        if self.directory >= 0:
-            posix.close(self.directory)
-            self.directory = -1
+        self.folder.release()
         return True
-
-    def _where(self) -> bytes:
-        """Give the path of the directory, wherever it was moved. OSError where there is no /proc."""
-        return posix.readlink(b"/proc/self/fd/%d" % self.lock).rpartition(b"/")[0] or b"/"
-
-    def _find_directory(self) -> None:
-        """Have the directory again that was released; OSError, ESTALE when another one is in its place."""
-        directory = posix.open(self._where(), READ | posix.O_DIRECTORY)
-        status = posix.fstat(directory)
-        if (status.st_dev, status.st_ino) != self.identity:
-            posix.close(directory)
-            raise OSError(errno.ESTALE, "")
-        self._beware(status)
-        self.directory = directory
-
-    def _is_gone(self) -> bool:
-        """Whether a directory that was released is not there any more, and so nothing in it."""
-        try:
-            self._find_directory()
-        except OSError as error:
-            return error.errno in _GONE
-        return False
-
-    def _beware(self, status: posix.stat_result) -> None:
-        """Follow no link in a directory that others can write."""
-        others = status.st_uid not in (0, posix.geteuid()) or status.st_mode & 0o022
-        self._guard = posix.O_NOFOLLOW if others else 0
 
     def close_now(self) -> None:
         """Let go of every descriptor, and leave the files as they are.
@@ -275,8 +227,7 @@ class Log:
         While one is made safe, the lock and the directory are let go of only after that, as by C's svlogd that is killed in it.
         """
         self.release_current()
-        held = [descriptor for descriptor in (self.lock, self.directory) if descriptor >= 0]
-        self.lock = self.directory = -1
+        held = self.folder.leave()
         sync, self._sync = self._sync, None
         if sync is not None:
             sync.end(*held)
@@ -286,37 +237,23 @@ class Log:
 
     def _open_directory(self) -> bool:
         """Have directory and lock; False, after a warning, when that cannot be. OSError when there is no room for their descriptors."""
-        try:
-            self.directory = self.place.open()
-        except OSError as error:
-            if error.errno in errors.NO_DESCRIPTOR:
-                raise
-            self.warn(b"unable to open log directory", error)
-            return False
-        try:
-            status = posix.stat(".", dir_fd=self.directory)
-        except OSError as error:
-            self.close_now()
-            self.warn(b"unable to change directory", error)
-            return False
-        self.identity = (status.st_dev, status.st_ino)
-        self._beware(status)
-        try:
-            self.lock = self.open_file("lock", APPEND)
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.close_now()
-            if error.errno in errors.NO_DESCRIPTOR:
-                raise
-            self.warn(b"unable to lock directory", error)
-            return False
+        folder = self.folder
+        for what, step in ((b"open log", folder.open), (b"change", folder.see), (b"lock", folder.take_lock)):
+            try:
+                step()
+            except OSError as error:
+                self.close_now()
+                if error.errno in errors.NO_DESCRIPTOR:
+                    raise
+                self.warn(b"unable to " + what + b" directory", error)
+                return False
         return True
 
     def _config_file(self) -> bytes:
         """Read `config`; nothing, after a warning, when that cannot be. OSError when there is no room for its descriptor."""
         data = b""
         try:
-            descriptor = self.open_file("config", READ)
+            descriptor = self.folder.open_file("config", READ)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -358,14 +295,14 @@ class Log:
         self.due = time.monotonic() + self.config.age if self.config.age else 0.0
 
     def _open_current(self) -> Steps[None]:
-        self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
+        self.current = yield from self.insist(b"open current", self.folder.open_file, "current", APPEND)
         yield from self.insist(b"set mode of current", posix.fchmod, self.current, 0o644)
 
     def _need_current(self) -> Steps[None]:
         if self.directory < 0:
-            yield from self.insist(b"open log directory", self._find_directory)
+            yield from self.insist(b"open log directory", self.folder.find)
         if self.current < 0:
-            self.current = yield from self.insist(b"open current", self.open_file, "current", APPEND)
+            self.current = yield from self.insist(b"open current", self.folder.open_file, "current", APPEND)
 
     def _syncing(self) -> Sync:
         """Give what makes files safe; from the first one on, since a pool has thousands of logs that do not rotate for days."""
@@ -426,7 +363,7 @@ class Log:
 
     def rotate(self) -> Steps[None]:
         """Set `current` aside, when it has anything, and begin a new one."""
-        if self.lock < 0:
+        if not self.is_open:
             return
         if self.config.age:
             now = time.monotonic()
@@ -458,7 +395,7 @@ class Log:
     def _set_aside(self, name: str) -> bool:
         """Rename `current`; False, with a warning, when somebody has removed it. Raises OSError."""
         try:
-            self.rename_file("current", name)
+            self.folder.rename("current", name)
         except FileNotFoundError as error:
             self.warn(b"unable to rename current", error)
             return False
@@ -503,14 +440,6 @@ class Log:
         return b"".join(text)
 
     # ---- files
-
-    def open_file(self, name: str, flags: int, mode: int = 0o600) -> int:
-        """Open a file of the directory; a descriptor. Raises OSError."""
-        return posix.open(name, flags | self._guard, mode, dir_fd=self.directory)
-
-    def rename_file(self, old: str, new: str) -> None:
-        """Rename a file of the directory. Raises OSError."""
-        posix.rename(old, new, src_dir_fd=self.directory, dst_dir_fd=self.directory)
 
     def _fresh_name(self, suffix: str) -> str:
         """Give a name that is in nobody's way; the clock is fine enough that a second look is hardly ever needed."""

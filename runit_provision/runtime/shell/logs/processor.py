@@ -135,7 +135,7 @@ class Processor:
         log = self._log
         made, done = self._input[:26] + "t", self._input[:26] + "s"
         yield from log.insist(b"set mode of processed", posix.chmod, made, 0o744, dir_fd=log.directory)
-        yield from log.insist(b"rename processed", log.rename_file, made, done)
+        yield from log.insist(b"rename processed", log.folder.rename, made, done)
         yield from log.insist(b"rename state", self._take_over_state)
         try:
             posix.unlink(self._input, dir_fd=log.directory)
@@ -145,7 +145,7 @@ class Processor:
 
     def _take_over_state(self) -> None:
         try:
-            self._log.rename_file("newstate", "state")
+            self._log.folder.rename("newstate", "state")
         except FileNotFoundError:
             pass  # it was done before the crash
 
@@ -170,7 +170,8 @@ class Processor:
             for name in made:
                 self._remove(name)
             for name, flags, number in wanted:
-                actions.append((posix.POSIX_SPAWN_DUP2, self._above(log.open_file(name, flags | posix.O_CLOEXEC, 0o644)), number))
+                opened = log.folder.open_file(name, flags | posix.O_CLOEXEC, 0o644)
+                actions.append((posix.POSIX_SPAWN_DUP2, self._above(opened), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
             variables = environment.inherited()
             enter = REST + ENTER if rested else ENTER

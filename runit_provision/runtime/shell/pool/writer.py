@@ -291,7 +291,7 @@ class Writer:
                 if task.told:
                     self._tell(task, None)
                 self._rest(task)
-            case Pause() if task.logger.log.is_removed(step.number):
+            case Pause() if task.logger.log.folder.is_removed(step.number):
                 # Whoever starts it anew makes the directory; else it would wait for ever, and its end too.
                 task.logger.log.warn(b"log directory was removed, ending")
                 task.logger.lose_directory()
