@@ -19,7 +19,7 @@ from ...core import svlogd_stamp
 from ...core.svlogd_lines import Lines
 from ..logs.directory import Log
 from ..report import write_to_stderr
-from .journal import CHUNK, IDLE, READ, READING, STAGE, STAGED, WIDE, State
+from .extents import CHUNK, IDLE, READ, READING, STAGE, STAGED, WIDE, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ...core.svlogd_options import Options
     from ..logs.place import Place
     from ..logs.steps import Steps
-    from .journal import Entry, Journal, Slot
+    from .extents import Entry, Slot
+    from .journal import Journal
 
     T = TypeVar("T")
 

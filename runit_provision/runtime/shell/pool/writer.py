@@ -19,7 +19,7 @@ from ...wire import pool as wire
 from ..logs import threads
 from ..logs.steps import PAUSE, Pause, Wait
 from ..logs.sync import Crew
-from .journal import CHUNK
+from .extents import CHUNK
 from .logger import waiting, widen
 from .watch import PATIENCE
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..logs.steps import Steps
-    from .journal import Slot
+    from .extents import Slot
     from .logger import Logger
     from .room import Room
     from .watch import Turn
