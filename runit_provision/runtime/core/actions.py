@@ -77,7 +77,7 @@ class Arm(Action):
 class Bound(Action):
     """The process `pid` of a part is to end: answer with Overdue when the time is over that its role, RUN or FINISH, has.
 
-    since: when that began, in nanoseconds of the clock that nobody sets.
+    pid: 0 where a letter waits for that, behind a control script; since: when that began, in nanoseconds of the clock that nobody sets.
     """
 
     __slots__ = ("part", "pid", "role", "since")

@@ -28,6 +28,15 @@ class Letter(Event):
         self.letter = letter
 
 
+class StopWaits(Event):
+    """Whether a letter of STOPS stands unread in `supervise/control`, behind the control script that runs."""
+
+    __slots__ = ("waits",)
+
+    def __init__(self, *, waits: bool) -> None:
+        self.waits = waits
+
+
 class Started(Event):
     """What Spawn asked for exists, as process `pid`."""
 

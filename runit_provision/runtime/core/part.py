@@ -76,9 +76,14 @@ class Part:
 
 
 class Service:
-    """A service; `script` is the letter of the control script that runs, or empty, and `then` what follows it."""
+    """A service; `script` is the letter of the control script that runs, or empty, and `then` what follows it.
 
-    __slots__ = ("beyond", "closing", "log", "main", "script", "then", "waiting")
+    stop_waits_since: since when a letter that stops waits behind control scripts, in nanoseconds of the clock that nobody sets, 0 for
+    none; hurries: it has waited as long as it may, so no script follows, and nothing is started, before it is acted upon. Neither is
+    written down: the next supervisor finds the letter where it is.
+    """
+
+    __slots__ = ("beyond", "closing", "hurries", "log", "main", "script", "stop_waits_since", "then", "waiting")
 
     def __init__(self, *, now: int, want: int = WANT_UP, log_want: int | None = None) -> None:
         self.main = Part(MAIN, now=now, want=want)
@@ -88,6 +93,8 @@ class Service:
         self.closing = False
         self.beyond = Beyond()
         self.waiting: tuple[Event, ...] = ()
+        self.stop_waits_since = 0
+        self.hurries = False
 
     def part(self, number: int) -> Part:
         """Give the part MAIN or LOG; ValueError when there is none."""

@@ -16,7 +16,8 @@ Rules that make it feel like runit:
 * A service that has a `timeout-kill` is sent KILL when it still runs that long after it was told to end, and a finish that has a
   `timeout-finish` when it still runs that long after its start (runsv knows no such times). A control script that still runs then is
   killed too, and none follows. Where control/t has seen to a `t` (it exited 0) nothing need end. The time goes on over the supervisor's
-  death, by a clock that nobody sets.
+  death, by a clock that nobody sets. A letter that stops has as long before, to wait for the control script that runs when it comes:
+  then that is killed, none follows before the letter is acted upon, and what control/u was asked for is not started.
 * Where it is asked for, what ./run or ./finish left behind is killed before anything else happens: meanwhile the service is in finish,
   until a process of ours has done that. How long it rests before its next start when it keeps dying is backoff.py's matter.
 * `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves.
@@ -32,12 +33,15 @@ from ..wire.status import DOWN, FINISH, RUN, WANT_DOWN, WANT_EXIT, WANT_UP
 from . import backoff
 from .actions import Action, Arm, Bound, CloseLog, EndScript, Exit, Publish, Script, Signal, Spawn
 from .backoff import SECOND
-from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, LogWaits, Notified, Overdue, ScriptEnded, Started
+from .events import UNKNOWN, Begin, Due, Ended, Event, Letter, LogWaits, Notified, Overdue, ScriptEnded, Started, StopWaits
 from .part import LOG, MAIN, THEN_NOTHING, THEN_SIGNAL, THEN_START, THEN_STOP, Part, Service
 
 SIGCONT, SIGKILL, SIGSTOP, SIGTERM = 18, 9, 19, 15
 _SIGNALS = {"p": SIGSTOP, "c": SIGCONT, "k": SIGKILL, "h": 1, "a": 14, "i": 2, "q": 3, "1": 10, "2": 12}
 """Letters that stand for a signal; the numbers are those of Linux on x86, arm and riscv (signal(7))."""
+
+STOPS = frozenset("dxtk")
+"""Letters that end ./run."""
 
 
 def step(service: Service, event: Event, now: int, steady: int) -> tuple[Action, ...]:
@@ -45,10 +49,12 @@ def step(service: Service, event: Event, now: int, steady: int) -> tuple[Action,
 
     now: Unix time in nanoseconds; steady: nanoseconds of a clock that nobody sets, never 0.
     """
+    actions: list[Action] = []
     if service.script and _waits(event):
         service.waiting += (event,)
-        return ()
-    actions: list[Action] = []
+        if isinstance(event, Letter) and event.letter in STOPS:
+            _stop_waits(service, steady, actions)
+        return tuple(actions)
     _handle(service, event, now, steady, actions)
     while service.waiting and not service.script:
         event, *left = service.waiting
@@ -79,6 +85,10 @@ def _handle(service: Service, event: Event, now: int, steady: int, actions: list
             _script_ended(service, event.succeeded, now, actions)
         case Due():
             service.part(event.part).damped = False
+        case StopWaits(waits=True):
+            _stop_waits(service, steady, actions)
+        case StopWaits():
+            _stop_comes(service)
         case Overdue():
             _overdue(service, service.part(event.part), event.since, actions)
         case _:
@@ -99,6 +109,8 @@ def _begin(service: Service, now: int, steady: int, actions: list[Action]) -> No
         # It began where nobody wrote down when, under another's supervisor for one.
         service.beyond.ending_since = steady
     _bound(service, actions)
+    if service.stop_waits_since:
+        actions.append(Bound(MAIN, RUN, 0, service.stop_waits_since))
 
 
 def _is_in_finish(service: Service) -> bool:
@@ -112,6 +124,17 @@ def _bound(service: Service, actions: list[Action]) -> None:
         actions.append(Bound(MAIN, main.state, main.pid, since))
 
 
+def _stop_waits(service: Service, steady: int, actions: list[Action]) -> None:
+    # What is to end already has its time, and so has the script that was run for that.
+    if service.script and not service.stop_waits_since and not service.beyond.ending_since:
+        service.stop_waits_since = steady
+        actions.append(Bound(MAIN, RUN, 0, steady))
+
+
+def _stop_comes(service: Service) -> None:
+    service.stop_waits_since, service.hurries = 0, False
+
+
 def _log_waits(service: Service, since: int, reason: int, actions: list[Action]) -> None:
     if service.beyond.log_waits != since:
         service.beyond.log_waits, service.beyond.log_reason = since, reason
@@ -119,7 +142,12 @@ def _log_waits(service: Service, since: int, reason: int, actions: list[Action])
 
 
 def _overdue(service: Service, part: Part, since: int, actions: list[Action]) -> None:
-    if part.number == LOG or part.pid == 0 or since != service.beyond.ending_since:
+    if part.number == LOG:
+        return
+    if service.script and since and since == service.stop_waits_since:
+        service.hurries = True
+        actions.append(EndScript())
+    if part.pid == 0 or since != service.beyond.ending_since:
         return
     service.beyond.overdue = True
     if not any(isinstance(event, Ended) and event.part == MAIN for event in service.waiting):
@@ -222,6 +250,8 @@ def _notified(service: Service, now: int, actions: list[Action]) -> None:
 
 
 def _letter(service: Service, part: Part, letter: str, now: int, steady: int, actions: list[Action]) -> None:
+    if part.number == MAIN and letter in STOPS:
+        _stop_comes(service)
     match letter:
         case "u" | "o" | "d" if service.closing and part.number == MAIN:
             pass  # its log reads to the end already, and would be there for no other run
@@ -251,7 +281,7 @@ def _letter(service: Service, part: Part, letter: str, now: int, steady: int, ac
 
 def _ask(service: Service, part: Part, letter: str, then: int, now: int, actions: list[Action]) -> None:
     """Run control/LETTER, where there can be one, before what follows."""
-    if part.number == MAIN and (part.state == RUN or then == THEN_START):
+    if part.number == MAIN and not service.hurries and (part.state == RUN or then == THEN_START):
         service.script = letter
         service.then = then
         actions.append(Script(letter))
@@ -268,7 +298,8 @@ def _script_ended(service: Service, succeeded: bool, now: int, actions: list[Act
 
 def _follow(service: Service, part: Part, letter: str, then: int, handled: bool, now: int, actions: list[Action]) -> None:
     if then == THEN_START:
-        _spawn_run(service, part, now, actions)
+        if not service.hurries:
+            _spawn_run(service, part, now, actions)
     elif then == THEN_STOP:
         _terminate(service, part, handled, now, actions)
     elif then == THEN_SIGNAL:
@@ -324,7 +355,7 @@ def _settle(service: Service, now: int, actions: list[Action]) -> None:
         _leave(service, actions)
     elif main.state == FINISH and not main.alive:
         _spawn(main, FINISH, actions)
-    elif _may_start(main):
+    elif _may_start(main) and not service.hurries:
         _ask(service, main, "u", THEN_START, now, actions)
 
 

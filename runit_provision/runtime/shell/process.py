@@ -142,6 +142,14 @@ def be_subreaper() -> bool:
         return False
 
 
+def send(pid: int, number: int, *, with_group: bool) -> None:
+    """Send a signal to a process, and with it to the process group that it leads, if it does. OSError."""
+    if with_group and os.getpgid(pid) == pid:
+        os.killpg(pid, number)
+    else:
+        os.kill(pid, number)
+
+
 def environment(pid: int) -> list[bytes]:
     """Give what a process was executed with, `NAME=VALUE` each; nothing of one that is gone, or none of our business."""
     try:

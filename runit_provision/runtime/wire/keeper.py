@@ -71,6 +71,8 @@ SWEPT = 8
 """flags: what the process starts is to be found again, by its control group, or by a mark in its environment; see sweep.py."""
 GROUPED = 16
 """flags: with SWEPT: its control group comes along, the last descriptor."""
+LEADS = 32
+"""flags: the process leads a process group, which it is killed with."""
 
 OWN_GROUP = -1
 """value of POOL: the group that the account has."""

@@ -135,6 +135,32 @@ def test_control_scripts(same: Same, letter: str, code: int) -> None:
     same(scenario)
 
 
+def test_a_control_script_is_told_how_it_is(same: Same) -> None:
+    """Before the very first start, and of a process that was asked for just now."""
+
+    def scenario(lab: Lab) -> Any:
+        for one in "utd":
+            told = f'echo "{one}: $(cat supervise/stat)"'
+            lab.script(f"control/{one}", f'{told} "$([ "$(cat supervise/pid)" ] && echo with its pid)" >>trace')
+        lab.script("run", "exec sleep 1000")
+        (lab.home / "down").touch()
+        lab.start()
+        lab.letters("od")
+        lab.until_line("d: run, want down with its pid")
+        return lab.trace()
+
+    assert same(scenario)[0] == "u: down "
+
+
+def test_the_first_control_script_of_all_is_told_how_it_is(same: Same) -> None:
+    def scenario(lab: Lab) -> Any:
+        lab.script("control/u", 'echo "u: $(cat supervise/stat)" >>trace')
+        lab.run("exec sleep 1000")
+        return lab.trace()
+
+    assert same(scenario) == ["u: down"]
+
+
 def supervise_words(lab: Lab) -> Any:
     if lab.kind == "C runsv" or lab.pid():
         return lab.seen()[1:4] if lab.pid() else None

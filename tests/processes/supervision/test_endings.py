@@ -116,6 +116,136 @@ def hang(home: Path, letter: str) -> None:
     supervision.script(home / f"control/{letter}", "echo $$ >script.new; mv script.new script\nexec sleep 1000")
 
 
+@pytest.fixture
+def polite(tmp_path: Path) -> Path:
+    """A service that ends when it is told, and whose stop is bounded."""
+    home = service(tmp_path / "services/it", "touch ready\nexec sleep 1000", finish='echo "$1 $2" >ended')
+    (home / "timeout-kill").write_text("300\n")
+    return home
+
+
+def hung_script(home: Path) -> int:
+    """Wait for the control script that hangs, and give its pid."""
+    until((home / "script").exists, what="its control script hangs")
+    return int((home / "script").read_text())
+
+
+@pytest.mark.parametrize("program", ["runsv", "runsvdir"])
+def test_a_stop_does_not_wait_for_ever_for_the_control_script_of_an_earlier_letter(
+    runtime: Path, polite: Path, tmp_path: Path, program: str
+) -> None:
+    hang(polite, "h")
+    with tree(runtime / program, polite if program == "runsv" else polite.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (polite / "ready").exists() and pid_of(polite), what="it runs")
+        supervision.letter(polite, "hha")
+        pid = hung_script(polite)
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", polite], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert not supervision.is_alive(pid)
+        assert (polite / "ended").read_text() in {"-1 1\n", "-1 15\n"}  # HUP, which its script has not seen to, or TERM
+
+
+def test_a_control_script_that_hangs_goes_on_without_a_stop_or_a_bound(runtime: Path, polite: Path, tmp_path: Path) -> None:
+    unbounded = service(polite.parent / "unbounded", "touch ready\nexec sleep 1000")
+    for home in (polite, unbounded):
+        hang(home, "h")
+    with tree(runtime / "runsvdir", polite.parent, tmp_path / "state") as running:
+        running.start()
+        pids = []
+        for home, letters in ((polite, "hp"), (unbounded, "hd")):
+            until(lambda home=home: (home / "ready").exists() and pid_of(home), what="it runs")  # type: ignore[misc]
+            supervision.letter(home, letters)
+            pids.append(hung_script(home))
+        assert subprocess.run([runtime / "sv", "-w", "2", "down", unbounded], capture_output=True, check=False).returncode == 1
+        assert [supervision.is_alive(pid) for pid in pids] == [True, True]
+        assert [stat(home) for home in (polite, unbounded)] == ["run", "run"]
+
+
+@pytest.mark.parametrize("letter", ["d", "x", "t"])
+def test_a_start_whose_control_script_hangs_ends_with_the_stop_that_waits_for_it(
+    runtime: Path, polite: Path, tmp_path: Path, letter: str
+) -> None:
+    (polite / "down").touch()
+    hang(polite, "u")
+    with tree(runtime / "runsv", polite, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(polite) == "down", what="it is supervised")
+        supervision.letter(polite, "u" + letter)
+        first = hung_script(polite)
+        until(lambda: not supervision.is_alive(first), what="it is killed")
+        if letter == "t":
+            until(lambda: hung_script(polite) != first, what="it is to start once more")
+            supervision.letter(polite, "x")
+        if letter == "d":
+            until(lambda: stat(polite) == "down", what="it is down")
+            supervision.letter(polite, "x")
+        until(lambda: running.process is not None and running.process.poll() == 0, what="its supervisor exits")
+        assert not (polite / "ready").exists()
+
+
+def test_a_stop_that_waits_for_a_control_script_is_bounded_by_the_next_supervisor_too(
+    runtime: Path, polite: Path, tmp_path: Path
+) -> None:
+    (polite / "timeout-kill").write_text("3000\n")
+    hang(polite, "h")
+    with tree(runtime / "runsvdir", polite.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (polite / "ready").exists() and pid_of(polite), what="it runs")
+        supervision.letter(polite, "hd")
+        pid = hung_script(polite)
+        for _ in range(2):
+            running.kill()
+            running.start()
+            until(lambda: running.supervises(polite), what="the next runsvdir has it")
+        until(lambda: stat(polite) == "down", what="it is down")
+        assert not supervision.is_alive(pid)
+
+
+def test_a_control_script_of_an_earlier_letter_does_not_hold_up_the_end_by_hup(runtime: Path, polite: Path, tmp_path: Path) -> None:
+    hang(polite, "h")
+    with tree(runtime / "runsvdir", polite.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (polite / "ready").exists() and pid_of(polite), what="it runs")
+        supervision.letter(polite, "h")
+        pid = hung_script(polite)
+        assert running.kill(signal.SIGHUP) == 111
+        assert "KILL" not in running.stderr.read_text()
+        assert not supervision.is_alive(pid)
+
+
+@pytest.mark.parametrize("who", ["nobody", "keeper", "both"])
+def test_what_a_killed_control_script_has_started_ends_with_it(runtime: Path, polite: Path, tmp_path: Path, who: str) -> None:
+    (polite / "timeout-kill").write_text("2000\n")
+    (polite / "control").mkdir()
+    begun = "sh -c 'echo $$ >child; exec sleep 1000' & sh -c 'echo $$ >script.new; mv script.new script; exec sleep 1000'"
+    supervision.script(polite / "control/t", begun)
+    with tree(runtime / "runsvdir", polite.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (polite / "ready").exists() and pid_of(polite), what="it runs")
+        supervision.letter(polite, "d")
+        child = polite / "child"
+        started = [hung_script(polite), int(until(lambda: child.exists() and child.read_text(), what="a child"))]
+        if who != "nobody":
+            os.kill(running.keeper(), signal.SIGKILL)
+        if who == "both":
+            running.kill()
+            running.start()
+            until(lambda: running.supervises(polite), what="the next runsvdir has it")
+        until(lambda: stat(polite) == "down", what="it is down")
+        until(lambda: not any(map(supervision.is_alive, started)), what="what it has started is gone")
+
+
+def test_a_kill_that_was_asked_for_before_it_was_there_is_nobody_elses(runtime: Path, polite: Path, tmp_path: Path) -> None:
+    (polite / "down").touch()
+    with tree(runtime / "runsv", polite, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(polite) == "down", what="it is supervised")
+        supervision.letter(polite, "okd")
+        until(lambda: deaths(polite) == ["signal 9"], what="it was killed")
+        assert "did not send" not in running.stderr.read_text()
+
+
 def test_a_wrong_timeout_is_said_and_nothing_is_killed(runtime: Path, stubborn: Path, tmp_path: Path) -> None:
     (stubborn / "timeout-kill").write_text("soon\n")
     with tree(runtime / "runsvdir", stubborn.parent, tmp_path / "state") as running:

@@ -143,7 +143,7 @@ class Children:
         if child is None:
             return 0
         try:
-            os.kill(child.process.pid, number)
+            process.send(child.process.pid, number, with_group=key == records.SCRIPT)
         except ProcessLookupError:
             pass
         child.process.signals += 1
@@ -210,6 +210,8 @@ def _become(request: keeper.Record, fds: list[int]) -> None:
     if request.role == keeper.SWEEP:
         sweep.main(request, directory, group)
     os.fchdir(directory)
+    if request.flags & keeper.LEADS:
+        os.setpgid(0, 0)
     if request.flags & keeper.SWEPT:
         sweep.enter(directory, group)
     program = {keeper.RUN: "./run", keeper.FINISH: "./finish", keeper.LOG_RUN: "./run"}.get(request.role)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import mmap
 import os
 
-from ...core.events import Letter
+from ...core.events import Letter, StopWaits
 from ...core.part import LOG, MAIN
+from ...core.service import STOPS
 from ...wire import records
-from ..loop import EPOLLIN
+from ..loop import EPOLLIN, ON_CHANGE
+from . import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +29,12 @@ _RECALLING = frozenset("uod")
 """What would take the wish to exit back, which in runsv the last letter decides."""
 _AT_A_TIME = 8
 """Letters in a turn: whoever may write to one service's FIFO is not to keep the supervisor from the others."""
+_PEEKED = 65536
+"""Bytes: what a FIFO holds."""
+_NONBLOCK = 2
+"""SPLICE_F_NONBLOCK."""
+_AGAIN_SECONDS = 1.0
+"""When there is no descriptor to be had."""
 _SLOTS = 64
 """The table grows by that many at a time."""
 
@@ -95,7 +103,29 @@ class Inbox:
                 self._masked ^= 1 << part.number
                 owner.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
 
+    def look_behind_script(self) -> None:
+        """A control script runs: where a stop is bounded, see whether a letter comes that stops, which the script keeps waiting."""
+        owner = self._owner
+        self.mask()
+        if not owner.closed and owner.milliseconds(settings.TIMEOUT_KILL) > 0:
+            owner.tree.loop.mind(owner.files.control, ON_CHANGE)
+
+    def _look(self) -> None:
+        owner = self._owner
+        if owner.closed or not owner.service.script:
+            return
+        try:
+            waits = not STOPS.isdisjoint(_peek(owner.files.control).decode("latin-1"))
+        except OSError:
+            owner.tree.loop.after(_AGAIN_SECONDS, self._look)
+            return
+        if waits:
+            owner.tree.loop.mind(owner.files.control, 0)
+            owner.tell(StopWaits(waits=True))
+
     def _read_main(self) -> None:
+        if self._masked >> MAIN & 1:
+            self._look()
         self._read(MAIN, self._owner.files)
 
     def _read_log(self) -> None:
@@ -110,6 +140,8 @@ class Inbox:
                 return
             letter = owner.tree.letters.read(files.control, owner.slot, part)
             if not letter:
+                if owner.service.hurries:
+                    owner.tell(StopWaits(waits=False))  # somebody else has read it
                 return
             owner.asked = True
             # Nobody's letter keeps what runsvdir lets go for good: a ./finish that takes its service down would hold up a HUP.
@@ -117,3 +149,23 @@ class Inbox:
                 owner.tell(Letter(part, letter))
             if not owner.closed:
                 owner.tree.letters.done(owner.slot, part)
+
+
+def _peek(fifo: int) -> bytes:
+    """Give what a FIFO holds, and leave it there, where whoever kills us does not take it away: tee(2). OSError.
+
+    A call for which there is no module, as process.be_subreaper; nothing where there is none to make it.
+    """
+    try:
+        import _ctypes
+
+        tee = _ctypes.dlsym(_ctypes.dlopen(None, 0), "tee")  # type: ignore[arg-type]
+    except (ImportError, AttributeError):
+        return b""
+    seen, copy = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        count = _ctypes.call_function(tee, (fifo, copy, _PEEKED, _NONBLOCK))
+        return os.read(seen, _PEEKED) if count > 0 else b""
+    finally:
+        os.close(seen)
+        os.close(copy)

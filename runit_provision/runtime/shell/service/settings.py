@@ -1,7 +1,8 @@
 """Numbers that a service directory may hold beside runit's files, each in a file of its own, its first line.
 
 notification-fd     descriptor, 3 or more, on which ./run writes a newline when it is ready (s6's file)
-timeout-kill        milliseconds from the letter that ends ./run to KILL, control scripts included, 0 for never (s6's file)
+timeout-kill        milliseconds from the letter that ends ./run to KILL, control scripts included, 0 for never (s6's file); before that
+                    as long for the control script that such a letter waits for
 timeout-finish      milliseconds that ./finish may take before KILL, 0 for never (s6's file, there 5000 when absent)
 max-delay           milliseconds, the longest rest before the next start of a service that keeps dying, 0 for runsv's second; backoff.py
 kill-orphans        milliseconds from TERM to KILL for what ./run or ./finish leaves behind, empty or 0 for KILL at once; sweep.py

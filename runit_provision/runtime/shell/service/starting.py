@@ -24,11 +24,12 @@ _RETRY_SECONDS = 5.0
 class Starting:
     """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready."""
 
-    __slots__ = ("_owner", "_readiness")
+    __slots__ = ("_awaits", "_owner", "_readiness")
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
         self._readiness: Readiness | None = None  # few services say when they are ready
+        self._awaits = False
         self._share()
 
     @property
@@ -54,9 +55,13 @@ class Starting:
             kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
         owner.tree.spawn(owner, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
 
-    def script(self, letter: str) -> None:
-        """Ask for the control script of a letter; one that is not there has failed."""
+    def script(self, letter: str, *, waits: bool = True) -> None:
+        """Ask for the control script of a letter; one that is not there has failed.
+
+        waits: whether until the process that it is about is there, whose pid it may ask for.
+        """
         owner = self._owner
+        self._awaits = False
         path = f"control/{letter}"
         try:
             executable = os.stat(path, dir_fd=owner.home.fd).st_mode & 0o100
@@ -65,11 +70,20 @@ class Starting:
         except OSError as error:
             owner.warn(f"unable to stat {path}: {errors.words(error)}")
             executable = 0
-        if executable:
-            owner.flush()  # a control script may ask what is wanted
-            owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,))
-        else:
+        if not executable or owner.service.hurries:
             owner.tell(ScriptEnded(succeeded=False))
+        elif waits and owner.service.main.spawning:
+            self._awaits = True
+        else:
+            owner.show()  # a control script may ask what is wanted, the first control/u too
+            leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
+            owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
+            owner.scripted()
+
+    def settled(self) -> None:
+        """The process of the main part that was asked for is there, or will not be: go on with the control script that awaits it."""
+        if self._awaits and not self._owner.closed:
+            self.script(self._owner.service.script, waits=False)
 
     def failed(self, key: int) -> None:
         """No process could be made: as runsv, try again later."""
@@ -77,6 +91,7 @@ class Starting:
             self._owner.tell(ScriptEnded(succeeded=False))
         else:
             self._owner.tree.loop.after(_RETRY_SECONDS, lambda: self._again(key))
+            self.settled()
 
     def _again(self, key: int) -> None:
         part = self._owner.service.part(key)

@@ -152,6 +152,12 @@ class Supervised:
             self._end(part, status)
         if found.script_succeeded is not None:
             self.tell(ScriptEnded(succeeded=found.script_succeeded))
+        if self.service.script:
+            self.scripted()
+
+    def scripted(self) -> None:
+        """A control script was asked for, or runs: letters wait for it."""
+        self._inbox.look_behind_script()
 
     def _keep_letter(self, part: int, letter: str) -> None:
         main, log, word = self._letters
@@ -174,10 +180,18 @@ class Supervised:
 
     def started(self, key: int, pid: int, when: int) -> None:
         """The keeper made the process that was asked for."""
+        self._note_started(key, pid, when)
+        if key == MAIN:
+            self._starting.settled()
+
+    def _note_started(self, key: int, pid: int, when: int) -> None:
         if key == records.SCRIPT:
             self._scripting = when
         else:
             self._started[key] = when
+            part = self.service.part(key)
+            if key == MAIN and (part.signals or part.signalled):
+                self.killed = pid  # told so before it was there
             self.asked = self.asked and key != MAIN
             self.tell(Started(key, pid))
 
@@ -280,6 +294,7 @@ class Supervised:
         for part in self.parts():
             if part.spawning and not self.closed:
                 self.tell(Ended(part.number, UNKNOWN))
+        self._starting.settled()
 
     def put_off(self, why: str) -> None:
         """Say why something of it does not start for now, and show it as it is meanwhile."""
@@ -312,7 +327,7 @@ class Supervised:
                 self._starting.spawn(key, part.state, arguments_of(part))
                 self._signal_again(part)
                 return
-            self.started(key, found.pid, found.started)
+            self._note_started(key, found.pid, found.started)
         if part.pid and found.life == records.ENDED:
             self.ended(key, part.pid, found.status)
         elif part.pid:
@@ -460,6 +475,11 @@ class Supervised:
         if packed != self._saved:
             os.pwrite(self.tree.table, packed, records.offset(self.slot) + records.INTENT_AT)
             self._saved = packed
+
+    def show(self) -> None:
+        """Write the status of the main part now, whether it changed or was never written."""
+        self._publisher.changed(MAIN)
+        self.flush()
 
     def flush(self, *, late: bool = False) -> bool:
         """Write the status of what changed; True when something is left for a `late` flush."""

@@ -105,6 +105,8 @@ class Orphans:
         pidfd = orphan.pidfd if orphan.pidfd >= 0 else _open(written)
         if pidfd >= 0:
             try:
+                if key == records.SCRIPT and process.starttime(written.pid) == written.starttime:
+                    process.send(written.pid, number, with_group=True)
                 _signal.pidfd_send_signal(pidfd, number)
             except ProcessLookupError:
                 pass

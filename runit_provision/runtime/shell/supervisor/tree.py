@@ -44,7 +44,7 @@ _PLENTY = 1 << 30
 class _Wish:
     """A process of a service, as Tree.spawn was called for it; thousands may wait until the keeper can be told."""
 
-    __slots__ = ("arguments", "key", "notify", "role", "service", "swept", "tree")
+    __slots__ = ("arguments", "key", "leads", "notify", "role", "service", "swept", "tree")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class _Wish:
         arguments: tuple[str, ...],
         notify: tuple[int, int] | None,
         swept: bool,
+        leads: bool,
     ) -> None:
         self.tree = tree
         self.service = service
@@ -64,6 +65,7 @@ class _Wish:
         self.arguments = arguments
         self.notify = notify
         self.swept = swept
+        self.leads = leads
 
     def request(self) -> Request | None:
         """Give what is to be asked for; None when the service is gone, or will be told why that cannot be."""
@@ -158,10 +160,12 @@ class Tree:
         *,
         notify: tuple[int, int] | None = None,
         swept: bool = False,
+        leads: bool = False,
     ) -> None:
         """Ask for a process of `service`.
 
-        notify: the descriptor that it gets, and what that leads to; swept: what it starts is to be found again.
+        notify: the descriptor that it gets, and what that leads to; swept: what it starts is to be found again; leads: KILL for it is
+        one for its process group.
         """
         try:
             pool = self._loggers.pool_for(service) if key == records.LOG and self._loggers is not None else None
@@ -177,7 +181,7 @@ class Tree:
         if pool is not None:
             arguments = ("-p",)
 
-        wish = _Wish(self, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept)
+        wish = _Wish(self, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept, leads=leads)
         self.parent.spawn(wish, service.slot, asked=service.asked)
 
     def pool_of(self, service: Supervised) -> Pool | Account | None:
@@ -207,6 +211,8 @@ class Tree:
         group = self._open_group(service) if wish.swept else -1
         if wish.swept:
             flags |= wire.SWEPT
+        if wish.leads:
+            flags |= wire.LEADS
         if group >= 0:
             flags, fds = flags | wire.GROUPED, (*fds, group)
         request = wire.Record(
