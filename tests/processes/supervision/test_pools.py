@@ -285,6 +285,25 @@ def test_a_pool_of_another_account_is_known_by_its_name(runtime: Path, services:
         }
 
 
+def test_the_death_of_a_holder_is_told_and_of_several_once(runtime: Path, services: Path, tmp_path: Path) -> None:
+    fifo = services / "one/log/supervise/pipe"
+
+    def holders(running: Tree) -> list[int]:
+        named = (pid for pid in running.processes() if supervision.name(pid) == "fifo-holder")
+        return [pid for pid in named if has_open(pid, fifo)]
+
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        for _ in range(3):
+            (pid,) = until(lambda: holders(running), what="it holds")
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: pid not in holders(running), what="it is gone")  # type: ignore[misc]
+        said(running, "runsv: warning: a fifo-holder is gone; another takes its place\n")
+        until(lambda: holders(running), what="another one holds")
+        assert running.kill(signal.SIGHUP) == 111
+        assert running.stderr.read_text().count("fifo-holder") == 1
+
+
 @pytest.mark.parametrize(("times", "how"), [(3, ", killed by signal 9"), (1, "")], ids=["child", "orphan"])
 def test_the_death_of_a_pool_is_told_and_of_several_once(runtime: Path, services: Path, tmp_path: Path, times: int, how: str) -> None:
     """How a pool ended only its parent knows, the keeper that made it."""

@@ -12,6 +12,7 @@ from ...wire import holder as wire
 from .. import descriptors, meeting
 from ..channel import Channel
 from .heed import Heed
+from .kills import Seldom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Holder:
         self.channel: Channel | None = None
         self._holders = holders
         self._breath = Breath()
+        self._was_there = False
         self._heed = Heed(holders.tree.loop, ask=self._owes, look=self.look, silent=self._replace)
         self.missing: dict[int, Supervised] = {}
 
@@ -115,6 +117,7 @@ class Holder:
         if self.channel is not None:
             self._holders.tree.report("runsv: warning: a holder of descriptors does not answer, starting another")
             self.channel.close()
+            self._was_there = False  # of that nothing more is to be told
             self._gone()
 
     def start(self) -> None:
@@ -183,6 +186,7 @@ class Holder:
             sock.close()
             return False
         self._converse(sock)
+        self._was_there = True
         self.send(wire.Record(wire.LETTERS))
         return True
 
@@ -198,6 +202,7 @@ class Holder:
         for fd in fds:
             os.close(fd)
         self._heed.heard()
+        self._was_there = True
         record = wire.unpack(data)
         if record.op in {wire.HELD, wire.REFUSED}:
             left = self.waits.pop(record.slot, 1) - 1
@@ -219,6 +224,12 @@ class Holder:
             self.refused.discard(record.slot)
             self._holders.tree.released(record.slot)
 
+    def _tell_death(self) -> None:
+        was_there, self._was_there = self._was_there, False
+        times = self._holders.deaths.times(self.index) if was_there and not self._holders.tree.ends else None
+        if times is not None:
+            self._holders.tree.report(f"runsv: warning: a fifo-holder is gone{times}; another takes its place")
+
     def _gone(self) -> None:
         """It was killed, or could not be made."""
         self.channel = None
@@ -228,6 +239,7 @@ class Holder:
         tree = self._holders.tree
         if self._holders.left:
             return
+        self._tell_death()
         tree.parent.resume()
         tree.released(*(slot for slot in tree.leaving() if self._holders.index_of(slot) == self.index))
         tree.loop.after(self._breath.seconds(time.monotonic()), self.start)
@@ -244,6 +256,7 @@ class Holders:
         self.left = False
         self._patient_again = 0.0
         self._feeds = False
+        self.deaths = Seldom()
 
     def index_of(self, slot: int) -> int:
         """Give the number of the holder that a slot belongs to."""
