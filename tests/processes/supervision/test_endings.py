@@ -236,6 +236,22 @@ def test_what_a_killed_control_script_has_started_ends_with_it(runtime: Path, po
         until(lambda: not any(map(supervision.is_alive, started)), what="what it has started is gone")
 
 
+def test_a_control_script_that_hangs_is_killed_at_the_end_that_hup_brings_after_its_time(
+    runtime: Path, polite: Path, tmp_path: Path
+) -> None:
+    (polite / "timeout-kill").unlink()
+    hang(polite, "h")
+    with tree(runtime / "runsvdir", polite.parent, tmp_path / "state") as running:
+        running.extra["RUNSVDIR_HUP_SECONDS"] = "0.5"
+        running.start()
+        until(lambda: (polite / "ready").exists() and pid_of(polite), what="it runs")
+        supervision.letter(polite, "h")
+        pid = hung_script(polite)
+        assert running.kill(signal.SIGHUP) == 111
+        assert "still there, sending KILL: it" in running.stderr.read_text()
+        assert not supervision.is_alive(pid)
+
+
 def test_a_kill_that_was_asked_for_before_it_was_there_is_nobody_elses(runtime: Path, polite: Path, tmp_path: Path) -> None:
     (polite / "down").touch()
     with tree(runtime / "runsv", polite, tmp_path / "state") as running:

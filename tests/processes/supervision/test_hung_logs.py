@@ -7,12 +7,14 @@ import pwd
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support import apart, oracle, supervision
+from support.disk import mount_disk
 from support.hanging import hanging
 from support.supervision import Tree, pid_of, service, stat
 from support.waiting import DEADLINE, until
@@ -33,6 +35,7 @@ class Lab:
         base.chmod(0o755)  # for those who are not root
         self.sv = runtime / "sv"
         self.tree = Tree(runtime / "runsvdir", base / "services", base / "state")
+        self.tree.extra["RUNSVDIR_HUP_SECONDS"] = "1"
         self.plain = service(base / "services/plain", "exec sleep 1000")
         self.good, self.it = (
             service(base / "services" / name, "echo a line; exec sleep 1000", log="exit 1") for name in ("good", "it")
@@ -75,6 +78,15 @@ class Lab:
     def says(self, text: str) -> None:
         until(lambda: text in self.tree.stderr.read_text(), what=text)
 
+    def ends_with_the_kill(self, says: str = "log waits") -> bool:
+        """Whether the tree, whose log is shown as one that waits, has ended when KILL was sent; a crowded machine is late."""
+        until(lambda: says in self.status(), what="that it waits is said")
+        os.kill(self.tree.pid, signal.SIGHUP)
+        self.says("warning: still there, sending KILL: it\n")
+        begun = time.monotonic()
+        assert self.tree.kill(0) == 111
+        return time.monotonic() - begun < 4
+
     def ends_log(self) -> None:
         supervision.letter(self.it / "log", "d")
         until(lambda: stat(self.it / "log") == "down", what="its log is down")
@@ -111,6 +123,62 @@ def test_a_directory_that_hangs_holds_up_its_own_log_alone(runtime: Path, tmp_pa
                 until(lambda: lab.tree.supervises(lab.it), what="it is adopted")
                 lab.others_go_on()
             lab.is_logged()
+
+    alone(work)
+
+
+@pytest.mark.parametrize("user", ["", "nobody"])
+def test_a_log_whose_directory_hangs_holds_up_the_end_until_the_kill_and_no_longer(runtime: Path, tmp_path: Path, user: str) -> None:
+    hung = tmp_path / "hung"
+    hung.mkdir()
+    os.chown(hung, NOBODY.pw_uid, NOBODY.pw_gid)
+    lab = Lab(tmp_path, runtime, hung / "logs", user)
+
+    def work() -> None:
+        def ends_at_once() -> bool:
+            with lab.running(), hanging(hung, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid):
+                return lab.ends_with_the_kill()
+
+        until(ends_at_once, what="it ends with the KILL")
+
+    alone(work)
+
+
+def test_a_log_whose_disk_hangs_holds_up_the_end_until_the_kill_and_no_longer(runtime: Path, tmp_path: Path) -> None:
+    lab = Lab(tmp_path, runtime, Path("/mnt/disk/logs"), "")
+
+    def work() -> None:
+        disk = mount_disk(Path("/mnt"))
+        try:
+            until(lambda: ends_at_once(disk), what="it ends with the KILL")
+        finally:
+            subprocess.run(["umount", "--lazy", disk], check=True)
+
+    def ends_at_once(disk: Path) -> bool:
+        with lab.running():
+            lab.is_logged()
+            subprocess.run(["fsfreeze", "--freeze", disk], check=True)
+            try:
+                supervision.letter(lab.it, "t")
+                return lab.ends_with_the_kill()
+            finally:
+                subprocess.run(["fsfreeze", "--unfreeze", disk], check=True)
+
+    alone(work)
+
+
+def test_an_account_that_is_asked_for_in_vain_holds_up_the_end_until_the_kill_and_no_longer(runtime: Path, tmp_path: Path) -> None:
+    lab = Lab(tmp_path, runtime, Path("/mnt/logs"), "nobody")
+    silent = tmp_path / "passwd"
+    os.mkfifo(silent)
+
+    def work() -> None:
+        def ends_at_once() -> bool:
+            with lab.running():
+                return lab.ends_with_the_kill(says="down: log:")
+
+        tell_accounts_by(silent)
+        until(ends_at_once, what="it ends with the KILL")
 
     alone(work)
 

@@ -341,6 +341,19 @@ class Supervised:
         """Give (key, pid) of the processes that this service believes to live."""
         return [(part.number, part.pid) for part in self.parts() if part.pid]
 
+    @property
+    def may_end(self) -> bool:
+        """Whether there is a process of it that ends when it is killed: no log that nobody keeps yet, or that hangs in its pool."""
+        service = self.service
+        log_waits = self.pool is not None and bool(service.beyond.log_waits)
+        return service.main.alive or bool(service.script) or (service.log is not None and service.log.pid != 0 and not log_waits)
+
+    def end_script(self) -> None:
+        """Let the control script that runs end now, and none follow, whatever its settings say."""
+        service = self.service
+        if service.script:
+            self.tell(Overdue(MAIN, service.beyond.ending_since or service.stop_waits_since))
+
     def parts(self) -> list[Part]:
         return [self.service.main] if self.service.log is None else [self.service.main, self.service.log]
 

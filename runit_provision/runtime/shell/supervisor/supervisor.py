@@ -34,6 +34,7 @@ WAITING_SECONDS = 1.5
 HUP_SECONDS = 60.0
 """For all services to be gone after HUP, before KILL; $RUNSVDIR_HUP_SECONDS says otherwise."""
 KILL_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 EXIT_HUP = 111
 _AGAIN_SECONDS = 1.0
 """Before another keeper is tried again, when there is no process or descriptor to be had."""
@@ -140,7 +141,14 @@ class Supervisor:
         if names:
             self.report(f"warning: still there, sending KILL: {names}")
         self.tree.kill_all()
-        self.loop.after(KILL_SECONDS, self._finish)
+        self._finish_after(KILL_SECONDS)
+
+    def _finish_after(self, seconds: float) -> None:
+        """Give what was sent KILL so long to be gone, as far as any of it can."""
+        if seconds <= 0 or not self.tree.may_end:
+            self._finish()
+        else:
+            self.loop.after(_LOOK_SECONDS, lambda: self._finish_after(seconds - _LOOK_SECONDS))
 
     def _finish(self) -> None:
         self.tree.leave()

@@ -399,6 +399,11 @@ class Tree:
         return all(service.leaving for service in self._slots.values())
 
     @property
+    def may_end(self) -> bool:
+        """Whether something is there that ends when it is killed."""
+        return self.recovering or any(service.may_end for service in self._slots.values())
+
+    @property
     def recovering(self) -> bool:
         """Whether there are services that are yet to be taken up."""
         return len(self._takeover) > 0
@@ -472,8 +477,9 @@ class Tree:
         self.parent.leave()
 
     def kill_all(self) -> None:
-        """Send KILL to every process that is known."""
+        """Send KILL to every process that is known, control scripts first: those that hang keep from us what else ends."""
         for service in self.services():
+            service.end_script()
             for key, _pid in service.known():
                 self.signal(service, key, SIGKILL)
 
