@@ -18,6 +18,7 @@ from runit_provision.runtime.core.events import (
     Overdue,
     ScriptEnded,
     Started,
+    StopWaits,
 )
 from runit_provision.runtime.core.part import LOG, MAIN, Service
 from runit_provision.runtime.core.service import expect_notification
@@ -287,6 +288,62 @@ def test_a_control_d_that_is_overdue_ends_alone_where_its_service_has_ended() ->
     step(service, Ended(MAIN, 15), START + SECOND)
     assert step(service, Overdue(MAIN, STEADY), START + SECOND) == (EndScript(),)
     assert step(service, ScriptEnded(succeeded=False), START + SECOND) == (Publish(MAIN),)
+
+
+def test_a_stop_has_its_time_from_when_it_waits_for_a_control_script_and_anew_from_when_it_is_acted_upon() -> None:
+    service = running()
+    step(service, Letter(MAIN, "h"), START)
+    assert step(service, StopWaits(waits=True), START, 11) == (Bound(MAIN, RUN, 0, 11),)
+    assert step(service, StopWaits(waits=True), START, 12) == ()
+    assert step(service, Begin(), START, 12) == (Bound(MAIN, RUN, 0, 11),)
+    assert step(service, Overdue(MAIN, 10), START) == ()
+    assert step(service, Overdue(MAIN, 11), START) == (EndScript(),)
+    assert step(service, ScriptEnded(succeeded=False), START) == (Signal(MAIN, 1),)
+    assert step(service, Letter(MAIN, "a"), START) == (Signal(MAIN, 14),)
+    assert step(service, Letter(MAIN, "d"), START, 13) == (Publish(MAIN), Bound(MAIN, RUN, 71, 13), Script("t"))
+    assert step(service, Overdue(MAIN, 11), START) == ()
+    assert step(service, Overdue(MAIN, 13), START) == (Signal(MAIN, KILL), EndScript())
+
+
+def test_who_is_told_to_exit_while_a_control_script_runs_waits_no_longer_than_a_stop() -> None:
+    service = running()
+    step(service, Letter(MAIN, "h"), START)
+    assert step(service, Letter(MAIN, "a"), START) == ()
+    assert step(service, Letter(MAIN, "x"), START) == (Bound(MAIN, RUN, 0, STEADY),)
+    assert step(service, Overdue(MAIN, STEADY), START) == (EndScript(),)
+    after = (Signal(MAIN, 1), Signal(MAIN, 14), Publish(MAIN), Bound(MAIN, RUN, 71, STEADY), Script("t"))
+    assert step(service, ScriptEnded(succeeded=False), START) == after
+
+
+def test_a_stop_that_waits_for_a_script_that_ends_in_time_changes_nothing() -> None:
+    service = running()
+    step(service, Letter(MAIN, "h"), START)
+    step(service, StopWaits(waits=True), START, 11)
+    step(service, ScriptEnded(succeeded=True), START)
+    step(service, Letter(MAIN, "t"), START)
+    assert step(service, Overdue(MAIN, 11), START) == ()
+    assert step(service, StopWaits(waits=True), START) == ()
+    assert service.script == "t"
+
+
+@pytest.mark.parametrize(("letter", "follows"), [("d", Publish(MAIN)), ("t", Script("u")), ("k", Script("u")), ("x", Exit())])
+def test_a_start_whose_script_is_killed_for_a_stop_does_not_happen(letter: str, follows: Action) -> None:
+    service = Service(now=START)
+    step(service, Begin(), START)
+    step(service, StopWaits(waits=True), START)
+    assert step(service, Overdue(MAIN, STEADY), START) == (EndScript(),)
+    assert step(service, ScriptEnded(succeeded=False), START) == ()
+    assert step(service, Letter(MAIN, "u"), START) == (Publish(MAIN),)
+    assert step(service, Letter(MAIN, letter), START)[-1] == follows
+
+
+def test_a_stop_that_somebody_else_has_read_keeps_nothing_from_its_start() -> None:
+    service = Service(now=START)
+    step(service, Begin(), START)
+    step(service, StopWaits(waits=True), START)
+    step(service, Overdue(MAIN, STEADY), START)
+    step(service, ScriptEnded(succeeded=False), START)
+    assert step(service, StopWaits(waits=False), START) == (Script("u"),)
 
 
 def test_what_is_overdue_is_no_death() -> None:
