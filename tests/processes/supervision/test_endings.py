@@ -146,7 +146,7 @@ def test_a_stop_does_not_wait_for_ever_for_the_control_script_of_an_earlier_lett
         assert (polite / "ended").read_text() in {"-1 1\n", "-1 15\n"}  # HUP, which its script has not seen to, or TERM
 
 
-def test_a_control_script_that_hangs_goes_on_without_a_stop_or_a_bound(runtime: Path, polite: Path, tmp_path: Path) -> None:
+def test_a_control_script_that_hangs_goes_on_until_there_is_a_stop_and_a_bound(runtime: Path, polite: Path, tmp_path: Path) -> None:
     unbounded = service(polite.parent / "unbounded", "touch ready\nexec sleep 1000")
     for home in (polite, unbounded):
         hang(home, "h")
@@ -160,6 +160,9 @@ def test_a_control_script_that_hangs_goes_on_without_a_stop_or_a_bound(runtime: 
         assert subprocess.run([runtime / "sv", "-w", "2", "down", unbounded], capture_output=True, check=False).returncode == 1
         assert [supervision.is_alive(pid) for pid in pids] == [True, True]
         assert [stat(home) for home in (polite, unbounded)] == ["run", "run"]
+        (unbounded / "timeout-kill").write_text("300\n")
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", unbounded], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8], supervision.is_alive(pids[1])) == (0, "ok: down", False)
 
 
 @pytest.mark.parametrize("letter", ["d", "x", "t"])

@@ -104,15 +104,14 @@ class Inbox:
                 owner.tree.loop.mind(files.control, 0 if busy else EPOLLIN)
 
     def look_behind_script(self) -> None:
-        """A control script runs: where a stop is bounded, see whether a letter comes that stops, which the script keeps waiting."""
-        owner = self._owner
+        """A control script runs: see whether a letter comes that stops, which the script keeps waiting."""
         self.mask()
-        if not owner.closed and owner.milliseconds(settings.TIMEOUT_KILL) > 0:
-            owner.tree.loop.mind(owner.files.control, ON_CHANGE)
+        if not self._owner.closed:
+            self._owner.tree.loop.mind(self._owner.files.control, ON_CHANGE)
 
     def _look(self) -> None:
         owner = self._owner
-        if owner.closed or not owner.service.script:
+        if owner.closed or not owner.service.script or owner.milliseconds(settings.TIMEOUT_KILL) <= 0:
             return
         try:
             waits = not STOPS.isdisjoint(_peek(owner.files.control).decode("latin-1"))
