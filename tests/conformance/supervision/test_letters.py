@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.waiting import until
-from support.worlds import TRACER, TRAPS, Lab, Same
+from support.worlds import KINDS, TRACER, TRAPS, Lab, Same
 
 
 def test_a_service_that_ignores_term_is_shown_as_got_term(same: Same) -> None:
@@ -159,6 +159,22 @@ def test_the_first_control_script_of_all_is_told_how_it_is(same: Same) -> None:
         return lab.trace()
 
     assert same(scenario) == ["u: down"]
+
+
+def test_control_scripts_block_no_signals(runtime: Path, tmp_path: Path) -> None:
+    """Those of C have TERM and CHLD blocked, and so has what they start: `kill` does not end it."""
+    blocked = {}
+    for kind in KINDS:
+        lab = Lab(kind, runtime, tmp_path / kind.replace(" ", "-"))
+        try:
+            lab.script("control/h", "echo $(grep SigBlk /proc/$$/status) >>trace")
+            lab.run("exec sleep 1000")
+            lab.letters("h")
+            blocked[kind] = until(lab.trace, what="it has told")[0]
+        finally:
+            lab.end()
+    none = f"SigBlk: {0:016x}"
+    assert blocked == {"C runsv": f"SigBlk: {1 << 14 | 1 << 16:016x}", "our runsv": none, "our runsvdir": none}
 
 
 def supervise_words(lab: Lab) -> Any:
