@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import compared, oracle
 
@@ -82,6 +82,11 @@ def ended_by_term(steps: list[bytes | worlds.Told]) -> list[bytes | worlds.Told]
     "signal TERM",
 )
 @settings(max_examples=EXAMPLES)
+@example(  # nothing is sent or written of a line's head, and its rest is written all the same
+    configs=[b"U1.2.3.4:0\n"] * DIRECTORIES,
+    options=["-l", "9"],
+    steps=[b"a" * 17, worlds.Told(signal.SIGHUP, (b"+*\n",) * DIRECTORIES), b"z"],
+)
 @given(
     configs=st.lists(CONFIGS, min_size=DIRECTORIES, max_size=DIRECTORIES),
     options=OPTIONS,

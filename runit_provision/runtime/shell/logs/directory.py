@@ -425,12 +425,14 @@ class Log:
     @property
     def limits_lines(self) -> bool:
         """Whether it matters which lines are longer than the limit."""
-        return bool(self.config.instructions) or self.config.udp is not None
+        return not self.selection.keeps_all
 
     def text_of(self, batch: Batch) -> bytes:
         """Give what of `batch` is to be written, having sent what is to be sent by UDP."""
         if self.config.udp is None:
-            return b"" if self.config.udp_only else self.selection.written(batch)
+            # Asked in any case: a config that is read in the middle of a long line goes on with what became of its head.
+            written = self.selection.written(batch)
+            return b"" if self.config.udp_only else written
         text = []
         for message, line in self.selection.messages(batch):
             if message and not send(message, self.config.udp):

@@ -298,7 +298,7 @@ class Logger:
         options, lines, log = self._options, self._lines, self.log
         return (
             not (options.stamp or options.table or lines.stamp)
-            and log.config.udp is None
+            and log.selection.keeps_all
             and log.selection.alters_nothing
             and (not lines.long or log.selection.long_is_selected)
         )
