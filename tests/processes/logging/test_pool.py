@@ -120,6 +120,15 @@ def test_a_drained_log_is_read_to_its_end(pool: Pool, scratch: Path) -> None:
     assert service.main.joinpath("current").stat().st_mode & 0o777 == 0o744
 
 
+def test_what_is_only_to_be_sent_is_not_written_though_it_has_no_address(pool: Pool, scratch: Path) -> None:
+    service = Service(scratch, 1, config=b"U10.0.0.1:0\n")
+    pool.added(service)
+    write(service, b"one\ntwo\n")
+    pool.drain(service)
+    assert pool.expect(wire.ENDED, service).value == 0
+    assert service.text() == b""
+
+
 def test_signals_do_what_they_do_to_svlogd(pool: Pool, scratch: Path) -> None:
     service = Service(scratch, 3)
     pool.added(service)
