@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from runit_provision.runtime.shell.service.endings import KEPT
 from support import supervision
 from support.interrupt import Interrupter
 from support.supervision import Tree, letter, log_in_pool, pid_of, send, service, stat
@@ -152,6 +153,12 @@ class World:
             starts = numbers(home / "starts")
             alive = [pid for pid in starts if supervision.is_alive(pid) and is_in(pid, home)]
             assert alive == [pid_of(home)] == starts[-1:], f"{home.name}: alive {alive}, status {pid_of(home)}, last {starts[-1:]}"
+        for home in (*self.steady, *self.targets):
+            ends = min(len(numbers(home / "starts")) - 1, KEPT)
+            tally = (home / "supervise/deaths").read_text().splitlines() if ends else []
+            # A start whose keeper dies before the go ends too, and its script has said nothing.
+            known = [line for line in tally if not line.endswith((" unknown", " exited 111"))]
+            assert len(known) <= ends <= len(tally), f"{home.name}: {ends} ends, tallied {tally}"
         for home in self.talkers:
             said = numbers(home / "told")[0]
             logged = home / ("lines" if home.name == "piped" else "log/main/current")

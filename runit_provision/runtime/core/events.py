@@ -38,13 +38,14 @@ class StopWaits(Event):
 
 
 class Started(Event):
-    """What Spawn asked for exists, as process `pid`."""
+    """What Spawn asked for exists, as process `pid`; when: since when, in nanoseconds of Unix time, 0 for now."""
 
-    __slots__ = ("part", "pid")
+    __slots__ = ("part", "pid", "when")
 
-    def __init__(self, part: int, pid: int) -> None:
+    def __init__(self, part: int, pid: int, when: int = 0) -> None:
         self.part = part
         self.pid = pid
+        self.when = when
 
 
 class Ended(Event):

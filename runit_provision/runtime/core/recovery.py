@@ -93,8 +93,9 @@ def _recover_part(recovery: Recovery, part: Part, intent: records.PartIntent, pr
     part.damped = intent.damped
     part.owed = intent.owed
     part.ended = intent.ended
+    # One that was acted upon may still be there for a moment, while its next parent has not taken leave of it.
     untold = process.started != intent.started or intent.pid != 0
-    if process.life == records.LIVE or (process.life == records.ENDED and untold):
+    if process.life != records.NEVER and untold:
         _take(recovery.service, part, intent, process)
         if process.life == records.ENDED:
             recovery.ended.append((part.number, process.status))
@@ -117,13 +118,13 @@ def _take(service: Service, part: Part, intent: records.PartIntent, process: rec
     if intent.spawning or process.started == intent.started:
         part.signals, part.signalled = intent.signals, intent.signalled
     part.state = FINISH if process.role in {keeper.FINISH, keeper.SWEEP} else RUN
+    if process.started != intent.started and part.state == RUN:
+        part.since = process.started
     if process.started != intent.started and not intent.spawning:
         part.damped = part.owed = part.paused = part.got_term = False
         if part.number == MAIN:
             service.beyond.ending_since, service.beyond.overdue = 0, False
-        if part.state == RUN:
-            part.since = process.started
-        elif part.number == MAIN and intent.state == RUN:
+        if part.state == FINISH and part.number == MAIN and intent.state == RUN:
             part.got_term = False
 
 

@@ -74,7 +74,7 @@ def _handle(service: Service, event: Event, now: int, steady: int, actions: list
         case Letter():
             _letter(service, service.part(event.part), event.letter, now, steady, actions)
         case Started():
-            _started(service, service.part(event.part), event.pid, steady, actions)
+            _started(service, service.part(event.part), event, now, steady, actions)
         case Ended():
             _ended(service, service.part(event.part), event, now, actions)
         case Notified():
@@ -162,10 +162,14 @@ def _publish(part: Part, actions: list[Action]) -> None:
         actions.append(Publish(part.number))
 
 
-def _started(service: Service, part: Part, pid: int, steady: int, actions: list[Action]) -> None:
-    if part.spawning or part.pid not in {0, pid}:
+def _started(service: Service, part: Part, event: Started, now: int, steady: int, actions: list[Action]) -> None:
+    if part.spawning or part.pid not in {0, event.pid}:
+        if part.spawning and part.state == RUN:
+            # Not since it was asked for, which may be long ago where no process was to be had. Its parent tells more than the clock,
+            # which may have been set back.
+            part.since = event.when if part.since <= event.when <= now else now
         part.spawning = False
-        part.pid = pid
+        part.pid = event.pid
         actions.append(Publish(part.number))
         if part.number == MAIN:
             if service.beyond.ending_since or _is_in_finish(service):

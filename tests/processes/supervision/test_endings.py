@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 from support import fifo, supervision
+from support.interrupt import Interrupter
 from support.supervision import log_in_pool, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
+PWRITE = {"x86_64": 18, "aarch64": 68}[platform.machine()]
+RENAMEAT = {"x86_64": 264, "aarch64": 38}[platform.machine()]
 STUBBORN = "trap '' TERM\ntouch ready\nwhile :; do sleep 0.05; done"
 
 
@@ -419,6 +423,42 @@ def test_the_tally_keeps_the_last_32_ends_and_follows_no_link(runtime: Path, tmp
         kill(home)
         until(lambda: pid_of(home) not in {0, before} and stat(home) == "run", what="it runs again")
         assert (tmp_path / "secret").read_text() == "secret\n"
+
+
+@pytest.mark.parametrize("keeper", ["living", "killed"])
+@pytest.mark.parametrize("call", [PWRITE, RENAMEAT], ids=["remembered", "tallied"])
+def test_an_end_over_which_the_supervisor_dies_is_tallied_and_once(runtime: Path, tmp_path: Path, call: int, keeper: str) -> None:
+    home = service(tmp_path / "services/it", "exec sleep 1000")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = until(lambda: stat(home) == "run" and pid_of(home), what="it runs")
+        assert running.process is not None
+        victims = [running.pid, *([running.keeper()] if keeper == "killed" else [])]
+        interrupter = Interrupter(running.pid, victims, 1, after=call)
+        kill(home)
+        running.process.wait(DEADLINE)
+        assert interrupter.end() is not None
+        running.start()
+        until(lambda: pid_of(home) not in {0, before} and stat(home) == "run", what="it runs again")
+        assert deaths(home) == ["signal 9"]
+
+
+def test_finish_finds_in_the_tally_what_it_was_started_for(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "echo >>runs\nexit $(wc -l <runs)", finish="tail -n 1 supervise/deaths >>seen")
+    seen = home / "seen"
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: seen.exists() and seen.read_text().count("\n") > 1, what="it has ended twice")
+        assert re.findall(r"exited \d+$", seen.read_text(), re.M)[:2] == ["exited 1", "exited 2"]
+
+
+def test_the_last_end_of_a_service_that_exits_is_tallied(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "exec sleep 1000")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(home) == "run", what="it runs")
+        running.kill(signal.SIGHUP)
+        assert deaths(home) == ["signal 15"]
 
 
 def kill(home: Path) -> None:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,10 @@ from pathlib import Path
 import pytest
 from support import oracle
 from support.disk import mount_disk
-from support.supervision import Tree, is_alive, letter, log_in_pool, name, pid_of, script, service, stat, tree
+from support.supervision import Tree, is_alive, letter, log_in_pool, name, pid_of, script, service, stat, status, tree
 from support.waiting import DEADLINE, until
+
+from runit_provision.runtime.wire import status as wire
 
 NO_MORE_FILES = "process cannot open more files"
 
@@ -475,9 +478,11 @@ def test_no_room_for_processes(runtime: Path, home: Path, tmp_path: Path) -> Non
         os.kill(before, signal.SIGKILL)
         said(running, "runsv it: warning: unable to fork, sleeping: temporary failure")
         until(lambda: stat(home / "../new") == stat(home) != "run", what="sv tells that neither has a process")
+        room_since = time.time_ns()
         limit.write_text("max")
         assert started(home) == [before]
         until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+        assert wire.unpack(status(home)).since_ns > room_since  # and not since it was asked for
         until(lambda: started(home.parent / "new") == [up(home.parent / "new")], what="so does the new one")
 
 

@@ -14,18 +14,30 @@ if TYPE_CHECKING:
 
 KEPT = 32
 _MOST = 64 * KEPT
+_NEAR = 1_000_000
+"""Nanoseconds: to so much a line tells when its run began. The next one begins a second later at the earliest."""
 
 
-def line(now: int, since: int, status: int) -> bytes:
-    """Say that a run that began at `since` ended `now` (Unix time in nanoseconds) with a wait status."""
-    return f"{tai.text(now)} ran {max(0, now - since) / 1e9:.3f} {detail.ending(status)}\n".encode()
+def add(files: Supervise, now: int, since: int, status: int) -> None:
+    """Tell that a run that began at `since` ended `now` (Unix time in nanoseconds) with a wait status.
 
-
-def add(files: Supervise, text: bytes) -> None:
-    """Add a line to the tally; RefusedError or OSError when that cannot be."""
+    Unless the last line is about this run: who wrote it was killed before the end was acted upon. RefusedError or OSError when the
+    tally cannot be written.
+    """
     try:
         known = files.read("deaths", _MOST)
     except FileNotFoundError:
         known = b""
-    lines = [*known.splitlines(keepends=True), text]
-    files.replace("deaths", b"".join(lines[-KEPT:]))
+    lines = known.splitlines(keepends=True)
+    if not lines or abs(_began(lines[-1]) - since) > _NEAR:
+        text = f"{tai.text(now)} ran {max(0, now - since) / 1e9:.3f} {detail.ending(status)}\n"
+        files.replace("deaths", b"".join([*lines, text.encode()][-KEPT:]))
+
+
+def _began(line: bytes) -> int:
+    """Give when the run that a line is about began, in nanoseconds of Unix time; 0 where it does not tell."""
+    try:
+        label, _ran, seconds, _how = line.split(b" ", 3)
+        return tai.read(label) - int(seconds.replace(b".", b"")) * 1_000_000
+    except ValueError:
+        return 0

@@ -193,7 +193,7 @@ class Supervised:
             if key == MAIN and (part.signals or part.signalled):
                 self.killed = pid  # told so before it was there
             self.asked = self.asked and key != MAIN
-            self.tell(Started(key, pid))
+            self.tell(Started(key, pid, when))
 
     def ended(self, key: int, pid: int, status: int) -> None:
         """A process ended, and nobody but us will act on it."""
@@ -204,19 +204,21 @@ class Supervised:
             self._end(key, status)
 
     def _end(self, key: int, status: int) -> None:
-        """A process of a part is over: act on it, then tally it if it was ./run."""
+        """A process of a part is over: tally it if it was ./run, then act on it.
+
+        So ./finish finds it in the tally, and whoever comes after us when we are killed in between tallies it: the record says that it
+        is not acted upon.
+        """
         main = self.service.main
-        counts, since = key == MAIN and main.state == RUN, main.since
-        if counts:
+        if key == MAIN and main.state == RUN:
             self.last_end = status
             if status == SIGKILL and self.killed != main.pid:
                 self.tree.tell_killed(self)
-        self.tell(self._ended_event(key, status))
-        if counts and not self.closed:
             try:
-                endings.add(self.files, endings.line(time.time_ns(), since, status))
+                endings.add(self.files, time.time_ns(), main.since, status)
             except (RefusedError, OSError):
                 pass  # a full disk: of that, the status files tell already
+        self.tell(self._ended_event(key, status))
 
     def signalled(self, key: int, count: int) -> None:
         """The process of a part has got so many signals. What is said before it has started is about the one before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runit_provision.runtime.core import recovery
 from runit_provision.runtime.core.actions import Action, Bound
 from runit_provision.runtime.core.backoff import SECOND
-from runit_provision.runtime.core.events import Begin, Event, Letter, ScriptEnded, Started
+from runit_provision.runtime.core.events import Begin, Ended, Event, Letter, ScriptEnded, Started
 from runit_provision.runtime.core.part import MAIN, Service
 from runit_provision.runtime.core.service import step as move
 from runit_provision.runtime.wire import beyond, keeper, records
@@ -177,3 +177,20 @@ def test_who_got_term_from_another_s_supervisor_has_all_its_time() -> None:
     intended.beyond = beyond.pack(beyond.Beyond())
     again = step(recovered(intended, live()).service, Begin(), START, 9)
     assert [action for action in again if isinstance(action, Bound)] == [Bound(MAIN, RUN, 71, 9)]
+
+
+def test_a_run_that_nobody_was_told_of_counts_from_its_start() -> None:
+    asked = Service(now=START)
+    step(asked, Begin(), START)
+    step(asked, ScriptEnded(succeeded=False), START)
+    intended = through_bytes(recovery.intent_of(asked, started=(0, 0, 0)))
+    found = recovered(intended, live(started=START + SECOND))
+    assert (found.service.main.pid, found.service.main.since) == (71, START + SECOND)
+
+
+def test_a_process_whose_end_was_acted_upon_ends_once_though_it_is_still_to_be_seen() -> None:
+    service = running()
+    step(service, Ended(MAIN, 9), START + SECOND)
+    step(service, ScriptEnded(succeeded=False), START + SECOND)
+    found = recovered(through_bytes(recovery.intent_of(service, started=(5, 0, 0))), live())
+    assert (found.service.main.pid, found.spawn, found.ended) == (0, [MAIN], [])

@@ -70,6 +70,17 @@ def test_a_service_with_down_is_not_started() -> None:
     assert play(Service(now=START, want=WANT_DOWN), Begin()) == []
 
 
+def test_a_run_counts_from_its_start_and_not_from_when_it_was_asked_for() -> None:
+    service = Service(now=START)
+    play(service, Begin(), Started(MAIN, 71, START + 10 * SECOND), now=START)
+    assert service.main.since == START  # the clock was set back: its parent speaks of a time to come
+    service = Service(now=START)
+    play(service, Begin(), now=START)
+    step(service, Started(MAIN, 71, START + 10 * SECOND), START + 11 * SECOND)
+    assert service.main.since == START + 10 * SECOND
+    assert play(service, Ended(MAIN, 0), now=START + 10 * SECOND + SECOND // 5)[-1] == Arm(MAIN, SECOND)
+
+
 def test_control_u_runs_before_every_start() -> None:
     service = Service(now=START)
     assert step(service, Begin(), START) == (Script("u"),)
@@ -174,7 +185,8 @@ def test_pause_and_continue_change_the_paused_byte_also_when_nothing_runs() -> N
 def test_once_starts_and_does_not_start_again() -> None:
     service = down()
     assert play(service, Letter(MAIN, "o")) == [Publish(MAIN), Spawn(MAIN, RUN)]
-    assert play(service, Started(MAIN, 9), Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN), Publish(MAIN)]
+    assert play(service, Started(MAIN, 9)) == [Publish(MAIN)]
+    assert play(service, Ended(MAIN, 0), now=START + SECOND) == [Publish(MAIN)]
     assert service.main.state == DOWN
 
 
