@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..wire import status as wire
 from ..wire.beyond import Beyond
 from ..wire.status import DOWN, RUN, WANT_UP
+from .events import Ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,3 +104,7 @@ class Service:
         if number == LOG and self.log is not None:
             return self.log
         raise ValueError(f"a service has no part {number}")
+
+    def has_heard_of_end(self, number: int) -> bool:
+        """Whether the end of a part's process is to be acted upon as soon as the control script that runs is over."""
+        return any(isinstance(event, Ended) and event.part == number for event in self.waiting)

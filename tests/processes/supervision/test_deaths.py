@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 from support import supervision
-from support.supervision import Tree, pid_of, service, stat, tree
+from support.supervision import Tree, is_alive, letter, pid_of, script, send, service, stat, tree
 from support.waiting import DEADLINE, until
 
 SLEEPER = "exec sleep 1000"
@@ -122,6 +122,34 @@ def test_a_signal_that_a_dying_keeper_never_sent_is_sent_all_the_same(runtime: P
         until(lambda: stat(services / "one") == "down", what="the service is down")
         assert not supervision.is_alive(pids.pop(str(services / "one")))
         assert is_unchanged(pids)
+
+
+def test_an_end_that_waits_for_a_control_script_is_one_though_the_keeper_dies_meanwhile(runtime: Path, tmp_path: Path) -> None:
+    home = service(
+        tmp_path / "services/it",
+        "[ ! -e in-finish ] || echo >beside; echo >>starts; exec sleep 1000",
+        finish="echo >in-finish; echo >>ends; while [ ! -e end ]; do sleep 0.01; done; rm in-finish end",
+    )
+    (home / "control").mkdir()
+    script(home / "control/h", "echo >in-control; while [ ! -e go ]; do sleep 0.01; done")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until((home / "starts").exists, what="it runs")
+        letter(home, "h")
+        until((home / "in-control").exists, what="the control script runs")
+        process = pid_of(home)
+        send(home, signal.SIGKILL)
+        until(lambda: not is_alive(process), what="it is gone")
+        before = running.keeper()
+        os.kill(before, signal.SIGKILL)
+        until(lambda: running.keeper() not in {0, before}, what="another keeper")
+        (home / "go").touch()
+        until((home / "in-finish").exists, what="it is in finish")
+        until(lambda: stat(home) == "finish", what="that is told")
+        (home / "end").touch()
+        until(lambda: len((home / "starts").read_text()) == 2, what="it runs again")
+        assert not (home / "beside").exists()
+        assert len((home / "ends").read_text()) == 1
 
 
 def test_when_both_are_killed_the_next_runsvdir_adopts(runtime: Path, services: Path, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ class Supervised:
         if key == records.SCRIPT:
             self._started[key] = self._scripting
             self.tell(ScriptEnded(succeeded=status == 0))
-        elif pid == self.service.part(key).pid:
+        elif pid == self.service.part(key).pid and not self.service.has_heard_of_end(key):
             self._end(key, status)
 
     def _end(self, key: int, status: int) -> None:
