@@ -211,9 +211,13 @@ def is_of_life(header: bytes, boot_id: bytes, namespace: int, began: int) -> boo
 
 def pack_slot(identity: Identity) -> bytes:
     """Give a whole slot for a service whose processes are none yet."""
+    return pack_identity(identity).ljust(SIZE, b"\0")
+
+
+def pack_identity(identity: Identity) -> bytes:
+    """Give what a slot that is TAKEN begins with, for a service that was met elsewhere."""
     path = identity.path if len(identity.path) <= PATH_MAX else b""
-    packed = _IDENTITY.pack(1, identity.dev, identity.ino, len(identity.name), len(path), identity.name, path)
-    return packed.ljust(SIZE, b"\0")
+    return _IDENTITY.pack(1, identity.dev, identity.ino, len(identity.name), len(path), identity.name, path)
 
 
 def pack_intent(intent: Intent) -> bytes:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         def known(self) -> list[tuple[int, int]]:
             """Give (key, pid) of the processes that it believes to live."""
 
+        def entry(self) -> str:
+            """Give the path by which it has its place in the tree's directory; empty where there is none."""
+
 
 _AT_A_TIME = 64
 _LOOKED_AT = 1024
@@ -96,9 +99,10 @@ class Home:
         return [] if self.inhabitant is None else [pid for _key, pid in self.inhabitant.known()]
 
     def _elsewhere(self) -> list[str]:
-        """Where the directory may be that was moved: where its processes are."""
-        known = [] if self.inhabitant is None else self.inhabitant.known()
-        return [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in known]
+        """Where the directory may be that was moved: where the tree has it, and where its processes are."""
+        if self.inhabitant is None:
+            return []
+        return [self.inhabitant.entry()] + [f"/proc/{pid}/cwd" + ("/.." if key == LOG else "") for key, pid in self.inhabitant.known()]
 
     def close_directory(self) -> None:
         """Close the directory, which is opened again when it is needed."""

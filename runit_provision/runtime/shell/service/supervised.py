@@ -343,6 +343,10 @@ class Supervised:
         """Give (key, pid) of the processes that this service believes to live."""
         return [(part.number, part.pid) for part in self.parts() if part.pid]
 
+    def entry(self) -> str:
+        """Give the path by which it has its place in the tree's directory; empty where there is none."""
+        return self.tree.entry(self.identity.name)
+
     @property
     def may_end(self) -> bool:
         """Whether there is a process of it that ends when it is killed: no log that nobody keeps yet, or that hangs in its pool."""

@@ -152,6 +152,7 @@ class Adoption:
         if not content.startswith(records.TAKEN):
             os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         tree.settle(slot, service)
+        tree.write_identity(service, identity)
         main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
@@ -174,24 +175,29 @@ class Adoption:
         return records.Process(pid=service.pool.pid or intent.pid, role=wire.LOG_RUN, life=records.LIVE, started=intent.started)
 
     def _reopen(self, identity: records.Identity, content: bytes) -> Supervised:
-        """Find a service's directory again: where it was, or, when it was moved or deleted, where its process is."""
+        """Find a service's directory again: where it was, or, when it was moved or deleted, where the tree or its process has it."""
         expected = (identity.dev, identity.ino)
         name = os.fsdecode(identity.name)
-        places = [os.fsdecode(identity.path)]
+        processes = []
         for key in (records.MAIN, records.LOG):
             written = records.unpack_process(content, key)
             if written.life == records.LIVE:
-                places.append(f"/proc/{written.pid}/cwd" + ("/.." if key == records.LOG else ""))
-        if places == [""]:
-            raise FileNotFoundError(errno.ENOENT, "its path is too long to be written down", name)
-        if _is_new(places[0], places[1:], expected):
-            raise FileNotFoundError(errno.ENOENT, "another directory has taken its place", places[0])
-        for place in places[:-1]:
+                processes.append(f"/proc/{written.pid}/cwd" + ("/.." if key == records.LOG else ""))
+        is_inhabited = expected in map(_identity, processes)
+        path = os.fsdecode(identity.path)
+        missing = FileNotFoundError(errno.ENOENT, "another directory has taken its place", path or name)
+        for place in (path, self._tree.entry(identity.name)):
+            if place and (is_inhabited or not _is_new(place)):
+                try:
+                    return self._tree.open(place, name, expected, is_real=place == path)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+        for place in processes:
             try:
-                return self._tree.open(place, name, expected, is_real=place == places[0])
+                return self._tree.open(place, name, expected)
             except FileNotFoundError:
                 continue
-        return self._tree.open(places[-1], name, expected, is_real=len(places) == 1)
+        raise missing
 
     def _abandon(self, slot: int, content: bytes, error: OSError) -> None:
         """A service whose directory is gone for good: nobody else will end its processes."""
@@ -209,12 +215,12 @@ class Adoption:
         os.pwrite(tree.table, b"\0", records.offset(slot))
 
 
-def _is_new(path: str, processes: list[str], expected: tuple[int, int]) -> bool:
-    """Whether a directory was made anew that got the inode of the one before: nobody has ever locked it, and no process is there."""
+def _is_new(path: str) -> bool:
+    """Whether nobody has ever locked a directory: one that was made anew may get the inode of the one before."""
     try:
         os.stat(path + "/supervise/lock")
     except FileNotFoundError:
-        return expected not in map(_identity, processes)
+        return True
     except OSError:
         pass
     return False

@@ -262,10 +262,23 @@ class Runsvdir(Supervisor):
         entries.reverse()
         while entries:
             entry = entries.pop()  # of thousands, each leaves its room to what its service takes
-            if entry.identity not in self._services and not self.tree.waits_for(entry.identity) and not self._rests(entry):
+            known = self._services.get(entry.identity)
+            if known is not None:
+                if known.identity.name != entry.name.encode(errors="surrogateescape"):
+                    self._meet_again(known, entry)
+            elif not self.tree.waits_for(entry.identity) and not self._rests(entry):
                 self._consider(entry)
                 any_new = True
         return any_new
+
+    def _meet_again(self, service: Supervised, entry: scan.Found) -> None:
+        """A service that is known has another name, or one name more."""
+        try:
+            found = os.stat(service.entry())
+        except OSError:
+            found = None
+        if not service.closed and (found is None or entry.identity != (found.st_dev, found.st_ino)):
+            self.loop.guarded(lambda service: self.tree.renamed(service, entry.name), service)
 
     def _rests(self, entry: scan.Found) -> bool:
         """Whether a service that another one has locked is not to be tried yet."""

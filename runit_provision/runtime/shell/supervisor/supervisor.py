@@ -60,7 +60,7 @@ class Supervisor:
         self._alone = False  # no keeper was ever there
         self._breath = Breath()
         self._told = False
-        self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most)
+        self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most, directory=call.path)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
         self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)

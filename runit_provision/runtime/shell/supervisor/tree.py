@@ -12,6 +12,7 @@ from ...wire import errors, holder, records
 from ...wire import keeper as wire
 from .. import descriptors, installation
 from ..loop import Loop
+from ..service import settings
 from ..service.home import Home, Room
 from ..service.letters import Letters
 from ..service.publisher import Publishing
@@ -85,7 +86,8 @@ class Tree:
 
     gone: called with each that has exited, after it let go of its directory; taken: with each that was taken up; left: when one that
     was to be taken over was not, and may be met again.
-    others: whether there is a keeper, whose other children keep logs and hold descriptors; most: how many descriptors we may have.
+    others: whether there is a keeper, whose other children keep logs and hold descriptors; most: how many descriptors we may have;
+    directory: where services have their names, absolute, empty for nowhere.
     """
 
     def __init__(
@@ -97,8 +99,10 @@ class Tree:
         new_session: bool = False,
         others: bool = False,
         most: int = _PLENTY,
+        directory: str = "",
     ) -> None:
         self.loop = loop
+        self._directory = directory
         self.table = state.table
         self.report = report
         self.gone: Callable[[Supervised], None] = lambda _service: None
@@ -338,6 +342,27 @@ class Tree:
         except BaseException:
             home.close()
             raise
+
+    def entry(self, name: bytes) -> str:
+        """Give the path of what is called `name` in the tree's directory; empty without one."""
+        return f"{self._directory}/{os.fsdecode(name)}" if self._directory else ""
+
+    def renamed(self, service: Supervised, name: str) -> None:
+        """Write down that `service` goes by another name now: who comes after us finds it by that, and where that leads to."""
+        known = service.identity
+        path = self.entry(os.fsencode(name))
+        # Its control group, which cannot be renamed, bears the name.
+        is_swept = service.milliseconds(settings.KILL_ORPHANS) >= 0
+        service.home.identity = records.Identity(
+            dev=known.dev, ino=known.ino, name=known.name if is_swept else os.fsencode(name), path=os.fsencode(os.path.realpath(path))
+        )
+        self.write_identity(service, known)
+
+    def write_identity(self, service: Supervised, written: records.Identity) -> None:
+        """Write down where `service` is, and how it is called, when that is not what is `written`."""
+        packed = records.pack_identity(service.identity)
+        if packed != records.pack_identity(written):
+            os.pwrite(self.table, packed, records.offset(service.slot))
 
     def settle(self, slot: int, service: Supervised) -> None:
         """Let `slot` be the place of `service`."""
