@@ -371,7 +371,7 @@ def test_where_all_old_files_are_kept_nobody_looks_through_them_at_each_rotation
 def test_killed_around_a_read_it_knows_whether_that_happened(pool: Pool, scratch: Path, instant: str, text: bytes) -> None:
     service = Service(scratch, 1, config=b"s0\n")
     pool.kill()
-    pool.start(breaks=_KILLED_AROUND_READV[instant])
+    pool.start(breaks=_ONLY_NEWLINES_BY_CHANCE + _KILLED_AROUND_READV[instant])
     pool.add(service)
     assert pool.process is not None
     write(service, text)
@@ -411,6 +411,7 @@ def taken(fifo, regions):
     return readv(fifo, regions)
 posix.readv = taken
 """
+_ONLY_NEWLINES_BY_CHANCE = "import posix\nposix.urandom = lambda count: b'\\n' * count\n"
 _KILLED_AROUND_READV = {
     "before": "import os, posix\nposix.readv = lambda *_: os.kill(os.getpid(), 9)\n",
     "behind": "import os, posix\nreadv = posix.readv\nposix.readv = lambda *a: (readv(*a), os.kill(os.getpid(), 9))\n",
