@@ -155,6 +155,26 @@ def test_signals_do_what_they_do_to_svlogd(pool: Pool, scratch: Path) -> None:
     assert pool.expect(wire.ENDED, service).value == signal.SIGKILL
 
 
+@pytest.mark.parametrize("last", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, None], ids=str)
+def test_a_log_that_is_told_to_end_and_then_something_else_ends_once(pool: Pool, scratch: Path, last: int | None) -> None:
+    service, other = Service(scratch, 1), Service(scratch, 2)
+    pool.added(service, other)
+    assert pool.process is not None
+    pool.process.send_signal(signal.SIGSTOP)
+    for number in (signal.SIGTERM, signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM, last):
+        if number is None:
+            pool.drain(service)
+        else:
+            pool.client.sendall(wire.pack(wire.Record(wire.SIGNAL, slot=1, value=number)))
+    pool.process.send_signal(signal.SIGCONT)
+    assert pool.expect(wire.ENDED, service).value in {0, signal.SIGKILL}
+    write(other, b"goes on\n")
+    waiting.until(lambda: other.text() == b"goes on\n")
+    pool.drain(other)
+    pool.expect(wire.ENDED, other)
+    assert [record.slot for record in pool.records if record.op == wire.ENDED] == [], "each end was told once"
+
+
 def test_who_has_not_heard_of_an_end_begins_no_other_log(pool: Pool, scratch: Path) -> None:
     first, second = Service(scratch, 1), Service(scratch, 2)
     pool.added(first)

@@ -329,19 +329,17 @@ class Pool:
             return
         self._say(b"fatal: no functional log directories.")
         task.logger.abandon()
-        task.owner.has_ended(111 << 8)
-        writer.call(writer.remove, task)
+        writer.end(task, 111 << 8)
 
     def _leave(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.log.processor.finish()
         yield from task.logger.leave()
-        task.owner.has_ended(0)
-        writer.call(writer.remove, task)
+        writer.end(task, 0)
 
     def _kill(self, writer: Writer, task: Task, number: int) -> None:
-        task.logger.abandon()
-        writer.remove(task)
-        task.owner.has_ended(number)
+        if not task.over:
+            task.logger.abandon()
+            writer.end(task, number)
 
     def _close_or_refuse(self, member: Member, fds: list[int]) -> list[int]:
         """Read to the end, if the descriptor for that has come; give what is left of it."""
@@ -409,8 +407,7 @@ class Pool:
 
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.leave()
-        task.owner.has_ended(0)
-        writer.call(writer.remove, task)
+        writer.end(task, 0)
 
 
 def _running(member: Member) -> tuple[Writer, Task]:

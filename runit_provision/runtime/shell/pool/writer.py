@@ -83,6 +83,7 @@ class Task:
         "draining",
         "logger",
         "mute",
+        "over",
         "owner",
         "queue",
         "steps",
@@ -98,11 +99,11 @@ class Task:
         """owner: hears how it goes; told: whether it has heard that the log waits; timed: whether it will hear if that lasts;
 
         ages: whether a timer is set for the age of `current`, which one that is empty has not; tries: how often there was no room
-        of late.
+        of late; over: whether it has ended, so that what was asked for too late is not done.
         """
         self.logger = logger
         self.owner = owner
-        self.told = False
+        self.told = self.over = False
         self.tries = 0
         self.steps: Steps[object] | None = None
         self.queue: tuple[tuple[Callable[..., Steps[object]], tuple[object, ...]], ...] = ()
@@ -194,6 +195,8 @@ class Writer:
 
     def do(self, task: Task, what: Callable[..., Steps[object]], *arguments: object) -> None:
         """Do `what`, called with `arguments`, for a task as soon as nothing else is being done for it."""
+        if task.over:
+            return
         if task.steps is None and not task.queue:
             task.steps = what(*arguments)
             self._advance(task)
@@ -203,6 +206,8 @@ class Writer:
 
     def listen(self, task: Task, why: int) -> None:
         """The reason `why` not to look at the FIFO is gone."""
+        if task.over:
+            return
         before, task.mute = task.mute, task.mute & ~why
         if before and not task.mute:
             self._epoll.register(task.logger.fifo, select.EPOLLIN)
@@ -213,12 +218,15 @@ class Writer:
 
     def mute(self, task: Task, why: int) -> None:
         """Do not look at the FIFO, for the reason `why`."""
-        if not task.mute:
+        if not task.mute and task.logger.fifo >= 0:
             self._epoll.unregister(task.logger.fifo)
         task.mute |= why
 
     def replace_fifo(self, task: Task, fifo: int) -> None:
         """Read from `fifo` instead."""
+        if task.over:
+            posix.close(fifo)
+            return
         mute = task.mute
         self.mute(task, PAUSED_BY_SIGNAL)
         self._wide.discard(task)
@@ -228,8 +236,18 @@ class Writer:
         if not mute & PAUSED_BY_SIGNAL:
             self.listen(task, PAUSED_BY_SIGNAL)
 
+    def end(self, task: Task, status: int) -> None:
+        """A log is closed, or abandoned: tell its end, once, and let go of it when what is being done is done."""
+        if not task.over:
+            task.over = True
+            task.queue = ()
+            task.owner.has_ended(status)
+            self.call(self.remove, task)
+
     def remove(self, task: Task) -> None:
-        """Let go of a task whose log is closed."""
+        """Let go of a task that is over, or was never told of."""
+        if task.logger.fifo < 0:
+            return
         self.mute(task, PAUSED_BY_SIGNAL)
         del self._by_fifo[task.logger.fifo]
         posix.close(task.logger.fifo)
@@ -295,7 +313,7 @@ class Writer:
                 # Whoever starts it anew makes the directory; else it would wait for ever, and its end too.
                 task.logger.log.warn(b"log directory was removed, ending")
                 task.logger.lose_directory()
-                self._is_over(task)
+                self.end(task, 111 << 8)
             case Pause():
                 self._set_aside(task)
                 steps = task.steps
@@ -319,12 +337,7 @@ class Writer:
         log.say(b"fatal: " + log.name + b": " + repr(error).encode("utf-8", "surrogateescape"))
         task.steps = None
         task.logger.abandon()
-        self._is_over(task)
-
-    def _is_over(self, task: Task) -> None:
-        """Let a log have ended of itself."""
-        task.owner.has_ended(111 << 8)
-        self.remove(task)
+        self.end(task, 111 << 8)
 
     def _tell(self, task: Task, why: int | None) -> None:
         task.told = why is not None
@@ -436,7 +449,7 @@ class Writer:
     # ---- chunks
 
     def _fifo_ready(self, task: Task, events: int) -> None:
-        if task.mute:
+        if task.mute or task.over:
             return  # since this round's other events
         length = waiting(task.logger.fifo)
         if length:
@@ -473,5 +486,4 @@ class Writer:
 
     def _drained(self, task: Task) -> Steps[None]:
         yield from task.logger.close()
-        task.owner.has_ended(0)
-        self.call(self.remove, task)
+        self.end(task, 0)
