@@ -317,7 +317,7 @@ def test_a_letter_while_the_log_reads_what_was_left_behind_does_not_keep_it_from
     runtime: Path, tmp_path: Path, letters: str
 ) -> None:
     """C's runsv stays on `d`, and runs it without its log on the next `u`."""
-    run = "(trap '' TERM; exec sh -c 'echo $$ >left; exec sleep 1000') & echo $$ >>starts; exec sleep 1000"
+    run = "echo $$ >>starts; (trap '' TERM; exec sh -c 'echo $$ >left; exec sleep 1000') & exec sleep 1000"
     home = service(tmp_path / "services/it", run, log="exec cat >>../logged")
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
