@@ -49,18 +49,18 @@ HELD = b"\2"
 
 _HEADER = Struct("<8s36s4xQQ")
 _IDENTITY = Struct("<B7xQQHH4x256s472s")
-_NO_DOWN = Struct("<qqQ")
+_NO_DOWN = Struct("<q?15x")
 _PART = Struct("<BBBBBBBxqqiiI8s")
 _INTENT = Struct("<BBBB3s1xq")
 _PROCESS = Struct("<iBBxxQqiI")
 PROCESS_SIZE = _PROCESS.size
-_STATUS = Struct("<B7xQQ736xqqQ3x?12x" + 2 * "7sxq8xi16x" + f"B{SIZE - INTENT_AT - 105}x")
+_STATUS = Struct("<B7xQQ736xq?18x?12x" + 2 * "7sxq8xi16x" + f"B{SIZE - INTENT_AT - 105}x")
 """A whole slot, of which only what `sv status` asks for: from the identity, whether it has a log, twice from a part's intent, and from
 what is beyond runit."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Row = tuple[int, int, int, int, int, int, bool, bytes, int, int, bytes, int, int, int]
+    Row = tuple[int, int, int, int, bool, bool, bytes, int, int, bytes, int, int, int]
     """Of a slot: its first byte, device, inode; as pack_no_down packs it; whether it has a log; then of the service and of its log:
     want, state, paused and got TERM, a byte each, with three that only its supervisor needs, since when in Unix nanoseconds, pid; at
     last whether anything is beyond runit."""
@@ -229,12 +229,12 @@ def pack_intent(intent: Intent) -> bytes:
     return head + _pack_part(intent.main) + log + intent.beyond
 
 
-def pack_no_down(changed: int, log_changed: int, log_ino: int) -> bytes:
-    """Give what belongs at NO_DOWN_AT of a slot: when directories last changed that had no file `down` after that.
+def pack_no_down(changed: int, *, has_plain_log: bool) -> bytes:
+    """Give what belongs at NO_DOWN_AT of a slot: when its directory last changed, which had no file `down` after that.
 
-    changed: st_ctime of the service's, in nanoseconds, 0 where it is not known; log_changed, log_ino: that of its log/, and the inode.
+    changed: st_ctime in nanoseconds, 0 where it is not known; has_plain_log: its log/ is no link, so that it is this one until then.
     """
-    return _NO_DOWN.pack(changed, log_changed, log_ino)
+    return _NO_DOWN.pack(changed, has_plain_log)
 
 
 def pack_process(process: Process) -> bytes:
@@ -295,7 +295,7 @@ def add_statuses(rows: dict[tuple[int, int], Row], slots: bytes) -> None:
     row: Row
     known: dict[tuple[bool, bytes, bytes, int], bool] = {}
     for row in _STATUS.iter_unpack(memoryview(slots)[: len(slots) - len(slots) % SIZE]):
-        used, dev, ino, _, _, _, has_log, flags, since, _pid, log_flags, log_since, _log_pid, more = row
+        used, dev, ino, _, _, has_log, flags, since, _pid, log_flags, log_since, _log_pid, more = row
         shape = (has_log, flags, log_flags, more)
         if used == TAKEN[0] and since and (log_since or not has_log):
             # Most services are alike.

@@ -106,18 +106,18 @@ def test_the_table_is_read_and_the_services_are_not(runtime: Path, running: Tree
     assert b"supervise/status" not in said.err
 
 
-def until_no_down_is_noted(running: Tree) -> None:
-    """Wait until the table tells of all services and logs without a file `down` that they have none."""
+def until_no_down_is_noted(running: Tree, *, links: int = 0) -> None:
+    """Wait until the table tells which services have no file `down`, and whose log/ is no link: of all logs but `links`."""
     (table,) = running.state.glob("trees/*/records")
 
     def count() -> tuple[int, int]:
         data = table.read_bytes()
         noted = [
-            struct.unpack_from("<qqQ", data, at + records.NO_DOWN_AT) for at in range(records.SIZE, len(data), records.SIZE) if data[at]
+            struct.unpack_from("<q?", data, at + records.NO_DOWN_AT) for at in range(records.SIZE, len(data), records.SIZE) if data[at]
         ]
-        return sum(changed > 0 for changed, _, _ in noted), sum(changed > 0 for _, changed, _ in noted)
+        return sum(changed > 0 for changed, _ in noted), sum(has_plain_log for _, has_plain_log in noted)
 
-    until(lambda: count() == (COUNT // 5, COUNT // 10), what="where no down is has been noted")
+    until(lambda: count() == (COUNT // 5, COUNT // 10 - links), what="where no down is has been noted")
 
 
 def test_no_down_is_looked_for_where_none_was_and_nothing_changed(runtime: Path, running: Tree) -> None:
@@ -125,7 +125,8 @@ def test_no_down_is_looked_for_where_none_was_and_nothing_changed(runtime: Path,
     before = both_say(runtime, running, *names(running))
     said = traced(runtime, running, "access,faccessat,faccessat2")
     looked = sorted(set(re.findall(rb'"([^"]*/down)"', said.err)))
-    assert looked == [b"s%02d/down" % number for number in range(COUNT) if number % 5]
+    logs = [b"s%02d/log/down" % number for number in range(0, COUNT, 10)]
+    assert looked == sorted([*logs, *(b"s%02d/down" % number for number in range(COUNT) if number % 5)])
     running.kill()
     running.start()
     until(lambda: status(runtime / "sv", running, *names(running)).code == 0, what="all are supervised again")
@@ -160,6 +161,19 @@ def test_a_down_that_comes_and_goes_is_seen_at_once(runtime: Path, running: Tree
     other.rename(log)
     assert b"; run: log: (pid " in lines(log.parent)[0]
     assert b"normally down" in lines(log.parent)[0]
+
+
+def test_a_log_that_is_a_link_to_what_has_gone_is_not_told_of(runtime: Path, running: Tree) -> None:
+    log = running.services / "s10/log"
+    elsewhere = log.rename(running.services.parent / "elsewhere")
+    log.symlink_to(elsewhere)
+    running.kill()
+    running.start()
+    until(lambda: status(runtime / "sv", running, *names(running)).code == 0, what="all are supervised again")
+    until_no_down_is_noted(running, links=1)
+    assert both_say(runtime, running, *names(running)).out.count(b"; run: log: (pid ") == COUNT // 10
+    elsewhere.rename(elsewhere.with_name("gone"))
+    assert both_say(runtime, running, *names(running)).out.count(b"; run: log: (pid ") == COUNT // 10 - 1
 
 
 def test_a_table_of_another_layout_is_not_believed(runtime: Path, running: Tree) -> None:

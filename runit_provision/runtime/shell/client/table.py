@@ -56,7 +56,8 @@ def report(
     forms: dict[tuple[bytes, bytes, bool, bool], bytes] = {}
     rows: Rows = {}
     known: set[bytes] = set()
-    now = now_ns // sv.NANOSECONDS
+    second = sv.NANOSECONDS
+    now = now_ns // second
     # For many services this is most of what sv does: nothing is made or called that need not be.
     for name, path in zip(names, paths, strict=True):
         try:
@@ -71,27 +72,29 @@ def report(
                 if row is None:
                     ask(name)
                     continue
-            _, _, _, changed, log_changed, log_ino, has_log, how, since, pid, log_how, log_since, log_pid, _ = row
+            _, _, _, changed, is_plain, has_log, how, since, pid, log_how, log_since, log_pid, _ = row
+            is_same = found.st_ctime_ns == changed
             down = log_down = False
             # Where it is not known, hardly any service has a file `down`: to see that without an exception takes half as long.
-            if found.st_ctime_ns != changed and (down := access(path + b"/down", f_ok, follow_symlinks=False)):
+            if not is_same and (down := access(path + b"/down", f_ok, follow_symlinks=False)):
                 stat(path + b"/down")
             if has_log:
-                found = stat(path + b"/log/.")
-                is_same = found.st_ctime_ns == log_changed and found[1] == log_ino
-                if not is_same and (log_down := access(path + b"/log/down", f_ok, follow_symlinks=False)):
+                if not (is_same and is_plain):
+                    stat(path + b"/log/.")
+                if log_down := access(path + b"/log/down", f_ok, follow_symlinks=False):
                     stat(path + b"/log/down")
         except OSError:
             ask(name)
             continue
+        # A clock may have been set back.
+        seconds = age if (age := now - since // second) > 0 else 0
         if pid and log_pid and has_log:
             shape = (how, log_how, down, log_down)
-            if shape not in forms:
+            form = forms.get(shape)
+            if form is None:
                 log = sv.form(log_how, no_process=False, normally_up=not log_down).replace(b"%b", b"log")
-                forms[shape] = sv.form(how, no_process=False, normally_up=not down) + b"; " + log + b"\n"
-            seconds, log_seconds = now - since // sv.NANOSECONDS, now - log_since // sv.NANOSECONDS
-            # A clock may have been set back.
-            out.append(forms[shape] % (name, pid, max(0, seconds), log_pid, max(0, log_seconds)))
+                form = forms[shape] = sv.form(how, no_process=False, normally_up=not down) + b"; " + log + b"\n"
+            out.append(form % (name, pid, seconds, log_pid, age if (age := now - log_since // second) > 0 else 0))
             continue
         line = sv.told(name, how, since, pid, now_ns, not down)
         if has_log:

@@ -1,4 +1,4 @@
-"""Which services and logs have no file `down`: written down for `sv status` of many, which then need not look for it.
+"""Which services have no file `down`: written down for `sv status` of many, which then need not look for it, nor whether log/ is there.
 
 What is written down is when the directory last changed. Who finds it unchanged knows that nothing was put into it since: that sets its
 st_ctime, which nobody can set to what it was. This holds of a change that is older than any clock is coarse, so a directory is looked
@@ -9,6 +9,7 @@ sv looks for `down` itself.
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from ...wire import records
@@ -57,26 +58,25 @@ class NoDown:
     def _note(self, service: Supervised) -> None:
         if service.closed or not service.home.is_open:
             return
-        changed, _ = _seen(service.home.fd)
-        log_changed = log_ino = 0
-        if service.log_files is not None:
+        changed = _changed(service.home.fd)
+        has_plain_log = False
+        if service.log_files is not None and changed:
             try:
-                log = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=service.home.fd)
+                has_plain_log = stat.S_ISDIR(os.stat("log", dir_fd=service.home.fd, follow_symlinks=False).st_mode)
             except OSError:
                 return
-            log_changed, log_ino = _seen(log)
-            os.close(log)
-        os.pwrite(self._table, records.pack_no_down(changed, log_changed, log_ino), records.offset(service.slot) + records.NO_DOWN_AT)
+        noted = records.pack_no_down(changed, has_plain_log=has_plain_log)
+        os.pwrite(self._table, noted, records.offset(service.slot) + records.NO_DOWN_AT)
 
 
-def _seen(directory: int) -> tuple[int, int]:
-    """Give when an open directory without `down` changed, and its inode; zeros where that is not known."""
+def _changed(directory: int) -> int:
+    """Give when an open directory without `down` changed, its st_ctime in nanoseconds; 0 where that is not known."""
     try:
         found = os.fstat(directory)
         os.stat("down", dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         if found.st_ctime_ns < time.time_ns() - _COARSE_NS:
-            return found.st_ctime_ns, found.st_ino
+            return found.st_ctime_ns
     except OSError:
         pass
-    return 0, 0
+    return 0

@@ -158,14 +158,14 @@ def statuses(table: bytes) -> dict[tuple[int, int], records.Row]:
 def test_a_table_tells_what_the_status_files_tell() -> None:
     main, log = part(paused=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0, want=status.WANT_DOWN)
     slots = bytearray(table(main=main, log=log))
-    noted = records.pack_no_down(10**18 + 2, 10**18 + 3, 2**64 - 1)
+    noted = records.pack_no_down(10**18 + 2, has_plain_log=True)
     slots[records.SIZE + records.NO_DOWN_AT : records.SIZE + records.INTENT_AT] = noted
-    assert statuses(bytes(slots))[7, 5][3:13] == (
-        *(10**18 + 2, 10**18 + 3, 2**64 - 1, True),
+    assert statuses(bytes(slots))[7, 5][3:12] == (
+        *(10**18 + 2, True, True),
         *(bytes((status.WANT_EXIT, status.RUN, 1, 0, 0, 0, 0)), 10**18 + 1, 77),
         *(bytes((status.WANT_DOWN, status.DOWN, 0, 0, 0, 0, 0)), 10**18 + 1, 0),
     )
-    assert statuses(table(main=main))[7, 5][3:7] == (0, 0, 0, False)
+    assert statuses(table(main=main))[7, 5][3:6] == (0, False, False)
 
 
 def test_the_longest_path_leaves_what_follows_alone() -> None:
