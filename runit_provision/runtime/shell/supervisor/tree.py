@@ -18,13 +18,13 @@ from ..service.letters import Letters
 from ..service.publisher import Publishing
 from ..service.supervised import Supervised
 from .adoption import Adoption
-from .groups import Groups
 from .holders import Alone, Holders
 from .kills import Kills
 from .loggers import Loggers
 from .no_down import NoDown
 from .orphans import Orphans
 from .takeover import Takeover
+from .wish import Wish, Wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,51 +34,12 @@ if TYPE_CHECKING:
     from .accounts import Account
     from .holders import Holding
     from .log_pool import Pool
-    from .parents import Parent, Request
+    from .parents import Parent
 
 SIGKILL = 9
 
 _AGAIN_SECONDS = 1.0
 _PLENTY = 1 << 30
-
-
-class _Wish:
-    """A process of a service, as Tree.spawn was called for it; thousands may wait until the keeper can be told."""
-
-    __slots__ = ("arguments", "key", "leads", "notify", "role", "service", "swept", "tree")
-
-    def __init__(
-        self,
-        tree: Tree,
-        service: Supervised,
-        *,
-        key: int,
-        role: int,
-        arguments: tuple[str, ...],
-        notify: tuple[int, int] | None,
-        swept: bool,
-        leads: bool,
-    ) -> None:
-        self.tree = tree
-        self.service = service
-        self.key = key
-        self.role = role
-        self.arguments = arguments
-        self.notify = notify
-        self.swept = swept
-        self.leads = leads
-
-    def request(self) -> Request | None:
-        """Give what is to be asked for; None when the service is gone, or will be told why that cannot be."""
-        service, key = self.service, self.key
-        if service.closed:
-            return None
-        try:
-            return self.tree.request(self)
-        except OSError as error:
-            reason = errors.text(error.errno or 0)
-            self.tree.loop.soon(lambda: service.failed(key, reason))
-            return None
 
 
 class Tree:
@@ -107,7 +68,6 @@ class Tree:
         self.report = report
         self.gone: Callable[[Supervised], None] = lambda _service: None
         self._state = state
-        self._flags = wire.NEW_SESSION if new_session else 0
         self._parent: Parent | None = None
         self._loggers = Loggers(self, state) if others else None
         self.holders: Holding = Holders(self, state, most) if others and state.directory >= 0 else Alone()
@@ -122,7 +82,7 @@ class Tree:
         self._free: list[int] = []
         self._last = 0
         self.publishing = Publishing(loop)
-        self._groups: Groups | None = None
+        self._wishes = Wishes(loop, state, new_session=new_session)
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
         self.letters = Letters(state.table)
         self._kills = Kills()
@@ -184,8 +144,7 @@ class Tree:
             return
         if pool is not None:
             arguments = ("-p",)
-
-        wish = _Wish(self, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept, leads=leads)
+        wish = Wish(self._wishes, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept, leads=leads)
         self.parent.spawn(wish, service.slot, asked=service.asked)
 
     def pool_of(self, service: Supervised) -> Pool | Account | None:
@@ -194,40 +153,6 @@ class Tree:
             return None if self._loggers is None else self._loggers.pool_of(service)
         except ImportError:
             return None  # to be told when the log is started
-
-    def request(self, wish: _Wish) -> Request:
-        """Give what the keeper is to be told of a process that `spawn` was called for. OSError when that cannot be."""
-        service, role, notify = wish.service, wish.role, wish.notify
-        directory = service.home.fd
-        if directory < 0:
-            raise FileNotFoundError(errno.ENOENT, "the directory is gone")
-        fds: tuple[int, ...] = (directory,)
-        if service.log_files is not None and service.log_files.has_pipe:
-            fds += (service.log_files.pipe,)
-        flags = self._flags
-        if flags and service.log_files is not None and service.pool is None:
-            flags |= wire.SHARED_SESSION
-        descriptor, name = 0, service.identity.name
-        if notify is not None:
-            descriptor, flags, fds = notify[0], flags | wire.NOTIFIES, (*fds, notify[1])
-        if role == wire.SWEEP:
-            flags = 0
-        group = self._open_group(service) if wish.swept else -1
-        if wish.swept:
-            flags |= wire.SWEPT
-        if wish.leads:
-            flags |= wire.LEADS
-        if group >= 0:
-            flags, fds = flags | wire.GROUPED, (*fds, group)
-        request = wire.Record(
-            wire.SPAWN, slot=service.slot, key=wish.key, role=role, flags=flags, value=descriptor, arguments=wish.arguments, name=name
-        )
-        return request, fds, (group,) if group >= 0 else ()
-
-    def _open_group(self, service: Supervised) -> int:
-        if self._groups is None:
-            self._groups = Groups(self._state)
-        return self._groups.open(service.slot, service.identity.name)
 
     def signal(self, service: Supervised, key: int, number: int) -> int | None:
         """Send a signal to a process of `service`; give how many that has got, or None: Supervised.signalled will be told."""
@@ -269,8 +194,7 @@ class Tree:
     def exited(self, service: Supervised) -> None:
         """Forget `service`, which is gone when nobody finds its doors open."""
         released = self.release(service.slot)
-        if self._groups is not None:
-            self._groups.remove(service.slot, service.identity.name)
+        self._wishes.forget(service)
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
