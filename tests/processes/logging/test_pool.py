@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import fifo, oracle, waiting
+from support import fifo, oracle, supervision, waiting
 
 from runit_provision.runtime.wire import pool as wire
 
@@ -189,6 +189,24 @@ def test_who_has_not_heard_of_an_end_begins_no_other_log(pool: Pool, scratch: Pa
     assert first.text() == b""
     pool.added(first)
     waiting.until(lambda: first.text() == b"not yet\n")
+
+
+def test_a_fifo_is_let_go_that_was_sent_for_a_log_which_has_ended_or_cannot_be_opened(pool: Pool, scratch: Path) -> None:
+    ended, bad, other = (Service(scratch, slot) for slot in (1, 2, 3))
+    (bad.log / "env" / "RSVLOG_OPTIONS").write_text("-x")
+    pool.added(ended, other)
+    pool.send(ended, signal.SIGTERM)
+    pool.expect(wire.ENDED, ended)
+    assert pool.process is not None
+    pool.process.send_signal(signal.SIGSTOP)
+    pool.drain(ended)
+    pool.add(bad)
+    pool.drain(bad)
+    pool.process.send_signal(signal.SIGCONT)
+    pool.expect(wire.FAILED, bad)
+    held = set(supervision.opened(pool.process.pid).values())
+    assert str(other.pipe) in held
+    assert not held & {str(ended.pipe), str(bad.pipe)}
 
 
 def test_a_line_that_has_begun_outlives_term_and_kill(pool: Pool, scratch: Path) -> None:

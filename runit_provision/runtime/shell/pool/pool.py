@@ -58,7 +58,7 @@ class Member:
         self.task: Task | None = None
         self.writer: Writer | None = None
         self.turn: Turn | None = None
-        self.waiting: tuple[Callable[[Member], None], ...] = ()
+        self.waiting: tuple[tuple[Callable[[Member], None], int], ...] = ()
         self.status: int | None = None
         self.closing = False
         self.paused = False
@@ -207,7 +207,7 @@ class Pool:
             if member.fifo == (status.st_dev, status.st_ino):
                 posix.close(fifo)
             else:
-                self._when_open(member, lambda member: self._new_fifo(member, fifo))
+                self._when_open(member, lambda member: self._new_fifo(member, fifo), fifo)
             if member.task is not None:
                 self._client.tell(wire.ADDED, record.slot)
             return
@@ -280,11 +280,14 @@ class Pool:
         member.task = task
         self._client.tell(wire.ADDED, member.slot)
         waiting, member.waiting = member.waiting, ()
-        for action in waiting:
+        for action, _fifo in waiting:
             action(member)
 
     def _failed(self, member: Member, number: int, text: bytes) -> None:
         self._members.pop(member.slot, None)
+        for _action, fifo in member.waiting:
+            if fifo >= 0:
+                posix.close(fifo)
         self._client.tell(wire.FAILED, member.slot, value=number, name=text)
 
     def _no_thread(self, member: Member, *descriptors: int) -> None:
@@ -296,11 +299,14 @@ class Pool:
         for writer in self._writers.values():
             writer.call(writer.shed)
 
-    def _when_open(self, member: Member, action: Callable[[Member], None]) -> None:
+    def _when_open(self, member: Member, action: Callable[[Member], None], fifo: int = -1) -> None:
+        """Do something for a log as soon as it is open, nothing when it has ended; fifo: the descriptor that `action` takes, if any."""
         if member.task is None:
-            member.waiting += (action,)
+            member.waiting += ((action, fifo),)
         elif member.status is None:
             action(member)
+        elif fifo >= 0:
+            posix.close(fifo)
 
     # ---- signals and ends
 
@@ -349,7 +355,7 @@ class Pool:
             return fds
         (fifo,) = fds
         member.closing = True
-        self._when_open(member, lambda member: self._drain(member, fifo))
+        self._when_open(member, lambda member: self._drain(member, fifo), fifo)
         return []
 
     def _drain(self, member: Member, fifo: int) -> None:
