@@ -204,9 +204,9 @@ def test_a_fifo_is_let_go_that_was_sent_for_a_log_which_has_ended_or_cannot_be_o
     pool.drain(bad)
     pool.process.send_signal(signal.SIGCONT)
     pool.expect(wire.FAILED, bad)
-    held = set(supervision.opened(pool.process.pid).values())
-    assert str(other.pipe) in held
-    assert not held & {str(ended.pipe), str(bad.pipe)}
+    pid = pool.process.pid
+    waiting.until(lambda: not {str(ended.pipe), str(bad.pipe)} & {*supervision.opened(pid).values()}, what="both are closed")
+    assert supervision.has_open(pid, other.pipe)
 
 
 def test_a_line_that_has_begun_outlives_term_and_kill(pool: Pool, scratch: Path) -> None:
