@@ -51,17 +51,21 @@ class Started(Event):
 class Ended(Event):
     """A process ended; status: as waitpid gives it, or UNKNOWN.
 
-    finish: whether `./finish` is there; sweep: whether what it left behind is to be killed; most: `max-delay` in nanoseconds, or 0.
+    finish: whether `./finish` is there; sweep: whether what it left behind is to be killed; most: `max-delay` in nanoseconds, or 0;
+    unread: whether it is a log that may have left lines in its pipe.
     """
 
-    __slots__ = ("finish", "most", "part", "status", "sweep")
+    __slots__ = ("finish", "most", "part", "status", "sweep", "unread")
 
-    def __init__(self, part: int, status: int, *, finish: bool = False, sweep: bool = False, most: int = 0) -> None:
+    def __init__(
+        self, part: int, status: int, *, finish: bool = False, sweep: bool = False, most: int = 0, unread: bool = False
+    ) -> None:
         self.part = part
         self.status = status
         self.finish = finish
         self.sweep = sweep
         self.most = most
+        self.unread = unread
 
 
 class Notified(Event):

@@ -20,7 +20,8 @@ Rules that make it feel like runit:
   then that is killed, none follows before the letter is acted upon, and what control/u was asked for is not started.
 * Where it is asked for, what ./run or ./finish left behind is killed before anything else happens: meanwhile the service is in finish,
   until a process of ours has done that. How long it rests before its next start when it keeps dying is backoff.py's matter.
-* `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves.
+* `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves. A log that died with its
+  pool comes again for that.
 
 Two quirks of runsv are not kept: `k` does not make a service `down` that its signal has not ended yet (with a control/k that exits 0,
 runsv starts a second copy), and letters take effect during the second's pause instead of after it.
@@ -193,6 +194,7 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
             count = backoff.counted(beyond.log_deaths, beyond.log_dying_since, since=part.since, now=now, most=0)
             beyond.log_deaths, beyond.log_dying_since = count
         _log_waits(service, 0, 0, actions)
+        part.owed = part.owed or (event.unread and part.want == WANT_UP)
         _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
     beyond.ending_since, beyond.overdue = 0, False
@@ -351,7 +353,7 @@ def _terminate(service: Service, part: Part, handled: bool, now: int, actions: l
 def _settle(service: Service, now: int, actions: list[Action]) -> None:
     """Bring what is nearer to what is wanted, as far as nothing has to be waited for."""
     main, log = service.main, service.log
-    if log is not None and _may_start(log) and not _is_over(main):
+    if log is not None and _may_start(log) and (log.owed or not _is_over(main)):
         _spawn_run(service, log, now, actions)
     if service.script:
         return
@@ -373,9 +375,9 @@ def _may_start(part: Part) -> bool:
 
 def _leave(service: Service, actions: list[Action]) -> None:
     log = service.log
-    if log is None or not log.alive:
+    if log is None or not (log.alive or log.owed):
         actions.append(Exit())
-    elif not service.closing:
+    elif log.pid and not service.closing:  # one that is being started needs its pipe
         log.want = WANT_EXIT
         service.closing = True
         _publish(log, actions)

@@ -119,6 +119,27 @@ def test_exit_drains_a_pooled_log(runtime: Path, services: Path, tmp_path: Path)
         assert (last / "log/main/current").read_text() == "last words\n"
 
 
+def test_exit_drains_a_log_whose_pool_has_died_too(runtime: Path, services: Path, tmp_path: Path) -> None:
+    says = "trap 'echo last words; exit' TERM; echo ready >ready; while :; do sleep 0.02; done"
+    last = service(tmp_path / "definitions/last", says, log="")
+    log_in_pool(last, runtime)
+    (services / "last").symlink_to(last)
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.start()
+        until(lambda: (last / "ready").exists() and pid_of(last / "log"), what="it runs and is logged")
+
+        def rests() -> bool:
+            # One that is killed soon after its start is followed only after a pause.
+            for pid in pools(running):
+                os.kill(pid, signal.SIGKILL)
+            return stat(last / "log") == "down"
+
+        until(rests, what="nobody keeps its log for a while")
+        (services / "last").unlink()
+        until(lambda: not fifo.is_read(last / "supervise/ok"), what="nobody supervises it")
+        assert (last / "log/main/current").read_text() == "last words\n"
+
+
 def test_letters_to_a_pooled_log(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()

@@ -269,14 +269,14 @@ class Supervised:
         if not self.closed and self.service.beyond.log_waits != since:
             self.tell(LogWaits(since, reason))
 
-    def log_ended(self, status: int) -> None:
-        """The log's logger ended in its pool, or with it."""
+    def log_ended(self, status: int, *, unread: bool = False) -> None:
+        """The log's logger ended in its pool; unread: with it, so that lines may stand in the FIFO."""
         if not self.closed:
-            self.tell(Ended(LOG, status))
+            self.tell(Ended(LOG, status, unread=unread))
 
     def pool_died(self, *, at_once: bool) -> None:
         """The pool that kept the log was killed; at_once: another may be asked for now, without the second after a short run."""
-        self.log_ended(SIGKILL)
+        self.log_ended(SIGKILL, unread=True)
         if at_once and not self.closed:
             self.tell(Due(LOG))
 

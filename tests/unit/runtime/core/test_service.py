@@ -219,6 +219,22 @@ def test_exit_waits_for_finish_and_then_for_the_log_to_read_to_its_end() -> None
     assert play(service, Ended(LOG, 0), now=START + SECOND) == [Publish(LOG), Exit()]
 
 
+def test_a_log_that_died_with_its_pool_comes_again_before_its_service_leaves() -> None:
+    service = running(log=True)
+    assert play(service, Ended(LOG, 9, unread=True))[-1] == Arm(LOG, SECOND)
+    play(service, Letter(MAIN, "x"))
+    assert play(service, Ended(MAIN, 15), now=START + SECOND) == [Publish(MAIN)]
+    assert play(service, Due(LOG)) == [Spawn(LOG, RUN)]
+    assert play(service, Started(LOG, 73)) == [Publish(LOG), Publish(LOG), CloseLog()]
+    assert play(service, Ended(LOG, 0), now=START + 3 * SECOND)[-1] == Exit()
+
+
+def test_a_log_that_died_with_its_pool_and_is_to_be_down_keeps_nobody() -> None:
+    service = running(log=True)
+    play(service, Ended(LOG, 9, unread=True), Letter(LOG, "d"), Letter(MAIN, "x"))
+    assert play(service, Ended(MAIN, 15), now=START + SECOND)[-1] == Exit()
+
+
 def test_exit_is_ignored_by_the_log() -> None:
     assert play(running(log=True), Letter(LOG, "x")) == []
 
