@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runit_provision.runtime.shell.service.endings import KEPT
 from support import supervision
+from support.fifo import is_read
 from support.interrupt import Interrupter
 from support.supervision import Tree, letter, log_in_pool, pid_of, send, service, stat
 from support.waiting import DEADLINE, until
@@ -32,7 +33,8 @@ TALKER = (
     "echo $$ >>starts; while :; do sleep 1000 & wait $!; kill -9 $! 2>/dev/null; done"
 )
 STARTS = "echo $$ >>starts\nexec sleep 1000"
-GUEST = "echo $$ >>starts\necho {name}\nexec sleep 1000"
+GUEST = "echo {name}\necho $$ >>starts\nexec sleep 1000"
+"""Says its line before it is there to be taken away."""
 
 
 class World:
@@ -47,7 +49,7 @@ class World:
         self.targets = [service(self.folder / f"target{n}", STARTS) for n in range(TARGETS)]
         self.talkers = [self._talker("piped", runtime), self._talker("pooled", runtime)]
         self.hups = {home.name: 0 for home in self.talkers}
-        self.added = 0
+        self.guests: list[Path] = []
         self.turn = 0
         running.start()
         until(self.is_up, what="all services run")
@@ -148,7 +150,8 @@ class World:
 
     def check(self) -> None:
         """Nothing that was left alone was touched, nothing runs twice, no line is lost or doubled."""
-        assert {home: pid_of(home) for home in self._pids} == self._pids
+        pids = {home: pid_of(home) for home in self._pids}
+        assert pids == self._pids, f"{pids}, not {self._pids}"
         for home in (*self.steady, *self.targets, *self.talkers):
             starts = numbers(home / "starts")
             alive = [pid for pid in starts if supervision.is_alive(pid) and is_in(pid, home)]
@@ -164,6 +167,8 @@ class World:
             logged = home / ("lines" if home.name == "piped" else "log/main/current")
             until(lambda: len(numbers(logged)) >= said, what=f"{home.name}: every line is logged")  # noqa: B023
             assert numbers(logged) == list(range(said)), home.name
+        for home in self.guests:
+            assert (home / "log/main/current").read_text() == f"{home.name}\n"
 
     def target(self) -> Path:
         """Give the service whose turn it is."""
@@ -237,22 +242,22 @@ class World:
 
     def add_and_remove(self) -> Callable[[], bool]:
         """A new link, and, as soon as it runs, none."""
-        self.added += 1
-        name = f"added{self.added}"
+        name = f"added{len(self.guests) + 1}"
         home = service(self.place / name, GUEST.format(name=name), log="")
         log_in_pool(home, self.runtime)
         link = self.folder / home.name
         link.symlink_to(home)
+        self.guests.append(home)
 
         def came_and_went() -> bool:
             starts = numbers(home / "starts")
             assert len(starts) <= 1, "started twice"
             if starts and stat(home) == stat(home / "log") == "run":
                 link.unlink(missing_ok=True)
-            if link.exists() or len(starts) != 1 or any(stat(folder) != "down" for folder in (home, home / "log")):
-                return False
-            assert (home / "log/main/current").read_text() == f"{name}\n"
-            return True
+            # Its log is down too while its pool has died: who has gone has nobody that reads what is asked of it.
+            return (
+                not link.exists() and len(starts) == 1 and not any(is_read(folder / "supervise/ok") for folder in (home, home / "log"))
+            )
 
         return came_and_went
 
