@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from runit_provision.errors import Problem
 from runit_provision.model.observed import Call, Intent, Journal, Kind, Manifest, Observed, Seen, fares
@@ -31,8 +31,11 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
         asked = intent._replace(before=None, kept="") if intent.path in lost else intent
         if step := _back(asked, observed.paths.get(intent.path), whole=ours and intent.path not in lost):
             steps.append(step)
-    goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
     comes = sorted((step for step in steps if step.change is not Change.REMOVE), key=lambda step: step.path)
+    # A directory stays that a killed apply made and a person used since: what was purged in it comes back there.
+    needed = {above for step in comes for above in _above(step.path)}
+    steps = [step for step in steps if step.change is not Change.REMOVE or step.path not in needed]
+    goes = sorted((step for step in steps if step.change is Change.REMOVE), key=lambda step: step.path, reverse=True)
     ran = [call for call in journal.calls if scope.holds(call.service.realm, call.service.id)]
     stops, calls = _services(ran, {step.path for step in goes}, {step.service for step in steps}, observed)
     return Plan(
@@ -51,6 +54,11 @@ def undo(journal: Journal, before: Manifest, observed: Observed, *, whole: bool 
         lost=tuple(sorted(lost)),
         problems=(*(problem for problems in observed.refused.values() for problem in problems), *left),
     )
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _is_lost(intent: Intent, observed: Observed) -> bool:

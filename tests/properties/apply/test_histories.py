@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -154,3 +155,24 @@ Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=12, 
 if os.environ.get("HARNESS") == "all":
     Histories.TestCase.settings = settings(Histories.TestCase.settings, max_examples=1500, derandomize=False)
 TestHistories = Histories.TestCase
+
+
+def test_what_was_purged_beside_what_a_killed_apply_had_made_comes_back(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    folder, link = tmp_path / "sv", tmp_path / "service/y"
+    tree = grow(tmp_path, [Unit("a", run=b"one\n", files={}, mode=0o755, log=None, enabled=True)])
+    for at in itertools.count():
+        interrupted(lambda: place.apply(tree), at=at, late=False)
+        if folder.is_dir() and link.parent.is_dir():
+            break
+    assert (place.library / "journal").exists(), "it was killed"
+    (folder / "y").mkdir()
+    (folder / "y/run").write_text("mine")
+    link.symlink_to("../sv/y")
+    purging = replace(grow(tmp_path, []), purges=(Purge(SYSTEM, (f"{tmp_path}/service",), f"{tmp_path}/sv", ORIGIN),))
+    assert place.apply(purging).ok
+    assert not link.is_symlink() and not (folder / "y").exists()
+    report = place.rollback()
+    assert report.ok, report.problems
+    assert (link / "run").read_text() == "mine"
+    assert not (folder / "a").exists()
