@@ -22,13 +22,16 @@ _HINT = "its data are never found until that is mended"
 def left_out(folder: Path, inputs: Inputs, *, strict: bool) -> Problem | None:
     """Give why the module in `folder` is left out, None when it is not.
 
-    Without a metadata.json, or with an empty hash in it, it is one; so it is with what is no JSON, unless in the strict mode.
+    Without a metadata.json, or with an empty one or an empty hash in it, it is one; so it is with what is no JSON, unless in the strict
+    mode. (To Puppet 7 an empty file is no JSON either.)
     Raises DataError for what cannot be read, and for what Puppet itself breaks at.
     """
     path = folder / "metadata.json"
     if not inputs.exists(str(path)):
         return None
     text = read_text(path, inputs)
+    if not text:
+        return None
     try:
         data = parse_json(text, str(path))
     except DataError as error:

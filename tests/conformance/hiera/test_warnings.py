@@ -73,6 +73,13 @@ def test_a_module_that_its_metadata_leave_out_as_in_puppet_is_told(tmp_path: Pat
     assert [str(warning) for warning in hierarchy.warnings] == [f"{tmp_path}/modules/m/metadata.json:{said}"]
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_empty_metadata_json_is_as_none_as_in_puppet_8(tmp_path: Path, strict: bool) -> None:
+    hierarchy = _with_module(tmp_path, "", strict=strict)
+    assert hierarchy.lookup("m::a") == 1
+    assert list(hierarchy.warnings) == []
+
+
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
