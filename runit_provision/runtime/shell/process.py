@@ -21,6 +21,7 @@ UNKNOWN: Final = -1
 _INFO = struct.Struct("<QQ11Ii")
 _INFO_EXIT = 1 << 3
 _SOL_SOCKET, _SO_PEERCRED = 1, 17
+_FORKED_ONLY = 0x40
 _GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
 
 
@@ -67,6 +68,12 @@ def is_zombie(pid: int) -> bool:
 def is_stopped(pid: int) -> bool:
     """Whether `pid` got SIGSTOP, and does nothing."""
     return _stat(pid)[:1] == [b"T"]
+
+
+def has_executed(pid: int) -> bool:
+    """Whether `pid` is a program of its own by now, and not what it was forked from (PF_FORKNOEXEC of field 9 of /proc/PID/stat)."""
+    fields = _stat(pid)
+    return len(fields) > 6 and not int(fields[6]) & _FORKED_ONLY
 
 
 def name(pid: int) -> bytes:

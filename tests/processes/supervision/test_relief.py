@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,39 @@ def test_a_runsv_that_is_about_something_does_it_first(left: Tree, runtime: Path
     until(lambda: numbers(busy / "lines") == [1], what="what was asked for meanwhile")
     assert (pid_of(busy), (busy / "asked").read_text()) == (before, "\n")
     assert runsvs(left) == set()
+
+
+def test_a_service_that_has_been_forked_and_is_nothing_yet_is_waited_for(left: Tree, runtime: Path) -> None:
+    """Its stdout need not be the pipe to the log yet: taken for one that has none it would die with its log."""
+    home = talker(left.services / "talks")
+    with unopened(home / "run"):
+        left.start()
+        until(lambda: stat(home) == stat(home / "log") == "run", what="C's tells of it")
+        before = pid_of(home)
+        left.kill()
+        take(left, runtime)
+        until(lambda: "unable to take over from process" in left.stderr.read_text(), what="it is said who has to wait")
+        assert runsvs(left) == {home}
+    taken(left, home, home / "log")
+    until((home / "ready").exists, what="it is what it is for")
+    says(home, 1)
+    log_pid = send(home / "log", signal.SIGKILL)
+    until(lambda: pid_of(home / "log") not in {0, log_pid}, what="another log")
+    says(home, 2)
+    assert (pid_of(home), numbers(home / "starts")) == (before, [before])
+
+
+@contextmanager
+def unopened(file: Path) -> Iterator[None]:
+    """Let nobody open or execute the file meanwhile: who tries waits until the lease on it is given up (fcntl(2), F_SETLEASE)."""
+    told = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(fd)
+        signal.signal(signal.SIGIO, told)
 
 
 def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtime: Path) -> None:
