@@ -191,6 +191,8 @@ def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtim
         left.start()
         until(lambda: all(stat(home) == "run" for home in (*homes, homes[0] / "log")), what="C's is up")
         before = {home: pid_of(home) for home in (*homes, homes[0] / "log")}
+        # Until then it has a pid, and has said nothing of its start.
+        until(lambda: all(numbers(home / "starts")[-1:] == [before[home]] for home in homes), what="all have told of their start")  # noqa: B023
         left.kill()
         take(left, runtime)
         interrupter = Interrupter(left.pid, [left.pid], at, after=FLOCK)
