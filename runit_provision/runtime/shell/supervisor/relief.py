@@ -271,7 +271,8 @@ def _is_runsv(pid: int) -> bool:
     if process.name(pid) != b"runsv" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
         return False
     # After an upgrade of its package the file is another, and this one "(deleted)".
-    return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] in _PROGRAMS
+    # What it has just forked looks like it, and is about to be a service.
+    return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] in _PROGRAMS and process.has_executed(pid)
 
 
 def _is_orphan(pid: int) -> bool:
