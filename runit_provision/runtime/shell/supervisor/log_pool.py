@@ -21,6 +21,7 @@ from .heed import Heed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from collections.abc import Callable
 
     from ..channel import Message
     from ..service.supervised import Supervised
@@ -61,7 +62,7 @@ class Pool:
         self._starting = self._told = False
         self._again = _AGAIN_SECONDS[0]
         self._outdated = self._renewed = False
-        self._child = self._told_of = 0
+        self._child = self._told_of = self._deaths = 0
         self._heed = Heed(loggers.tree.loop, ask=self._ping, look=self._look, silent=self._is_silent)
 
     def add(self, service: Supervised) -> None:
@@ -247,7 +248,7 @@ class Pool:
                 else:
                     if record.op == wire.ENDED:
                         self.has[record.slot] = _OVER
-                    self._loggers.tree.loop.soon(lambda record=record: self._received(record))  # type: ignore[misc]
+                    self._loggers.tree.loop.soon(self._later(record))
                 if record.op == wire.END:
                     break
         except TimeoutError:
@@ -318,8 +319,18 @@ class Pool:
             self._speaks_again()
         self._received(wire.unpack(data))
 
+    def _later(self, record: wire.Record) -> Callable[[], None]:
+        """Give what receives a record, unless its pool has died by then: what that said is not about the next one's logs."""
+        deaths = self._deaths
+
+        def receive() -> None:
+            if deaths == self._deaths:
+                self._received(record)
+
+        return receive
+
     def _received(self, record: wire.Record) -> None:
-        if record.op not in {wire.HAVE, wire.END} and self._loggers.tree.put_off(record.slot, lambda: self._received(record)):
+        if record.op not in {wire.HAVE, wire.END} and self._loggers.tree.put_off(record.slot, self._later(record)):
             return
         service = self.wanted.get(record.slot)
         match record.op:
@@ -397,6 +408,7 @@ class Pool:
     def _gone(self) -> None:
         """The pool died: its logs wait in their FIFOs, which we hold too."""
         self._channel = None
+        self._deaths += 1
         self._heed.heard()
         self.has.clear()
         becomes_ours = self._outdated and self._renewed
