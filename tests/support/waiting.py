@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,11 @@ def until(seen: Callable[[], T], *, deadline: float = DEADLINE, what: str = "") 
         assert waited < deadline, f"not within {deadline} s: {what or seen}; last seen: {answer!r}"
         time.sleep(min(0.05, max(0.005, waited / 20)))
     return answer
+
+
+def written(path: Path, *, deadline: float = DEADLINE, what: str = "") -> str:
+    """Give what a file says, once it says something: who opens it for writing has not written yet."""
+    return until(lambda: path.exists() and path.read_text(), deadline=deadline, what=what or f"{path} is written") or ""
 
 
 def ended(pid: int, *, deadline: float = DEADLINE, what: str = "") -> int:

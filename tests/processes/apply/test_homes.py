@@ -63,7 +63,7 @@ def test_a_users_service_is_started_restarted_and_taken_down_with_the_users_cred
     supervisor = subprocess.Popen([program, f"{home.home}/service"], user=USER, group=home.user.pw_gid, extra_groups=[])
     try:
         pid = home.home / "sv/a/supervise/pid"
-        waiting.until(lambda: pid.exists() and pid.read_text())
+        waiting.written(pid)
         before = pid.read_text()
         assert Path(f"/proc/{before.strip()}").stat().st_uid == home.user.pw_uid
         report = home.apply(home.tree(Unit("a", run=b"#!/bin/sh\nexec sleep 2000\n"), Unit("b")))
@@ -85,7 +85,7 @@ def test_a_restart_that_a_killed_apply_owes_is_not_forgotten_while_the_home_is_b
     pid = home.home / "sv/a/supervise/pid"
     new = home.tree(Unit("a", run=b"#!/bin/sh\nexec sleep 2000\n"))
     try:
-        waiting.until(lambda: pid.exists() and pid.read_text())
+        waiting.written(pid)
         before = pid.read_text()
         for at in itertools.count():
             interrupted(lambda: home.apply(new), at=at, late=True)

@@ -140,7 +140,7 @@ def test_the_program_the_lines_before_and_after_and_the_line_itself_see_the_same
     assert tour.sv("-w", "60", "stop", "sv/it").returncode == 0
     waiting.until(lambda: tour.log("log/it") == lines * 2)
     out = tour.base / "sv/line/out"
-    assert waiting.until(lambda: out.exists() and out.read_text()) == "as said /srv/line\n"
+    assert waiting.written(out) == "as said /srv/line\n"
 
 
 @pytest.mark.shows("data", "service", "command", "user", "env")
@@ -151,7 +151,7 @@ def test_what_a_line_opens_and_puts_in_is_the_users(tour: Tour) -> None:
     service = {"command": f'echo "$(id -un) $WHAT" >{work}/out', "user": "nobody", "env": {"WHAT": "here"}, "restart": "never"}
     tour.start({"services": {"line": service}}, others=tour.people("nobody"))
     out = work / "out"
-    assert waiting.until(lambda: out.exists() and out.read_text()) == "nobody here\n"
+    assert waiting.written(out) == "nobody here\n"
     assert out.owner() == "nobody"
 
 

@@ -164,7 +164,7 @@ def test_a_users_tree_is_as_the_data_say(tour: Tour) -> None:
         "PATH": str(tree["path"]),
     }
     words = home / "var/runsvdir/current"
-    assert waiting.until(lambda: words.exists() and words.read_text()) == "north\n"
+    assert waiting.written(words) == "north\n"
     assert (home / "var/runsvdir/config").read_bytes().splitlines()[1] == b"n3"
     waiting.until((home / "var/it/current").exists)
     assert (home / "var/it/current").owner() == "nobody"
@@ -202,7 +202,7 @@ def test_trees_lie_below_a_basedir_and_login_shells_find_them(tour: Tour) -> Non
     tour.supervise()
     for base in (tour.base / "srv/nobody", tour.base / "own/games"):
         log = base / "logs/it/current"
-        assert waiting.until(lambda log=log: log.exists() and log.read_text()) == "here\n"  # type: ignore[misc]
+        assert waiting.written(log) == "here\n"
         assert (base / "service/it").readlink() == base / "runit/it"
     for name, found in (("nobody", f"{tour.base}/srv/nobody/service"), ("games", ""), ("root", "")):
         shell = ["sh", "-c", f'. {profile}; echo "${{SVDIR-}}"']

@@ -202,7 +202,7 @@ def test_what_the_shipped_supervisor_is_told_in_numbers_it_does(tour: Tour) -> N
     }
     tour.start({"services": services})
     waiting.until(lambda: tour.runs("sv/leaving") and tour.runs("sv/hanging"))
-    left = int(waiting.until(lambda: (tour.base / "left").exists() and (tour.base / "left").read_text()))
+    left = int(waiting.written(tour.base / "left"))
     assert tour.sv("-w", "60", "stop", "sv/leaving").returncode == 0
     assert not Path(f"/proc/{left}").exists()
     assert tour.sv("-w", "60", "stop", "sv/hanging").returncode == 0

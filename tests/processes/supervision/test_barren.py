@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import oracle, supervision
 from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
-from support.waiting import until
+from support.waiting import until, written
 
 NAMELESS = 61013
 """No account has this number."""
@@ -124,13 +124,13 @@ def pids(*homes: Path) -> list[int]:
 def counted(home: Path) -> None:
     """Wait until every line of a service that counts is in its log, once."""
     (home / "stop").touch()
-    until((home / "last").exists, what="the last number")
+    last = int(written(home / "last"))
     main = home / "log/main"
 
     def lines() -> list[str]:
         return [line for path in (*sorted(main.glob("@*")), main / "current") for line in path.read_text().split()]
 
-    until(lambda: lines() == [str(number) for number in range(int((home / "last").read_text() or 0))], what="every line")
+    until(lambda: lines() == [str(number) for number in range(last)], what="every line")
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -156,7 +156,7 @@ def test_the_next_runsvdir_takes_over_where_nothing_private_can_be_written(
         until(lambda: running.supervises(plain, counts), what="the next runsvdir has them")
         assert (running.keeper() == keeper) is not together
         assert pids(plain, counts) == before
-        assert [int((home / "starts").read_text()) for home in (plain, counts)] == before
+        assert [int(written(home / "starts")) for home in (plain, counts)] == before
         counted(counts)
         assert (
             running.stderr.read_text().replace("runsvdir: warning: the keeper is gone, starting another; its services go on\n", "")
@@ -258,7 +258,7 @@ def test_a_tree_is_found_again_when_a_better_place_can_be_had(world: Callable[..
         running.start()
         until(lambda: running.supervises(plain, counts), what="the next runsvdir has them")
         assert pids(plain, counts) == before
-        assert [int((home / "starts").read_text()) for home in (plain, counts)] == before
+        assert [int(written(home / "starts")) for home in (plain, counts)] == before
         assert running.kill(signal.SIGHUP) == 111
         # Nothing is known there any more, so the next one begins where it should.
         running.start()
@@ -286,8 +286,7 @@ def test_without_proc_services_start_are_logged_and_obey(world: Callable[..., Wo
         assert here.sv("status", *[plain] * 60).count("down: ") == 60
         counted(counts)
         (cat / "stop").touch()
-        until((cat / "last").exists, what="the last number")
-        numbers = [str(number) for number in range(int((cat / "last").read_text()))]
+        numbers = [str(number) for number in range(int(written(cat / "last")))]
         until(lambda: (cat / "log/lines").read_text().split() == numbers, what="every line")
         made = service(here.folder / "new", "exec sleep 1000")
         subprocess.run(["chown", "-R", f"{here.user}:{here.user}", made], check=True)

@@ -23,6 +23,8 @@ ROLES = {"supervisor": "runsvdir", "keeper": "runsvdir-keeper", "holder": "fifo-
 
 
 def own(running: Tree, role: str) -> list[int]:
+    if role == "keeper":
+        return [running.keeper()]
     return [pid for pid in running.processes() if supervision.name(pid) == ROLES[role] and supervision.is_alive(pid)]
 
 

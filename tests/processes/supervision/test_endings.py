@@ -13,7 +13,7 @@ import pytest
 from support import fifo, supervision
 from support.interrupt import Interrupter
 from support.supervision import log_in_pool, pid_of, service, stat, tree
-from support.waiting import DEADLINE, until
+from support.waiting import DEADLINE, until, written
 
 PWRITE = {"x86_64": 18, "aarch64": 68}[platform.machine()]
 RENAMEAT = {"x86_64": 264, "aarch64": 38}[platform.machine()]
@@ -232,7 +232,7 @@ def test_what_a_killed_control_script_has_started_ends_with_it(runtime: Path, po
         until(lambda: (polite / "ready").exists() and pid_of(polite), what="it runs")
         supervision.letter(polite, "d")
         child = polite / "child"
-        started = [hung_script(polite), int(until(lambda: child.exists() and child.read_text(), what="a child"))]
+        started = [hung_script(polite), int(written(child))]
         if who != "nobody":
             os.kill(running.keeper(), signal.SIGKILL)
         if who == "both":
@@ -321,8 +321,8 @@ def test_a_letter_while_the_log_reads_what_was_left_behind_does_not_keep_it_from
     home = service(tmp_path / "services/it", run, log="exec cat >>../logged")
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
-        until(lambda: (home / "left").exists() and pid_of(home) and pid_of(home / "log"), what="it runs and is logged")
-        left = int((home / "left").read_text())
+        until(lambda: pid_of(home) and pid_of(home / "log"), what="it runs and is logged")
+        left = int(written(home / "left"))
         supervision.letter(home, "x")
         until(lambda: stat(home) == "down" and "want" in stat(home / "log"), what="only its log goes on")
         supervision.letter(home, letters)

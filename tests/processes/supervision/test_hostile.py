@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import supervision
 from support.supervision import Tree, letter, pid_of, service, stat, status, tree
-from support.waiting import DEADLINE, until
+from support.waiting import DEADLINE, until, written
 
 SLEEPER = "exec sleep 1000"
 
@@ -113,8 +113,7 @@ def test_a_run_that_cannot_be_executed_lets_finish_know(running: Tree, kind: str
     elif kind == "no interpreter":
         program.write_text("#!/nonexistent/interpreter\n")
     running.start()
-    until(lambda: (folder / "finished").exists() and (folder / "finished").read_text(), what="finish was run")
-    assert (folder / "finished").read_text().splitlines()[0] == "111 0"
+    assert written(folder / "finished").splitlines()[0] == "111 0"
     assert said(running, "runsv it: fatal: unable to start ./run: ")
     until(lambda: runs(running.services / "healthy"), what="the other one runs")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import supervision
 from support.supervision import is_alive, log_in_pool, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import until, written
 
 FAULTY = """
 import os, sys
@@ -115,7 +115,6 @@ def test_a_pool_that_loses_a_thread_or_gets_none_loses_no_line(runtime: Path, tm
         (tmp_path / "no-thread").unlink()
         until(lambda: logged(late) == ["line"], what="the late one's line is there once there is room")
         (counting / "stop").touch()
-        until(lambda: (counting / "last").exists() and (counting / "last").read_text(), what="it stops")
-        expected = [str(number) for number in range(int((counting / "last").read_text()))]
+        expected = [str(number) for number in range(int(written(counting / "last")))]
         until(lambda: logged(counting) == expected, what="each line is there, once")
         assert pid_of(counting) == before

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import fifo, oracle, supervision
 from support.supervision import Tree, has_open, log_in_pool, pid_of, service, stat, tree
-from support.waiting import until
+from support.waiting import until, written
 
 COUNTER = "i=0; while [ $i -lt {count} ]; do echo $i; i=$((i+1)); done; echo done >>../told; exec sleep 1000"
 
@@ -209,14 +209,15 @@ def test_a_log_whose_end_nobody_has_heard_of_does_not_take_in_the_next_services_
     (services / "first").symlink_to(first)
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         running.start()
-        until(lambda: (first / "left").exists() and pid_of(first / "log"), what="it runs and is logged")
+        until(lambda: pid_of(first / "log"), what="it runs and is logged")
+        left_behind = int(written(first / "left"))
         (services / "first").unlink()
         until(
             lambda: kept(pools(running)[0], first) and stat(first) == "down", what="it is down, and its log waits for what it has left"
         )
         (pool,) = pools(running)
         os.kill(running.pid, signal.SIGSTOP)
-        os.kill(int((first / "left").read_text()), signal.SIGKILL)
+        os.kill(left_behind, signal.SIGKILL)
         until(lambda: not kept(pool, first), what="its log has ended")
         running.kill()
         running.start()

@@ -11,7 +11,7 @@ import pytest
 from support import oracle, supervision, versions
 from support.supervision import Tree, is_alive, pid_of, service, stat
 from support.versions import COUNTS, NEW, folders, loses_no_line, of_version, own, pid_in, started
-from support.waiting import until
+from support.waiting import until, written
 
 from runit_provision.host import shipped, trees
 
@@ -78,8 +78,7 @@ def test_whoever_is_killed_then_all_goes_on_and_ends_when_told(prefix: Path, ser
     leaving = service(services / "leaving", "sleep 1000 & echo $! >left; exec sleep 1000")
     (leaving / "kill-orphans").touch()
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, processes):
-        until(lambda: (leaving / "left").exists() and (leaving / "left").read_text().strip(), what="it has left something")
-        left = int((leaving / "left").read_text())
+        left = int(written(leaving / "left"))
         shutil.rmtree(prefix / shipped.LIBRARY / (prefix / shipped.LIBRARY / "current").readlink())
         os.kill(processes[role], signal.SIGKILL)
         if role == "runsvdir":

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import oracle, supervision
 from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
-from support.waiting import until
+from support.waiting import until, written
 
 COUNTS = "i=0; while [ ! -e stop ]; do echo $i; i=$((i+1)); sleep 0.01; done; echo $i >last; exec sleep 1000"
 
@@ -56,10 +56,10 @@ def started_once(running: Tree, before: list[int]) -> None:
     """Each service has the pid that it began with, and every line is in the log."""
     assert pids(running) == before
     counts = running.services / "counts"
-    assert [int((home / "starts").read_text()) for home in (running.services / "plain", counts)] == before
+    assert [int(written(home / "starts")) for home in (running.services / "plain", counts)] == before
     (counts / "stop").touch()
-    until((counts / "last").exists, what="the last number")
-    until(lambda: logged(counts) == [str(number) for number in range(int((counts / "last").read_text() or 0))], what="every line")
+    last = int(written(counts / "last"))
+    until(lambda: logged(counts) == [str(number) for number in range(last)], what="every line")
 
 
 def test_a_users_tree_outlives_the_directory_of_the_login_and_an_environment_without_it(runtime: Path, tmp_path: Path) -> None:
