@@ -1,6 +1,7 @@
 """The shipped runtime, laid on a host: a byte-compiled copy that needs nothing but the system's python3.
 
 PREFIX/lib/runit-provision/VERSION/runit_provision/runtime/...
+PREFIX/lib/runit-provision/VERSION/TOOL.cpython-NNN.bundle      of a tool that ends soon, all that it imports
 PREFIX/lib/runit-provision/current -> VERSION
 PREFIX/lib/runit-provision/manifest           every file of ours; `cd PREFIX; sha256sum -c` checks it
 PREFIX/bin/{runsvdir,runsv,sv,svlogd,chpst,...}
@@ -30,23 +31,32 @@ from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import OLDEST, PYTHON, Interpreter, dotted, find
 from runit_provision.host.manifest import Manifest
 from runit_provision.host.rooted import as_host, folder_on_host
-from runit_provision.host.shipped import CURRENT, LIBRARY, MANIFEST, TOOLS, is_intact, sources
+from runit_provision.host.shipped import BRIEF, CURRENT, LIBRARY, MANIFEST, TOOLS, is_intact, sources
 from runit_provision.host.trust import doubts
 from runit_provision.runtime import VERSION
 
 _LAUNCHER = """#!{python} -IS
 # Laid by `runit-provision runtime install`; `runit-provision runtime remove` takes it back.
-import posix
+{marshal}import posix
 import sys
 
 if sys.version_info < {oldest}:
     sys.exit("%s needs Python {dotted} or later; {python} is Python %d.%d" % (sys.argv[0], *sys.version_info[:2]))
-sys.path.insert(0, {library!r} + posix.readlink({current!r}))
-from runit_provision.runtime.cli.{module} import main
+library = {library!r} + posix.readlink({current!r})
+sys.path.insert(0, library)
+{bundle}from runit_provision.runtime.cli.{module} import main
 
 posix._exit(main(sys.argv))
 """
 """The version is asked again here: what `python3` leads to, a distribution's alternatives may change."""
+_FROM_BUNDLE = """try:
+    with open(f"{{library}}/{module}.{{sys.implementation.cache_tag}}.bundle", "rb") as file:
+        names = {{}}
+        exec(marshal.load(file), names)
+        names["use"](library, marshal.load(file))
+except (OSError, EOFError, ValueError, TypeError):
+    pass  # another Python has compiled it, or a disk that was full: module by module, then
+"""
 _TRIAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -183,7 +193,9 @@ def _is_current(manifest: Manifest, version: str, launchers: Mapping[str, str]) 
 
 def _launcher(prefix: Path, interpreter: Interpreter, module: str) -> bytes:
     library, current = f"{prefix / LIBRARY}/", str(prefix / CURRENT)
-    words = {"python": interpreter.path, "module": module, "oldest": OLDEST, "dotted": dotted(OLDEST)}
+    words = {"python": interpreter.path, "module": module, "oldest": OLDEST, "dotted": dotted(OLDEST), "marshal": "", "bundle": ""}
+    if module in BRIEF:
+        words |= {"marshal": "import marshal\n", "bundle": _FROM_BUNDLE.format(module=module)}
     return _LAUNCHER.format(library=library, current=current, **words).encode()
 
 
@@ -196,8 +208,9 @@ def _lay_version(manifest: Manifest, version: str, interpreter: Interpreter, pre
         (staged / path).parent.mkdir(parents=True, exist_ok=True)
         files.write(staged / path, content, mode=0o644)
     if interpreter.compiler:
+        command = [interpreter.compiler, "-I", "-X", "no_debug_ranges", bytecode.__file__]
         subprocess.run(
-            [interpreter.compiler, "-I", "-X", "no_debug_ranges", bytecode.__file__, str(staged), str(prefix / LIBRARY / version)],
+            [*command, str(staged), str(prefix / LIBRARY / version), *BRIEF],
             check=True,
             start_new_session=True,  # Ctrl-C is for us to answer, not for both
         )

@@ -24,6 +24,8 @@ TOOLS = {
     "runit-init": "runit_init",
 }
 """Each tool's name and the module of runtime.cli that is its main program."""
+BRIEF = ("chpst", "runsvchdir", "sv", "utmpset")
+"""The modules of those that end soon, which read all that they import from one file (runtime/bundle.py)."""
 
 LIBRARY = "lib/runit-provision"
 MANIFEST = f"{LIBRARY}/manifest"

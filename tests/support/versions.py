@@ -163,7 +163,7 @@ def edit(library: Path, name: str, right: str, wrong: str) -> None:
     text = path.read_text()
     assert right in text
     path.write_text(text.replace(right, wrong, 1))
-    for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+    for cached in (*(path.parent / "__pycache__").glob(f"{path.stem}.*"), *library.glob("*.bundle")):
         cached.unlink()
 
 

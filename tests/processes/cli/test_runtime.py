@@ -84,6 +84,39 @@ def test_every_module_is_byte_compiled_and_all_can_read_it_whatever_the_umask(pr
             assert not path.is_dir() or path.stat().st_mode & 0o111 == 0o111, path
 
 
+def said(tool: Path, *words: str) -> tuple[int, str, str]:
+    """Give exit status, standard output and standard error of a tool."""
+    done = subprocess.run([tool, *words], capture_output=True, check=False, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+BRIEF = [("sv", "status", "/nowhere"), ("chpst", "-e", "/nowhere", "true"), ("runsvchdir", "../nowhere"), ("utmpset", "-w")]
+
+
+def test_a_tool_that_ends_soon_finds_all_its_modules_in_one_file(prefix: Path, python: str) -> None:
+    install(prefix, python)
+    assert {Path(words[0]).name for words in BRIEF} == set(shipped.BRIEF)
+    before = [said(prefix / "bin" / tool, *words) for tool, *words in BRIEF]
+    modules = prefix / "lib/runit-provision/current/runit_provision"
+    modules.rename(modules.with_name("elsewhere"))
+    assert [said(prefix / "bin" / tool, *words) for tool, *words in BRIEF] == before
+    assert all(err and "Traceback" not in err + out for _, out, err in before[1:])
+
+
+@pytest.mark.parametrize("left", [None, 0, 100, 9000])
+def test_where_that_file_is_missing_or_cut_off_each_module_is_found_by_itself(prefix: Path, python: str, left: int | None) -> None:
+    install(prefix, python)
+    before = [said(prefix / "bin" / tool, *words) for tool, *words in BRIEF]
+    bundles = [*(prefix / "lib/runit-provision/current").resolve().glob("*.bundle")]
+    assert len(bundles) == len(BRIEF)
+    for bundle in bundles:
+        if left is None:
+            bundle.unlink()
+        else:
+            os.truncate(bundle, left)
+    assert [said(prefix / "bin" / tool, *words) for tool, *words in BRIEF] == before
+
+
 def test_a_strangers_tool_is_never_overwritten_and_nothing_else_is_laid(prefix: Path, python: str) -> None:
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin/sv").write_text("#!/bin/sh\n# Laid by `runit-provision runtime install`, says a liar\n")
