@@ -19,7 +19,8 @@ Rules that make it feel like runit:
   death, by a clock that nobody sets. A letter that stops has as long before, to wait for the control script that runs when it comes:
   then that is killed, none follows before the letter is acted upon, and what control/u was asked for is not started.
 * Where it is asked for, what ./run or ./finish left behind is killed before anything else happens: meanwhile the service is in finish,
-  until a process of ours has done that. How long it rests before its next start when it keeps dying is backoff.py's matter.
+  until a process of ours has done that; one that is killed or fails is followed by another. How long a service rests before its next
+  start when it keeps dying is backoff.py's matter.
 * `exit` first waits for the main part to be down, then lets the log read to the end of its pipe, then leaves. A log that died with its
   pool comes again for that.
 
@@ -198,6 +199,9 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
     beyond.ending_since, beyond.overdue = 0, False
+    if beyond.sweep != NO_SWEEP and event.status not in {0, UNKNOWN}:
+        _sweep_again(part, event.status, actions)
+        return
     follows, sweep = beyond.sweep or THEN_DOWN, event.sweep and beyond.sweep == NO_SWEEP
     beyond.sweep = NO_SWEEP
     if part.state == RUN:
@@ -218,6 +222,13 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         actions.append(Publish(MAIN))
     else:
         _go_down(part, beyond.rest, now, actions)
+
+
+def _sweep_again(part: Part, status: int, actions: list[Action]) -> None:
+    """What was to be killed may be there still; one that fails by itself is not to keep us busy."""
+    part.damped = status != SIGKILL
+    if part.damped:
+        actions.append(Arm(part.number, SECOND))
 
 
 def _go_down(part: Part, rest: int, now: int, actions: list[Action]) -> None:
@@ -359,7 +370,7 @@ def _settle(service: Service, now: int, actions: list[Action]) -> None:
         return
     if _is_over(main):
         _leave(service, actions)
-    elif main.state == FINISH and not main.alive:
+    elif main.state == FINISH and not main.alive and not main.damped:
         _spawn(main, FINISH, actions)
     elif _may_start(main) and not service.hurries:
         _ask(service, main, "u", THEN_START, now, actions)

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LONGEST_SECONDS = 1_000_000.0
+"""In one wait: epoll_wait(2) knows no more milliseconds than an int holds, and to wake up each eleven days costs nothing."""
 _AT_A_TIME = 16
 """Descriptors and due times in a turn: with thousands at once, whatever else happens is not to wait for all of them."""
 EPOLLIN = select.EPOLLIN
@@ -103,7 +105,7 @@ class Loop:
         if not self._timers:
             return -1
         # epoll counts in milliseconds and Python rounds up: never too early, so no turn is for nothing.
-        return max(0.0, self._timers[0][0] - time.monotonic())
+        return min(max(0.0, self._timers[0][0] - time.monotonic()), _LONGEST_SECONDS)
 
     def guarded(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call `callback` with `arguments`; a fault in the handling of one service, or of anything else, never ends the others'."""

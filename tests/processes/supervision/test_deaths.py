@@ -266,6 +266,15 @@ def test_a_runsvdir_that_comes_after_term_to_all_goes_on(runtime: Path, services
         until(lambda: all(running.supervises(Path(folder)) for folder in pids), what="it supervises all")
 
 
+@pytest.mark.parametrize("said", ["-5", "nan", "soon"])
+def test_a_time_for_hup_that_is_none_is_told_and_not_taken(runtime: Path, services: Path, tmp_path: Path, said: str) -> None:
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        running.extra["RUNSVDIR_HUP_SECONDS"] = said
+        started(running)
+        assert running.kill(signal.SIGHUP) == 111
+        assert f"warning: RUNSVDIR_HUP_SECONDS is no number of seconds: {said}, taking 60\n" in running.stderr.read_text()
+
+
 def test_hup_does_not_wait_for_a_service_that_another_one_supervises(runtime: Path, services: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         pids = started(running)

@@ -160,6 +160,47 @@ def test_they_are_found_after_the_death_of(
         assert not is_alive(daemon)
 
 
+DEAF = "trap '' TERM; echo $$ >pid; touch deaf; while :; do sleep 0.05; done"
+
+
+@pytest.fixture
+def deaf(tmp_path: Path) -> Path:
+    """A service that leaves behind what ignores TERM, and may do so for a minute."""
+    home = service(tmp_path / "services/it", f'setsid sh -c "{DEAF.replace("$", chr(92) + "$")}" &\nexec sleep 1000')
+    (home / "kill-orphans").write_text("60000\n")
+    return home
+
+
+def left(home: Path) -> int:
+    """Wait until it runs, and what it is going to leave behind; give that."""
+    until(lambda: (home / "deaf").exists() and stat(home) == "run" and name(pid_of(home)) == "sleep", what="both run")
+    return int((home / "pid").read_text())
+
+
+def test_a_sweeper_that_is_killed_is_followed_by_another(runtime: Path, deaf: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", deaf.parent, tmp_path / "state") as running:
+        running.start()
+        orphan, run = left(deaf), pid_of(deaf)
+        send(deaf, signal.SIGTERM)
+        sweeper = until(lambda: pid_of(deaf) if stat(deaf) == "finish" and pid_of(deaf) != run else 0, what="it is swept")
+        os.kill(sweeper, signal.SIGKILL)
+        until(lambda: stat(deaf) == "finish" and pid_of(deaf) not in {0, sweeper}, what="another sweeper")
+        assert is_alive(orphan)
+        message = "it: warning: what was left behind may be there still, since its sweeper ended: signal 9; trying again\n"
+        assert message in running.stderr.read_text()
+        os.kill(orphan, signal.SIGKILL)
+        until(lambda: stat(deaf) == "run" and pid_of(deaf) != run, what="the next run")
+
+
+def test_at_the_end_of_its_time_hup_kills_what_was_left_behind_too(runtime: Path, deaf: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", deaf.parent, tmp_path / "state") as running:
+        running.extra["RUNSVDIR_HUP_SECONDS"] = "1"
+        running.start()
+        orphan = left(deaf)
+        assert running.kill(signal.SIGHUP) == 111
+        assert not is_alive(orphan)
+
+
 def test_groups_go_with_their_services(runtime: Path, leaving: Path, tmp_path: Path) -> None:
     root("control groups")
     with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:

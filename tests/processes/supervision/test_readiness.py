@@ -149,3 +149,24 @@ def test_what_a_ready_service_writes_on_its_descriptor_is_dropped_in_large_piece
         until(lambda: running.supervises(home), what="the next one has it")
         assert is_alive(pid)
         assert sv(runtime, "-w", "60", "start", home).returncode == 0, "it is ready still"
+
+
+def test_a_descriptor_that_the_limit_forbids_is_said_with_the_service(runtime: Path, slow: Path, tmp_path: Path) -> None:
+    (slow / "notification-fd").write_text("60000\n")
+    with tree("chpst", slow.parent, tmp_path / "state") as running:
+        running.program, running.arguments = str(runtime / "chpst"), ("-o", "256", str(runtime / "runsvdir"))
+        running.start()
+        message = "runsv it: fatal: unable to start ./run: notification-fd 60000: file descriptor not open\n"
+        until(lambda: message in running.stderr.read_text(), what="it is said")
+
+
+def test_a_log_whose_directory_has_gone_is_said_with_the_service(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", "exec sleep 1000", log="exec cat >/dev/null")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home, home / "log")
+        logger = pid_of(home / "log")
+        (home / "log").rename(home / "elsewhere")
+        os.kill(logger, signal.SIGKILL)
+        message = "runsv it: fatal: unable to start log/./run: log: file does not exist\n"
+        until(lambda: message in running.stderr.read_text(), what="it is said")

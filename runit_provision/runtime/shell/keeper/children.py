@@ -33,6 +33,8 @@ _RESET = tuple(
 """What Python or our own programs catch or ignore; everything else is as our parent left it."""
 
 _EXEC_FAILED = 111
+_PROGRAMS = {keeper.RUN: ("./run", "./run"), keeper.FINISH: ("./finish", "./finish"), keeper.LOG_RUN: ("./run", "log/./run")}
+"""By role, each also as messages name it; any other is a control script, whose letter is its first argument."""
 
 
 def _needs_subreaper(request: keeper.Record) -> bool:
@@ -203,40 +205,48 @@ def _child(wait: int, become: Callable[[], None]) -> None:
 
 
 def _become(request: keeper.Record, fds: list[int]) -> None:
-    """Turn into the program that was asked for."""
+    """Turn into the program that was asked for; where that cannot be, say which it was and why."""
     group = fds.pop() if request.flags & keeper.GROUPED else -1
+    if request.role == keeper.SWEEP:
+        sweep.main(request, fds[0], group)
+    program, shown = _PROGRAMS.get(request.role) or (f"control/{request.arguments[0]}",) * 2
+    try:
+        _prepare(request, fds, group)
+        os.execv(program, (program, *(request.arguments if request.role in _PROGRAMS else ())))
+    except OSError as error:
+        of = b"" if error.filename in {None, program} else os.fsencode(error.filename) + b": "
+        reason = of + errors.text(error.errno or 0)
+    write_to_stderr(b"runsv %s: fatal: unable to start %s: %s\n" % (request.name, shown.encode(), reason))
+
+
+def _prepare(request: keeper.Record, fds: list[int], group: int) -> None:
+    """Be where and what the program is to be, with what it is to have open. OSError names what it is about."""
     notify = fds.pop() if request.flags & keeper.NOTIFIES else -1
     directory, pipe = fds[0], fds[1] if len(fds) > 1 else -1
-    if request.role == keeper.SWEEP:
-        sweep.main(request, directory, group)
     os.fchdir(directory)
     if request.flags & keeper.LEADS:
         os.setpgid(0, 0)
     if request.flags & keeper.SWEPT:
         sweep.enter(directory, group)
-    program = {keeper.RUN: "./run", keeper.FINISH: "./finish", keeper.LOG_RUN: "./run"}.get(request.role)
-    arguments = request.arguments
-    shown = f"log/{program}" if request.role == keeper.LOG_RUN else program
-    if program is None:
-        program = shown = f"control/{arguments[0]}"
-        arguments = ()
     if request.role == keeper.LOG_RUN:
         os.chdir("log")
     if pipe >= 0:
         _open_pipe(pipe, to_log=request.role != keeper.LOG_RUN)
     if notify >= 0:
-        # Last: any descriptor that we need until here may have that number.
-        try:
-            own = os.open(f"/proc/self/fd/{notify}", os.O_WRONLY)
-        except FileNotFoundError:
-            own = notify  # there is no /proc
-        os.dup2(own, request.value)
-        os.set_inheritable(request.value, True)
+        _open_notification(notify, request.value)
+
+
+def _open_notification(notify: int, number: int) -> None:
+    # Last: any descriptor that we need until here may have that number.
     try:
-        os.execv(program, (program, *arguments))
+        own = os.open(f"/proc/self/fd/{notify}", os.O_WRONLY)
+    except FileNotFoundError:
+        own = notify  # there is no /proc
+    try:
+        os.dup2(own, number)
     except OSError as error:
-        reason = errors.text(error.errno or 0)
-    write_to_stderr(b"runsv %s: fatal: unable to start %s: %s\n" % (request.name, os.fsencode(shown or ""), reason))
+        raise OSError(error.errno, "beyond the limit", f"notification-fd {number}") from None
+    os.set_inheritable(number, True)
 
 
 def _open_pipe(pipe: int, *, to_log: bool) -> None:

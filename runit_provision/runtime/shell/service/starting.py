@@ -52,7 +52,7 @@ class Starting:
             descriptor = self._expect_word()
             notify = (descriptor, self.word) if descriptor else None
         elif owner.service.beyond.sweep:
-            kind, arguments = keeper.SWEEP, (str(max(0, patience)),)
+            kind, arguments = keeper.SWEEP, (str(max(0, patience) if owner.tree.patient else 0),)
         owner.tree.spawn(owner, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
 
     def script(self, letter: str, *, waits: bool = True) -> None:

@@ -121,7 +121,18 @@ class Supervisor:
         if not len(self.tree):
             self._finish()
         self.loop.after(WAITING_SECONDS, self._give_up_waiting)
-        self.loop.after(_hup_seconds(seconds), self._kill)
+        self.loop.after(self._hup_seconds(seconds), self._kill)
+
+    def _hup_seconds(self, otherwise: float) -> float:
+        said = os.environ.get("RUNSVDIR_HUP_SECONDS", "")
+        try:
+            seconds = float(said or otherwise)
+        except ValueError:
+            seconds = -1.0
+        if seconds >= 0:
+            return seconds
+        self.report(f"warning: RUNSVDIR_HUP_SECONDS is no number of seconds: {said}, taking {otherwise:.0f}")
+        return otherwise
 
     def stop(self) -> None:
         """Take every service down for good, since TERM was sent to all of the tree."""
@@ -234,13 +245,6 @@ def end_for_good(service: Supervised) -> None:
     """Let a service end for good."""
     service.leaving = True
     service.tell(Letter(MAIN, "x"))
-
-
-def _hup_seconds(otherwise: float) -> float:
-    try:
-        return float(os.environ.get("RUNSVDIR_HUP_SECONDS", otherwise))
-    except ValueError:
-        return otherwise
 
 
 def _nothing() -> None:

@@ -86,6 +86,7 @@ class Tree:
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
         self.letters = Letters(state.table)
         self._kills = Kills()
+        self.patient = True  # until everything is killed
         self._no_down = NoDown(loop, state.table) if others and state.directory >= 0 else None
 
     def __len__(self) -> int:
@@ -426,7 +427,11 @@ class Tree:
         self.parent.leave()
 
     def kill_all(self) -> None:
-        """Send KILL to every process that is known, control scripts first: those that hang keep from us what else ends."""
+        """Send KILL to every process that is known, control scripts first: those that hang keep from us what else ends.
+
+        A sweeper that is killed has another follow, which has no patience with what was left behind.
+        """
+        self.patient = False
         for service in self.services():
             service.end_script()
             for key, _pid in service.known():

@@ -534,3 +534,20 @@ def test_without_finish_what_is_left_is_swept_once() -> None:
     assert service.beyond.sweep == THEN_DOWN
     assert play(service, Started(MAIN, 72), Ended(MAIN, 0, sweep=True), now=START + SECOND) == [Publish(MAIN), Publish(MAIN)]
     assert service.main.state == DOWN
+
+
+def test_a_sweep_that_was_killed_or_failed_is_done_once_more_before_anything_else() -> None:
+    service = running()
+    play(service, Ended(MAIN, 3 << 8, sweep=True), Started(MAIN, 72))
+    assert play(service, Ended(MAIN, KILL, sweep=True)) == [Spawn(MAIN, FINISH, ("3", "0"))]
+    assert play(service, Started(MAIN, 73), Ended(MAIN, 111 << 8, sweep=True)) == [Publish(MAIN), Arm(MAIN, SECOND)]
+    assert play(service, Due(MAIN), now=START + SECOND) == [Spawn(MAIN, FINISH, ("3", "0"))]
+    ended = play(service, Started(MAIN, 74), Ended(MAIN, 0, sweep=True), now=START + SECOND)
+    assert ended == [Publish(MAIN), Publish(MAIN), Spawn(MAIN, RUN)]
+
+
+def test_of_a_sweep_nobody_knows_how_it_ended_it_is_believed_to_be_done() -> None:
+    service = running()
+    play(service, Letter(MAIN, "d"), Ended(MAIN, 15, sweep=True), Started(MAIN, 72))
+    play(service, Ended(MAIN, UNKNOWN, sweep=True))
+    assert (service.main.state, service.beyond.sweep) == (DOWN, NO_SWEEP)
