@@ -32,6 +32,8 @@ CASES: dict[str, tuple[list[str], bytes, bytes]] = {
     "n": (["-l", "20"], b"s100\nn2\n", LINES),
     "n zero": (["-l", "20"], b"s100\nn0\n", LINES),
     "N": (["-v", "-l", "20"], b"s100\nn2\nN5\n", LINES),
+    "t of more than the kernel sleeps": (["-v"], b"t720h\n", TALK),
+    "t of aeons": (["-v"], b"t99999999999h\n", TALK),
     "p": (["-tt"], b"phere: \n", TALK),
     "-": ([], b"-gin*\n", TALK),
     "+": ([], b"-*\n+gin: *\n", TALK),

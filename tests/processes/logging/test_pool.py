@@ -478,6 +478,17 @@ def test_a_fifo_that_was_full_holds_twice_as_much_and_is_read_at_once(pool: Pool
     waiting.until(lambda: re.sub(rb"(?m)^\S{10}_\S+ ", b"", stamped.text()) == whole)
 
 
+@pytest.mark.parametrize("age", [b"t597h\n", b"t99999999999h\n"])
+def test_a_log_that_is_rotated_after_months_stops_nobody(pool: Pool, scratch: Path, age: bytes) -> None:
+    old, plain = Service(scratch, 1, config=age), Service(scratch, 2)
+    pool.added(old, plain)
+    for text in (b"once\n", b"once\nand again\n"):
+        for service in (old, plain):
+            write(service, text.splitlines(keepends=True)[-1])
+            waiting.until(lambda service=service, text=text: service.text() == text)  # type: ignore[misc]
+    assert pool.end() == 0
+
+
 def test_a_line_that_has_begun_goes_on_as_it_was_when_options_or_config_change(pool: Pool, scratch: Path) -> None:
     stamped, left_out = Service(scratch, 1, options="-tt"), Service(scratch, 2, options="-l 10", config=b"-*\n")
     pool.added(stamped, left_out)

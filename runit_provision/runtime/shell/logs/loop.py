@@ -17,7 +17,7 @@ from .directory import Log
 from .memory import keep_freed_memory
 from .place import Place
 from .stderr import print_error
-from .steps import PAUSE, Pause, Wait
+from .steps import LONGEST, PAUSE, Pause, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Loop:
         running = [log for log in self._logs if log.processor.pid]
         for log in running:
             self._poll.register(log.processor.pidfd, select.POLLIN)
-        timeout = max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else None
+        timeout = max(0, int(min(min(due) - time.monotonic(), LONGEST) * 1000) + 1) if due else None
         ready = {descriptor for descriptor, _ in self._poll.poll(timeout)}
         for log in running:
             descriptor = log.processor.pidfd

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAUSE = 3.0
 """Seconds between two tries, as in C."""
+LONGEST = 10 * 86400.0
+"""Seconds that a logger sleeps at once: the kernel counts no more than 2^31 milliseconds, and `t720h` is more."""
 
 
 class Pause:

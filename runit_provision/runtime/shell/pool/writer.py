@@ -17,7 +17,7 @@ import time
 from ...wire import errors
 from ...wire import pool as wire
 from ..logs import threads
-from ..logs.steps import PAUSE, Pause, Wait
+from ..logs.steps import LONGEST, PAUSE, Pause, Wait
 from ..logs.sync import Crew
 from .extents import CHUNK
 from .logger import waiting, widen
@@ -162,7 +162,7 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
+            timeout = min(max(0.0, self._timers[0][0] - time.monotonic()), LONGEST) if self._timers else -1
             ready = self._epoll.poll(timeout)
             last, self._round = self._round, time.monotonic()
             for descriptor, events in ready:
