@@ -120,6 +120,47 @@ def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
     assert [path.read_bytes() for path in old(log, "s")] == [b"gate\nline\n"]
 
 
+def _told_hup(svlogd: Svlogd, log: Path, config: bytes) -> None:
+    """Let a svlogd with -v that waits for input have another config."""
+    log.joinpath("config").write_bytes(config)
+    assert svlogd.process.stderr is not None
+    svlogd.process.send_signal(signal.SIGHUP)
+    while svlogd.process.stderr.readline() != b"svlogd: info: append: " + bytes(log) + b"/current\n":
+        pass
+
+
+def test_a_file_whose_processor_failed_and_was_taken_away_waits_for_the_next_one(runtime: Path, log: Path) -> None:
+    svlogd = _rotating(runtime, log, b"!exit 1\n", "-v", line=b"line\n")
+    failed = b"svlogd: warning: processor failed, restart: " + bytes(log) + b"\n"
+    assert svlogd.process.stderr is not None
+    _told_hup(svlogd, log, b"")
+    while svlogd.process.stderr.readline() != failed:
+        pass
+    _told_hup(svlogd, log, b"!tr a-z A-Z\n")
+    waiting.until(lambda: old(log, "s"), what="it is processed")
+    svlogd.end()
+    assert [path.read_bytes() for path in old(log, "s")] == [b"LINE\n"]
+    assert not old(log, "u") and not old(log, "t")
+
+
+def test_files_that_wait_for_a_processor_that_was_taken_away_are_kept(runtime: Path, log: Path) -> None:
+    names = [f"@{number:024x}" for number in range(3)]
+    for name in names:
+        log.joinpath(name + ".u").write_bytes(name.encode())
+    gate = log.parent / "gate"
+    os.mkfifo(gate)
+    log.joinpath("config").write_bytes(b"!cat ../gate -\n")
+    svlogd = Svlogd(runtime / "svlogd", log, "-v")
+    waiting.until(lambda: old(log, "t"), what="the first is being processed")
+    _told_hup(svlogd, log, b"")
+    gate.write_bytes(b"")
+    waiting.until(lambda: not old(log, "t"), what="it has been")
+    _told_hup(svlogd, log, b"!cat\n")
+    waiting.until(lambda: not old(log, "u"), what="all are processed")
+    svlogd.end()
+    assert [path.read_bytes() for path in old(log, "s")] == [name.encode() for name in names]
+
+
 def test_a_processor_that_outlives_its_svlogd_alters_nothing_of_the_next_ones(runtime: Path, log: Path) -> None:
     first, second = log.parent / "first", log.parent / "second"
     os.mkfifo(first)

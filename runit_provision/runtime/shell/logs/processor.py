@@ -89,8 +89,8 @@ class Processor:
                 log.warn(b"unable to complete processed", error, name=log.name + b"/" + name.encode())
 
     def start_next(self) -> Steps[None]:
-        """Start the processor on the oldest file that waits, unless one runs."""
-        if self.pid or not self.backlog:
+        """Start the processor on the oldest file that waits, unless one runs, or HUP has taken it away."""
+        if self.pid or not self.backlog or not self._log.config.processor:
             return
         self._input, *others = self.backlog
         self.backlog = tuple(others)
@@ -118,6 +118,7 @@ class Processor:
             log.warn(b"processor failed, restart")
             self._remove(self._input[:26] + "t")
             if not log.config.processor:
+                self._input = ""  # for the next one, if there ever is one: `recover` finds it
                 return
             yield from self._start(rested=time.monotonic() - self._began < 1)
             return
