@@ -290,16 +290,24 @@ def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(po
     waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\n")
 
 
-@pytest.mark.parametrize(("why", "said"), [("disk", "out of disk space"), ("processor", "its processor still runs")])
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("", "out of disk space"),
+        ("while [ ! -e {go} ]; do sleep 0.05; done; exec cat", "its processor still runs"),
+        ("test -e {go} && exec cat", "its processor fails"),
+    ],
+    ids=["disk", "processor", "failure"],
+)
 def test_status_tells_that_a_log_waits_and_why(runtime: Path, tmp_path: Path, small: Path, why: str, said: str) -> None:
     home = supervision.service(tmp_path / "services/it", "while read -r line; do echo $line; done <lines", log="exit 1")
     os.mkfifo(home / "lines")
     supervision.log_in_pool(home, runtime)
     main, go = small / "main", tmp_path / "go"
     (home / "log/env/RSVLOG_DIR").write_text(str(main))
-    if why == "processor":
+    if why:
         main.mkdir()
-        (main / "config").write_text(f"s5000\nn0\n!while [ ! -e {go} ]; do sleep 0.05; done; exec cat\n")
+        (main / "config").write_text(f"s5000\nn0\n!{why.format(go=go)}\n")
 
     def status() -> str:
         told = subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=False).stdout
@@ -310,10 +318,10 @@ def test_status_tells_that_a_log_waits_and_why(runtime: Path, tmp_path: Path, sm
         lines = os.open(home / "lines", os.O_WRONLY)
         usual = "run: it: (pid N) Ns; run: log: (pid N) Ns\n"
         waiting.until(lambda: status() == usual, what="both run")
-        if why == "disk":
+        if not why:
             fill(small / "filler")
         # Enough for two old files: the one that is processed, and the one that waits for it.
-        sent = b"".join(b"%03000d\n" % number for number in range(1 if why == "disk" else 6))
+        sent = b"".join(b"%03000d\n" % number for number in range(6 if why else 1))
         os.write(lines, sent)
         waits = f"run: it: (pid N) Ns, log waits Ns: {said}; run: log: (pid N) Ns\n"
         waiting.until(lambda: status() == waits, what="the log waits")

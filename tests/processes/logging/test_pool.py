@@ -334,6 +334,35 @@ def test_a_processor_that_hangs_stops_only_its_own_log_and_loses_nothing(pool: P
     pool.end()
 
 
+def _waits_for_its_processor(log: Path) -> bool:
+    """Whether `current` is full while a file is to be processed: then it is not rotated, and nothing is read."""
+    try:
+        return len(list(log.glob("@*.u"))) == 1 and (log / "current").stat().st_size >= 4096 - 1001
+    except FileNotFoundError:
+        return False  # the first one is just being set aside
+
+
+@pytest.mark.parametrize("command", ["exit 1", "while [ ! -e ../go ]; do sleep 0.05; done; exit 1"], ids=["fails", "hangs"])
+def test_hup_takes_a_processor_away_for_which_a_log_waits(pool: Pool, scratch: Path, command: str) -> None:
+    service = Service(scratch, 1, config=f"s4096\nn0\n!{command}\n".encode())
+    pool.added(service)
+    sent = b"".join(b"line %d\n" % number for number in range(2000))
+    write(service, sent)
+    waiting.until(lambda: _waits_for_its_processor(service.main), what="the log waits")
+    service.main.joinpath("config").write_bytes(b"s4096\nn0\n")
+    pool.send(service, signal.SIGHUP)
+    service.main.with_name("go").touch()
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text() == sent + b"the end\n", what="it goes on, and no line is missing")
+    # As svlogd leaves it, for the next one.
+    waiting.until(lambda: len(list(service.main.glob("@*.u"))) == 1, what="the others are safe, which need no processor")
+    service.main.joinpath("config").write_bytes(b"!cat\n")
+    pool.send(service, signal.SIGHUP)
+    waiting.until(lambda: not [*service.main.glob("@*.u"), *service.main.glob("@*.t")], what="the next one has processed it")
+    assert service.text() == sent + b"the end\n"
+    pool.end()
+
+
 def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, scratch: Path) -> None:
     """Services flood their logs, which rotate all the time, and the pool is killed again and again."""
     services = [

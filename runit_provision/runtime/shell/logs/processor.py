@@ -46,15 +46,16 @@ DEFAULT_SIGNALS = (
 
 
 class Processor:
-    """The processor of `log`. backlog: names of .u files that wait, oldest first."""
+    """The processor of `log`. backlog: names of .u files that wait, oldest first; fails: whether this file's has failed before."""
 
-    __slots__ = ("_began", "_input", "_log", "backlog", "pid", "pidfd")
+    __slots__ = ("_began", "_input", "_log", "backlog", "fails", "pid", "pidfd")
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self.backlog: tuple[str, ...] = ()
         self.pid = 0
         self.pidfd = -1
+        self.fails = False
         self._input = ""
         self._began = 0.0
 
@@ -94,6 +95,7 @@ class Processor:
             return
         self._input, *others = self.backlog
         self.backlog = tuple(others)
+        self.fails = False
         yield from self._start()
 
     def finish(self) -> Steps[None]:
@@ -120,6 +122,7 @@ class Processor:
             if not log.config.processor:
                 self._input = ""  # for the next one, if there ever is one: `recover` finds it
                 return
+            self.fails = True
             yield from self._start(rested=time.monotonic() - self._began < 1)
             return
         yield from self._keep()

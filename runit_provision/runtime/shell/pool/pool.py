@@ -314,7 +314,7 @@ class Pool:
         writer, task = _running(member)
         match number:
             case _signal.SIGHUP:
-                writer.call(writer.do, task, self._reopen, writer, task)
+                writer.call(writer.reopen, task)
             case _signal.SIGALRM:
                 writer.call(writer.do, task, task.logger.log.rotate)
             case _signal.SIGTERM:
@@ -328,14 +328,6 @@ class Pool:
                     writer.call(writer.listen, task, PAUSED_BY_SIGNAL)
             case _signal.SIGKILL | _signal.SIGINT | _signal.SIGQUIT | _signal.SIGUSR1 | _signal.SIGUSR2:
                 writer.call(self._kill, writer, task, number)
-
-    def _reopen(self, writer: Writer, task: Task) -> Steps[None]:
-        if (yield from task.logger.reopen()):
-            writer.age(task)
-            return
-        self._say(b"fatal: no functional log directories.")
-        task.logger.abandon()
-        writer.end(task, 111 << 8)
 
     def _leave(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.log.processor.finish()

@@ -70,6 +70,8 @@ FLOOD = 8192
 """Bytes of a chunk; who writes so many would fill its FIFO while lines gather, and so they do not, for a while."""
 FLOOD_LASTS = 1.0
 """Seconds."""
+PROCESSOR_FAILS = -3
+"""Told beside wire.pool's reasons, as wire.detail has it, whose import this is not worth."""
 PAUSED_BY_SIGNAL = 1
 SET_ASIDE = 2
 """Why a FIFO is not looked at."""
@@ -263,6 +265,26 @@ class Writer:
             task.steps = None
         task.queue = ()
 
+    def reopen(self, task: Task) -> None:
+        """HUP: read the config again, as soon as nothing else is being done."""
+        self.do(task, self._reopen, task)
+        self._heed_processor(task)
+
+    def _reopen(self, task: Task) -> Steps[None]:
+        if (yield from task.logger.reopen()):
+            self.age(task)
+            return
+        task.logger.log.say(b"fatal: no functional log directories.")
+        task.logger.abandon()
+        self.end(task, 111 << 8)
+
+    def _heed_processor(self, task: Task) -> None:
+        """HUP has this effect at once, or no other processor would ever be tried where one fails again and again."""
+        log = task.logger.log
+        if task.waits_for >= 0 and task.waits_for == log.processor.pidfd and (self._reopen, (task,)) in task.queue:
+            self.turn.begin(log.name)
+            log.reread_processor()
+
     def age(self, task: Task) -> None:
         """Rotate when `current` is as old as the config allows, now and ever after."""
         due = task.logger.log.due
@@ -330,6 +352,7 @@ class Writer:
                 self._watch(task, step.descriptor)
                 task.waits_since = task.waits_since or time.monotonic()
                 self._tell_if_long(task)
+                self._heed_processor(task)
 
     def _fail(self, task: Task, error: Exception) -> None:
         """End a log that something unforeseen was met with."""
@@ -347,7 +370,9 @@ class Writer:
         """Tell of what has waited for long; for a processor, or for a file that is made safe."""
         left = task.waits_since + PATIENCE - time.monotonic()
         if left <= 0:
-            self._tell(task, wire.PROCESSOR if task.waits_for == task.logger.log.processor.pidfd else wire.SILENT)
+            processor = task.logger.log.processor
+            why = wire.SILENT if task.waits_for != processor.pidfd else PROCESSOR_FAILS if processor.fails else wire.PROCESSOR
+            self._tell(task, why)
         elif not task.timed:
             task.timed = True
             self._after(left, lambda: self._look_whether_long(task))
