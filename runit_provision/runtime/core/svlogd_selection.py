@@ -2,7 +2,7 @@
 
 The instructions + - e E of a config become two regular expressions, one for what is written and one for what goes to stderr,
 each of which answers for all instructions at once: the last one that matches stands outermost. Runs of lines that are kept
-are taken from a batch at a stroke.
+are taken from a batch at a stroke. Where there are more than can stand within each other, a line is asked for one after the other.
 """
 
 from __future__ import annotations
@@ -13,15 +13,30 @@ from .svlogd_lines import HEAD, REST, WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
 
     from ..wire.svlogd_config import Config, Instruction
     from .svlogd_lines import Batch
+
+    class Lines(Protocol):
+        """What is asked of lines, as a compiled expression is."""
+
+        def match(self, data: bytes, at: int = 0, /) -> object | None:
+            """Answer for the line that begins at `at`: None for no."""
+
+        def findall(self, data: bytes, /) -> list[bytes]:
+            """Give all lines that it says yes to."""
+
+    Ask = Callable[[bytes, int], object | None]
+    """The same of one pattern."""
 
 CUT = b"..."
 """Behind a line, on stderr and by UDP, that was cut to the limit."""
 
 
+NESTED_MAX = 100
+"""Instructions, and plusses of a pattern, that may stand within each other in an expression: `re` recurses, to a depth of some 480."""
 QUESTIONS_MAX = 64
 """Compiled sets of instructions that are kept for the next batch."""
 DENSE = 8
@@ -106,7 +121,7 @@ class _Sieve:
     few lines have any needle, only those are asked.
     """
 
-    __slots__ = ("_all", "_instructions", "_needles", "_no", "_questions", "_yes", "lets_through")
+    __slots__ = ("_all", "_asks", "_instructions", "_needles", "_no", "_questions", "_yes", "lets_through")
 
     def __init__(self, instructions: Iterable[Instruction], *, yes: int, no: int, initially: bool) -> None:
         own = [instruction for instruction in instructions if instruction.action in (yes, no)]
@@ -117,6 +132,7 @@ class _Sieve:
         self._needles = [patterns.needle(each.pattern) for each in self._instructions]
         self._yes, self._no = yes, no
         self._questions: dict[tuple[bool, ...], _Question] = {}
+        self._asks: dict[bytes, Ask] = {}
         self.lets_through = self._all or any(each.action == yes for each in self._instructions)
 
     def lines(self, data: bytes) -> bytes:
@@ -143,7 +159,7 @@ class _Sieve:
             if len(self._questions) >= QUESTIONS_MAX:
                 self._questions.clear()
             instructions = [each for each, is_asked in zip(self._instructions, asked, strict=True) if is_asked]
-            self._questions[asked] = _Question(instructions, yes=self._yes, no=self._no, initially=self._all)
+            self._questions[asked] = _Question(instructions, self._asks, yes=self._yes, no=self._no, initially=self._all)
         return self._questions[asked]
 
     def _sparse(self, data: bytes, needles: list[bytes], question: _Question) -> list[bytes]:
@@ -178,21 +194,72 @@ def _are_rare(needles: list[bytes], sample: bytes) -> bool:
 
 
 class _Question:
-    """Some instructions as regular expressions. all: what becomes of every line when `runs` and `kept` are None."""
+    """Some instructions as regular expressions. all: what becomes of every line when `runs` and `kept` are None.
+
+    asks: those of single patterns, made when they are needed and kept for other questions.
+    """
 
     __slots__ = ("all", "kept", "runs")
 
-    def __init__(self, instructions: list[Instruction], *, yes: int, no: int, initially: bool) -> None:
+    def __init__(self, instructions: list[Instruction], asks: dict[bytes, Ask], *, yes: int, no: int, initially: bool) -> None:
+        self.all = initially
+        self.runs: Lines | None = None
+        self.kept: Lines | None = None
+        if all(each.action == (yes if initially else no) for each in instructions):
+            return
+        if len(instructions) + max(each.pattern.count(b"+") for each in instructions) > NESTED_MAX:
+            self.runs = self.kept = _OneByOne(instructions, asks, yes=yes, initially=initially)
+            return
+        import re
+
         keep = _decision(instructions, yes=yes, initially=initially)
         drop = _decision(instructions, yes=no, initially=not initially)
-        self.all = keep == b""
-        self.runs = self.kept = None
-        if keep and drop:
-            import re
+        assert keep and drop
+        # The groups are greedy, not possessive: Python before 3.11.5 gives back a byte of what a possessive group took.
+        self.runs = re.compile(rb"(?:%b.*+\n)*((?:%b.*+\n)*)" % (drop, keep))
+        self.kept = re.compile(keep)
 
-            # The groups are greedy, not possessive: Python before 3.11.5 gives back a byte of what a possessive group took.
-            self.runs = re.compile(rb"(?:%b.*+\n)*((?:%b.*+\n)*)" % (drop, keep))
-            self.kept = re.compile(keep)
+
+class _OneByOne:
+    """Lines: any number of instructions, of which the last one that matches is looked for.
+
+    One expression for all of them takes as long for patterns that begin with a star, and would be made anew for each choice of needles.
+    """
+
+    __slots__ = ("_asks", "_initially")
+
+    def __init__(self, instructions: list[Instruction], asks: dict[bytes, Ask], *, yes: int, initially: bool) -> None:
+        self._initially = initially
+        self._asks: list[tuple[Ask, bool]] = []
+        for each in reversed(instructions):
+            ask = asks.get(each.pattern)
+            if ask is None:
+                ask = asks[each.pattern] = _ask(each.pattern)
+            self._asks.append((ask, each.action == yes))
+
+    def match(self, data: bytes, at: int = 0) -> bool | None:
+        for ask, keeps in self._asks:
+            if ask(data, at) is not None:
+                return keeps or None
+        return self._initially or None
+
+    def findall(self, data: bytes) -> list[bytes]:
+        kept = []
+        at = 0
+        while at < len(data):
+            end = data.index(b"\n", at) + 1
+            if self.match(data, at):
+                kept.append(data[at:end])
+            at = end
+        return kept
+
+
+def _ask(pattern: bytes) -> Ask:
+    if pattern.count(b"+") > NESTED_MAX:
+        return lambda data, at: patterns.match(pattern, data[at : data.index(b"\n", at)]) or None
+    import re
+
+    return re.compile(patterns.expression(pattern)).match
 
 
 def _decision(instructions: Iterable[Instruction], *, yes: int, initially: bool) -> bytes | None:

@@ -14,6 +14,7 @@ from . import worlds
 
 LINES = b"".join(b"line number %c, of no great length\n" % letter for letter in b"ghijklmnopqrstuvwxyz")
 ODD = b"plain\ntab\there\nnul\0 and \x7f and \xff\numlaut \xc3\xbc\nbrackets [x] {y}\n\nlast without newline"
+NUMBERED = b"".join(b"line %d\n" % number for number in range(800))
 TALK = b"gin: 1\ngin: 2\nrum: 1\nkirsch\n gin\ngin\n"
 
 CASES: dict[str, tuple[list[str], bytes, bytes]] = {
@@ -39,6 +40,9 @@ CASES: dict[str, tuple[list[str], bytes, bytes]] = {
     "+": ([], b"-*\n+gin: *\n", TALK),
     "e": (["-t"], b"egin*\n", TALK),
     "E": (["-r", "."], b"e*\nEgin: *\n-rum*\n", TALK),
+    "hundreds of -": (["-t"], b"".join(b"-*%d\n" % number for number in range(700)), NUMBERED),
+    "hundreds of - and +": ([], b"".join(b"%c*%d\n" % (b"-+"[number % 2], number) for number in range(700)), NUMBERED),
+    "hundreds of plusses": ([], b"-" + b"+g+h" * 300 + b"\n", b"gh" * 300 + b"\nggh\nhg\n" + b"gh" * 300 + b"g\n"),
     "#": ([], b"#-*\n\n -*\n", TALK),
     "last line without newline": ([], b"-rum*", TALK),
     "unknown": (["-v"], b"x\nwhat\ns\nn\nt\nu\nU\n!\n", TALK),

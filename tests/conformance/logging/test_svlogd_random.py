@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -42,7 +43,9 @@ WORDS = [
 ]
 OPTIONS = st.lists(st.sampled_from(WORDS), max_size=3).map(lambda options: [word for option in options for word in option])
 
-
+PAIRS = [bytes(pair) for pair in itertools.product(b"ghijklmnopqrst", repeat=2)]
+HUNDREDS = b"".join(b"%c*%b*\n" % (b"-e+E"[number % 4], PAIRS[number * 11 % 195]) for number in range(1200))
+"""More than can be one expression, and several about each pair of letters, which say otherwise than each other."""
 PIECES = st.lists(LETTERS, min_size=1, max_size=150).map(bytes)
 # Where HUP takes every pattern away, C goes on as the last line was selected (README, "Differences from runit").
 HUPS = st.lists(CONFIGS.map(b"+*\n".__add__), max_size=DIRECTORIES).map(lambda configs: worlds.Told(signal.SIGHUP, tuple(configs)))
@@ -86,6 +89,16 @@ def ended_by_term(steps: list[bytes | worlds.Told]) -> list[bytes | worlds.Told]
     configs=[b"U1.2.3.4:0\n"] * DIRECTORIES,
     options=["-l", "9"],
     steps=[b"a" * 17, worlds.Told(signal.SIGHUP, (b"+*\n",) * DIRECTORIES), b"z"],
+)
+@example(  # all needles are there at once, and then few
+    configs=[HUNDREDS, b"-*\n" + HUNDREDS, b"e*\n" + HUNDREDS, *[b""] * (DIRECTORIES - 3)],
+    options=["-l", "9"],
+    steps=[
+        b"".join(pair + b" \n" for pair in PAIRS),
+        b"quiet\n" * 30 + b"go\nlong line of gokl\n",
+        worlds.Told(signal.SIGHUP, (b"+*\n", HUNDREDS)),
+        b"gg\nzz\n",
+    ],
 )
 @given(
     configs=st.lists(CONFIGS, min_size=DIRECTORIES, max_size=DIRECTORIES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +141,32 @@ def test_what_nothing_alters_is_taken_with_a_look_at_its_end_alone(text: bytes, 
         assert (looked.carry, looked.long) == (unseen.carry, unseen.long)
     # From here on either may go on as the other.
     assert looked.feed(more, b"") == unseen.feed(more, b"")
+
+
+def _many(actions: bytes, count: int) -> list[Instruction]:
+    """Give instructions of which several match the same lines, and most of these say otherwise than the one before."""
+    return [Instruction(actions[number % len(actions)], b"*x%d*" % (number % 233)) for number in range(count)]
+
+
+@pytest.mark.parametrize("actions", [b"-", b"+", b"-+", b"-e+E"])
+@pytest.mark.parametrize("before", [[], [Instruction(DESELECT, b"*"), Instruction(ALERT, b"*")]], ids=["all", "none"])
+def test_any_number_of_instructions_decides(before: list[Instruction], actions: bytes) -> None:
+    config = Config(instructions=[*before, *_many(actions, 700)])
+    dense = b"".join(b"x%d z\n" % number for number in range(280))
+    sparse = b"".join(b"x%d z\n" % number + b"quiet\n" * 20 for number in range(0, 280, 7))
+    selection = Selection(config)
+    for text in (dense, sparse, dense[:25], b"quiet\n"):
+        batch = Batch(WHOLE, b"", text)
+        assert (selection.written(batch), selection.alerts(batch)) == by_hand(text, 1000, b"", config)
+    for line in (b"x7 z", b"x279 z", b"quiet"):
+        assert bool(selection.written(Batch(HEAD, b"", line))) is bool(by_hand(line + b"\n", 1000, b"", config)[0])
+
+
+@pytest.mark.parametrize("count", [1, 60, 300])
+def test_a_pattern_of_any_number_of_plusses_decides(count: int) -> None:
+    config = Config(instructions=[*_many(b"-+", count), Instruction(DESELECT, b"+a+b" * 300)])
+    text = b"".join(line + b"\n" for line in (b"ab" * 300, b"aab", b"a", b"b", b"ab" * 300 + b"a", b"abx1", b"x2", b""))
+    assert Selection(config).written(Batch(WHOLE, b"", text)) == by_hand(text, 1000, b"", config)[0]
 
 
 NEEDLES = [b"*", b"*error*", b"*warning*", b"an *", b""]
