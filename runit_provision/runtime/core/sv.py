@@ -205,13 +205,12 @@ def detail(known: Detail, status: Status, *, now_ns: int) -> bytes:
 
 def _reason(log_reason: int) -> bytes:
     from ..wire import errors, pool
-    from ..wire.detail import PROCESSOR_FAILS
 
     if log_reason == pool.SILENT:
         return b"its disk does not answer"
     if log_reason == pool.PROCESSOR:
         return b"its processor still runs"
-    if log_reason == PROCESSOR_FAILS:
+    if log_reason == pool.PROCESSOR_FAILS:
         return b"its processor fails"
     if log_reason == pool.STOPPED:
         return b"its log-pool does not answer"

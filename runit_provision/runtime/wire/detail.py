@@ -5,7 +5,7 @@ r"""`supervise/detail`: what the 20 bytes of `supervise/status` have no room for
     kill @4000000065a0c4d91f2e8a44          when `timeout-kill` or `timeout-finish` ends its process
     start @4000000065a0c4f71f2e8a44         when it is started again, after a pause longer than runsv's second (`max-delay`)
     deaths 5 @4000000065a0c4951f2e8a44 exited 1     how often in a row it ended quickly, since when, and how the last time
-    log @4000000065a0c4951f2e8a44 28        since when its log cannot be written, and why: one of wire.pool's WAITS, or PROCESSOR_FAILS
+    log @4000000065a0c4951f2e8a44 28        since when its log cannot be written, and why: as wire.pool says in WAITS
 
 A line to each, in this order; a reader passes over lines that it does not know. Of a log `log/supervise/detail` tells the deaths only.
 """
@@ -16,9 +16,6 @@ from . import tai
 
 _UNKNOWN = -1
 
-PROCESSOR_FAILS = -3
-"""The file before is to be processed, and its processor has failed: it is run again and again."""
-
 SIZE_MAX = 512
 """Bytes; nobody need read more."""
 
@@ -26,7 +23,7 @@ SIZE_MAX = 512
 class Detail:
     """What the file says; pid: 0 for none; times in nanoseconds of Unix time, 0 for none; ended: as `ending` says it.
 
-    log_waits: since when; log_reason: the errno that it gets, pool.SILENT, pool.PROCESSOR, PROCESSOR_FAILS or pool.STOPPED.
+    log_waits: since when; log_reason: the errno that it gets, or one of pool's numbers, SILENT to PROCESSOR_FAILS.
     """
 
     __slots__ = ("deaths", "dying_since", "ended", "kill_at", "log_reason", "log_waits", "notifies", "pid", "ready", "starts_at")

@@ -39,7 +39,8 @@ PONG = 22
 SAYS = 23
 """name: a warning, for stderr."""
 WAITS = 24
-"""The log waits since `name`, a TAI64N label, empty: no more; value: the errno that its disk refuses with, SILENT or PROCESSOR."""
+"""The log waits since `name`, a TAI64N label, empty: no more; value: the errno that its disk refuses with, SILENT, PROCESSOR or
+PROCESSOR_FAILS."""
 
 UNCLOSED = 25
 """CLOSE came without its descriptor, for which there was no room; it is to be said again."""
@@ -50,6 +51,8 @@ PROCESSOR = -1
 """The file before is still being processed."""
 STOPPED = -2
 """The pool itself does not answer; said by nobody, found out by the supervisor."""
+PROCESSOR_FAILS = -3
+"""The file before is to be processed, and its processor has failed: it is run again and again."""
 
 CLOSING = 1
 PAUSED = 2

@@ -70,8 +70,6 @@ FLOOD = 8192
 """Bytes of a chunk; who writes so many would fill its FIFO while lines gather, and so they do not, for a while."""
 FLOOD_LASTS = 1.0
 """Seconds."""
-PROCESSOR_FAILS = -3
-"""Told beside wire.pool's reasons, as wire.detail has it, whose import this is not worth."""
 PAUSED_BY_SIGNAL = 1
 SET_ASIDE = 2
 """Why a FIFO is not looked at."""
@@ -371,7 +369,7 @@ class Writer:
         left = task.waits_since + PATIENCE - time.monotonic()
         if left <= 0:
             processor = task.logger.log.processor
-            why = wire.SILENT if task.waits_for != processor.pidfd else PROCESSOR_FAILS if processor.fails else wire.PROCESSOR
+            why = wire.SILENT if task.waits_for != processor.pidfd else wire.PROCESSOR_FAILS if processor.fails else wire.PROCESSOR
             self._tell(task, why)
         elif not task.timed:
             task.timed = True
