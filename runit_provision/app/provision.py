@@ -88,7 +88,7 @@ def apply(
 
     with target.machine() as machine:
         known = _recalled(source, target, machine)
-        if known and known.empty:
+        if known and known.empty and not machine.library.half_written:
             announce(known)
             return execution.Report(problems=list(known.plan.problems))
         inputs = Inputs()

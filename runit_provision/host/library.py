@@ -158,9 +158,9 @@ class Library:
             os.unlink(name, dir_fd=self._here())
 
     def _tidy(self, kept: str) -> None:
-        """Take away the manifests that applies began with, but for `kept`, and what one that was killed had half written."""
+        """Take away the manifests that applies began with, but for `kept`."""
         for name in files.names(self._ground, self.path):
-            if name.startswith(("before.", f"{files.STORE}.")) and name != kept:
+            if name.startswith("before.") and name != kept:
                 self._drop(name)
 
     def abandon(self, manifest: Manifest | None = None) -> None:
@@ -206,6 +206,8 @@ class Library:
             with before_any_change(), self._changing():
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
+                for name in self.half_written:
+                    self._drop(name)
             self.held = (descriptor,)
             try:
                 yield
@@ -216,6 +218,11 @@ class Library:
             self.held = ()
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a hand that hangs in its account's filesystem, and cannot even die
             os.close(descriptor)
+
+    @property
+    def half_written(self) -> list[str]:
+        """Give what one that was killed has left under the names by which files are made; whoever has the lock takes it away."""
+        return [name for name in files.names(self._ground, self.path) if name.startswith(f"{files.STORE}.")]
 
     def holder(self) -> str:
         """Tell who holds the lock now, and since when, or ""; the lock itself is not tried for that."""

@@ -261,6 +261,15 @@ def test_an_apply_that_was_killed_is_not_forgotten(world: World) -> None:
     assert not is_recalled(world)
 
 
+def test_what_a_killed_apply_had_half_written_goes_though_there_is_nothing_to_do(world: World) -> None:
+    left = world.library / ".runit-provision.before.20260101T000000.000000001.1.json"
+    left.write_text("{")
+    assert is_recalled(world)
+    apply(world)
+    assert not left.exists()
+    assert is_recalled(world)
+
+
 _ZIP = f"/lib/python{sys.version_info.major}{sys.version_info.minor}.zip"
 _CALL = re.compile(rb'^\d+ +(\w+)\(([^"]*)"((?:[^"\\]|\\.)*)"')
 
