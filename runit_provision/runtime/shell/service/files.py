@@ -17,7 +17,7 @@ from .. import descriptors, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterable
 
     from .home import Home
 
@@ -48,16 +48,42 @@ class Supervise:
         self._pipe_is: tuple[int, int] | None = None
         self._vouches = False
         try:
-            self._take_lock(lambda: self._make_directory(prefix))
-            self.control = self.open_fifo("control")
-            # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
-            self._make_fifo("ok")
-            if prefix:
-                self._pipe = self.open_fifo("pipe")
+            self._open(prefix)
         except BaseException:
             self.close()
             raise
         home.files += (self,)
+
+    def _open(self, prefix: str) -> None:
+        self._take_lock(lambda: self._make_directory(prefix))
+        self.control = self.open_fifo("control")
+        # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
+        self._make_fifo("ok")
+        if prefix:
+            self._pipe = self.open_fifo("pipe")
+
+    @property
+    def lacks_pipe(self) -> bool:
+        """Whether `find_pipe` is to find the FIFO to the log."""
+        return self.has_pipe and self._pipe < 0 and self._pipe_is is None
+
+    def find_pipe(self, pids: Iterable[int]) -> bool:
+        """Have the FIFO that one of these processes writes to, or reads, though its name was removed; False: a new one."""
+        found = self._find_pipe(os.path.realpath(f"/proc/self/fd/{self._home.fd}/{self._prefix}") + "/pipe", pids)
+        if not found:
+            self._pipe = self.open_fifo("pipe")
+        return found
+
+    def _find_pipe(self, path: str, pids: Iterable[int]) -> bool:
+        for pid in pids:
+            try:
+                for fd, leads_to in process.open_files(pid):
+                    if leads_to == path and stat.S_ISFIFO(os.stat(fd).st_mode):
+                        self._pipe = self._home.opened(os.open(fd, self._pipe_flags | os.O_NONBLOCK | os.O_CLOEXEC))
+                        return True
+            except OSError:
+                continue  # it has ended, or is none of our business
+        return False
 
     @property
     def has_pipe(self) -> bool:
@@ -338,6 +364,25 @@ class Supervise:
         except FileExistsError:
             os.unlink(path, dir_fd=self._home.fd)
             return os.open(path, _NEW, 0o644, dir_fd=self._home.fd)
+
+
+class Removed(Supervise):
+    """What a service whose directory is gone has until it has ended: no lock, no letters and no status, only the log's FIFO."""
+
+    __slots__ = ()
+
+    def _open(self, prefix: str) -> None:  # noqa: ARG002 - there is nothing to be opened
+        # Waited at like a FIFO, and nobody writes to it.
+        self.control = self._home.opened(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+
+    def _take_lock(self, make_directory: Callable[[], None] | None = None) -> None:
+        """Nobody else could have it."""
+
+    def find_pipe(self, pids: Iterable[int]) -> bool:
+        found = self._find_pipe(f"{os.fsdecode(self._home.identity.path)}/{self._prefix}pipe", pids)
+        if not found:
+            self._pipe_flags = -1
+        return found
 
 
 def _closed(fd: int, but: Container[int]) -> int:

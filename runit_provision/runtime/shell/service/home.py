@@ -11,6 +11,7 @@ import errno
 import os
 
 from ...core.part import LOG
+from .files import Removed, Supervise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ...wire import records
-    from .files import Supervise
 
     class Inhabitant(Protocol):
         """The service of a directory."""
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 64
 _LOOKED_AT = 1024
+_CLOSED = -1
 
 
 class Home:
     """The directory of a service.
 
     closed: whether the service is gone; files: its supervise/ directories; inhabitant: who lives there, if anybody does yet.
+    had_log: of one that is gone, whether it had a log; None of any other.
     """
 
     __slots__ = ("_fd", "_room", "closed", "files", "identity", "inhabitant", "slot")
@@ -60,6 +62,14 @@ class Home:
             os.close(fd)
             raise
         return fd
+
+    @property
+    def had_log(self) -> bool | None:
+        return None
+
+    def supervise(self, prefix: str) -> Supervise:
+        """Take its supervise/, or the one of its log by the prefix `log/`, as Supervise does."""
+        return Supervise(self, prefix)
 
     @property
     def is_open(self) -> bool:
@@ -124,6 +134,30 @@ class Home:
                     return -1
             os.close(fd)
         return -1
+
+
+class Nowhere(Home):
+    """In place of a directory that is gone, or cannot be had: one without any file, in which none can be made."""
+
+    __slots__ = ("_had_log",)
+
+    def __init__(self, identity: records.Identity, room: Room, *, had_log: bool) -> None:
+        super().__init__(_CLOSED, identity, room)
+        self._had_log = had_log
+
+    @property
+    def had_log(self) -> bool:
+        return self._had_log
+
+    def supervise(self, prefix: str) -> Supervise:
+        return Removed(self, prefix)
+
+    def _open_again(self) -> int:
+        try:
+            # All that it has are numbers, which nothing of a service is called by.
+            return self.opened(os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError:
+            return _CLOSED
 
 
 class Room:

@@ -14,7 +14,7 @@ from ...wire import detail, errors, holder, records
 from ...wire.beyond import NO_SWEEP
 from ...wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
 from . import endings, settings
-from .files import RefusedError, Supervise
+from .files import RefusedError
 from .letters import WORD, Inbox
 from .publisher import Publisher
 from .starting import Starting
@@ -75,8 +75,8 @@ class Supervised:
         self._saved = b""
         self._started = [0, 0, 0]
         self._scripting = 0
-        self.files = Supervise(home, "")
-        self.log_files = Supervise(home, "log/") if self._has_log() else None
+        self.files = home.supervise("")
+        self.log_files = home.supervise("log/") if self._has_log() else None
         self._starting = Starting(self)
         self._publisher = Publisher(self)
         self.service = self._first() if is_new else Service(now=0)
@@ -279,9 +279,18 @@ class Supervised:
 
     def pool_died(self, *, at_once: bool) -> None:
         """The pool that kept the log was killed; at_once: another may be asked for now, without the second after a short run."""
+        if self.leaving and self._is_log_removed():
+            self.log_lost()
+            return
         self.log_ended(SIGKILL, unread=True)
         if at_once and not self.closed:
             self.tell(Due(LOG))
+
+    def log_lost(self) -> None:
+        """Nobody can go on with the log: it was removed."""
+        if not self.closed:
+            self.tell(Letter(LOG, "d"))
+            self.log_ended(_LOG_FAILED)
 
     def log_failed(self, reason: str) -> None:
         """The pool, or what leads to it, could not keep the log: as if rsvlog had failed."""
@@ -377,6 +386,8 @@ class Supervised:
         self.home.close()
 
     def _has_log(self) -> bool:
+        if self.home.had_log is not None:
+            return self.home.had_log
         try:
             found = os.stat("log", dir_fd=self.home.fd)
         except FileNotFoundError:
@@ -387,6 +398,15 @@ class Supervised:
         if found.st_mode & 0o170000 == 0o040000:
             return True
         self.warn("./log: not a directory.")
+        return False
+
+    def _is_log_removed(self) -> bool:
+        try:
+            os.stat("log", dir_fd=self.home.fd)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            pass
         return False
 
     def _first(self) -> Service:

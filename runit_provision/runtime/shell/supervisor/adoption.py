@@ -1,40 +1,48 @@
 """Taking up the services that the supervisor before has left: what lives is adopted, what ended meanwhile is acted upon.
 
-One that another supervisor has locked, or that cannot be opened now, is waited for: its processes run on.
+One that another supervisor has locked, or that cannot be opened now, is waited for: its processes run on. One whose directory is gone
+is taken up without it, and ends for good, as it would have if its supervisor had seen that: who is told to end may take its time.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ...core import recovery
+from ...core.part import LOG, MAIN
 from ...wire import errors, records
 from ...wire import keeper as wire
+from ...wire.status import WANT_EXIT
 from .. import installation
-from ..service.files import RefusedError
+from ..service.files import LockedError, RefusedError
+from ..service.home import Nowhere
+from ..service.supervised import Supervised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..service.supervised import Supervised
+    from .accounts import Account
+    from .log_pool import Pool
     from .relief import Relief
     from .tree import Tree
 
-SIGTERM = 15
-SIGCONT = 18
 _WAITING_SECONDS = (0.01, 0.5, 1.0)
 """How soon a service that waits is tried again: first, from when on that is worth a word, and at the latest."""
 
 
 class _Waiting:
-    """A service that cannot be taken up now: which it is, what is said of that, and why."""
+    """A service that cannot be taken up now: which it is, why, and whether since another one has locked it."""
 
-    __slots__ = ("identity", "reason", "what")
+    __slots__ = ("identity", "locked", "reason")
 
-    def __init__(self, identity: records.Identity, what: str, reason: str) -> None:
+    def __init__(self, identity: records.Identity, reason: str, *, locked: bool = False) -> None:
         self.identity = identity
-        self.what = f"runsv {os.fsdecode(identity.name)}: warning: {what}"
         self.reason = reason
+        self.locked = locked
+
+    def told(self, becomes: str) -> str:
+        """Give what is said of it; becomes: what is done about it."""
+        what = "another one supervises it" if self.locked else "it cannot be taken up now"
+        return f"{_warning(self.identity)}{what}, {becomes}: {self.reason}"
 
 
 class Adoption:
@@ -101,12 +109,10 @@ class Adoption:
             self._recover(slot, content, identity)
         except RefusedError as refusal:
             # Whoever was killed may still be closing its locks; or a stranger, C's runsv for one, came in between.
-            self._wait(slot, _Waiting(identity, "another one supervises it", str(refusal)))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            self._abandon(slot, content, error)
+            self._wait(slot, _Waiting(identity, str(refusal), locked=isinstance(refusal, LockedError)))
         except OSError as error:
             # Not now; its processes run on.
-            self._wait(slot, _Waiting(identity, "it cannot be taken up now", errors.words(error)))
+            self._wait(slot, _Waiting(identity, errors.words(error)))
 
     def _wait(self, slot: int, waiting: _Waiting) -> None:
         os.pwrite(self._tree.table, records.HELD, records.offset(slot))
@@ -127,20 +133,33 @@ class Adoption:
                 tree.taken_up(slot)
             elif told <= delay:
                 if delay < most:
-                    tree.report(f"{waiting.what}, waiting: {waiting.reason}")
-                self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
+                    tree.report(waiting.told("waiting"))
+                if waiting.locked:
+                    self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
         self.retry(min(delay * 2, most))
 
     def give_up(self) -> None:
-        """Wait no longer for services that another one supervises: they are left to it."""
+        """Wait no longer: services that another one supervises are left to it, and others end without their directories."""
         if self._relief is not None:
             self._relief.give_up()
-        for slot, waiting in self._waiting.items():
-            self._tree.release(slot)
-            self._tree.report(f"{waiting.what}, leaving it: {waiting.reason}")
-        self._waiting.clear()
+        waited, self._waiting = self._waiting, {}
+        for slot, waiting in waited.items():
+            if waiting.locked or not self._end_without(slot, waiting):
+                self._tree.release(slot)
+                self._tree.report(waiting.told("leaving it"))
 
-    def _recover(self, slot: int, content: bytes, identity: records.Identity) -> None:
+    def _end_without(self, slot: int, waiting: _Waiting) -> bool:
+        """Take a service up without its directory, so that it ends; False when that cannot be either."""
+        try:
+            content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
+            self._recover(slot, content, waiting.identity, gone=waiting.told("ending it"))
+        except OSError:
+            return False
+        self._tree.taken_up(slot)
+        return True
+
+    def _recover(self, slot: int, content: bytes, identity: records.Identity, *, gone: str = "") -> None:
+        """Go on with a service; gone: what is said of one that ends without its directory, though that may be there."""
         tree = self._tree
         intent = records.unpack_intent(content)
         if intent is None:
@@ -148,7 +167,10 @@ class Adoption:
             tree.give_back(slot)
             return
         tree.letters.reserve(slot)
-        service = self._reopen(identity, content)
+        service = None if gone else self._reopen(identity, content)
+        if service is None:
+            service = self._without(identity, has_log=intent.log is not None)
+        has_pipe = self._find_pipe(service, intent, content)
         if not content.startswith(records.TAKEN):
             os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         tree.settle(slot, service)
@@ -158,13 +180,20 @@ class Adoption:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
         found = recovery.recover(intent, (main, log, script))
+        if service.leaving:
+            gone = gone or f"{_warning(identity)}its directory is gone, ending it"
+            self._let_end(found, gone, has_pipe=has_pipe)
         service.resume(found, started, scripting=script.started, saved=records.intent_in(content))
-        if service.pool is not None and not service.pool.keep(service):
+        if service.pool is not None:
+            self._keep_log(service, service.pool)
+
+    def _keep_log(self, service: Supervised, pool: Pool | Account) -> None:
+        kept = pool.keep(service)
+        if not kept and service.service.closing:
+            pool.add(service)
+        elif not kept:
             # What it was told went with its pool: it ends, as it does when a pool dies alone, but for one that reads to its end.
-            if service.service.closing:
-                service.pool.add(service)
-            else:
-                service.pool_died(at_once=True)
+            service.pool_died(at_once=True)
 
     def _kept_log(self, service: Supervised, intent: records.PartIntent, log: records.Process) -> records.Process:
         """Give the log's process if a pool keeps it, or will: for the service it never ended."""
@@ -174,8 +203,49 @@ class Adoption:
             return log
         return records.Process(pid=service.pool.pid or intent.pid, role=wire.LOG_RUN, life=records.LIVE, started=intent.started)
 
-    def _reopen(self, identity: records.Identity, content: bytes) -> Supervised:
-        """Find a service's directory again: where it was, or, when it was moved or deleted, where the tree or its process has it."""
+    def _find_pipe(self, service: Supervised, intent: records.Intent, content: bytes) -> bool:
+        """Have the FIFO to the log that is in use, also where its name is gone; False when it is another one, or none. RefusedError."""
+        files = service.log_files
+        if files is None or not files.lacks_pipe:
+            return True
+        living = [records.unpack_process(content, key) for key in (records.MAIN, records.LOG)]
+        pids = [each.pid for each in living if each.life == records.LIVE]
+        if intent.log is not None and intent.log.pid:
+            pids.append(intent.log.pid)  # its pool's
+        try:
+            return files.find_pipe(pids)
+        except BaseException:
+            service.close()
+            raise
+
+    def _without(self, identity: records.Identity, *, has_log: bool) -> Supervised:
+        """Give a service whose directory is gone: nobody else will end its processes."""
+        home = Nowhere(identity, self._tree.room, had_log=has_log)
+        try:
+            service = Supervised(self._tree, home, is_new=False)
+        except BaseException:
+            home.close()
+            raise
+        service.leaving = True
+        return service
+
+    def _let_end(self, found: recovery.Recovery, said: str, *, has_pipe: bool) -> None:
+        """Have a service without a directory be told to exit when it is resumed, once; said: what is said then, if it runs."""
+        main, log = found.service.main, found.service.log
+        found.service.beyond.notifies = False
+        if main.want != WANT_EXIT:
+            found.letters.append((MAIN, "x"))
+            if main.alive and all(part != MAIN for part, _status in found.ended):
+                self._tree.report(said)
+        if log is not None and not (has_pipe and log.pid):
+            # It cannot be brought to the end of what it reads, nor be started again.
+            found.letters.append((LOG, "d"))
+
+    def _reopen(self, identity: records.Identity, content: bytes) -> Supervised | None:
+        """Find a service's directory again: where it was, or, when it was moved, where the tree or its process has it.
+
+        None when it is gone: what a process has may be removed.
+        """
         expected = (identity.dev, identity.ino)
         name = os.fsdecode(identity.name)
         processes = []
@@ -185,7 +255,6 @@ class Adoption:
                 processes.append(f"/proc/{written.pid}/cwd" + ("/.." if key == records.LOG else ""))
         is_inhabited = expected in map(_identity, processes)
         path = os.fsdecode(identity.path)
-        missing = FileNotFoundError(errno.ENOENT, "another directory has taken its place", path or name)
         for place in (path, self._tree.entry(identity.name)):
             if place and (is_inhabited or not _is_new(place)):
                 try:
@@ -194,25 +263,15 @@ class Adoption:
                     continue
         for place in processes:
             try:
-                return self._tree.open(place, name, expected)
+                if not _is_removed(place):
+                    return self._tree.open(place, name, expected)
             except FileNotFoundError:
                 continue
-        raise missing
+        return None
 
-    def _abandon(self, slot: int, content: bytes, error: OSError) -> None:
-        """A service whose directory is gone for good: nobody else will end its processes."""
-        tree = self._tree
-        identity = records.unpack_identity(content)
-        name = os.fsdecode(identity.name) if identity is not None else "?"
-        tree.report(f"runsv {name}: warning: unable to go on: {error}")
-        for key in (records.MAIN, records.LOG):
-            written = tree.found(slot, key, content)
-            if written.life == records.LIVE:
-                for number in (SIGTERM, SIGCONT):
-                    if tree.orphans.signal(slot, key, number) is None:
-                        tree.parent.signal(slot, key, number)
-        tree.release(slot)
-        os.pwrite(tree.table, b"\0", records.offset(slot))
+
+def _warning(identity: records.Identity) -> str:
+    return f"runsv {os.fsdecode(identity.name)}: warning: "
 
 
 def _is_new(path: str) -> bool:
@@ -224,6 +283,13 @@ def _is_new(path: str) -> bool:
     except OSError:
         pass
     return False
+
+
+def _is_removed(path: str) -> bool:
+    try:
+        return os.stat(path).st_nlink == 0
+    except OSError:
+        return True
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -80,11 +80,13 @@ class Pool:
             return True  # it was to be started, and is being asked for
         if had is None:
             return False
-        if had != _OVER and closing != bool(had & wire.CLOSING):
+        if had != _OVER and closing != bool(had & wire.CLOSING) and not service.leaving:
             self.add(service)
             return True
         self.wanted[service.slot] = service
-        if closing:
+        if closing and service.leaving:
+            self._loggers.tree.close_log(service)  # without its directory it cannot be added
+        elif closing:
             self._loggers.tree.stop_writing(service)
         return True
 
@@ -305,7 +307,11 @@ class Pool:
         return wire.pack(wire.Record(wire.ADD, slot=service.slot, name=service.identity.name)), (pipe, log), (pipe, log)
 
     def _put_off(self, service: Supervised, error: OSError) -> None:
-        """Let the service try again later; one whose log reads to its end has nothing to try again."""
+        """Let the service try again later; one whose log reads to its end has nothing to try again, nor has one that was removed."""
+        if service.leaving and isinstance(error, FileNotFoundError):
+            self.wanted.pop(service.slot, None)
+            self._loggers.tree.loop.soon(service.log_lost)
+            return
         if service.service.closing:
             self._loggers.tree.loop.after(_BREATH_SECONDS, lambda: self._send_add(service))
             return

@@ -52,6 +52,7 @@ def supervise(path: str, state: State) -> int:
     state.prepare()
     tree.recover()
     if not len(tree):
+        ended.clear()  # another one's directory was here before
         try:
             tree.add(".", path)
         except RefusedError as refusal:

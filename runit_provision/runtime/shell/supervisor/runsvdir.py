@@ -112,7 +112,8 @@ class Runsvdir(Supervisor):
         self.loop.soon(self.changed)
 
     def taken(self, service: Supervised) -> None:
-        self._services[service.identity.dev, service.identity.ino] = service
+        if not service.leaving:  # else it has no directory, and a new one may have got its inode
+            self._services[service.identity.dev, service.identity.ino] = service
         self._look_soon()
         super().taken(service)
 

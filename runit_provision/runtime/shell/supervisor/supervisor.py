@@ -101,7 +101,7 @@ class Supervisor:
 
     def taken(self, service: Supervised) -> None:
         """A service was taken up that another one supervised."""
-        if self.ending:
+        if self.ending and not service.leaving:
             end_for_good(service)
 
     def gone(self, _service: Supervised) -> None:
