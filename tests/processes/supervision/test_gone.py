@@ -1,10 +1,11 @@
-"""A service whose directory was removed, or exchanged, ends over any change of supervisor."""
+"""A service whose directory was removed, or exchanged, ends over any change of supervisor; a log that has lost less goes on."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,3 +197,39 @@ def test_it_ends_also_when_its_log_has_died_with_its_pool(runtime: Path, service
         until(lambda: not is_alive(pid), what="it has ended")
         ends(running)
         assert "fatal" not in running.stderr.read_text()
+
+
+@pytest.mark.parametrize("kind", ["in a pool", "of its own", "in a pool, by a link"])
+def test_a_log_whose_supervise_is_removed_goes_on_with_the_next_run(runtime: Path, services: Path, tmp_path: Path, kind: str) -> None:
+    says = "echo $$ >>../starts\ni=0; while :; do echo $$ $i; i=$((i+1)); sleep 0.02; done"
+    home = service(tmp_path / "made/it", says, log=f"exec cat >>{tmp_path}/logged")
+    logged, left = tmp_path / "logged", home / "log/supervise"
+    if kind != "of its own":
+        supervision.log_in_pool(home, runtime)
+        logged = home / "log/main/current"
+    if kind == "in a pool, by a link":
+        (tmp_path / "run").mkdir()
+        left.symlink_to(tmp_path / "run/it")
+
+    def lines(pid: int) -> list[str]:
+        return [line for line in logged.read_text().splitlines() if line.startswith(f"{pid} ")]
+
+    def take_away(_home: Path, _entry: Path) -> None:
+        left.unlink() if left.is_symlink() else shutil.rmtree(left)
+
+    with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
+        entry, pid = begin(running, home)
+        until(lambda: logged.exists() and lines(pid), what="it is logged")
+        change(running, take_away, home, entry, kill)
+        until(lambda: running.supervises(home, home / "log"), what="the next one has it")
+        running.kill()
+        succeed(running)
+        until(lambda: running.supervises(home, home / "log"), what="the one after it has it too")
+        if kind != "in a pool, by a link":  # there the FIFO that it writes to leads nowhere
+            count = len(lines(pid))
+            until(lambda: len(lines(pid)) > count, what="it is logged still")
+            assert lines(pid) == [f"{pid} {number}" for number in range(len(lines(pid)))]
+            assert pid_of(home) == pid
+        subprocess.run([runtime / "sv", "-w", "120", "restart", home], capture_output=True, check=True)
+        until(lambda: pid_of(home) not in {0, pid} and lines(pid_of(home)), what="the next run is logged")
+        ends(running)

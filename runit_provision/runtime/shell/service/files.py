@@ -38,8 +38,11 @@ class Supervise:
 
     __slots__ = ("_home", "_lock", "_ok", "_pid", "_pipe", "_pipe_flags", "_pipe_is", "_prefix", "_vouches", "control")
 
-    def __init__(self, home: Home, prefix: str) -> None:
-        """Take supervise/ of the service directory `home`; prefix: empty, or `log/`. Raises RefusedError."""
+    def __init__(self, home: Home, prefix: str, *, is_new: bool = True) -> None:
+        """Take supervise/ of the service directory `home`; prefix: empty, or `log/`. Raises RefusedError.
+
+        is_new: whether nothing can be open yet of what is not there; else a log's pipe that is missing waits for `find_pipe`.
+        """
         self._home = home
         self._prefix = "log/supervise/" if prefix else "supervise/"
         self._pid = -1  # as it was written last
@@ -48,18 +51,18 @@ class Supervise:
         self._pipe_is: tuple[int, int] | None = None
         self._vouches = False
         try:
-            self._open(prefix)
+            self._open(prefix, is_new=is_new)
         except BaseException:
             self.close()
             raise
         home.files += (self,)
 
-    def _open(self, prefix: str) -> None:
+    def _open(self, prefix: str, *, is_new: bool) -> None:
         self._take_lock(lambda: self._make_directory(prefix))
         self.control = self.open_fifo("control")
         # It is there, with nobody at its end yet, before anything runs: a run that gives control away changes its owner.
         self._make_fifo("ok")
-        if prefix:
+        if prefix and (is_new or self._is_fifo(self._prefix + "pipe")):
             self._pipe = self.open_fifo("pipe")
 
     @property
@@ -371,7 +374,7 @@ class Removed(Supervise):
 
     __slots__ = ()
 
-    def _open(self, prefix: str) -> None:  # noqa: ARG002 - there is nothing to be opened
+    def _open(self, prefix: str, *, is_new: bool) -> None:  # noqa: ARG002 - there is nothing to be opened
         # Waited at like a FIFO, and nobody writes to it.
         self.control = self._home.opened(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 

@@ -67,9 +67,9 @@ class Home:
     def had_log(self) -> bool | None:
         return None
 
-    def supervise(self, prefix: str) -> Supervise:
+    def supervise(self, prefix: str, *, is_new: bool) -> Supervise:
         """Take its supervise/, or the one of its log by the prefix `log/`, as Supervise does."""
-        return Supervise(self, prefix)
+        return Supervise(self, prefix, is_new=is_new)
 
     @property
     def is_open(self) -> bool:
@@ -149,8 +149,8 @@ class Nowhere(Home):
     def had_log(self) -> bool:
         return self._had_log
 
-    def supervise(self, prefix: str) -> Supervise:
-        return Removed(self, prefix)
+    def supervise(self, prefix: str, *, is_new: bool) -> Supervise:
+        return Removed(self, prefix, is_new=is_new)
 
     def _open_again(self) -> int:
         try:

@@ -75,8 +75,8 @@ class Supervised:
         self._saved = b""
         self._started = [0, 0, 0]
         self._scripting = 0
-        self.files = home.supervise("")
-        self.log_files = home.supervise("log/") if self._has_log() else None
+        self.files = home.supervise("", is_new=is_new)
+        self.log_files = home.supervise("log/", is_new=is_new) if self._has_log() else None
         self._starting = Starting(self)
         self._publisher = Publisher(self)
         self.service = self._first() if is_new else Service(now=0)

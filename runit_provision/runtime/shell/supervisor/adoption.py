@@ -185,11 +185,13 @@ class Adoption:
             self._let_end(found, gone, has_pipe=has_pipe)
         service.resume(found, started, scripting=script.started, saved=records.intent_in(content))
         if service.pool is not None:
-            self._keep_log(service, service.pool)
+            self._keep_log(service, service.pool, has_pipe=has_pipe)
 
-    def _keep_log(self, service: Supervised, pool: Pool | Account) -> None:
+    def _keep_log(self, service: Supervised, pool: Pool | Account, *, has_pipe: bool) -> None:
         kept = pool.keep(service)
-        if not kept and service.service.closing:
+        if kept and not has_pipe and not service.leaving:
+            pool.add(service)  # it reads another FIFO
+        elif not kept and service.service.closing:
             pool.add(service)
         elif not kept:
             # What it was told went with its pool: it ends, as it does when a pool dies alone, but for one that reads to its end.
