@@ -199,6 +199,27 @@ def test_it_ends_also_when_its_log_has_died_with_its_pool(runtime: Path, service
         assert "fatal" not in running.stderr.read_text()
 
 
+@pytest.mark.parametrize("letter", ["d", ""])
+def test_a_lone_runsv_supervises_what_has_taken_the_place(runtime: Path, tmp_path: Path, letter: str) -> None:
+    home = service(tmp_path / "made/it", f"cd /\necho $$ >>{tmp_path}/starts\nexec sleep 1000")
+    with tree(runtime / "runsv", home, tmp_path / "state") as running:
+        running.start()
+        pid = until(lambda: pid_of(home), what="it runs")
+        supervision.letter(home, letter)
+        until(lambda: stat(home) == ("down" if letter else "run"), what="it is as it is to be")
+        running.kill()
+        # As if it had been deleted, and the new one had got its inode.
+        shutil.rmtree(home / "supervise")
+        running.start()
+        until(lambda: pid_of(home) not in {0, pid}, what="the new one runs")
+        until(lambda: not is_alive(pid), what="the one before has ended")
+        done = subprocess.run([runtime / "sv", "-w", "120", "exit", home], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+        assert running.process is not None and running.process.wait(120) == 0
+        until(lambda: running.processes() == [], what="nothing is left")
+        assert len((tmp_path / "starts").read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize("kind", ["in a pool", "of its own", "in a pool, by a link"])
 def test_a_log_whose_supervise_is_removed_goes_on_with_the_next_run(runtime: Path, services: Path, tmp_path: Path, kind: str) -> None:
     says = "echo $$ >>../starts\ni=0; while :; do echo $$ $i; i=$((i+1)); sleep 0.02; done"

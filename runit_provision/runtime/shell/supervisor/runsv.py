@@ -33,16 +33,29 @@ def supervise(path: str, state: State) -> int:
     tree = Tree(state, loop, report)
     own = parents.Own(state, loop, tree.received)
     tree.parent = own
-    ended = []
+    ended: list[int] = []
 
-    def gone(_service: Supervised) -> None:
+    def begin() -> None:
+        try:
+            tree.add(".", path)
+        except RefusedError as refusal:
+            report(f"runsv {path}: fatal: {refusal}")
+            ended.append(EXIT_FATAL)
+
+    def end(_service: Supervised) -> None:
         ended.append(0)
 
+    def gone(service: Supervised) -> None:
+        if service.leaving:
+            loop.soon(begin)  # it was the one of a directory that was here before
+        else:
+            end(service)
+
     def exit_all() -> None:
+        tree.gone = end
         for service in tree.services():
             service.tell(Letter(MAIN, "x"))
 
-    tree.gone = gone
     loop.on_signal(_signal.SIGCHLD, own.reap)
     loop.on_signal(_signal.SIGTERM, exit_all)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())  # whoever started us may have blocked them
@@ -51,16 +64,14 @@ def supervise(path: str, state: State) -> int:
         return EXIT_FATAL
     state.prepare()
     tree.recover()
+    tree.gone = gone
     if not len(tree):
-        ended.clear()  # another one's directory was here before
-        try:
-            tree.add(".", path)
-        except RefusedError as refusal:
-            report(f"runsv {path}: fatal: {refusal}")
-            return EXIT_FATAL
+        begin()
     loop.run_soon()
     while not ended:
         loop.run_once()
+    if ended[0]:
+        return ended[0]
     try:
         state.remove()
     except OSError as error:
