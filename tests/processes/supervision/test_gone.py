@@ -141,8 +141,9 @@ def test_its_log_has_what_it_says_at_its_end_and_then_ends_too(runtime: Path, se
         logged = tmp_path / "main/current"
     with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
         entry, pid = begin(running, home)
+        until(logged.exists, what="its log is open")
         change(running, remove, home, entry, kill)
-        until(lambda: logged.exists() and logged.read_text() == "bye\n", what="its last words are logged")
+        until(lambda: logged.read_text() == "bye\n", what="its last words are logged")
         until(lambda: not is_alive(pid), what="it has ended")
         until(lambda: not any(command.startswith("cat") for command in running.commands()), what="a logger of its own has ended")
         ends(running)
@@ -201,23 +202,25 @@ def test_it_ends_also_when_its_log_has_died_with_its_pool(runtime: Path, service
 
 @pytest.mark.parametrize("letter", ["d", ""])
 def test_a_lone_runsv_supervises_what_has_taken_the_place(runtime: Path, tmp_path: Path, letter: str) -> None:
-    home = service(tmp_path / "made/it", f"cd /\necho $$ >>{tmp_path}/starts\nexec sleep 1000")
+    starts = tmp_path / "starts"
+    home = service(tmp_path / "made/it", f"cd /\necho $$ >>{starts}\nexec sleep 1000")
     with tree(runtime / "runsv", home, tmp_path / "state") as running:
         running.start()
-        pid = until(lambda: pid_of(home), what="it runs")
+        until(lambda: starts.exists() and starts.read_text().endswith("\n"), what="it runs")
+        pid = until(lambda: pid_of(home), what="its pid is told")
         supervision.letter(home, letter)
         until(lambda: stat(home) == ("down" if letter else "run"), what="it is as it is to be")
         running.kill()
         # As if it had been deleted, and the new one had got its inode.
         shutil.rmtree(home / "supervise")
         running.start()
-        until(lambda: pid_of(home) not in {0, pid}, what="the new one runs")
+        until(lambda: starts.read_text() == f"{pid}\n{pid_of(home)}\n", what="the new one runs")
         until(lambda: not is_alive(pid), what="the one before has ended")
         done = subprocess.run([runtime / "sv", "-w", "120", "exit", home], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done
         assert running.process is not None and running.process.wait(120) == 0
         until(lambda: running.processes() == [], what="nothing is left")
-        assert len((tmp_path / "starts").read_text().splitlines()) == 2
+        assert len(starts.read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize("kind", ["in a pool", "of its own", "in a pool, by a link"])
