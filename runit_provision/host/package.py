@@ -48,9 +48,9 @@ sys.path.insert(0, library)
 
 posix._exit(main(sys.argv))
 """
-"""The version is asked again here: what `python3` leads to, a distribution's alternatives may change."""
+"""The version is asked again here: what `python3` leads to, a distribution's alternatives may change. An old one has to read this."""
 _FROM_BUNDLE = """try:
-    with open(f"{{library}}/{module}.{{sys.implementation.cache_tag}}.bundle", "rb") as file:
+    with open("%s/{module}.%s.bundle" % (library, sys.implementation.cache_tag), "rb") as file:
         names = {{}}
         exec(marshal.load(file), names)
         names["use"](library, marshal.load(file))
