@@ -77,9 +77,9 @@ def test_a_letter_is_obeyed_though_no_descriptor_is_to_be_had(runtime: Path, hom
 
 def test_no_descriptor_to_be_had_for_a_log(runtime: Path, tmp_path: Path) -> None:
     with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
-        running.services.mkdir()
+        first = service(running.services / "first", "exec sleep 1000")
         running.start()
-        until(lambda: len(running.supervisors()) == 2, what="it has begun")
+        until(lambda: pid_of(first) and len(running.supervisors()) == 2, what="supervisor and keeper are at work")
         for pid in (running.keeper(), running.pid):
             limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
