@@ -199,7 +199,7 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         _go_down(part, SECOND if now - part.since < SECOND else 0, now, actions)
         return
     beyond.ending_since, beyond.overdue = 0, False
-    if beyond.sweep != NO_SWEEP and event.status not in {0, UNKNOWN}:
+    if has_failed_to_sweep(service, event.status):
         _sweep_again(part, event.status, actions)
         return
     follows, sweep = beyond.sweep or THEN_DOWN, event.sweep and beyond.sweep == NO_SWEEP
@@ -222,6 +222,11 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         actions.append(Publish(MAIN))
     else:
         _go_down(part, beyond.rest, now, actions)
+
+
+def has_failed_to_sweep(service: Service, status: int) -> bool:
+    """Whether the main part's process that ends with this wait status was to sweep, and has not; UNKNOWN is believed to be done."""
+    return service.beyond.sweep != NO_SWEEP and status not in {0, UNKNOWN}
 
 
 def _sweep_again(part: Part, status: int, actions: list[Action]) -> None:

@@ -9,9 +9,8 @@ from ...core import recovery
 from ...core.actions import Action, Arm, Bound, CloseLog, EndScript, Exit, Publish, Script, Signal, Spawn
 from ...core.events import UNKNOWN, Begin, Due, Ended, Event, Letter, LogWaits, Overdue, ScriptEnded, Started
 from ...core.part import LOG, MAIN, Part, Service
-from ...core.service import SIGKILL, arguments_of, step
+from ...core.service import SIGKILL, arguments_of, has_failed_to_sweep, step
 from ...wire import detail, errors, holder, records
-from ...wire.beyond import NO_SWEEP
 from ...wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
 from . import endings, settings
 from .files import RefusedError
@@ -219,7 +218,7 @@ class Supervised:
                 endings.add(self.files, time.time_ns(), main.since, status)
             except (RefusedError, OSError):
                 pass  # a full disk: of that, the status files tell already
-        elif key == MAIN and self.service.beyond.sweep != NO_SWEEP and status not in {0, UNKNOWN}:
+        elif key == MAIN and has_failed_to_sweep(self.service, status):
             self.warn(f"what was left behind may be there still, since its sweeper ended: {detail.ending(status)}; trying again")
         self.tell(self._ended_event(key, status))
 
