@@ -80,6 +80,7 @@ _STATE = _hash(
     state={**_WORD, "description": "how it is"},
     want=_maybe({"enum": ["up", "down"]}, "what its supervisor was told last; null for one that is not supervised"),
     pid=_maybe({"type": "integer", "minimum": 1}, "its process, of run or finish"),
+    since=_maybe({"type": "number"}, "Unix time of its last start or going down; null for one that is not supervised"),
     log=_maybe(_WORD, "how its log service is; null for none"),
     log_directory=_maybe(_TEXT, "where svlogd writes its log; null where none does"),
     gave_up={**_TRUTH, "description": "it is down because it ended more often than `restart` forgives"},

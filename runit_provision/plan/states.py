@@ -44,6 +44,7 @@ def _row(service: ServiceTree, plan: Plan, reasons: list[str], left: str | None)
         "state": state(life),
         "want": ("up" if life.want_up else "down") if life.supervised else None,
         "pid": life.pid or None,
+        "since": life.since / 1e9 if life.since else None,
         "log": state(log) if service.logged else None,
         "log_directory": service.log_directory,
         "gave_up": life.gave_up,

@@ -33,7 +33,7 @@ end
 describe 'runit_service' do
   def row(name, **more)
     { 'service' => name, 'key' => "runit.services.#{name}", 'ensure' => 'running', 'gone' => false, 'made' => true, 'state' => 'up',
-      'want' => 'up', 'pid' => 7, 'log' => nil, 'log_directory' => nil, 'gave_up' => false, 'drift' => false, 'reasons' => [], 'left' => nil,
+      'want' => 'up', 'pid' => 7, 'since' => 1_700_000_000.5, 'log' => nil, 'log_directory' => nil, 'gave_up' => false, 'drift' => false, 'reasons' => [], 'left' => nil,
       'problems' => [] }.merge(more.transform_keys(&:to_s))
   end
 
@@ -154,6 +154,23 @@ describe 'runit_service' do
     stub_const('PuppetX::Runit::Host::PAUSE', 0)
     expect { evaluate(a) }.to raise_error(Puppet::Error, %r{ends as often as it is started; see its log in /var/log/runit/a\z})
     expect(tool.asked.map(&:first)).to eq(%i[check check])
+  end
+
+  it 'fails while a service ends as often as it is started, though it is met while it runs' do
+    a, b = service('a'), service('b')
+    tool = SaidTool.new([row('a', since: Time.now.to_f), row('b')])
+    catalog(tool, a, b)
+    stub_const('PuppetX::Runit::Host::PAUSE', 0)
+    expect { evaluate(a) }.to raise_error(Puppet::Error, /ends as often as it is started/)
+    expect(evaluate(b)).to include(ensure: :running)
+  end
+
+  it 'asks once where the clock was set back since a service started' do
+    a = service('a')
+    tool = SaidTool.new([row('a', since: Time.now.to_f + 3600)])
+    catalog(tool, a)
+    expect(evaluate(a)).to include(ensure: :running)
+    expect(tool.asked).to eq([[:check, nil]])
   end
 
   it 'fails for what is wrong with the home that it is in' do

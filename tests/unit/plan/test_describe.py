@@ -126,6 +126,7 @@ def test_json_has_a_stable_shape() -> None:
                 "state": "not supervised",
                 "want": None,
                 "pid": None,
+                "since": None,
                 "log": None,
                 "log_directory": None,
                 "gave_up": False,

@@ -44,7 +44,7 @@ class PuppetX::Runit::Host
     verbs_by_id.fetch(row['service'], [])
   end
 
-  # Whether a service that is to be up is found down at two looks, so that it was not met by chance while it started again.
+  # Whether a service that is to be up does not stay up from one look to the next; each may meet it down, or by chance while it runs.
   def keeps_ending?(row)
     starting?(row) && again.fetch(row['service'], []).any? { |later| starting?(later) }
   end
@@ -91,18 +91,29 @@ class PuppetX::Runit::Host
   private
 
   PAUSE = 2
-  private_constant :PAUSE
+  # A supervisor lets a second pass between two starts: what is older has stayed up, seconds.
+  YOUNG = 1
+  private_constant :PAUSE, :YOUNG
 
   def starting?(row)
-    row['want'] == 'up' && row['state'] != 'up'
+    row['want'] == 'up' && (row['state'] != 'up' || row['young'])
   end
 
   def again
-    @again ||= sleep(PAUSE) && @tool.check(@text)['states'].group_by { |row| row['service'] }
+    @again ||= sleep(PAUSE) && look['states'].group_by { |row| row['service'] }
   end
 
   def seen
-    @seen ||= unseen? ? NOTHING : @tool.check(@text)
+    @seen ||= unseen? ? NOTHING : look
+  end
+
+  # By two readings of the clock, so that a clock that was set back makes nothing young for long.
+  def look
+    before = Time.now.to_f
+    found = @tool.check(@text)
+    after = Time.now.to_f
+    found['states'].each { |row| row['young'] = row['since']&.between?(before - YOUNG, after) }
+    found
   end
 
   def known

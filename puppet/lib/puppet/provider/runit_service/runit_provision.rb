@@ -37,10 +37,10 @@ Puppet::Type.type(:runit_service).provide(:runit_provision) do
 
   # The state that a change would begin at; what is wanted when nothing would change it.
   def state
-    row = drifting.find { |each| starts_or_stops?(each) } || lame.first
-    return wanted unless row
+    row = drifting.find { |each| starts_or_stops?(each) }
+    return row['made'] ? STATES.fetch(row['state']) : :absent if row
 
-    row['made'] ? STATES.fetch(row['state']) : :absent
+    lame.empty? ? wanted : :stopped
   end
 
   def current?
