@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from support import waiting
+from support import fifo, waiting
 
 from runit_provision.runtime.wire import pool as wire
 
@@ -163,3 +163,15 @@ class Pool:
             data = self.client.recv(wire.SIZE)
             assert data, f"the pool is gone; seen: {self.records}"
             self.records.append(wire.unpack(data))
+
+
+def write(service: Service, text: bytes) -> None:
+    """Write as a service does."""
+    out = os.open(service.pipe, os.O_WRONLY)
+    os.write(out, text)
+    os.close(out)
+
+
+def unread(service: Service) -> int:
+    """Give how much waits in its FIFO, in bytes."""
+    return fifo.unread(service.held)

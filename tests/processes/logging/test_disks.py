@@ -45,13 +45,6 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", str(found.path)], check=True)
 
 
-@pytest.fixture
-def pool(tmp_path: Path, runtime: Path) -> Iterator[Pool]:
-    pool = Pool(tmp_path, runtime)
-    yield pool
-    pool.close()
-
-
 def write(service: Service, text: bytes) -> int:
     """Write as a service does, without waiting; give how much there was room for."""
     out = os.open(service.pipe, os.O_WRONLY | os.O_NONBLOCK)

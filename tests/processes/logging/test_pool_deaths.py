@@ -1,0 +1,289 @@
+"""The pool of loggers may be killed at any instant: nothing is lost, doubled or cut."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import oracle, waiting
+
+from runit_provision.runtime.wire import pool as wire
+
+from .pools import Pool, Service, unread, write
+
+STORM = 2000 if os.environ.get("HARNESS") == "all" else 50
+"""SIGKILLs of the pool under load."""
+
+_WRITER = """
+import os, sys, time
+out = os.open(sys.argv[1], os.O_WRONLY)
+name, until, text = sys.argv[2].encode(), sys.argv[3], b""
+number = 0
+while not os.path.exists(until):
+    lines = [b"%s %d %s\\n" % (name, number + i, b"x" * (((number + i) * 7919) % 300)) for i in range(number % 40 + 1)]
+    number += len(lines)
+    text = b"".join(lines)
+    # In pieces that end anywhere, so that the pool is killed inside a line.
+    cut = number * 31 % len(text)
+    for piece in (text[:cut], text[cut:]):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(out, view):]
+    time.sleep(0.001)  # or those that wait for nothing have all of the processors
+print(number)
+"""
+
+
+class Checked:
+    """What a log holds of what its writer sends, which is checked and taken away as the storm goes on: else it would fill the disk."""
+
+    KEPT = 3
+    """Files that stay: who goes on after a kill looks whether a file that was being renamed is there."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.lines = 0
+        self._begun = b""
+
+    def take_old(self) -> None:
+        """Check the oldest files, and remove them; to be called while there is no pool."""
+        old = sorted(self.service.main.glob("@*"))
+        unfinished = {path.stem for path in old if path.suffix != ".s"}
+        whole = list(itertools.takewhile(lambda path: path.stem not in unfinished, old))
+        for path in whole[: -self.KEPT]:
+            self.check(path.read_bytes())
+            path.unlink()
+
+    def check(self, text: bytes) -> None:
+        """Check what the log holds next; a line that has begun goes on with what comes then."""
+        whole, newline, self._begun = (self._begun + text).rpartition(b"\n")
+        lines = [re.sub(rb"^(\S{10}_\S+ |p: )", b"", line) for line in whole.split(b"\n")] if newline else []
+        numbers = range(self.lines, self.lines + len(lines))
+        expected = [b"s%d %d %s" % (self.service.slot, number, b"x" * (number * 7919 % 300)) for number in numbers]
+        assert lines == expected, _first_difference(lines, expected)
+        self.lines += len(lines)
+
+
+def test_a_line_that_has_begun_outlives_term_and_kill(pool: Pool, tmp_path: Path) -> None:
+    service = Service(tmp_path, 3)
+    pool.added(service)
+    write(service, b"whole\nbeg")
+    waiting.until(lambda: service.text() == b"whole\n")
+    pool.send(service, signal.SIGTERM)
+    pool.expect(wire.ENDED, service)
+    pool.added(service)
+    write(service, b"un, ")
+    assert pool.end() == 0
+    pool.start()
+    pool.added(service)
+    write(service, b"went on ")
+    pool.kill()
+    pool.start()
+    pool.added(service)
+    write(service, b"and ended\n")
+    waiting.until(lambda: service.text() == b"whole\nbegun, went on and ended\n")
+
+
+def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, tmp_path: Path) -> None:
+    """Services flood their logs, which rotate all the time, and the pool is killed again and again."""
+    services = [
+        Service(tmp_path, 1, config=b"s0\nn0\n"),
+        Service(tmp_path, 5, config=b"s20000\nn0\n", options="-l 100"),  # most lines are longer
+        Service(tmp_path, 2, config=b"s20000\nn0\n", options="-tt"),
+        Service(tmp_path, 3, config=b"s3000\nn0\n-*nothing*\npp: \n", options="-l 100"),
+        Service(tmp_path, 4, config=b"s30000\nn0\n!cat\n"),  # each file is waited for
+    ]
+    logs = [Checked(service) for service in services]
+    until = tmp_path / "until"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, str(service.pipe), f"s{service.slot}", str(until)], stdout=subprocess.PIPE)
+        for service in services
+    ]
+    chance = random.Random(STORM)
+    begun = time.monotonic()
+    try:
+        for turn in range(STORM):
+            pool.added(*services)
+            if turn % 10 == 0:
+                pool.send(services[0], signal.SIGALRM)  # which is not rotated else
+            time.sleep(chance.random() * 0.05)  # not for anything to happen: any instant is right
+            pool.kill()
+            for log in logs:
+                log.take_old()
+            if turn % 100 == 99:
+                print(f"{turn + 1} kills, {time.monotonic() - begun:.0f} s, {[log.lines for log in logs]} lines so far")
+            pool.start()
+        pool.added(*services)
+        until.touch()
+        counts = [int(writer.communicate(timeout=waiting.DEADLINE)[0]) for writer in writers]
+        for service in services:
+            pool.drain(service)
+        for service in services:
+            assert pool.expect(wire.ENDED, service).value == 0
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+    for log, count in zip(logs, counts, strict=True):
+        log.check(log.service.text())
+        assert log.lines == count > 0
+
+
+@pytest.mark.parametrize("instant", ["before", "behind"])
+@pytest.mark.parametrize(
+    "text", [b"\n", b"a line\n", b"\0\n", b"\0" * 40000 + b" a line\n", b"\0" * 65536], ids=lambda text: f"{len(text)}"
+)
+def test_killed_around_a_read_it_knows_whether_that_happened(pool: Pool, tmp_path: Path, instant: str, text: bytes) -> None:
+    service = Service(tmp_path, 1, config=b"s0\n")
+    pool.kill()
+    pool.start(breaks=_ONLY_NEWLINES_BY_CHANCE + _KILLED_AROUND_READV[instant])
+    pool.add(service)
+    assert pool.process is not None
+    write(service, text)
+    assert pool.process.wait(waiting.DEADLINE) == -signal.SIGKILL
+    pool.client.close()
+    pool.records.clear()
+    write(service, b"behind it\n" if len(text) < 65536 or instant == "behind" else b"")
+    pool.start()
+    pool.added(service)
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"the end\n"))
+    assert service.text().replace(b"behind it\n", b"") == text + b"the end\n"
+
+
+def test_what_another_reader_takes_away_is_not_replaced_by_what_was_read_before(pool: Pool, tmp_path: Path) -> None:
+    first, second = Service(tmp_path, 1), Service(tmp_path, 2)
+    pool.kill()
+    pool.start(breaks=_TAKEN_BEFORE_READV)
+    pool.added(first)
+    write(first, b"of the first log, and of nobody else\n")
+    waiting.until(lambda: first.text() == b"of the first log, and of nobody else\n")
+    pool.added(second)
+    write(second, b"taken\nnot\n")
+    waiting.until(lambda: second.text() == b"not\n")
+    write(second, b"taken\n")
+    waiting.until(lambda: not unread(second))
+    write(second, b"one more\n")
+    waiting.until(lambda: second.text() == b"not\none more\n")
+
+
+_TAKEN_BEFORE_READV = """
+import posix
+readv = posix.readv
+def taken(fifo, regions):
+    if len(regions[0]) in (6, 10):
+        posix.read(fifo, 6)
+    return readv(fifo, regions)
+posix.readv = taken
+"""
+
+_ONLY_NEWLINES_BY_CHANCE = "import posix\nposix.urandom = lambda count: b'\\n' * count\n"
+
+_KILLED_AROUND_READV = {
+    "before": "import os, posix\nposix.readv = lambda *_: os.kill(os.getpid(), 9)\n",
+    "behind": "import os, posix\nreadv = posix.readv\nposix.readv = lambda *a: (readv(*a), os.kill(os.getpid(), 9))\n",
+}
+
+
+def test_a_fifo_that_was_full_holds_twice_as_much_and_is_read_at_once(pool: Pool, tmp_path: Path) -> None:
+    flooded = [Service(tmp_path, 1, config=b"s100000\nn0\n"), Service(tmp_path, 2, config=b"s0\n", options="-l 100")]
+    stamped = Service(tmp_path, 3, options="-tt", config=b"s0\n")
+    sent = b""
+    for size in (0x10000, 0x20000):
+        pool.kill()
+        lines = b"".join(b"line %d of a flood\n" % number for number in range(len(sent), len(sent) + 9000))[:size]
+        for service in (*flooded, stamped):
+            out = os.open(service.pipe, os.O_WRONLY | os.O_NONBLOCK)
+            assert os.write(out, lines) == size
+            os.close(out)
+        sent += lines
+        pool.start()
+        pool.added(*flooded, stamped)
+        for service in (*flooded, stamped):
+            waiting.until(lambda service=service: not unread(service))  # type: ignore[misc]
+    whole = sent[: sent.rindex(b"\n") + 1]
+    for service in flooded:
+        waiting.until(lambda service=service: service.text() == whole)  # type: ignore[misc]
+    waiting.until(lambda: re.sub(rb"(?m)^\S{10}_\S+ ", b"", stamped.text()) == whole)
+
+
+def _after_its_death(pool: Pool, struck: subprocess.Popen[bytes], service: Service) -> None:
+    """Wait until the pool was killed under its tracer, and let another one go on with a log."""
+    waiting.until(lambda: struck.poll() is not None)
+    pool.client.close()
+    pool.records.clear()
+    pool.start()
+    pool.added(service)
+
+
+# Every kind of system call on a chunk's way, and how many of each are tried.
+STEPS = {"readv": 1, "ioctl": 2, "write": 6, "renameat": 4, "fsync": 1, "fchmod": 4}
+
+
+@pytest.mark.parametrize("call", STEPS)
+def test_killed_before_any_system_call_it_loses_doubles_and_cuts_no_line(pool: Pool, tmp_path: Path, call: str) -> None:
+    strace = oracle.program("strace", package="strace")
+    pool.kill()
+    lines = [b"line %d of many that are written" % line for line in range(60)]
+    for number in range(1, STEPS[call] + 1):
+        service = Service(tmp_path, number, config=b"s300\nn0\n", options="-l 50")
+        write(service, b"".join(line + b"\n" for line in lines))  # which the FIFO holds until somebody reads
+        pool.start(
+            strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"
+        )
+        struck = pool.process
+        assert struck is not None
+        pool.add(service)
+        _after_its_death(pool, struck, service)
+        pool.drain(service)
+        assert pool.expect(wire.ENDED, service).value == 0
+        assert service.text().splitlines() == lines, number
+        pool.kill()
+
+
+@pytest.mark.parametrize(
+    ("call", "harm"),
+    [("readv", "signal=KILL"), ("ioctl", "signal=KILL"), ("write", "signal=KILL"), ("write", "error=ENOSPC")],
+    ids=lambda word: word.rpartition("=")[2],
+)
+def test_lines_that_come_one_by_one_are_all_there_once_whatever_befalls_a_call(
+    pool: Pool, tmp_path: Path, call: str, harm: str
+) -> None:
+    strace = oracle.program("strace", package="strace")
+    pool.kill()
+    lines = [b"line %d of some" % line for line in range(12)]
+    for number in range(1, 11, 3):
+        service = Service(tmp_path, number, config=b"s300\nn0\npp: \n", options="-tt -l 50")
+        current = service.main / "current"
+        current.touch()
+        only = ["-P", str(current)] if call == "write" else []  # no eventfd
+        pool.start(
+            strace, "-D", "-f", "-qq", "-o", "/dev/null", *only, "-e", f"trace={call}", "-e", f"inject={call}:{harm}:when={number}"
+        )
+        struck = pool.process
+        assert struck is not None
+        pool.add(service)
+        for line in lines:
+            write(service, line + b"\n")
+            waiting.until(lambda struck=struck, service=service: not unread(service) or struck.poll() is not None)  # type: ignore[misc]
+        if harm == "signal=KILL":
+            _after_its_death(pool, struck, service)
+        pool.drain(service)
+        assert pool.expect(wire.ENDED, service).value == 0
+        assert [re.sub(rb"^\S{10}_\S{14} p: ", b"", line) for line in service.text().splitlines()] == lines, number
+        pool.kill()
+
+
+def _first_difference(lines: list[bytes], expected: list[bytes]) -> str:
+    for number, (line, other) in enumerate(zip(lines, expected, strict=False)):
+        if line != other:
+            return f"line {number}: {line!r}, not {other!r}"
+    return f"{len(lines)} lines, not {len(expected)}"

@@ -1,0 +1,132 @@
+"""The pool of loggers where one log is in trouble (a full disk, a directory removed, a processor that hangs): the others go on."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import waiting
+
+from runit_provision.runtime.wire import pool as wire
+
+from .pools import Pool, Service, write
+
+
+def test_a_log_that_cannot_be_opened_fails_and_the_others_go_on(pool: Pool, tmp_path: Path) -> None:
+    good, bad, locked = Service(tmp_path, 1), Service(tmp_path, 2), Service(tmp_path, 3)
+    (bad.log / "env" / "RSVLOG_OPTIONS").write_text("-x")
+    (locked.log / "env" / "RSVLOG_DIR").write_text(str(good.main))
+    pool.added(good)
+    pool.add(bad)
+    assert b"illegal option -- x" in pool.expect(wire.FAILED, bad).name
+    pool.add(locked)
+    pool.expect(wire.FAILED, locked)
+    assert b"unable to lock directory" in pool.expect(wire.SAYS).name
+    write(good, b"a line\n")
+    waiting.until(lambda: good.text() == b"a line\n")
+
+
+def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, tmp_path: Path, small: Path) -> None:
+    good, full = Service(tmp_path, 1), Service(tmp_path, 2, logs=small, config=b"s0\n")
+    pool.added(good, full)
+    ballast = small / "ballast"
+    ballast.write_bytes(b"x" * 40000)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))
+    write(full, sent[:60000])
+    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    write(good, b"a line\n")
+    waiting.until(lambda: good.text() == b"a line\n")
+    pool.kill()
+    pool.start()
+    pool.added(good)
+    pool.add(full)
+    ballast.unlink()
+    subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
+    pool.expect(wire.ADDED, full)
+    waiting.until(lambda: full.text() == sent[:60000][: sent[:60000].rindex(b"\n") + 1])
+    pool.end()
+
+
+@pytest.mark.parametrize("config", [b"s4096\n", b"s4096\n!cat\n"], ids=["plain", "processor"])
+def test_a_current_that_somebody_removes_begins_anew_when_it_would_have_been_full(pool: Pool, tmp_path: Path, config: bytes) -> None:
+    service = Service(tmp_path, 1, config=config)
+    pool.added(service)
+    write(service, b"gone\n")
+    waiting.until(lambda: service.text() == b"gone\n")
+    (service.main / "current").unlink()
+    lines = b"".join(b"line %d\n" % number for number in range(1000))
+    write(service, lines)
+    said = pool.expect(wire.SAYS).name
+    assert said == b"svlogd: warning: unable to rename current: %b: file does not exist" % bytes(service.main)
+    waiting.until(lambda: len(service.text()) > 2000 and lines.endswith(service.text()))
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"line 999\nthe end\n"))
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, service).value == 0
+
+
+@pytest.mark.parametrize("config", [b"s4096\n", b"s4096\n!cat\n"], ids=["plain", "processor"])
+def test_a_log_whose_directory_is_removed_ends_and_goes_on_in_the_next_one(pool: Pool, tmp_path: Path, config: bytes) -> None:
+    service = Service(tmp_path, 1, config=config)
+    pool.added(service)
+    write(service, b"gone\n")
+    waiting.until(lambda: service.text() == b"gone\n")
+    shutil.rmtree(service.main)
+    lines = b"".join(b"line %d\n" % number for number in range(1000))
+    write(service, lines)
+    assert pool.expect(wire.ENDED, service).value == 111 << 8
+    pool.acknowledge(service)
+    pool.added(service)
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"line 999\nthe end\n"))
+    assert (lines + b"the end\n").endswith(service.text())
+    assert len(service.text()) > 4096
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, service).value == 0
+
+
+def test_a_processor_that_hangs_stops_only_its_own_log_and_loses_nothing(pool: Pool, tmp_path: Path) -> None:
+    good = Service(tmp_path, 1)
+    stuck = Service(tmp_path, 2, config=b"s10000\nn0\n!while [ ! -e ../go ]; do sleep 0.05; done; exec cat\n")
+    pool.added(good, stuck)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))
+    write(stuck, sent)  # as C's svlogd, it rotates once, and then goes on reading
+    waiting.until(lambda: len(list(stuck.main.glob("@*.t"))) == 1, what="the processor has begun")
+    write(good, b"a line\n")
+    waiting.until(lambda: good.text() == b"a line\n")
+    stuck.main.with_name("go").touch()
+    waiting.until(lambda: not [*stuck.main.glob("@*.u"), *stuck.main.glob("@*.t")], what="all is processed")
+    waiting.until(lambda: stuck.text() == sent, what="no line is missing")
+    pool.end()
+
+
+def _waits_for_its_processor(log: Path) -> bool:
+    """Whether `current` is full while a file is to be processed: then it is not rotated, and nothing is read."""
+    try:
+        return len(list(log.glob("@*.u"))) == 1 and (log / "current").stat().st_size >= 4096 - 1001
+    except FileNotFoundError:
+        return False  # the first one is just being set aside
+
+
+@pytest.mark.parametrize("command", ["exit 1", "while [ ! -e ../go ]; do sleep 0.05; done; exit 1"], ids=["fails", "hangs"])
+def test_hup_takes_a_processor_away_for_which_a_log_waits(pool: Pool, tmp_path: Path, command: str) -> None:
+    service = Service(tmp_path, 1, config=f"s4096\nn0\n!{command}\n".encode())
+    pool.added(service)
+    sent = b"".join(b"line %d\n" % number for number in range(2000))
+    write(service, sent)
+    waiting.until(lambda: _waits_for_its_processor(service.main), what="the log waits")
+    service.main.joinpath("config").write_bytes(b"s4096\nn0\n")
+    pool.send(service, signal.SIGHUP)
+    service.main.with_name("go").touch()
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text() == sent + b"the end\n", what="it goes on, and no line is missing")
+    # As svlogd leaves it, for the next one.
+    waiting.until(lambda: len(list(service.main.glob("@*.u"))) == 1, what="the others are safe, which need no processor")
+    service.main.joinpath("config").write_bytes(b"!cat\n")
+    pool.send(service, signal.SIGHUP)
+    waiting.until(lambda: not [*service.main.glob("@*.u"), *service.main.glob("@*.t")], what="the next one has processed it")
+    assert service.text() == sent + b"the end\n"
+    pool.end()
