@@ -39,7 +39,6 @@ class Home:
     """The directory of a service.
 
     closed: whether the service is gone; files: its supervise/ directories; inhabitant: who lives there, if anybody does yet.
-    had_log: of one that is gone, whether it had a log; None of any other.
     """
 
     __slots__ = ("_fd", "_room", "closed", "files", "identity", "inhabitant", "slot")
@@ -63,9 +62,15 @@ class Home:
             raise
         return fd
 
-    @property
-    def had_log(self) -> bool | None:
-        return None
+    def has_log(self) -> bool:
+        """Whether it has a log. OSError when nobody can tell; NotADirectoryError: what has that name is no directory."""
+        try:
+            found = os.stat("log", dir_fd=self.fd)
+        except FileNotFoundError:
+            return False
+        if found.st_mode & 0o170000 != 0o040000:
+            raise NotADirectoryError
+        return True
 
     def supervise(self, prefix: str, *, is_new: bool) -> Supervise:
         """Take its supervise/, or the one of its log by the prefix `log/`, as Supervise does."""
@@ -137,7 +142,10 @@ class Home:
 
 
 class Nowhere(Home):
-    """In place of a directory that is gone, or cannot be had: one without any file, in which none can be made."""
+    """In place of a directory that is gone, or cannot be had: one without any file, in which none can be made.
+
+    had_log: whether the service has a log beside it, which ends with it.
+    """
 
     __slots__ = ("_had_log",)
 
@@ -145,8 +153,7 @@ class Nowhere(Home):
         super().__init__(_CLOSED, identity, room)
         self._had_log = had_log
 
-    @property
-    def had_log(self) -> bool:
+    def has_log(self) -> bool:
         return self._had_log
 
     def supervise(self, prefix: str, *, is_new: bool) -> Supervise:

@@ -385,18 +385,12 @@ class Supervised:
         self.home.close()
 
     def _has_log(self) -> bool:
-        if self.home.had_log is not None:
-            return self.home.had_log
         try:
-            found = os.stat("log", dir_fd=self.home.fd)
-        except FileNotFoundError:
-            return False
+            return self.home.has_log()
+        except NotADirectoryError:
+            self.warn("./log: not a directory.")
         except OSError as error:
             self.warn(f"unable to stat() ./log: {errors.words(error)}")
-            return False
-        if found.st_mode & 0o170000 == 0o040000:
-            return True
-        self.warn("./log: not a directory.")
         return False
 
     def _is_log_removed(self) -> bool:
