@@ -253,6 +253,11 @@ def is_alive(pid: int) -> bool:
     return bool(_read(pid, "stat")) and not _is_zombie(pid)
 
 
+def is_asleep(pid: int) -> bool:
+    """Whether a process waits for something to happen: it has seen to all that has."""
+    return _state(pid) == b"S"
+
+
 def _processes(pids: list[int]) -> list[str]:
     lines = []
     for pid in sorted(pids):
@@ -324,8 +329,11 @@ def _supervises(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    fields = _read(pid, "stat").rpartition(b")")[2].split()
-    return not fields or fields[0] in {b"Z", b"X"}
+    return _state(pid) in {b"", b"Z", b"X"}
+
+
+def _state(pid: int) -> bytes:
+    return _read(pid, "stat").rpartition(b")")[2][1:2]
 
 
 def log_in_pool(home: Path, runtime: Path) -> None:

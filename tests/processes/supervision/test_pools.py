@@ -269,6 +269,8 @@ def test_a_log_that_is_told_to_end_before_its_pool_is_there_ends(runtime: Path, 
         (pool,) = pools(running)
         os.kill(running.keeper(), signal.SIGSTOP)
         os.kill(pool, signal.SIGKILL)
+        # Until it has closed all it may be joined once more, and die once more.
+        until(lambda: not supervision.is_alive(pool) and supervision.is_asleep(running.pid), what="its death is seen to")
         until(lambda: stat(services / "one/log") == "down", what="no other pool can be had now")
         current.unlink()
         supervision.letter(services / "one/log", "ud")
