@@ -35,6 +35,8 @@ from runit_provision.host.shipped import BRIEF, CURRENT, LIBRARY, MANIFEST, TOOL
 from runit_provision.host.trust import doubts
 from runit_provision.runtime import VERSION
 
+_PREFIX_MAX = 200
+"""Bytes: wire/pool.py's NAME_MAX, less what lies in between and the version's name."""
 _LAUNCHER = """#!{python} -IS
 # Laid by `runit-provision runtime install`; `runit-provision runtime remove` takes it back.
 {marshal}import posix
@@ -86,11 +88,11 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
 
     tried: a version proves itself before tools run it (trial.py): HostError tells why it did not, and the old one stays.
 
-    Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix`
-    cannot be written, or by another than root who installs, or when `python` (a path of the host's) cannot run the tools.
+    Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix` is
+    too long or cannot be written, or by another than root who installs, or when `python` (a path of the host's) cannot run the tools.
     """
     interpreter = find(python, root=root)
-    if problems := [*doubts(prefix, root=root)]:
+    if problems := [*_too_long(prefix), *doubts(prefix, root=root)]:
         raise HostError(*problems)
     place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
@@ -152,6 +154,12 @@ def _opened(place: Path) -> Iterator[Manifest]:
         if not (place / MANIFEST).exists():
             held.remove_folders()
         os.close(descriptor)
+
+
+def _too_long(prefix: Path) -> Iterator[Problem]:
+    """A supervisor tells keeper and pools in one record where the next version lies."""
+    if len(os.fsencode(prefix)) > _PREFIX_MAX:
+        yield Problem(f"the prefix is longer than {_PREFIX_MAX} bytes", path=str(prefix), hint="give another --prefix")
 
 
 def _refuse_foreign(manifest: Manifest, launchers: Mapping[str, bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import struct
 
@@ -23,6 +24,8 @@ FINISH, BEGIN, ANY = range(3)
 """Ranks: it ends what somebody asked for, it begins that, nobody asked for it."""
 
 _FDS_MAX = 8
+_ARRIVAL_SECONDS = 0.005
+"""For descriptors that are under way to arrive."""
 _INT = struct.calcsize("i")
 
 
@@ -57,7 +60,7 @@ class Channel:
         self._drained = drained
         self._may = may
         self._waiting: tuple[dict[int, list[Waiting]], ...] = ({}, {}, {})
-        self._flushing = False
+        self._flushing = self._rests = False
         self._urgent: list[tuple[bytes, tuple[int, ...]]] = []
         self._minds = EPOLLIN
         self.open = True
@@ -138,8 +141,18 @@ class Channel:
     def _queue_of(self, about: int) -> dict[int, list[Waiting]] | None:
         return next((queue for queue in self._waiting if about in queue), None)
 
+    def _rest(self) -> None:
+        if not self._rests:
+            self._rests = True
+            self._loop.after(_ARRIVAL_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._rests = False
+        if self.open:
+            self._flush()
+
     def _mind(self) -> None:
-        waits = self._urgent or (self.backlog and (self._may is None or self._may()))
+        waits = not self._rests and (self._urgent or (self.backlog and (self._may is None or self._may())))
         events = EPOLLIN | EPOLLOUT if waits else EPOLLIN
         if events != self._minds:
             self._minds = events
@@ -164,8 +177,9 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError):
             return True  # the EOF that follows tells it
         except OSError as error:
-            # Too many descriptors of this user are under way (unix(7)): they will arrive.
-            if error.errno == 109:
+            # Too many descriptors of this user are under way (unix(7)): they will arrive, and nothing tells when.
+            if error.errno == errno.ETOOMANYREFS:
+                self._rest()
                 return False
             raise
         return True

@@ -187,7 +187,11 @@ def descriptors(pid: int, file: tuple[int, int] | None) -> list[str]:
 def open_files(pid: int) -> Iterator[tuple[str, str]]:
     """Give each descriptor of a process, as a path, and the path of what it leads to, though that may be removed. OSError."""
     for fd in os.listdir(f"/proc/{pid}/fd"):
-        yield f"/proc/{pid}/fd/{fd}", os.readlink(f"/proc/{pid}/fd/{fd}").removesuffix(" (deleted)")
+        try:
+            leads_to = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:
+            continue  # it was closed just now
+        yield f"/proc/{pid}/fd/{fd}", leads_to.removesuffix(" (deleted)")
 
 
 def close_inherited() -> None:

@@ -49,6 +49,13 @@ def test_what_install_laid_remove_takes_back(prefix: Path, python: str) -> None:
     assert runit_provision("runtime", "remove", "--prefix", prefix).out.endswith("nothing to do\n")
 
 
+def test_a_prefix_that_is_too_long_for_an_upgrade_is_refused(tmp_path: Path, python: str) -> None:
+    prefix = tmp_path / ("long" * 30) / ("long" * 30)
+    result = runit_provision("runtime", "install", "--prefix", prefix, "--python", python)
+    assert (result.status, result.err) == (1, f"{prefix}: the prefix is longer than 200 bytes; give another --prefix\n1 problem\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_prefix_that_was_made_goes_again(prefix: Path, python: str) -> None:
     install(prefix, python)
     assert runit_provision("runtime", "remove", "--prefix", prefix).status == 0

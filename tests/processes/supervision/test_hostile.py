@@ -151,6 +151,33 @@ def test_a_second_runsvdir_waits_for_the_first_and_says_so(running: Tree) -> Non
     assert running.process is not None and running.process.poll() is None
 
 
+def test_a_second_runsvdir_whose_keeper_is_stopped_says_so_and_can_be_ended(running: Tree) -> None:
+    running.start()
+    until(lambda: runs(running.services / "healthy"), what="it runs")
+    first, keeper = running.process, running.keeper()
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        running.start()
+        until(lambda: said(running, "its keeper does not answer; waiting until it does"), what="the second one says so")
+        assert running.kill(signal.SIGTERM) == -signal.SIGTERM
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+        running.process = first
+
+
+def test_a_second_runsvdir_that_waited_leaves_nothing_open(running: Tree) -> None:
+    running.start()
+    until(lambda: runs(running.services / "healthy"), what="it runs")
+    first, keeper = running.process, running.keeper()
+    before = len(supervision.opened(keeper))
+    for count in (1, 2, 3):
+        running.start()
+        until(lambda count=count: running.stderr.read_text().count("already supervised") == count, what="it waits")  # type: ignore[misc]
+        assert running.kill(signal.SIGTERM) == -signal.SIGTERM
+    until(lambda: len(supervision.opened(keeper)) == before, what="the keeper has closed what it brought along")
+    running.process = first
+
+
 @pytest.mark.covers("runsvdir", "more than 1,000 services")
 def test_more_than_a_thousand_services_of_one_tree_run_with_few_descriptors_each(running: Tree) -> None:
     for number in range(1100):

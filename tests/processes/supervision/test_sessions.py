@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from support import supervision
+from support import oracle, supervision, waiting
 from support.supervision import Tree, pid_of, service, tree
-from support.waiting import until
+from support.waiting import until, written
 
 LEADER = "runsv-session"
 
@@ -43,6 +44,53 @@ def test_a_leader_that_cannot_fork_is_replaced(runtime: Path, home: Path, tmp_pa
         until(lambda: leaders(running) not in ([], [leader]), what="another leader, and the old one is gone")
         assert leaders(running) == [os.getsid(pid_of(home))]
         assert os.getsid(pid_of(home / "log")) == leader
+
+
+def test_what_a_leader_forked_that_did_not_answer_in_time_never_runs(runtime: Path, tmp_path: Path) -> None:
+    strace = oracle.program("strace", package="strace")
+    home = service(tmp_path / "services/it", "echo $$ >>starts; exec sleep 1000", log="exec cat >/dev/null")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state", "-P") as running:
+        leader = up(running, home)
+        until(lambda: written(home / "starts"))
+        late = "inject=sendto:delay_enter=3000000"
+        slow = subprocess.Popen([strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", late, "-p", str(leader)])
+        until(lambda: b"TracerPid:\t0" not in Path(f"/proc/{leader}/status").read_bytes(), what="it is traced")
+        before = pid_of(home)
+        os.kill(before, signal.SIGKILL)
+        until(lambda: pid_of(home) not in {0, before}, what="the service runs again")
+        until(lambda: slow.poll() is not None or len(written(home / "starts").split()) > 2, what="all that was traced has ended")
+        until(lambda: written(home / "starts").split() == [str(before), str(pid_of(home))], what="it was started once")
+
+
+# In a namespace of its own, where it can be said which process number is next: two services of a tree are down, so that their session's
+# number is free, and somebody else gets it.
+_NUMBER_OF_A_LEADER = """
+"$1/runsvdir" -P "$2" & tree=$!
+leader() { grep -lx runsv-session /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3; }
+until [ "$(cat "$2/it/supervise/stat" "$2/it/log/supervise/stat" 2>/dev/null)" = "$(printf 'run\nrun')" ]; do sleep 0.05; done
+number=$(leader)
+kill -KILL "$number"
+until [ ! -e "/proc/$number" ]; do sleep 0.05; done
+"$1/sv" -w 100 down "$2/it" "$2/it/log" >/dev/null
+until [ "${innocent:-}" = "$number" ]; do
+  echo $((number - 1)) >/proc/sys/kernel/ns_last_pid
+  sleep 1000 & innocent=$!
+done
+"$1/sv" -w 100 up "$2/it" >/dev/null
+until [ -n "$(leader)" ]; do sleep 0.05; done
+kill -TERM "$innocent"
+wait "$innocent" || echo $?
+kill -HUP "$tree"
+wait "$tree" || :
+"""
+
+
+def test_who_has_the_number_that_a_leader_had_is_not_killed(runtime: Path, home: Path, tmp_path: Path) -> None:
+    unshare = [oracle.program("unshare", package="util-linux"), "--pid", "--fork", "--mount-proc", "--kill-child"]
+    words = [*unshare, "sh", "-ec", _NUMBER_OF_A_LEADER, "sh", str(runtime), str(home.parent)]
+    environment = os.environ | {"RUNIT_PROVISION_STATE": str(tmp_path / "state")}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=waiting.DEADLINE, check=False)
+    assert (done.stdout, done.returncode) == (f"{128 + signal.SIGTERM}\n", 0), done.stderr
 
 
 def test_a_leader_ends_with_its_keeper_and_with_its_service(runtime: Path, home: Path, tmp_path: Path) -> None:

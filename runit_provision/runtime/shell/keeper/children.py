@@ -18,7 +18,7 @@ from ...wire import errors, keeper, records
 from .. import descriptors, process
 from ..report import encoded, write_to_stderr
 from . import sweep
-from .sessions import Sessions
+from .sessions import LeaderLostError, Sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,12 +105,22 @@ class Children:
         if _needs_subreaper(request) and not self._reaps:
             self._reaps = process.be_subreaper()
         if request.flags & keeper.NEW_SESSION:
-            return self._fork(request, lambda wait, _go: self.sessions.fork(request, wait, fds))
+            return self._fork_in_session(request, fds)
         return self.fork(request, lambda: _become(request, fds))
 
     def fork(self, request: keeper.Record, become: Callable[[], None]) -> Child:
         """Fork a child that, once it is written down, does `become`, which turns it into a program or does not return."""
         return self._fork(request, lambda wait, go: _fork(wait, go, become))
+
+    def _fork_in_session(self, request: keeper.Record, fds: list[int]) -> Child:
+        def fork(wait: int, _go: int) -> int:
+            return self.sessions.fork(request, wait, fds)
+
+        try:
+            return self._fork(request, fork)
+        except LeaderLostError:
+            # By a pipe of its own: a process that the one before forked, and told nobody of, may not take this one's go.
+            return self._fork(request, fork)
 
     def _fork(self, request: keeper.Record, fork: Callable[[int, int], int]) -> Child:
         """Fork by `fork(wait, go)`, ends of a pipe: the child reads the go from `wait`."""
@@ -164,7 +174,9 @@ class Children:
                 break
             child = self._by_pid.pop(pid, None)
             if child is None:
-                continue  # an orphan that came to us as a subreaper, or the leader of a session
+                # The leader of a session, or an orphan that came to us as a subreaper.
+                self.sessions.ended(pid)
+                continue
             del self._by_key[child.slot, child.key]
             child.process.life = records.ENDED
             child.process.status = status

@@ -91,6 +91,12 @@ class _Peer:
         record = wire.Record(wire.WELCOME, name=installation.version())
         self.channel.send(wire.pack(record), (lock,) if lock >= 0 else (), rank=FINISH)
 
+    def forget(self) -> None:
+        """Close what it brought along."""
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
+
     def _received(self, data: bytes, fds: list[int]) -> None:
         self._keeper.received(self, wire.unpack(data), fds)
 
@@ -158,6 +164,7 @@ class _Keeper:
 
     def gone(self, peer: _Peer) -> None:
         """A supervisor ended, or one that waited."""
+        peer.forget()
         if peer is not self._supervisor:
             self._waiting = [other for other in self._waiting if other is not peer]
             return
@@ -186,7 +193,8 @@ class _Keeper:
         match record.op:
             case wire.HELLO:
                 peer.pid = record.value
-                peer.fds = [os.dup(fd) for fd in fds]
+                peer.forget()
+                peer.fds, fds[:] = list(fds), []
                 self._introduce(peer)
             case _ if peer is not self._supervisor:
                 pass
@@ -330,9 +338,7 @@ class _Keeper:
         if len(peer.fds) == 4:
             process.take_streams_and_environment(peer.fds)
             self._children.sessions.renew(peer.fds)
-        for fd in peer.fds:
-            os.close(fd)
-        peer.fds = []
+        peer.forget()
         # A stand-in is our fork, and knows.
         peer.welcome([] if peer.stands_in else self._children.all(), self._state.lock)
         # A runsvdir that has come since is wanted.

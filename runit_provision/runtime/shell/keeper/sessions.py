@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import _signal
 import _socket
+import errno
 import os
 import struct
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 NAME = b"runsv-session"
 PATIENCE = 1.0
 """Seconds for a leader to fork, before another takes its place: somebody may have stopped it."""
+_NONE = b"0"
+"""A leader's answer when there is no process to be had."""
+
+
+class LeaderLostError(OSError):
+    """The leader that was asked was killed or is stopped, and is no more; what it forked for all that is to get no go."""
 
 
 class Sessions:
@@ -39,16 +46,31 @@ class Sessions:
     def __init__(self, be_child: BeChild) -> None:
         self._be_child = be_child
         self._leaders: dict[int, tuple[int, _socket.socket]] = {}
+        self._slots: dict[int, int] = {}
 
     def fork(self, request: wire.Record, wait: int, fds: list[int]) -> int:
-        """Fork a process in its service's session, or in one of its own; give its pid. OSError when there is none to be had."""
-        known = self._leaders.pop(request.slot, None)
-        if known is not None and request.flags & wire.SHARED_SESSION:
-            try:
-                return self._ask(known, request, wait, fds)
-            except OSError:
-                pass  # killed or stopped
-        return self._ask(self._lead(lasts=bool(request.flags & wire.SHARED_SESSION)), request, wait, fds)
+        """Fork a process in its service's session, or in one of its own; give its pid.
+
+        OSError when there is none to be had: LeaderLostError when another leader may have one.
+        """
+        is_shared = bool(request.flags & wire.SHARED_SESSION)
+        if not is_shared:
+            self.end(request.slot)
+        leader = self._leaders.pop(request.slot, None) or self._lead(lasts=is_shared)
+        answer = self._ask(leader, request, [wait, *fds])
+        if is_shared:
+            self._keep(request.slot, leader)
+        else:
+            leader[1].close()
+        if answer == _NONE:
+            raise BlockingIOError(errno.EAGAIN, "no process in a session")
+        return int(answer)
+
+    def ended(self, pid: int) -> None:
+        """A process was reaped: its number is somebody else's now."""
+        slot = self._slots.pop(pid, 0)
+        if slot in self._leaders and self._leaders[slot][0] == pid:
+            self.end(slot)
 
     def renew(self, fds: list[int]) -> None:
         """Let what comes have the streams and the environment of another runsvdir; fds: as in HELLO."""
@@ -73,28 +95,26 @@ class Sessions:
         for slot, pid, fd in leaders:
             sock = _socket.socket(fileno=fd)
             sock.settimeout(PATIENCE)
-            self._leaders[slot] = (pid, sock)
+            self._keep(slot, (pid, sock))
 
-    def _ask(self, leader: tuple[int, _socket.socket], request: wire.Record, wait: int, fds: list[int]) -> int:
-        """Give the pid of the process that `leader` forks; a leader that cannot is ended."""
+    def _keep(self, slot: int, leader: tuple[int, _socket.socket]) -> None:
+        self._leaders[slot] = leader
+        self._slots[leader[0]] = slot
+
+    def _ask(self, leader: tuple[int, _socket.socket], request: wire.Record, fds: list[int]) -> bytes:
+        """Give the pid of the process that `leader` forks, or _NONE; LeaderLostError, and it is killed, when it does not answer."""
         pid, sock = leader
         try:
-            _send(sock, request, [wait, *fds])
+            _send(sock, request, fds)
             answer = sock.recv(16)
-            if not answer:
-                raise BlockingIOError(11, "no process for a session")
         except OSError:
+            answer = b""
+        if not answer:
             sock.close()
-            # Not reaped yet, whatever became of it: reap() is on this very thread.
+            # Not reaped yet, whatever became of it: then we would have been told.
             os.kill(pid, _signal.SIGKILL)
-            raise
-        if request.flags & wire.SHARED_SESSION:
-            self._leaders[request.slot] = leader
-        else:
-            sock.close()
-        if answer == b"0":
-            raise BlockingIOError(11, "no process in a session")
-        return int(answer)
+            raise LeaderLostError(errno.EAGAIN, "no process for a session")
+        return answer
 
     def _lead(self, *, lasts: bool) -> tuple[int, _socket.socket]:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
@@ -137,7 +157,7 @@ def _forked(sock: _socket.socket) -> bool:
     try:
         pid = os.fork()
     except OSError:
-        sock.send(b"0")
+        sock.send(_NONE)
         return True
     if pid:
         os.waitpid(pid, 0)
@@ -152,7 +172,7 @@ def _fork_and_end(sock: _socket.socket, be_child: BeChild, request: wire.Record,
             be_child(request, fds[0], fds[1:])
         sock.send(b"%d" % pid)
     except OSError:
-        sock.send(b"0")
+        sock.send(_NONE)
     finally:
         os._exit(0)
 

@@ -43,12 +43,12 @@ class Container(Runsvdir):
         """Go on until there is an exit status."""
         if self._name and not os.path.isdir(os.path.join(os.fsencode(self.call.path), self._name)):
             self.report(f"warning: the main service is not there yet: {os.fsdecode(self._name)}")
-        self.loop.run_soon()
-        while self.status is None:
-            self.loop.run_once()
-            if self._name and not self.ending:
-                self._look_at_main()
-        return self.status
+        return super().run()
+
+    def _turned(self) -> None:
+        super()._turned()
+        if self._name and not self.ending:
+            self._look_at_main()
 
     def _look_at_main(self) -> None:
         if self._main is None:

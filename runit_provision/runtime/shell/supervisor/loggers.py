@@ -56,7 +56,9 @@ class Loggers:
 
     def pool(self, uid: int, gid: int) -> Pool:
         """Give the pool of `uid`, whose group is to be `gid`."""
-        pool = self._pools.setdefault(uid, Pool(self, uid))
+        pool = self._pools.get(uid)
+        if pool is None:
+            pool = self._pools[uid] = Pool(self, uid)
         pool.gid = gid
         return pool
 

@@ -66,6 +66,8 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.05
 _LAST = -1
 """Comes after what is about any service, and waits."""
+_SILENT_SECONDS = 2.0
+"""For a keeper to greet who connects, before that is told, and its signals end it."""
 _RENEWAL_SECONDS = 30.0
 """For a keeper to become another version; it takes 0.02 with 900 services."""
 
@@ -372,7 +374,7 @@ def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> tu
 def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int], bytes] | None:
     """Give the connection to the keeper that the tree has, once we are its supervisor, its children, and its version.
 
-    None when there is no keeper, and the lock is ours instead.
+    None when there is no keeper, and the lock is ours instead. busy(pid): process `pid` supervises the tree; 0: its keeper is silent.
     """
     while not state.try_lock():
         try:
@@ -382,11 +384,27 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
             time.sleep(_AGAIN_SECONDS)
             continue
         _say_hello(sock)
+        if not _answers(sock):
+            busy(0)
         greeting = greet(sock, state, busy)
         if greeting is not None:
             return sock, *greeting
         sock.close()
     return None
+
+
+def _answers(sock: _socket.socket) -> bool:
+    """Whether the keeper says anything, or goes away, before one can take it for stopped."""
+    sock.settimeout(_SILENT_SECONDS)
+    try:
+        sock.recv(1, _socket.MSG_PEEK)
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    finally:
+        sock.settimeout(None)
+    return True
 
 
 def _say_hello(sock: _socket.socket) -> None:

@@ -18,9 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from collections.abc import Callable
+    from typing import TypeVar
 
     from ..service.supervised import Supervised
     from ..state import State
+
+    T = TypeVar("T")
 
 POLL_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
@@ -31,6 +34,7 @@ SETTLE_SECONDS = 0.004
 """Between two looks at a directory that is being filled."""
 _HEARD_LATER = _signal.valid_signals() - {_signal.SIGALRM}
 """All but what bounds the taking over from another version."""
+_SILENT = "its keeper does not answer; waiting until it does"
 _FAILED = 111
 _SIGKILL = 9
 _NEVER = float("inf")
@@ -252,7 +256,9 @@ class Runsvdir(Supervisor):
     def _end_others(self, entries: list[scan.Found]) -> None:
         """Let services end that are there no more."""
         wanted = {entry.identity for entry in entries}
-        self._locked = {identity: again for identity, again in self._locked.items() if identity in wanted}
+        self._locked = _of(wanted, self._locked)
+        self._settling = _of(wanted, self._settling)
+        self._refused = _of(wanted, self._refused)
         for identity, service in list(self._services.items()):
             if identity not in wanted and not service.leaving and not service.closed:
                 end_for_good(service)
@@ -328,6 +334,11 @@ class Runsvdir(Supervisor):
         self._look_in(seconds)
 
 
+def _of(identities: set[tuple[int, int]], known: dict[tuple[int, int], T]) -> dict[tuple[int, int], T]:
+    """Give what is known of these; the numbers of others will be somebody else's."""
+    return {identity: value for identity, value in known.items() if identity in identities}
+
+
 def find_tree(path: str, shown: str, state: State) -> State:
     """Give the state of the tree over `path`: `state`, or where a keeper has it that was started in another environment.
 
@@ -350,7 +361,12 @@ def supervise(call: Call, state: State) -> int:
 
     def busy(pid: int) -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGUSR2,))  # who supervises nothing may be ended
-        report(f"runsvdir {call.shown}: warning: already supervised by process {pid}; waiting for it to end")
+        why = (
+            f"already supervised by process {pid}; waiting for it to end"
+            if pid
+            else "its keeper does not answer; waiting until it does"
+        )
+        report(f"runsvdir {call.shown}: warning: {why}")
 
     refusal = None
     # What we are told before there are handlers is heard once there are: it would end us, and the tree would go on with a stand-in.

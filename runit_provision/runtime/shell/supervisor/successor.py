@@ -44,18 +44,31 @@ def try_out(library: str, place: str, loop: Loop, done: Callable[[str], None]) -
     """
 
     def tried(verdict: str | None) -> None:
-        if verdict is None:
-            _beside(lambda: _clean(place), loop, lambda _said: done("who tried it was killed"))
-        else:
+        if verdict is not None:
+            done(verdict)
+            return
+        verdict = "who tried it was killed"
+        try:
+            _beside(lambda: _clean(place), loop, lambda _said: done(verdict))
+        except OSError:
             done(verdict)
 
     _beside(lambda: _verdict(library, place), loop, tried)
 
 
 def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | None], None]) -> None:
-    """Do `work` in a child; call `done` with the text that it gives, with None when the child was killed or there is none."""
+    """Do `work` in a child; call `done` with the text that it gives, with None when the child was killed or there is none.
+
+    OSError, and nothing is left of it, when there can be no child.
+    """
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    if os.fork() == 0:
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
+    if pid == 0:
         text: str | None = None
         try:
             _signal.set_wakeup_fd(-1)

@@ -95,9 +95,13 @@ class Supervisor:
         self.loop.run_soon()
         while self.status is None:
             self.loop.run_once()
-            # Amid thousands of letters what becomes of those that were read is not to wait for its turn among them.
-            self.loop.guarded(self.tree.parent.look)
+            self._turned()
         return self.status
+
+    def _turned(self) -> None:
+        """All that was known to have happened is seen to."""
+        # Amid thousands of letters what becomes of those that were read is not to wait for its turn among them.
+        self.loop.guarded(self.tree.parent.look)
 
     def taken(self, service: Supervised) -> None:
         """A service was taken up that another one supervised."""
