@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..shell import environment, process, report, state, title
+from ..shell.console import occupy_standard_streams
 from ..shell.supervisor import runsv
 from ..wire import errors
 
@@ -15,6 +16,7 @@ def main(argv: list[str]) -> int:
         os.write(2, f"usage: {argv[0]} dir\n\n".encode())
         return 1
     path = argv[1]
+    occupy_standard_streams(for_all=True)
     process.default_signals()
     report.outlive_readers()
     environment.restore()

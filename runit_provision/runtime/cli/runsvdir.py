@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from ..shell import environment, process, report, state
+from ..shell.console import occupy_standard_streams
 from ..shell.supervisor import runsvdir
 from ..shell.supervisor.call import Call
+from ..wire import errors
 
 USAGE = " [-P] dir"
 
@@ -24,10 +26,16 @@ def main(argv: list[str]) -> int:
         os.write(2, f"usage: {argv[0]}{USAGE}\n\n".encode())
         return 1
     process.close_inherited()
+    occupy_standard_streams(for_all=True)
     process.default_signals()
     report.outlive_readers()
     environment.restore()
-    path = os.path.abspath(arguments[0])
+    try:
+        path = _absolute(arguments[0])
+    except OSError as error:
+        complaint = f"runsvdir {arguments[0]}: fatal: unable to tell where that is: {errors.words(error)}\n"
+        report.write_to_stderr(report.encoded(complaint))
+        return 100
     refusal = ""
     try:
         memory = state.open_state("trees", state.key(path))
@@ -39,3 +47,12 @@ def main(argv: list[str]) -> int:
         report.write_to_stderr(report.encoded(f"runsvdir {arguments[0]}: warning: {refusal}\n"))
     log = arguments[1] if len(arguments) > 1 else None
     return runsvdir.supervise(Call(path, arguments[0], new_session, log), memory)
+
+
+def _absolute(path: str) -> str:
+    """Give the path from the root on. What `..` leads out of may be a link, so all before it is resolved; other links may change."""
+    pieces = path.split("/")
+    if ".." in pieces:
+        behind = len(pieces) - pieces[::-1].index("..")
+        pieces = [os.path.realpath("/".join(pieces[:behind])), *pieces[behind:]]
+    return os.path.abspath("/".join(pieces))

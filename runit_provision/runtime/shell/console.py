@@ -29,14 +29,15 @@ def write(descriptor: int, text: bytes) -> None:
         pass
 
 
-def occupy_standard_streams() -> None:
+def occupy_standard_streams(*, for_all: bool = False) -> None:
     """Open what the caller closed of descriptors 0 to 2, so that nothing opened later gets what is written there, or is read.
 
-    Reading there goes on to be an error, as of a closed descriptor.
+    Reading there goes on to be an error, as of a closed descriptor. for_all: also for what this process executes.
     """
     try:
         while (descriptor := posix.open(b"/dev/null", posix.O_WRONLY | posix.O_CLOEXEC)) <= _STANDARD_ERROR:
-            pass
+            if for_all:
+                posix.set_inheritable(descriptor, True)
         posix.close(descriptor)
     except OSError:
         pass

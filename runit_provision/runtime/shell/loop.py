@@ -18,6 +18,7 @@ _AT_A_TIME = 16
 """Descriptors and due times in a turn: with thousands at once, whatever else happens is not to wait for all of them."""
 EPOLLIN = select.EPOLLIN
 EPOLLOUT = select.EPOLLOUT
+EPOLLPRI = select.EPOLLPRI
 ON_CHANGE = select.EPOLLIN | select.EPOLLET
 """For `mind`: when there is something to read, and then when there is more, whether or not it is read."""
 

@@ -1,4 +1,4 @@
-"""What whoever starts a tree leaves to it: blocked signals, and a stderr that nobody reads."""
+"""What whoever starts a tree leaves to it: blocked signals, closed streams, a stderr that nobody reads."""
 
 from __future__ import annotations
 
@@ -45,6 +45,28 @@ def test_who_is_told_to_end_before_it_has_well_begun_ends_all_the_same(runtime: 
             until(children.read_text, what="it has a keeper")
             assert running.kill(signal.SIGHUP) == 111
             until(lambda: not running.processes(), what="nothing is left")
+
+
+@pytest.mark.parametrize("program", ["runsvdir", "runsv"])
+def test_where_standard_streams_are_closed_nothing_is_written_into_what_the_next_one_reads(
+    runtime: Path, tmp_path: Path, program: str
+) -> None:
+    bad = service(tmp_path / "services/bad", SLEEPER)
+    home = service(tmp_path / "services/it", SLEEPER)
+    (bad / "run").write_text("#!/nonexistent\n")
+    closed = 'exec "$@" <&- >&- 2>&-'
+    supervised = home.parent if program == "runsvdir" else home
+    with tree("sh", supervised, tmp_path / "state", "-c", closed, "sh", str(runtime / program)) as running:
+        running.start()
+        before = until(lambda: stat(home) == "run" and pid_of(home), what="it runs")
+        streams = [Path(f"/proc/{running.pid}/fd/{number}").readlink() for number in range(3)]
+        assert streams == [Path("/dev/null")] * 3
+        if program == "runsvdir":
+            os.kill(running.keeper(), signal.SIGKILL)
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(home), what="the next one has taken over")
+        assert pid_of(home) == before
 
 
 def fill(writer: int) -> None:

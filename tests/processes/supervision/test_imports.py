@@ -14,8 +14,10 @@ OS = "os os.path stat _stat posixpath genericpath _collections_abc"
 LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
 CORE = "core core.actions core.backoff core.breath core.events core.part core.recovery core.service"
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
-SHELL = "shell shell.channel shell.descriptors shell.environment shell.installation shell.loop shell.meeting shell.process \
+SHELL = (
+    "shell shell.channel shell.console shell.descriptors shell.environment shell.installation shell.loop shell.meeting shell.process \
 shell.report shell.state shell.state_place shell.title"
+)
 KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions \
 shell.keeper.sweep"
 SERVICE = """shell.service shell.service.access shell.service.endings shell.service.files shell.service.home shell.service.letters

@@ -34,6 +34,7 @@ from support.waiting import until
 from runit_provision.errors import HostError
 from runit_provision.host import interpreter, package, shipped
 from runit_provision.runtime.shell.process import environment
+from runit_provision.runtime.shell.supervisor import trial
 
 UPGRADES = 20 if os.environ.get("HARNESS") == "all" else 3
 KILLED = [
@@ -174,6 +175,19 @@ def test_a_trial_whose_watcher_is_killed_proves_nothing_and_leaves_nothing(prefi
         assert not list(running.state.glob("trees/*/trial"))
         until(lambda: own(running) == pids, what="who cleaned up has ended, and all others are as they were")
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_trial_that_nobody_waits_for_any_more_ends(prefix: Path, services: Path, tmp_path: Path, number: int) -> None:
+    break_(prefix / shipped.LIBRARY / NEW, "never runs a service")
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, _pids):
+        switch(prefix, NEW)
+        os.kill(running.pid, signal.SIGUSR2)
+        until(lambda: "runsvdir-keeper" in map(supervision.name, filter(is_on_trial, running.processes())), what="it is tried out")
+        running.kill(number)
+        long_before = trial.SECONDS * 2 / 3
+        until(lambda: not list(filter(is_on_trial, running.processes())), what="it ends", deadline=long_before)
+        until(lambda: not list(running.state.glob("trees/*/trial")), what="nothing is left of it")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

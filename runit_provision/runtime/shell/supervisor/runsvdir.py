@@ -8,6 +8,7 @@ import time
 
 from ...wire import errors
 from .. import descriptors, installation, process
+from ..loop import EPOLLPRI
 from ..report import report_to_stderr
 from ..service.files import LockedError, RefusedError
 from . import parents, predecessor, scan, successor
@@ -61,6 +62,10 @@ class Runsvdir(Supervisor):
         self.loop.on_signal(_signal.SIGTERM, self._leave)
         self.loop.on_signal(_signal.SIGIO, self.changed)
         self.loop.on_signal(_signal.SIGURG, self._moved)
+        try:
+            self.loop.watch(scan.mounts(), self._moved, EPOLLPRI)
+        except OSError:
+            pass  # there is no /proc
 
     def begin(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int) -> None:
         """Take over what lives, then look what else there is; keeper: its pid, when we have started it."""

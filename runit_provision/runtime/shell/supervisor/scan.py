@@ -2,9 +2,10 @@
 
 The standard library has no inotify, but dnotify (fcntl(2), F_NOTIFY) tells that a directory changed; which is all that is needed, since
 a look costs little. It says nothing of a link on the way to the directory that is replaced (runsvchdir), so the directory of every such
-link is watched too; nor that the directory itself is moved, so the one that it stands in is watched: by another signal, since a home,
-say, changes often, and one stat tells whether that is of any interest. Where a filesystem has no events (other hosts change it), a look
-every five seconds, as runsvdir has it.
+link is watched too; nor that the directory itself is moved, or one above it, so those that they stand in are watched: by another
+signal, since a home, say, changes often, and one stat tells whether that is of any interest; nor that something is mounted over it,
+which the list of mounts tells (proc(5)). Where a filesystem has no events (other hosts change it), a look every five seconds, as
+runsvdir has it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...wire import errors
 
 _EVENTS = fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT
 _MOVES = fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT
+_MOVES_ABOVE = fcntl.DN_RENAME | fcntl.DN_MULTISHOT
 _SILENT = ("nfs", "cifs", "smb3", "9p", "fuse", "ceph", "afs", "virtiofs", "glusterfs", "lustre", "vboxsf")
 _LINKS_MAX = 40
 BUILDING_NS = 1_000_000_000
@@ -40,11 +42,12 @@ class Found:
 
 
 class Watch:
-    """The directories whose changes bring SIGIO, and the one that the last of them stands in, whose changes bring SIGURG."""
+    """The directories whose changes bring SIGIO, and all above them, whose changes bring SIGURG."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._fds: list[int] = []
+        self._above: dict[str, int] = {}
         self._watched: tuple[int, int] | None = None
         self.polls = False
 
@@ -57,17 +60,28 @@ class Watch:
         way = _way(self._path)
         for directory in way:
             try:
-                self._add(directory, _EVENTS)
+                fd = _watch(directory, _EVENTS, _signal.SIGIO)
             except OSError:
                 self.polls = True
                 continue
-            if _is_silent(os.fstat(self._fds[-1]).st_dev):
+            self._fds.append(fd)
+            if _is_silent(os.fstat(fd).st_dev):
                 self.polls = True
-        self._watched = self._leads_to()
-        try:
-            self._add(os.path.dirname(way[-1]), _MOVES, _signal.SIGURG)
-        except OSError:
-            pass  # where we may not look, few others may rename
+        before, self._watched = self._watched, self._leads_to()
+        self._renew_above(way, are_same=before == self._watched)
+
+    def _renew_above(self, way: list[str], *, are_same: bool) -> None:
+        """Watch what stands above; what is watched there already only if it is another one by now."""
+        parent = os.path.dirname(way[-1])
+        above = {directory: _MOVES_ABOVE for each in way for directory in _parents(each)} | {parent: _MOVES}
+        for directory in [known for known in self._above if not are_same or known not in above]:
+            os.close(self._above.pop(directory))
+        for directory, events in above.items():
+            if directory not in self._above:
+                try:
+                    self._above[directory] = _watch(directory, events, _signal.SIGURG)
+                except OSError:
+                    continue  # where we may not look, few others may rename
 
     def is_elsewhere(self) -> bool:
         """Whether `path` leads to another directory than the one that is watched."""
@@ -80,11 +94,26 @@ class Watch:
             return None
         return found.st_dev, found.st_ino
 
-    def _add(self, directory: str, events: int, number: int = _signal.SIGIO) -> None:
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._fds.append(fd)
+
+def mounts() -> int:
+    """Give a descriptor that EPOLLPRI comes for when anything is mounted, or no longer; proc(5). OSError."""
+    return os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _watch(directory: str, events: int, number: int) -> int:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
         fcntl.fcntl(fd, fcntl.F_SETSIG, number)
         fcntl.fcntl(fd, fcntl.F_NOTIFY, events)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _parents(path: str) -> list[str]:
+    pieces = path.rstrip("/").split("/")
+    return ["/".join(pieces[:count]) or "/" for count in range(1, len(pieces))]
 
 
 class Look:
@@ -167,11 +196,10 @@ def _is_complete(directory: int, name: str, entry: os.stat_result, now_ns: int) 
 
 
 def _way(path: str) -> list[str]:
-    """Give the directory that `path` leads to, and each directory in which a link stands that leads there."""
+    """Give the directory that `path`, from the root on, leads to, and each directory in which a link stands that leads there."""
     found = []
-    rest = os.path.abspath(path)
     walked = "/"
-    todo = [piece for piece in rest.split("/") if piece]
+    todo = [piece for piece in path.split("/") if piece]
     for _ in range(_LINKS_MAX * 8):
         if not todo:
             break

@@ -17,6 +17,7 @@ import _signal
 import fcntl
 import os
 import sys
+import time
 
 from .. import installation, process
 
@@ -33,6 +34,8 @@ sys.path.insert(0, sys.argv[1])
 from runit_provision.runtime.shell.supervisor import trial
 trial.main(sys.argv)
 """
+_TURN_SECONDS = 0.05
+"""Between two looks whether another one still tries something out."""
 _END = b"\0"
 """Behind what a child has to say: nothing at all is what one says that was killed."""
 
@@ -53,7 +56,8 @@ def try_out(library: str, place: str, loop: Loop, done: Callable[[str], None]) -
         except OSError:
             done(verdict)
 
-    _beside(lambda: _verdict(library, place), loop, tried)
+    asker = os.getpid()
+    _beside(lambda: _verdict(library, place, asker), loop, tried)
 
 
 def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | None], None]) -> None:
@@ -94,20 +98,37 @@ def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | No
     loop.watch(reader, readable)
 
 
-def _verdict(library: str, place: str) -> str:
-    # A runsvdir that was killed leaves a child behind that tries something out there.
+def _verdict(library: str, place: str, asker: int) -> str:
+    """asker: the process that waits for it; once that has ended nothing else is to wait for us."""
+
+    def is_wanted() -> bool:
+        return os.getppid() == asker
+
+    # A runsvdir that ended leaves a child behind that tries something out there, for a moment.
     others = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(others, fcntl.LOCK_EX)
+    while not _is_mine(others):
+        if not is_wanted():
+            return ""
+        time.sleep(_TURN_SECONDS)
     # It is loaded in a child, and only here: who supervises has no use for it. A package may have removed it meanwhile.
     try:
         from . import trial
     except ImportError:
         return _verdict_of_itself(library, place)
     try:
-        return trial.run(trial.installed(library), place, installation.tool("rsvlog"), trial.laid(installation.LIBRARY))
+        rsvlog, mine = installation.tool("rsvlog"), trial.laid(installation.LIBRARY)
+        return trial.run(trial.installed(library), place, rsvlog, mine, is_wanted=is_wanted)
     except trial.UnprovenError as reason:
         unproven = str(reason)
     return unproven if installation.is_laid() else _verdict_of_itself(library, place)
+
+
+def _is_mine(directory: int) -> bool:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _verdict_of_itself(library: str, place: str) -> str:

@@ -26,6 +26,7 @@ SECONDS = 30.0
 _TURN_SECONDS = 0.01
 _GONE_SECONDS = 1.0
 """For what was killed to be gone; longer nobody waits for a zombie that its parent leaves."""
+_UNWANTED = "nobody waits for it"
 _LINE = "this is a trial"
 _NEXT_LINE = "it goes on"
 _STATE = "RUNIT_PROVISION_STATE"
@@ -63,22 +64,23 @@ def laid(library: str) -> Version:
     return Version(installation.runsvdir(library), library)
 
 
-def run(new: Version, place: str, rsvlog: str, old: Version | None) -> str:
+def run(new: Version, place: str, rsvlog: str, old: Version | None, *, is_wanted: Callable[[], bool] = lambda: True) -> str:
     """Let the version `new` prove itself; give why it did not, or empty. UnprovenError when `old` left nothing to take over.
 
     place: a directory that is made for it, of ours alone, and is gone afterwards; what a trial that was itself killed has left there is
-    ended and removed first; rsvlog: the tool that keeps the service's log, if there is one; old: the version before, if there is one.
+    ended and removed first; rsvlog: the tool that keeps the service's log, if there is one; old: the version before, if there is one;
+    is_wanted: whether anybody still waits for the answer.
     """
     if os.path.isdir(place):
         clean(place)
     os.mkdir(place, 0o700)
     try:
-        _begin_and_end(new, place, rsvlog)
+        _begin_and_end(new, place, rsvlog, is_wanted)
         if old is not None:
             records = _records(place)
             _remove(place)
             os.mkdir(place, 0o700)
-            _take_over(old, new, place, rsvlog, records)
+            _take_over(old, new, place, rsvlog, records, is_wanted)
     except _FailedError as failure:
         return str(failure)
     finally:
@@ -86,9 +88,9 @@ def run(new: Version, place: str, rsvlog: str, old: Version | None) -> str:
     return ""
 
 
-def _begin_and_end(new: Version, place: str, rsvlog: str) -> None:
+def _begin_and_end(new: Version, place: str, rsvlog: str, is_wanted: Callable[[], bool]) -> None:
     service = _Service(place, rsvlog)
-    tried = _Runsvdir(new, place)
+    tried = _Runsvdir(new, place, is_wanted)
     try:
         tried.wait(service.runs, "run a service")
         tried.end()
@@ -96,10 +98,10 @@ def _begin_and_end(new: Version, place: str, rsvlog: str) -> None:
         tried.kill()
 
 
-def _take_over(old: Version, new: Version, place: str, rsvlog: str, records: bytes) -> None:
+def _take_over(old: Version, new: Version, place: str, rsvlog: str, records: bytes, is_wanted: Callable[[], bool]) -> None:
     """records: how those of the new version begin."""
     service = _Service(place, rsvlog)
-    before = _Runsvdir(old, place)
+    before = _Runsvdir(old, place, is_wanted)
     after = None
     try:
         try:
@@ -111,7 +113,7 @@ def _take_over(old: Version, new: Version, place: str, rsvlog: str, records: byt
         if _records(place) != records:
             raise UnprovenError("it cannot read this version's records; services must be ended and started again")
         predecessor.allow(_state(place), new.name)
-        after = _Runsvdir(new, place)
+        after = _Runsvdir(new, place, is_wanted)
         _prove_taken(after, new, service, processes)
         after.end()
     finally:
@@ -172,8 +174,9 @@ class _Service:
 class _Runsvdir:
     """A runsvdir of a version, and, without -P, all that it starts in a group of their own."""
 
-    def __init__(self, version: Version, place: str) -> None:
+    def __init__(self, version: Version, place: str, is_wanted: Callable[[], bool]) -> None:
         self._place = place
+        self._is_wanted = is_wanted
         self._status: int | None = None
         self._pid = os.fork()
         if self._pid == 0:
@@ -187,6 +190,8 @@ class _Runsvdir:
                 raise self._failure(f"it ended, {self._said()}, when it was to {what}")
             if done():
                 return
+            if not self._is_wanted():
+                raise _FailedError(_UNWANTED)
             if time.monotonic() > end:
                 raise self._failure(f"it did not {what} within {SECONDS:.0f} s")
             time.sleep(_TURN_SECONDS)
@@ -196,6 +201,8 @@ class _Runsvdir:
         os.kill(self._pid, number)
         end = time.monotonic() + SECONDS
         while not self._has_ended():
+            if not self._is_wanted():
+                raise _FailedError(_UNWANTED)
             if time.monotonic() > end:
                 raise self._failure(f"it did not end within {SECONDS:.0f} s")
             time.sleep(_TURN_SECONDS)
