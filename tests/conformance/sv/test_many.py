@@ -176,6 +176,13 @@ def test_a_log_that_is_a_link_to_what_has_gone_is_not_told_of(runtime: Path, run
     assert both_say(runtime, running, *names(running)).out.count(b"; run: log: (pid ") == COUNT // 10 - 1
 
 
+def test_a_log_that_came_when_the_service_ran_is_told_of(runtime: Path, running: Tree) -> None:
+    (running.services / "s01/log").mkdir()
+    said = status(runtime / "sv", running, *names(running)).out
+    assert status(runtime / "sv", running, "s01").out in said
+    assert b"; warning: s01/log: unable to open supervise/ok: file does not exist\n" in said
+
+
 def test_a_table_of_another_layout_is_not_believed(runtime: Path, running: Tree) -> None:
     (table,) = running.state.glob("trees/*/records")
     with table.open("r+b") as header:

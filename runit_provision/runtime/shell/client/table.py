@@ -76,8 +76,8 @@ def report(
             is_same = found.st_ctime_ns == changed
             down = log_down = False
             # Where it is not known, hardly any service has a file `down`: to see that without an exception takes half as long.
-            if not is_same and (down := access(path + b"/down", f_ok, follow_symlinks=False)):
-                stat(path + b"/down")
+            if not is_same:
+                down = _is_down(path, has_log=has_log)
             if has_log:
                 if not (is_same and is_plain):
                     stat(path + b"/log/.")
@@ -100,6 +100,19 @@ def report(
         if has_log:
             line += b"; " + sv.told(b"log", log_how, log_since, log_pid, now_ns, not log_down)
         out.append(line + b"\n")
+
+
+def _is_down(path: bytes, *, has_log: bool) -> bool:
+    """Whether a service whose directory has changed has a file `down`.
+
+    OSError: a `down` that leads nowhere, or a log/ that its supervisor knows nothing of.
+    """
+    if not has_log and posix.access(path + b"/log", posix.F_OK, follow_symlinks=False):
+        raise FileExistsError
+    if not posix.access(path + b"/down", posix.F_OK, follow_symlinks=False):
+        return False
+    posix.stat(path + b"/down")
+    return True
 
 
 def _load(directory: bytes, now_ns: int) -> Rows:
