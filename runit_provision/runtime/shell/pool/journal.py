@@ -1,8 +1,9 @@
 """The pool's journal: what it has read from the services and not yet written to their logs.
 
 A file, mapped, so that SIGKILL leaves it as it was at that instant; of this boot only, since after a crash of the machine neither
-FIFOs nor processes are what they were. What may not be in the file, longer than RLIMIT_FSIZE (`ulimit -f`) or its filesystem
-allows, is in this process' memory alone, and lost with it. What its extents hold is said in extents.py.
+FIFOs nor files are what they were. That all processes are gone, as with a container, which voids a supervisor's table, is no such
+crash: what was read goes to the logs all the same. What may not be in the file, longer than RLIMIT_FSIZE (`ulimit -f`) or its
+filesystem allows, is in this process' memory alone, and lost with it. What its extents hold is said in extents.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import mmap
 import posix
 
 from ...wire import errors
-from .extents import ARENA, CARRY, ENTRY, FREE, HEAD, IDLE, MARK, SLOT, Entry, Extent, Slot, State
+from .extents import ARENA, CARRY, ENTRY, FREE, HEAD, IDLE, SLOT, Entry, Extent, Slot, State, new_mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,8 +113,7 @@ class Journal:
         """Give a slot."""
         extent = self._allocate(Slot.SIZE)
         extent.mark(SLOT)
-        # No newline, with which nearly all that is written ends: else one of 256 marks would be what two bytes say, NUL and newline.
-        return Slot(extent, mark=b"\0" + posix.urandom(MARK - 1).replace(b"\n", b"\r"))
+        return Slot(extent, mark=new_mark())
 
     def free(self, extent: Extent) -> None:
         """Take an extent back."""
