@@ -47,6 +47,10 @@ _BREATH = 0.05
 """Seconds that the others of the pool have to close something."""
 
 
+def _noop(_number: int, _frame: object) -> None:
+    """Make the interpreter write to the wake-up pipe."""
+
+
 class Member:
     """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED; turn: of the thread that does something for it."""
 
@@ -98,8 +102,11 @@ class Pool:
         self._says: Callable[[bytes], None] = self._say  # one for all logs
         self._ending = False
         self.next_version = ""
-        _signal.set_wakeup_fd(-1)
-        _signal.signal(_signal.SIGTERM, self._on_term)
+        # As in ../loop.py: a handler of Python's that finds us just before epoll_wait would run after that, whenever it ends.
+        self._signals, waker = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
+        self._epoll.register(self._signals, select.EPOLLIN)
+        _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        _signal.signal(_signal.SIGTERM, _noop)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
@@ -113,21 +120,20 @@ class Pool:
                     self._accept()
                 elif descriptor == self._client.fileno():
                     self._client.receive()
-            while self._inbox:
-                function, arguments = self._inbox.pop(0)
-                function(*arguments)
+                elif descriptor == self._signals:
+                    self._ending = self._ending or _signal.SIGTERM in posix.read(self._signals, 512)
+            self._empty_inbox()
             self._watch.look()
             self._openers.look()
         self._leave_all()
 
+    def _empty_inbox(self) -> None:
+        while self._inbox:
+            function, arguments = self._inbox.pop(0)
+            function(*arguments)
+
     def _timeout(self) -> float:
         return min((seconds for seconds in (self._watch.timeout(), self._openers.timeout()) if seconds >= 0), default=-1)
-
-    def _on_term(self, _number: int, _frame: object) -> None:
-        self.call(self._end)
-
-    def _end(self) -> None:
-        self._ending = True
 
     def call(self, function: Callable[..., None], *arguments: object) -> None:
         """Let the main thread call `function` with `arguments`; from any thread."""
@@ -392,16 +398,19 @@ class Pool:
             if writer is not None and task is not None and member.status is None:
                 left.append(member)
                 writer.call(writer.do, task, self._leave_quietly, writer, task)
+        # Whoever comes now waits for our successor; to look at that, or at who goes, would be told again and again.
+        self._epoll.unregister(self._listener.fileno())
+        self._client.hear_no_more()
         deadline = time.monotonic() + 5
         while any(member.status is None for member in left) and time.monotonic() < deadline:
-            self._epoll.poll(max(0.0, deadline - time.monotonic()))
-            try:
-                posix.eventfd_read(self._wake)
-            except BlockingIOError:
-                pass
-            while self._inbox:
-                function, arguments = self._inbox.pop(0)
-                function(*arguments)
+            for descriptor, events in self._epoll.poll(max(0.0, deadline - time.monotonic())):
+                if descriptor == self._wake:
+                    posix.eventfd_read(self._wake)
+                elif descriptor == self._signals:
+                    posix.read(self._signals, 512)
+                elif descriptor == self._client.fileno():
+                    self._client.tell_on(events)
+            self._empty_inbox()
 
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.leave()
