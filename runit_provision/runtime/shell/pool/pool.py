@@ -47,10 +47,6 @@ _BREATH = 0.05
 """Seconds that the others of the pool have to close something."""
 
 
-def _noop(_number: int, _frame: object) -> None:
-    """Make the interpreter write to the wake-up pipe."""
-
-
 class Member:
     """A logger of the supervisor's `slot`, from ADD to the ACK of its ENDED; turn: of the thread that does something for it."""
 
@@ -90,23 +86,21 @@ class Pool:
         self._writers: dict[int, Writer] = {}
         self._inbox: list[Call] = []
         self._room = Room(most, lambda: self.call(self._make_room))
-        self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
+        # A pipe for the sake of signals, as in ../loop.py: a handler that is called just before epoll_wait would be heeded after that.
+        self._wake, self._waker = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
-        self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
+        self._watch = Watch(self._awake, self._say, self._disk_hangs)
         self._journal = Journal(journal, self._say)
         self._journal.tidy()
         self._openers = Openers(self._watch, self._open)
         self._says: Callable[[bytes], None] = self._say  # one for all logs
         self._ending = False
         self.next_version = ""
-        # As in ../loop.py: a handler of Python's that finds us just before epoll_wait would run after that, whenever it ends.
-        self._signals, waker = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
-        self._epoll.register(self._signals, select.EPOLLIN)
-        _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        _signal.signal(_signal.SIGTERM, _noop)
+        _signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
@@ -115,13 +109,11 @@ class Pool:
         while not self._ending:
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 if descriptor == self._wake:
-                    posix.eventfd_read(self._wake)
+                    posix.read(self._wake, 4096)
                 elif descriptor == self._listener.fileno():
                     self._accept()
                 elif descriptor == self._client.fileno():
                     self._client.receive()
-                elif descriptor == self._signals:
-                    self._ending = self._ending or _signal.SIGTERM in posix.read(self._signals, 512)
             self._empty_inbox()
             self._watch.look()
             self._openers.look()
@@ -138,7 +130,16 @@ class Pool:
     def call(self, function: Callable[..., None], *arguments: object) -> None:
         """Let the main thread call `function` with `arguments`; from any thread."""
         self._inbox.append((function, arguments))
-        posix.eventfd_write(self._wake, 1)
+        self._awake()
+
+    def _awake(self) -> None:
+        try:
+            posix.write(self._waker, b"\0")
+        except BlockingIOError:
+            pass  # it is full of what wakes us
+
+    def _on_term(self, _number: int, _frame: object) -> None:
+        self._ending = True
 
     # ---- the supervisor
 
@@ -405,9 +406,7 @@ class Pool:
         while any(member.status is None for member in left) and time.monotonic() < deadline:
             for descriptor, events in self._epoll.poll(max(0.0, deadline - time.monotonic())):
                 if descriptor == self._wake:
-                    posix.eventfd_read(self._wake)
-                elif descriptor == self._signals:
-                    posix.read(self._signals, 512)
+                    posix.read(self._wake, 4096)
                 elif descriptor == self._client.fileno():
                     self._client.tell_on(events)
             self._empty_inbox()
