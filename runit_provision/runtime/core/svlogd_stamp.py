@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from ..wire import tai
 
-NONE = 0
-TAI64N = 1
-HUMAN = 2
-ISO8601 = 3
-"""The number of -t that was given."""
-
 SIZE = 26
 """Bytes of a stamp, with the blank behind it."""
 
@@ -19,7 +13,10 @@ _last = [(-1, b"", b"")]
 
 
 def stamp(epoch_ns: int, kind: int) -> bytes:
-    """Give the stamp for `epoch_ns`, Unix time in nanoseconds, with its blank: UTC, to ten microseconds, or TAI64N."""
+    """Give the stamp for `epoch_ns`, Unix time in nanoseconds, with its blank: TAI64N, or UTC to ten microseconds.
+
+    kind: how many -t were given.
+    """
     match kind:
         case 0:
             return b""

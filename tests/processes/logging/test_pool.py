@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,93 @@ def test_an_empty_log_wakes_nobody_when_it_is_old_and_ages_again_as_soon_as_it_i
         waiting.until(lambda: _sleeps_on(pool, seconds=3), what="for as long it does nothing")
         write(service, line)
         waiting.until(lambda line=line: [path.read_bytes() for path in sorted(service.main.glob("@*.s"))][-1:] == [line])  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("ask", [wire.QUIT, wire.UPGRADE, signal.SIGTERM], ids=["quit", "upgrade", "term"])
+@pytest.mark.parametrize("goes", [True, False], ids=["goes", "stays"])
+def test_a_pool_that_waits_for_a_log_that_hangs_before_it_leaves_does_nothing_meanwhile(
+    pool: Pool, tmp_path: Path, ask: int, goes: bool
+) -> None:
+    """Its supervisor goes, or says more, and the next one comes, who is for the next pool."""
+    hanging = tmp_path / "hanging"
+    os.mkfifo(hanging)
+    pool.kill()
+    pool.start(breaks=_HANGS_WRITING.format(fifo=str(hanging)))
+    service = Service(tmp_path, 1, config=b"s0\n")
+    pool.added(service)
+    with _held(hanging) as end:
+        write(service, b"hang\n")
+        waiting.until(lambda: not unread(service))
+        assert pool.process is not None
+        if ask == signal.SIGTERM:
+            pool.process.send_signal(ask)
+        else:
+            pool.client.sendall(wire.pack(wire.Record(ask, name=b"/nowhere")))
+        waiting.until(lambda: _sleeps_on(pool, seconds=0.1), what="it is told")
+        before = pool.client
+        pool.connect()
+        if goes:
+            before.close()
+        elif ask != wire.UPGRADE:
+            before.sendall(wire.pack(wire.Record(wire.PING)))
+        waiting.until(lambda: _sleeps_on(pool, seconds=0.3), what="it sleeps")
+        used = _cpu_seconds(pool)
+        time.sleep(1)
+        assert _cpu_seconds(pool) - used < 0.3
+        os.write(end, b"\n")
+        assert pool.process.wait(waiting.DEADLINE) == 0
+        before.close()
+
+
+_HANGS_WRITING = """
+import os, posix
+quick = posix.write
+def hang(descriptor, data):
+    if descriptor > 2 and b"hang" in bytes(data):
+        end = os.open({fifo!r}, os.O_RDONLY)
+        os.read(end, 1)
+        os.close(end)
+    return quick(descriptor, data)
+posix.write = hang
+"""
+
+
+@contextlib.contextmanager
+def _held(fifo: Path) -> Iterator[int]:
+    end = os.open(fifo, os.O_RDWR)
+    yield end
+    os.close(end)
+
+
+def _cpu_seconds(pool: Pool) -> float:
+    assert pool.process is not None
+    fields = Path(f"/proc/{pool.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_term_ends_a_pool_though_it_ends_no_system_call_of_the_thread_that_waits(pool: Pool, tmp_path: Path) -> None:
+    """As when it comes just before that begins to wait; here another thread gets it."""
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    pool.kill()
+    pool.start(breaks=_TERM_IN_ANOTHER_THREAD.format(fifo=str(told)))
+    pool.expect(wire.END)
+    waiting.until(lambda: _sleeps_on(pool, seconds=0.3), what="it waits, and for no time: it has no log")
+    assert pool.process is not None
+    with _held(told) as end:
+        os.write(end, b"\n")
+        assert pool.process.wait(waiting.DEADLINE) == 0
+
+
+_TERM_IN_ANOTHER_THREAD = """
+import _thread, os, signal
+def get():
+    end = os.open({fifo!r}, os.O_RDONLY)
+    os.read(end, 1)
+    signal.pthread_kill(_thread.get_ident(), signal.SIGTERM)
+    os.read(end, 1)
+_thread.start_new_thread(get, ())
+"""
 
 
 def _sleeps_on(pool: Pool, *, seconds: float) -> bool:

@@ -139,12 +139,14 @@ def test_a_storm_of_kills_loses_doubles_and_cuts_no_line(pool: Pool, tmp_path: P
 
 @pytest.mark.parametrize("instant", ["before", "behind"])
 @pytest.mark.parametrize(
-    "text", [b"\n", b"a line\n", b"\0\n", b"\0" * 40000 + b" a line\n", b"\0" * 65536], ids=lambda text: f"{len(text)}"
+    "text",
+    [b"\0", b"\n", b"a line\n", b"\0\n", b"\0" * 40000 + b" a line\n", b"\0" * 65536],
+    ids=lambda text: f"{len(text)}{text[:1]!r}",
 )
 def test_killed_around_a_read_it_knows_whether_that_happened(pool: Pool, tmp_path: Path, instant: str, text: bytes) -> None:
     service = Service(tmp_path, 1, config=b"s0\n")
     pool.kill()
-    pool.start(breaks=_ONLY_NEWLINES_BY_CHANCE + _KILLED_AROUND_READV[instant])
+    pool.start(breaks=_ONLY_NEWLINES_BY_CHANCE + _killed_around_readv(instant))
     pool.add(service)
     assert pool.process is not None
     write(service, text)
@@ -157,6 +159,36 @@ def test_killed_around_a_read_it_knows_whether_that_happened(pool: Pool, tmp_pat
     write(service, b"the end\n")
     waiting.until(lambda: service.text().endswith(b"the end\n"))
     assert service.text().replace(b"behind it\n", b"") == text + b"the end\n"
+
+
+@pytest.mark.parametrize("instant", ["before", "behind"])
+@pytest.mark.parametrize("text", [b"\n", b"x\n", b"a line\n", b"many lines\n" * 4000], ids=lambda text: f"{len(text)}")
+def test_when_all_who_have_the_fifo_die_at_once_only_what_it_held_is_lost(
+    pool: Pool, tmp_path: Path, instant: str, text: bytes
+) -> None:
+    """As when a whole tree is killed, a container or a control group: the same FIFO is empty then."""
+    service = Service(tmp_path, 1, config=b"s0\n")
+    first = b"".join(b"line %d\n" % number for number in range(20))
+    pool.kill()
+    pool.start(breaks=_killed_around_readv(instant, call=2))
+    pool.added(service)
+    write(service, first)
+    waiting.until(lambda: service.text() == first)
+    assert pool.process is not None
+    pool.process.send_signal(signal.SIGSTOP)
+    write(service, text)
+    pool.process.send_signal(signal.SIGCONT)
+    assert pool.process.wait(waiting.DEADLINE) == -signal.SIGKILL
+    pool.client.close()
+    pool.records.clear()
+    service.close()
+    service.held = os.open(service.pipe, os.O_RDWR | os.O_NONBLOCK)
+    assert not unread(service)
+    pool.start()
+    pool.added(service)
+    write(service, b"the end\n")
+    waiting.until(lambda: service.text().endswith(b"the end\n"))
+    assert service.text() == first + (b"" if instant == "before" else text) + b"the end\n"
 
 
 def test_what_another_reader_takes_away_is_not_replaced_by_what_was_read_before(pool: Pool, tmp_path: Path) -> None:
@@ -187,10 +219,21 @@ posix.readv = taken
 
 _ONLY_NEWLINES_BY_CHANCE = "import posix\nposix.urandom = lambda count: b'\\n' * count\n"
 
-_KILLED_AROUND_READV = {
-    "before": "import os, posix\nposix.readv = lambda *_: os.kill(os.getpid(), 9)\n",
-    "behind": "import os, posix\nreadv = posix.readv\nposix.readv = lambda *a: (readv(*a), os.kill(os.getpid(), 9))\n",
-}
+
+def _killed_around_readv(instant: str, *, call: int = 1) -> str:
+    """Give what kills a pool "before" or "behind" its first read of a FIFO, or the one that `call` says."""
+    return f"""
+import os, posix
+readv, calls = posix.readv, []
+def killed(*arguments):
+    calls.append(arguments)
+    if len(calls) < {call}:
+        return readv(*arguments)
+    if {instant == "behind"}:
+        readv(*arguments)
+    os.kill(os.getpid(), 9)
+posix.readv = killed
+"""
 
 
 def test_a_fifo_that_was_full_holds_twice_as_much_and_is_read_at_once(pool: Pool, tmp_path: Path) -> None:

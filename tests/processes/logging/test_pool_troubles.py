@@ -103,6 +103,34 @@ def test_a_processor_that_hangs_stops_only_its_own_log_and_loses_nothing(pool: P
     pool.end()
 
 
+def test_a_processor_that_cannot_be_watched_at_once_is_not_started_a_second_time(pool: Pool, tmp_path: Path) -> None:
+    pool.kill()
+    pool.start(breaks=_NO_ROOM_FOR_PIDFDS)
+    service = Service(tmp_path, 1, config=b"s4096\n!cat; echo >>../../../runs; exec sleep 1\n")
+    pool.added(service)
+    lines = b"".join(b"line %d\n" % number for number in range(500))
+    write(service, lines)
+    waiting.until(lambda: len(list(service.main.glob("@*.s"))) == 1, what="it has been processed")
+    assert (tmp_path / "runs").read_text() == "\n"
+    assert pool.process is not None
+    assert not "".join(path.read_text() for path in Path(f"/proc/{pool.process.pid}/task").glob("*/children")), "none is left"
+    assert service.text() == lines
+    pool.drain(service)
+    assert pool.expect(wire.ENDED, service).value == 0
+
+
+_NO_ROOM_FOR_PIDFDS = """
+import errno, posix
+pidfd_open, calls = posix.pidfd_open, []
+def open_later(pid):
+    calls.append(pid)
+    if len(calls) < 3:
+        raise OSError(errno.ENFILE, "")
+    return pidfd_open(pid)
+posix.pidfd_open = open_later
+"""
+
+
 def _waits_for_its_processor(log: Path) -> bool:
     """Whether `current` is full while a file is to be processed: then it is not rotated, and nothing is read."""
     try:

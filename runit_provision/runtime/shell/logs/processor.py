@@ -155,6 +155,11 @@ class Processor:
 
     def _start(self, *, rested: bool = False) -> Steps[None]:
         yield from self._log.insist(b"start processor", self._spawn, rested)
+        yield from self._log.insist(b"watch processor", self._open_pidfd)
+
+    def _open_pidfd(self) -> None:
+        # Apart from the start: where there is no room for it, the one that was started goes on, and no second one beside it.
+        self.pidfd = posix.pidfd_open(self.pid)
 
     def _spawn(self, rested: bool) -> None:
         """Start it, after a second if it is to be `rested`. Raises OSError, with nothing left open."""
@@ -184,7 +189,6 @@ class Processor:
         finally:
             for _, descriptor, _ in actions:
                 posix.close(descriptor)
-        self.pidfd = posix.pidfd_open(self.pid)
         self._began = time.monotonic()
 
     @staticmethod

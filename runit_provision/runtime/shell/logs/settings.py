@@ -14,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PROGRAMS = (b"rsvlog", b"nsvlog")
 ROOT_LOGS = b"/var/log/runit"
 OPTIONS = b"-tt"
 SIZE = 65536
@@ -35,15 +34,6 @@ class Settings:
         self.directory = directory
         self.user = user
         self.options = options
-
-
-def is_pooled(log: int) -> bool:
-    """Tell whether `run` in the directory `log` (a descriptor) is a symbolic link to rsvlog, so that the pool can do its work."""
-    try:
-        target = posix.readlink(b"run", dir_fd=log)
-    except OSError:
-        return False
-    return target.rpartition(b"/")[2] in PROGRAMS
 
 
 def read(log: int, environment: Mapping[bytes, bytes]) -> Settings:

@@ -88,9 +88,9 @@ class Crew:
             if self._jobs:
                 return self._jobs.pop(0)
             self._idle += 1
+            seconds = self._patience()
         while True:
-            again = self._refused
-            self._bell.acquire(timeout=max(0.0, again[0][0] - time.monotonic()) if again else LINGER)
+            self._bell.acquire(timeout=seconds)
             with self._lock:
                 self._take_up_refused()
                 if self._jobs:
@@ -102,6 +102,11 @@ class Crew:
                     self._idle -= 1
                     self._hands -= 1
                     return None
+                seconds = self._patience()
+
+    def _patience(self) -> float:
+        """Give how long one that is idle waits for the bell, in seconds."""
+        return max(0.0, self._refused[0][0] - time.monotonic()) if self._refused else LINGER
 
     def _take_up_refused(self) -> None:
         while self._refused and self._refused[0][0] <= time.monotonic():

@@ -23,6 +23,8 @@ class Client:
         self._epoll = epoll
         self._obey = obey
         self._sock: _socket.socket | None = None
+        self._events = 0
+        self._hears = select.EPOLLIN
         self._backlog: list[bytes] = []
 
     def fileno(self) -> int:
@@ -34,7 +36,8 @@ class Client:
         self.drop()
         self._sock = _socket.socket(fileno=descriptor)
         self._sock.setblocking(False)
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._events = self._hears
+        self._epoll.register(descriptor, self._events)
 
     def drop(self) -> None:
         """Talk to nobody."""
@@ -54,7 +57,7 @@ class Client:
         sock = self._sock
         if sock is None:
             return
-        events = select.EPOLLIN
+        events = self._hears
         try:
             while self._backlog:
                 sock.send(self._backlog[0], _socket.MSG_NOSIGNAL)
@@ -63,7 +66,21 @@ class Client:
             events |= select.EPOLLOUT
         except OSError:
             self._backlog.clear()  # its end is about to be read
-        self._epoll.modify(sock.fileno(), events)
+        if events != self._events:
+            self._events = events
+            self._epoll.modify(sock.fileno(), events)
+
+    def hear_no_more(self) -> None:
+        """Only tell from now on: what is said is for our successor to ask about again."""
+        self._hears = 0
+        self._flush()
+
+    def tell_on(self, events: int) -> None:
+        """After `hear_no_more`, with the `events` of its descriptor: say what waits, while somebody is there."""
+        if events & (select.EPOLLHUP | select.EPOLLERR):
+            self.drop()
+        else:
+            self._flush()
 
     def receive(self) -> None:
         """Act on some of what was said, and say what waits."""

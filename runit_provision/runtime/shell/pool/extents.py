@@ -17,6 +17,7 @@ Text that is what was read is not copied: what was carried is put right before i
 
 from __future__ import annotations
 
+import posix
 import struct
 
 IDLE = 0
@@ -43,6 +44,8 @@ HEAD = struct.Struct("<II8x")
 """What each begins with: one of these, and how many bytes follow."""
 MARK = 16
 """Bytes of a slot's mark."""
+_NO_TEXT = bytes((*range(1, 7), *range(16, 27), *range(28, 32)))
+"""Control characters that neither a text has nor what is sent to a terminal, and no NUL, which some write alone."""
 _IDENTITY = struct.Struct("<QQQQ")
 _STATE = struct.Struct("<II??xB26s")
 _CHUNK = struct.Struct("<IxxxxQ")
@@ -99,6 +102,16 @@ class Extent:
         self.arena[self.place % ARENA] = kind
 
 
+def new_mark() -> bytes:
+    """Give the bytes of a mark.
+
+    They alone tell whether a chunk was read, so not even the first of them may be what a chunk of one byte has: it is of no text, and
+    none is the newline, with which nearly all that is written ends. Of a chunk of n bytes that are no text one in 256 ** n is the mark.
+    """
+    first, *others = posix.urandom(MARK)
+    return bytes((_NO_TEXT[first % len(_NO_TEXT)], *others)).replace(b"\n", b"\r")
+
+
 class Slot:
     """One chunk on its way."""
 
@@ -110,7 +123,7 @@ class Slot:
     _RAW_AT = _TEXT_AT + STAGE
 
     def __init__(self, extent: Extent, *, mark: bytes = b"") -> None:
-        """mark: of one that is new; what nobody writes to a log, so that it tells where nothing was read."""
+        """mark: of one that is new, by `new_mark`; what nobody writes to a log, so that it tells where nothing was read."""
         self.extent = extent
         self._view = extent.view
         if mark:

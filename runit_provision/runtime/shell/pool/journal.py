@@ -1,8 +1,9 @@
 """The pool's journal: what it has read from the services and not yet written to their logs.
 
 A file, mapped, so that SIGKILL leaves it as it was at that instant; of this boot only, since after a crash of the machine neither
-FIFOs nor processes are what they were. What may not be in the file, longer than RLIMIT_FSIZE (`ulimit -f`) or its filesystem
-allows, is in this process' memory alone, and lost with it. What its extents hold is said in extents.py.
+FIFOs nor files are what they were. That all processes are gone, as with a container, which voids a supervisor's table, is no such
+crash: what was read goes to the logs all the same. What may not be in the file, longer than RLIMIT_FSIZE (`ulimit -f`) or its
+filesystem allows, is in this process' memory alone, and lost with it. What its extents hold is said in extents.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import mmap
 import posix
 
 from ...wire import errors
-from .extents import ARENA, CARRY, ENTRY, FREE, HEAD, IDLE, MARK, SLOT, Entry, Extent, Slot, State
+from .extents import ARENA, CARRY, ENTRY, FREE, HEAD, IDLE, SLOT, Entry, Extent, Slot, State, new_mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Journal:
         self._arenas: list[memoryview] = []
         self._free: dict[int, list[Extent]] = {}
         self._end = 0
-        self._entries: list[Entry] = []
+        self._entries: list[Entry] = []  # in order of their identities: to be found among thousands, without an index beside them
         self._slots: dict[int, Slot] = {}
         self._carries: dict[int, Extent] = {}
         header = _MAGIC + _boot_id()
@@ -62,7 +63,7 @@ class Journal:
     def knows(self, directory: tuple[int, ...]) -> bool:
         """Tell whether something is left of the log in `directory` (device, inode)."""
         with self._lock:
-            return any(entry.identity[:2] == directory for entry in self._entries)
+            return self._find(directory) is not None
 
     def take(self, place: tuple[int, ...]) -> tuple[Entry, Slot | None] | None:
         """Give what is left of a log, once; None when nothing is. Only for who has the lock of its directory.
@@ -70,18 +71,36 @@ class Journal:
         place: what its identity begins with, or all of that.
         """
         with self._lock:
-            for entry in self._entries:
-                if entry.identity[: len(place)] == place:
-                    self._entries.remove(entry)
-                    return entry, self._slots.pop(entry.slot, None) if entry.phase != IDLE else None
-        return None
+            if (at := self._find(place)) is None:
+                return None
+            entry = self._entries.pop(at)
+            return entry, self._slots.pop(entry.slot, None) if entry.phase != IDLE else None
 
     def give_back(self, entry: Entry, slot: Slot | None) -> None:
         """Keep a log that is left as it is, for who takes it up again."""
         with self._lock:
-            self._entries.append(entry)
+            self._keep(entry)
             if slot is not None:
                 self._slots[slot.extent.place] = slot
+
+    def _keep(self, entry: Entry) -> None:
+        self._entries.insert(self._position(entry.identity), entry)
+
+    def _find(self, place: tuple[int, ...]) -> int | None:
+        """Give where the first entry is whose identity begins with `place`."""
+        at = self._position(place)
+        return at if at < len(self._entries) and self._entries[at].identity[: len(place)] == place else None
+
+    def _position(self, place: tuple[int, ...]) -> int:
+        """Give where an entry of that identity is, or would be."""
+        low, high = 0, len(self._entries)
+        while low < high:
+            middle = (low + high) // 2
+            if self._entries[middle].identity < place:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def new_entry(self, identity: tuple[int, ...]) -> Entry:
         """Give a fresh entry. This, `enlarge` and `new_slot` raise OSError where the disk has no room."""
@@ -112,8 +131,7 @@ class Journal:
         """Give a slot."""
         extent = self._allocate(Slot.SIZE)
         extent.mark(SLOT)
-        # No newline, with which nearly all that is written ends: else one of 256 marks would be what two bytes say, NUL and newline.
-        return Slot(extent, mark=b"\0" + posix.urandom(MARK - 1).replace(b"\n", b"\r"))
+        return Slot(extent, mark=new_mark())
 
     def free(self, extent: Extent) -> None:
         """Take an extent back."""
@@ -184,7 +202,7 @@ class Journal:
                 break
             extent = Extent(self._arenas[arena], place, size)
             if kind == ENTRY:
-                self._entries.append(Entry(extent))
+                self._keep(Entry(extent))
             elif kind == SLOT:
                 self._slots[place] = Slot(extent)
             elif kind == CARRY:

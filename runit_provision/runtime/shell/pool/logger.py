@@ -149,9 +149,8 @@ class Logger:
         same_fifo = entry.identity[2:] == identity[2:]
         self._restore(entry.state())
         if entry.phase == READING and slot is not None:
-            # Unless a single NUL was read, and then the FIFO may hold less.
-            was_read = slot.is_filled or (same_fifo and waiting(self.fifo) < len(slot.chunk[0]))
-            entry.phase = READ if was_read else IDLE
+            # Not what the FIFO holds: it is empty too if all who had it open died with us, and what it held is gone then.
+            entry.phase = READ if slot.is_filled else IDLE
         if slot is None:
             entry.phase = IDLE
         elif entry.phase == IDLE:

@@ -86,19 +86,20 @@ class Pool:
         self._writers: dict[int, Writer] = {}
         self._inbox: list[Call] = []
         self._room = Room(most, lambda: self.call(self._make_room))
-        self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
+        # A pipe for the sake of signals, as in ../loop.py: a handler that is called just before epoll_wait would be heeded after that.
+        self._wake, self._waker = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
-        self._watch = Watch(lambda: posix.eventfd_write(self._wake, 1), self._say, self._disk_hangs)
+        self._watch = Watch(self._awake, self._say, self._disk_hangs)
         self._journal = Journal(journal, self._say)
         self._journal.tidy()
         self._openers = Openers(self._watch, self._open)
         self._says: Callable[[bytes], None] = self._say  # one for all logs
         self._ending = False
         self.next_version = ""
-        _signal.set_wakeup_fd(-1)
+        _signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
@@ -108,31 +109,37 @@ class Pool:
         while not self._ending:
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 if descriptor == self._wake:
-                    posix.eventfd_read(self._wake)
+                    posix.read(self._wake, 4096)
                 elif descriptor == self._listener.fileno():
                     self._accept()
                 elif descriptor == self._client.fileno():
                     self._client.receive()
-            while self._inbox:
-                function, arguments = self._inbox.pop(0)
-                function(*arguments)
+            self._empty_inbox()
             self._watch.look()
             self._openers.look()
         self._leave_all()
 
+    def _empty_inbox(self) -> None:
+        while self._inbox:
+            function, arguments = self._inbox.pop(0)
+            function(*arguments)
+
     def _timeout(self) -> float:
         return min((seconds for seconds in (self._watch.timeout(), self._openers.timeout()) if seconds >= 0), default=-1)
-
-    def _on_term(self, _number: int, _frame: object) -> None:
-        self.call(self._end)
-
-    def _end(self) -> None:
-        self._ending = True
 
     def call(self, function: Callable[..., None], *arguments: object) -> None:
         """Let the main thread call `function` with `arguments`; from any thread."""
         self._inbox.append((function, arguments))
-        posix.eventfd_write(self._wake, 1)
+        self._awake()
+
+    def _awake(self) -> None:
+        try:
+            posix.write(self._waker, b"\0")
+        except BlockingIOError:
+            pass  # it is full of what wakes us
+
+    def _on_term(self, _number: int, _frame: object) -> None:
+        self._ending = True
 
     # ---- the supervisor
 
@@ -392,16 +399,17 @@ class Pool:
             if writer is not None and task is not None and member.status is None:
                 left.append(member)
                 writer.call(writer.do, task, self._leave_quietly, writer, task)
+        # Whoever comes now waits for our successor; to look at that, or at who goes, would be told again and again.
+        self._epoll.unregister(self._listener.fileno())
+        self._client.hear_no_more()
         deadline = time.monotonic() + 5
         while any(member.status is None for member in left) and time.monotonic() < deadline:
-            self._epoll.poll(max(0.0, deadline - time.monotonic()))
-            try:
-                posix.eventfd_read(self._wake)
-            except BlockingIOError:
-                pass
-            while self._inbox:
-                function, arguments = self._inbox.pop(0)
-                function(*arguments)
+            for descriptor, events in self._epoll.poll(max(0.0, deadline - time.monotonic())):
+                if descriptor == self._wake:
+                    posix.read(self._wake, 4096)
+                elif descriptor == self._client.fileno():
+                    self._client.tell_on(events)
+            self._empty_inbox()
 
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
         yield from task.logger.leave()
