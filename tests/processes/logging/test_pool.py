@@ -77,6 +77,28 @@ def test_signals_do_what_they_do_to_svlogd(pool: Pool, tmp_path: Path) -> None:
     assert pool.expect(wire.ENDED, service).value == signal.SIGKILL
 
 
+def test_hup_and_alrm_to_the_pool_itself_are_for_all_its_logs(pool: Pool, tmp_path: Path) -> None:
+    services = [Service(tmp_path, 1), Service(tmp_path, 2)]
+    pool.added(*services)
+    assert pool.process is not None
+    for service in services:
+        write(service, b"before\n")
+        waiting.until(lambda service=service: service.text() == b"before\n")  # type: ignore[misc]
+        service.main.joinpath("config").write_bytes(b"pnew: \n")
+    pool.process.send_signal(signal.SIGALRM)
+    for service in services:
+        waiting.until(lambda service=service: list(service.main.glob("@*.s")), what="it is rotated")  # type: ignore[misc]
+    pool.process.send_signal(signal.SIGHUP)
+    for service in services:
+
+        def written_with_the_new_config(service: Service = service) -> bool:
+            write(service, b"line\n")
+            return b"new: line\n" in service.text()
+
+        waiting.until(written_with_the_new_config)
+    assert pool.end() == 0
+
+
 @pytest.mark.parametrize("last", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, None], ids=str)
 def test_a_log_that_is_told_to_end_and_then_something_else_ends_once(pool: Pool, tmp_path: Path, last: int | None) -> None:
     service, other = Service(tmp_path, 1), Service(tmp_path, 2)

@@ -50,6 +50,49 @@ def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, tmp_p
     pool.end()
 
 
+def test_what_a_full_disk_has_no_room_for_goes_to_the_directory_that_the_log_is_given_instead(
+    pool: Pool, tmp_path: Path, small: Path
+) -> None:
+    service = Service(tmp_path, 1, logs=small, config=b"s0\n")
+    pool.added(service)
+    (small / "ballast").write_bytes(b"x" * 40000)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))[:60000]
+    write(service, sent)
+    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    before, service.main = service.main, tmp_path / "other"
+    service.main.mkdir()
+    service.main.joinpath("current").write_bytes(b"older\n" * 10000)
+    (service.log / "env" / "RSVLOG_DIR").write_text(str(service.main))
+    pool.send(service, signal.SIGKILL)
+    pool.expect(wire.ENDED, service)
+    pool.added(service)
+    write(service, b"\nthe end\n")
+    waiting.until(lambda: service.text().endswith(b"\nthe end\n"))
+    assert (before / "current").read_bytes() + service.text().removeprefix(b"older\n" * 10000) == sent + b"\nthe end\n"
+
+
+def test_where_a_directory_is_moved_aside_and_the_pool_is_killed_no_line_is_missing(pool: Pool, tmp_path: Path, small: Path) -> None:
+    service = Service(tmp_path, 1, logs=small, config=b"s0\n")
+    pool.added(service)
+    (small / "ballast").write_bytes(b"x" * 40000)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))[:60000]
+    write(service, sent)
+    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    before = service.main.rename(small / "before")
+    service.main.mkdir()
+    pool.kill()
+    (small / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
+    pool.start()
+    pool.added(service)
+    write(service, b"\nthe end\n")
+    waiting.until(lambda: service.text().endswith(b"\nthe end\n"))
+    first, second, all_of_it = (before / "current").read_bytes(), service.text(), sent + b"\nthe end\n"
+    assert all_of_it.startswith(first)
+    assert all_of_it.endswith(second)
+    assert len(first) + len(second) >= len(all_of_it)
+
+
 @pytest.mark.parametrize("config", [b"s4096\n", b"s4096\n!cat\n"], ids=["plain", "processor"])
 def test_a_current_that_somebody_removes_begins_anew_when_it_would_have_been_full(pool: Pool, tmp_path: Path, config: bytes) -> None:
     service = Service(tmp_path, 1, config=config)

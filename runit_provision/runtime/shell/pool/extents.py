@@ -254,6 +254,15 @@ class Entry:
         _IDENTITY.pack_into(self._arena, self._at + 8, *value)
 
     @property
+    def owner(self) -> int:
+        """What tells whose FIFO it is, since the numbers of one that was removed are given to another."""
+        return int.from_bytes(self._arena[self._at + 56 : self._at + 64], "little")
+
+    @owner.setter
+    def owner(self, value: int) -> None:
+        self._arena[self._at + 56 : self._at + 64] = value.to_bytes(8, "little")
+
+    @property
     def phase(self) -> int:
         """IDLE, READING, READ or STAGED."""
         return self._arena[self._at] & ~_COPY

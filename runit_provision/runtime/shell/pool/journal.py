@@ -65,13 +65,18 @@ class Journal:
         with self._lock:
             return self._find(directory) is not None
 
-    def take(self, place: tuple[int, ...]) -> tuple[Entry, Slot | None] | None:
+    def take(self, identity: tuple[int, ...], owner: int) -> tuple[Entry, Slot | None] | None:
         """Give what is left of a log, once; None when nothing is. Only for who has the lock of its directory.
 
-        place: what its identity begins with, or all of that.
+        A log whose directory is another one by now, since it was moved aside or the service was given another, is known by its FIFO.
         """
         with self._lock:
-            if (at := self._find(place)) is None:
+            at = self._find(identity[:2])
+            if at is None:
+                fifo = identity[2:]
+                same = (at for at, entry in enumerate(self._entries) if entry.identity[2:] == fifo and entry.owner == owner)
+                at = next(same, None)
+            if at is None:
                 return None
             entry = self._entries.pop(at)
             return entry, self._slots.pop(entry.slot, None) if entry.phase != IDLE else None
@@ -86,10 +91,9 @@ class Journal:
     def _keep(self, entry: Entry) -> None:
         self._entries.insert(self._position(entry.identity), entry)
 
-    def _find(self, place: tuple[int, ...]) -> int | None:
-        """Give where the first entry is whose identity begins with `place`."""
-        at = self._position(place)
-        return at if at < len(self._entries) and self._entries[at].identity[: len(place)] == place else None
+    def _find(self, directory: tuple[int, ...]) -> int | None:
+        at = self._position(directory)
+        return at if at < len(self._entries) and self._entries[at].identity[:2] == directory else None
 
     def _position(self, place: tuple[int, ...]) -> int:
         """Give where an entry of that identity is, or would be."""
@@ -102,12 +106,13 @@ class Journal:
                 high = middle
         return low
 
-    def new_entry(self, identity: tuple[int, ...]) -> Entry:
+    def new_entry(self, identity: tuple[int, ...], owner: int) -> Entry:
         """Give a fresh entry. This, `enlarge` and `new_slot` raise OSError where the disk has no room."""
         extent = self._allocate(Entry.SIZE)
         extent.view[:64] = bytes(64)
         entry = Entry(extent)
         entry.identity = identity
+        entry.owner = owner
         entry.prepare(State())
         entry.commit(IDLE)
         extent.mark(ENTRY)

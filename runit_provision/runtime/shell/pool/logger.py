@@ -80,19 +80,23 @@ class Logger:
 
     # ---- open and close
 
-    def open(self, directory: tuple[int, int]) -> Steps[bool]:
-        """Open the log, and complete what was left of it; `directory`: its device and inode. False when it is of no use."""
+    def open(self, directory: tuple[int, int], owner: int) -> Steps[bool]:
+        """Open the log, and complete what was left of it. False when it is of no use.
+
+        directory: its device and inode; owner: a number that is the service's own, by which its FIFO is known again.
+        """
         resumed = self._journal.knows(directory)
         if not (yield from self.log.open(resumed=resumed)):
             return False
         fifo = posix.fstat(self.fifo)
         identity = (*directory, fifo.st_dev, fifo.st_ino)
-        left = self._journal.take(directory) or self._journal.take((*_NOWHERE, *identity[2:]))
+        left = self._journal.take(identity, owner)
         if left is None:
-            self._entry = yield from self._find_room(self._journal.new_entry, identity)
+            self._entry = yield from self._find_room(self._journal.new_entry, identity, owner)
         else:
             self._entry, self._slot = left
             yield from self._resume(identity)
+            self._entry.owner = owner
         return True
 
     def close(self) -> Steps[None]:
@@ -113,15 +117,21 @@ class Logger:
             self._free_entry()
 
     def abandon(self) -> None:
-        """End at once; the journal has what is on its way."""
-        self.log.close_now()
-        self._give_back()
+        """End at once; the journal has what is on its way, and how far that was written, for one that goes on in another directory."""
+        slot = self._slot
+        if slot is not None and self._known()[0].phase == STAGED and slot.rename is None:
+            slot.progress = (self._written(slot), self.log.size)
+        self._end_now()
 
     def lose_directory(self) -> None:
         """End at once, since the directory was removed; the journal has what is on its way for the next one that the FIFO leads to."""
         if self._entry is not None:
             self._entry.identity = (*_NOWHERE, *self._entry.identity[2:])
-        self.abandon()
+        self._end_now()
+
+    def _end_now(self) -> None:
+        self.log.close_now()
+        self._give_back()
 
     def reopen(self) -> Steps[bool]:
         """HUP: close the log, and open it with its config as it is now."""
@@ -147,6 +157,9 @@ class Logger:
         """Go on where the journal stands."""
         entry, slot = self._known()
         same_fifo = entry.identity[2:] == identity[2:]
+        if entry.identity[:2] != identity[:2] and slot is not None and entry.phase == STAGED:
+            # What is there tells nothing of how far it was written; that since the last rotation goes to both rather than to none.
+            slot.progress, slot.rename = (slot.progress[0], self.log.size), None
         self._restore(entry.state())
         if entry.phase == READING and slot is not None:
             # Not what the FIFO holds: it is empty too if all who had it open died with us, and what it held is gone then.

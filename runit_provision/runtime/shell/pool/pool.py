@@ -10,6 +10,7 @@ The pool outlives the supervisor: it goes on with every log, and the next one th
 from __future__ import annotations
 
 import _socket
+import binascii
 import errno
 import posix
 import select
@@ -101,6 +102,8 @@ class Pool:
         self.next_version = ""
         _signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGTERM, self._on_term)
+        for number in (_signal.SIGHUP, _signal.SIGALRM):
+            _signal.signal(number, self._on_signal)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
@@ -140,6 +143,9 @@ class Pool:
 
     def _on_term(self, _number: int, _frame: object) -> None:
         self._ending = True
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self._inbox.append((self._signal_all, (number,)))
 
     # ---- the supervisor
 
@@ -250,11 +256,11 @@ class Pool:
             posix.close(fifo)
         else:
             logger = Logger(place, found.options, fifo, journal=self._journal, say=self._says)
-            self.call(self._give, member, logger, (status.st_dev, status.st_ino))
+            self.call(self._give, member, logger, (status.st_dev, status.st_ino), binascii.crc32(turn.name))
         finally:
             posix.close(directory)
 
-    def _give(self, member: Member, logger: Logger, directory: tuple[int, int]) -> None:
+    def _give(self, member: Member, logger: Logger, directory: tuple[int, int], owner: int) -> None:
         writer = self._writers.get(directory[0])
         try:
             if writer is None:
@@ -270,11 +276,11 @@ class Pool:
         task = Task(logger, member)
         member.writer, member.turn = writer, writer.turn
         self.waits(member, None)
-        writer.call(writer.begin, task, self._opening, member, task, writer, directory)
+        writer.call(writer.begin, task, self._opening, member, task, writer, directory, owner)
 
-    def _opening(self, member: Member, task: Task, writer: Writer, directory: tuple[int, int]) -> Steps[None]:
+    def _opening(self, member: Member, task: Task, writer: Writer, directory: tuple[int, int], owner: int) -> Steps[None]:
         """In a writer: open the log and begin to read."""
-        if not (yield from task.logger.open(directory)):
+        if not (yield from task.logger.open(directory, owner)):
             task.logger.abandon()
             self.call(self._failed, member, 11, b"unable to open log directory")
             writer.call(writer.remove, task)
@@ -316,6 +322,11 @@ class Pool:
             posix.close(fifo)
 
     # ---- signals and ends
+
+    def _signal_all(self, number: int) -> None:
+        """Whoever signals a log by the pid in its supervise/, which is ours, means that log at least."""
+        for member in list(self._members.values()):
+            self._when_open(member, lambda member: self._signal(member, number))
 
     def _signal(self, member: Member, number: int) -> None:
         writer, task = _running(member)

@@ -15,6 +15,7 @@ from runit_provision.runtime.shell.pool.journal import Journal
 
 LOGS = 2000
 _NOWHERE = (0, 0)
+OWNER = 5
 
 
 class Journals:
@@ -53,7 +54,7 @@ def test_each_of_thousands_of_logs_is_found_by_looking_at_a_few(
     identities = [(7, 3 * number + 10, 9, number + 5) for number in range(LOGS)]
     before = journals.next()
     for identity in identities:
-        before.new_entry(identity)
+        before.new_entry(identity, OWNER)
     after = journals.next()
     match order:
         case "backwards":
@@ -73,7 +74,7 @@ def test_each_of_thousands_of_logs_is_found_by_looking_at_a_few(
         taken = []
         for identity in identities:
             assert after.knows(identity[:2])
-            taken.append(after.take(identity[:2]))
+            taken.append(after.take(identity, OWNER))
     assert [found and found[0].identity for found in taken] == identities
     assert looks < 40 * LOGS
 
@@ -81,24 +82,30 @@ def test_each_of_thousands_of_logs_is_found_by_looking_at_a_few(
 def test_what_is_left_of_a_log_is_given_once_by_its_directory_or_its_fifo(journals: Journals) -> None:
     before = journals.next()
     for identity in ((7, 20, 9, 1), (7, 10, 9, 2), (*_NOWHERE, 9, 4), (*_NOWHERE, 9, 3), (7, 15, 9, 5)):
-        before.new_entry(identity)
+        before.new_entry(identity, OWNER)
     after = journals.next()
     assert not after.knows((7, 11))
-    assert after.take((7, 11)) is None
-    assert after.take((*_NOWHERE, 9, 2)) is None
-    for place in ((7, 10), (*_NOWHERE, 9, 3), (7, 20), (*_NOWHERE, 9, 4), (7, 15)):
-        taken = after.take(place)
+    assert after.take((7, 11, 9, 6), OWNER) is None
+    for known in ((7, 10, 9, 2), (7, 20, 8, 8)):
+        taken = after.take(known, OWNER)
         assert taken is not None
-        assert taken[0].identity[: len(place)] == place
-        assert after.take(place) is None
+        assert taken[0].identity[:2] == known[:2]
+        assert after.take(known, OWNER) is None
+    for number in (3, 4, 5):
+        elsewhere = (7, 30, 9, number)
+        assert after.take(elsewhere, OWNER + 1) is None
+        taken = after.take(elsewhere, OWNER)
+        assert taken is not None
+        assert taken[0].identity[2:] == (9, number)
+        assert after.take(elsewhere, OWNER) is None
 
 
 def test_what_was_given_back_is_found_where_it_belongs_by_now(journals: Journals) -> None:
     before = journals.next()
     for number in (3, 1, 2):
-        before.new_entry((7, number, 9, number))
+        before.new_entry((7, number, 9, number), OWNER)
     after = journals.next()
-    taken = after.take((7, 1))
+    taken = after.take((7, 1, 9, 1), OWNER)
     assert taken is not None
     entry, slot = taken
     assert not after.knows((7, 1))
@@ -106,5 +113,5 @@ def test_what_was_given_back_is_found_where_it_belongs_by_now(journals: Journals
     after.give_back(entry, slot)
     assert not after.knows((7, 1))
     assert after.knows((8, 1))
-    assert after.take((7, 3)) is not None
-    assert after.take((8, 1)) == (entry, None)
+    assert after.take((7, 3, 9, 3), OWNER) is not None
+    assert after.take((8, 1, 9, 1), OWNER) == (entry, None)
