@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import signal
 import subprocess
@@ -91,6 +92,30 @@ def test_where_a_directory_is_moved_aside_and_the_pool_is_killed_no_line_is_miss
     assert all_of_it.startswith(first)
     assert all_of_it.endswith(second)
     assert len(first) + len(second) >= len(all_of_it)
+
+
+_NEVER_SAFE = """
+import posix
+fchmod = posix.fchmod
+def broken(file, mode):
+    if mode == 0o744:
+        raise PermissionError(1, "")
+    fchmod(file, mode)
+posix.fchmod = broken
+"""
+
+
+def test_of_a_file_that_cannot_be_made_safe_it_is_told_why(pool: Pool, tmp_path: Path) -> None:
+    service = Service(tmp_path, 1)
+    pool.kill()
+    pool.start(breaks=_NEVER_SAFE)
+    pool.added(service)
+    write(service, b"a line\n")
+    waiting.until(lambda: service.text() == b"a line\n")
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.WAITS, service).value == errno.EPERM
+    pool.send(service, signal.SIGKILL)
+    pool.expect(wire.ENDED, service)
 
 
 @pytest.mark.parametrize("config", [b"s4096\n", b"s4096\n!cat\n"], ids=["plain", "processor"])

@@ -304,6 +304,11 @@ class Log:
         if self.current < 0:
             self.current = yield from self.insist(b"open current", self.folder.open_file, "current", APPEND)
 
+    @property
+    def refusal(self) -> int:
+        """The errno with which the disk refuses to have the last file made safe; 0: it does not."""
+        return self._sync.refusal if self._sync is not None else 0
+
     def _syncing(self) -> Sync:
         """Give what makes files safe; from the first one on, since a pool has thousands of logs that do not rotate for days."""
         if self._sync is None:

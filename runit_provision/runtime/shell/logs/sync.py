@@ -116,10 +116,12 @@ class Crew:
 class Sync:
     """Makes the files of one log safe, one after the other; say: takes svlogd's messages; crew: whose threads do it, or its own.
 
+    refusal: the errno with which the disk refuses that; 0: it does not.
+
     Nothing here ever waits for a thread: who must wait does so by `idle`, and whoever drives that goes on with others' logs.
     """
 
-    __slots__ = ("_busy", "_crew", "_is_alone", "_last", "_lock", "_say", "_waiter")
+    __slots__ = ("_busy", "_crew", "_is_alone", "_last", "_lock", "_say", "_waiter", "refusal")
 
     def __init__(self, say: Callable[[bytes], None], crew: Crew | None) -> None:
         self._is_alone = crew is None
@@ -128,6 +130,7 @@ class Sync:
         self._lock = _thread.allocate_lock()
         self._busy = False
         self._waiter = -1
+        self.refusal = 0
         self._last: tuple[int, ...] = ()
 
     def idle(self) -> Steps[None]:
@@ -204,7 +207,9 @@ class Sync:
                 over = isinstance(error, FileNotFoundError) or bool(self._last)
                 reason = b"unable to " + what + b": " + name + b": " + errors.text(error.errno or 0)
                 self._say((b"warning: " if over else b"pausing: ") + reason)
+                self.refusal = 0 if over else error.errno or 0
                 return over
+            self.refusal = 0
             del todo[0]
         return True
 

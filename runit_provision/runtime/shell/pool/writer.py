@@ -368,9 +368,11 @@ class Writer:
         """Tell of what has waited for long; for a processor, or for a file that is made safe."""
         left = task.waits_since + PATIENCE - time.monotonic()
         if left <= 0:
-            processor = task.logger.log.processor
-            why = wire.SILENT if task.waits_for != processor.pidfd else wire.PROCESSOR_FAILS if processor.fails else wire.PROCESSOR
-            self._tell(task, why)
+            log = task.logger.log
+            if task.waits_for != log.processor.pidfd:
+                self._tell(task, log.refusal or wire.SILENT)
+            else:
+                self._tell(task, wire.PROCESSOR_FAILS if log.processor.fails else wire.PROCESSOR)
         elif not task.timed:
             task.timed = True
             self._after(left, lambda: self._look_whether_long(task))
