@@ -23,7 +23,7 @@ class CheckedLog:
         self.lines = 0
         """How many were checked."""
         self.files = 0
-        """How many full ones were taken away."""
+        """How many full ones were checked."""
         self._line = line
         self._before = re.compile(before)
         self._kept = kept
@@ -59,8 +59,10 @@ class CheckedLog:
 
     def take_all(self) -> None:
         """Check all that is left, when nobody writes any more."""
-        for text in self._left():
+        left = self._left()
+        for text in left:
             self.check(text)
+        self.files += len(left) - 1
         assert self._begun == b"", f"{self.main}: ends within a line: {self._begun!r}"
 
     def _left(self) -> list[bytes]:

@@ -61,7 +61,7 @@ i=0; while [ ! -e stop ]; do echo "$i"; i=$((i+1)); [ $((i % 50)) -ne 0 ] || sle
 echo "$i" >last; exec sleep 1000"""
 FLOODS = ("floods", "pooled", "stamped")
 """A logger of its own; two logs of the pool, without stamps and with."""
-ROTATIONS = {"floods": "s100000\nn0\n", "pooled": "s70000\nn0\n", "stamped": "s100000\nn0\n", "trickles": "s8000\nn0\n"}
+ROTATIONS = {"floods": "s100000\nn0\n", "pooled": "s70000\nn0\n", "stamped": "s100000\nn0\n", "trickles": "s4000\nn0\n"}
 POOLED = ("pooled", "stamped", "trickles")
 UNASKED = ("ends", "lasts")
 """Those that start again and again; the status of all others stays as it is."""
