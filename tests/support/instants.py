@@ -51,6 +51,8 @@ class World:
         self.hups = {home.name: 0 for home in self.talkers}
         self.guests: list[Path] = []
         self.turn = 0
+        self.calls = 0
+        """How many system calls an act took that was not struck."""
         running.start()
         until(self.is_up, what="all services run")
         self._pids = {home: pid_of(home) for home in (*self.steady, *self.talkers)}
@@ -138,6 +140,7 @@ class World:
                 what="it has happened, or the supervisor was killed",
             )
             struck = interrupter.end()
+            self.calls = interrupter.calls
             if process.poll() is not None or (struck is not None and SUPERVISOR in roles):
                 process.wait(DEADLINE)
                 self.running.start()

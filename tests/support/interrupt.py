@@ -31,6 +31,8 @@ class Interrupter:
     def __init__(self, counted: int, victims: list[int], at: int, *, after: int | None = None) -> None:
         reader, writer = os.pipe()
         self._answer = os.fdopen(reader, "rb", buffering=0)
+        self.calls = 0
+        """How many there were until the end, when there were fewer than `at`."""
         self._pid = os.fork()
         if self._pid == 0:
             try:
@@ -49,16 +51,18 @@ class Interrupter:
         text = self._answer.read(16)
         self._answer.close()
         assert self._attached, "cannot be traced"
-        return int(text) if text else None
+        struck, _, calls = text.partition(b" ")
+        self.calls = int(calls or 0)
+        return int(struck) if struck else None
 
 
 class _Tracer:
     def __init__(self, counted: int, victims: list[int], at: int, after: int | None, writer: int) -> None:
         self._victims = victims
-        self._left = at
+        self._at = self._left = at
         self._after = after
         self._writer = writer
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, self._give_up)
         for task in Path(f"/proc/{counted}/task").iterdir():
             _ptrace(SEIZE, int(task.name), TRACE_SYSCALLS | TRACE_THREADS)
             _ptrace(INTERRUPT, int(task.name))
@@ -70,18 +74,24 @@ class _Tracer:
             try:
                 thread, status = os.waitpid(-1, WALL)
             except ChildProcessError:
-                return
+                return self._give_up()
             if not os.WIFSTOPPED(status):
                 continue
             number, event = os.WSTOPSIG(status), status >> 16
             if number == signal.SIGTRAP | 0x80:
                 number = 0
                 if self._is_reached(thread):
-                    return
+                    return None
             elif event or number == signal.SIGTRAP:
                 number = 0
             # A thread may be gone by now.
             _ptrace(SYSCALL, thread, number, strict=False)
+
+    def _give_up(self, *_: object) -> None:
+        # Who has begun to kill ends it, and says so.
+        if self._left > 0:
+            os.write(self._writer, b" %d" % (self._at - self._left))
+            os._exit(0)
 
     def _is_reached(self, thread: int) -> bool:
         info = ctypes.create_string_buffer(88)

@@ -336,12 +336,12 @@ def _state(pid: int) -> bytes:
     return _read(pid, "stat").rpartition(b")")[2][1:2]
 
 
-def log_in_pool(home: Path, runtime: Path) -> None:
-    """Let a service that has a log be logged by the pool, without rotation, into log/main."""
+def log_in_pool(home: Path, runtime: Path, *, options: str = "-b 1024", config: str = "s99999999\n") -> None:
+    """Let a service that has a log be logged by the pool into log/main; without stamps and rotation unless these say otherwise."""
     (home / "log/run").unlink()
     (home / "log/run").symlink_to(runtime / "rsvlog")
     (home / "log/env").mkdir()
     (home / "log/env/RSVLOG_DIR").write_text("main\n")
-    (home / "log/env/RSVLOG_OPTIONS").write_text("-b 1024\n")
+    (home / "log/env/RSVLOG_OPTIONS").write_text(f"{options}\n")
     (home / "log/main").mkdir()
-    (home / "log/main/config").write_text("s99999999\n")
+    (home / "log/main/config").write_text(config)

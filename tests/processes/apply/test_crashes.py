@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.draws import draws
 from support.faults import UNTOUCHED, interrupted
 from support.places import Place
 from support.trees import Unit, grow
@@ -21,6 +22,7 @@ from support.trees import Unit, grow
 from runit_provision.apply import Report
 from runit_provision.model.tree import Effect, RenderedTree
 
+pytestmark = draws
 SEED = int(os.environ.get("FAULT_SEED", time.time_ns() % 10**6))
 STEP = 1 if os.environ.get("HARNESS") == "all" else 3
 

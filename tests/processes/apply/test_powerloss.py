@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from support import oracle
+from support.draws import draws
 from support.places import Place
 from support.powerloss import Disk, lose, record, snapshot
 from support.syscalls import traced
@@ -27,6 +28,7 @@ from runit_provision.model.tree import File, RenderedTree
 
 from .test_syscalls import USER, apply_second, first, kept, left, prepared, second
 
+pytestmark = draws
 LOSSES = 1000 if os.environ.get("HARNESS") == "all" else 15
 SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 10**6))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from zlib import crc32
 
 import pytest
 from support import oracle
+from support.draws import draws, seed
 from support.places import Place
 from support.syscalls import Call, faults, struck
 from support.trees import Unit, grow, join
@@ -24,8 +24,8 @@ from support.trees import Unit, grow, join
 from runit_provision.apply import Report
 from runit_provision.model.tree import Effect, Realm, RenderedTree
 
+pytestmark = draws
 ALL = os.environ.get("HARNESS") == "all"
-SEED = int(os.environ.get("FAULT_SEED", time.time_ns() % 10**6))
 SAMPLE = 6
 """Of each kind."""
 PARTS = 8 if ALL else 1
@@ -87,7 +87,7 @@ def sampled(every: Sequence[str]) -> list[str]:
     by_kind: dict[str, list[str]] = {}
     for fault in every:
         by_kind.setdefault(fault.split(":")[1], []).append(fault)
-    chosen = random.Random(SEED)
+    chosen = random.Random(seed("FAULT_SEED"))
     return [fault for some in by_kind.values() for fault in (some if ALL else chosen.sample(some, min(SAMPLE, len(some))))]
 
 
@@ -116,5 +116,5 @@ def test_whatever_system_call_is_the_last_or_fails_the_next_apply_ends_as_if_not
         assert kept(place) == wanted_kept if killed else kept(place).count("edited") >= 2, fault
         assert place.plan(second(base)).empty, fault
     who = "a lent hand" if hand else "who applies"
-    print(f"\n{who}: {len(made)} calls; struck: {dict(counts)}; not reached: {missed}; seed {SEED}; left behind: 0")
+    print(f"\n{who}: {len(made)} calls; struck: {dict(counts)}; not reached: {missed}; left behind: 0")
     assert len(counts) == len(ERRORS) + 1

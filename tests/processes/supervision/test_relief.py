@@ -7,13 +7,13 @@ import os
 import random
 import re
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.draws import draws, seed
 from support.instants import FLOCK, numbers
 from support.interrupt import Interrupter
 from support.programs import run
@@ -184,9 +184,9 @@ def unopened(file: Path) -> Iterator[None]:
         signal.signal(signal.SIGIO, told)
 
 
+@draws
 def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtime: Path) -> None:
-    seed = int(os.environ.get("INSTANTS_SEED", time.time_ns() % 1_000_000))
-    drawn = random.Random(seed)
+    drawn = random.Random(seed("INSTANTS_SEED"))
     homes = [talker(left.services / "talks"), service(left.services / "plain", STARTS)]
     struck = missed = 0
     ours, c = str(runtime / "runsvdir"), left.program
@@ -211,17 +211,17 @@ def test_nothing_runs_twice_whenever_who_takes_over_is_killed(left: Tree, runtim
         else:
             missed += 1
         taken(left, *before)
-        assert {home: pid_of(home) for home in before} == before, f"seed {seed}, system call {at}"
+        assert {home: pid_of(home) for home in before} == before, f"system call {at}"
         assert runsvs(left) == set()
         assert left.program == ours
         assert left.kill(signal.SIGHUP) == 111
         until(lambda: left.processes() == [], what="all have ended")
         for home in homes:
             starts = numbers(home / "starts")
-            assert starts[-1:] == [before[home]], f"seed {seed}, system call {at}: {home.name} was started again"
+            assert starts[-1:] == [before[home]], f"system call {at}: {home.name} was started again"
         if ALL and missed == 3:
             break
-    print(f"seed {seed}: struck {struck}")
+    print(f"struck {struck}")
 
 
 def test_what_waits_for_somebody_s_runsv_is_taken_over_when_its_runsvdir_is_gone(left: Tree, runtime: Path, tmp_path: Path) -> None:
