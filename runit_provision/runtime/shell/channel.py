@@ -24,8 +24,9 @@ FINISH, BEGIN, ANY = range(3)
 """Ranks: it ends what somebody asked for, it begins that, nobody asked for it."""
 
 _FDS_MAX = 8
-_ARRIVAL_SECONDS = 0.005
-"""For descriptors that are under way to arrive."""
+_LATER = (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM)
+"""Too many descriptors of this user are under way (unix(7)), or the kernel has no memory for it: soon over, and nothing tells when."""
+_LATER_SECONDS = 0.005
 _INT = struct.calcsize("i")
 
 
@@ -144,7 +145,7 @@ class Channel:
     def _rest(self) -> None:
         if not self._rests:
             self._rests = True
-            self._loop.after(_ARRIVAL_SECONDS, self._go_on)
+            self._loop.after(_LATER_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
         self._rests = False
@@ -177,11 +178,10 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError):
             return True  # the EOF that follows tells it
         except OSError as error:
-            # Too many descriptors of this user are under way (unix(7)): they will arrive, and nothing tells when.
-            if error.errno == errno.ETOOMANYREFS:
-                self._rest()
-                return False
-            raise
+            if error.errno not in _LATER:
+                raise
+            self._rest()
+            return False
         return True
 
     def _flush(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import select
+import time
 
 from ...wire import pool as wire
 from ..channel import received_fds
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 64
 _FDS_MAX = 4
+_LATER_SECONDS = 0.005
 
 
 class Client:
@@ -64,8 +67,13 @@ class Client:
                 self._backlog.pop(0)
         except BlockingIOError:
             events |= select.EPOLLOUT
-        except OSError:
-            self._backlog.clear()  # its end is about to be read
+        except OSError as error:
+            if error.errno in (errno.ENOBUFS, errno.ENOMEM):
+                # That the kernel has no memory is soon over, and what is not told would be lost.
+                time.sleep(_LATER_SECONDS)
+                events |= select.EPOLLOUT
+            else:
+                self._backlog.clear()  # its end is about to be read
         if events != self._events:
             self._events = events
             self._epoll.modify(sock.fileno(), events)

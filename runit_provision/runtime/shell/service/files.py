@@ -261,9 +261,10 @@ class Supervise:
             try:
                 target = os.readlink(path, dir_fd=self._home.fd)
             except OSError as unreadable:
-                # Neither made nor a link: there already, or what follows will say what is wrong.
-                if isinstance(error, FileExistsError) or unreadable.errno in {2, 22}:
-                    return
+                if isinstance(error, FileExistsError) or unreadable.errno == errno.EINVAL:
+                    return  # it is there already, and no link
+                if unreadable.errno == errno.ENOENT:
+                    raise _refused(f"unable to create ./{path}", error) from None
                 raise _refused(f"unable to readlink ./{path}", unreadable) from None
             try:
                 os.mkdir(target if target.startswith("/") else prefix + target, 0o700, dir_fd=self._home.fd)
