@@ -77,7 +77,6 @@ def both_refuse(programs: Programs, home: Path, prepare: str, **how: object) -> 
     ("prepare", "said"),
     [
         ("chmod 700 .", "runsv it: fatal: unable to change to directory: access denied\n"),
-        ("chmod 755 .", "runsv it: fatal: unable to open supervise/lock: file does not exist\n"),
         ("mkdir -m 700 supervise", "access denied\n"),
         (
             "mkdir -m 777 supervise; touch supervise/lock; chmod 600 supervise/lock",
@@ -92,6 +91,14 @@ def both_refuse(programs: Programs, home: Path, prepare: str, **how: object) -> 
 def test_what_belongs_to_another_user(programs: Programs, place: Path, prepare: str, said: str) -> None:
     oracle.root("directories of another user")
     assert both_refuse(programs, place / "it", prepare, user=NOBODY).endswith(said)
+
+
+def test_where_supervise_cannot_be_made_ours_says_why(programs: Programs, place: Path) -> None:
+    oracle.root("a directory of another user")
+    service(place / "it", SLEEPER).chmod(0o755)
+    theirs, ours = (refused(program, place / "it", user=NOBODY) for program in programs.values())
+    assert theirs == (111, "runsv it: fatal: unable to open supervise/lock: file does not exist\n")
+    assert ours == (111, "runsv it: fatal: unable to create ./supervise: access denied\n")
 
 
 FULL = """mount -t tmpfs -o size=64k,nr_inodes=20 none it/supervise
