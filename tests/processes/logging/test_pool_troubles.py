@@ -51,15 +51,21 @@ def test_a_full_disk_stops_only_its_own_logs_and_loses_nothing(pool: Pool, tmp_p
     pool.end()
 
 
+def fills_its_disk(pool: Pool, service: Service, disk: Path) -> bytes:
+    """Let a service say more than its log has room for; give that, which ends within a line."""
+    pool.added(service)
+    (disk / "ballast").write_bytes(b"x" * 40000)
+    sent = b"".join(b"line %d\n" % number for number in range(6000))[:60000]
+    write(service, sent)
+    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    return sent
+
+
 def test_what_a_full_disk_has_no_room_for_goes_to_the_directory_that_the_log_is_given_instead(
     pool: Pool, tmp_path: Path, small: Path
 ) -> None:
     service = Service(tmp_path, 1, logs=small, config=b"s0\n")
-    pool.added(service)
-    (small / "ballast").write_bytes(b"x" * 40000)
-    sent = b"".join(b"line %d\n" % number for number in range(6000))[:60000]
-    write(service, sent)
-    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    sent = fills_its_disk(pool, service, small)
     before, service.main = service.main, tmp_path / "other"
     service.main.mkdir()
     service.main.joinpath("current").write_bytes(b"older\n" * 10000)
@@ -74,11 +80,7 @@ def test_what_a_full_disk_has_no_room_for_goes_to_the_directory_that_the_log_is_
 
 def test_where_a_directory_is_moved_aside_and_the_pool_is_killed_no_line_is_missing(pool: Pool, tmp_path: Path, small: Path) -> None:
     service = Service(tmp_path, 1, logs=small, config=b"s0\n")
-    pool.added(service)
-    (small / "ballast").write_bytes(b"x" * 40000)
-    sent = b"".join(b"line %d\n" % number for number in range(6000))[:60000]
-    write(service, sent)
-    assert b"out of disk space" in pool.expect(wire.SAYS).name
+    sent = fills_its_disk(pool, service, small)
     before = service.main.rename(small / "before")
     service.main.mkdir()
     pool.kill()

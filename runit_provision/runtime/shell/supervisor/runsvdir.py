@@ -366,11 +366,7 @@ def supervise(call: Call, state: State) -> int:
 
     def busy(pid: int) -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGUSR2,))  # who supervises nothing may be ended
-        why = (
-            f"already supervised by process {pid}; waiting for it to end"
-            if pid
-            else "its keeper does not answer; waiting until it does"
-        )
+        why = f"already supervised by process {pid}; waiting for it to end" if pid else _SILENT
         report(f"runsvdir {call.shown}: warning: {why}")
 
     refusal = None
