@@ -55,4 +55,4 @@ def _absolute(path: str) -> str:
     if ".." in pieces:
         behind = len(pieces) - pieces[::-1].index("..")
         pieces = [os.path.realpath("/".join(pieces[:behind])), *pieces[behind:]]
-    return os.path.abspath("/".join(pieces))
+    return os.path.abspath("/".join(pieces).replace("//", "/"))

@@ -190,6 +190,19 @@ def test_a_trial_that_nobody_waits_for_any_more_ends(prefix: Path, services: Pat
         until(lambda: not list(running.state.glob("trees/*/trial")), what="nothing is left of it")
 
 
+@pytest.mark.parametrize("seconds", [0, 0.002, 0.004, 0.008, 0.016])
+def test_a_trial_that_had_hardly_begun_leaves_nothing_of_it(prefix: Path, services: Path, tmp_path: Path, seconds: float) -> None:
+    break_(prefix / shipped.LIBRARY / NEW, "never runs a service")
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, _pids):
+        switch(prefix, NEW)
+        os.kill(running.pid, signal.SIGUSR2)
+        time.sleep(seconds)  # when it is struck is the point; nothing waits for this
+        running.kill()
+        until(lambda: len(running.supervisors()) == 2, what="a stand-in, and the keeper")
+        until(lambda: not list(filter(is_on_trial, running.processes())), what="no process is left of it")
+        until(lambda: not list(running.state.glob("trees/*/trial")), what="no file is left of it")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_runsvdir_that_init_starts_again_brings_its_version_along(prefix: Path, services: Path, tmp_path: Path, number: int) -> None:
     with started(prefix / "bin/runsvdir", services, tmp_path / "state", "-P") as (running, before, pids):

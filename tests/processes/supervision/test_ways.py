@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, supervision
 from support.supervision import Tree, pid_of, service, stat, tree
 from support.waiting import until
 
@@ -40,6 +41,38 @@ def test_a_directory_high_above_is_exchanged(runtime: Path, tmp_path: Path, abov
         until(lambda: stat(old) == "run" and pid_of(old), what="it runs")
         change(tmp_path)
         until(lambda: runs_alone(running, "new"), what="the new one alone runs")
+
+
+def test_a_directory_that_was_moved_to_another_place_of_the_same_name_is_watched_there(runtime: Path, tmp_path: Path) -> None:
+    old = service(tmp_path / "above/services/old", SLEEPER)
+    service(tmp_path / "other/new", SLEEPER)
+    with tree(runtime / "runsvdir", tmp_path / "above/services", tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(old) == "run" and pid_of(old), what="it runs")
+        (tmp_path / "above").rename(tmp_path / "before")
+        (tmp_path / "above").mkdir()
+        (tmp_path / "before/services").rename(tmp_path / "above/services")
+        until(lambda: supervision.is_asleep(running.pid), what="that is seen to")
+        (tmp_path / "above/services").rename(tmp_path / "gone")
+        (tmp_path / "other").rename(tmp_path / "above/services")
+        until(lambda: runs_alone(running, "new"), what="the new one alone runs")
+
+
+def test_what_has_gone_holds_no_filesystem(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("mounts a filesystem")
+    place = tmp_path / "mounted"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(place)], check=True)
+    try:
+        home = service(place / "in/services/it", SLEEPER)
+        with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+            running.start()
+            until(lambda: stat(home) == "run" and pid_of(home), what="it runs")
+            shutil.rmtree(place / "in")
+            until(lambda: "sleep 1000" not in running.commands(), what="it has ended")
+            until(lambda: subprocess.run(["umount", str(place)], check=False).returncode == 0, what="it can be unmounted")
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False)
 
 
 def test_what_is_mounted_over_it_counts_until_it_is_unmounted(runtime: Path, tmp_path: Path) -> None:

@@ -326,7 +326,8 @@ class Pool:
     def _signal_all(self, number: int) -> None:
         """Whoever signals a log by the pid in its supervise/, which is ours, means that log at least."""
         for member in list(self._members.values()):
-            self._when_open(member, lambda member: self._signal(member, number))
+            if member.task is not None:  # one that is being opened reads its config anew anyhow
+                self._when_open(member, lambda member: self._signal(member, number))
 
     def _signal(self, member: Member, number: int) -> None:
         writer, task = _running(member)

@@ -137,6 +137,8 @@ class Runsvdir(Supervisor):
     def _moved(self) -> None:
         if self._watch.is_elsewhere():
             self.changed()
+        else:
+            self._watch.renew_above()
 
     def gone(self, service: Supervised) -> None:
         identity = (service.identity.dev, service.identity.ino)

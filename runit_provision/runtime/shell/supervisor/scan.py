@@ -47,7 +47,7 @@ class Watch:
     def __init__(self, path: str) -> None:
         self._path = path
         self._fds: list[int] = []
-        self._above: dict[str, int] = {}
+        self._above: dict[tuple[str, int], int] = {}
         self._watched: tuple[int, int] | None = None
         self.polls = False
 
@@ -57,6 +57,8 @@ class Watch:
             os.close(fd)
         self._fds = []
         self.polls = False
+        self.renew_above()
+        self._watched = self._leads_to()
         way = _way(self._path)
         for directory in way:
             try:
@@ -65,23 +67,31 @@ class Watch:
                 self.polls = True
                 continue
             self._fds.append(fd)
-            if _is_silent(os.fstat(fd).st_dev):
+            found = os.fstat(fd)
+            if _is_silent(found.st_dev):
                 self.polls = True
-        before, self._watched = self._watched, self._leads_to()
-        self._renew_above(way, are_same=before == self._watched)
+            if directory == way[-1]:
+                # What is watched, and not what has come into its place since: that is elsewhere.
+                self._watched = (found.st_dev, found.st_ino)
 
-    def _renew_above(self, way: list[str], *, are_same: bool) -> None:
+    def renew_above(self) -> None:
         """Watch what stands above; what is watched there already only if it is another one by now."""
+        wanted = self._wanted_above()
+        for known in [known for known, fd in self._above.items() if known not in wanted or not _is(known[0], fd)]:
+            os.close(self._above.pop(known))
+        for directory, events in wanted - self._above.keys():
+            try:
+                self._above[directory, events] = _watch(directory, events, _signal.SIGURG)
+            except OSError:
+                continue  # where we may not look, few others may rename
+
+    def _wanted_above(self) -> set[tuple[str, int]]:
+        if self._leads_to() is None:
+            return set()  # there is a look each second, and what is open cannot be unmounted
+        way = _way(self._path)
         parent = os.path.dirname(way[-1])
-        above = {directory: _MOVES_ABOVE for each in way for directory in _parents(each)} | {parent: _MOVES}
-        for directory in [known for known in self._above if not are_same or known not in above]:
-            os.close(self._above.pop(directory))
-        for directory, events in above.items():
-            if directory not in self._above:
-                try:
-                    self._above[directory] = _watch(directory, events, _signal.SIGURG)
-                except OSError:
-                    continue  # where we may not look, few others may rename
+        above = {directory for each in way for directory in _parents(each)} - {parent}
+        return {(directory, _MOVES_ABOVE) for directory in above} | {(parent, _MOVES)}
 
     def is_elsewhere(self) -> bool:
         """Whether `path` leads to another directory than the one that is watched."""
@@ -109,6 +119,14 @@ def _watch(directory: str, events: int, number: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def _is(path: str, fd: int) -> bool:
+    """Whether `path` still leads to the open directory."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except OSError:
+        return False
 
 
 def _parents(path: str) -> list[str]:

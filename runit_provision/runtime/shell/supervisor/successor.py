@@ -104,12 +104,14 @@ def _verdict(library: str, place: str, asker: int) -> str:
     def is_wanted() -> bool:
         return os.getppid() == asker
 
-    # A runsvdir that ended leaves a child behind that tries something out there, for a moment.
+    # A runsvdir that ended leaves a child behind that tries something out there, mostly for a moment.
     others = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     while not _is_mine(others):
         if not is_wanted():
             return ""
         time.sleep(_TURN_SECONDS)
+    if not is_wanted():
+        return ""
     # It is loaded in a child, and only here: who supervises has no use for it. A package may have removed it meanwhile.
     try:
         from . import trial
@@ -118,6 +120,8 @@ def _verdict(library: str, place: str, asker: int) -> str:
     try:
         rsvlog, mine = installation.tool("rsvlog"), trial.laid(installation.LIBRARY)
         return trial.run(trial.installed(library), place, rsvlog, mine, is_wanted=is_wanted)
+    except trial.UnwantedError:
+        return ""
     except trial.UnprovenError as reason:
         unproven = str(reason)
     return unproven if installation.is_laid() else _verdict_of_itself(library, place)

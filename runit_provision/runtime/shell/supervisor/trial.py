@@ -26,7 +26,6 @@ SECONDS = 30.0
 _TURN_SECONDS = 0.01
 _GONE_SECONDS = 1.0
 """For what was killed to be gone; longer nobody waits for a zombie that its parent leaves."""
-_UNWANTED = "nobody waits for it"
 _LINE = "this is a trial"
 _NEXT_LINE = "it goes on"
 _STATE = "RUNIT_PROVISION_STATE"
@@ -50,6 +49,10 @@ class UnprovenError(Exception):
     """The version before left nothing that could be taken over; the text says why."""
 
 
+class UnwantedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class _FailedError(Exception):
     """The text says what went wrong."""
 
@@ -66,6 +69,8 @@ def laid(library: str) -> Version:
 
 def run(new: Version, place: str, rsvlog: str, old: Version | None, *, is_wanted: Callable[[], bool] = lambda: True) -> str:
     """Let the version `new` prove itself; give why it did not, or empty. UnprovenError when `old` left nothing to take over.
+
+    UnwantedError, and nothing is left of it, once it is not wanted.
 
     place: a directory that is made for it, of ours alone, and is gone afterwards; what a trial that was itself killed has left there is
     ended and removed first; rsvlog: the tool that keeps the service's log, if there is one; old: the version before, if there is one;
@@ -191,7 +196,7 @@ class _Runsvdir:
             if done():
                 return
             if not self._is_wanted():
-                raise _FailedError(_UNWANTED)
+                raise UnwantedError
             if time.monotonic() > end:
                 raise self._failure(f"it did not {what} within {SECONDS:.0f} s")
             time.sleep(_TURN_SECONDS)
@@ -202,7 +207,7 @@ class _Runsvdir:
         end = time.monotonic() + SECONDS
         while not self._has_ended():
             if not self._is_wanted():
-                raise _FailedError(_UNWANTED)
+                raise UnwantedError
             if time.monotonic() > end:
                 raise self._failure(f"it did not end within {SECONDS:.0f} s")
             time.sleep(_TURN_SECONDS)
@@ -213,11 +218,15 @@ class _Runsvdir:
         """Kill whatever is left, and wait until it is gone, or somebody's zombie."""
         end = time.monotonic() + _GONE_SECONDS
         while time.monotonic() < end:
+            # Itself too: it has no group before it has made one.
+            has_ended = self._has_ended()
+            if not has_ended:
+                os.kill(self._pid, _signal.SIGKILL)
             try:
                 os.killpg(self._pid, _signal.SIGKILL)
             except ProcessLookupError:
-                return
-            self._has_ended()
+                if has_ended:
+                    return
             time.sleep(_TURN_SECONDS)
 
     def _has_ended(self) -> bool:
