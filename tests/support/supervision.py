@@ -27,6 +27,13 @@ GONE = (FileNotFoundError, ProcessLookupError)
 """What reading /proc says of a process that has ended meanwhile."""
 
 
+ROLES = {"supervisor": "runsvdir", "keeper": "runsvdir-keeper", "pool": "log-pool", "holder": "fifo-holder"}
+"""Who makes a tree, and the name of each."""
+COUNTS = """i=0; while [ ! -e stop ]; do echo "$i"; i=$((i+1)); [ $((i % 50)) -ne 0 ] || sleep 0.01; done
+echo "$i" >last; exec sleep 1000"""
+"""A service that says numbers until it finds `stop`, and then how many."""
+
+
 class Tree:
     """A runsvdir over `services`; every process below it carries a mark in its environment, by which it is found at the end.
 

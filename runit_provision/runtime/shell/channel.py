@@ -7,6 +7,7 @@ import errno
 import os
 import struct
 
+from ..wire import errors
 from .loop import EPOLLIN, EPOLLOUT
 
 TYPE_CHECKING = False
@@ -24,9 +25,10 @@ FINISH, BEGIN, ANY = range(3)
 """Ranks: it ends what somebody asked for, it begins that, nobody asked for it."""
 
 _FDS_MAX = 8
-_LATER = (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM)
-"""Too many descriptors of this user are under way (unix(7)), or the kernel has no memory for it: soon over, and nothing tells when."""
-_LATER_SECONDS = 0.005
+_LATER = (errno.ETOOMANYREFS, *errors.NO_MEMORY)
+"""Too many descriptors of this user are under way (unix(7)), and will arrive; or there is no memory."""
+LATER_SECONDS = 0.005
+"""Before what there was no memory for is sent again."""
 _INT = struct.calcsize("i")
 
 
@@ -145,7 +147,7 @@ class Channel:
     def _rest(self) -> None:
         if not self._rests:
             self._rests = True
-            self._loop.after(_LATER_SECONDS, self._go_on)
+            self._loop.after(LATER_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
         self._rests = False

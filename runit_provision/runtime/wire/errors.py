@@ -7,6 +7,9 @@ import errno
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 """What a system call fails with that finds no room for a descriptor."""
 
+NO_MEMORY = (errno.ENOBUFS, errno.ENOMEM)
+"""What it fails with that the kernel has no memory for just then: soon over, and nothing tells when."""
+
 _TEXTS = {
     "EINTR": "interrupted system call",
     "ENOMEM": "out of memory",

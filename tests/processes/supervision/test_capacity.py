@@ -13,13 +13,12 @@ from typing import IO
 import pytest
 from support import supervision
 from support.crowd import SAYS, Crowd
-from support.supervision import Tree, pid_of, script, stat, tree
+from support.supervision import ROLES, Tree, pid_of, script, stat, tree
 from support.waiting import until
 
 SERVICES = 120
 """Half of them logged: they would take 720 descriptors of a supervisor that kept all open."""
 DESCRIPTORS = 400
-ROLES = {"supervisor": "runsvdir", "keeper": "runsvdir-keeper", "holder": "fifo-holder", "pool": "log-pool"}
 
 
 def own(running: Tree, role: str) -> list[int]:

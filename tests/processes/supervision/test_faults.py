@@ -20,7 +20,7 @@ from support import oracle
 from support.checked_log import CheckedLog
 from support.disk import mount_disk
 from support.draws import draws
-from support.supervision import Tree, is_alive, letter, log_in_pool, name, pid_of, script, service, stat, status, tree
+from support.supervision import COUNTS, ROLES, Tree, is_alive, letter, log_in_pool, name, pid_of, script, service, stat, status, tree
 from support.waiting import DEADLINE, until
 
 from runit_provision.runtime.wire import errors
@@ -196,12 +196,9 @@ def text_of(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-ROLES = {"supervisor": "runsvdir", "keeper": "runsvdir-keeper", "pool": "log-pool", "holder": "fifo-holder"}
 ERRORS = ("ENFILE", "ENOMEM", "EIO", "ENOSPC", "EROFS")
 OPENS = "openat,renameat,unlinkat,mkdirat,pipe2,getdents64"
-TALKS = """echo $$ >>started
-i=0; while [ ! -e stop ]; do echo "$i"; i=$((i+1)); [ $((i % 50)) -ne 0 ] || sleep 0.01; done
-echo "$i" >last; exec sleep 1000"""
+TALKS = f"echo $$ >>started\n{COUNTS}"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from support import supervision
 from support.checked_log import STAMP, CheckedLog
 from support.draws import draws, seed
-from support.supervision import Tree, has_open, letter, log_in_pool, pid_of, send, service, stat, status, tree
+from support.supervision import COUNTS, ROLES, Tree, has_open, letter, log_in_pool, pid_of, send, service, stat, status, tree
 from support.waiting import DEADLINE, until
 
 from runit_provision.runtime.wire.status import Status, unpack
@@ -27,7 +27,6 @@ LONE_KILLS = 300 if KILLS > 50 else 20
 STEADY = 4
 BURST = 2000
 """Lines."""
-ROLES = {"supervisor": "runsvdir", "keeper": "runsvdir-keeper", "pool": "log-pool", "holder": "fifo-holder"}
 ALONE = 'mkdir running || echo "$$" >>doubles\n'
 """A service that finds `running` is there twice: it removes it before it ends, and nobody kills services here."""
 
@@ -56,9 +55,7 @@ os.rename("last.new", "last")
 time.sleep(1000)
 """
 """Says numbered lines, some 300 KB at once, which is more than twice what its FIFO holds; the next ones soon, or when USR1 comes."""
-TRICKLE = """echo "$$" >>starts
-i=0; while [ ! -e stop ]; do echo "$i"; i=$((i+1)); [ $((i % 50)) -ne 0 ] || sleep 0.01; done
-echo "$i" >last; exec sleep 1000"""
+TRICKLE = f'echo "$$" >>starts\n{COUNTS}'
 FLOODS = ("floods", "pooled", "stamped")
 """A logger of its own; two logs of the pool, without stamps and with."""
 ROTATIONS = {"floods": "s100000\nn0\n", "pooled": "s70000\nn0\n", "stamped": "s100000\nn0\n", "trickles": "s4000\nn0\n"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import _socket
-import errno
 import select
 import time
 
+from ...wire import errors
 from ...wire import pool as wire
-from ..channel import received_fds
+from ..channel import LATER_SECONDS, received_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 64
 _FDS_MAX = 4
-_LATER_SECONDS = 0.005
 
 
 class Client:
@@ -68,9 +67,8 @@ class Client:
         except BlockingIOError:
             events |= select.EPOLLOUT
         except OSError as error:
-            if error.errno in (errno.ENOBUFS, errno.ENOMEM):
-                # That the kernel has no memory is soon over, and what is not told would be lost.
-                time.sleep(_LATER_SECONDS)
+            if error.errno in errors.NO_MEMORY:
+                time.sleep(LATER_SECONDS)
                 events |= select.EPOLLOUT
             else:
                 self._backlog.clear()  # its end is about to be read

@@ -8,6 +8,7 @@ filesystem allows, is in this process' memory alone, and lost with it. What its 
 
 from __future__ import annotations
 
+import _bisect
 import _thread
 import errno
 import fcntl
@@ -97,14 +98,7 @@ class Journal:
 
     def _position(self, place: tuple[int, ...]) -> int:
         """Give where an entry of that identity is, or would be."""
-        low, high = 0, len(self._entries)
-        while low < high:
-            middle = (low + high) // 2
-            if self._entries[middle].identity < place:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return _bisect.bisect_left(self._entries, place, key=lambda entry: entry.identity)
 
     def new_entry(self, identity: tuple[int, ...], owner: int) -> Entry:
         """Give a fresh entry. This, `enlarge` and `new_slot` raise OSError where the disk has no room."""
