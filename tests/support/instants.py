@@ -5,6 +5,7 @@ After each act the world must be as if nobody had been killed: what was to happe
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import subprocess
@@ -56,6 +57,7 @@ class World:
         running.start()
         until(self.is_up, what="all services run")
         self._pids = {home: pid_of(home) for home in (*self.steady, *self.talkers)}
+        self._others: dict[str, list[int]] = {}
 
     def _talker(self, name: str, runtime: Path) -> Path:
         """A service that says LINES numbers for each HUP, counting on."""
@@ -119,17 +121,34 @@ class World:
         """
         if act == self.hup and KEEPER in roles:
             self.before_hup()
+        self._note_others(roles)
         victims = [pid for role in roles for pid in self.pids(role)]
         interrupter = Interrupter(self.pids(roles[0])[0], victims, at)
         return self._finish(act(), interrupter, roles)
 
     def strike_start(self, roles: tuple[str, ...], at: int) -> bool:
         """Kill the supervisor, and its successor (with others of `roles`) as that makes its system call number `at` in its tree."""
+        self._note_others(roles)
         self.running.kill()
         self.running.start()
         others = [pid for role in roles if role != SUPERVISOR for pid in self.pids(role)]
         interrupter = Interrupter(self.running.pid, [self.running.pid, *others], at, after=FLOCK)
         return self._finish(lambda: True, interrupter, roles)
+
+    def strike_start_without_keeper(self, roles: tuple[str, ...], at: int) -> bool:
+        """As before, but kill the keeper too: the successor forks another, which a stand-in is forked from when that is struck."""
+        self._note_others((*roles, KEEPER))
+        (keeper,) = self.pids(KEEPER)
+        os.kill(keeper, signal.SIGSTOP)  # so that it puts no stand-in there
+        self.running.kill()
+        os.kill(keeper, signal.SIGKILL)
+        self.running.start()
+        others = [pid for role in roles if role != SUPERVISOR for pid in self.pids(role)]
+        interrupter = Interrupter(self.running.pid, [self.running.pid, *others], at, after=FLOCK)
+        return self._finish(lambda: True, interrupter, roles)
+
+    def _note_others(self, roles: tuple[str, ...]) -> None:
+        self._others = {role: self.pids(role) for role in NAMES if role not in roles}
 
     def _finish(self, happened: Callable[[], bool], interrupter: Interrupter, roles: tuple[str, ...]) -> bool:
         process = self.running.process
@@ -155,6 +174,8 @@ class World:
         """Nothing that was left alone was touched, nothing runs twice, no line is lost or doubled."""
         pids = {home: pid_of(home) for home in self._pids}
         assert pids == self._pids, f"{pids}, not {self._pids}"
+        others = {role: self.pids(role) for role in self._others}
+        assert others == self._others, f"{others}, not {self._others}: whoever is not struck stays"
         for home in (*self.steady, *self.targets, *self.talkers):
             starts = numbers(home / "starts")
             alive = [pid for pid in starts if supervision.is_alive(pid) and is_in(pid, home)]

@@ -229,6 +229,8 @@ class Channel:
                 data, ancillary, flags, _address = self._sock.recvmsg(self._size, _FDS_MAX * _INT + 64, _socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 break
+            except ConnectionResetError:
+                continue  # it is gone, which comes before what it has said
             except OSError:
                 data, ancillary, flags = b"", [], 0
             if not data:

@@ -40,6 +40,7 @@ ROLES = [
     (HOLDER, POOL),
 ]
 ACTS = ("restart", "dies", "down_and_up", "hup", "restart_logs", "pooled_log_down_and_up", "add_and_remove")
+STARTS = {"start": World.strike_start, "start_without_keeper": World.strike_start_without_keeper}
 WITHOUT_LETTERS = ("dies", "add_and_remove")
 """A letter that neither has read is gone with supervisor and holder: test_unread_letters.py."""
 
@@ -64,7 +65,7 @@ def test_a_kill_between_any_two_system_calls_changes_nothing(runtime: Path, tmp_
         (tmp_path / "services").mkdir()
         world = World(running, runtime, tmp_path / "added")
         acts = WITHOUT_LETTERS if {SUPERVISOR, HOLDER} <= {*roles} else ACTS
-        for name in (*acts, *(["start"] if SUPERVISOR in roles[:1] else [])):
+        for name in (*acts, *(STARTS if SUPERVISOR in roles[:1] else {})):
             counts[name] = strike_all(world, name, roles, random_)
         said = {home.name: numbers(home / "told")[0] // LINES for home in world.talkers}
     struck, tried = (sum(getattr(count, which) for count in counts.values()) for which in ("struck", "tried"))
@@ -80,7 +81,7 @@ def strike_all(world: World, name: str, roles: tuple[str, ...], random_: random.
     """Strike an act at each of its instants, or at a few that are drawn from all."""
     assert not strike(world, name, roles, MOST), f"{name} takes more than {MOST} system calls"
     calls, struck, missed = world.calls, 0, 0
-    drawn = [random_.randint(1, calls) for _ in range(SAMPLE if name != "start" else SAMPLE * 2)] if calls else []
+    drawn = [random_.randint(1, calls) for _ in range(SAMPLE if name not in STARTS else SAMPLE * 2)] if calls else []
     for at in range(1, MOST) if ALL else drawn:
         if strike(world, name, roles, at):
             struck += 1
@@ -95,6 +96,6 @@ def strike_all(world: World, name: str, roles: tuple[str, ...], random_: random.
 
 def strike(world: World, name: str, roles: tuple[str, ...], at: int) -> bool:
     try:
-        return world.strike_start(roles, at) if name == "start" else world.strike(getattr(world, name), roles, at)
+        return STARTS[name](world, roles, at) if name in STARTS else world.strike(getattr(world, name), roles, at)
     except AssertionError as error:
         raise AssertionError(f"{name}, at system call {at}: {error}") from None

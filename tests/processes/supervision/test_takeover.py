@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import supervision
+from support import oracle, supervision
 from support.crowd import Crowd
-from support.supervision import Tree, letter, pid_of, stat, tree
-from support.waiting import until
+from support.supervision import Tree, letter, pid_of, service, stat, tree
+from support.waiting import DEADLINE, until
 
 from runit_provision.runtime.shell.loop import Loop
 from runit_provision.runtime.shell.supervisor.takeover import Takeover
@@ -145,3 +145,41 @@ def test_those_in_a_hurry_come_first_and_each_comes_once_whatever_becomes_of_it(
     assert taken[:3] == [30, -30, 20]
     assert sorted(taken) == [-30, *slots]
     assert said == ["internal error: AssertionError: bad luck\nassert 7 != 7", "done"]
+
+
+@pytest.mark.parametrize("listing", [1, 2])
+def test_a_holder_stays_where_a_supervisor_is_killed_while_it_looks_who_is_there(runtime: Path, tmp_path: Path, listing: int) -> None:
+    """The one that has forked the keeper: what it has open the keeper has too, and where it was in that; so has the stand-in."""
+    says = "exec 2>&1; while :; do echo much; done"
+    homes = [
+        service(tmp_path / "services" / f"says{number}", says, log="exec sleep 1000", finish='echo "$@" >ended') for number in range(9)
+    ]
+    for home in homes:
+        (home / "log/down").touch()
+    strace = oracle.program("strace", package="strace")
+    with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        until(lambda: running.supervises(*homes) and all(map(pid_of, homes)), what="all run")
+        (holder,) = named(running, "holder")
+        until(lambda: all(supervision.has_open(holder, home / "log/supervise/pipe") for home in homes), what="it holds all")
+        pids = list(map(pid_of, homes))
+        until(lambda: all(map(supervision.is_asleep, pids)), what="nobody reads what they say, and they wait")
+        keeper = running.keeper()
+        os.kill(keeper, signal.SIGSTOP)  # so that it puts no stand-in there
+        running.kill()
+        os.kill(keeper, signal.SIGKILL)
+        (place,) = (tmp_path / "state/trees").iterdir()
+        fault = ("-P", str(place), "-e", "trace=lseek", "-e", f"inject=lseek:signal=SIGKILL:when={listing}")
+        running.arguments = ("-qq", "-o", str(tmp_path / "trace"), *fault, running.program)
+        running.program = strace
+        running.start()
+        assert running.process is not None
+        running.process.wait(DEADLINE)
+        until(lambda: any(len(doors(pid, homes)) == len(homes) for pid in stand_ins(running)), what="a stand-in has all")
+        assert named(running, "holder") == [holder]
+        assert [home.name for home in homes if (home / "ended").exists()] == []
+        assert list(map(pid_of, homes)) == pids
+
+
+def named(running: Tree, role: str) -> list[int]:
+    return [pid for pid in running.processes() if supervision.name(pid) == supervision.ROLES[role] and supervision.is_alive(pid)]

@@ -99,6 +99,8 @@ class Client:
                 data, ancillary, _, _ = sock.recvmsg(wire.SIZE, _socket.CMSG_SPACE(_FDS_MAX * 4), _socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 return
+            except ConnectionResetError:
+                continue  # it is gone, which comes before what it has said
             except OSError:
                 data, ancillary = b"", []
             if not data:

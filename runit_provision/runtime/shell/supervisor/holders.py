@@ -334,7 +334,7 @@ class Holders:
                 given += holder.give(slot, urgent=urgent)
 
     def rejoin(self) -> None:
-        for name in os.listdir(self.state.directory):
+        for name in self.state.names():
             kind, _, index = name.partition("-")
             if kind == "holder" and index.isdigit():
                 holder = Holder(self, int(index))
@@ -365,7 +365,9 @@ class Holders:
         holder = self._each.get(index)
         if holder is None:
             holder = self._each[index] = Holder(self, index)
-            holder.start()
+            # The keeper ends the one whose place another takes: never one that holds, though it may not have been met.
+            if not holder.join():
+                holder.start()
         return holder
 
 

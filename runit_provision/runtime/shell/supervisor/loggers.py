@@ -94,7 +94,7 @@ class Loggers:
         """Connect to the pools that outlived the supervisor before, and maybe their keeper."""
         if self.state.directory < 0:
             return
-        for name in os.listdir(self.state.directory):
+        for name in self.state.names():
             uid = uid_of_socket(name)
             if uid is None:
                 continue
