@@ -2,7 +2,7 @@
 
 What a killed pool leaves is its journal, the log's directory, and what the FIFO holds. All three are looked at after each line that is
 executed, and from each state that differs from those before another logger goes on. From some that is looked at in the same way, for
-two deaths in a row. KILLED_SEED repeats what is drawn; with HARNESS=all every state is taken up.
+two deaths in a row. KILLED_SEED repeats what is drawn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import select
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from runit_provision.runtime.shell.logs.steps import Steps
 
 ALL = os.environ.get("HARNESS") == "all"
-FIRST, TWICE, SECOND = (10_000, 30, 60) if ALL else (25, 2, 4)
-"""States that are taken up; of these, those that die once more; and states of each of these that are taken up."""
+TWICE, SECOND = (30, 60) if ALL else (2, 8)
+"""From how many states there is a second death, and states of each of these lives that are taken up."""
 LOOKED_AT = tuple(str(Path(package.__file__).parent) for package in (logs, pool) if package.__file__)
 LINES = 260 if ALL else 90
 PIECES = (1, 7, 60, 300, 900, 3000, 20000)
-"""Bytes that are written at once: few and whole lines, part of a line, many lines."""
+"""Bytes that are written at once; half of the time so many more that they are whole lines."""
 _JOURNAL = 900_000
 """Bytes of the journal that one log needs at most."""
 
@@ -103,10 +103,10 @@ class Folder:
 class Life:
     """A logger from its beginning to the end of all that is written; look: called with each state on the way that is new."""
 
-    def __init__(self, place: Folder, look: Callable[[State], None] | None, pieces: Iterator[int]) -> None:
+    def __init__(self, place: Folder, look: Callable[[State], None] | None, random_: random.Random) -> None:
         self._place = place
         self._look = look
-        self._pieces = pieces
+        self._random = random_
         self._now, self._before = bytearray(_JOURNAL), bytearray(_JOURNAL)
         self._last: tuple[int, dict[str, tuple[int, bytes]], int] | None = None
         self._journal = os.open(place.folder / "journal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
@@ -135,12 +135,16 @@ class Life:
         place, spare = self._place, list[Slot]()
         while place.sent < len(TEXT) or waiting(place.pipe):
             if not waiting(place.pipe):
-                place.sent += os.write(place.pipe, TEXT[place.sent : place.sent + next(self._pieces)])
+                place.sent += os.write(place.pipe, self._piece(place.sent))
             length = waiting(place.pipe)
             if length >= logger.few or not spare:
                 drive(logger.take(length, spare))
             elif not logger.take_few(length, spare):
                 drive(logger.complete(spare))
+
+    def _piece(self, begin: int) -> bytes:
+        end = begin + self._random.choice(PIECES)
+        return TEXT[begin : self._random.choice((end, TEXT.find(b"\n", end) + 1 or end))]
 
     def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(LOOKED_AT):
@@ -187,7 +191,6 @@ def drive(steps: Steps[Any]) -> Any:
 def test_a_log_goes_on_from_after_each_line_of_code(tmp_path: Path, options: str, config: str, before: bytes) -> None:
     random_ = random.Random(seed("KILLED_SEED"))
     place = Folder(tmp_path, options, config)
-    pieces = iter(lambda: random_.choice(PIECES), None)
     seen: set[int] = set()
 
     def live(*, looked_at: bool) -> list[State]:
@@ -198,23 +201,22 @@ def test_a_log_goes_on_from_after_each_line_of_code(tmp_path: Path, options: str
                 seen.add(state.key)
                 found.append(state)
 
-        Life(place, look if looked_at else None, pieces).live()
+        Life(place, look if looked_at else None, random_).live()
         log = CheckedLog(place.main, line, before=before)
         log.take_all()
         assert log.lines == LINES, "every line is logged once, and whole"
         return found
 
     firsts = live(looked_at=True)
-    some = random_.sample(firsts, min(FIRST, len(firsts)))
-    twice = random_.sample(some, min(TWICE, len(some)))
+    twice = random_.sample(firsts, min(TWICE, len(firsts)))
     seconds = 0
-    for state in some:
+    for state in firsts:
         place.put_back(state)
         after = live(looked_at=state in twice)
         for second in random_.sample(after, min(SECOND, len(after))):
             place.put_back(second)
             live(looked_at=False)
             seconds += 1
-    print(f"went on from {len(some)} of {len(firsts)} states, and from {seconds} that followed on these")
+    print(f"went on from {len(firsts)} states, and from {seconds} that followed on these")
     assert len(firsts) > 50
     assert place.said == []
