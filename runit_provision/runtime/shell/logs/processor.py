@@ -106,15 +106,10 @@ class Processor:
     def reap(self) -> Steps[None]:
         """When the processor has ended, keep what it made, or start it again."""
         log = self._log
-        if not self.pid:
-            return
-        pid, status = posix.waitpid(self.pid, posix.WNOHANG)
-        if not pid:
+        status = self.bury()
+        if status is None:
             return
         log.inform(b"sigchild received.")
-        posix.close(self.pidfd)
-        self.pidfd = -1
-        self.pid = 0
         if status or not (yield from self._keep()):
             log.warn(b"processor failed, restart")
             self._remove(self._input[:26] + "t")
@@ -126,6 +121,16 @@ class Processor:
         else:
             self._input = ""
         yield from self.start_next()
+
+    def bury(self) -> int | None:
+        """Let go of a processor that has ended, and give its wait status; None: none has. What it made stays as it is."""
+        pid, status = posix.waitpid(self.pid, posix.WNOHANG) if self.pid else (0, 0)
+        if not pid:
+            return None
+        posix.close(self.pidfd)
+        self.pidfd = -1
+        self.pid = 0
+        return status
 
     def _remove(self, name: str) -> None:
         try:
