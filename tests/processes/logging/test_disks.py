@@ -183,6 +183,25 @@ def test_a_file_that_is_removed_before_it_is_safe_holds_up_nobody(pool: Pool, sl
         assert pool.expect(wire.ENDED, service).value == 0
 
 
+def test_on_a_full_disk_no_file_goes_before_it_is_safe(pool: Pool, slow: Path, tmp_path: Path, small: Path) -> None:
+    service = Service(tmp_path, 1, config=b"s16384\nn5\nN0\n", logs=small)
+    slow_down(pool, "fsync", slow)
+    pool.added(service)
+    assert write(service, _FLOOD) == len(_FLOOD)
+    waiting.until(lambda: list(service.main.glob("@*.u")) and service.text() == _FLOOD)
+    fill(small / "filler")
+    assert write(service, _FLOOD) == len(_FLOOD)
+    assert pool.expect(wire.WAITS, service).value == wire.SILENT
+    slow.write_bytes(b"." * 1000)
+    said = pool.expect(wire.SAYS).name
+    assert said.startswith(b"svlogd: warning: out of disk space, delete: %b/@" % bytes(service.main))
+    assert said.endswith(b".s")
+    waiting.until(lambda: (_FLOOD + _FLOOD).endswith(service.text()) and service.text().endswith(_FLOOD[-100:]))
+    pool.send(service, signal.SIGTERM)
+    assert pool.expect(wire.ENDED, service).value == 0
+    assert all(record.name.endswith(b".s") for record in pool.records if record.op == wire.SAYS), "nothing but old files went"
+
+
 def test_an_old_file_that_is_long_removed_holds_up_only_its_own_log(pool: Pool, slow: Path, tmp_path: Path) -> None:
     flooded, good = Service(tmp_path, 1, config=b"s4096\nn2\n"), Service(tmp_path, 2, config=b"s0\n")
     slow_down(pool, "unlink", slow)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from support import waiting
+from support import supervision, waiting
 
 from runit_provision.runtime.wire import pool as wire
 
@@ -183,7 +184,7 @@ def test_a_processor_that_cannot_be_watched_at_once_is_not_started_a_second_time
     waiting.until(lambda: len(list(service.main.glob("@*.s"))) == 1, what="it has been processed")
     assert (tmp_path / "runs").read_text() == "\n"
     assert pool.process is not None
-    assert not "".join(path.read_text() for path in Path(f"/proc/{pool.process.pid}/task").glob("*/children")), "none is left"
+    assert not children(pool.process.pid), "none is left"
     assert service.text() == lines
     pool.drain(service)
     assert pool.expect(wire.ENDED, service).value == 0
@@ -207,6 +208,36 @@ def _waits_for_its_processor(log: Path) -> bool:
         return len(list(log.glob("@*.u"))) == 1 and (log / "current").stat().st_size >= 4096 - 1001
     except FileNotFoundError:
         return False  # the first one is just being set aside
+
+
+def test_of_a_log_that_is_killed_while_its_processor_runs_nothing_is_left_in_the_pool(runtime: Path, tmp_path: Path) -> None:
+    home = supervision.service(tmp_path / "services/it", "echo a line; exec sleep 1000", log="exit 1")
+    supervision.log_in_pool(home, runtime)
+    main, begun, gate = home / "log/main", tmp_path / "begun", tmp_path / "gate"
+    os.mkfifo(gate)
+    waits = os.open(gate, os.O_RDWR)
+    (main / "config").write_text(f"s0\n!echo >>{begun}; read -r end <{gate}; exec cat\n")
+    with supervision.tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        waiting.until(lambda: (main / "current").exists() and (main / "current").read_text() == "a line\n")
+        subprocess.run([runtime / "sv", "alarm", home / "log"], check=True)
+        waiting.until(begun.exists, what="its processor runs")
+        (pool,) = [pid for pid in running.processes() if supervision.name(pid) == "log-pool"]
+        before = len(supervision.opened(pool))
+        for killed in range(1, 5):
+            subprocess.run([runtime / "sv", "kill", home / "log"], check=True)
+            waiting.until(lambda killed=killed: len(begun.read_text()) > killed, what="it is started again, and its processor")  # type: ignore[misc]
+        os.write(waits, b"\n" * 5)
+        waiting.until(lambda: [path.read_text() for path in main.glob("@*")] == ["a line\n"], what="the last one has processed it")
+        waiting.until(lambda: not children(pool), what="none has ended and is not reaped")
+        waiting.until(lambda: "pidfd" not in str(left := supervision.opened(pool)) and len(left) <= before, what="all is closed")
+        assert supervision.pid_of(home / "log") == pool
+    os.close(waits)
+
+
+def children(pid: int) -> str:
+    """Give the pids of a process's children, of which those that have ended are not reaped yet."""
+    return "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
 
 
 @pytest.mark.parametrize("command", ["exit 1", "while [ ! -e ../go ]; do sleep 0.05; done; exit 1"], ids=["fails", "hangs"])

@@ -230,6 +230,72 @@ def test_on_a_full_disk_the_oldest_go_down_to_the_least_number(runtime: Path, sm
     assert len(old(log, "s")) >= 2
 
 
+@pytest.mark.parametrize("least", [0, 1])
+def test_on_a_full_disk_nothing_goes_that_is_to_be_processed(runtime: Path, small: Path, least: int) -> None:
+    """C's svlogd removes input and output of its processor as well, and waits then for the latter without end."""
+    log, go = small / "log", small.parent / "go"
+    log.mkdir()
+    log.joinpath("config").write_bytes(b"s0\nn5\nN%d\n!while [ ! -e ../../go ]; do sleep 0.05; done; exec cat\n" % least)
+    names = [f"@{number:024x}" for number in range(3)]
+    for name, text in zip((names[0] + ".s", names[1] + ".u", names[2] + ".u"), (b"old\n", b"first\n", b"second\n"), strict=True):
+        log.joinpath(name).write_bytes(text)
+    (ballast := small / "ballast").write_bytes(b"x" * 35000)
+    svlogd = Svlogd(runtime / "svlogd", log)
+    assert svlogd.process.stderr is not None
+    waiting.until(lambda: old(log, "t"), what="the first is being processed")
+    text = b"".join(b"line %d\n" % number for number in range(4000))
+    svlogd.feed(text)
+    if least == 0:
+        deleted = b"svlogd: warning: out of disk space, delete: %b/%b.s\n" % (bytes(log), names[0].encode())
+        assert svlogd.process.stderr.readline() == deleted
+    pausing = b"svlogd: pausing: unable to write to current: %b: out of disk space\n" % bytes(log)
+    assert svlogd.process.stderr.readline() == pausing
+    svlogd.process.send_signal(signal.SIGTERM)
+    ballast.unlink()
+    go.touch()
+    assert svlogd.process.wait(waiting.DEADLINE) == 0, "TERM ends it when there is room"
+    assert svlogd.end().replace(pausing, b"") == b""
+    assert [path.read_bytes() for path in old(log, "s")] == [b"old\n"] * least + [b"first\n", b"second\n"]
+    assert log.joinpath("current").read_bytes() == text
+    assert not old(log, "u") and not old(log, "t")
+
+
+def test_what_somebody_removes_that_a_processor_has_made_is_made_anew(runtime: Path, log: Path) -> None:
+    svlogd = _rotating(runtime, log, b"!while [ ! -e ../go ]; do sleep 0.05; done; exec cat\n", line=b"line\n")
+    (made,) = waiting.until(lambda: old(log, "t"))
+    made.unlink()
+    log.parent.joinpath("go").touch()
+    waiting.until(lambda: old(log, "s"))
+    svlogd.process.send_signal(signal.SIGTERM)
+    assert svlogd.process.wait(waiting.DEADLINE) == 0
+    gone = b"svlogd: warning: unable to set mode of processed: %b: file does not exist\n" % bytes(log)
+    assert svlogd.end() == gone + b"svlogd: warning: processor failed, restart: %b\n" % bytes(log)
+    assert [path.read_bytes() for path in old(log, "s")] == [b"line\n"]
+    assert not old(log, "u") and not old(log, "t")
+
+
+def test_what_somebody_removes_that_is_to_be_processed_is_told_and_over(runtime: Path, log: Path) -> None:
+    log.joinpath("config").write_bytes(b"!test -e ../go && exec cat\n")
+    names = [f"@{number:024x}.u" for number in range(3)]
+    for name in names:
+        log.joinpath(name).write_bytes(name.encode())
+    svlogd = Svlogd(runtime / "svlogd", log)
+    assert svlogd.process.stderr is not None
+    failed = b"svlogd: warning: processor failed, restart: " + bytes(log) + b"\n"
+    assert svlogd.process.stderr.readline() == failed
+    for name in names[:2]:  # one whose processor fails, and one that waits
+        log.joinpath(name).unlink()
+    told = [next(line for line in svlogd.process.stderr if line != failed), svlogd.process.stderr.readline()]
+    gone = b"svlogd: warning: unable to open input for processor: %b/%b: file does not exist\n"
+    assert told == [gone % (bytes(log), name.encode()) for name in names[:2]]
+    log.parent.joinpath("go").touch()
+    waiting.until(lambda: old(log, "s"), what="the third is processed")
+    svlogd.process.send_signal(signal.SIGTERM)
+    assert svlogd.process.wait(waiting.DEADLINE) == 0
+    assert svlogd.end().replace(failed, b"") == b""
+    assert [path.read_bytes() for path in old(log, "s")] == [names[2].encode()]
+
+
 @pytest.mark.covers("svlogd", "several directories")
 def test_several_directories_get_the_same_lines(runtime: Path, tmp_path: Path) -> None:
     logs = [tmp_path / name for name in ("one", "two", "three")]

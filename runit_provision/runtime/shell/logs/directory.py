@@ -130,6 +130,19 @@ class Log:
             except OSError as error:
                 yield self._pause(what, error)
 
+    def insist_on_file(self, what: bytes, call: Callable[..., object], *arguments: object, **keywords: object) -> Steps[bool]:
+        """Call until it succeeds; False, after a warning, when somebody has removed the file."""
+        while True:
+            try:
+                call(*arguments, **keywords)
+            except FileNotFoundError as error:
+                self.warn(b"unable to " + what, error)
+                return False
+            except OSError as error:
+                yield self._pause(what, error)
+            else:
+                return True
+
     def _pause(self, what: bytes, error: OSError) -> Pause:
         number = error.errno or 0
         return Pause(b"pausing: unable to " + what + b": " + self.name + b": " + errors.text(number), number)
@@ -335,7 +348,7 @@ class Log:
                     if error.errno == errno.EFBIG and self.size:
                         self._longest = self.size
                         break
-                    if error.errno not in FULL or not self._make_room():
+                    if error.errno not in FULL or not (yield from self._make_room()):
                         yield self._pause(b"write to current", error)
                     continue
                 start += written
@@ -384,7 +397,7 @@ class Log:
         if self.witness is not None:
             self.witness.renaming(unsafe)
         self.inform(b"rename: %s/current %s %d" % (self.name, name.encode(), self.size))
-        is_there = yield from self.insist(b"rename current", self._set_aside, unsafe)
+        is_there = yield from self.insist_on_file(b"rename current", self.folder.rename, "current", unsafe)
         self.size = 0
         if is_there:
             full, self.current = self.current, -1
@@ -396,15 +409,6 @@ class Log:
         if self.config.processor and is_there:
             self.processor.backlog += (name,)
             yield from self.processor.start_next()
-
-    def _set_aside(self, name: str) -> bool:
-        """Rename `current`; False, with a warning, when somebody has removed it. Raises OSError."""
-        try:
-            self.folder.rename("current", name)
-        except FileNotFoundError as error:
-            self.warn(b"unable to rename current", error)
-            return False
-        return True
 
     def _safe(self) -> Steps[None]:
         """Wait until the file before is safe."""
@@ -490,19 +494,25 @@ class Log:
             self.inform(b"delete: " + self.name + b"/" + oldest.encode())
         return oldest
 
-    def _make_room(self) -> bool:
-        """The disk is full: remove the oldest file beyond the least number, and tell whether that was possible."""
+    def _make_room(self) -> Steps[bool]:
+        """The disk is full: remove the oldest file beyond the least number, and tell whether there may be room now.
+
+        What waits for the processor, and what that writes, is neither removed nor counted, as where there are too many.
+        """
         if self.config.keep_min >= self.config.keep:
             return False
+        is_awaited = self._sync is not None and self._sync.is_busy
         try:
-            names = self.names()
+            oldest = svlogd_rotation.oldest(self.names(), more_than=self.config.keep_min)
         except OSError as error:
             self.warn(b"unable to read directory, want remove old logfile", error)
             return False
-        if len(names) <= self.config.keep_min:
-            return False
-        self.say(b"warning: out of disk space, delete: " + self.name + b"/" + min(names).encode())
-        return self._unlink(min(names), b"unable to unlink oldest logfile")
+        if oldest is None:
+            # What is being made safe is an old file only when it is, and one that is too many by then goes.
+            yield from self._safe()
+            return is_awaited
+        self.say(b"warning: out of disk space, delete: " + self.name + b"/" + oldest.encode())
+        return self._unlink(oldest, b"unable to unlink oldest logfile")
 
     def _unlink(self, name: str, failure: bytes, directory: int | None = None) -> bool:
         try:

@@ -91,12 +91,11 @@ class Processor:
 
     def start_next(self) -> Steps[None]:
         """Start the processor on the oldest file that waits, unless one runs, or HUP has taken it away."""
-        if self.pid or not self.backlog or not self._log.config.processor:
-            return
-        self._input, *others = self.backlog
-        self.backlog = tuple(others)
-        self.fails = False
-        yield from self._start()
+        while not self.pid and self.backlog and self._log.config.processor:
+            self._input, *others = self.backlog
+            self.backlog = tuple(others)
+            self.fails = False
+            yield from self._start()
 
     def finish(self) -> Steps[None]:
         """Wait until a running processor has succeeded, however often it fails."""
@@ -107,16 +106,11 @@ class Processor:
     def reap(self) -> Steps[None]:
         """When the processor has ended, keep what it made, or start it again."""
         log = self._log
-        if not self.pid:
-            return
-        pid, status = posix.waitpid(self.pid, posix.WNOHANG)
-        if not pid:
+        status = self.bury()
+        if status is None:
             return
         log.inform(b"sigchild received.")
-        posix.close(self.pidfd)
-        self.pidfd = -1
-        self.pid = 0
-        if status:
+        if status or not (yield from self._keep()):
             log.warn(b"processor failed, restart")
             self._remove(self._input[:26] + "t")
             if not log.config.processor:
@@ -124,10 +118,19 @@ class Processor:
                 return
             self.fails = True
             yield from self._start(rested=time.monotonic() - self._began < 1)
-            return
-        yield from self._keep()
-        self._input = ""
+        else:
+            self._input = ""
         yield from self.start_next()
+
+    def bury(self) -> int | None:
+        """Let go of a processor that has ended, and give its wait status; None: none has. What it made stays as it is."""
+        pid, status = posix.waitpid(self.pid, posix.WNOHANG) if self.pid else (0, 0)
+        if not pid:
+            return None
+        posix.close(self.pidfd)
+        self.pidfd = -1
+        self.pid = 0
+        return status
 
     def _remove(self, name: str) -> None:
         try:
@@ -135,17 +138,20 @@ class Processor:
         except OSError:
             pass  # mostly it never came to be; else it cannot be made anew, and that is told
 
-    def _keep(self) -> Steps[None]:
+    def _keep(self) -> Steps[bool]:
+        """Take what the processor made for the old file; False, after a warning, when somebody has removed it."""
         log = self._log
         made, done = self._input[:26] + "t", self._input[:26] + "s"
-        yield from log.insist(b"set mode of processed", posix.chmod, made, 0o744, dir_fd=log.directory)
-        yield from log.insist(b"rename processed", log.folder.rename, made, done)
+        is_there = yield from log.insist_on_file(b"set mode of processed", posix.chmod, made, 0o744, dir_fd=log.directory)
+        if not (is_there and (yield from log.insist_on_file(b"rename processed", log.folder.rename, made, done))):
+            return False
         yield from log.insist(b"rename state", self._take_over_state)
         try:
             posix.unlink(self._input, dir_fd=log.directory)
         except OSError as error:
             log.warn(b"unable to unlink", error, name=log.name + b"/" + self._input.encode())
         log.inform(b"processed: " + log.name + b"/" + done.encode())
+        return True
 
     def _take_over_state(self) -> None:
         try:
@@ -154,15 +160,18 @@ class Processor:
             pass  # it was done before the crash
 
     def _start(self, *, rested: bool = False) -> Steps[None]:
-        yield from self._log.insist(b"start processor", self._spawn, rested)
-        yield from self._log.insist(b"watch processor", self._open_pidfd)
+        if (yield from self._log.insist(b"start processor", self._spawn, rested)):
+            yield from self._log.insist(b"watch processor", self._open_pidfd)
 
     def _open_pidfd(self) -> None:
         # Apart from the start: where there is no room for it, the one that was started goes on, and no second one beside it.
         self.pidfd = posix.pidfd_open(self.pid)
 
-    def _spawn(self, rested: bool) -> None:
-        """Start it, after a second if it is to be `rested`. Raises OSError, with nothing left open."""
+    def _spawn(self, rested: bool) -> bool:
+        """Start it, after a second if it is to be `rested`; False, after a warning, when somebody has removed its input.
+
+        Raises OSError, with nothing left open.
+        """
         log = self._log
         log.inform(b"processing: " + log.name + b"/" + self._input.encode())
         made = (self._input[:26] + "t", "newstate")
@@ -186,10 +195,17 @@ class Processor:
             enter = REST + ENTER if rested else ENTER
             arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
             self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
+        except FileNotFoundError as error:
+            if error.filename != self._input:
+                raise
+            log.warn(b"unable to open input for processor", error, name=log.name + b"/" + self._input.encode())
+            self._input = ""
+            return False
         finally:
             for _, descriptor, _ in actions:
                 posix.close(descriptor)
         self._began = time.monotonic()
+        return True
 
     @staticmethod
     def _above(descriptor: int) -> int:

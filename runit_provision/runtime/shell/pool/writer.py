@@ -257,6 +257,8 @@ class Writer:
         self._aside.discard(task)
         self._wide.discard(task)
         self._unwatch(task)
+        # It goes on, as that of a svlogd that is killed; but it is our child, and nobody else buries it.
+        self._watch(task, task.logger.log.processor.pidfd)
         task.waits_for = -1
         if task.steps is not None:
             task.steps.close()
@@ -465,7 +467,9 @@ class Writer:
 
     def _processor_ended(self, task: Task, descriptor: int) -> None:
         self._unwatch(task)
-        if task.waits_for == descriptor and task.steps is not None:
+        if task.over:
+            task.logger.log.processor.bury()
+        elif task.waits_for == descriptor and task.steps is not None:
             task.waits_for = -1
             self._resume(task, task.steps)
         else:
