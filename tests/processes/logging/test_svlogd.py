@@ -260,6 +260,26 @@ def test_on_a_full_disk_nothing_goes_that_is_to_be_processed(runtime: Path, smal
     assert not old(log, "u") and not old(log, "t")
 
 
+def test_where_a_full_disk_fails_a_processor_the_oldest_go_down_to_the_least_number(runtime: Path, small: Path) -> None:
+    """In C it is started again and again, until somebody else makes room."""
+    log = small / "log"
+    log.mkdir()
+    log.joinpath("config").write_bytes(b"s0\nn9\nN1\n!cat\n")
+    names = [f"@{number:024x}" for number in range(4)]
+    for name, suffix in zip(names, (".s", ".s", ".s", ".u"), strict=True):
+        log.joinpath(name + suffix).write_bytes(name.encode() * 300)
+    with (small / "ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space"):
+        while True:
+            ballast.write(bytes(4096))
+    svlogd = Svlogd(runtime / "svlogd", log)
+    waiting.until(lambda: not old(log, "u") and not old(log, "t"), what="it is processed")
+    svlogd.process.send_signal(signal.SIGTERM)
+    assert svlogd.process.wait(waiting.DEADLINE) == 0
+    deleted = [b"svlogd: warning: out of disk space, delete: %b/%b.s" % (bytes(log), name.encode()) for name in names]
+    assert [line for line in svlogd.end().splitlines() if b"delete" in line] == deleted[: 4 - len(old(log, "s"))]
+    assert old(log, "s")[-1].read_bytes() == names[3].encode() * 300
+
+
 def test_what_somebody_removes_that_a_processor_has_made_is_made_anew(runtime: Path, log: Path) -> None:
     svlogd = _rotating(runtime, log, b"!while [ ! -e ../go ]; do sleep 0.05; done; exec cat\n", line=b"line\n")
     (made,) = waiting.until(lambda: old(log, "t"))

@@ -348,7 +348,7 @@ class Log:
                     if error.errno == errno.EFBIG and self.size:
                         self._longest = self.size
                         break
-                    if error.errno not in FULL or not (yield from self._make_room()):
+                    if error.errno not in FULL or not (yield from self.make_room()):
                         yield self._pause(b"write to current", error)
                     continue
                 start += written
@@ -494,7 +494,12 @@ class Log:
             self.inform(b"delete: " + self.name + b"/" + oldest.encode())
         return oldest
 
-    def _make_room(self) -> Steps[bool]:
+    def has_room(self) -> bool:
+        """Whether there is any room on its disk for whom we are."""
+        found = posix.fstatvfs(self.directory)
+        return (found.f_bavail if posix.geteuid() else found.f_bfree) > 0
+
+    def make_room(self) -> Steps[bool]:
         """The disk is full: remove the oldest file beyond the least number, and tell whether there may be room now.
 
         What waits for the processor, and what that writes, is neither removed nor counted, as where there are too many.

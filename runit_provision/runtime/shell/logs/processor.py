@@ -112,6 +112,8 @@ class Processor:
         log.inform(b"sigchild received.")
         if status or not (yield from self._keep()):
             log.warn(b"processor failed, restart")
+            if not log.has_room():
+                yield from log.make_room()
             self._remove(self._input[:26] + "t")
             if not log.config.processor:
                 self._input = ""  # for the next one, if there ever is one: `recover` finds it
