@@ -1,8 +1,13 @@
-"""How many descriptors a process may have open: getrlimit(2), RLIMIT_NOFILE."""
+"""How many descriptors a process may have open (getrlimit(2), RLIMIT_NOFILE), and how to open one where others may exchange files."""
 
 from __future__ import annotations
 
 import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SPARE_MAX = 64
 
@@ -26,6 +31,34 @@ def opened_again(fifo: int, flags: int, path: str, directory: int | None = None)
         raise FileNotFoundError(2, "another one has taken its place", path)
     os.set_blocking(again, not flags & os.O_NONBLOCK)
     return again
+
+
+def opened_if(right: Callable[[int], bool], path: str, flags: int, directory: int | None = None) -> int:
+    """Open what is `right`, and nothing else for an instant; -1 when something else is there. OSError.
+
+    A look at a path says nothing of what is opened by it a moment later, where another user has the directory or, below /proc/PID/fd,
+    the process. So the look is at a descriptor that can do nothing else, O_PATH, and what that leads to is opened.
+
+    right: is given that descriptor; flags: with O_NOFOLLOW no link is followed to it.
+    """
+    found = os.open(path, os.O_PATH | os.O_CLOEXEC | flags & os.O_NOFOLLOW, dir_fd=directory)
+    try:
+        if not right(found):
+            os.close(found)
+            return -1
+        again = opened_again(found, flags & ~os.O_NOFOLLOW, path, directory)
+    except BaseException:
+        os.close(found)
+        raise
+    # The lowest number that was free, by which a supervisor knows how many are open (home.py).
+    os.dup2(again, found, inheritable=False)
+    os.close(again)
+    return found
+
+
+def is_fifo(fd: int) -> bool:
+    """Whether a descriptor is of a FIFO."""
+    return stat.S_ISFIFO(os.fstat(fd).st_mode)
 
 
 def allow_all() -> tuple[int, int]:

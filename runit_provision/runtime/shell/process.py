@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 UNKNOWN: Final = -1
+DELETED: Final = " (deleted)"
+"""What /proc/PID/fd shows behind the path of what has no name any more."""
 
 # struct pidfd_info, PIDFD_GET_INFO and PIDFD_INFO_EXIT of linux/pidfd.h (Linux 6.15).
 _INFO = struct.Struct("<QQ11Ii")
@@ -191,7 +193,7 @@ def open_files(pid: int) -> Iterator[tuple[str, str]]:
             leads_to = os.readlink(f"/proc/{pid}/fd/{fd}")
         except FileNotFoundError:
             continue  # it was closed just now
-        yield f"/proc/{pid}/fd/{fd}", leads_to.removesuffix(" (deleted)")
+        yield f"/proc/{pid}/fd/{fd}", leads_to.removesuffix(DELETED)
 
 
 def close_inherited() -> None:

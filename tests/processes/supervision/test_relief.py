@@ -16,9 +16,9 @@ from support import oracle, supervision
 from support.draws import draws, seed
 from support.instants import FLOCK, numbers
 from support.interrupt import Interrupter
-from support.programs import run
+from support.programs import run, started
 from support.supervision import Tree, letter, pid_of, send, service, stat, tree
-from support.waiting import DEADLINE, until
+from support.waiting import DEADLINE, until, written
 
 from runit_provision.runtime.shell import process
 
@@ -238,6 +238,26 @@ def test_what_waits_for_somebody_s_runsv_is_taken_over_when_its_runsvdir_is_gone
         assert "taking over from process" in waiting.stderr.read_text()
         assert numbers(home / "starts") == [pid_of(home)]
         assert waiting.kill(signal.SIGHUP) == 111
+
+
+def test_what_a_runsvdir_that_is_a_containers_first_process_supervises_is_left_to_it(runtime: Path, tmp_path: Path) -> None:
+    oracle.root("makes a pid namespace")
+    contain = [oracle.program("unshare", package="util-linux"), "--pid", "--fork", "--mount-proc", "--kill-child"]
+    enter, c = oracle.program("nsenter", package="util-linux"), oracle.program("runsvdir", package="runit")
+    home = service(tmp_path / "services/once", STARTS)
+    (tmp_path / "others").mkdir()
+    with started([*contain, c, home.parent]) as container:
+        until(lambda: stat(home) == "run", what="C's is up")
+        first = process.children(container.pid)[0]
+        assert (supervision.name(first), supervision.parent(first)) == ("runsvdir", container.pid)
+        inside = ("--pid", "--mount", f"--target={first}", str(runtime / "runsvdir"))
+        with tree(enter, tmp_path / "others", tmp_path / "state", *inside) as waiting:
+            (waiting.services / "once").symlink_to(home)
+            waiting.start()
+            said = written(waiting.stderr)
+            assert said.startswith("runsv once: fatal: unable to lock supervise/lock: "), said
+            assert [supervision.name(pid) for pid in process.children(first)] == ["runsv"]
+            assert len(numbers(home / "starts")) == 1
 
 
 def test_a_runsv_that_is_not_seen_to_be_one_for_a_moment_is_taken_over_all_the_same(left: Tree, runtime: Path, tmp_path: Path) -> None:

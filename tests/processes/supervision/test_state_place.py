@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.programs import started
 from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
 from support.waiting import until, written
 
+from runit_provision.runtime.shell.meeting import KEEPER
+from runit_provision.runtime.shell.state import key
+
+NOBODY = 65534
 COUNTS = "i=0; while [ ! -e stop ]; do echo $i; i=$((i+1)); sleep 0.01; done; echo $i >last; exec sleep 1000"
 
 
@@ -193,3 +198,30 @@ def test_the_directory_by_another_name_meets_the_keeper_that_has_it(running: Tre
     started_once(running, before)
     assert running.kill(signal.SIGHUP) == 111
     until(lambda: running.processes() == [], what="all have ended")
+
+
+def test_what_another_account_calls_a_keeper_is_none(running: Tree, tmp_path: Path) -> None:
+    """A setuid program has root's uid, whatever name somebody gives it and whatever he has it keep open."""
+    oracle.root("a setuid program")
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    theirs = tmp_path / "theirs/trees" / key(str(running.services))
+    theirs.mkdir(parents=True, mode=0o755)
+    paths = [theirs, theirs / "lock", theirs / "records", theirs / KEEPER]
+    for path in paths[1:]:
+        path.touch(mode=0o600)
+    opened = [os.open(path, os.O_RDONLY) for path in paths]
+    for path in paths:
+        os.chown(path, NOBODY, NOBODY)
+    program = tmp_path / "runsvdir-keeper"
+    shutil.copy(oracle.program("sleep", package="coreutils"), program)
+    program.chmod(0o4755)
+    with started([program, "1000"], user=NOBODY, group=NOBODY, extra_groups=(), pass_fds=opened) as keeper:
+        for fd in opened:
+            os.close(fd)
+        if Path(f"/proc/{keeper.pid}").stat().st_uid != 0:
+            oracle.absent(f"{tmp_path} is mounted nosuid")
+        running.start()
+        pids(running)
+        assert "keeper" not in running.stderr.read_text()
+        assert list(running.state.glob(f"trees/*/{KEEPER}"))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import posix
-from _signal import SIGINT, SIGPIPE, SIGXFSZ
+from _signal import SIG_DFL, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGXFSZ, getsignal, signal
 
 from .. import environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
     from .client import Client
+
+_AT_A_TIME = 1 << 20
+"""Bytes: what any pipe holds at most (pipe(7), /proc/sys/fs/pipe-max-size)."""
+_OF_THE_TERMINAL = (SIGINT, SIGQUIT, SIGHUP)
 
 
 def is_there(path: bytes) -> bool:
@@ -35,27 +42,47 @@ def passes(client: Client, name: bytes, path: bytes) -> bool:
         return False
     client.flush()
     try:
+        opened = [posix.open(path + b".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)]
+    except OSError as error:
+        client.complain(b"unable to run", name + b"/check", error.errno)
+        return True
+    try:
+        is_others = posix.geteuid() == 0 != posix.fstat(opened[0]).st_uid
+        if is_others:
+            opened += posix.pipe2(posix.O_CLOEXEC)
         pid = posix.fork()
+        if pid == 0:
+            _run(client, name, *opened)
+        if is_others:
+            posix.close(opened.pop())
+            _show(opened[1], pid)
     except OSError as error:
         client.complain(b"unable to fork for", name + b"/check", error.errno)
         return False
-    if pid == 0:
-        _run(client, name, path)
+    finally:
+        for descriptor in opened:
+            posix.close(descriptor)
     return posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1]) == 0
 
 
-def _run(client: Client, name: bytes, path: bytes) -> None:
-    """Become the script; what Python ignores and what waiting blocks, the script must not inherit."""
+def _run(client: Client, name: bytes, directory: int, _said: int = -1, says: int = -1) -> NoReturn:
+    """Become the script; what Python ignores and what waiting blocks, the script must not inherit.
+
+    says: what a script of another account gets for standard error.
+    """
     try:
-        from _signal import SIG_DFL, SIG_SETMASK, pthread_sigmask, signal
+        from _signal import SIG_SETMASK, pthread_sigmask
 
         for number in (SIGINT, SIGPIPE, SIGXFSZ):
             signal(number, SIG_DFL)
         pthread_sigmask(SIG_SETMASK, ())
-        posix.chdir(path)
-        _become_owner()
+        variables = environment.inherited()
+        posix.fchdir(directory)
+        if says >= 0:
+            _leave_terminal(says)
+            _become_owner()
         posix.close(1)
-        posix.execve(b"check", [b"./check"], environment.inherited())
+        posix.execve(b"check", [b"./check"], variables)
     except OSError as error:
         client.complain(b"unable to run", name + b"/check", error.errno)
         posix._exit(0)
@@ -63,20 +90,80 @@ def _run(client: Client, name: bytes, path: bytes) -> None:
         posix._exit(111)
 
 
+def _leave_terminal(says: int) -> None:
+    """Keep nothing that leads to root's terminal: whoever has it open can type into root's shell (ioctl_tty(2), TIOCSTI)."""
+    posix.setsid()
+    posix.dup2(posix.open(b"/dev/null", posix.O_RDONLY | posix.O_CLOEXEC), 0)
+    posix.dup2(says, 2)
+    try:
+        # Not the limit: that may have been lowered since.
+        last = max(map(int, posix.listdir(b"/proc/self/fd")))
+    except OSError:
+        last = posix.sysconf("SC_OPEN_MAX")
+    posix.closerange(3, last + 1)
+
+
 def _become_owner() -> None:
     """Root runs the script of a directory that another user owns as that user, who could else make root run anything."""
-    if posix.geteuid() != 0:
-        return
-    owner = posix.stat(b".").st_uid
-    if owner == 0:
-        return
     import pwd
 
+    found = posix.stat(b".")
     try:
-        account = pwd.getpwuid(owner)
+        account = pwd.getpwuid(found.st_uid)
         posix.initgroups(account.pw_name, account.pw_gid)
         posix.setgid(account.pw_gid)
     except KeyError:
         posix.setgroups([])
-        posix.setgid(posix.stat(b".").st_gid)
-    posix.setuid(owner)
+        posix.setgid(found.st_gid)
+    posix.setuid(found.st_uid)
+
+
+def _show(said: int, pid: int) -> None:
+    """Copy what the script says, until it has ended: whom it leaves behind may have the other end for ever.
+
+    What the terminal's keys send is for it too, as if it had the terminal.
+    """
+    from select import POLLIN, poll
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        try:
+            posix.killpg(pid, number)
+        finally:
+            signal(number, SIG_DFL)
+            posix.kill(posix.getpid(), number)
+
+    heard = [number for number in _OF_THE_TERMINAL if getsignal(number) == SIG_DFL]
+    for number in heard:
+        signal(number, pass_on)
+    posix.set_blocking(said, False)
+    either = poll()
+    either.register(said, POLLIN)
+    ended = -1
+    try:
+        ended = posix.pidfd_open(pid)
+        either.register(ended, POLLIN)
+    except OSError:
+        pass  # then until nobody has the other end
+    is_over = False
+    while not is_over:
+        is_over = any(descriptor == ended for descriptor, _event in either.poll())
+        is_over |= not _copy(said)
+    if ended >= 0:
+        posix.close(ended)
+    for number in heard:
+        signal(number, SIG_DFL)
+
+
+def _copy(said: int) -> bool:
+    """Pass on what there is; False at its end."""
+    try:
+        text = posix.read(said, _AT_A_TIME)
+    except BlockingIOError:
+        return True
+    rest = text
+    try:
+        while rest:
+            rest = rest[posix.write(2, rest) :]
+    except OSError:
+        pass  # nobody hears it, or has room for it
+    return text != b""

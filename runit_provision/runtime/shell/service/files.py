@@ -72,21 +72,43 @@ class Supervise:
 
     def find_pipe(self, pids: Iterable[int]) -> bool:
         """Have the FIFO that one of these processes writes to, or reads, though its name was removed; False: a new one."""
-        found = self._find_pipe(os.path.realpath(f"/proc/self/fd/{self._home.fd}/{self._prefix}") + "/pipe", pids)
+        path = os.path.realpath(f"/proc/self/fd/{self._home.fd}/{self._prefix}")
+        try:
+            owner = os.stat(self._prefix, dir_fd=self._home.fd).st_uid
+        except OSError as error:
+            raise _refused(f"unable to stat {self._prefix[:-1]}", error) from None
+        found = self._find_pipe(path + "/pipe", pids, {os.geteuid(), owner})
         if not found:
             self._pipe = self.open_fifo("pipe")
         return found
 
-    def _find_pipe(self, path: str, pids: Iterable[int]) -> bool:
+    def _find_pipe(self, path: str, pids: Iterable[int], owners: Container[int]) -> bool:
+        """Have what had been made at `path` by one of `owners` and has no name now.
+
+        What a process has open there may be another FIFO all the same, be it one that it may only name: mounted in its own namespace.
+        But that is somebody's, and has its name.
+        """
+
+        def had_that_name(fd: int) -> bool:
+            found = os.fstat(fd)
+            is_nameless = stat.S_ISFIFO(found.st_mode) and not found.st_nlink and found.st_uid in owners
+            return is_nameless and os.readlink(f"/proc/self/fd/{fd}") == path + process.DELETED
+
         for pid in pids:
             try:
                 for fd, leads_to in process.open_files(pid):
-                    if leads_to == path and stat.S_ISFIFO(os.stat(fd).st_mode):
-                        self._pipe = self._home.opened(os.open(fd, self._pipe_flags | os.O_NONBLOCK | os.O_CLOEXEC))
+                    if leads_to == path and self._take_pipe(had_that_name, fd):
                         return True
             except OSError:
                 continue  # it has ended, or is none of our business
         return False
+
+    def _take_pipe(self, right: Callable[[int], bool], path: str, flags: int = 0, directory: int | None = None) -> bool:
+        """Have what is at `path` as the log's FIFO, if it is `right`. OSError."""
+        pipe = descriptors.opened_if(right, path, self._pipe_flags | os.O_NONBLOCK | flags, directory)
+        if pipe >= 0:
+            self._pipe = self._home.opened(pipe)
+        return pipe >= 0
 
     @property
     def has_pipe(self) -> bool:
@@ -97,24 +119,24 @@ class Supervise:
     def pipe(self) -> int:
         """The FIFO to the log, open. OSError when it cannot be opened again."""
         if self._pipe < 0:
-            self._pipe = self._home.opened(self._open_pipe_again())
+            self._open_pipe_again()
         return self._pipe
 
-    def _open_pipe_again(self) -> int:
-        flags = self._pipe_flags | os.O_NONBLOCK | os.O_CLOEXEC
+    def _open_pipe_again(self) -> None:
         try:
-            pipe = os.open(self._prefix + "pipe", flags | os.O_NOFOLLOW, dir_fd=self._home.fd)
+            if self._take_pipe(self._is_the_pipe, self._prefix + "pipe", os.O_NOFOLLOW, self._home.fd):
+                return
         except FileNotFoundError:
             pass
-        else:
-            if _identity(pipe) == self._pipe_is:
-                return pipe
-            os.close(pipe)
         # It was removed, or replaced, but service and logger go on with theirs.
         for pid in self._home.pids():
             for fd in process.descriptors(pid, self._pipe_is):
-                return os.open(f"/proc/{pid}/fd/{fd}", flags)
+                if self._take_pipe(self._is_the_pipe, f"/proc/{pid}/fd/{fd}"):
+                    return
         raise OSError(errno.ESTALE, f"{self._prefix}pipe was removed, or another one has taken its place")
+
+    def _is_the_pipe(self, fd: int) -> bool:
+        return descriptors.is_fifo(fd) and _identity(fd) == self._pipe_is
 
     def doors(self) -> dict[int, int]:
         """Give what is open and can be held by others too, by its kind."""
@@ -310,7 +332,11 @@ class Supervise:
         try:
             if not self._is_fifo(path):
                 self._make_fifo(name)
-            return self._home.opened(os.open(path, os.O_RDWR | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd))
+            # What was seen may have been exchanged since, by who has supervise/.
+            fifo = descriptors.opened_if(descriptors.is_fifo, path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW, self._home.fd)
+            if fifo < 0:
+                raise _no_fifo(path)
+            return self._home.opened(fifo)
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
 
@@ -321,7 +347,7 @@ class Supervise:
         except FileNotFoundError:
             return False
         if not stat.S_ISFIFO(found.st_mode):
-            raise RefusedError(f"{path} exists but is not a fifo")
+            raise _no_fifo(path)
         return True
 
     def _make_fifo(self, name: str) -> None:
@@ -383,7 +409,7 @@ class Removed(Supervise):
         """Nobody else could have it."""
 
     def find_pipe(self, pids: Iterable[int]) -> bool:
-        found = self._find_pipe(f"{os.fsdecode(self._home.identity.path)}/{self._prefix}pipe", pids)
+        found = self._find_pipe(f"{os.fsdecode(self._home.identity.path)}/{self._prefix}pipe", pids, {os.geteuid()})
         if not found:
             self._pipe_flags = -1
         return found
@@ -399,6 +425,10 @@ def _closed(fd: int, but: Container[int]) -> int:
 def _identity(fd: int) -> tuple[int, int]:
     found = os.fstat(fd)
     return found.st_dev, found.st_ino
+
+
+def _no_fifo(path: str) -> RefusedError:
+    return RefusedError(f"{path} exists but is not a fifo")
 
 
 def _refused(what: str, error: OSError) -> RefusedError:

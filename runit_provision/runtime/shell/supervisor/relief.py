@@ -10,7 +10,7 @@ second time. So it is relieved, in an order in which nothing is lost whoever is 
 4. What it knows is written down as one of our own supervisors would have; then it is killed.
 5. What it leaves is adopted as after the death of a supervisor of ours.
 
-A runsv whose parent lives and is no init belongs to somebody, and is left alone.
+A runsv whose parent lives and is no init belongs to somebody, and is left alone; so does one whose runsvdir is a container's init.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import time
 from ...core.part import THEN_NOTHING
 from ...wire import beyond, keeper, records
 from ...wire import status as wire
-from .. import process
+from .. import descriptors, process
 from .carrier import Carrier
 
 TYPE_CHECKING = False
@@ -37,7 +37,6 @@ _LOOKS = (0.002, 1.0)
 """How soon a runsv that was stopped is looked at: first, and at the latest before it is left alone for now."""
 _ALL_SECONDS = 60.0
 """Between two looks at all processes, which take 0.2 s of a thousand."""
-_PROGRAMS = ("runsv", "busybox")
 _INITS = (b"systemd",)
 """What an orphan's parent may be besides process 1: a user's own systemd is a subreaper."""
 _ROLES = {wire.RUN: keeper.RUN, wire.FINISH: keeper.FINISH}
@@ -268,16 +267,23 @@ def _runsvs(pids: Iterable[int]) -> dict[tuple[int, int], list[int]]:
 
 
 def _is_runsv(pid: int) -> bool:
-    if process.name(pid) != b"runsv" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+    return _is(pid, "runsv")
+
+
+def _is(pid: int, tool: str) -> bool:
+    """Whether a process is this tool, C's or busybox's, of our uid. OSError."""
+    if process.name(pid) != tool.encode() or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
         return False
     # After an upgrade of its package the file is another, and this one "(deleted)".
-    # What it has just forked looks like it, and is about to be a service.
-    return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] in _PROGRAMS and process.has_executed(pid)
+    # What it has just forked looks like it, and is about to be something else.
+    return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] in {tool, "busybox"} and process.has_executed(pid)
 
 
 def _is_orphan(pid: int) -> bool:
+    """Whether a runsv has no runsvdir any more: one of another uid, which it has not begun with, is but its init. OSError."""
     parent = process.parent(pid)
-    return _is_runsv(pid) and (parent in {1, os.getpid()} or process.name(parent) in _INITS)
+    is_init = parent in {1, os.getpid()} or process.name(parent) in _INITS
+    return _is_runsv(pid) and is_init and not _is(parent, "runsvdir")
 
 
 def _holds(pid: int, directory: int, path: str) -> bool:
@@ -400,9 +406,8 @@ def _log_pipe(runsv: _Runsv, processes: tuple[records.Process, ...]) -> list[int
 
 
 def _open_fifo(directory: int, path: str) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
-    if not stat.S_ISFIFO(os.fstat(fd).st_mode):
-        os.close(fd)
+    fd = descriptors.opened_if(descriptors.is_fifo, path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW, directory)
+    if fd < 0:
         raise _BusyError
     return fd
 

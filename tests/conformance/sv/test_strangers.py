@@ -1,0 +1,94 @@
+"""Root's sv runs another account's ./check, and shows what that says, yet gives it nothing of root's terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support import fifo, oracle, supervision
+from support.programs import run, started
+from support.supervised import FakeSupervisor
+from support.waiting import DEADLINE, heard, until, written
+
+from runit_provision.runtime.wire import status as wire
+
+NOBODY = 65534
+UP = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
+PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+TRIES = f"""{PYTHON} -c '
+import fcntl, os, termios
+
+def works(call, *words):
+    try:
+        call(*words)
+    except OSError:
+        return False
+    return True
+
+opened = [fd for fd in range(64) if works(os.fstat, fd)]
+typed = [fd for fd in opened if works(fcntl.ioctl, fd, termios.TIOCSTI, b"x")]
+terminals = [fd for fd in opened if os.isatty(fd)]
+print(os.getuid(), typed, terminals, works(os.open, "/dev/tty", os.O_RDWR), file=os.fdopen(2, "w"))'
+"""
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Path]:
+    """A service of another account, whose ./check is yet to be written."""
+    oracle.root("services of other users")
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    supervisor = FakeSupervisor(tmp_path / "a", UP)
+    os.chown(tmp_path / "a", NOBODY, NOBODY)
+    yield tmp_path / "a"
+    supervisor.stop()
+
+
+@contextmanager
+def at_a_terminal(*words: str | Path) -> Iterator[tuple[int, int, subprocess.Popen[bytes]]]:
+    """Run a command in a session that has a terminal, open as one more descriptor too; give both ends of that, and the process."""
+    master, slave = os.openpty()
+    more = os.dup(slave)
+    try:
+        command = ["setsid", "--ctty", "--fork", "--wait", *words]
+        with started(command, stdin=slave, stdout=slave, stderr=slave, pass_fds=[more]) as process:
+            yield master, slave, process
+    finally:
+        for fd in (master, slave, more):
+            os.close(fd)
+
+
+@pytest.mark.parametrize(("exits", "code", "begins"), [(0, 0, b"ok: run: "), (1, 1, b"timeout: run: ")])
+def test_the_check_of_another_account_reaches_no_terminal_and_is_heard(
+    runtime: Path, service: Path, exits: int, code: int, begins: bytes
+) -> None:
+    supervision.script(service / "check", f"{TRIES}exit {exits}")
+    with at_a_terminal(runtime / "sv", "-w", "0", "check", service) as (master, slave, process):
+        assert process.wait(DEADLINE) == code
+        said = heard(master)
+        assert fifo.unread(slave) == 0, "something was typed"
+    assert said.startswith(b"65534 [] [] False\r\n")
+    assert said.splitlines()[-1].startswith(begins)
+
+
+def test_what_a_check_leaves_behind_is_not_waited_for_and_all_that_it_said_is_shown(runtime: Path, service: Path) -> None:
+    supervision.script(service / "check", "sleep 1000 & echo $! >&2; yes 0123456789abcde | head -c 1000000 >&2")
+    said = run(runtime / "sv", ["check", str(service)])
+    pid, _, rest = said.err.partition(b"\n")
+    os.kill(int(pid), signal.SIGKILL)
+    assert (said.code, len(rest)) == (0, 1_000_000)
+
+
+def test_an_interrupt_ends_the_check_too(runtime: Path, service: Path) -> None:
+    supervision.script(service / "check", "echo $$ >pid; exec sleep 1000")
+    with at_a_terminal(runtime / "sv", "check", service) as (master, _slave, process):
+        pid = int(written(service / "pid"))
+        os.write(master, b"\x03")
+        assert process.wait(DEADLINE) != 0
+    until(lambda: not supervision.is_alive(pid), what="it has ended")
