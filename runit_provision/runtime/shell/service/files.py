@@ -332,9 +332,9 @@ class Supervise:
         try:
             if not self._is_fifo(path):
                 self._make_fifo(name)
-            # What was seen may have been exchanged since, by who has supervise/.
-            fifo = descriptors.opened_if(descriptors.is_fifo, path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW, self._home.fd)
-            if fifo < 0:
+            fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK | _FLAGS, dir_fd=self._home.fd)
+            if not descriptors.is_fifo(fifo):  # what was seen may have been exchanged since, by who has supervise/
+                os.close(fifo)
                 raise _no_fifo(path)
             return self._home.opened(fifo)
         except OSError as error:
