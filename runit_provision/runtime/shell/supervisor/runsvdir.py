@@ -83,7 +83,7 @@ class Runsvdir(Supervisor):
     def succeed(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over from another version, and let its keeper and its pools become what we are only when that is done."""
         process.be_subreaper()
-        self._keeper = process.open_peer(sock)
+        self.meet(sock)
         self.tree.parent = other = parents.Other(sock, children)
         self.tree.recover(lambda: self._succeeded(other))
 

@@ -74,14 +74,19 @@ class Supervisor:
 
     def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int = 0) -> parents.Kept:
         """Work through the keeper at the other end of `sock`, and give it; keeper: its pid, when we have started it."""
-        if self._keeper >= 0:
-            os.close(self._keeper)
-        self._keeper = process.open_peer(sock, keeper)
+        self.meet(sock, keeper)
         self._alone = False
         self._kept = self.tree.parent = parents.Kept(
             sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.holders.sent
         )
         return self._kept
+
+    def meet(self, sock: _socket.socket, keeper: int = 0) -> None:
+        """Know the keeper at the other end of `sock`, and let the holders know it; keeper: its pid, when we have started it."""
+        if self._keeper >= 0:
+            os.close(self._keeper)
+        self._keeper = process.open_peer(sock, keeper)
+        self.tree.holders.keeper_is(self._keeper)
 
     def connect_later(self, error: OSError) -> None:
         """Supervise without a keeper until there is one; error: why there is none. What runs can be ended, and so make room."""
@@ -205,7 +210,6 @@ class Supervisor:
         self._breath.begin(time.monotonic())
         process.wait_for_end(self._keeper)  # its children are ours by then
         self.connect(sock, {}, pid)
-        self.tree.holders.keeper_is(self._keeper)
         self._see_what_became_of_its_children()
         return True
 
