@@ -9,10 +9,11 @@ import ctypes
 import os
 import signal
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-SEIZE, INTERRUPT, SYSCALL, SYSCALL_INFO = 0x4206, 0x4207, 24, 0x420E
+SEIZE, INTERRUPT, SYSCALL, SYSCALL_INFO, DETACH = 0x4206, 0x4207, 24, 0x420E, 17
 TRACE_SYSCALLS, TRACE_THREADS = 1, 8
 WALL = 0x40000000
 _ENTRY = 1
@@ -20,6 +21,20 @@ _ENTRY = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc.ptrace.restype = ctypes.c_long
+
+
+@contextmanager
+def held(pid: int) -> Iterator[None]:
+    """Let a process of one thread do nothing, as a debugger does, whatever signal but SIGKILL it gets."""
+    _ptrace(SEIZE, pid)
+    _ptrace(INTERRUPT, pid)
+    assert os.WIFSTOPPED(os.waitpid(pid, WALL)[1])
+    try:
+        yield
+    finally:
+        _ptrace(DETACH, pid, strict=False)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG | WALL)  # one that was killed is a zombie until then
 
 
 class Interrupter:

@@ -6,6 +6,7 @@ with tree(runtime / "runsvdir", services, tmp_path / "state") as running:
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from runit_provision.runtime.wire import status as wire
 from support import fifo
@@ -227,6 +229,15 @@ def letter(directory: Path, letters: str) -> None:
     """Write to supervise/control as any program may; waits until somebody reads it."""
     control = directory / "supervise/control"
     until(lambda: fifo.tell(control, letters.encode()), what=f"somebody reads {control}")
+
+
+def locks(file: IO[bytes]) -> bool:
+    """Whether a lock of supervise/ could be taken, which it is until the file is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def name(pid: int) -> str:

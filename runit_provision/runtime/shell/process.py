@@ -159,6 +159,15 @@ def send(pid: int, number: int, *, with_group: bool) -> None:
         os.kill(pid, number)
 
 
+def send_to(pidfd: int, number: int) -> None:
+    """Send a signal to a process, if it is there still; -1 is none."""
+    if pidfd >= 0:
+        try:
+            _signal.pidfd_send_signal(pidfd, number)
+        except ProcessLookupError:
+            pass
+
+
 def environment(pid: int) -> list[bytes]:
     """Give what a process was executed with, `NAME=VALUE` each; nothing of one that is gone, or none of our business."""
     try:

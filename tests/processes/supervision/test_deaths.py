@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import IO
 
 import pytest
 from support import supervision
@@ -43,14 +41,6 @@ def is_unchanged(pids: dict[str, int]) -> bool:
 def answers(folder: Path, runtime: Path) -> bool:
     done = subprocess.run(["sv", "status", str(folder)], capture_output=True, check=False)
     return done.returncode == 0 and done.stdout.startswith(b"run:")
-
-
-def locks(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def sleepers(running: Tree) -> int:
@@ -281,7 +271,7 @@ def test_hup_does_not_wait_for_a_service_that_another_one_supervises(runtime: Pa
         os.kill(running.keeper(), signal.SIGSTOP)  # so that no stand-in comes
         running.kill()
         with (services / "one/supervise/lock").open("ab") as lock:
-            until(lambda: locks(lock), what="the lock of a service is another's")
+            until(lambda: supervision.locks(lock), what="the lock of a service is another's")
             os.kill(running.keeper(), signal.SIGKILL)
             running.start()
             until(lambda: b"another one supervises it, waiting" in running.stderr.read_bytes(), what="it waits for the other")

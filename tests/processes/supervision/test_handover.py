@@ -86,6 +86,21 @@ def test_nobody_is_vouched_for_when_supervisor_and_keeper_have_gone(running: Tre
     until(lambda: not is_read(running.services / "one/supervise/ok"), what="nobody has it open")
 
 
+def test_one_is_vouched_for_between_two_supervisors_of_whom_the_first_had_to_start_a_keeper(running: Tree) -> None:
+    one, keeper = running.services / "one", running.keeper()
+    os.kill(keeper, signal.SIGSTOP)  # so that no stand-in comes
+    running.kill()
+    os.kill(keeper, signal.SIGKILL)
+    running.start()
+    until(lambda: running.supervises(one) and stat(one) == "run", what="the next runsvdir has it")
+    os.kill(running.keeper(), signal.SIGSTOP)
+    running.kill()
+    (holder,) = [pid for pid in running.processes() if supervision.name(pid) == "fifo-holder"]
+    with (one / "supervise/lock").open("ab") as lock:
+        until(lambda: supervision.locks(lock) and supervision.is_asleep(holder), what="the holder has seen the end of its supervisor")
+    assert is_read(one / "supervise/ok")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_logger_of_a_service_that_is_down_goes_on_reading(running: Tree, number: int) -> None:
     logged = running.services / "logged"

@@ -39,7 +39,7 @@ def test_nobody_makes_a_system_call_while_nothing_happens(runtime: Path, tmp_pat
         until(lambda: all(stat(folder) == "run" and pid_of(folder) for folder in up), what="all run")
         until(lambda: stat(services / "ended") == "finish", what="one finishes")
         until(lambda: {supervision.name(pid) for pid in running.processes()} >= OURS, what="everybody is there")
-        time.sleep(watch.PATIENCE + 1)  # the pauses after the start are over
+        time.sleep(2 * watch.PATIENCE + 1)  # the pauses after the start are over, and whoever was asked has answered twice
         ours = [pid for pid in running.processes() if supervision.name(pid) in OURS]
         calls = traced(ours, tmp_path / "trace")
     woken = {pid: lines for pid, lines in calls.items() if len(lines) > 1}

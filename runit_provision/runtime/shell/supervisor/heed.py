@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 5.0
 """For an answer; who gives none is stopped, or frozen."""
+_AGAIN_SECONDS = 1.0
+"""Before who has answered is asked anew: one who is busy is not to do so all the time."""
+_LATE_SECONDS = 1.0
+"""For us to look: then nothing is known."""
 
 
 class Heed:
@@ -30,15 +34,21 @@ class Heed:
         self._due = self._wanted = False
         self._answered = True
         self._asked = 0.0
+        self._seconds = _ANSWER_SECONDS
 
     def expect(self) -> None:
         """Something is wanted of it: have it answer within some seconds."""
-        if self._due:
+        if self._due and not (self._answered and time.monotonic() > self._asked + _AGAIN_SECONDS):
             self._wanted = True
         elif self._ask():
             self._due, self._wanted, self._answered = True, False, False
-            self._asked = time.monotonic()
-            self._loop.after(_ANSWER_SECONDS, self._look)
+            self._asked = asked = time.monotonic()
+            self._loop.after(self._seconds, lambda: self._look(asked))
+
+    def insist(self, seconds: float) -> None:
+        """Have it answer within `seconds`, from now on, whatever it was asked before."""
+        self._seconds, self._due = seconds, False
+        self.expect()
 
     def heard(self) -> bool:
         """It has said something; gives whether it had been silent."""
@@ -46,11 +56,13 @@ class Heed:
         self._answered = True
         return was_silent
 
-    def _look(self) -> None:
+    def _look(self, asked: float) -> None:
+        if asked != self._asked or not self._due:
+            return  # it was asked anew
         self._take()
         self._due = False
-        # Where we were stopped too, it has had less time than we see.
-        is_late = time.monotonic() > self._asked + 2 * _ANSWER_SECONDS
+        # Where we were stopped too, or had no processor, it has had less time than we see.
+        is_late = time.monotonic() > self._asked + self._seconds + _LATE_SECONDS
         if self._answered or is_late:
             if self._wanted or is_late:
                 self.expect()

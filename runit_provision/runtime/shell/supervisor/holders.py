@@ -57,7 +57,7 @@ if TYPE_CHECKING:
             """Every service that there is was held; others: slots that are known too. Nothing else needs to be held."""
 
         def keeper_is(self, pidfd: int) -> None:
-            """There is another keeper."""
+            """This is the keeper from now on; -1: who it is cannot be known."""
 
         def leave(self) -> None:
             """Every service is gone: so may the holders."""
@@ -193,6 +193,12 @@ class Holder:
     def _converse(self, sock: _socket.socket) -> None:
         loop = self._holders.tree.loop
         self.channel = Channel(sock, loop, size=wire.SIZE, received=self._received, closed=self._gone, drained=self._drained)
+        self.meet_keeper()
+
+    def meet_keeper(self) -> None:
+        """Tell it who the keeper is, without whom it would not wait for the next supervisor: that may not be the one it knows."""
+        if self._holders.keeper >= 0:
+            self.send(wire.Record(wire.KEEPER), (self._holders.keeper,))
 
     def _drained(self) -> None:
         # Whoever is the parent of the processes by now.
@@ -246,7 +252,10 @@ class Holder:
 
 
 class Holders:
-    """The holders of a tree. `most`: descriptors that a process may have, ours and theirs; left: none is needed any more."""
+    """The holders of a tree. `most`: descriptors that a process may have, ours and theirs; left: none is needed any more.
+
+    keeper: its pidfd, none as long as it is not known.
+    """
 
     def __init__(self, tree: Tree, state: State, most: int) -> None:
         self.tree = tree
@@ -254,6 +263,7 @@ class Holders:
         self._slots = max(1, (most - descriptors.spare(most)) // (wire.KINDS + wire.WATCHED))
         self._each: dict[int, Holder] = {}
         self.left = False
+        self.keeper = -1
         self._patient_again = 0.0
         self._feeds = False
         self.deaths = Seldom()
@@ -352,8 +362,9 @@ class Holders:
             holder.send(wire.Record(wire.SETTLED))
 
     def keeper_is(self, pidfd: int) -> None:
+        self.keeper = pidfd
         for holder in self._each.values():
-            holder.send(wire.Record(wire.KEEPER), (pidfd,))
+            holder.meet_keeper()
 
     def leave(self) -> None:
         self.left = True

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import _signal
 import _socket
 import os
 import time
 
 from ...wire import keeper as wire
-from .. import descriptors, installation, meeting
+from .. import descriptors, installation, meeting, process
 from ..channel import ANY, BEGIN, FINISH, Channel, received_fds
 from ..keeper import keeper
 from ..keeper.children import Children
 from ..report import be_child
+from .heed import Heed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ _LAST = -1
 """Comes after what is about any service, and waits."""
 _SILENT_SECONDS = 2.0
 """For a keeper to greet who connects, before that is told, and its signals end it."""
+_ASK = wire.pack(wire.Record(wire.SIGNAL))
+"""A signal to no process is answered as any other, by a keeper of any version."""
 _RENEWAL_SECONDS = 30.0
 """For a keeper to become another version; it takes 0.02 with 900 services."""
 
@@ -138,7 +142,8 @@ class Own:
 class Kept:
     """A keeper is the parent; `lost` is called when it is gone, and then nothing that is asked for happens.
 
-    may: whether what a process may need of others is on its way, so that it can be asked for.
+    may: whether what a process may need of others is on its way, so that it can be asked for; silent: called each time that it has not
+    answered what is asked of it, with whether that is new; speaks: when it answers again.
     """
 
     def __init__(
@@ -150,27 +155,49 @@ class Kept:
         received: Callable[[wire.Record], None],
         lost: Callable[[], None],
         may: Callable[[], bool],
+        silent: Callable[[bool], None],
+        speaks: Callable[[], None],
     ) -> None:
         self._children = children
         self._loop = loop
         self._received = received
         self._lost = lost
+        self._speaks = speaks
+        self._heed = Heed(loop, ask=self._ask, look=self.look, silent=silent)
         self._channel = Channel(sock, loop, size=wire.SIZE, received=self._record, closed=self._gone, may=may, under_way=wire.UNDER_WAY)
 
     def spawn(self, wish: Wish, slot: int, *, asked: bool) -> None:
         self._channel.send_late(_message, wish, about=slot, rank=FINISH if asked else ANY)
+        self.expect()
 
     def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:
         self._channel.send(
             wire.pack(wire.Record(wire.SIGNAL, slot=slot, key=key, value=number)), about=slot, rank=BEGIN if asked else ANY
         )
+        self.expect()
         return None
 
     def pool(self, uid: int, gid: int, fds: tuple[int, ...]) -> None:
         self._channel.send(wire.pack(wire.Record(wire.POOL, slot=uid, value=gid)), fds)
+        self.expect()
 
     def holder(self, index: int, listener: int) -> None:
         self._channel.send_at_once(wire.pack(wire.Record(wire.HOLDER, slot=index)), (listener,))
+        self.expect()
+
+    def expect(self) -> None:
+        """Have it answer within some seconds."""
+        self._heed.expect()
+
+    def insist(self, seconds: float) -> None:
+        """Have it answer within `seconds`, whatever it was asked before."""
+        self._heed.insist(seconds)
+
+    def _ask(self) -> bool:
+        if not self._heed.is_silent:  # else it has yet to read the question before
+            # Before all that waits, which may do so for others.
+            self._channel.send_at_once(_ASK, ())
+        return self._channel.open
 
     def release(self, slot: int) -> None:
         self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)), about=slot)
@@ -192,12 +219,15 @@ class Kept:
         return self._children
 
     def _gone(self) -> None:
+        self._heed.heard()
         self._children.clear()
         self._lost()
 
     def _record(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:
             os.close(fd)
+        if self._heed.heard():
+            self._speaks()
         record = wire.unpack(data)
         if record.op == wire.STARTED:
             self._children[record.slot, record.key] = record.value
@@ -385,6 +415,7 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
             continue
         _say_hello(sock)
         if not _answers(sock):
+            _wake(sock)
             busy(0)
         greeting = greet(sock, state, busy)
         if greeting is not None:
@@ -405,6 +436,14 @@ def _answers(sock: _socket.socket) -> bool:
     finally:
         sock.settimeout(None)
     return True
+
+
+def _wake(sock: _socket.socket) -> None:
+    """Let the keeper go on if it was stopped; one that is frozen or traced is waited for."""
+    keeper = process.open_peer(sock)
+    process.send_to(keeper, _signal.SIGCONT)
+    if keeper >= 0:
+        os.close(keeper)
 
 
 def _say_hello(sock: _socket.socket) -> None:

@@ -131,10 +131,8 @@ def _wait_for_end(sock: _socket.socket) -> None:
     sock.close()
 
     def end(_number: int, _frame: object) -> None:
-        try:
-            _signal.pidfd_send_signal(keeper, _signal.SIGTERM)  # which no version takes as meant for itself alone
-        except ProcessLookupError:
-            pass
+        process.send_to(keeper, _signal.SIGTERM)  # which no version takes as meant for itself alone
+        process.send_to(keeper, _signal.SIGCONT)
 
     if keeper >= 0:
         _signal.signal(_signal.SIGHUP, end)

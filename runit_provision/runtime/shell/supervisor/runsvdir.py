@@ -37,7 +37,6 @@ _HEARD_LATER = _signal.valid_signals() - {_signal.SIGALRM}
 """All but what bounds the taking over from another version."""
 _SILENT = "its keeper does not answer; waiting until it does"
 _FAILED = 111
-_SIGKILL = 9
 _NEVER = float("inf")
 
 
@@ -83,7 +82,7 @@ class Runsvdir(Supervisor):
     def succeed(self, sock: _socket.socket, children: dict[tuple[int, int], int]) -> None:
         """Take over from another version, and let its keeper and its pools become what we are only when that is done."""
         process.be_subreaper()
-        self._keeper = process.open_peer(sock)
+        self.meet(sock)
         self.tree.parent = other = parents.Other(sock, children)
         self.tree.recover(lambda: self._succeeded(other))
 
@@ -104,7 +103,7 @@ class Runsvdir(Supervisor):
             found = other.renew(self.state)
         except TimeoutError:
             self.report("warning: the keeper does not become this version, ending it")
-            _signal.pidfd_send_signal(self._keeper, _SIGKILL)
+            process.send_to(self._keeper, _signal.SIGKILL)
         except parents.TakenError as taken:
             self.report(f"runsvdir {self._shown}: fatal: process {taken} supervises it now")
             self.status = _FAILED
@@ -201,6 +200,7 @@ class Runsvdir(Supervisor):
         self.report(f"runsvdir {self._shown}: warning: the version now installed is not taken, {mine} goes on: {reason}")
 
     def _leave(self) -> None:
+        self.wake_keeper()  # it is to put a stand-in here
         if not len(self.tree):
             self.tree.leave()
         self.status = 0

@@ -36,6 +36,8 @@ HUP_SECONDS = 60.0
 KILL_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 EXIT_HUP = 111
+_PATIENCE_SECONDS = 60.0
+"""With a keeper that does not answer, and is not stopped: it may be frozen, or somebody looks into it."""
 _AGAIN_SECONDS = 1.0
 """Before another keeper is tried again, when there is no process or descriptor to be had."""
 
@@ -57,13 +59,14 @@ class Supervisor:
         self.ending = False
         self._keeper = -1
         self._kept: parents.Kept | None = None
+        self._silent_since = 0.0
         self._alone = False  # no keeper was ever there
         self._breath = Breath()
         self._told = False
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most, directory=call.path)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
-        self.loop.on_signal(_signal.SIGCHLD, self.tree.orphans.reap)
+        self.loop.on_signal(_signal.SIGCHLD, self._child_changed)
         self.loop.on_signal(_signal.SIGHUP, self.end)
         self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
         # Where the table of services may grow no more (`ulimit -f`), that is an error of the service that is one too many.
@@ -74,14 +77,26 @@ class Supervisor:
 
     def connect(self, sock: _socket.socket, children: dict[tuple[int, int], int], keeper: int = 0) -> parents.Kept:
         """Work through the keeper at the other end of `sock`, and give it; keeper: its pid, when we have started it."""
+        self.meet(sock, keeper)
+        self._alone = False
+        self._kept = self.tree.parent = parents.Kept(
+            sock,
+            children,
+            self.loop,
+            received=self._received,
+            lost=self._keeper_lost,
+            may=self.tree.holders.sent,
+            silent=self._keeper_is_silent,
+            speaks=lambda: self.report("the keeper answers again"),
+        )
+        return self._kept
+
+    def meet(self, sock: _socket.socket, keeper: int = 0) -> None:
+        """Know the keeper at the other end of `sock`, and let the holders know it; keeper: its pid, when we have started it."""
         if self._keeper >= 0:
             os.close(self._keeper)
         self._keeper = process.open_peer(sock, keeper)
-        self._alone = False
-        self._kept = self.tree.parent = parents.Kept(
-            sock, children, self.loop, received=self._received, lost=self._keeper_lost, may=self.tree.holders.sent
-        )
-        return self._kept
+        self.tree.holders.keeper_is(self._keeper)
 
     def connect_later(self, error: OSError) -> None:
         """Supervise without a keeper until there is one; error: why there is none. What runs can be ended, and so make room."""
@@ -118,6 +133,7 @@ class Supervisor:
         if self.ending:
             return
         self.ending = True
+        self.wake_keeper()
         for service in self.tree.services():
             self.loop.guarded(end_for_good, service)
             if self._alone:
@@ -156,6 +172,8 @@ class Supervisor:
         if names:
             self.report(f"warning: still there, sending KILL: {names}")
         self.tree.kill_all()
+        if self._kept is not None:
+            self._kept.insist(KILL_SECONDS / 2)  # and what it was to kill is killed in the other half
         self._finish_after(KILL_SECONDS)
 
     def _finish_after(self, seconds: float) -> None:
@@ -178,6 +196,32 @@ class Supervisor:
             self.stop()
         else:
             self.tree.received(record)
+
+    def _child_changed(self) -> None:
+        """A child has ended, or was stopped, as a keeper that we have started may have been: of others nobody would tell."""
+        self.tree.orphans.reap()
+        if self._kept is not None:
+            self._kept.expect()
+
+    def wake_keeper(self) -> None:
+        """Let the keeper go on if it was stopped."""
+        process.send_to(self._keeper, _signal.SIGCONT)
+
+    def _keeper_is_silent(self, is_new: bool) -> None:
+        """It is stopped, which can be undone; or else it is killed at last, which its children outlive."""
+        now = time.monotonic()
+        if is_new:
+            self._silent_since = now
+        kills = not self.tree.patient or now > self._silent_since + (0.0 if self.ending else _PATIENCE_SECONDS)
+        if kills or is_new:
+            self.report(f"warning: the keeper does not answer, sending {'KILL' if kills else 'CONT'}; its services go on")
+        if kills:
+            self._silent_since = now
+            process.send_to(self._keeper, _signal.SIGKILL)
+        else:
+            self.wake_keeper()
+        assert self._kept is not None
+        self._kept.expect()
 
     def _keeper_lost(self) -> None:
         if self.status is not None:
@@ -205,7 +249,6 @@ class Supervisor:
         self._breath.begin(time.monotonic())
         process.wait_for_end(self._keeper)  # its children are ours by then
         self.connect(sock, {}, pid)
-        self.tree.holders.keeper_is(self._keeper)
         self._see_what_became_of_its_children()
         return True
 
@@ -217,6 +260,8 @@ class Supervisor:
     def _see_what_became_of_its_children(self) -> None:
         self.tree.orphans.reap()
         self.tree.parent_lost()
+        if not self.tree.patient:
+            self.tree.kill_all()  # what it was told last may not have happened
 
 
 class StandIn(Supervisor):
