@@ -83,3 +83,5 @@ def become(library: str, role: str, *fds: int) -> None:
         os.execv(sys.executable, [sys.executable, "-IS", "-c", _START % role, library, *map(str, fds)])
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        for fd in fds:
+            os.set_inheritable(fd, False)

@@ -267,7 +267,7 @@ def _read(path: str) -> bytes:
         return b""
     try:
         return os.read(fd, 4096)
-    except OSError:
+    except ProcessLookupError:
         return b""
     finally:
         os.close(fd)

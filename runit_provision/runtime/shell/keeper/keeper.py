@@ -395,13 +395,10 @@ class _Keeper:
 def run(state: State, sock: _socket.socket, call: Call, *, stands_in: bool) -> None:
     """Be the keeper of `state`'s tree, with the supervisor at the other end of `sock`, until all is over.
 
-    stands_in: whether that supervisor is a stand-in itself, and yields to a runsvdir.
+    Nothing else than this is open, and the library. stands_in: whether that supervisor is a stand-in itself, and yields to a runsvdir.
     """
-    _signal.set_wakeup_fd(-1)
     for number in (_signal.SIGINT, _signal.SIGQUIT):
         _signal.signal(number, _signal.SIG_DFL)
-    # The library tells who asks /proc which installation and version this is.
-    process.close_all_but(state.directory, state.lock, state.table, call.library, sock.fileno())
     keeper = _Keeper(state, call)
     keeper.begin(sock, stands_in=stands_in)
     # Whoever started the tree may have blocked SIGCHLD, and nothing that ends would be noticed.

@@ -170,12 +170,16 @@ class Adoption:
         service = None if gone else self._reopen(identity, content)
         if service is None:
             service = self._without(identity, has_log=intent.log is not None)
-        has_pipe = self._find_pipe(service, intent, content)
+        try:
+            has_pipe = self._find_pipe(service, intent, content)
+            main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
+        except BaseException:
+            service.close()  # or its own lock would be in the way when it is tried again
+            raise
         if not content.startswith(records.TAKEN):
             os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         tree.settle(slot, service)
         tree.write_identity(service, identity)
-        main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]
@@ -214,11 +218,7 @@ class Adoption:
         pids = [each.pid for each in living if each.life == records.LIVE]
         if intent.log is not None and intent.log.pid:
             pids.append(intent.log.pid)  # its pool's
-        try:
-            return files.find_pipe(pids)
-        except BaseException:
-            service.close()
-            raise
+        return files.find_pipe(pids)
 
     def _without(self, identity: records.Identity, *, has_log: bool) -> Supervised:
         """Give a service whose directory is gone: nobody else will end its processes."""

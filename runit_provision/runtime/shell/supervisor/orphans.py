@@ -157,7 +157,12 @@ def _open(written: records.Process) -> int:
         pidfd = os.pidfd_open(written.pid)
     except ProcessLookupError:
         return _NONE
-    if process.starttime(written.pid) == written.starttime:
+    try:
+        is_it = process.starttime(written.pid) == written.starttime
+    except OSError:
+        os.close(pidfd)
+        raise
+    if is_it:
         return pidfd
     os.close(pidfd)
     return _NONE

@@ -328,6 +328,8 @@ class Other(Absent):
         sock.settimeout(_RENEWAL_SECONDS)
         _say_hello(sock)
         greeting = greet(sock, state, _taken)
+        if greeting is not None and greeting[1] != installation.version():
+            raise TimeoutError  # it has tried, and stays what it is
         return None if greeting is None else (sock, greeting[0])
 
     def pass_on(self, kept: Kept, slots: set[int]) -> None:
@@ -368,6 +370,10 @@ def fork_keeper(state: State, call: Call, *, stands_in: bool, descriptors_allowe
     if pid == 0:
 
         def keep() -> None:
+            _signal.set_wakeup_fd(-1)
+            # Before the limit is as low as it was: what is above that would stay open. The library tells who asks /proc which
+            # installation and version this is.
+            process.close_all_but(state.directory, state.lock, state.table, call.library, theirs.fileno())
             if descriptors_allowed:
                 descriptors.allow(descriptors_allowed)
             keeper.show(call.path)

@@ -1,0 +1,78 @@
+"""Taking up what another supervisor has left, where something is refused in that very moment: nothing runs twice, and all is had."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import oracle, supervision
+from support.supervision import Tree, letter, pid_of, service, tree
+from support.waiting import until
+
+STARTS = "echo $$ >>starts\nexec sleep 1000"
+
+
+def starts(home: Path) -> list[int]:
+    return [int(line) for line in (home / "starts").read_text().split()]
+
+
+def kill_both(running: Tree) -> None:
+    """Kill supervisor and keeper, so that the next one finds processes whose parent is gone."""
+    keeper = running.keeper()
+    os.kill(keeper, signal.SIGSTOP)  # so that it puts no stand-in there
+    running.kill()
+    os.kill(keeper, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("refusal", ["read:error=ENOMEM", "openat:error=ENFILE"])
+def test_a_process_that_cannot_be_looked_at_for_a_moment_is_taken_up_and_not_started_again(
+    runtime: Path, tmp_path: Path, refusal: str
+) -> None:
+    strace = oracle.program("strace", package="strace")
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        pid = until(lambda: pid_of(home), what="it runs")
+        until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+        kill_both(running)
+        trace = tmp_path / "trace"
+        fault = ("-P", f"/proc/{pid}/stat", "-e", f"inject={refusal}:when=1")
+        running.arguments = ("-D", "-qq", "-o", str(trace), *fault, running.program)
+        running.program = strace
+        running.start()
+        until(lambda: running.supervises(home), what="it is taken up")
+        assert "(INJECTED)" in trace.read_text()
+        letter(home, "t")
+        until(lambda: len(starts(home)) == 2, what="it obeys")
+        until(lambda: pid_of(home) == starts(home)[-1], what="its status is true")
+        assert starts(home)[0] == pid
+        assert not supervision.is_alive(pid)
+
+
+def test_a_keeper_that_a_supervisor_of_many_has_started_has_nothing_of_theirs_open(runtime: Path, tmp_path: Path) -> None:
+    """The supervisor has more descriptors than its keeper may have: what is above that limit is closed before it counts."""
+    homes = [service(tmp_path / f"services/it{number:02}", STARTS, log="exec cat >/dev/null") for number in range(20)]
+    limited = tmp_path / "limited"
+    limited.write_text(f'#!/bin/sh\nulimit -Sn 40\nexec {runtime}/runsvdir "$@"\n')
+    limited.chmod(0o755)
+    with tree(limited, tmp_path / "services", tmp_path / "state") as running:
+        running.start()
+        until(lambda: running.supervises(*homes) and all(map(pid_of, homes)), what="all run")
+        for home in homes[:2]:
+            home.rename(tmp_path / home.name)  # which makes low numbers free
+        until(lambda: not running.supervises(tmp_path / homes[0].name), what="two are gone")
+        rest = homes[2:]
+        until(lambda: all((home / "starts").exists() for home in rest), what="the others have begun")
+        before = running.keeper()
+        os.kill(before, signal.SIGKILL)
+        until(lambda: running.keeper() != before, what="there is another")
+        opened = supervision.opened(running.keeper())
+        assert [path for path in opened.values() if "/supervise/" in path] == []
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(*rest), what="the next one has all")
+        assert all(starts(home) == [pid_of(home)] for home in rest)
+        subprocess.run([runtime / "sv", "-w", "20", "restart", *rest[:3]], check=True, stdout=subprocess.DEVNULL)
