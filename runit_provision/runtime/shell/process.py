@@ -78,6 +78,12 @@ def has_executed(pid: int) -> bool:
     return len(fields) > 6 and not int(fields[6]) & _FORKED_ONLY
 
 
+def is_of(pid: int, uid: int) -> bool:
+    """Whether `pid` is of `uid` alone: its real, effective and saved one (Uid of /proc/PID/status)."""
+    lines = _read(f"/proc/{pid}/status").splitlines()
+    return any(line[:4] == b"Uid:" and {*line.split()[1:4]} == {b"%d" % uid} for line in lines)
+
+
 def name(pid: int) -> bytes:
     """Give the name of `pid` as ps shows it; empty when there is no such process."""
     return _read(f"/proc/{pid}/comm").rstrip(b"\n")

@@ -2,11 +2,15 @@
 
 The newest connection to a pool is its supervisor. The pool greets it with HAVE for each logger that it runs, re-sends what was not
 acknowledged, and says END; then events follow as they happen. A pool whose supervisor died goes on with every log.
+
+A pool writes as an account that may be another's than the supervisor's, and is believed no more than that account is: see `heard`.
 """
 
 from __future__ import annotations
 
 import struct
+
+from . import tai
 
 # The supervisor says:
 ADD = 1
@@ -23,7 +27,8 @@ PING = 5
 QUIT = 6
 """All loggers are gone: exit."""
 UPGRADE = 7
-"""name: the library of another version, which is to be executed in the pool's place; its loggers will be added again."""
+"""name: the library of another version, which is to be executed in the pool's place, empty: another process takes that; its loggers
+will be added again."""
 
 # The pool says:
 HAVE = 17
@@ -60,6 +65,11 @@ PAUSED = 2
 _RECORD = struct.Struct("<BxxxIiI256s")
 _MORE = struct.Struct("<IB")
 SIZE = _RECORD.size
+_STATUS_MAX, _SIGNAL = 0xFFFF, 0x7F
+"""Of a wait status; one that has all of _SIGNAL tells of no end."""
+_TEXTS = (FAILED, SAYS)
+_ESCAPED = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
+"""Control characters: a newline would make another line of what is one message of a log's, and a terminal obeys others."""
 NAME_MAX = 256
 
 
@@ -109,3 +119,24 @@ def unpack(data: bytes) -> Record:
         raise ValueError(f"a pool record has {SIZE} bytes, not {len(data)}")
     op, slot, value, length, name = _RECORD.unpack(data)
     return Record(op, slot=slot, value=value, name=name[:length])
+
+
+def heard(data: bytes) -> Record:
+    """Read what a pool says; ValueError when that is what no pool says. A text is one line, whatever is in it."""
+    record = unpack(data)
+    if not _makes_sense(record):
+        raise ValueError(f"no record of a pool: {record!r}")
+    if record.op in _TEXTS:
+        text = record.name.decode("utf-8", "surrogateescape").translate(_ESCAPED)
+        record.name = text.encode("utf-8", "surrogateescape")
+    return record
+
+
+def _makes_sense(record: Record) -> bool:
+    if record.op == HAVE:
+        return len(record.name) % _MORE.size == 0
+    if record.op == ENDED:
+        return 0 <= record.value <= _STATUS_MAX and record.value & _SIGNAL != _SIGNAL
+    if record.op == WAITS:
+        return record.value >= PROCESSOR_FAILS and (not record.name or tai.read(record.name) > 0)
+    return True

@@ -1,7 +1,8 @@
 """The supervisor's memory outside of its own: one table of fixed-size slots per tree, in the tree's private state directory.
 
     slot 0       magic, whose life: after a boot, or of a container that was killed, no process is left, and the table is void
-    slot 1...    identity (device, inode, name, path) | where no `down` was | intent | three processes, written by their parent
+    slot 1...    identity (device, inode, name, path) | where no `down` was | as whom a pool logs | intent | three processes, written by
+                 their parent
 
 Every piece is written by one pwrite, and each has one writer, so a reader after a SIGKILL finds the old or the new one. Who compares
 them can tell what happened since the supervisor's last word: a process whose `started` is not the one that the intent names was
@@ -21,6 +22,7 @@ from .status import DOWN, FINISH, WANT_UP
 SIZE = 1024
 MAGIC = b"rprov-3\n"
 NO_DOWN_AT = 760
+WRITER_AT = 776
 INTENT_AT = 784
 LETTERS_AT = 788
 """One byte for the main part, one for the log, one for what the service says of itself; 0: none that was not acted upon."""
@@ -49,7 +51,9 @@ HELD = b"\2"
 
 _HEADER = Struct("<8s36s4xQQ")
 _IDENTITY = Struct("<B7xQQHH4x256s472s")
-_NO_DOWN = Struct("<q?15x")
+_NO_DOWN = Struct("<q?7x")
+_WRITER = Struct("<I")
+WRITER_SIZE = _WRITER.size
 _PART = Struct("<BBBBBBBxqqiiI8s")
 _INTENT = Struct("<BBBB3s1xq")
 _PROCESS = Struct("<iBBxxQqiI")
@@ -235,6 +239,16 @@ def pack_no_down(changed: int, *, has_plain_log: bool) -> bytes:
     changed: st_ctime in nanoseconds, 0 where it is not known; has_plain_log: its log/ is no link, so that it is this one until then.
     """
     return _NO_DOWN.pack(changed, has_plain_log)
+
+
+def pack_writer(uid: int) -> bytes:
+    """Give what belongs at WRITER_AT of a slot: the uid of the pool that keeps its log, -1 for none."""
+    return _WRITER.pack(uid + 1)
+
+
+def unpack_writer(data: bytes) -> int:
+    """Read what stands at WRITER_AT, WRITER_SIZE bytes, or nothing where there is no such slot."""
+    return int(_WRITER.unpack(data)[0]) - 1 if data else -1
 
 
 def pack_process(process: Process) -> bytes:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import oracle, waiting
+from support import oracle, supervision, waiting
 from support.checked_log import CheckedLog
 from support.draws import draws, seed
 
@@ -304,3 +304,71 @@ def test_lines_that_come_one_by_one_are_all_there_once_whatever_befalls_a_call(
         assert pool.expect(wire.ENDED, service).value == 0
         assert [re.sub(rb"^\S{10}_\S{14} p: ", b"", line) for line in service.text().splitlines()] == lines, number
         pool.kill()
+
+
+_SLOW = b"!echo $$ >>../starts; until [ -e ../go ]; do sleep 0.05; done; %s\n"
+
+
+@pytest.mark.parametrize(("how", "then"), [("exec", "cat"), ("end", "cat"), ("kill", "cat"), ("exec", "fail"), ("end", "fail")])
+def test_a_processor_outlives_its_pool_and_none_is_run_beside_it(
+    pool: Pool, runtime: Path, tmp_path: Path, how: str, then: str
+) -> None:
+    """Its pool becomes another version, lets another process follow, or is killed."""
+    does = b"cat" if then == "cat" else b"[ -e ../again ] && exec cat; >../again; exit 1"
+    service, other = Service(tmp_path, 1, config=_SLOW % does), Service(tmp_path, 2)
+    pool.added(service, other)
+    write(service, b"first\n")
+    waiting.until(lambda: service.text() == b"first\n")
+    pool.send(service, signal.SIGALRM)
+    starts = service.log / "starts"
+    waiting.until(starts.exists, what="the processor runs")
+    first = int(waiting.written(starts))
+    assert pool.process is not None
+    if how == "kill":
+        pool.kill()
+    else:
+        library = runtime.parent / "lib/runit-provision/current" if how == "exec" else ""
+        pool.client.sendall(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(library))))
+        waiting.until(lambda: not pool.client.recv(wire.SIZE), what="it has heard that")
+        pool.client.close()
+    if how == "exec":
+        pool.connect()
+    else:
+        pool.process.wait(waiting.DEADLINE)
+        pool.start()
+    pool.added(service, other)
+    write(service, b"second\n")
+    waiting.until(lambda: b"second\n" in service.text(), what="lines go on")
+    assert starts.read_text() == f"{first}\n"
+    (service.log / "go").touch()
+    waiting.until(lambda: not [*service.main.glob("@*.[ut]")], what="it is processed")
+    assert service.text() == b"first\nsecond\n"
+    assert len(starts.read_text().split()) == (1 if then == "cat" else 2)
+    children = Path(f"/proc/{pool.process.pid}/task").glob("*/children")
+    assert [path.read_text() for path in children if path.read_text()] == []
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["whole", "cut"])
+def test_what_a_processor_has_made_while_there_was_no_pool_is_kept_if_it_succeeded(pool: Pool, tmp_path: Path, goes: bool) -> None:
+    service = Service(tmp_path, 1, config=_SLOW % b"cat")
+    pool.added(service)
+    write(service, b"first\n")
+    waiting.until(lambda: service.text() == b"first\n")
+    pool.send(service, signal.SIGALRM)
+    starts = service.log / "starts"
+    waiting.until(starts.exists, what="the processor runs")
+    first = int(waiting.written(starts))
+    pool.kill()
+    (made,) = service.main.glob("@*.t")
+    if goes:
+        (service.log / "go").touch()
+        waiting.until(lambda: made.stat().st_mode & 0o100, what="it has succeeded")
+    else:
+        os.kill(first, signal.SIGKILL)
+        (service.log / "go").touch()
+    waiting.until(lambda: not supervision.is_alive(first), what="it has ended")
+    pool.start()
+    pool.added(service)
+    waiting.until(lambda: [*service.main.glob("@*.s")] and not [*service.main.glob("@*.[ut]")], what="it is processed")
+    assert service.text() == b"first\n"
+    assert len(starts.read_text().split()) == (1 if goes else 2)

@@ -13,6 +13,7 @@ import pytest
 from support import supervision, waiting
 
 from runit_provision.runtime.wire import pool as wire
+from runit_provision.runtime.wire.status import unpack
 
 from .pools import Pool, Service, write
 
@@ -224,14 +225,17 @@ def test_of_a_log_that_is_killed_while_its_processor_runs_nothing_is_left_in_the
         waiting.until(begun.exists, what="its processor runs")
         (pool,) = [pid for pid in running.processes() if supervision.name(pid) == "log-pool"]
         before = len(supervision.opened(pool))
-        for killed in range(1, 5):
+        for _ in range(4):
+            since = unpack(supervision.status(home / "log")).since_ns
             subprocess.run([runtime / "sv", "kill", home / "log"], check=True)
-            waiting.until(lambda killed=killed: len(begun.read_text()) > killed, what="it is started again, and its processor")  # type: ignore[misc]
+            waiting.until(lambda since=since: unpack(supervision.status(home / "log")).since_ns != since, what="it was killed")  # type: ignore[misc]
+            waiting.until(lambda: supervision.stat(home / "log") == "run", what="it runs again")
         os.write(waits, b"\n" * 5)
         waiting.until(lambda: [path.read_text() for path in main.glob("@*")] == ["a line\n"], what="the last one has processed it")
         waiting.until(lambda: not children(pool), what="none has ended and is not reaped")
         waiting.until(lambda: "pidfd" not in str(left := supervision.opened(pool)) and len(left) <= before, what="all is closed")
         assert supervision.pid_of(home / "log") == pool
+        assert begun.read_text() == "\n", "it was waited for, and not run again"
     os.close(waits)
 
 

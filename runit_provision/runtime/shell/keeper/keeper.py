@@ -17,7 +17,7 @@ import time
 from ...wire import errors, records
 from ...wire import keeper as wire
 from .. import installation, meeting, process
-from ..channel import ANY, FINISH, Channel
+from ..channel import ANY, FINISH, Channel, close_all
 from ..loop import Loop
 from ..report import report_to_stderr
 from ..title import Title, name_process
@@ -240,6 +240,10 @@ class _Keeper:
             if not fds:
                 raise OSError(errno.EMFILE, "the descriptors could not be received")
             listener, journal = fds
+            if living is not None:
+                # Whoever is told of it connects at once, and is not to meet a listener that is about to be closed.
+                close_all(fds)
+                fds.clear()
             child = living or self._children.fork(request, lambda: _be_pool(uid, gid, listener, journal))
         except OSError as error:
             peer.send(wire.Record(wire.FAILED, slot=uid, key=records.POOL, value=error.errno or 0))
@@ -445,9 +449,10 @@ def _be_pool(uid: int, gid: int, listener: int, journal: int) -> None:
         raise RuntimeError(f"log-pool: {error}{installation.why_missing()}") from None
     # Before: what gave up root may not write to what names it, /proc/self/comm and mem.
     pool.show(uid)
-    if os.geteuid() == 0 and uid != 0:
+    drops = os.geteuid() == 0 and uid != 0
+    if drops:
         _drop(uid, gid)
-    pool.main(listener, journal)
+    pool.main(listener, journal, was_root=drops)
 
 
 def _drop(uid: int, gid: int) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ...core.svlogd_lines import Batch
     from .place import Place
+    from .processor import Left
     from .steps import Steps
     from .sync import Crew
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
         def renamed(self) -> None:
             """`current` is new."""
+
+        def processing(self) -> None:
+            """Another processor runs, or none any more."""
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -149,11 +153,11 @@ class Log:
 
     # ---- open and close
 
-    def open(self, *, resumed: bool = False) -> Steps[bool]:
+    def open(self, *, resumed: bool = False, left: Left | None = None) -> Steps[bool]:
         """Open the log; a warning and False when it is of no use.
 
         resumed: whether `current` is known to be whole although nobody closed it; otherwise such a file is set aside as
-        `.u`, since a crash may have cut it.
+        `.u`, since a crash may have cut it; left: the processor that who logged here before had started, and may run still.
         """
         if not (yield from self.insist(b"open log directory", self._open_directory)):
             return False
@@ -179,7 +183,7 @@ class Log:
         yield from self._open_current()
         self.inform((b"append: " if status else b"new: ") + self.name + b"/current")
         if self.config.processor:
-            self.processor.recover()
+            self.processor.recover(left)
             yield from self.processor.start_next()
         return True
 

@@ -5,12 +5,16 @@
 
 When it succeeds, .t becomes .s, newstate becomes state, and .u goes, in this order: so a .u beside a finished .s means that only
 the last steps are missing. When it fails, or a signal ends it, .t goes and it is started again.
+
+In a pool it outlives who started it, when another version takes that one's place or it is killed: the next one waits for it, by what
+the journal tells, and goes on from there. That may not be its parent, so it says itself, by the mode of .t, that it has succeeded.
 """
 
 from __future__ import annotations
 
 import fcntl
 import posix
+import select
 import time
 
 from .. import environment
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
     from .directory import Log
     from .steps import Steps
+
+    Left = tuple[int, int, int]
+    """A processor that somebody else has started: pid, start in clock ticks since boot, and the inode of what it processes."""
 else:
     import _signal
 
@@ -29,10 +36,11 @@ ABOVE = 10
 """Descriptors from here on are in nobody's way in the child."""
 SHELL = "/bin/sh"
 # posix_spawn knows no working directory; this shell replaces itself by the one that C would have started, as that one is.
-ENTER = (
-    b'cd -P /proc/self/fd/6 2>/dev/null || cd -- "$0" || exit 111; exec 6<&-; OLDPWD=$2; [ "$2" ] || unset OLDPWD; '
-    b'exec /bin/sh -c "$1" sh'
-)
+ENTER = b'cd -P /proc/self/fd/6 2>/dev/null || cd -- "$0" || exit 111; exec 6<&-; OLDPWD=$2; [ "$2" ] || unset OLDPWD; '
+BECOME = ENTER + b'exec /bin/sh -c "$1" sh'
+# Its own stderr is nobody's, or it would say there by which signal the other one has ended.
+OUTLIVE = ENTER + b'exec 6>&2 2>/dev/null; /bin/sh -c "$1" sh 2>&6 6>&- || exit; chmod 744 /proc/self/fd/1; exit 0'
+"""With a witness: the shell stays, and marks what a processor has made that succeeded."""
 REST = b"/bin/sleep 1; "
 """What comes first where one has just failed: who waits for the processor's end waits, and nobody else."""
 DEFAULT_SIGNALS = (
@@ -64,8 +72,20 @@ class Processor:
         """The name of the file that a running processor writes; nothing when none runs."""
         return self._input[:26] + "t" if self.pid else ""
 
-    def recover(self) -> None:
-        """After a crash: take up every .u that is there, and complete what was complete but for the last steps."""
+    @property
+    def started(self) -> Left:
+        """What tells the processor that runs from any other; (0, 0, 0): none runs."""
+        if not self.pid:
+            return 0, 0, 0
+        from ..process import starttime  # for the pool: svlogd has no use for it
+
+        try:
+            return self.pid, starttime(self.pid), posix.stat(self._input, dir_fd=self._log.directory).st_ino
+        except OSError:
+            return 0, 0, 0
+
+    def recover(self, left: Left | None = None) -> None:
+        """Take up every .u that is there, and complete what was complete but for the last steps; left: by who logged here before."""
         log = self._log
         try:
             names = sorted(log.names())
@@ -75,11 +95,15 @@ class Processor:
         for name in names:
             if name[26] != "u" or name in self.backlog or name == self._input:
                 continue
-            finished = name[:26] + "s"
-            if finished not in names:
-                self.backlog += (name,)
+            if left is not None and self._goes_on(name, *left):
                 continue
+            made, finished = name[:26] + "t", name[:26] + "s"
             try:
+                if made in names and self._is_done(made):
+                    log.folder.rename(made, finished)
+                elif finished not in names:
+                    self.backlog += (name,)
+                    continue
                 if posix.stat(finished, dir_fd=log.directory).st_mode & 0o100:
                     self._take_over_state()
                     posix.unlink(name, dir_fd=log.directory)
@@ -88,6 +112,25 @@ class Processor:
                     self.backlog += (name,)
             except OSError as error:
                 log.warn(b"unable to complete processed", error, name=log.name + b"/" + name.encode())
+
+    def _goes_on(self, name: str, pid: int, start: int, inode: int) -> bool:
+        """Whether that processor runs and processes the file `name`: then it is waited for as if it had been started here."""
+        from ..process import starttime
+
+        try:
+            if self.pid or posix.stat(name, dir_fd=self._log.directory).st_ino != inode:
+                return False
+            pidfd = posix.pidfd_open(pid)
+        except OSError:
+            return False  # it has ended
+        if starttime(pid) != start:
+            posix.close(pidfd)
+            return False
+        self.pid, self.pidfd, self._input = pid, pidfd, name
+        return True
+
+    def _is_done(self, made: str) -> bool:
+        return bool(posix.stat(made, dir_fd=self._log.directory, follow_symlinks=False).st_mode & 0o100)
 
     def start_next(self) -> Steps[None]:
         """Start the processor on the oldest file that waits, unless one runs, or HUP has taken it away."""
@@ -126,13 +169,34 @@ class Processor:
 
     def bury(self) -> int | None:
         """Let go of a processor that has ended, and give its wait status; None: none has. What it made stays as it is."""
-        pid, status = posix.waitpid(self.pid, posix.WNOHANG) if self.pid else (0, 0)
-        if not pid:
+        status = self._status() if self.pid else None
+        if status is None:
             return None
         posix.close(self.pidfd)
         self.pidfd = -1
         self.pid = 0
+        self._tell()
         return status
+
+    def _status(self) -> int | None:
+        """Give the wait status of the processor, 1 for any that is not told; None: it runs."""
+        try:
+            pid, status = posix.waitpid(self.pid, posix.WNOHANG)
+        except ChildProcessError:
+            # Its parent is gone: only what it has left behind tells.
+            waiting = select.poll()
+            waiting.register(self.pidfd, select.POLLIN)
+            if not waiting.poll(0):
+                return None
+            try:
+                return 0 if self._is_done(self.output) else 1
+            except OSError:
+                return 1
+        return status if pid else None
+
+    def _tell(self) -> None:
+        if self._log.witness is not None:
+            self._log.witness.processing()
 
     def _remove(self, name: str) -> None:
         try:
@@ -163,6 +227,7 @@ class Processor:
 
     def _start(self, *, rested: bool = False) -> Steps[None]:
         if (yield from self._log.insist(b"start processor", self._spawn, rested)):
+            self._tell()
             yield from self._log.insist(b"watch processor", self._open_pidfd)
 
     def _open_pidfd(self) -> None:
@@ -194,7 +259,7 @@ class Processor:
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(opened), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
             variables = environment.inherited()
-            enter = REST + ENTER if rested else ENTER
+            enter = (REST if rested else b"") + (BECOME if log.witness is None else OUTLIVE)
             arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
             self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
         except FileNotFoundError as error:

@@ -20,6 +20,10 @@ from __future__ import annotations
 import posix
 import struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..logs.processor import Left
+
 IDLE = 0
 READING = 1
 READ = 2
@@ -54,6 +58,7 @@ _RENAME = struct.Struct("<I27s")
 _TEXT = struct.Struct("<II")
 _STAGED = struct.Struct("<IIBIxxxxQ16xB")
 _PLACE = struct.Struct("<Q")
+_PID = struct.Struct("<I")
 _PAGE = 4096
 
 
@@ -261,6 +266,24 @@ class Entry:
     @owner.setter
     def owner(self, value: int) -> None:
         self._arena[self._at + 56 : self._at + 64] = value.to_bytes(8, "little")
+
+    @property
+    def processor(self) -> Left:
+        """What tells the processor that was started last from any other, until its end is seen: (0, 0, 0).
+
+        It stands in what the phase and each copy of the state leave of their room, where journals before had none.
+        """
+        arena, at = self._arena, self._at
+        (pid,) = _PID.unpack_from(arena, at + 4)
+        return (pid, *_PLACE.unpack_from(arena, at + 102), *_PLACE.unpack_from(arena, at + 150)) if pid else (0, 0, 0)
+
+    @processor.setter
+    def processor(self, value: Left) -> None:
+        arena, at = self._arena, self._at
+        _PID.pack_into(arena, at + 4, 0)  # so that SIGKILL leaves all of it or none
+        _PLACE.pack_into(arena, at + 102, value[1])
+        _PLACE.pack_into(arena, at + 150, value[2])
+        _PID.pack_into(arena, at + 4, value[0])
 
     @property
     def phase(self) -> int:

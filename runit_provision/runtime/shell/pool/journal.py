@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..logs.processor import Left
+
 _MAGIC = b"runit-provision pool journal 3\n\0"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _HEADER = 4096
@@ -65,6 +67,13 @@ class Journal:
         """Tell whether something is left of the log in `directory` (device, inode)."""
         with self._lock:
             return self._find(directory) is not None
+
+    def processor(self, directory: tuple[int, ...]) -> Left | None:
+        """Give the processor that was started last for the log in `directory`, if its end was not seen."""
+        with self._lock:
+            at = self._find(directory)
+            left = self._entries[at].processor if at is not None else None
+        return left if left and left[0] else None
 
     def take(self, identity: tuple[int, ...], owner: int) -> tuple[Entry, Slot | None] | None:
         """Give what is left of a log, once; None when nothing is. Only for who has the lock of its directory.

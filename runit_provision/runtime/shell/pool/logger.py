@@ -86,7 +86,7 @@ class Logger:
         directory: its device and inode; owner: a number that is the service's own, by which its FIFO is known again.
         """
         resumed = self._journal.knows(directory)
-        if not (yield from self.log.open(resumed=resumed)):
+        if not (yield from self.log.open(resumed=resumed, left=self._journal.processor(directory))):
             return False
         fifo = posix.fstat(self.fifo)
         identity = (*directory, fifo.st_dev, fifo.st_ino)
@@ -97,6 +97,7 @@ class Logger:
             self._entry, self._slot = left
             yield from self._resume(identity)
             self._entry.owner = owner
+        self.processing()
         return True
 
     def close(self) -> Steps[None]:
@@ -408,7 +409,7 @@ class Logger:
                 spare.append(self._slot)
             self._slot = None
 
-    # ---- what a rotation does
+    # ---- what a rotation does, and a processor
 
     def renaming(self, name: str) -> None:
         """Write down that `current` will be `name`."""
@@ -420,3 +421,8 @@ class Logger:
         if self._slot is not None and self._known()[0].phase == STAGED:
             self._slot.progress = (self.log.written, 0)
             self._slot.rename = None
+
+    def processing(self) -> None:
+        """Write down which processor runs, if any: it outlives us, and is not to be started a second time."""
+        if self._entry is not None:
+            self._entry.processor = self.log.processor.started

@@ -439,16 +439,17 @@ def show(uid: int) -> None:
     Title().show([b"log-pool", b"%d" % uid, installation.version()])
 
 
-def main(listener: int, journal: int) -> int:
+def main(listener: int, journal: int, *, was_root: bool = False) -> int:
     """Be the pool of the uid that we are.
 
-    listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor.
+    listener: a listening AF_UNIX SOCK_SEQPACKET socket; journal: an open regular file that is the same for every successor; was_root:
+    whether this process gave that up, and what it has from then is nobody else's business of this uid. exec(2) would make it that.
     """
     keep_freed_memory()
     _, most = descriptors.allow_all()
     pool = Pool(listener, journal, most)
     pool.run()
-    if pool.next_version:
+    if pool.next_version and not was_root:
         try:
             installation.become(pool.next_version, "pool", listener, journal)
         except OSError as error:

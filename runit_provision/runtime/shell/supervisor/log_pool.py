@@ -2,6 +2,11 @@
 
 A pool is the keeper's child and outlives the supervisor, who talks to it over a socket (wire/pool.py). To a service it looks as if its
 logger were a process whose pid is the pool's.
+
+One of another account than ours is in that account's hands, should a way be found to trace it. So it is heard about those logs alone
+of which it is written down, where only we write, that its uid keeps them: no other log's FIFO ever comes to it. And it is not executed
+as another version, since exec(2) makes traceable what a change of uid had made untraceable (PR_SET_DUMPABLE): it ends, and the keeper
+forks another.
 """
 
 from __future__ import annotations
@@ -14,8 +19,8 @@ import time
 from ...core.breath import Breath
 from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
-from .. import installation, meeting
-from ..channel import Channel, received_fds
+from .. import installation, meeting, process
+from ..channel import Channel, close_all, received_fds
 from .heed import Heed
 
 TYPE_CHECKING = False
@@ -31,6 +36,8 @@ _AGAIN_SECONDS = (0.005, 0.05)
 """Before the keeper is asked again that has a dying pool still: first, and at most; it doubles."""
 _BREATH_SECONDS = 1.0
 _GREETING_SECONDS = 2.0
+_GREETING_MAX = 65536
+"""Records: of 52 logs each, and the end of one."""
 _DEATH_SECONDS = 1.0
 """For the keeper to tell how a pool ended; one that is nobody's child, its keeper having died, is told of without that."""
 _FULL_SECONDS = (0.25, 8.0)
@@ -38,6 +45,7 @@ _FULL_SECONDS = (0.25, 8.0)
 _FULL_TOLD_SECONDS = 1.0
 """The pause that is told: before it, the pool may have been about to close what others of many that begin at once have open."""
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
+_MSG_CMSG_CLOEXEC = 0x40000000
 _OVER = -1
 """A pool has a log no more, and is about to say so."""
 
@@ -63,11 +71,14 @@ class Pool:
         self._again = _AGAIN_SECONDS[0]
         self._outdated = self._renewed = False
         self._child = self._told_of = self._deaths = 0
+        self._is_ours = uid == os.geteuid()
+        self._due: set[int] = set()
         self._heed = Heed(loggers.tree.loop, ask=self._ping, look=self._look, silent=self._is_silent)
 
     def add(self, service: Supervised) -> None:
         """Keep the log of `service`; the answer is that it started, or that it ended."""
         self.wanted[service.slot] = service
+        self._loggers.tree.write_log_writer(service.slot, self.uid)
         if self._channel is not None:
             self._send_add(service)
         elif not self._starting:
@@ -113,11 +124,14 @@ class Pool:
             self._heed.expect()
             self._loggers.tree.stop_writing(service)
 
-    def start(self) -> None:
-        """Join the pool that is there; when there is none, ask the keeper for one; what cannot be done now is done later."""
+    def start(self, *, another: bool = False) -> None:
+        """Join the pool that is there, unless it is to have `another` follow; when there is none, ask the keeper for one.
+
+        What cannot be done now is done later.
+        """
         self._starting = self._channel is None
         try:
-            if self._starting and not self._join():
+            if self._starting and (another or not self._join()):
                 self._ask()
         except OSError as error:
             self.failed(error.errno or 0)
@@ -152,6 +166,8 @@ class Pool:
 
     def ended(self, pid: int, status: int) -> None:
         """The keeper tells how a pool ended, which may not be known yet to be gone."""
+        if self._starting and pid == self._child:
+            self.start()  # nothing is in the way of another any more
         code = os.waitstatus_to_exitcode(status)
         self._tell_death(pid, f", killed by signal {-code}" if code < 0 else f", exited {code}")
 
@@ -213,7 +229,7 @@ class Pool:
         except OSError:
             return False
         self._look()
-        if self._channel is not None:  # it is there still, so that pid is no other's
+        if self._channel is not None and self._has(self.pid):  # it is there still, so that pid is no other's
             _signal.pidfd_send_signal(pidfd, _signal.SIGKILL)
         os.close(pidfd)
         return True
@@ -235,23 +251,16 @@ class Pool:
         if sock is None:
             return False
         # It answers at once or it is stopped; then its logs are asked for again once it talks.
-        sock.settimeout(_GREETING_SECONDS)
+        end = time.monotonic() + _GREETING_SECONDS
         try:
-            while True:
-                data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64)
-                for fd in received_fds(ancillary):
-                    os.close(fd)
+            for _ in range(_GREETING_MAX):
+                sock.settimeout(max(0.001, end - time.monotonic()))
+                data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _MSG_CMSG_CLOEXEC)
+                close_all(received_fds(ancillary))
                 if not data:
                     sock.close()
                     return False
-                record = wire.unpack(data)
-                if record.op in {wire.HAVE, wire.END}:
-                    self._received(record)
-                else:
-                    if record.op == wire.ENDED:
-                        self.has[record.slot] = _OVER
-                    self._loggers.tree.loop.soon(self._later(record))
-                if record.op == wire.END:
+                if self._is_greeted(data):
                     break
         except TimeoutError:
             pass
@@ -261,15 +270,39 @@ class Pool:
         self._converse(sock)
         return True
 
+    def _is_greeted(self, data: bytes) -> bool:
+        """Take a record of the greeting; whether it was the last one."""
+        record = _heard(data)
+        if record is None:
+            return False
+        if record.op == wire.ENDED:
+            if self._keeps(record.slot):
+                self.has[record.slot] = _OVER
+            self._loggers.tree.loop.soon(self._later(record))
+        elif record.op in {wire.HAVE, wire.END}:
+            self._received(record)
+        return record.op == wire.END
+
+    def _keeps(self, slot: int) -> bool:
+        """Whether the log of `slot` is any business of its account."""
+        return self._is_ours or self._loggers.tree.log_writer(slot) == self.uid
+
+    def _has(self, pid: int) -> bool:
+        """Whether `pid` may be it, and is at least nobody's whom it could not harm itself."""
+        return self._is_ours or process.is_of(pid, self.uid)
+
     @property
     def _waits(self) -> bool:
         return self._outdated and not self._renewed
 
     def renew(self) -> None:
-        """Tell a pool of another version to become ours, once. Its services do not notice: it has their logs again at once."""
+        """Tell a pool of another version to become ours, or to let one follow that is, once.
+
+        Its services do not notice: that has their logs again at once.
+        """
         if self._waits and self._channel is not None:
             self._renewed = True
-            self.send(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY)))
+            self.send(wire.Record(wire.UPGRADE, name=os.fsencode(installation.LIBRARY) if self._is_ours else b""))
 
     def _converse(self, sock: _socket.socket) -> None:
         self._breath.begin(time.monotonic())
@@ -319,11 +352,12 @@ class Pool:
         self._loggers.tree.loop.soon(lambda: service.failed(records.LOG, errors.text(error.errno or 0)))
 
     def _on_record(self, data: bytes, fds: list[int]) -> None:
-        for fd in fds:
-            os.close(fd)
+        close_all(fds)
         if self._heed.heard():
             self._speaks_again()
-        self._received(wire.unpack(data))
+        record = _heard(data)
+        if record is not None:
+            self._received(record)
 
     def _later(self, record: wire.Record) -> Callable[[], None]:
         """Give what receives a record, unless its pool has died by then: what that said is not about the next one's logs."""
@@ -336,14 +370,22 @@ class Pool:
         return receive
 
     def _received(self, record: wire.Record) -> None:
-        if record.op not in {wire.HAVE, wire.END} and self._loggers.tree.put_off(record.slot, self._later(record)):
-            return
-        service = self.wanted.get(record.slot)
         match record.op:
             case wire.HAVE:
-                self.has.update(wire.had(record))
+                self.has.update((slot, value) for slot, value in wire.had(record) if self._keeps(slot))
             case wire.END:
                 self._met(record)
+            case wire.SAYS:
+                self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
+            case _:
+                self._received_of_log(record)
+
+    def _received_of_log(self, record: wire.Record) -> None:
+        keeps = self._keeps(record.slot)
+        if keeps and self._loggers.tree.put_off(record.slot, self._later(record)):
+            return
+        service = self.wanted.get(record.slot) if keeps else None
+        match record.op:
             case wire.ADDED:
                 if service is not None:
                     self.has[record.slot] = 0
@@ -354,16 +396,14 @@ class Pool:
             case wire.FAILED | wire.ENDED:
                 self._is_over(service, record)
             case wire.UNCLOSED if service is not None:
-                self._loggers.tree.loop.after(_BREATH_SECONDS, lambda: self._loggers.tree.close_log(service))
+                self._once(_BREATH_SECONDS, self._loggers.tree.close_log, service)
             case wire.WAITS if service is not None:
-                service.log_waits(tai.read(record.name) if record.name else 0, record.value)
-            case wire.SAYS:
-                self._loggers.tree.report(f"runsv: {os.fsdecode(record.name)}")
+                service.log_waits(min(tai.read(record.name), time.time_ns()) if record.name else 0, record.value)
             case _:
                 pass
 
     def _met(self, record: wire.Record) -> None:
-        self.pid = record.value
+        self.pid = record.value if self._has(record.value) else self._child
         self._outdated = record.name != installation.version()
         if self._loggers.renews:
             self.renew()
@@ -390,11 +430,24 @@ class Pool:
 
     def _crowd_out(self, service: Supervised, reason: str) -> None:
         """The pool has no descriptors for one log more: ask again until it has, and say so once if that takes longer."""
+        if service.slot in self._due:
+            return
         before = self._crowded_out.get(service)
         seconds = self._crowded_out[service] = _FULL_SECONDS[0] if before is None else min(2 * before, _FULL_SECONDS[1])
         if seconds == _FULL_TOLD_SECONDS:
             service.put_off(f"log: no room in its log-pool, waiting until there is: {reason}")
-        self._loggers.tree.loop.after(seconds, lambda: self._ask_again(service))
+        self._once(seconds, self._ask_again, service)
+
+    def _once(self, seconds: float, what: Callable[[Supervised], None], service: Supervised) -> None:
+        """Do `what` about a log in so many seconds, and once, however often its pool gives cause for that."""
+
+        def do() -> None:
+            self._due.discard(service.slot)
+            what(service)
+
+        if service.slot not in self._due:
+            self._due.add(service.slot)
+            self._loggers.tree.loop.after(seconds, do)
 
     def _ask_again(self, service: Supervised) -> None:
         if self.wanted.get(service.slot) is service and not service.closed:
@@ -420,7 +473,8 @@ class Pool:
         becomes_ours = self._outdated and self._renewed
         self._outdated = False
         if becomes_ours:
-            self.start()
+            self._told_of = self.pid
+            self.start(another=not self._is_ours)
             return
         pid, self.pid = self.pid or self._child, 0
         self._loggers.tree.loop.after(_DEATH_SECONDS, lambda: self._tell_death(pid))
@@ -436,6 +490,14 @@ class Pool:
         if closing and not self._starting:
             self._starting = True
             self._loggers.tree.loop.after(seconds, self.start)
+
+
+def _heard(data: bytes) -> wire.Record | None:
+    """Read what a pool says; None for what says nothing."""
+    try:
+        return wire.heard(data)
+    except ValueError:
+        return None
 
 
 def _socket_name(uid: int) -> str:

@@ -4,7 +4,7 @@
                 keeps supervise/ok open and the letters in their FIFOs, so that a client notices a moment's silence at most
     keeper      is told by the new runsvdir, which greets it and finds another version than its own, to do the same, once that has taken
                 up every service; services stay its children
-    pools       likewise; what is written meanwhile waits in the FIFOs
+    pools       likewise, but for those of other accounts: the keeper forks another; what is written meanwhile waits in the FIFOs
 
 A package may have removed the files of the version that runs by then: who supervises has loaded what it needs for this, and the
 version to be tried does that itself, alone. A runsvdir of another version that init starts, after the one before was ended, becomes

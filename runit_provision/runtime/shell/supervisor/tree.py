@@ -140,6 +140,8 @@ class Tree:
             return
         if key == records.LOG:
             service.pool = pool
+            if self._loggers is not None:
+                self.write_log_writer(service.slot)
         if pool is not None and not service.must_prepare:
             pool.add(service)
             return
@@ -147,6 +149,14 @@ class Tree:
             arguments = ("-p",)
         wish = Wish(self._wishes, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept, leads=leads)
         self.parent.spawn(wish, service.slot, asked=service.asked)
+
+    def write_log_writer(self, slot: int, uid: int = -1) -> None:
+        """Write down as which uid a pool keeps a log, before it has anything of it; -1: none does."""
+        os.pwrite(self.table, records.pack_writer(uid), records.offset(slot) + records.WRITER_AT)
+
+    def log_writer(self, slot: int) -> int:
+        """Give that uid; -1 for none."""
+        return records.unpack_writer(os.pread(self.table, records.WRITER_SIZE, records.offset(slot) + records.WRITER_AT))
 
     def pool_of(self, service: Supervised) -> Pool | Account | None:
         """Give the pool that keeps the log of `service`, or should; None when its log/run is to be executed."""

@@ -159,7 +159,7 @@ def test_a_table_tells_what_the_status_files_tell() -> None:
     main, log = part(paused=1, want=status.WANT_EXIT), part(state=status.DOWN, pid=0, want=status.WANT_DOWN)
     slots = bytearray(table(main=main, log=log))
     noted = records.pack_no_down(10**18 + 2, has_plain_log=True)
-    slots[records.SIZE + records.NO_DOWN_AT : records.SIZE + records.INTENT_AT] = noted
+    slots[records.SIZE + records.NO_DOWN_AT : records.SIZE + records.WRITER_AT] = noted
     assert statuses(bytes(slots))[7, 5][3:12] == (
         *(10**18 + 2, True, True),
         *(bytes((status.WANT_EXIT, status.RUN, 1, 0, 0, 0, 0)), 10**18 + 1, 77),
