@@ -9,16 +9,15 @@ A directory in the way that others own, or that all can write and that is not st
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
-import time
+
+from runit_provision.host import locks
 
 _PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 _CLAIMING = 3.0
 """Seconds to wait for another who works below the same base: nobody may hold up all others' work for longer."""
-_NAP = 0.02
 
 
 class NotTrustedError(OSError):
@@ -59,26 +58,24 @@ class Ground:
     def claim(self) -> None:
         """Keep away, until `close`, every other who changes something below an account's base; OSError when one stays for too long.
 
-        Root and the account itself may both apply there, each with a library of its own, but with the same staging names.
+        Root and the account itself may both apply there, each with a library of its own, but with the same staging names. Others,
+        who may lock it as soon as they may read it, keep nobody away.
         """
         if self._account is None or self._claim is not None:
-            return None
+            return
         try:
             self._claim = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.directory(self._base))
         except PermissionError:
-            return None  # its owner does not let himself read it
-        end = time.monotonic() + _CLAIMING
-        while True:
-            try:
-                return fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    os.close(self._claim)
-                    self._claim = None
-                    raise OSError(errno.EBUSY, "another apply works in it", self._base) from None
-                time.sleep(_NAP)
-            except OSError:
-                return None  # a filesystem that knows no such locks
+            return  # its owner does not let himself read it
+        try:
+            if not locks.take(self._claim, _CLAIMING) and not locks.is_strangers(self._claim, (0, self._account)):
+                os.close(self._claim)
+                self._claim = None
+                raise OSError(errno.EBUSY, "another apply works in it", self._base)
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise
+            # A filesystem that knows no such locks.
 
     def close(self) -> None:
         """Close every descriptor but the root's."""

@@ -19,13 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runit_provision.errors import HostError, LockHeldError, Problem, before_any_change
-from runit_provision.host import files, looks, records
+from runit_provision.host import files, locks, looks, records
 from runit_provision.host.ground import Ground
 from runit_provision.host.remedies import refused
 from runit_provision.model.observed import Journal, Life, Manifest
 
-_NAP = 0.02
-"""Seconds between two tries for the lock: flock(2) itself knows no time limit."""
 _OF_ROOT = "/var/lib/runit-provision"
 """Where root's lies, on the host or below an image."""
 
@@ -192,17 +190,9 @@ class Library:
             self._folder("")
             descriptor = self._lock_file()
         try:
-            end = time.monotonic() + timeout
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= end:
-                        hint = "wait for it with --lock-timeout"
-                        said = f"held by {_holder(descriptor) or _locker(descriptor) or 'somebody'}"
-                        raise LockHeldError(Problem(said, path=f"{self.path}/lock", hint=hint)) from None
-                    time.sleep(_NAP)
+            if not locks.take(descriptor, timeout):
+                said = f"held by {_holder(descriptor) or locks.locker(descriptor) or 'somebody'}"
+                raise LockHeldError(Problem(said, path=f"{self.path}/lock", hint="wait for it with --lock-timeout"))
             with before_any_change(), self._changing():
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"pid {os.getpid()} ({command}) since {time.strftime('%F %T')}\n".encode(), 0)
@@ -232,7 +222,7 @@ class Library:
             return ""
         try:
             said = _holder(descriptor)
-            return said if said and _locker(descriptor) else ""
+            return said if said and locks.locker(descriptor) else ""
         except OSError:
             return ""
         finally:
@@ -329,14 +319,3 @@ class Library:
 
 def _holder(lock: int) -> str:
     return os.pread(lock, 200, 0).decode(errors="replace").strip()
-
-
-def _locker(lock: int) -> str:
-    """Tell which process has flock(2) on a file, or ""; proc_locks(5). The device's number is another there on some filesystems."""
-    inode = str(os.fstat(lock).st_ino)
-    try:
-        with open("/proc/locks", encoding="ascii") as locks:
-            rows = [line.split() for line in locks]
-    except OSError:
-        return ""
-    return next((f"pid {row[4]}" for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode), "")

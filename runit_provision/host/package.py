@@ -14,19 +14,18 @@ believes: what is not in it, or was changed since, is not ours and stays.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from runit_provision.errors import HostError, Problem
-from runit_provision.host import bytecode
+from runit_provision.errors import HostError, LockHeldError, Problem
+from runit_provision.host import bytecode, locks
 from runit_provision.host import manifest as files
 from runit_provision.host.interpreter import OLDEST, PYTHON, Interpreter, dotted, find
 from runit_provision.host.manifest import Manifest
@@ -35,6 +34,10 @@ from runit_provision.host.shipped import BRIEF, CURRENT, LIBRARY, MANIFEST, TOOL
 from runit_provision.host.trust import doubts
 from runit_provision.runtime import VERSION
 
+Say = Callable[[str], None]
+_SILENTLY: Say = lambda _text: None  # noqa: E731 - a default
+_PATIENCE = 300.0
+"""Seconds to wait for another install or remove: with a trial it takes a minute at most."""
 _PREFIX_MAX = 200
 """Bytes: wire/pool.py's NAME_MAX, less what lies in between and the version's name."""
 _LAUNCHER = """#!{python} -IS
@@ -83,10 +86,11 @@ class Installed:
     changed: bool
 
 
-def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried: bool = False) -> Installed:
+def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried: bool = False, say: Say = _SILENTLY) -> Installed:
     """Lay the runtime under `root`/`prefix`. Doing it again changes nothing, or renews it without a moment's gap.
 
     tried: a version proves itself before tools run it (trial.py): HostError tells why it did not, and the old one stays.
+    say: told when another install or remove is waited for; LockHeldError when that goes on for too long.
 
     Raises HostError, before anything is written, when a tool's name is taken by a file that did not come from here, when `prefix` is
     too long or cannot be written, or by another than root who installs, or when `python` (a path of the host's) cannot run the tools.
@@ -97,7 +101,12 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
     place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
     tools = tuple(prefix / path for path in launchers)
-    with _host_errors(), _opened(place) as manifest:
+    with _host_errors():
+        manifest = Manifest.read(place / MANIFEST, place=place)
+        version, laid = _choose_version(manifest, sources(), interpreter)
+        if laid and _is_current(manifest, version, {path: files.digest(content) for path, content in launchers.items()}):
+            return Installed(tools, version, changed=False)  # without a lock, for which a place may be needed that can be written
+    with _host_errors(), _opened(place, say) as manifest:
         _refuse_foreign(manifest, launchers)
         version, laid = _choose_version(manifest, sources(), interpreter)
         expected = {path: files.digest(content) for path, content in launchers.items()}
@@ -122,38 +131,53 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
     return Installed(tools, version, changed=True)
 
 
-def remove(*, prefix: Path, root: Path = Path("/")) -> list[Path]:
+def remove(*, prefix: Path, root: Path = Path("/"), say: Say = _SILENTLY) -> list[Path]:
     """Take back what `install` laid under `root`/`prefix`; give the files that were removed, none when nothing was installed.
 
-    Raises HostError naming each file that was changed since, which stays, after all the rest is gone.
+    Raises HostError naming each file that was changed since, which stays, after all the rest is gone. say: as for `install`.
     """
     place = folder_on_host(root, prefix)
     if not (place / MANIFEST).exists():
         return []
-    with _host_errors(), _opened(place) as manifest:
+    with _host_errors(), _opened(place, say) as manifest:
         return [Path(as_host(root, path)) for path in _take_back(manifest)]
 
 
 @contextmanager
-def _opened(place: Path) -> Iterator[Manifest]:
+def _opened(place: Path, say: Say) -> Iterator[Manifest]:
     """Give the installation's manifest while no other install or remove runs; folders made for nothing go again."""
     manifest = Manifest.read(place / MANIFEST, place=place)
-    library = place / LIBRARY
+    path = place / LIBRARY / "lock"
     while True:
-        manifest.make_folder(library)
-        descriptor = os.open(library, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if library.exists() and os.path.samestat(os.fstat(descriptor), library.stat()):
-            break
-        os.close(descriptor)  # a remove came between, and took the folder with it
+        manifest.make_folder(path.parent)
+        with suppress(FileNotFoundError):
+            descriptor = _locked(path, say)
+            if os.fstat(descriptor).st_nlink:
+                break
+            os.close(descriptor)  # the one before has taken it away
     held = Manifest.read(place / MANIFEST, place=place)
     held.made = held.made or manifest.made
     try:
         yield held
     finally:
+        path.unlink(missing_ok=True)
         if not (place / MANIFEST).exists():
             held.remove_folders()
         os.close(descriptor)
+
+
+def _locked(path: Path, say: Say) -> int:
+    """Open a file that only its owner can, and lock it: whoever reads a file or folder can lock it, flock(2)."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def holder() -> str:
+        return locks.locker(descriptor) or "somebody"
+
+    if locks.take(descriptor, _PATIENCE, lambda: say(f"{path}: held by {holder()}; waiting until that is done")):
+        return descriptor
+    problem = Problem(f"held by {holder()} for more than {_PATIENCE:.0f} s", path=str(path), hint="wait until that is done")
+    os.close(descriptor)
+    raise LockHeldError(problem)
 
 
 def _too_long(prefix: Path) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ def install(*, prefix: Path, root: Path, python: str | None, output: Output) -> 
     """
     from runit_provision.host import interpreter, package
 
-    done = package.install(prefix=prefix, root=root, python=python or interpreter.PYTHON)
+    done = package.install(prefix=prefix, root=root, python=python or interpreter.PYTHON, say=output.warn)
     if output.form is Format.JSON:
         return output.json({"changed": done.changed, "version": done.version, "tools": [str(tool) for tool in done.tools]})
     names = " ".join(tool.name for tool in done.tools)
@@ -54,7 +54,7 @@ def upgrade(*, prefix: Path, python: str | None, output: Output) -> None:
     """
     from runit_provision.host import interpreter, package, shipped, trees
 
-    done = package.install(prefix=prefix, python=python or interpreter.PYTHON, tried=True)
+    done = package.install(prefix=prefix, python=python or interpreter.PYTHON, tried=True, say=output.warn)
     library = prefix / shipped.LIBRARY
     running = trees.find(library)
     others = [tree for tree in running if tree.version != done.version]
@@ -79,7 +79,7 @@ def remove(*, prefix: Path, root: Path, output: Output) -> None:
     """Take back what `install` laid, and nothing else."""
     from runit_provision.host import package
 
-    removed = package.remove(prefix=prefix, root=root)
+    removed = package.remove(prefix=prefix, root=root, say=output.warn)
     if output.form is Format.JSON:
         return output.json({"removed": [str(path) for path in removed]})
     return output.line(f"{len(removed)} files removed" if removed else f"no runtime is installed under {prefix}; nothing to do")

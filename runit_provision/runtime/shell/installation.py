@@ -10,6 +10,12 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_IFMT, _IFLNK = 0o170000, 0o120000
+_STICKY, _OTHERS_WRITE = 0o1000, 0o022
 LIBRARY = os.path.abspath(__file__).rsplit("/", 4)[0]
 _VERSIONS = os.path.dirname(LIBRARY)
 _RUNSVDIR = """
@@ -50,6 +56,44 @@ def version(library: str = LIBRARY) -> bytes:
 def is_laid(library: str = LIBRARY) -> bool:
     """Whether the files of a version are there: a package removes those of the one before, though trees run it yet."""
     return os.path.isfile(f"{library}/{_MODULE}")
+
+
+def doubt(library: str) -> str:
+    """Say who else than root and we could have put there what a library holds, on the way to it or in it; nothing for nobody.
+
+    What lies beside our own is as good as that: whoever may write there has had his way already. OSError is a doubt, too.
+    """
+    beside = os.path.dirname(library) == _VERSIONS
+    above = [] if beside else _way(library)
+    try:
+        for path in (*above, *_within(library)):
+            found = os.lstat(path)
+            if found.st_uid not in {0, os.geteuid()}:
+                return f"{path} belongs to user {found.st_uid}"
+            if found.st_mode & _IFMT == _IFLNK:
+                return f"{path} is a link"
+            if found.st_mode & _OTHERS_WRITE and not (found.st_mode & _STICKY and path in above):
+                return f"{path} can be written by others, mode {found.st_mode & 0o7777:04o}"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return ""
+
+
+def _way(path: str) -> list[str]:
+    """Give each folder above a path, the root first."""
+    above = os.path.dirname(path)
+    return [above] if above in {path, "/"} else [*_way(above), above]
+
+
+def _within(library: str) -> Iterator[str]:
+    """Give a folder and all that lies in it. OSError."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    yield library
+    for folder, folders, files in os.walk(library, onerror=fail):
+        yield from (f"{folder}/{name}" for name in (*folders, *files))
 
 
 def why_missing() -> str:

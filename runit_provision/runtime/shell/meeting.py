@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import os
+
+from . import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .state import State
 
 KEEPER = "socket"
+
+
+class StrangerError(PermissionError):
+    """Another account's process listens where only ours can."""
 
 
 def listen(state: State, name: str) -> _socket.socket:
@@ -27,10 +34,15 @@ def listen(state: State, name: str) -> _socket.socket:
 
 
 def connect(state: State, name: str) -> _socket.socket:
-    """Give a connection to who listens; OSError when nobody does."""
+    """Give a connection to who listens; OSError when nobody does, StrangerError when another account does.
+
+    Who comes brings along what services get, and believes what it is told: the directory is ours alone, and so is who is there.
+    """
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     try:
         sock.connect(_address(state, name))
+        if (uid := process.peer_uid(sock)) != os.geteuid():
+            raise StrangerError(errno.EPERM, f"user {uid} listens there", f"{state.path}/{name}")
     except OSError:
         sock.close()
         raise

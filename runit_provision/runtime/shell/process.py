@@ -89,6 +89,19 @@ def name(pid: int) -> bytes:
     return _read(f"/proc/{pid}/comm").rstrip(b"\n")
 
 
+def is_ours(pid: int) -> bool:
+    """Whether `pid` has our uid and no other: one that somebody runs with more rights than his own has his as well."""
+    for line in _read(f"/proc/{pid}/status").split(b"\n"):
+        if line.startswith(b"Uid:"):
+            return {int(uid) for uid in line.split()[1:]} == {os.geteuid()}
+    return False
+
+
+def program(pid: int | str) -> str:
+    """Give the name of the file that `pid` was executed from; after an upgrade of its package that is another file. OSError."""
+    return os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(DELETED))
+
+
 def children(pid: int) -> list[int]:
     """Give the children of a process of one thread; of one that is stopped, all of them (proc(5)). OSError."""
     fd = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)
@@ -124,7 +137,12 @@ def how_it_ended(pidfd: int, pid: int) -> int:
 
 def peer(sock: _socket.socket) -> int:
     """Give the pid of who is at the other end of an AF_UNIX socket, or listened there."""
-    return int(struct.unpack("3i", sock.getsockopt(_SOL_SOCKET, _SO_PEERCRED, 12))[0])
+    return _credentials(sock)[0]
+
+
+def peer_uid(sock: _socket.socket) -> int:
+    """Give the effective uid of who is at the other end of an AF_UNIX socket, or listened there, at that time."""
+    return _credentials(sock)[1]
 
 
 def open_peer(sock: _socket.socket, pid: int = 0) -> int:
@@ -253,6 +271,11 @@ def default_signals() -> None:
     """Undo what Python does to signals: what nobody catches has its default action, as in any program."""
     for number in (_signal.SIGINT, _signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(number, _signal.SIG_DFL)
+
+
+def _credentials(sock: _socket.socket) -> tuple[int, int, int]:
+    pid, uid, gid = struct.unpack("iII", sock.getsockopt(_SOL_SOCKET, _SO_PEERCRED, 12))
+    return pid, uid, gid
 
 
 def _stat(pid: int) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -111,6 +112,32 @@ def test_where_the_account_itself_applies_at_the_moment_root_does_not_and_does_a
     assert ((home.base / "system/service/x").is_symlink(), (home.home / "sv/a").exists()) == (True, False)
     assert home.apply(wanted).ok
     assert home.plan(wanted).empty
+
+
+@pytest.mark.parametrize("is_left", [False, True], ids=["its taker", "a child of its taker"])
+def test_nobody_who_reads_a_home_keeps_an_apply_from_it(home: Home, is_left: bool) -> None:
+    (home.base / "system").mkdir()
+    home.home.chmod(0o755)
+    heard, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        folder = os.open(home.home, os.O_RDONLY)
+        os.setuid(61013)
+        taker = os.fork() if is_left else 0
+        if taker:
+            os.waitpid(taker, 0)
+        else:
+            fcntl.flock(folder, fcntl.LOCK_SH)
+        if is_left and not taker:
+            os._exit(0)
+        os.write(tell, b".")
+        signal.pause()
+    try:
+        waiting.heard(heard, what="the lock")
+        assert home.apply(join(grow(home.base / "system", [Unit("x")]), home.tree())).ok
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        waiting.ended(pid)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])

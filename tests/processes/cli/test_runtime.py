@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import oracle, waiting
 from support.command import runit_provision
 from support.image import snapshot, systemd_image
 
-from runit_provision.host import shipped
+from runit_provision.errors import LockHeldError
+from runit_provision.host import package, shipped
 from runit_provision.runtime import VERSION
 
 
@@ -252,3 +258,61 @@ def test_an_image_with_an_old_python_is_said(tmp_path: Path) -> None:
     (root / "usr/bin/python3").symlink_to("python3.9")
     result = runit_provision("runtime", "install", "--root", root)
     assert (result.status, "is Python 3.9" in result.err) == (1, True)
+
+
+@contextmanager
+def locked(path: Path, *, uid: int, how: int) -> Iterator[int]:
+    """Have a process of `uid` lock what it can open for reading; its pid."""
+    heard, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(uid)
+        fcntl.flock(os.open(path, os.O_RDONLY), how)
+        os.write(tell, b".")
+        signal.pause()
+    try:
+        waiting.heard(heard, what="the lock")
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_nobody_who_reads_the_library_keeps_it_from_being_renewed(prefix: Path, python: str) -> None:
+    oracle.root("locks as somebody else")
+    install(prefix, python)
+    for folder in prefix.parents[:3]:
+        folder.chmod(0o755)
+    (prefix / "bin/sv").unlink()
+    with locked(prefix / "lib/runit-provision", uid=65534, how=fcntl.LOCK_SH):
+        install(prefix, python)
+        assert (prefix / "bin/sv").exists()
+        assert runit_provision("runtime", "remove", "--prefix", prefix).status == 0
+    assert not prefix.exists()
+
+
+def test_an_install_that_waits_for_another_says_for_which_and_goes_on_after_it(prefix: Path, python: str) -> None:
+    lock = prefix / "lib/runit-provision/lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch(mode=0o600)
+    program = "from runit_provision.cli import main; main()"
+    command = [sys.executable, "-I", "-c", program, "runtime", "install", "--prefix", str(prefix), "--python", python]
+    with locked(lock, uid=os.getuid(), how=fcntl.LOCK_EX) as pid:
+        waits = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert waits.stderr is not None
+        assert waits.stderr.readline() == f"warning: {lock}: held by pid {pid}; waiting until that is done\n"
+        assert waits.poll() is None
+        assert not (prefix / "bin").exists()
+    assert (waits.communicate()[1], waits.returncode) == ("", 0)
+    assert (prefix / "bin/sv").exists()
+    assert not lock.exists()
+
+
+def test_an_install_waits_for_another_no_longer_than_that_takes(prefix: Path, python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_PATIENCE", 0.0)
+    lock = prefix / "lib/runit-provision/lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch(mode=0o600)
+    with locked(lock, uid=os.getuid(), how=fcntl.LOCK_EX) as pid, pytest.raises(LockHeldError) as raised:
+        package.install(prefix=prefix, python=python)
+    assert str(raised.value.problems[0]) == f"{lock}: held by pid {pid} for more than 0 s; wait until that is done"

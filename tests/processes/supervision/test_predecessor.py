@@ -180,6 +180,19 @@ def test_a_version_that_is_not_installed_any_more_does_not_try_the_next(prefix: 
         goes_on(running, before, pids, NEW)
 
 
+def test_a_version_that_another_account_may_have_changed_is_not_executed(prefix: Path, services: Path, tmp_path: Path) -> None:
+    oracle.root("gives a file away")
+    old = package_version(prefix)
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):
+        switch(prefix, NEW)
+        theirs = prefix / shipped.LIBRARY / old / "runit_provision/runtime/cli/runsvdir.py"
+        os.chown(theirs, 65534, 65534)
+        restart(running)
+        said = f"{old}, which runs here, is not executed ({theirs} belongs to user 65534): {NEW} takes over untried"
+        until(lambda: is_said(running, said), what="it is said")
+        goes_on(running, before, pids, NEW)
+
+
 def test_a_version_that_does_not_start_any_more_does_not_try_the_next(prefix: Path, services: Path, tmp_path: Path) -> None:
     old = package_version(prefix)
     with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, pids):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +16,19 @@ import pytest
 from support import oracle, supervision
 from support.programs import started
 from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
-from support.waiting import until, written
+from support.waiting import DEADLINE, until, written
 
 from runit_provision.runtime.shell.meeting import KEEPER
 from runit_provision.runtime.shell.state import key
 
 NOBODY = 65534
+LISTENS = """
+import os, socket, sys
+os.setuid(int(sys.argv[2]))
+listener = socket.socket(fileno=int(sys.argv[1]))
+listener.listen()
+print(flush=True)
+print(listener.accept()[0].recvmsg(9, 99))"""
 COUNTS = "i=0; while [ ! -e stop ]; do echo $i; i=$((i+1)); sleep 0.01; done; echo $i >last; exec sleep 1000"
 
 
@@ -225,3 +235,58 @@ def test_what_another_account_calls_a_keeper_is_none(running: Tree, tmp_path: Pa
         pids(running)
         assert "keeper" not in running.stderr.read_text()
         assert list(running.state.glob(f"trees/*/{KEEPER}"))
+
+
+@pytest.mark.parametrize("kind", ["su", "python3"])
+def test_no_setuid_program_is_a_keeper_though_what_it_has_open_is_ours(running: Tree, tmp_path: Path, kind: str) -> None:
+    """su waits for a password; what is called python3 says that all four uids are looked at, and not the program's name alone."""
+    oracle.root("a setuid program")
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    place = tmp_path / "theirs/trees" / key(str(running.services))
+    place.mkdir(parents=True, mode=0o700)
+    paths = [place, place / "lock", place / "records", place / KEEPER]
+    for path in paths[1:]:
+        path.touch(mode=0o600)
+    opened = [os.open(path, os.O_RDONLY) for path in paths]
+    program = Path(oracle.program("su", package="util-linux"))
+    if kind != "su":
+        program = tmp_path / kind
+        shutil.copy(oracle.program("sleep", package="coreutils"), program)
+        program.chmod(0o4755)
+    link = tmp_path / "runsvdir-keeper"
+    link.symlink_to(program)
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    account = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+    with started([link, *([] if kind == "su" else ["1000"])], **options, **account, pass_fds=opened) as keeper:
+        for fd in opened:
+            os.close(fd)
+        if Path(f"/proc/{keeper.pid}").stat().st_uid != 0:
+            oracle.absent(f"{program} is on a file system that is mounted nosuid")
+        running.start()
+        pids(running)
+        assert keeper.poll() is None
+        assert supervision.name(keeper.pid) == link.name
+        assert "keeper" not in running.stderr.read_text()
+        assert list(running.state.glob(f"trees/*/{KEEPER}"))
+
+
+def test_what_another_account_listens_at_is_told_nothing(running: Tree) -> None:
+    oracle.root("listens as somebody else")
+    place = running.state / "trees" / key(str(running.services))
+    place.mkdir(parents=True, mode=0o700)
+    running.state.chmod(0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock, (place / "lock").open("w") as lock:
+        directory = os.open(place, os.O_PATH)
+        sock.bind(f"/proc/self/fd/{directory}/{KEEPER}")  # the whole path may be too long for an address
+        os.close(directory)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        words = [sys.executable, "-IS", "-c", LISTENS, str(sock.fileno()), str(NOBODY)]
+        with started(words, pass_fds=[sock.fileno()], stdout=subprocess.PIPE, text=True) as stranger:
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == "\n"
+            running.start()
+            assert running.process is not None
+            assert running.process.wait(DEADLINE) == 111
+            assert stranger.stdout.readline() == "(b'', [], 0, None)\n"
+    assert f"fatal: {place}/{KEEPER}: user {NOBODY} listens there, and is told nothing" in running.stderr.read_text()

@@ -74,8 +74,13 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
 
 
 def _is_keeper(pid: int) -> bool:
-    """Whether this is a keeper of our account, among the processes that we know by number."""
-    if process.name(pid) != b"runsvdir-keeper" or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+    """Whether this is a keeper of our account, among the processes that we know by number. OSError.
+
+    A name is anybody's to give, by a link, to a program that runs as us: su, and sudo, which has left its caller's uid behind.
+    """
+    if process.name(pid) != b"runsvdir-keeper" or not process.is_ours(pid):
+        return False
+    if not process.program(pid).startswith(("python", process.program("self"))):
         return False
     return os.path.samestat(os.stat(_NAMESPACE.format(pid)), os.stat(_NAMESPACE.format("self")))
 

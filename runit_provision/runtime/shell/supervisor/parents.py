@@ -410,11 +410,14 @@ def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> tu
 def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int], bytes] | None:
     """Give the connection to the keeper that the tree has, once we are its supervisor, its children, and its version.
 
-    None when there is no keeper, and the lock is ours instead. busy(pid): process `pid` supervises the tree; 0: its keeper is silent.
+    None when there is no keeper, and the lock is ours instead; StrangerError when another account's process takes a keeper's place.
+    busy(pid): process `pid` supervises the tree; 0: its keeper is silent.
     """
     while not state.try_lock():
         try:
             sock = meeting.connect(state, meeting.KEEPER)
+        except meeting.StrangerError:
+            raise
         except OSError:
             # Between two keepers: whoever has the lock is about to start one, or to end.
             time.sleep(_AGAIN_SECONDS)

@@ -104,6 +104,8 @@ def _become(sock: _socket.socket, state: State, call: Call, version: bytes, word
     library = _library(process.peer(sock), version)
     if not library:
         return "is not installed any more"
+    if doubt := installation.doubt(library):
+        return f"is not executed ({doubt})"
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     try:
         _write(state.path, word, installation.version())

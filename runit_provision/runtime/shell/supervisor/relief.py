@@ -271,12 +271,11 @@ def _is_runsv(pid: int) -> bool:
 
 
 def _is(pid: int, tool: str) -> bool:
-    """Whether a process is this tool, C's or busybox's, of our uid. OSError."""
-    if process.name(pid) != tool.encode() or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+    """Whether a process is this tool, C's or busybox's, of our uid alone: a busybox may be setuid, for its su. OSError."""
+    if process.name(pid) != tool.encode() or not process.is_ours(pid):
         return False
-    # After an upgrade of its package the file is another, and this one "(deleted)".
     # What it has just forked looks like it, and is about to be something else.
-    return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split()[0] in {tool, "busybox"} and process.has_executed(pid)
+    return process.program(pid) in {tool, "busybox"} and process.has_executed(pid)
 
 
 def _is_orphan(pid: int) -> bool:

@@ -7,7 +7,7 @@ import os
 import time
 
 from ...wire import errors
-from .. import descriptors, installation, process
+from .. import descriptors, installation, meeting, process
 from ..loop import EPOLLPRI
 from ..report import report_to_stderr
 from ..service.files import LockedError, RefusedError
@@ -374,7 +374,11 @@ def supervise(call: Call, state: State) -> int:
     refusal = None
     # What we are told before there are handlers is heard once there are: it would end us, and the tree would go on with a stand-in.
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _HEARD_LATER)
-    there = parents.find_keeper(state, busy)
+    try:
+        there = parents.find_keeper(state, busy)
+    except meeting.StrangerError as error:
+        report(f"runsvdir {call.shown}: fatal: {error.filename}: {error.strerror}, and is told nothing")
+        return _FAILED
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _HEARD_LATER)
     if there is not None:
         sock, children, version = there

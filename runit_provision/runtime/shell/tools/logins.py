@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import posix
 import sys
 from time import time
 
 from ...wire import utmp
+from . import locks
 
 UTMP = b"/var/run/utmp"
 WTMP = b"/var/log/wtmp"
@@ -60,7 +60,7 @@ def _locked(path: bytes, flags: int, *, colon: bytes) -> int:
     try:
         descriptor = posix.open(path, flags | posix.O_CLOEXEC, 0o600)
         operation = b"unable to lock%s " % colon
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        locks.take(descriptor, path, b"utmpset")  # which everybody may read, and so lock
     except OSError as error:
         raise LoginFileError(operation + path, error.errno) from None
     return descriptor

@@ -1,0 +1,73 @@
+"""A lock that is waited for, but not for ever, and who has it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Collection
+
+_NAP = 0.02
+"""Seconds between two tries: flock(2) itself knows no time limit."""
+_SILENT = 1.0
+
+
+def take(descriptor: int, seconds: float, waits: Callable[[], None] = lambda: None) -> bool:
+    """Have flock(2) on a file alone, within `seconds`; `waits` is called when that takes longer than a moment."""
+    began = time.monotonic()
+    told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waited = time.monotonic() - began
+            if waited >= seconds:
+                return False
+            if waited >= _SILENT and not told:
+                told = True
+                waits()
+            time.sleep(_NAP)
+        else:
+            return True
+
+
+def locker(lock: int) -> str:
+    """Tell which process has flock(2) on a file, or ""."""
+    return next((f"pid {pid}" for pid in _lockers(lock)), "")
+
+
+def is_strangers(lock: int, trusted: Collection[int]) -> bool:
+    """Whether nobody has flock(2) on a file but accounts that are not `trusted`; False where that cannot be known.
+
+    Whoever took a lock and has ended has left it to others: those whose lock matters keep theirs to themselves.
+    """
+    pids = _lockers(lock)
+    return bool(pids) and not any(_may_be_of(pid, trusted) for pid in pids)
+
+
+def _may_be_of(pid: int, trusted: Collection[int]) -> bool:
+    try:
+        # All four: /proc/PID belongs to root as well where a stranger's process runs a setuid program, or lets nobody look into it.
+        with open(f"/proc/{pid}/status", "rb") as status:
+            uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
+        return {*map(int, uids)} <= {*trusted}
+    except (OSError, StopIteration):
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True  # /proc is mounted with hidepid
+
+
+def _lockers(lock: int) -> list[int]:
+    """Give who took flock(2) on a file; proc_locks(5). The device's number is another there on some filesystems."""
+    inode = b"%d" % os.fstat(lock).st_ino
+    try:
+        with open("/proc/locks", "rb") as locks:  # as bytes: a hand finds no codec any more
+            rows = [line.split() for line in locks]
+    except OSError:
+        return []
+    return [int(row[4]) for row in rows if len(row) > 5 and row[1] == b"FLOCK" and row[5].rpartition(b":")[2] == inode]
