@@ -41,7 +41,7 @@ become() { # WHO COMMAND...
     apart chpst -u "$who" "$@"
   else # with all groups of the account
     # shellcheck disable=SC2016
-    name=$(id -nu "$name") && apart su -s /bin/sh "$name" -c 'exec "$@"' sh "$@"
+    name=$(id -nu "$name") && apart su -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@"
   fi
 }
 
