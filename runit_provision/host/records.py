@@ -162,16 +162,18 @@ _SERVICE: tuple[_ServiceField, ...] = (
     ("requires", list, tuple),
 )
 _PLAIN = ("id", "directory", "link", "logged", "log_directory", "enabled", "one_shot", "scans", "stop_seconds", "kill")
+_LATER = {"check_as": None, "check_path": ""}
+"""What a manifest of before does not tell, as it is then."""
 
 
 def _service(service: ServiceTree, realms: _Numbers) -> dict[str, Any]:
-    plain = {name: getattr(service, name) for name in _PLAIN}
+    plain = {name: getattr(service, name) for name in (*_PLAIN, *_LATER)}
     shaped = {name: to(getattr(service, name)) for name, to, _ in _SERVICE}
     return {**plain, **shaped, "realm": realms.number(service.realm)}
 
 
 def _unservice(row: dict[str, Any], realms: list[Realm]) -> ServiceTree:
-    plain = {name: row[name] for name in _PLAIN}
+    plain = {name: row[name] for name in _PLAIN} | {name: row.get(name, absent) for name, absent in _LATER.items()}
     shaped = {name: of(row[name]) for name, _, of in _SERVICE}
     return ServiceTree(**plain, **shaped, realm=realms[row["realm"]])
 

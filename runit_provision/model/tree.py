@@ -141,6 +141,7 @@ class ServiceTree:
     logged: it has a log service. log_directory: where svlogd writes, or None. enabled: without `down`. one_shot: it ends by itself
     and is not expected to stay up. requires: ids of services that start before it. scans: the directory that it runs a runsvdir over.
     stop_seconds: how long it may take to end, or None for what the caller says; kill: then it is killed.
+    check_as: whom its check runs as, as `chpst -u` takes it, None for the tree's owner; check_path: with which PATH.
     """
 
     id: str
@@ -158,6 +159,8 @@ class ServiceTree:
     scans: str | None = None
     stop_seconds: int | None = None
     kill: bool = False
+    check_as: str | None = None
+    check_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

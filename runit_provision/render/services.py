@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from runit_provision.model.ending import Finish
-from runit_provision.model.health import Probes
+from runit_provision.model.health import Check, Probes, Services, Settled
 from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
 from runit_provision.model.process import Variable
@@ -16,11 +16,13 @@ from runit_provision.model.run import Scan, Script
 from runit_provision.model.service import HANG_UP, Control, Delegate, ExtraDirectory, ExtraFile, Service, Shared, Stopping
 from runit_provision.model.tree import SYSTEM, Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
 from runit_provision.render import endings, logs
-from runit_provision.render.commands import command
+from runit_provision.render.commands import command, credentials_word
 from runit_provision.render.environment import content, filed, scripted
 from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages
 from runit_provision.render.parts import parts
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,7 @@ class ServiceRenderer:
     def _summary(self, service: Service, *, scanned: bool) -> ServiceTree:
         """Give what apply has to know; scanned: a runsvdir finds it. What none does may be as it is."""
         absent = service.ensure is Ensure.ABSENT
+        check_as, check_path = self._asks(service)
         return ServiceTree(
             id=service.id,
             realm=self.realm,
@@ -297,7 +300,25 @@ class ServiceRenderer:
             scans=_scans(service),
             stop_seconds=service.stop.seconds if service.stop else None,
             kill=service.stop is not None and service.stop.kill,
+            check_as=check_as,
+            check_path=check_path,
         )
+
+    def _asks(self, service: Service) -> tuple[str | None, str]:
+        """Give whom the check runs as, None for the tree's owner, and its PATH."""
+        process, path = service.process, f"{self.tools}:{_PATH}"
+        if process.credentials and _asks_supervisors(service.check):
+            return None, path  # and not the account's, who may have directories of its own in it
+        own = [variable.value for variable in process.environment if variable.name == "PATH" and not variable.secret and variable.value]
+        who = credentials_word(process.credentials, numeric=process.root is not None) if process.credentials else None
+        return who, (own or [path])[-1]
+
+
+def _asks_supervisors(check: Check | None) -> bool:
+    """Whether the check looks into supervise/, which is open to the tree's owner alone, or itself becomes who it asks as."""
+    if not isinstance(check, Probes):
+        return False
+    return check.waited or check.account is not None or any(isinstance(probe, Services | Settled) for probe in check.all)
 
 
 def _executable(text: bytes, *, secret: bool) -> File:

@@ -60,7 +60,7 @@ class Applied:
         """
         manifest = self._read()
         services = list(manifest.services.values())
-        places = {service.id: Place(expect.path(service), service.realm.account, service.log_directory or "") for service in services}
+        places = {service.id: Place.of(service) for service in services}
         checked = expect.checked(services, manifest.records)
         end = time.monotonic() + within
         while True:

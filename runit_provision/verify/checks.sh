@@ -1,23 +1,83 @@
 #!/bin/sh
-# Asks services that run whether they are of use: checks.sh DIRECTORY... Runs the check of each, all at the same time, and prints a line
-# for each, in the order in which they end: its number, and the exit status, 137 when 10 s were not enough. Needs timeout(1).
+# Asks services that run whether they are of use: checks.sh [DIRECTORY WHO PATH]... Runs the check of each, all at the same time, and
+# prints a line for each, in the order in which they end: its number, and the exit status, 137 when 10 s were not enough. Needs timeout(1).
 # As for sv check, a check that is not there, or cannot be run, has nothing against its service.
+# WHO: whom root becomes for it, as `chpst -u` takes it; "" for nobody. PATH: what the data say. Without that nobody has told of the
+# service, and both are its process's. A process chooses its own environment: no other account's check goes by it.
+me=$(id -u)
+timeout=$(command -v timeout) # whatever PATH a check has
 
-check() { # DIRECTORY
+# Whom the process in whose directory this is belongs to, if to one account alone; a set-user-ID program has its caller's environment.
+whose() {
+  [ ! -u exe ] && [ ! -g exe ] || return
+  sed -n 's/^Uid:[[:space:]]*\([0-9]*\)[[:space:]]*\1[[:space:]]*\1[[:space:]]*\1$/\1/p' status
+}
+
+# Prints `:UID:GID...` and PATH. From within its directory: of a later process with the same id nothing is read.
+process() { # PID
+  cd "/proc/$1" 2>/dev/null || return
+  uid=$(whose)
+  groups=$(sed -n 's/^Gid:[[:space:]]*\([0-9]*\).*/\1/p; s/^Groups://p' status | tr -s '[:space:]' ':')
+  found=$(tr '\0' '\n' <environ | sed -n 's/^PATH=//p')
+  # It may have become another one meanwhile.
+  [ -n "$uid" ] && [ "$(whose)" = "$uid" ] && printf '%s\n' ":$uid:${groups%:}" "$found"
+}
+
+# Without the terminal that this was called from, into which another account could type; and whatever that does to its own timeout.
+apart() {
+  if command -v setsid >/dev/null; then set -- setsid "$@"; fi
+  "$timeout" -s KILL 12 "$@"
+}
+
+become() { # WHO COMMAND...
+  who=$1 name=${1#:}
+  shift
+  case $name in *:*) groups=${name#*:} ;; *) groups=$(id -g "$name") || return 126 ;; esac
+  name=${name%%:*}
+  list=$(printf %s "$groups" | tr : ,)
+  if setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" true; then
+    apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" "$@"
+  elif chpst -u "$who" true; then
+    apart chpst -u "$who" "$@"
+  else # with all groups of the account
+    # shellcheck disable=SC2016
+    name=$(id -nu "$name") && apart su -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@"
+  fi
+}
+
+check() { # DIRECTORY WHO PATH
   cd -- "$1" && [ -x check ] || return 0
-  # What it calls it finds where the service does: sv and chpst may live below a prefix.
-  read -r pid <supervise/pid
-  path=$(tr '\0' '\n' <"/proc/${pid:-none}/environ" | sed -n 's/^PATH=//p')
-  PATH=${path:-$PATH} timeout -s KILL 10 ./check
+  who=$2 path=$3 pid='' said=
+  if [ "$me" != 0 ] || [ -z "$path" ]; then
+    [ ! -f supervise/pid ] || read -r pid <supervise/pid
+    case $pid in '' | *[!0-9]*) ;; *) said=$(process "$pid") ;; esac
+    case $me$said in
+    "$me:$me:"*) path=${said#*"
+"} ;;
+    0:*)
+      who=${said%%"
+"*}
+      path=${said#*"
+"}
+      ;;
+    esac
+  fi
+  path=${path:-$PATH}
+  if [ "$me" != 0 ] || [ -z "$who" ]; then
+    PATH=$path "$timeout" -s KILL 10 ./check
+  else
+    become "$who" env -i PATH="$path" "$timeout" -s KILL 10 ./check
+  fi
 }
 
 number=0
-for directory; do
+while [ $# -gt 2 ]; do
   {
-    check "$directory" </dev/null >/dev/null 2>&1
+    check "$1" "$2" "$3" </dev/null >/dev/null 2>&1
     echo "$number $?"
   } &
   number=$((number + 1))
+  shift 3
 done
 wait
 echo asked

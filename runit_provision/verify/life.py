@@ -108,7 +108,7 @@ def _last_line(life: Life) -> str:
     if not life.lines:
         return ""
     age = life.now - life.logged if life.logged is not None else 0
-    return f"; last log line{f', {age} s ago' if age > _LATE else ''}: {_printable(life.lines[-1])}"
+    return f"; last log line{f', {age} s ago' if age > _LATE else ''}: {printable(life.lines[-1])}"
 
 
 def _ends(life: Life) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _ends(life: Life) -> Iterator[str]:
         yield f"{' and '.join(told)} in {_LATE} s"
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Give a service's own words without what would move a terminal's cursor, and not more than a screen's line or two of them."""
     shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
     return shown if len(shown) <= _LINE else shown[:_LINE] + "..."

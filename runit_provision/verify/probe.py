@@ -36,9 +36,12 @@ def commands(services: Iterable[tuple[str, str]], *, lines: int) -> Iterator[str
     yield from _batches(f"sh -c {shlex.quote(script('probe.sh'))} probe {lines}", words, most=MAX_COMMAND)
 
 
-def checks(directories: Iterable[str]) -> Iterator[str]:
-    """Give shell commands that run the `check` of each service directory, in their order; none for none."""
-    words = [shlex.quote(directory) for directory in directories]
+def checks(services: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Give shell commands that run the `check` of each of `services`, in their order; none for none.
+
+    services: directory, whom root becomes ("" for nobody else), and PATH ("" when nobody tells of it).
+    """
+    words = [shlex.join(service) for service in services]
     if words:
         yield from _batches(f"sh -c {shlex.quote(script('checks.sh'))} checks", words, most=_AT_ONCE)
 

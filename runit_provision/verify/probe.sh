@@ -64,15 +64,23 @@ log_directory() { # DIRECTORY
   [ ! -f "$1/log/main/current" ] || echo "$1/log/main"
 }
 
+# Of a file that lies here, and of none that the one who writes here has a link to: the reader's rights may be more than the writer's.
+own_lines() { # NAME
+  [ -f "$1" ] && {
+    [ "$(readlink /proc/self/fd/3)" = "${here%/}/$1" ] && tail -n "$lines" <&3
+  } 3<"$1"
+}
+
 last_lines() { # LOG-DIRECTORY
-  [ -f "$1/current" ] || return
+  [ -n "$1" ] && cd -P -- "$1" && [ -f current ] || return
+  here=$(pwd -P)
   old=
-  for rotated in "$1"/@*.[su]; do
+  for rotated in @*.[su]; do
     [ ! -f "$rotated" ] || old=$rotated
   done
   {
-    [ -z "$old" ] || tail -n "$lines" "$old"
-    tail -n "$lines" "$1/current"
+    [ -z "$old" ] || own_lines "$old"
+    own_lines current
   } | tail -n "$lines" | tail -c 65536 | bytes
 }
 

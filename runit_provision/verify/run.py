@@ -56,7 +56,7 @@ def verify(tree: RenderedTree, *, accounts: Accounts, user: str | None = None, w
 
 
 def _look(services: Iterable[ServiceTree], accounts: Accounts, *, lines: int, checked: Container[str]) -> dict[str, Life]:
-    places = {service.id: Place(expect.path(service), service.realm.account, service.log_directory or "") for service in services}
+    places = {service.id: Place.of(service) for service in services}
     return looking.look(places, partial(_ask, accounts), lines=lines, checked=checked)
 
 

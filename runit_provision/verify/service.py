@@ -8,7 +8,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from runit_provision.errors import HostError, Problem
-from runit_provision.verify.life import Life, Supervised, describe
+from runit_provision.verify.life import Life, Supervised, describe, printable
 from runit_provision.verify.looking import Place
 from runit_provision.verify.target import Target
 
@@ -114,7 +114,7 @@ class Service:
         return self._becomes(lambda life: life.want == "down" and life.pid is None, within)
 
     def __str__(self) -> str:
-        beside = f"; beside it there are {', '.join(self._beside)}" if self._beside else ""
+        beside = f"; beside it there are {', '.join(map(printable, self._beside))}" if self._beside else ""
         return f"{self.name}: {describe(self._seen) if self._seen else 'not looked at'}{beside}"
 
     def __repr__(self) -> str:

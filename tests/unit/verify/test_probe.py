@@ -87,8 +87,8 @@ def test_many_services_are_asked_in_several_commands() -> None:
 
 
 def test_checks_end_in_any_order() -> None:
-    (command,) = probe.checks(["/srv/it's", "/srv/b"])
-    assert command.endswith(""" checks '/srv/it'"'"'s' /srv/b""")
+    (command,) = probe.checks([("/srv/it's", "", ""), ("/srv/b", "www:adm", "/bin")])
+    assert command.endswith(""" checks '/srv/it'"'"'s' '' '' /srv/b www:adm /bin""")
     assert probe.parse_checks("Welcome!\n1 0\n0 137\nasked\n") == [137, 0]
     assert [*probe.checks([])] == []
 
@@ -100,7 +100,7 @@ def test_what_is_no_answer_about_checks(text: str) -> None:
 
 
 def test_only_so_many_checks_run_at_the_same_time() -> None:
-    commands = [*probe.checks(f"/srv/{number}" for number in range(120))]
+    commands = [*probe.checks((f"/srv/{number}", "", "") for number in range(120))]
     assert [command.count(" /srv/") for command in commands] == [50, 50, 20]
 
 
