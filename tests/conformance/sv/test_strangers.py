@@ -1,8 +1,9 @@
-"""Root's sv runs another account's ./check, and shows what that says, yet gives it nothing of root's terminal."""
+"""Root's sv runs another account's ./check, and shows what that says, yet gives it nothing of root's terminal or environment."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -92,3 +93,15 @@ def test_an_interrupt_ends_the_check_too(runtime: Path, service: Path) -> None:
         os.write(master, b"\x03")
         assert process.wait(DEADLINE) != 0
     until(lambda: not supervision.is_alive(pid), what="it has ended")
+
+
+def test_the_check_of_another_account_gets_none_of_roots_secrets(runtime: Path, service: Path) -> None:
+    supervision.script(service / "check", "env >&2")
+    given = {"PATH": os.environ["PATH"], "LC_TIME": "C", "LANG": "C", "TZ": "UTC", "TOKEN": "secret", "HOME": "/root", "SVDIR": "/"}
+    said = run(runtime / "sv", ["check", str(service)], env=given)
+    account = pwd.getpwuid(NOBODY)
+    own = {"HOME": account.pw_dir, "SHELL": account.pw_shell, "USER": account.pw_name, "LOGNAME": account.pw_name}
+    got = dict(line.split("=", 1) for line in said.err.decode().splitlines())
+    for of_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
+        got.pop(of_the_shell, None)
+    assert got == {name: given[name] for name in ("PATH", "LC_TIME", "LANG", "TZ")} | own

@@ -6,6 +6,7 @@ import posix
 from _signal import SIG_DFL, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGXFSZ, getsignal, signal
 
 from .. import environment
+from ..console import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 1 << 20
 """Bytes: what any pipe holds at most (pipe(7), /proc/sys/fs/pipe-max-size)."""
+_SHARED = (b"PATH", b"LANG", b"TZ")
+"""Of root's environment, beside LC_*, what the script of another account gets."""
 _OF_THE_TERMINAL = (SIGINT, SIGQUIT, SIGHUP)
 
 
@@ -80,7 +83,7 @@ def _run(client: Client, name: bytes, directory: int, _said: int = -1, says: int
         posix.fchdir(directory)
         if says >= 0:
             _leave_terminal(says)
-            _become_owner()
+            variables = _become_owner(variables)
         posix.close(1)
         posix.execve(b"check", [b"./check"], variables)
     except OSError as error:
@@ -103,19 +106,26 @@ def _leave_terminal(says: int) -> None:
     posix.closerange(3, last + 1)
 
 
-def _become_owner() -> None:
-    """Root runs the script of a directory that another user owns as that user, who could else make root run anything."""
+def _become_owner(variables: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Root runs the script of a directory that another user owns as that user, who could else make root run anything.
+
+    Gives what that one gets of root's `variables`: passwords of root's, as of a backup that calls sv, may be among them.
+    """
     import pwd
 
+    kept = {name: value for name, value in variables.items() if name in _SHARED or name.startswith(b"LC_")}
     found = posix.stat(b".")
     try:
         account = pwd.getpwuid(found.st_uid)
         posix.initgroups(account.pw_name, account.pw_gid)
         posix.setgid(account.pw_gid)
+        name = encode(account.pw_name)
+        kept |= {b"HOME": encode(account.pw_dir), b"USER": name, b"LOGNAME": name, b"SHELL": encode(account.pw_shell)}
     except KeyError:
         posix.setgroups([])
         posix.setgid(found.st_gid)
     posix.setuid(found.st_uid)
+    return kept
 
 
 def _show(said: int, pid: int) -> None:

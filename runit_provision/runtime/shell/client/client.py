@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 ENOENT = 2
 ENXIO = 6
-_READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
-_WRITE = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+_CAREFUL = posix.O_NOFOLLOW | posix.O_NOCTTY | posix.O_NONBLOCK | posix.O_CLOEXEC
+_READ = posix.O_RDONLY | _CAREFUL
+WRITE = posix.O_WRONLY | _CAREFUL
+"""supervise/ may be a user's, and sv root's: a link there could name any device, and to open one may already do something.
+
+supervise/ itself may be one, as Debian's are: no device has a name that is opened in it but /dev/mapper/control, which does nothing.
+"""
 
 _OPEN_AT_ONCE = 100
 """Descriptors; a process may have 1,024 as a rule."""
@@ -86,7 +91,7 @@ class Client:
     def status(self, name: bytes, path: bytes) -> Status | int:
         """Read the status under `path`; GONE or UNKNOWN, after saying so, when there is none. name: for the words."""
         try:
-            posix.close(posix.open(path + b"supervise/ok", _WRITE))
+            posix.close(posix.open(path + b"supervise/ok", WRITE))
         except OSError as error:
             if error.errno != ENXIO:
                 self.fail(b"warning: ", name, b"unable to open supervise/ok", error.errno)
@@ -119,7 +124,7 @@ class Client:
         if not posix.access(path + b"supervise/detail", posix.F_OK, follow_symlinks=False):
             return None
         try:
-            descriptor = posix.open(path + b"supervise/detail", _READ | posix.O_NOFOLLOW)
+            descriptor = posix.open(path + b"supervise/detail", _READ)
         except OSError:
             return None
         from ...wire import detail
@@ -156,7 +161,7 @@ class Client:
 
         What it opens is closed later, many at once: with a system call for each, `sv status` of many services takes a sixth longer.
         """
-        self._last_open = posix.open(path + b"supervise/ok", _WRITE)
+        self._last_open = posix.open(path + b"supervise/ok", WRITE)
         if self._first_open < 0:
             self._first_open = self._last_open
         self._last_open = descriptor = posix.open(path + b"supervise/status", _READ)
@@ -226,7 +231,7 @@ class Client:
         if sv.is_asked_already(letters[:1], status) and not self._rests(path, status):
             return True
         try:
-            descriptor = posix.open(path + b"supervise/control", _WRITE)
+            descriptor = posix.open(path + b"supervise/control", WRITE)
         except OSError as error:
             if error.errno == ENXIO:
                 self.not_running(name)

@@ -18,6 +18,7 @@ from time import monotonic, time_ns
 
 from ...core import sv
 from . import check
+from .client import WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,13 +97,12 @@ class Waiting:
             fcntl.fcntl(descriptor, fcntl.F_SETSIG, SIGRTMIN)
             fcntl.fcntl(descriptor, fcntl.F_NOTIFY, _EVENTS)
             if b"x" in self._command.letters:
-                flags = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
-                descriptor = posix.open(wait.path + b"supervise/ok", flags)
+                descriptor = posix.open(wait.path + b"supervise/ok", WRITE)
                 self._by_descriptor[descriptor] = wait
                 wait.descriptors.append(descriptor)
                 fcntl.fcntl(descriptor, fcntl.F_SETSIG, SIGRTMIN)
                 fcntl.fcntl(descriptor, fcntl.F_SETOWN, posix.getpid())
-                fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | fcntl.FASYNC)
+                fcntl.fcntl(descriptor, fcntl.F_SETFL, WRITE | fcntl.FASYNC)
         except OSError:
             self._ignore(wait)
 
