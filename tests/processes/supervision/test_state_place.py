@@ -216,8 +216,9 @@ def test_a_runsvdir_that_is_killed_while_it_copies_what_was_written_down_has_the
     script(start, f'exec {strace} -D -qq -o {tmp_path / "trace"} {fault} {program} "$@"')
     running.program = str(start)
     running.start()
-    assert running.process is not None
-    until(lambda: running.process.poll() is not None or running.supervises(*running.services.iterdir()), what="it is over")
+    first = running.process
+    assert first is not None
+    until(lambda: first.poll() is not None or running.supervises(*running.services.iterdir()), what="it is over")
     running.kill()
     running.program = program
     running.start()
