@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ listener = socket.socket(fileno=int(sys.argv[1]))
 listener.listen()
 print(flush=True)
 print(listener.accept()[0].recvmsg(9, 99))"""
+PAGE = os.sysconf("SC_PAGE_SIZE")
 COUNTS = "i=0; while [ ! -e stop ]; do echo $i; i=$((i+1)); sleep 0.01; done; echo $i >last; exec sleep 1000"
 
 
@@ -166,6 +168,69 @@ def test_a_runsvdir_that_is_killed_while_it_takes_over_has_the_next_one_do_it(ru
     for pid in (keeper, *named(running, "log-pool")):
         os.kill(pid, signal.SIGSTOP)  # as far as it came
     running.kill()
+    running.start()
+    is_taken_over(running)
+    assert not supervision.is_alive(keeper)
+    started_once(running, before)
+
+
+@pytest.mark.parametrize("pages", [1, 8, 20])
+def test_where_there_is_no_room_to_take_over_nobody_is_ended_until_there_is(
+    runtime: Path, small: Path, tmp_path: Path, pages: int
+) -> None:
+    """A table has room for 64 services, 16 pages, and is there twice for a while."""
+    subprocess.run(["mount", "-o", "remount,size=256k", str(small)], check=True)
+    homes = [service(tmp_path / f"services/s{number}", "echo $$ >>starts; exec sleep 1000") for number in range(10)]
+    with tree(runtime / "runsvdir", tmp_path / "services", small / "state") as running:
+        running.stderr = tmp_path / "stderr"
+        running.start()
+        until(lambda: all(stat(home) == "run" for home in homes), what="all run")
+        before, keeper = [pid_of(home) for home in homes], running.keeper()
+        shutil.rmtree(running.state)
+        running.kill()
+        until(lambda: len(named(running, "runsvdir")) == 1, what="a stand-in")
+        fill(small / "filler", but=pages)
+        running.start()
+        said = "is gone; unable to take over: out of disk space, trying again"
+        until(lambda: said in running.stderr.read_text(), what="it is told")
+        assert supervision.is_alive(keeper)
+        assert len(named(running, "runsvdir")) == 2
+        (small / "filler").unlink()
+        until(lambda: running.supervises(*homes), what="then it has them")
+        assert [pid_of(home) for home in homes] == [int(written(home / "starts")) for home in homes] == before
+        assert sorted(running.commands()).count("sleep 1000") == len(homes)
+        assert not supervision.is_alive(keeper)
+
+
+def fill(path: Path, *, but: int) -> None:
+    """Write to `path` until its disk has `but` pages left."""
+    with path.open("wb", buffering=0) as file:
+        with suppress(OSError):
+            while file.write(bytes(PAGE)):
+                pass
+        file.truncate(file.tell() // PAGE * PAGE - but * PAGE)
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+def test_a_runsvdir_that_is_killed_while_it_copies_what_was_written_down_has_the_next_one_do_it(
+    running: Tree, tmp_path: Path, call: int
+) -> None:
+    strace = oracle.program("strace", package="strace")
+    running.start()
+    before, keeper = pids(running), running.keeper()
+    shutil.rmtree(running.state)
+    running.kill()
+    until(lambda: all_vouched(running), what="a stand-in")
+    start, program = tmp_path / "start", running.program
+    fault = f"-e trace=pwrite64 -e inject=pwrite64:signal=KILL:when={call}"
+    script(start, f'exec {strace} -D -qq -o {tmp_path / "trace"} {fault} {program} "$@"')
+    running.program = str(start)
+    running.start()
+    first = running.process
+    assert first is not None
+    until(lambda: first.poll() is not None or running.supervises(*running.services.iterdir()), what="it is over")
+    running.kill()
+    running.program = program
     running.start()
     is_taken_over(running)
     assert not supervision.is_alive(keeper)

@@ -16,6 +16,7 @@ import time
 
 from ...wire import errors, keeper, records
 from .. import descriptors, process
+from ..refusals import Refusals
 from ..report import encoded, write_to_stderr
 from . import sweep
 from .sessions import LeaderLostError, Sessions
@@ -58,6 +59,7 @@ class Children:
 
     def __init__(self, table: int) -> None:
         self._table = table
+        self._refusals = Refusals(table)
         self._by_pid: dict[int, Child] = {}
         self._by_key: dict[tuple[int, int], Child] = {}
         self._last = 0
@@ -158,6 +160,8 @@ class Children:
             process.send(child.process.pid, number, with_group=key == records.SCRIPT)
         except ProcessLookupError:
             pass
+        except PermissionError:
+            self._refusals.tell(slot, key, child.process, number)
         child.process.signals += 1
         self._write(child)
         return child.process.signals

@@ -302,7 +302,10 @@ class _Keeper:
         """One that is stopped would keep us for ever."""
         for child in self._children.all():
             if self._left and child.key == records.POOL:
-                self._children.signal(child.slot, child.key, _signal.SIGKILL)
+                self.loop.guarded(self._signal, child, _signal.SIGKILL)
+
+    def _signal(self, child: Child, number: int) -> None:
+        self._children.signal(child.slot, child.key, number)
 
     def _end_all(self) -> None:
         """Nobody will find these processes again, and the next supervisor would start them a second time."""
@@ -314,7 +317,7 @@ class _Keeper:
     def _send_all(self, numbers: tuple[int, ...]) -> None:
         for child in self._children.all():
             for number in numbers:
-                self._children.signal(child.slot, child.key, number)
+                self.loop.guarded(self._signal, child, number)
 
     def _accept(self) -> None:
         assert self._listener is not None

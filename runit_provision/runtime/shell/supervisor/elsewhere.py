@@ -13,7 +13,7 @@ import os
 import stat
 import time
 
-from ...wire import records
+from ...wire import errors, records
 from .. import descriptors, process
 from ..meeting import KEEPER
 from ..state import State, key, path_of
@@ -30,6 +30,8 @@ _SIGKILL, _SIGCONT, _SIGSTOP = 9, 18, 19
 _TAKEN = "taken"
 """In the state directory: the records of a keeper that is being ended."""
 _NAMESPACE = "/proc/{}/ns/pid"
+_PIECE = 1 << 20
+"""Bytes that are copied at once."""
 
 
 def find(path: str, state: State, say: Callable[[str], None]) -> State:
@@ -38,7 +40,7 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
     A keeper that cannot be talked to any more, since its state directory is gone, is ended, and what it knew is in `state` then; but
     one that has a runsvdir is waited for.
     """
-    told = False
+    told = ""
     while (found := _keeper(path)) is not None:
         keeper, place, _fd = found
         there = _open(*found)
@@ -48,15 +50,20 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
             say(f"info: keeper {keeper} has this tree{also}, with its state in {place}")
             state.close()
             return there
-        if _relieve(keeper, place, state):
-            say(f"info: taking over from keeper {keeper}, whose state directory {place} is gone; what runs goes on")
-            break
-        if not told:
-            told = True
+        try:
+            if _relieve(keeper, place, state):
+                say(f"info: taking over from keeper {keeper}, whose state directory {place} is gone; what runs goes on")
+                break
+            why = "waiting for it to end"
+        except OSError as error:
+            why = f"unable to take over: {errors.words(error)}, trying again"
+        if why != told:
+            told = why
             whose = f"keeper {keeper} of process {process.parent(keeper)}"
-            say(f"warning: {whose} has this tree, and its state directory {place} is gone; waiting for it to end")
+            say(f"warning: {whose} has this tree, and its state directory {place} is gone; {why}")
         time.sleep(_LOOK_SECONDS)
-    _know_taken(state)
+    while not _know_taken(state, say):
+        time.sleep(_LOOK_SECONDS)
     return state
 
 
@@ -124,13 +131,15 @@ def _open(pid: int, place: str, fd: str) -> State | None:
 
 
 def _relieve(keeper: int, place: str, state: State) -> bool:
-    """Take from a keeper what it has written down, and end it, its stand-in and its pools; False, and all go on, when that cannot be.
+    """Take from a keeper what it has written down, and end it, its stand-in and its pools; False when it is not to be had.
 
     Then all is as after the death of a supervisor and its keeper: its holder has FIFOs and letters for a while. Should we be killed
-    before that, the next one finds the keeper, stopped, and does it again.
+    before that, the next one finds the keeper, stopped, and does it again. OSError when that cannot be now, and all go on: nobody is
+    ended before all that was written down is here, with room for it where it is to be.
     """
     opened: list[int] = []
     stopped: list[int] = []
+    made: list[str] = []
     try:
         table = _opened(keeper, f"{place}/records", opened)
         whole = records.is_of_life(os.pread(table, records.SIZE, 0), *process.life())
@@ -141,33 +150,44 @@ def _relieve(keeper: int, place: str, state: State) -> bool:
             if _has(pid, table):
                 _stop(pid, b"runsvdir", stopped)
             elif process.name(pid) == b"log-pool":
-                _take_journal(pid, place, state, opened, stopped)
-        opened.append(os.open(_TAKEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory))
+                _take_journal(pid, place, state, opened, stopped, made)
+        os.posix_fallocate(state.table, 0, os.fstat(table).st_size)
+        made.append(_TAKEN)
+        opened.append(_created(_TAKEN, state))
         _copy(table, opened[-1])
+        made.clear()
         for pidfd in reversed(stopped):
-            _signal.pidfd_send_signal(pidfd, _SIGKILL)
+            process.send_to(pidfd, _SIGKILL)
             process.wait_for_end(pidfd)
         os.ftruncate(table, 0)
     except OSError:
         for pidfd in stopped:
             _go_on(pidfd)
-        return False
+        for name in made:
+            _discard(name, state)  # a part of the truth, and room
+        raise
     finally:
         for fd in (*opened, *stopped):
             os.close(fd)
     return True
 
 
-def _know_taken(state: State) -> None:
-    """Let what was taken from a keeper, which has ended, be what is written down here."""
+def _know_taken(state: State, say: Callable[[str], None]) -> bool:
+    """Let what was taken from a keeper, which has ended, be what is written down here; False, and told, when that cannot be now."""
     try:
         taken = os.open(_TAKEN, os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
     except OSError:
-        return  # nothing was
-    if records.is_of_life(os.pread(taken, records.SIZE, 0), *process.life()):
-        _copy(taken, state.table)
-    os.unlink(_TAKEN, dir_fd=state.directory)
-    os.close(taken)
+        return True  # nothing was
+    try:
+        if records.is_of_life(os.pread(taken, records.SIZE, 0), *process.life()):
+            _copy(taken, state.table)
+        os.unlink(_TAKEN, dir_fd=state.directory)
+    except OSError as error:
+        say(f"warning: unable to take over what runs: {errors.words(error)}, trying again")
+        return False
+    finally:
+        os.close(taken)
+    return True
 
 
 def _has(pid: int, table: int) -> bool:
@@ -176,13 +196,15 @@ def _has(pid: int, table: int) -> bool:
     return bool(process.descriptors(pid, (found.st_dev, found.st_ino)))
 
 
-def _take_journal(pool: int, place: str, state: State, opened: list[int], stopped: list[int]) -> None:
+def _take_journal(pool: int, place: str, state: State, opened: list[int], stopped: list[int], made: list[str]) -> None:
     """Stop a pool that nobody can talk to any more either, and let the next one go on with its journal. OSError."""
     for _fd, path in process.open_files(pool):
         if os.path.dirname(path) == place and path.endswith(".journal"):
             journal = _opened(pool, path, opened)
-            opened.append(os.open(os.path.basename(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory))
+            name = os.path.basename(path)
+            opened.append(_created(name, state))
             if not os.path.samestat(os.fstat(journal), os.fstat(opened[-1])):
+                made.append(name)
                 _stop(pool, b"log-pool", stopped)
                 _copy(journal, opened[-1])
             return
@@ -230,9 +252,30 @@ def _go_on(pidfd: int) -> None:
         pass  # it has ended
 
 
+def _created(name: str, state: State) -> int:
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=state.directory)
+
+
+def _discard(name: str, state: State) -> None:
+    try:
+        os.unlink(name, dir_fd=state.directory)
+    except OSError:
+        pass  # it was not made, or the disk is read-only: the next try begins with it
+
+
 def _copy(file: int, into: int) -> None:
-    os.ftruncate(into, 0)
-    size = 0
-    while piece := os.pread(file, 1 << 20, size):
-        os.pwrite(into, piece, size)
-        size += len(piece)
+    """Let `into` hold what is in `file`, its head last: without that nobody believes the rest. OSError, also where there is no room."""
+    size = os.fstat(file).st_size
+    os.posix_fallocate(into, 0, max(size, records.SIZE))
+    _write(into, bytes(records.SIZE), 0)
+    at = records.SIZE
+    while piece := os.pread(file, _PIECE, at):
+        _write(into, piece, at)
+        at += len(piece)
+    os.ftruncate(into, size)
+    _write(into, os.pread(file, records.SIZE, 0), 0)
+
+
+def _write(into: int, piece: bytes, at: int) -> None:
+    if os.pwrite(into, piece, at) != len(piece):
+        raise OSError(errno.ENOSPC, "not all of it was written")

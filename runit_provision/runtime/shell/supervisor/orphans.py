@@ -12,6 +12,7 @@ import os
 from ...wire import holder as wire
 from ...wire import records
 from .. import process
+from ..refusals import Refusals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Orphans:
     def __init__(self, loop: Loop, table: int, told: Callable[[int, int, int, int], None], room: Room, holders: Holding) -> None:
         self._loop = loop
         self._table = table
+        self._refusals = Refusals(table)
         self._told = told
         self._room = room
         self._holders = holders
@@ -110,6 +112,8 @@ class Orphans:
                 _signal.pidfd_send_signal(pidfd, number)
             except ProcessLookupError:
                 pass
+            except PermissionError:
+                self._refusals.tell(slot, key, written, number)
             if pidfd != orphan.pidfd:
                 os.close(pidfd)
         written.signals += 1

@@ -443,9 +443,12 @@ class Tree:
         """
         self.patient = False
         for service in self.services():
-            service.end_script()
+            self.loop.guarded(service.end_script)
             for key, _pid in service.known():
-                self.signal(service, key, SIGKILL)
+                self.loop.guarded(self._kill, service, key)
+
+    def _kill(self, service: Supervised, key: int) -> None:
+        self.signal(service, key, SIGKILL)
 
     def take_slot(self) -> int:
         """Give a free slot. OSError when there is no room for one more."""
