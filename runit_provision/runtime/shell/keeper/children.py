@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _signal
 import errno
+import fcntl
 import os
 import time
 
@@ -211,11 +212,31 @@ def _child(wait: int, become: Callable[[], None]) -> None:
         _signal.set_wakeup_fd(-1)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         if os.read(wait, 1):
+            _have_stderr_to_write()
             become()
     except BaseException as error:
         write_to_stderr(encoded(f"runsv: fatal: {error}\n"))
     finally:
         os._exit(_EXEC_FAILED)
+
+
+def _have_stderr_to_write() -> None:
+    """Have a stderr of one's own where it is a FIFO that is open for reading too, as that of a tree with a log (supervisor/stderr.py).
+
+    Who has that may be of another account, as a service, a pool: it would read what all others say, or make their writes fail, since
+    O_NONBLOCK belongs to what they share.
+    """
+    try:
+        if fcntl.fcntl(2, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDWR or not descriptors.is_fifo(2):
+            return
+    except OSError:
+        return  # there is none
+    try:
+        own = descriptors.opened_again(2, os.O_WRONLY, "stderr")
+    except PermissionError:
+        return  # another account's, which it gave to our runsvdir as it is
+    os.dup2(own, 2)
+    os.close(own)
 
 
 def _become(request: keeper.Record, fds: list[int], secret: bytes) -> None:
