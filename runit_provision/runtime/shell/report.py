@@ -63,6 +63,12 @@ def encoded(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
+def printable(text: bytes) -> bytes:
+    """Give a text of somebody else's with what could end a line of ours, or move a terminal's cursor, escaped."""
+    signs = text.decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in signs).encode()
+
+
 def write_to_stderr(text: bytes, patience: float = 0.0) -> None:
     """Write lines to stderr as far as there is room; never raises.
 

@@ -93,7 +93,7 @@ class State:
         """Void the table if it is of another version or boot, or of a container before this. Only for who has the lock."""
         if not self.is_of_now():
             os.ftruncate(self.table, 0)
-            os.pwrite(self.table, records.pack_header(*process.life()), 0)
+            os.pwrite(self.table, records.pack_header(*process.life(), os.urandom(records.SECRET_SIZE)), 0)
 
     def is_of_now(self) -> bool:
         """Whether the table is of this version and boot, and of no container before this."""

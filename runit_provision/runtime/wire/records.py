@@ -1,6 +1,7 @@
 """The supervisor's memory outside of its own: one table of fixed-size slots per tree, in the tree's private state directory.
 
-    slot 0       magic, whose life: after a boot, or of a container that was killed, no process is left, and the table is void
+    slot 0       magic, whose life: after a boot, or of a container that was killed, no process is left, and the table is void; a
+                 secret for as long
     slot 1...    identity (device, inode, name, path) | where no `down` was | as whom a pool logs | intent | three processes, written by
                  their parent
 
@@ -29,6 +30,7 @@ LETTERS_AT = 788
 PROCESSES_AT = 928
 PATH_MAX = 472
 """Bytes; of a longer one nothing is written down."""
+SECRET_SIZE = 16
 SIGNALS_MAX = 8
 """Signals of a part that may be under way."""
 
@@ -49,7 +51,7 @@ TAKEN = b"\1"
 HELD = b"\2"
 """Another one supervises the service, and only that one knows how it is."""
 
-_HEADER = Struct("<8s36s4xQQ")
+_HEADER = Struct("<8s36s4xQQ16s")
 _IDENTITY = Struct("<B7xQQHH4x256s472s")
 _NO_DOWN = Struct("<q?7x")
 _WRITER = Struct("<I")
@@ -196,21 +198,27 @@ def process_offset(slot: int, key: int) -> int:
     return slot * SIZE + PROCESSES_AT + key * PROCESS_SIZE
 
 
-def pack_header(boot_id: bytes, namespace: int, began: int) -> bytes:
+def pack_header(boot_id: bytes, namespace: int, began: int, secret: bytes) -> bytes:
     """Give slot 0 for a life of the processes around us.
 
     boot_id: the 36 characters of /proc/sys/kernel/random/boot_id; namespace: the inode of the pid namespace, which another one may get
-    after it, and began: the start of its first process, in clock ticks since boot, 0 where that is not told.
+    after it, and began: the start of its first process, in clock ticks since boot, 0 where that is not told; secret: SECRET_SIZE bytes
+    that no other account knows.
     """
-    return _HEADER.pack(MAGIC, boot_id, namespace, began).ljust(SIZE, b"\0")
+    return _HEADER.pack(MAGIC, boot_id, namespace, began, secret).ljust(SIZE, b"\0")
 
 
 def is_of_life(header: bytes, boot_id: bytes, namespace: int, began: int) -> bool:
     """Whether `header`, slot 0 of a table, was written by this version in the same life; of one that is not told, in the same boot."""
     if len(header) != SIZE:
         return False
-    magic, boot, *life = _HEADER.unpack_from(header)
+    magic, boot, *life, _secret = _HEADER.unpack_from(header)
     return (magic, boot) == (MAGIC, boot_id) and (not life[1] or not began or life == [namespace, began])
+
+
+def secret_in(header: bytes) -> bytes:
+    """Give the secret of a table whose slot 0 is `header`."""
+    return bytes(_HEADER.unpack_from(header.ljust(SIZE, b"\0"))[-1])
 
 
 def pack_slot(identity: Identity) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.oracle import root
-from support.supervision import Tree, is_alive, name, pid_of, send, service, stat, tree
+from support.supervision import Tree, environment, is_alive, name, pid_of, send, service, stat, tree
 from support.waiting import DEADLINE, until
 
 DAEMON = """
@@ -158,6 +160,95 @@ def test_they_are_found_after_the_death_of(
         done = subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
         assert not is_alive(daemon)
+
+
+STRANGER = """
+import os, sys, time
+marked = {**os.environ, "RUNIT_SERVICE": sys.argv[1]}
+def another(): return os.posix_spawn(sys.argv[2], [sys.argv[2], "1000"], marked)
+there = [another() for _ in range(20)]
+print(flush=True)
+while time.sleep(0.0005) is None:
+    there.append(another())
+    os.kill(there[0], 9)
+    os.waitpid(there.pop(0), 0)
+"""
+"""Has children that carry a mark, and at any time new ones."""
+PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+
+
+@contextmanager
+def marked(mark: str, user: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Let `user` have processes that carry a mark."""
+    command = [PYTHON, "-c", STRANGER, mark, "/bin/sleep"]
+    with subprocess.Popen(command, cwd="/", user=user, stdout=subprocess.PIPE, start_new_session=True) as stranger:
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == b"\n"
+        try:
+            yield stranger
+        finally:
+            os.killpg(stranger.pid, signal.SIGKILL)
+
+
+def mark_of(pid: int) -> str:
+    return next(entry for entry in environment(pid) if entry.startswith(b"RUNIT_SERVICE=")).partition(b"=")[2].decode()
+
+
+def test_no_other_account_has_its_processes_waited_for(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    root("another account, and hiding control groups")
+    other = service(tmp_path / "services/other", "exec sleep 1000")
+    (other / "kill-orphans").touch()
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        without_groups(running).start()
+        first = started(leaving)
+        until(lambda: pid_of(other) and name(pid_of(other)) == "sleep", what="the other runs")
+        found = leaving.stat()
+        for count, guess in enumerate((f"{found.st_dev}:{found.st_ino}", mark_of(pid_of(other))), 2):
+            assert guess != mark_of(first)
+            with marked(guess, "nobody") as stranger:
+                done = subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, text=True, check=False)
+                assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+                assert stranger.poll() is None
+            assert "still there" not in running.stderr.read_text()
+            assert f"killing what was left behind: {first} python3\n" in running.stderr.read_text()
+            subprocess.run([runtime / "sv", "start", leaving], capture_output=True, check=False)
+            first = started(leaving, count)
+
+
+def test_the_mark_is_the_same_whoever_has_died(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    root("hiding control groups")
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        without_groups(running).start()
+        before = mark_of(started(leaving))
+        os.kill(running.keeper(), signal.SIGKILL)
+        running.kill()
+        running.start()
+        until(lambda: running.supervises(leaving), what="the next runsvdir has it")
+        send(leaving, signal.SIGKILL)
+        assert mark_of(started(leaving, 2)) == before
+
+
+FORGING = r"""open("/proc/self/comm", "w").write("a\nb\x1b[2J"); import time; time.sleep(1000)"""
+
+
+@pytest.mark.long
+def test_what_cannot_be_killed_holds_up_for_a_while_and_forges_no_line(runtime: Path, tmp_path: Path) -> None:
+    root("another account, capabilities, and hiding control groups")
+    home = service(tmp_path / "services/it", f"chpst -u nobody setsid {PYTHON} -c '{FORGING}' & echo $! >pid\nexec sleep 1000")
+    (home / "kill-orphans").touch()
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        *hidden, program = without_groups(running).arguments
+        running.arguments = (*hidden, "setpriv", "--bounding-set=-kill", program)
+        running.start()
+        until(lambda: stat(home) == "run" and name(pid_of(home)) == "sleep" and name(pids(home, "pid")[0])[:1] == "a", what="both run")
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", home], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        what = rf"{pids(home, 'pid')[0]} a\nb\x1b[2J"
+        assert running.stderr.read_text().splitlines() == [
+            f"runsv it: warning: killing what was left behind: {what}",
+            f"runsv it: warning: still there after KILL, waiting: {what}",
+            f"runsv it: warning: still there after KILL, going on: {what}",
+        ]
 
 
 DEAF = "trap '' TERM; echo $$ >pid; touch deaf; while :; do sleep 0.05; done"

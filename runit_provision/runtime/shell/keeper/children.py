@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _signal
 import errno
+import fcntl
 import os
 import time
 
@@ -64,7 +65,8 @@ class Children:
         self._by_key: dict[tuple[int, int], Child] = {}
         self._last = 0
         self._reaps = False
-        self.sessions = Sessions(_be_child_in_session)
+        self._secret = b""
+        self.sessions = Sessions(self._be_child_in_session)
 
     def __len__(self) -> int:
         return len(self._by_pid)
@@ -104,11 +106,13 @@ class Children:
             return living
         if not fds:
             raise OSError(errno.EMFILE, "the descriptors could not be received")
+        # Not before, when a lone runsv has no lock yet, and the table may be void; not later: the leader of a session has no table.
+        self._secret = self._secret or records.secret_in(os.pread(self._table, records.SIZE, 0))
         if _needs_subreaper(request) and not self._reaps:
             self._reaps = process.be_subreaper()
         if request.flags & keeper.NEW_SESSION:
             return self._fork_in_session(request, fds)
-        return self.fork(request, lambda: _become(request, fds))
+        return self.fork(request, lambda: _become(request, fds, self._secret))
 
     def fork(self, request: keeper.Record, become: Callable[[], None]) -> Child:
         """Fork a child that, once it is written down, does `become`, which turns it into a program or does not return."""
@@ -123,6 +127,9 @@ class Children:
         except LeaderLostError:
             # By a pipe of its own: a process that the one before forked, and told nobody of, may not take this one's go.
             return self._fork(request, fork)
+
+    def _be_child_in_session(self, request: keeper.Record, wait: int, fds: list[int]) -> None:
+        _child(wait, lambda: _become(request, fds, self._secret))
 
     def _fork(self, request: keeper.Record, fork: Callable[[int, int], int]) -> Child:
         """Fork by `fork(wait, go)`, ends of a pipe: the child reads the go from `wait`."""
@@ -201,10 +208,6 @@ def _fork(wait: int, go: int, become: Callable[[], None]) -> int:
     return pid
 
 
-def _be_child_in_session(request: keeper.Record, wait: int, fds: list[int]) -> None:
-    _child(wait, lambda: _become(request, fds))
-
-
 def _child(wait: int, become: Callable[[], None]) -> None:
     """Be the child: never returns."""
     try:
@@ -213,6 +216,7 @@ def _child(wait: int, become: Callable[[], None]) -> None:
         _signal.set_wakeup_fd(-1)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         if os.read(wait, 1):
+            _have_stderr_to_write()
             become()
     except BaseException as error:
         write_to_stderr(encoded(f"runsv: fatal: {error}\n"))
@@ -220,14 +224,33 @@ def _child(wait: int, become: Callable[[], None]) -> None:
         os._exit(_EXEC_FAILED)
 
 
-def _become(request: keeper.Record, fds: list[int]) -> None:
+def _have_stderr_to_write() -> None:
+    """Have a stderr of one's own where it is a FIFO that is open for reading too, as that of a tree with a log (supervisor/stderr.py).
+
+    Who has that may be of another account, as a service, a pool: it would read what all others say, or make their writes fail, since
+    O_NONBLOCK belongs to what they share.
+    """
+    try:
+        if fcntl.fcntl(2, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDWR or not descriptors.is_fifo(2):
+            return
+    except OSError:
+        return  # there is none
+    try:
+        own = descriptors.opened_again(2, os.O_WRONLY, "stderr")
+    except PermissionError:
+        return  # another account's, which it gave to our runsvdir as it is
+    os.dup2(own, 2)
+    os.close(own)
+
+
+def _become(request: keeper.Record, fds: list[int], secret: bytes) -> None:
     """Turn into the program that was asked for; where that cannot be, say which it was and why."""
     group = fds.pop() if request.flags & keeper.GROUPED else -1
     if request.role == keeper.SWEEP:
-        sweep.main(request, fds[0], group)
+        sweep.main(request, fds[0], group, secret)
     program, shown = _PROGRAMS.get(request.role) or (f"control/{request.arguments[0]}",) * 2
     try:
-        _prepare(request, fds, group)
+        _prepare(request, fds, group, secret)
         os.execv(program, (program, *(request.arguments if request.role in _PROGRAMS else ())))
     except OSError as error:
         of = b"" if error.filename in {None, program} else os.fsencode(error.filename) + b": "
@@ -235,7 +258,7 @@ def _become(request: keeper.Record, fds: list[int]) -> None:
     write_to_stderr(b"runsv %s: fatal: unable to start %s: %s\n" % (request.name, shown.encode(), reason))
 
 
-def _prepare(request: keeper.Record, fds: list[int], group: int) -> None:
+def _prepare(request: keeper.Record, fds: list[int], group: int, secret: bytes) -> None:
     """Be where and what the program is to be, with what it is to have open. OSError names what it is about."""
     notify = fds.pop() if request.flags & keeper.NOTIFIES else -1
     directory, pipe = fds[0], fds[1] if len(fds) > 1 else -1
@@ -243,7 +266,7 @@ def _prepare(request: keeper.Record, fds: list[int], group: int) -> None:
     if request.flags & keeper.LEADS:
         os.setpgid(0, 0)
     if request.flags & keeper.SWEPT:
-        sweep.enter(directory, group)
+        sweep.enter(directory, group, secret)
     if request.role == keeper.LOG_RUN:
         os.chdir("log")
     if pipe >= 0:

@@ -5,8 +5,12 @@
                             now: that of an orphan is init, once a keeper and a supervisor have died. Who empties its environment and
                             is orphaned too is not found.
 
+A mark is told by nobody but who has it: it is made of the directory's inode and of a secret of the tree's (records.py), and
+/proc/PID/environ is its own account's. So nobody without rights over a service has something of his swept, or waited for, with it.
+
 The sweeper is a process of its own, a fork of the keeper, and is there until nothing is left: nobody else waits for a /proc with
-thousands of entries, and whoever dies meanwhile, it goes on. It says what it killed.
+thousands of entries, and whoever dies meanwhile, it goes on. It says what it killed. What KILL does not end, or what is made faster
+than it is killed, holds its service up for a while only.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import time
 
 from ...wire import keeper as wire
 from .. import process
-from ..report import be_child, outlive_readers, write_to_stderr
+from ..report import be_child, outlive_readers, printable, write_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,27 +31,29 @@ MARK = "RUNIT_SERVICE"
 _LOOK_SECONDS = 0.01
 _WORD_SECONDS = 5.0
 """After KILL, before it is said that somebody does not die: the kernel may be waiting for a disk."""
+_LAST_SECONDS = 30.0
+"""After KILL, before the service goes on beside them."""
 _NAMES_MAX = 10
 
 
-def enter(directory: int, group: int) -> None:
+def enter(directory: int, group: int, secret: bytes) -> None:
     """Before a program of the service is executed: go where what it starts is found."""
     if group < 0:
-        os.environ[MARK] = _mark(directory)
+        os.environ[MARK] = _mark(directory, secret)
         return
     fd = os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=group)
     os.write(fd, b"0")
     os.close(fd)
 
 
-def main(request: wire.Record, directory: int, group: int) -> None:
+def main(request: wire.Record, directory: int, group: int, secret: bytes) -> None:
     """Be the sweeper; never returns."""
-    be_child(f"runsv {os.fsdecode(request.name)}: sweeper", lambda: _kill_left(request, directory, group))
+    be_child(f"runsv {os.fsdecode(request.name)}: sweeper", lambda: _kill_left(request, directory, group, secret))
 
 
-def _kill_left(request: wire.Record, directory: int, group: int) -> None:
+def _kill_left(request: wire.Record, directory: int, group: int, secret: bytes) -> None:
     outlive_readers()
-    mark = f"{MARK}={_mark(directory)}".encode()
+    mark = f"{MARK}={_mark(directory, secret)}".encode()
 
     def left() -> list[int]:
         return _members(group) if group >= 0 else _marked(mark)
@@ -55,10 +61,7 @@ def _kill_left(request: wire.Record, directory: int, group: int) -> None:
     found = left()
     if not found:
         return
-    names = b", ".join(_name(pid) for pid in found[:_NAMES_MAX])
-    if len(found) > _NAMES_MAX:
-        names += b", ..."
-    _say(request.name, b"killing what was left behind: " + names)
+    _say(request.name, b"killing what was left behind: " + _names(found))
     patience = int(request.arguments[0]) / 1000
     if patience > 0:
         _send(found, _signal.SIGTERM, _signal.SIGCONT)
@@ -68,9 +71,13 @@ def _kill_left(request: wire.Record, directory: int, group: int) -> None:
         if group < 0 or not _kill_group(group):
             _send(found, _signal.SIGKILL)
         found = _wait(left, _LOOK_SECONDS)
-        if found and not warned and time.monotonic() - began > _WORD_SECONDS:
+        lasted = time.monotonic() - began
+        if found and lasted > _LAST_SECONDS:
+            _say(request.name, b"still there after KILL, going on: " + _names(found))
+            return
+        if found and not warned and lasted > _WORD_SECONDS:
             warned = True
-            _say(request.name, b"still there after KILL, waiting: " + b", ".join(map(_name, found[:_NAMES_MAX])))
+            _say(request.name, b"still there after KILL, waiting: " + _names(found))
 
 
 def _wait(left: Callable[[], list[int]], seconds: float) -> list[int]:
@@ -131,9 +138,11 @@ def _line_of(pid: int, parents: dict[int, int]) -> list[int]:
     return line
 
 
-def _mark(directory: int) -> str:
+def _mark(directory: int, secret: bytes) -> str:
+    from _blake2 import blake2b  # few services are marked; hashlib would load a library for each
+
     found = os.fstat(directory)
-    return f"{found.st_dev}:{found.st_ino}"
+    return blake2b(b"%d:%d" % (found.st_dev, found.st_ino), key=secret, digest_size=16).hexdigest()
 
 
 def _send(pids: list[int], *numbers: int) -> None:
@@ -151,12 +160,9 @@ def _read(name: str, group: int) -> bytes:
         return file.read()
 
 
-def _name(pid: int) -> bytes:
-    try:
-        with open(f"/proc/{pid}/comm", "rb") as file:
-            return b"%d %b" % (pid, file.read().strip())
-    except OSError:
-        return b"%d" % pid
+def _names(pids: list[int]) -> bytes:
+    shown = [b"%d %b" % (pid, printable(process.name(pid))) for pid in pids[:_NAMES_MAX]]
+    return b", ".join([name.rstrip() for name in shown] + [b"..."] * (len(pids) > _NAMES_MAX))
 
 
 def _say(name: bytes, text: bytes) -> None:

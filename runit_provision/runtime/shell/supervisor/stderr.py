@@ -1,7 +1,8 @@
 """The stderr of a tree whose runsvdir was given a log: a FIFO in the state directory, read by whoever supervises.
 
-A pipe of the supervisor's own would break at its death, and the next write of every service with it. The services' descriptor is open
-for reading too, so that it does not break even when everybody else is dead.
+A pipe of the supervisor's own would break at its death, and the next write of every service with it. So stderr of supervisor, keeper
+and holder is open for reading too: it breaks only when all of them are dead. What the keeper starts, which may be of another account,
+has it for writing only, and opened anew (keeper/children.py).
 """
 
 from __future__ import annotations

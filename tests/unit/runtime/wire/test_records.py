@@ -7,13 +7,13 @@ import pytest
 from runit_provision.runtime.wire import beyond, keeper, pool, records, status
 
 BOOT = b"01234567-89ab-cdef-0123-456789abcdef"
-
+SECRET = bytes(range(16))
 
 LIFE = (BOOT, 4026531836, 7)
 
 
 def test_a_header_belongs_to_one_boot_and_one_container() -> None:
-    header = records.pack_header(*LIFE)
+    header = records.pack_header(*LIFE, SECRET)
     assert records.is_of_life(header, *LIFE)
     assert not records.is_of_life(header, BOOT[::-1], *LIFE[1:])
     assert not records.is_of_life(header, BOOT, 4026531837, 7)
@@ -22,10 +22,14 @@ def test_a_header_belongs_to_one_boot_and_one_container() -> None:
     assert not records.is_of_life(b"\0" * records.SIZE, *LIFE)
 
 
+def test_a_header_keeps_the_secret() -> None:
+    assert records.secret_in(records.pack_header(*LIFE, SECRET)) == SECRET
+
+
 def test_where_the_start_of_a_container_is_not_told_its_boot_decides() -> None:
-    assert records.is_of_life(records.pack_header(*LIFE), BOOT, 4026531836, 0)
-    assert records.is_of_life(records.pack_header(BOOT, 4026531836, 0), *LIFE)
-    assert not records.is_of_life(records.pack_header(BOOT, 4026531836, 0), BOOT[::-1], 4026531836, 7)
+    assert records.is_of_life(records.pack_header(*LIFE, SECRET), BOOT, 4026531836, 0)
+    assert records.is_of_life(records.pack_header(BOOT, 4026531836, 0, SECRET), *LIFE)
+    assert not records.is_of_life(records.pack_header(BOOT, 4026531836, 0, SECRET), BOOT[::-1], 4026531836, 7)
 
 
 def test_an_identity_keeps_any_name() -> None:
@@ -146,7 +150,7 @@ def table(
     )
     slot[records.INTENT_AT : records.INTENT_AT + len(intent)] = intent
     slot[:1] = mark
-    return records.pack_header(*LIFE) + bytes(slot)
+    return records.pack_header(*LIFE, SECRET) + bytes(slot)
 
 
 def statuses(table: bytes) -> dict[tuple[int, int], records.Row]:
