@@ -105,3 +105,13 @@ def test_the_check_of_another_account_gets_none_of_roots_secrets(runtime: Path, 
     for of_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
         got.pop(of_the_shell, None)
     assert got == {name: given[name] for name in ("PATH", "LC_TIME", "LANG", "TZ")} | own
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o775])
+def test_root_runs_no_check_as_root_from_where_others_can_write(runtime: Path, service: Path, mode: int) -> None:
+    """A directory of root's that a group or everybody may put a ./check in: it counts as none that cannot be run."""
+    supervision.script(service / "check", "echo ran >&2; exit 1")
+    os.chown(service, 0, NOBODY)
+    service.chmod(mode)
+    said = run(runtime / "sv", ["check", str(service)])
+    assert (said.code, said.err) == (0, b"warning: others can write there, not running %b/check\n" % bytes(service))

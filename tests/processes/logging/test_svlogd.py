@@ -348,3 +348,21 @@ def test_it_runs_within_twenty_megabytes(runtime: Path, log: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     lines = sum(path.read_bytes().count(b"\n") for path in [*old(log, "s"), log / "current"])
     assert lines == sum(not patterns.match(b"*77*", line) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("owner", [0, 65534])
+def test_no_processor_is_run_that_another_account_names_where_it_can_write(runtime: Path, log: Path, owner: int) -> None:
+    oracle.root("has a config that another account has written")
+    log.chmod(0o1777)
+    log.joinpath("config").write_bytes(b"s0\n!echo run >../run; cat\n")
+    os.chown(log / "config", owner, owner)
+    svlogd = Svlogd(runtime / "svlogd", log)
+    svlogd.feed(b"a line\n")
+    waiting.until(lambda: (log / "current").exists() and (log / "current").read_bytes() == b"a line\n", what="it is written")
+    svlogd.process.send_signal(signal.SIGALRM)
+    waiting.until(lambda: old(log, "s"), what="it is rotated")
+    svlogd.process.send_signal(signal.SIGTERM)
+    assert svlogd.process.wait(waiting.DEADLINE) == 0
+    assert log.parent.joinpath("run").exists() == (owner == 0)
+    warned = b"svlogd: warning: another account's, no processor is run: %b/config\n" % bytes(log)
+    assert set(svlogd.end().splitlines(keepends=True)) == (set() if owner == 0 else {warned})

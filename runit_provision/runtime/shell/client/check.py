@@ -36,7 +36,8 @@ def is_there(path: bytes) -> bool:
 def passes(client: Client, name: bytes, path: bytes) -> bool:
     """Run ./check in the service directory, without standard output; True when it exits 0.
 
-    A script that cannot be run is complained of and taken for available, as C's sv does.
+    A script that cannot be run is complained of and taken for available, as C's sv does; so is one that root would run as root from
+    where another account may have put it.
     """
     try:
         posix.stat(path + b"check")
@@ -50,7 +51,11 @@ def passes(client: Client, name: bytes, path: bytes) -> bool:
         client.complain(b"unable to run", name + b"/check", error.errno)
         return True
     try:
-        is_others = posix.geteuid() == 0 != posix.fstat(opened[0]).st_uid
+        found = posix.fstat(opened[0])
+        if posix.geteuid() == 0 == found.st_uid and _may_others_write(found):
+            client.complain(b"others can write there, not running", name + b"/check", None)
+            return True
+        is_others = posix.geteuid() == 0 != found.st_uid
         if is_others:
             opened += posix.pipe2(posix.O_CLOEXEC)
         pid = posix.fork()
@@ -66,6 +71,10 @@ def passes(client: Client, name: bytes, path: bytes) -> bool:
         for descriptor in opened:
             posix.close(descriptor)
     return posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1]) == 0
+
+
+def _may_others_write(directory: posix.stat_result) -> bool:
+    return bool(directory.st_mode & 0o002 or (directory.st_mode & 0o020 and directory.st_gid))
 
 
 def _run(client: Client, name: bytes, directory: int, _said: int = -1, says: int = -1) -> NoReturn:

@@ -266,9 +266,21 @@ class Log:
                 return False
         return True
 
-    def _config_file(self) -> bytes:
-        """Read `config`; nothing, after a warning, when that cannot be. OSError when there is no room for its descriptor."""
-        data = b""
+    def _configured(self) -> tuple[svlogd_config.Config, tuple[svlogd_config.ConfigProblem, ...]]:
+        """Give what `config` says, and what is wrong with it. OSError when there is no room for its descriptor.
+
+        In a folder where other accounts can write, none of theirs has us run a processor.
+        """
+        data, is_ours = self._config_file()
+        config, problems = svlogd_config.parse(data)
+        if config.processor and not is_ours:
+            self.warn(b"another account's, no processor is run", name=self.name + b"/config")
+            config = config.processed_by(b"")
+        return config, problems
+
+    def _config_file(self) -> tuple[bytes, bool]:
+        """Read `config`; nothing, after a warning, when that cannot be; and tell whether it is ours. OSError as above."""
+        data, is_ours = b"", True
         try:
             descriptor = self.folder.open_file("config", READ)
         except FileNotFoundError:
@@ -279,6 +291,7 @@ class Log:
             self.warn(b"unable to read config", error)
         else:
             try:
+                is_ours = self.folder.is_ours(descriptor)
                 while more := posix.read(descriptor, 65536):
                     data += more
                 self.inform(b"read: " + self.name + b"/config")
@@ -287,21 +300,21 @@ class Log:
                 data = b""
             finally:
                 posix.close(descriptor)
-        return data
+        return data, is_ours
 
     def reread_processor(self) -> None:
         """While a processor is waited for, HUP changes nothing but what is started next time."""
         if self.directory < 0:
             return
         try:
-            config = svlogd_config.parse(self._config_file())[0]
+            config = self._configured()[0]
         except OSError as error:
             self.warn(b"unable to read config", error)
         else:
             self.config = self.config.processed_by(config.processor)
 
     def _read_config(self) -> None:
-        config, problems = svlogd_config.parse(self._config_file())
+        config, problems = self._configured()
         self.config = _alike(config)
         for problem in problems:
             if problem.warning:

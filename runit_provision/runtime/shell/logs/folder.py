@@ -101,6 +101,10 @@ class Folder:
         """Open a file there; a descriptor. Raises OSError."""
         return posix.open(name, flags | self._guard, mode, dir_fd=self.descriptor)
 
+    def is_ours(self, file: int) -> bool:
+        """Whether an open file there is root's or our own, where another account can put its own."""
+        return not self._guard or posix.fstat(file).st_uid in (0, posix.geteuid())
+
     def rename(self, old: str, new: str) -> None:
         """Rename a file there. Raises OSError."""
         posix.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
