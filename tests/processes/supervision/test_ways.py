@@ -67,9 +67,9 @@ def test_what_has_gone_holds_no_filesystem(runtime: Path, tmp_path: Path) -> Non
         home = service(place / "in/services/it", SLEEPER)
         with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
             running.start()
-            until(lambda: stat(home) == "run" and pid_of(home), what="it runs")
+            pid = until(lambda: stat(home) == "run" and pid_of(home), what="it runs")
             shutil.rmtree(home)
-            until(lambda: "sleep 1000" not in running.commands(), what="it has ended")
+            until(lambda: not supervision.is_alive(pid), what="it has ended")
             shutil.rmtree(place / "in")
             until(lambda: subprocess.run(["umount", str(place)], check=False).returncode == 0, what="it can be unmounted")
     finally:
