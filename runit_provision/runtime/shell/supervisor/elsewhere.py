@@ -62,7 +62,11 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
             whose = f"keeper {keeper} of process {process.parent(keeper)}"
             say(f"warning: {whose} has this tree, and its state directory {place} is gone; {why}")
         time.sleep(_LOOK_SECONDS)
-    while not _know_taken(state, say):
+    told = ""
+    while why := _know_taken(state):
+        if why != told:
+            told = why
+            say(f"warning: unable to take over what runs: {why}, trying again")
         time.sleep(_LOOK_SECONDS)
     return state
 
@@ -172,22 +176,21 @@ def _relieve(keeper: int, place: str, state: State) -> bool:
     return True
 
 
-def _know_taken(state: State, say: Callable[[str], None]) -> bool:
-    """Let what was taken from a keeper, which has ended, be what is written down here; False, and told, when that cannot be now."""
+def _know_taken(state: State) -> str:
+    """Let what was taken from a keeper, which has ended, be what is written down here; why that cannot be now, else nothing."""
     try:
         taken = os.open(_TAKEN, os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
     except OSError:
-        return True  # nothing was
+        return ""  # nothing was
     try:
         if records.is_of_life(os.pread(taken, records.SIZE, 0), *process.life()):
             _copy(taken, state.table)
         os.unlink(_TAKEN, dir_fd=state.directory)
     except OSError as error:
-        say(f"warning: unable to take over what runs: {errors.words(error)}, trying again")
-        return False
+        return errors.words(error)
     finally:
         os.close(taken)
-    return True
+    return ""
 
 
 def _has(pid: int, table: int) -> bool:
