@@ -115,7 +115,7 @@ def test_the_next_runsvdir_has_a_stopped_keeper_go_on(running: Tree, number: int
     assert ("its keeper does not answer; waiting until it does" in running.stderr.read_text()) is (number == signal.SIGKILL)
 
 
-@pytest.mark.skipif(os.environ.get("HARNESS") != "all", reason="takes a minute, which HARNESS=all does")
+@pytest.mark.long
 def test_a_keeper_that_does_nothing_for_a_minute_is_replaced(running: Tree) -> None:
     before, keeper = pids(running), running.keeper()
     with held(keeper):
