@@ -37,8 +37,8 @@ TWICE, SECOND = (30, 60) if ALL else (2, 8)
 """From how many states there is a second death, and states of each of these lives that are taken up."""
 LOOKED_AT = tuple(str(Path(package.__file__).parent) for package in (logs, pool) if package.__file__)
 LINES = 260 if ALL else 90
-PIECES = (1, 7, 60, 300, 900, 3000, 20000)
-"""Bytes that are written at once; half of the time so many more that they are whole lines."""
+PIECES = (1, 7, 60, 300, 900, 3000, *([20000] if ALL else []))
+"""Bytes that are written at once, each as often, in any order; half of the time so many more that they are whole lines."""
 _JOURNAL = 900_000
 """Bytes of the journal that one log needs at most."""
 
@@ -107,6 +107,7 @@ class Life:
         self._place = place
         self._look = look
         self._random = random_
+        self._pieces: list[int] = []
         self._now, self._before = bytearray(_JOURNAL), bytearray(_JOURNAL)
         self._last: tuple[int, dict[str, tuple[int, bytes]], int] | None = None
         self._journal = os.open(place.folder / "journal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
@@ -143,7 +144,9 @@ class Life:
                 drive(logger.complete(spare))
 
     def _piece(self, begin: int) -> bytes:
-        end = begin + self._random.choice(PIECES)
+        if not self._pieces:
+            self._pieces = self._random.sample(PIECES, len(PIECES))
+        end = begin + self._pieces.pop()
         return TEXT[begin : self._random.choice((end, TEXT.find(b"\n", end) + 1 or end))]
 
     def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
