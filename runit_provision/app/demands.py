@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 
 from runit_provision.app.target import Target
-from runit_provision.app.unmet import SYSTEM_PATH
 from runit_provision.host.rooted import on_root
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.host import Host, RuntimeKind
+from runit_provision.model.process import SYSTEM_PATH
 from runit_provision.render.programs import called
 
 _TOOLS = ("runsvdir", "runsv", "sv", "svlogd", "chpst")

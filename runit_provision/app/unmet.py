@@ -11,8 +11,8 @@ from runit_provision.host import ceilings
 from runit_provision.host.rooted import here, resolve
 from runit_provision.model.answer import Ceiling, Demands
 from runit_provision.model.observed import Life
+from runit_provision.model.process import SYSTEM_PATH
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HINT = "raise the limit that the supervisor is started with (for a systemd unit LimitNOFILE= and its like), and start it anew"
 
 

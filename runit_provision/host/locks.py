@@ -7,6 +7,8 @@ import os
 import time
 from collections.abc import Callable, Collection
 
+from runit_provision.host.processes import uids
+
 _NAP = 0.02
 """Seconds between two tries: flock(2) itself knows no time limit."""
 _SILENT = 1.0
@@ -48,10 +50,8 @@ def is_strangers(lock: int, trusted: Collection[int]) -> bool:
 def _may_be_of(pid: int, trusted: Collection[int]) -> bool:
     try:
         # All four: /proc/PID belongs to root as well where a stranger's process runs a setuid program, or lets nobody look into it.
-        with open(f"/proc/{pid}/status", "rb") as status:
-            uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
-        return {*map(int, uids)} <= {*trusted}
-    except (OSError, StopIteration):
+        return uids(pid) <= {*trusted}
+    except OSError:
         pass
     try:
         os.kill(pid, 0)

@@ -31,8 +31,8 @@ from runit_provision.host.skeleton import skeleton
 from runit_provision.model.account import KnownHome, Login
 from runit_provision.model.observed import PHRASES, Kind
 from runit_provision.model.plan import Change, LoginStep
+from runit_provision.model.process import SYSTEM_PATH
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE = 60.0
 """Seconds that a tool may take: it may wait for a lock that another one holds."""
 _LOCK_PATIENCE = 15.0
@@ -75,7 +75,7 @@ def lacking(steps: Sequence[LoginStep], *, root: Path) -> Iterator[Problem]:
             yield replace(error.problems[0], mark=steps[0].origin.mark, key=steps[0].origin.key)
         return
     for tool, step in first.items():
-        if shutil.which(tool, path=_PATH) is None:
+        if shutil.which(tool, path=SYSTEM_PATH) is None:
             yield Problem(f"{tool} is not installed", mark=step.origin.mark, key=step.origin.key, hint=_INSTALL)
 
 
@@ -132,7 +132,7 @@ def _call(step: LoginStep, held: Sequence[int]) -> Problem | None:
             errors="replace",
             timeout=_PATIENCE,
             check=False,
-            env={"PATH": _PATH, "LC_ALL": "C"},
+            env={"PATH": SYSTEM_PATH, "LC_ALL": "C"},
             pass_fds=held,
         )
         said = f"failed: {(done.stderr.strip() or 'it did not say why').splitlines()[-1]}" if done.returncode else ""

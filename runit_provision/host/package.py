@@ -101,15 +101,16 @@ def install(*, prefix: Path, root: Path = Path("/"), python: str = PYTHON, tried
     place = folder_on_host(root, prefix)
     launchers = {f"bin/{name}": _launcher(prefix, interpreter, module) for name, module in TOOLS.items()}
     tools = tuple(prefix / path for path in launchers)
+    expected = {path: files.digest(content) for path, content in launchers.items()}
     with _host_errors():
+        modules = sources()
         manifest = Manifest.read(place / MANIFEST, place=place)
-        version, laid = _choose_version(manifest, sources(), interpreter)
-        if laid and _is_current(manifest, version, {path: files.digest(content) for path, content in launchers.items()}):
+        version, laid = _choose_version(manifest, modules, interpreter)
+        if laid and _is_current(manifest, version, expected):
             return Installed(tools, version, changed=False)  # without a lock, for which a place may be needed that can be written
     with _host_errors(), _opened(place, say) as manifest:
         _refuse_foreign(manifest, launchers)
-        version, laid = _choose_version(manifest, sources(), interpreter)
-        expected = {path: files.digest(content) for path, content in launchers.items()}
+        version, laid = _choose_version(manifest, modules, interpreter)
         if laid and _is_current(manifest, version, expected):
             return Installed(tools, version, changed=False)
         fresh = not manifest.digests

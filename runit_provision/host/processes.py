@@ -56,13 +56,21 @@ def by_account() -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{pid}/status", "rb") as file:
-                uids = set(next(line for line in file if line.startswith(b"Uid:")).split()[1:])
-        except (OSError, StopIteration):
+            has = uids(pid)
+        except OSError:
             continue  # it has just ended
-        if len(uids) == 1:
-            found.setdefault(int(uids.pop()), []).append(int(pid))
+        if len(has) == 1:
+            found.setdefault(has.pop(), []).append(int(pid))
     return found
+
+
+def uids(pid: int | str) -> set[int]:
+    """Give all uids that a process has; one that somebody runs with more rights than his own has several; proc(5). OSError."""
+    with open(f"/proc/{pid}/status", "rb") as status:
+        for line in status:
+            if line.startswith(b"Uid:"):
+                return {*map(int, line.split()[1:])}
+    raise ProcessLookupError
 
 
 def named_by_runsvdirs(pids: Iterable[int]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runit_provision.host.processes import words
+from runit_provision.host.processes import uids, words
 
 KEEPER = "runsvdir-keeper"
 _AGAIN_SECONDS = 0.02
@@ -78,16 +78,15 @@ def _examine(pid: int, library: Path) -> Tree | None:
     try:
         if (process / "comm").read_text(errors="replace").strip() != KEEPER:
             return None
-        status = dict(line.split(":\t", 1) for line in (process / "status").read_text(errors="replace").splitlines() if ":\t" in line)
-        uids = {int(uid) for uid in status["Uid"].split()}
+        has = uids(pid)
         title = words(pid)
         # Not one that somebody runs with more rights than his own; nor a program that is not python.
-        if len(uids) != 1 or not (process / "exe").readlink().name.startswith("python"):
+        if len(has) != 1 or not (process / "exe").readlink().name.startswith("python"):
             return None
         for descriptor in (process / "fd").iterdir():
             opened = descriptor.readlink()
             if opened.parent == library:
-                return Tree(pid, uids.pop(), os.fsdecode(title[1]) if len(title) > 1 else "?", opened.name)
-    except (OSError, KeyError, ValueError):
+                return Tree(pid, has.pop(), os.fsdecode(title[1]) if len(title) > 1 else "?", opened.name)
+    except OSError:
         pass
     return None

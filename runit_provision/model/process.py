@@ -8,6 +8,9 @@ from enum import Enum
 
 from runit_provision.model.account import Account
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where a host has its programs, whatever PATH somebody has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -11,7 +11,7 @@ from runit_provision.model.ending import Finish
 from runit_provision.model.health import Check, Probes, Services, Settled
 from runit_provision.model.levels import Levels
 from runit_provision.model.logging import Logger, Runner
-from runit_provision.model.process import Variable
+from runit_provision.model.process import SYSTEM_PATH, Variable
 from runit_provision.model.run import Scan, Script
 from runit_provision.model.service import HANG_UP, Control, Delegate, ExtraDirectory, ExtraFile, Service, Shared, Stopping
 from runit_provision.model.tree import SYSTEM, Directory, Effect, Ensure, Entry, File, Link, Node, Origin, Owner, Realm, ServiceTree
@@ -21,8 +21,6 @@ from runit_provision.render.environment import content, filed, scripted
 from runit_provision.render.folders import between
 from runit_provision.render.pages import Pages
 from runit_provision.render.parts import parts
-
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +304,7 @@ class ServiceRenderer:
 
     def _asks(self, service: Service) -> tuple[str | None, str]:
         """Give whom the check runs as, None for the tree's owner, and its PATH."""
-        process, path = service.process, f"{self.tools}:{_PATH}"
+        process, path = service.process, f"{self.tools}:{SYSTEM_PATH}"
         if process.credentials and _asks_supervisors(service.check):
             return None, path  # and not the account's, who may have directories of its own in it
         own = [variable.value for variable in process.environment if variable.name == "PATH" and not variable.secret and variable.value]

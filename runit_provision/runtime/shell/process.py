@@ -78,23 +78,20 @@ def has_executed(pid: int) -> bool:
     return len(fields) > 6 and not int(fields[6]) & _FORKED_ONLY
 
 
-def is_of(pid: int, uid: int) -> bool:
-    """Whether `pid` is of `uid` alone: its real, effective and saved one (Uid of /proc/PID/status)."""
-    lines = _read(f"/proc/{pid}/status").splitlines()
-    return any(line[:4] == b"Uid:" and {*line.split()[1:4]} == {b"%d" % uid} for line in lines)
-
-
 def name(pid: int) -> bytes:
     """Give the name of `pid` as ps shows it; empty when there is no such process."""
     return _read(f"/proc/{pid}/comm").rstrip(b"\n")
 
 
+def is_of(pid: int, uid: int) -> bool:
+    """Whether `pid` has this uid and no other: one that somebody runs with more rights than his own has his as well (proc(5), Uid)."""
+    lines = _read(f"/proc/{pid}/status").splitlines()
+    return any(line.startswith(b"Uid:") and {*line.split()[1:]} == {b"%d" % uid} for line in lines)
+
+
 def is_ours(pid: int) -> bool:
-    """Whether `pid` has our uid and no other: one that somebody runs with more rights than his own has his as well."""
-    for line in _read(f"/proc/{pid}/status").split(b"\n"):
-        if line.startswith(b"Uid:"):
-            return {int(uid) for uid in line.split()[1:]} == {os.geteuid()}
-    return False
+    """Whether `pid` has our uid and no other."""
+    return is_of(pid, os.geteuid())
 
 
 def program(pid: int | str) -> str:

@@ -136,16 +136,16 @@ class Log:
 
     def insist_on_file(self, what: bytes, call: Callable[..., object], *arguments: object, **keywords: object) -> Steps[bool]:
         """Call until it succeeds; False, after a warning, when somebody has removed the file."""
-        while True:
+
+        def found() -> bool:
             try:
                 call(*arguments, **keywords)
             except FileNotFoundError as error:
                 self.warn(b"unable to " + what, error)
                 return False
-            except OSError as error:
-                yield self._pause(what, error)
-            else:
-                return True
+            return True
+
+        return (yield from self.insist(what, found))
 
     def _pause(self, what: bytes, error: OSError) -> Pause:
         number = error.errno or 0

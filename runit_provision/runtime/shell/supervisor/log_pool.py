@@ -12,6 +12,7 @@ forks another.
 from __future__ import annotations
 
 import _signal
+import _socket
 import errno
 import os
 import time
@@ -25,7 +26,6 @@ from .heed import Heed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
     from collections.abc import Callable
 
     from ..channel import Message
@@ -45,7 +45,6 @@ _FULL_SECONDS = (0.25, 8.0)
 _FULL_TOLD_SECONDS = 1.0
 """The pause that is told: before it, the pool may have been about to close what others of many that begin at once have open."""
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
-_MSG_CMSG_CLOEXEC = 0x40000000
 _OVER = -1
 """A pool has a log no more, and is about to say so."""
 
@@ -255,7 +254,7 @@ class Pool:
         try:
             for _ in range(_GREETING_MAX):
                 sock.settimeout(max(0.001, end - time.monotonic()))
-                data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _MSG_CMSG_CLOEXEC)
+                data, ancillary, _flags, _address = sock.recvmsg(wire.SIZE, 64, _socket.MSG_CMSG_CLOEXEC)
                 close_all(received_fds(ancillary))
                 if not data:
                     sock.close()

@@ -140,11 +140,11 @@ class Tree:
             return
         if key == records.LOG:
             service.pool = pool
-            if self._loggers is not None:
-                self.write_log_writer(service.slot)
         if pool is not None and not service.must_prepare:
             pool.add(service)
             return
+        if key == records.LOG and self._loggers is not None:
+            self.write_log_writer(service.slot)
         if pool is not None:
             arguments = ("-p",)
         wish = Wish(self._wishes, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept, leads=leads)
