@@ -5,7 +5,6 @@ After each act the world must be as if nobody had been killed: what was to happe
 
 from __future__ import annotations
 
-import os
 import platform
 import signal
 import subprocess
@@ -112,7 +111,7 @@ class World:
         """Give the pids of a role."""
         if role == SUPERVISOR:
             return [self.running.pid]
-        return [pid for pid in self.running.processes() if supervision.name(pid) == NAMES[role] and supervision.is_alive(pid)]
+        return self.running.named(role)
 
     def strike(self, act: Callable[[], Callable[[], bool]], roles: tuple[str, ...], at: int) -> bool:
         """Do `act` while all of `roles` are killed as the first of them makes its system call number `at`; False when it made fewer.
@@ -130,18 +129,15 @@ class World:
         """Kill the supervisor, and its successor (with others of `roles`) as that makes its system call number `at` in its tree."""
         self._note_others(roles)
         self.running.kill()
-        self.running.start()
-        others = [pid for role in roles if role != SUPERVISOR for pid in self.pids(role)]
-        interrupter = Interrupter(self.running.pid, [self.running.pid, *others], at, after=FLOCK)
-        return self._finish(lambda: True, interrupter, roles)
+        return self._strike_next(roles, at)
 
     def strike_start_without_keeper(self, roles: tuple[str, ...], at: int) -> bool:
         """As before, but kill the keeper too: the successor forks another, which a stand-in is forked from when that is struck."""
         self._note_others((*roles, KEEPER))
-        (keeper,) = self.pids(KEEPER)
-        os.kill(keeper, signal.SIGSTOP)  # so that it puts no stand-in there
-        self.running.kill()
-        os.kill(keeper, signal.SIGKILL)
+        self.running.kill_with_keeper()
+        return self._strike_next(roles, at)
+
+    def _strike_next(self, roles: tuple[str, ...], at: int) -> bool:
         self.running.start()
         others = [pid for role in roles if role != SUPERVISOR for pid in self.pids(role)]
         interrupter = Interrupter(self.running.pid, [self.running.pid, *others], at, after=FLOCK)

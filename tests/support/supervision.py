@@ -80,6 +80,17 @@ class Tree:
         self.process.send_signal(number)
         return self.process.wait(DEADLINE)
 
+    def kill_with_keeper(self) -> None:
+        """Kill supervisor and keeper, so that nobody stands in."""
+        keeper = self.keeper()
+        os.kill(keeper, signal.SIGSTOP)  # it would start a stand-in
+        self.kill()
+        os.kill(keeper, signal.SIGKILL)
+
+    def named(self, role: str) -> list[int]:
+        """Give the pids of those that live of a role, by name; a child of the keeper bears the keeper's for a moment."""
+        return [pid for pid in self.processes() if name(pid) == ROLES[role] and is_alive(pid)]
+
     def processes(self) -> list[int]:
         """Give the pids of all that belong to this tree: supervisor, keeper, services and what they started."""
         needle = f"{MARK}={self.mark}".encode()

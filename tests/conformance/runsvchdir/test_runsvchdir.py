@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import oracle, waiting
+from support.locked import NOBODY, locked
 from support.programs import Said, run
 
 Play = Callable[[str, Path, list[str]], Said]
@@ -129,55 +129,32 @@ def test_there_is_a_current_level_at_any_moment(runtime: Path, tmp_path: Path) -
     shutil.rmtree(levels)
 
 
-@pytest.fixture
-def locked() -> Iterator[Callable[..., int]]:
-    """Have somebody, nobody as a rule, lock what can be opened by him for reading; his pid."""
-    pids = []
-
-    def lock(path: Path, *, uid: int = 65534, how: int = fcntl.LOCK_SH) -> int:
-        heard, tell = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.setuid(uid)
-            fcntl.flock(os.open(path, os.O_RDONLY), how)
-            os.write(tell, b".")
-            signal.pause()
-        pids.append(pid)
-        waiting.heard(heard, what="the lock")
-        return pid
-
-    yield lock
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
-def test_nobody_who_reads_the_directory_keeps_it_from_being_switched(play: Play, tmp_path: Path, locked: Callable[..., int]) -> None:
+def test_nobody_who_reads_the_directory_keeps_it_from_being_switched(play: Play, tmp_path: Path) -> None:
     oracle.root("locks as somebody else")
     levels = lay(tmp_path / "levels")
     for folder in (levels, *levels.parents[:3]):
         folder.chmod(0o755)
-    locked(levels)
-    assert play("ours", levels, ["b"]) == Said(0, b"runsvchdir: b: now current.\n", b"")
+    with locked(levels):
+        assert play("ours", levels, ["b"]) == Said(0, b"runsvchdir: b: now current.\n", b"")
     assert tree(levels) == {"a": "folder", "b": "folder", "file": "file", "current": "b", "previous": "a"}
 
 
-def test_a_lock_that_another_account_has_laid_is_none(play: Play, tmp_path: Path, locked: Callable[..., int]) -> None:
+def test_a_lock_that_another_account_has_laid_is_none(play: Play, tmp_path: Path) -> None:
     oracle.root("locks as somebody else")
     levels = lay(tmp_path / "levels")
     for folder in (levels, *levels.parents[:3]):
         folder.chmod(0o755)
     (levels / ".lock").touch(mode=0o600)
-    os.chown(levels / ".lock", 65534, 65534)
-    locked(levels / ".lock", how=fcntl.LOCK_EX)
-    assert play("ours", levels, ["b"]) == Said(0, b"runsvchdir: b: now current.\n", b"")
+    os.chown(levels / ".lock", NOBODY, NOBODY)
+    with locked(levels / ".lock", how=fcntl.LOCK_EX):
+        assert play("ours", levels, ["b"]) == Said(0, b"runsvchdir: b: now current.\n", b"")
 
 
-def test_it_waits_for_another_of_its_account_says_so_and_gives_up(play: Play, tmp_path: Path, locked: Callable[..., int]) -> None:
+def test_it_waits_for_another_of_its_account_says_so_and_gives_up(play: Play, tmp_path: Path) -> None:
     levels = lay(tmp_path)
     (levels / ".lock").touch(mode=0o600)
-    pid = locked(levels / ".lock", uid=os.getuid(), how=fcntl.LOCK_EX)
-    said = play("ours", levels, ["b"])
+    with locked(levels / ".lock", uid=os.getuid(), how=fcntl.LOCK_EX) as pid:
+        said = play("ours", levels, ["b"])
     waits = f"runsvchdir: warning: waiting for the lock of .lock, which process {pid} has\n"
     assert said == Said(111, b"", f"{waits}runsvchdir: fatal: unable to lock: .lock: temporary failure\n".encode())
     assert tree(levels)["current"] == "a"

@@ -5,17 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import oracle, waiting
+from support import oracle
 from support.command import runit_provision
 from support.image import snapshot, systemd_image
+from support.locked import locked
 
 from runit_provision.errors import LockHeldError
 from runit_provision.host import package, shipped
@@ -260,31 +258,13 @@ def test_an_image_with_an_old_python_is_said(tmp_path: Path) -> None:
     assert (result.status, "is Python 3.9" in result.err) == (1, True)
 
 
-@contextmanager
-def locked(path: Path, *, uid: int, how: int) -> Iterator[int]:
-    """Have a process of `uid` lock what it can open for reading; its pid."""
-    heard, tell = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.setuid(uid)
-        fcntl.flock(os.open(path, os.O_RDONLY), how)
-        os.write(tell, b".")
-        signal.pause()
-    try:
-        waiting.heard(heard, what="the lock")
-        yield pid
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
 def test_nobody_who_reads_the_library_keeps_it_from_being_renewed(prefix: Path, python: str) -> None:
     oracle.root("locks as somebody else")
     install(prefix, python)
     for folder in prefix.parents[:3]:
         folder.chmod(0o755)
     (prefix / "bin/sv").unlink()
-    with locked(prefix / "lib/runit-provision", uid=65534, how=fcntl.LOCK_SH):
+    with locked(prefix / "lib/runit-provision"):
         install(prefix, python)
         assert (prefix / "bin/sv").exists()
         assert runit_provision("runtime", "remove", "--prefix", prefix).status == 0

@@ -309,6 +309,17 @@ def test_lines_that_come_one_by_one_are_all_there_once_whatever_befalls_a_call(
 _SLOW = b"!echo $$ >>../starts; until [ -e ../go ]; do sleep 0.05; done; %s\n"
 
 
+def _processed(pool: Pool, service: Service) -> tuple[Path, int]:
+    """Let a line be logged, and be processed; give where each processor writes down its pid, and the pid of the first."""
+    pool.added(service)
+    write(service, b"first\n")
+    waiting.until(lambda: service.text() == b"first\n")
+    pool.send(service, signal.SIGALRM)
+    starts = service.log / "starts"
+    waiting.until(starts.exists, what="the processor runs")
+    return starts, int(waiting.written(starts))
+
+
 @pytest.mark.parametrize(("how", "then"), [("exec", "cat"), ("end", "cat"), ("kill", "cat"), ("exec", "fail"), ("end", "fail")])
 def test_a_processor_outlives_its_pool_and_none_is_run_beside_it(
     pool: Pool, runtime: Path, tmp_path: Path, how: str, then: str
@@ -316,13 +327,8 @@ def test_a_processor_outlives_its_pool_and_none_is_run_beside_it(
     """Its pool becomes another version, lets another process follow, or is killed."""
     does = b"cat" if then == "cat" else b"[ -e ../again ] && exec cat; >../again; exit 1"
     service, other = Service(tmp_path, 1, config=_SLOW % does), Service(tmp_path, 2)
-    pool.added(service, other)
-    write(service, b"first\n")
-    waiting.until(lambda: service.text() == b"first\n")
-    pool.send(service, signal.SIGALRM)
-    starts = service.log / "starts"
-    waiting.until(starts.exists, what="the processor runs")
-    first = int(waiting.written(starts))
+    pool.added(other)
+    starts, first = _processed(pool, service)
     assert pool.process is not None
     if how == "kill":
         pool.kill()
@@ -351,13 +357,7 @@ def test_a_processor_outlives_its_pool_and_none_is_run_beside_it(
 @pytest.mark.parametrize("goes", [True, False], ids=["whole", "cut"])
 def test_what_a_processor_has_made_while_there_was_no_pool_is_kept_if_it_succeeded(pool: Pool, tmp_path: Path, goes: bool) -> None:
     service = Service(tmp_path, 1, config=_SLOW % b"cat")
-    pool.added(service)
-    write(service, b"first\n")
-    waiting.until(lambda: service.text() == b"first\n")
-    pool.send(service, signal.SIGALRM)
-    starts = service.log / "starts"
-    waiting.until(starts.exists, what="the processor runs")
-    first = int(waiting.written(starts))
+    starts, first = _processed(pool, service)
     pool.kill()
     (made,) = service.main.glob("@*.t")
     if goes:

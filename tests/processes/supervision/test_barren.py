@@ -146,11 +146,9 @@ def test_the_next_runsvdir_takes_over_where_nothing_private_can_be_written(
         (place,) = here.states()["/dev/shm"]
         assert (place.name, place.stat().st_uid, place.stat().st_mode & 0o7777) == (here.name(), here.user, 0o700)
         if together:
-            os.kill(keeper, signal.SIGSTOP)  # so that no stand-in comes
-        running.kill()
-        if together:
-            os.kill(keeper, signal.SIGKILL)
+            running.kill_with_keeper()
         else:
+            running.kill()
             until(lambda: here.sv("status", plain).startswith("run:"), what="a stand-in")
         running.start()
         until(lambda: running.supervises(plain, counts), what="the next runsvdir has them")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 import pytest
 from support import supervision
 from support.crowd import SAYS, Crowd
-from support.supervision import ROLES, Tree, pid_of, script, stat, tree
+from support.supervision import Tree, pid_of, script, stat, tree
 from support.waiting import until
 
 SERVICES = 120
@@ -24,7 +22,7 @@ DESCRIPTORS = 400
 def own(running: Tree, role: str) -> list[int]:
     if role == "keeper":
         return [running.keeper()]
-    return [pid for pid in running.processes() if supervision.name(pid) == ROLES[role] and supervision.is_alive(pid)]
+    return running.named(role)
 
 
 def kill(running: Tree, *roles: str) -> None:
@@ -42,17 +40,9 @@ def said(runtime: Path, crowd: Crowd) -> list[str]:
     return [line for line in done.stdout.splitlines() if not line.startswith("run: ")]
 
 
-def takes(lock: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def locked(home: Path) -> bool:
     with (home / "supervise/lock").open("rb") as lock:
-        return not takes(lock)
+        return not supervision.locks(lock)
 
 
 @pytest.fixture
@@ -114,7 +104,7 @@ def test_a_lock_that_is_not_free_at_once_is_had_again(runtime: Path, crowd: Crow
             for log in crowd.logs:
                 # Those that the supervisor itself has open stay its own.
                 lock = held.enter_context((log / "supervise/lock").open("ab"))
-                taken += takes(lock)
+                taken += supervision.locks(lock)
             assert taken
             os.kill(running.pid, signal.SIGCONT)
             until(lambda: "unable to lock log/supervise/lock" in running.stderr.read_text(), what="it is said")

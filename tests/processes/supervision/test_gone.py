@@ -39,10 +39,7 @@ def kill(running: Tree) -> None:
 
 
 def kill_both(running: Tree) -> None:
-    keeper = running.keeper()
-    os.kill(keeper, signal.SIGSTOP)  # so that no stand-in comes
-    running.kill()
-    os.kill(keeper, signal.SIGKILL)
+    running.kill_with_keeper()
 
 
 def leave(running: Tree) -> None:

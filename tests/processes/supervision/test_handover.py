@@ -87,15 +87,13 @@ def test_nobody_is_vouched_for_when_supervisor_and_keeper_have_gone(running: Tre
 
 
 def test_one_is_vouched_for_between_two_supervisors_of_whom_the_first_had_to_start_a_keeper(running: Tree) -> None:
-    one, keeper = running.services / "one", running.keeper()
-    os.kill(keeper, signal.SIGSTOP)  # so that no stand-in comes
-    running.kill()
-    os.kill(keeper, signal.SIGKILL)
+    one = running.services / "one"
+    running.kill_with_keeper()
     running.start()
     until(lambda: running.supervises(one) and stat(one) == "run", what="the next runsvdir has it")
     os.kill(running.keeper(), signal.SIGSTOP)
     running.kill()
-    (holder,) = [pid for pid in running.processes() if supervision.name(pid) == "fifo-holder"]
+    (holder,) = running.named("holder")
     with (one / "supervise/lock").open("ab") as lock:
         until(lambda: supervision.locks(lock) and supervision.is_asleep(holder), what="the holder has seen the end of its supervisor")
     assert is_read(one / "supervise/ok")

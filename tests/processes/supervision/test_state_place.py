@@ -9,8 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -275,27 +275,40 @@ def test_the_directory_by_another_name_meets_the_keeper_that_has_it(running: Tre
     until(lambda: running.processes() == [], what="all have ended")
 
 
+@contextmanager
+def posing(running: Tree, tmp_path: Path, words: Sequence[str | Path], *, owner: int, mode: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Have nobody start a setuid program that keeps open what a keeper would, in a place of `owner`'s with that mode."""
+    place = tmp_path / "theirs/trees" / key(str(running.services))
+    place.mkdir(parents=True, mode=mode)
+    paths = [place, place / "lock", place / "records", place / KEEPER]
+    for path in paths[1:]:
+        path.touch(mode=0o600)
+    opened = [os.open(path, os.O_RDONLY) for path in paths]
+    for path in paths:
+        os.chown(path, owner, owner)
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    account = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+    with started(words, **options, **account, pass_fds=opened) as keeper:
+        for fd in opened:
+            os.close(fd)
+        if Path(f"/proc/{keeper.pid}").stat().st_uid != 0:
+            oracle.absent(f"{words[0]} is on a file system that is mounted nosuid")
+        yield keeper
+
+
+def setuid_sleep(path: Path) -> Path:
+    shutil.copy(oracle.program("sleep", package="coreutils"), path)
+    path.chmod(0o4755)
+    return path
+
+
 def test_what_another_account_calls_a_keeper_is_none(running: Tree, tmp_path: Path) -> None:
     """A setuid program has root's uid, whatever name somebody gives it and whatever he has it keep open."""
     oracle.root("a setuid program")
     for parent in (tmp_path, *tmp_path.parents[:2]):
         parent.chmod(0o755)
-    theirs = tmp_path / "theirs/trees" / key(str(running.services))
-    theirs.mkdir(parents=True, mode=0o755)
-    paths = [theirs, theirs / "lock", theirs / "records", theirs / KEEPER]
-    for path in paths[1:]:
-        path.touch(mode=0o600)
-    opened = [os.open(path, os.O_RDONLY) for path in paths]
-    for path in paths:
-        os.chown(path, NOBODY, NOBODY)
-    program = tmp_path / "runsvdir-keeper"
-    shutil.copy(oracle.program("sleep", package="coreutils"), program)
-    program.chmod(0o4755)
-    with started([program, "1000"], user=NOBODY, group=NOBODY, extra_groups=(), pass_fds=opened) as keeper:
-        for fd in opened:
-            os.close(fd)
-        if Path(f"/proc/{keeper.pid}").stat().st_uid != 0:
-            oracle.absent(f"{tmp_path} is mounted nosuid")
+    program = setuid_sleep(tmp_path / "runsvdir-keeper")
+    with posing(running, tmp_path, [program, "1000"], owner=NOBODY, mode=0o755):
         running.start()
         pids(running)
         assert "keeper" not in running.stderr.read_text()
@@ -308,26 +321,9 @@ def test_no_setuid_program_is_a_keeper_though_what_it_has_open_is_ours(running: 
     oracle.root("a setuid program")
     for parent in (tmp_path, *tmp_path.parents[:2]):
         parent.chmod(0o755)
-    place = tmp_path / "theirs/trees" / key(str(running.services))
-    place.mkdir(parents=True, mode=0o700)
-    paths = [place, place / "lock", place / "records", place / KEEPER]
-    for path in paths[1:]:
-        path.touch(mode=0o600)
-    opened = [os.open(path, os.O_RDONLY) for path in paths]
-    program = Path(oracle.program("su", package="util-linux"))
-    if kind != "su":
-        program = tmp_path / kind
-        shutil.copy(oracle.program("sleep", package="coreutils"), program)
-        program.chmod(0o4755)
     link = tmp_path / "runsvdir-keeper"
-    link.symlink_to(program)
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    account = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
-    with started([link, *([] if kind == "su" else ["1000"])], **options, **account, pass_fds=opened) as keeper:
-        for fd in opened:
-            os.close(fd)
-        if Path(f"/proc/{keeper.pid}").stat().st_uid != 0:
-            oracle.absent(f"{program} is on a file system that is mounted nosuid")
+    link.symlink_to(oracle.program("su", package="util-linux") if kind == "su" else setuid_sleep(tmp_path / kind))
+    with posing(running, tmp_path, [link, *([] if kind == "su" else ["1000"])], owner=0, mode=0o700) as keeper:
         running.start()
         pids(running)
         assert keeper.poll() is None

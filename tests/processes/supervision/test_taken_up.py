@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
-from support.supervision import Tree, letter, pid_of, service, tree
+from support.supervision import letter, pid_of, service, tree
 from support.waiting import until
 
 STARTS = "echo $$ >>starts\nexec sleep 1000"
@@ -17,14 +17,6 @@ STARTS = "echo $$ >>starts\nexec sleep 1000"
 
 def starts(home: Path) -> list[int]:
     return [int(line) for line in (home / "starts").read_text().split()]
-
-
-def kill_both(running: Tree) -> None:
-    """Kill supervisor and keeper, so that the next one finds processes whose parent is gone."""
-    keeper = running.keeper()
-    os.kill(keeper, signal.SIGSTOP)  # so that it puts no stand-in there
-    running.kill()
-    os.kill(keeper, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("refusal", ["read:error=ENOMEM", "openat:error=ENFILE"])
@@ -37,7 +29,7 @@ def test_a_process_that_cannot_be_looked_at_for_a_moment_is_taken_up_and_not_sta
         running.start()
         pid = until(lambda: pid_of(home), what="it runs")
         until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
-        kill_both(running)
+        running.kill_with_keeper()
         trace = tmp_path / "trace"
         fault = ("-P", f"/proc/{pid}/stat", "-e", f"inject={refusal}:when=1")
         running.arguments = ("-D", "-qq", "-o", str(trace), *fault, running.program)

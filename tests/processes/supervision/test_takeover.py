@@ -160,14 +160,11 @@ def test_a_holder_stays_where_a_supervisor_is_killed_while_it_looks_who_is_there
     with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
         running.start()
         until(lambda: running.supervises(*homes) and all(map(pid_of, homes)), what="all run")
-        (holder,) = named(running, "holder")
+        (holder,) = running.named("holder")
         until(lambda: all(supervision.has_open(holder, home / "log/supervise/pipe") for home in homes), what="it holds all")
         pids = list(map(pid_of, homes))
         until(lambda: all(map(supervision.is_asleep, pids)), what="nobody reads what they say, and they wait")
-        keeper = running.keeper()
-        os.kill(keeper, signal.SIGSTOP)  # so that it puts no stand-in there
-        running.kill()
-        os.kill(keeper, signal.SIGKILL)
+        running.kill_with_keeper()
         (place,) = (tmp_path / "state/trees").iterdir()
         fault = ("-P", str(place), "-e", "trace=lseek", "-e", f"inject=lseek:signal=SIGKILL:when={listing}")
         running.arguments = ("-qq", "-o", str(tmp_path / "trace"), *fault, running.program)
@@ -176,10 +173,6 @@ def test_a_holder_stays_where_a_supervisor_is_killed_while_it_looks_who_is_there
         assert running.process is not None
         running.process.wait(DEADLINE)
         until(lambda: any(len(doors(pid, homes)) == len(homes) for pid in stand_ins(running)), what="a stand-in has all")
-        assert named(running, "holder") == [holder]
+        assert running.named("holder") == [holder]
         assert [home.name for home in homes if (home / "ended").exists()] == []
         assert list(map(pid_of, homes)) == pids
-
-
-def named(running: Tree, role: str) -> list[int]:
-    return [pid for pid in running.processes() if supervision.name(pid) == supervision.ROLES[role] and supervision.is_alive(pid)]
