@@ -30,10 +30,11 @@ LINES = 20
 TALKER = (
     "[ -e told ] || echo 0 >told; n=$(cat told); trap 'kill -9 $!; exit' TERM\n"
     "trap 'i=0; while [ $i -lt {lines} ]; do echo $n; n=$((n+1)); i=$((i+1)); done; echo $n >told.new; mv told.new told' HUP\n"
-    "echo $$ >>starts; while :; do sleep 1000 & wait $!; kill -9 $! 2>/dev/null; done"
+    "echo $$ >>starts; while :; do sleep 10000 & wait $!; kill -9 $! 2>/dev/null; done"
 )
-STARTS = "echo $$ >>starts\nexec sleep 1000"
-GUEST = "echo {name}\necho $$ >>starts\nexec sleep 1000"
+STARTS = "echo $$ >>starts\nexec sleep 10000"
+"""Longer than all acts take, with HARNESS=all on a busy machine."""
+GUEST = "echo {name}\necho $$ >>starts\nexec sleep 10000"
 """Says its line before it is there to be taken away."""
 
 

@@ -33,8 +33,11 @@ def boot_id() -> bytes:
 
 
 def is_told() -> bool:
-    """Whether /proc tells of processes; without it none is known again that somebody else has started."""
-    return _read("/proc/self/stat") != b""
+    """Whether /proc tells of processes, and of those around us, not of another pid namespace.
+
+    Without it none is known again that somebody else has started.
+    """
+    return _read("/proc/self/stat").split()[:1] == [b"%d" % os.getpid()]
 
 
 def life() -> tuple[bytes, int, int]:

@@ -139,7 +139,7 @@ def open_state(kind: str, name: str) -> State:
     kind: `trees` for runsvdir's, `services` for a runsv of its own.
     """
     if not process.is_told():
-        raise NowhereError("/proc is not mounted")
+        raise NowhereError("/proc is not mounted, or tells of another pid namespace")
     refusals = []
     found: list[State] = []
     for place in map(os.fsdecode, state_place.places()):

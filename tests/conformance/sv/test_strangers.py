@@ -115,3 +115,25 @@ def test_root_runs_no_check_as_root_from_where_others_can_write(runtime: Path, s
     service.chmod(mode)
     said = run(runtime / "sv", ["check", str(service)])
     assert (said.code, said.err) == (0, b"warning: others can write there, not running %b/check\n" % bytes(service))
+
+
+@pytest.mark.parametrize("kind", ["the file", "where a link leads"])
+def test_a_script_that_another_account_may_write_is_run_as_that_one(runtime: Path, service: Path, tmp_path: Path, kind: str) -> None:
+    """In a directory that is root's alone."""
+    os.chown(service, 0, 0)
+    theirs = service / "check" if kind == "the file" else tmp_path / "theirs/health"
+    theirs.parent.mkdir(exist_ok=True)
+    supervision.script(theirs, "id -u >&2")
+    if kind == "the file":
+        os.chown(theirs, NOBODY, NOBODY)
+    else:
+        os.chown(theirs.parent, NOBODY, NOBODY)
+        (service / "check").symlink_to(theirs)
+    said = run(runtime / "sv", ["check", str(service)])
+    assert (said.code, said.err) == (0, b"%d\n" % NOBODY)
+
+
+def test_what_the_check_of_another_account_says_moves_no_terminal(runtime: Path, service: Path) -> None:
+    supervision.script(service / "check", "printf '\\033[c\\303\\251\\nok: forged\\n' >&2")
+    said = run(runtime / "sv", ["check", str(service)])
+    assert (said.code, said.err) == (0, "\\x1b[cé\nok: forged\n".encode())

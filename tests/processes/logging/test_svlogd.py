@@ -120,6 +120,38 @@ def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:
     assert [path.read_bytes() for path in old(log, "s")] == [b"gate\nline\n"]
 
 
+def test_a_processor_that_fails_when_its_directory_was_moved_away_ends_no_other_log(runtime: Path, log: Path) -> None:
+    other = log.parent / "other"
+    other.mkdir()
+    gate = log.parent / "gate"
+    os.mkfifo(gate)
+    svlogd = _rotating(runtime, log, b"!read said <../gate; exit 1\n", str(other), line=b"line\n")
+    waiting.until(lambda: old(log, "t"))
+    log.rename(log.parent / "moved")
+    svlogd.process.send_signal(signal.SIGHUP)
+    svlogd.feed(b"more\n")
+    gate.write_bytes(b"fail\n")
+    waiting.until(lambda: other.joinpath("current").read_bytes() == b"more\n", what="the other log has it")
+    log.parent.joinpath("moved").rename(log)
+    log.joinpath("config").write_bytes(b"!cat\n")
+    svlogd.process.send_signal(signal.SIGHUP)
+    waiting.until(lambda: old(log, "s"), what="it is processed")
+    svlogd.end()
+    assert [path.read_bytes() for path in old(log, "s")] == [b"line\n"]
+
+
+def test_where_every_file_is_executable_what_a_crash_left_is_not_taken_for_whole(runtime: Path, log: Path) -> None:
+    """As on filesystems of other systems: the mode tells nothing."""
+    name = f"@{1:024x}"
+    for file, text in (("config", b"!tr a-z A-Z\n"), (f"{name}.u", b"first\n"), (f"{name}.t", b"FIR"), ("lock", b"")):
+        log.joinpath(file).write_bytes(text)
+        log.joinpath(file).chmod(0o755)
+    svlogd = Svlogd(runtime / "svlogd", log)
+    waiting.until(lambda: not old(log, "u") and not old(log, "t"))
+    assert svlogd.end() == b""
+    assert [path.read_bytes() for path in old(log, "s")] == [b"FIRST\n"]
+
+
 def _told_hup(svlogd: Svlogd, log: Path, config: bytes) -> None:
     """Let a svlogd with -v that waits for input have another config."""
     log.joinpath("config").write_bytes(config)
@@ -350,12 +382,12 @@ def test_it_runs_within_twenty_megabytes(runtime: Path, log: Path) -> None:
     assert lines == sum(not patterns.match(b"*77*", line) for line in text.splitlines())
 
 
-@pytest.mark.parametrize("owner", [0, 65534])
-def test_no_processor_is_run_that_another_account_names_where_it_can_write(runtime: Path, log: Path, owner: int) -> None:
-    oracle.root("has a config that another account has written")
-    log.chmod(0o1777)
+@pytest.mark.parametrize("mode", [0o1777, 0o770])
+def test_no_processor_is_run_where_another_account_can_write(runtime: Path, log: Path, mode: int) -> None:
+    """Nor one that root's own file names: that may be a log by another name."""
+    oracle.root("has a directory in which another account can write")
+    log.chmod(mode)
     log.joinpath("config").write_bytes(b"s0\n!echo run >../run; cat\n")
-    os.chown(log / "config", owner, owner)
     svlogd = Svlogd(runtime / "svlogd", log)
     svlogd.feed(b"a line\n")
     waiting.until(lambda: (log / "current").exists() and (log / "current").read_bytes() == b"a line\n", what="it is written")
@@ -363,6 +395,30 @@ def test_no_processor_is_run_that_another_account_names_where_it_can_write(runti
     waiting.until(lambda: old(log, "s"), what="it is rotated")
     svlogd.process.send_signal(signal.SIGTERM)
     assert svlogd.process.wait(waiting.DEADLINE) == 0
-    assert log.parent.joinpath("run").exists() == (owner == 0)
-    warned = b"svlogd: warning: another account's, no processor is run: %b/config\n" % bytes(log)
-    assert set(svlogd.end().splitlines(keepends=True)) == (set() if owner == 0 else {warned})
+    assert not log.parent.joinpath("run").exists()
+    assert svlogd.end() == b"svlogd: warning: others can write there, no processor is run: %b/config\n" % bytes(log)
+
+
+def test_a_config_that_is_too_long_is_none(runtime: Path, log: Path) -> None:
+    """Whoever owns the directory may make it as long as he likes, and all logs of its file system wait meanwhile."""
+    log.joinpath("config").write_bytes(b"-*\n")
+    os.truncate(log / "config", 1 << 40)
+    svlogd = Svlogd(runtime / "svlogd", log)
+    svlogd.feed(b"a line\n")
+    waiting.until(lambda: (log / "current").exists() and (log / "current").read_bytes() == b"a line\n", what="it is written")
+    assert svlogd.end() == b"svlogd: warning: unable to read config: %b: file too big\n" % bytes(log)
+
+
+def test_on_a_file_system_that_counts_no_blocks_a_processor_that_fails_costs_no_file(runtime: Path, log: Path) -> None:
+    oracle.root("mounts a ramfs")
+    subprocess.run(["mount", "-t", "ramfs", "none", log], check=True)
+    try:
+        log.chmod(0o755)
+        for number in range(4):
+            log.joinpath(f"@{number:024x}.s").write_bytes(b"old\n")
+            log.joinpath(f"@{number:024x}.s").chmod(0o744)
+        svlogd = _rotating(runtime, log, b"n10\nN2\n!if test -e ../once; then cat; else touch ../once; exit 1; fi\n", line=b"line\n")
+        waiting.until(lambda: not old(log, "u") and log.parent.joinpath("once").exists() and len(old(log, "s")) == 5)
+        assert svlogd.end() == b"svlogd: warning: processor failed, restart: %b\n" % bytes(log)
+    finally:
+        subprocess.run(["umount", log], check=True)

@@ -62,13 +62,29 @@ def test_who_asks_all_the_time_never_hears_that_nobody_supervises(runtime: Path,
             running.kill((signal.SIGKILL, signal.SIGTERM)[number % 2])
             if number % 3:
                 # Not always: the next runsvdir may also come before there is a stand-in.
-                until(lambda: set(running.supervisors()) - {last, running.keeper()}, what="a stand-in")  # noqa: B023
+                until(lambda: stand_ins(running, last), what="a stand-in")  # noqa: B023
             running.start()
             until(lambda: running.supervises(*asked), what="the next runsvdir has them")
     for said in (theirs, ours):
         answers = said.read_text().splitlines()
         assert len(answers) > HANDOVERS
         assert [answer for answer in answers if not answer.startswith("run: ")] == []
+
+
+def test_a_stand_in_that_is_stopped_yields_all_the_same(running: Tree) -> None:
+    last = running.pid
+    running.kill()
+    until(lambda: stand_ins(running, last) and stat(running.services / "one") == "run", what="a stand-in")
+    (stopped,) = stand_ins(running, last)
+    os.kill(stopped, signal.SIGSTOP)
+    running.start()
+    until(lambda: running.supervises(running.services / "one"), what="the next runsvdir has it")
+    assert not is_alive(stopped)
+
+
+def stand_ins(running: Tree, last: int) -> set[int]:
+    """Give the pid of the stand-in for the runsvdir `last`, once there is one."""
+    return set(running.supervisors()) - {last, running.keeper()}
 
 
 def test_a_service_that_has_exited_is_not_vouched_for(runtime: Path, running: Tree) -> None:

@@ -161,6 +161,24 @@ def test_where_the_state_was_removed_the_next_runsvdir_takes_all_over(running: T
     assert len(named(running, "runsvdir-keeper")) == len(named(running, "log-pool")) == 1
 
 
+def test_a_service_that_is_called_a_pool_keeps_nobody_from_taking_over(running: Tree) -> None:
+    """It has open what has a journal's path, in a mount namespace of its own, and is not ours alone."""
+    oracle.root("mounts something")
+    place = running.state / "trees" / key(str(running.services))
+    poses = f"mount -t tmpfs none {running.state}; mkdir -p {place}; exec 3>{place}/pool-0.journal; chmod 666 {place}/pool-0.journal"
+    poses += "; printf log-pool >/proc/self/comm; echo poses; read forever <never"
+    home = service(running.services / "poses", f"exec unshare -m sh -c '{poses}' >said")
+    os.mkfifo(home / "never")
+    running.start()
+    until(lambda: (home / "said").exists() and written(home / "said") == "poses\n", what="it poses")
+    before = pids(running)
+    shutil.rmtree(running.state)
+    running.kill()
+    running.start()
+    is_taken_over(running)
+    started_once(running, before)
+
+
 def test_a_runsvdir_that_is_killed_while_it_takes_over_has_the_next_one_do_it(running: Tree) -> None:
     running.start()
     before, keeper = pids(running), running.keeper()

@@ -19,6 +19,7 @@ _AT_A_TIME = 1 << 20
 """Bytes: what any pipe holds at most (pipe(7), /proc/sys/fs/pipe-max-size)."""
 _SHARED = (b"PATH", b"LANG", b"TZ")
 """Of root's environment, beside LC_*, what the script of another account gets."""
+_IFMT, _IFLNK = 0o170000, 0o120000
 _OF_THE_TERMINAL = (SIGINT, SIGQUIT, SIGHUP)
 
 
@@ -51,16 +52,16 @@ def passes(client: Client, name: bytes, path: bytes) -> bool:
         client.complain(b"unable to run", name + b"/check", error.errno)
         return True
     try:
-        found = posix.fstat(opened[0])
-        if posix.geteuid() == 0 == found.st_uid and _may_others_write(found):
+        owner = _owner(opened[0]) if posix.geteuid() == 0 else None
+        if owner is not None and owner.st_uid == 0 and _may_others_write(owner):
             client.complain(b"others can write there, not running", name + b"/check", None)
             return True
-        is_others = posix.geteuid() == 0 != found.st_uid
+        is_others = owner is not None and owner.st_uid != 0
         if is_others:
             opened += posix.pipe2(posix.O_CLOEXEC)
         pid = posix.fork()
         if pid == 0:
-            _run(client, name, *opened)
+            _run(client, name, owner, *opened)
         if is_others:
             posix.close(opened.pop())
             _show(opened[1], pid)
@@ -73,14 +74,33 @@ def passes(client: Client, name: bytes, path: bytes) -> bool:
     return posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1]) == 0
 
 
-def _may_others_write(directory: posix.stat_result) -> bool:
-    return bool(directory.st_mode & 0o002 or (directory.st_mode & 0o020 and directory.st_gid))
+def _owner(directory: int) -> posix.stat_result:
+    """Tell which account may have written ./check: of its directory, itself, and the folder that a link leads to, the first that is
+    another's than root's, else what others can write, else the directory. OSError.
+    """
+    found = [posix.fstat(directory)]
+    if found[0].st_uid:
+        return found[0]
+    found.append(posix.stat("check", dir_fd=directory))
+    if posix.stat("check", dir_fd=directory, follow_symlinks=False).st_mode & _IFMT == _IFLNK:
+        script = posix.open("check", posix.O_PATH | posix.O_CLOEXEC, dir_fd=directory)
+        try:
+            path = posix.readlink(f"/proc/self/fd/{script}")
+        finally:
+            posix.close(script)
+        found.append(posix.stat(path[: path.rindex("/") + 1]))
+    anothers = next((each for each in found if each.st_uid), None)
+    return anothers or next(filter(_may_others_write, found), found[0])
 
 
-def _run(client: Client, name: bytes, directory: int, _said: int = -1, says: int = -1) -> NoReturn:
+def _may_others_write(found: posix.stat_result) -> bool:
+    return bool(found.st_mode & 0o022)  # where there is an ACL its mask shows as the group's
+
+
+def _run(client: Client, name: bytes, owner: posix.stat_result | None, directory: int, _said: int = -1, says: int = -1) -> NoReturn:
     """Become the script; what Python ignores and what waiting blocks, the script must not inherit.
 
-    says: what a script of another account gets for standard error.
+    says: what a script of another account, of `owner`, gets for standard error.
     """
     try:
         from _signal import SIG_SETMASK, pthread_sigmask
@@ -92,7 +112,8 @@ def _run(client: Client, name: bytes, directory: int, _said: int = -1, says: int
         posix.fchdir(directory)
         if says >= 0:
             _leave_terminal(says)
-            variables = _become_owner(variables)
+            assert owner is not None
+            variables = _become(owner, variables)
         posix.close(1)
         posix.execve(b"check", [b"./check"], variables)
     except OSError as error:
@@ -115,30 +136,29 @@ def _leave_terminal(says: int) -> None:
     posix.closerange(3, last + 1)
 
 
-def _become_owner(variables: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Root runs the script of a directory that another user owns as that user, who could else make root run anything.
+def _become(owner: posix.stat_result, variables: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Root runs the script of another user as that user, who could else make root run anything.
 
     Gives what that one gets of root's `variables`: passwords of root's, as of a backup that calls sv, may be among them.
     """
     import pwd
 
     kept = {name: value for name, value in variables.items() if name in _SHARED or name.startswith(b"LC_")}
-    found = posix.stat(b".")
     try:
-        account = pwd.getpwuid(found.st_uid)
+        account = pwd.getpwuid(owner.st_uid)
         posix.initgroups(account.pw_name, account.pw_gid)
         posix.setgid(account.pw_gid)
         name = encode(account.pw_name)
         kept |= {b"HOME": encode(account.pw_dir), b"USER": name, b"LOGNAME": name, b"SHELL": encode(account.pw_shell)}
     except KeyError:
         posix.setgroups([])
-        posix.setgid(found.st_gid)
-    posix.setuid(found.st_uid)
+        posix.setgid(owner.st_gid)
+    posix.setuid(owner.st_uid)
     return kept
 
 
 def _show(said: int, pid: int) -> None:
-    """Copy what the script says, until it has ended: whom it leaves behind may have the other end for ever.
+    """Copy what the script says, printable, until it has ended: whom it leaves behind may have the other end for ever.
 
     What the terminal's keys send is for it too, as if it had the terminal.
     """
@@ -175,11 +195,14 @@ def _show(said: int, pid: int) -> None:
 
 def _copy(said: int) -> bool:
     """Pass on what there is; False at its end."""
+    from ..report import printable
+
     try:
         text = posix.read(said, _AT_A_TIME)
     except BlockingIOError:
         return True
-    rest = text
+    # Some terminals answer to what they are sent, which is typed into root's shell.
+    rest = b"\n".join(map(printable, text.split(b"\n")))
     try:
         while rest:
             rest = rest[posix.write(2, rest) :]

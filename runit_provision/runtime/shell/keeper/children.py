@@ -237,8 +237,8 @@ def _have_stderr_to_write() -> None:
         return  # there is none
     try:
         own = descriptors.opened_again(2, os.O_WRONLY, "stderr")
-    except PermissionError:
-        return  # another account's, which it gave to our runsvdir as it is
+    except (PermissionError, FileNotFoundError):
+        return  # another account's, which it gave to our runsvdir as it is; or there is no /proc
     os.dup2(own, 2)
     os.close(own)
 

@@ -37,7 +37,8 @@ def _hold(listener: int, keeper: int) -> None:
     holder.main(listener, keeper)
 
 
-def _end(state: State, index: int) -> None:
+def find(state: State, index: int) -> int:
+    """Give a pidfd of the holder number `index`; -1 when none was made, or it has ended."""
     pidfd = -1
     try:
         fd = os.open(_file(index), os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
@@ -46,12 +47,19 @@ def _end(state: State, index: int) -> None:
         pid = int(written.split()[0])
         pidfd = os.pidfd_open(pid)
         if _words(pid) == written:
-            _signal.pidfd_send_signal(pidfd, _signal.SIGKILL)
+            return pidfd
     except (OSError, ValueError, IndexError):
-        pass  # none was made, or it has ended
-    finally:
-        if pidfd >= 0:
-            os.close(pidfd)
+        pass
+    if pidfd >= 0:
+        os.close(pidfd)
+    return -1
+
+
+def _end(state: State, index: int) -> None:
+    pidfd = find(state, index)
+    if pidfd >= 0:
+        process.send_to(pidfd, _signal.SIGKILL)
+        os.close(pidfd)
 
 
 def _write_down(state: State, index: int, pid: int) -> None:

@@ -336,6 +336,8 @@ class _Keeper:
         self._waiting.append(peer)
         if current.stands_in:
             current.send(wire.Record(wire.YIELD))
+            # It would never yield if it was stopped.
+            self.loop.guarded(os.kill, current.pid, _signal.SIGCONT)
         else:
             peer.send(wire.Record(wire.BUSY, value=current.pid))
 

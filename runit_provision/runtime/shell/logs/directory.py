@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
+_CONFIG_MAX = 1 << 18
+"""Bytes: other logs wait while one is read, and whose it is may make it as long as he likes."""
+
 _alikes: list[svlogd_config.Config] = []
 _ALIKES_MAX = 8
 
@@ -178,19 +181,21 @@ class Log:
                 self._unlink(oldest, b"unable to unlink oldest logfile")
             status = None
             self.size = 0
+        if left is not None:
+            yield from self.insist(b"watch processor", self.processor.go_on, left)
         if resumed and not self.config.processor:
             yield from self._finish_unsafe()
         yield from self._open_current()
         self.inform((b"append: " if status else b"new: ") + self.name + b"/current")
         if self.config.processor:
-            self.processor.recover(left)
+            self.processor.recover()
             yield from self.processor.start_next()
         return True
 
     def _finish_unsafe(self) -> Steps[None]:
         """Rotated files that a process that died was making safe; the system did not, so they are whole."""
         try:
-            names = [name for name in self.names() if name[26] == "u"]
+            names = [name for name in self.names() if name[26] == "u" and name != self.processor.input]
         except OSError as error:
             self.warn(b"unable to read directory", error)
             return
@@ -269,18 +274,17 @@ class Log:
     def _configured(self) -> tuple[svlogd_config.Config, tuple[svlogd_config.ConfigProblem, ...]]:
         """Give what `config` says, and what is wrong with it. OSError when there is no room for its descriptor.
 
-        In a folder where other accounts can write, none of theirs has us run a processor.
+        In a folder where other accounts can write, none of them has us run a processor.
         """
-        data, is_ours = self._config_file()
-        config, problems = svlogd_config.parse(data)
-        if config.processor and not is_ours:
-            self.warn(b"another account's, no processor is run", name=self.name + b"/config")
+        config, problems = svlogd_config.parse(self._config_file())
+        if config.processor and self.folder.is_guarded:
+            self.warn(b"others can write there, no processor is run", name=self.name + b"/config")
             config = config.processed_by(b"")
         return config, problems
 
-    def _config_file(self) -> tuple[bytes, bool]:
-        """Read `config`; nothing, after a warning, when that cannot be; and tell whether it is ours. OSError as above."""
-        data, is_ours = b"", True
+    def _config_file(self) -> bytes:
+        """Read `config`; nothing, after a warning, when that cannot be. OSError as above."""
+        data = b""
         try:
             descriptor = self.folder.open_file("config", READ)
         except FileNotFoundError:
@@ -291,16 +295,17 @@ class Log:
             self.warn(b"unable to read config", error)
         else:
             try:
-                is_ours = self.folder.is_ours(descriptor)
-                while more := posix.read(descriptor, 65536):
+                while len(data) <= _CONFIG_MAX and (more := posix.read(descriptor, 65536)):
                     data += more
+                if len(data) > _CONFIG_MAX:
+                    raise OSError(errno.EFBIG, "")
                 self.inform(b"read: " + self.name + b"/config")
             except OSError as error:
                 self.warn(b"unable to read config", error)
                 data = b""
             finally:
                 posix.close(descriptor)
-        return data, is_ours
+        return data
 
     def reread_processor(self) -> None:
         """While a processor is waited for, HUP changes nothing but what is started next time."""
@@ -513,8 +518,12 @@ class Log:
 
     def has_room(self) -> bool:
         """Whether there is any room on its disk for whom we are."""
-        found = posix.fstatvfs(self.directory)
-        return (found.f_bavail if posix.geteuid() else found.f_bfree) > 0
+        try:
+            found = posix.fstatvfs(self.directory)
+        except OSError:
+            return True  # nobody can tell, and nothing is to be removed for that
+        # One that counts no blocks is never full.
+        return not found.f_blocks or (found.f_bavail if posix.geteuid() else found.f_bfree) > 0
 
     def make_room(self) -> Steps[bool]:
         """The disk is full: remove the oldest file beyond the least number, and tell whether there may be room now.

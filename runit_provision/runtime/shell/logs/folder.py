@@ -101,9 +101,10 @@ class Folder:
         """Open a file there; a descriptor. Raises OSError."""
         return posix.open(name, flags | self._guard, mode, dir_fd=self.descriptor)
 
-    def is_ours(self, file: int) -> bool:
-        """Whether an open file there is root's or our own, where another account can put its own."""
-        return not self._guard or posix.fstat(file).st_uid in (0, posix.geteuid())
+    @property
+    def is_guarded(self) -> bool:
+        """Whether other accounts can put there what they like, be it a file of ours, a log, by another name."""
+        return self._guard != 0
 
     def rename(self, old: str, new: str) -> None:
         """Rename a file there. Raises OSError."""

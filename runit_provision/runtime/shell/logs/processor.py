@@ -54,9 +54,13 @@ DEFAULT_SIGNALS = (
 
 
 class Processor:
-    """The processor of `log`. backlog: names of .u files that wait, oldest first; fails: whether this file's has failed before."""
+    """The processor of `log`.
 
-    __slots__ = ("_began", "_input", "_log", "backlog", "fails", "pid", "pidfd")
+    input: the name of the .u file that is processed; backlog: of those that wait, oldest first; fails: whether this file's has failed
+    before.
+    """
+
+    __slots__ = ("_began", "_log", "backlog", "fails", "input", "pid", "pidfd")
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -64,13 +68,13 @@ class Processor:
         self.pid = 0
         self.pidfd = -1
         self.fails = False
-        self._input = ""
+        self.input = ""
         self._began = 0.0
 
     @property
     def output(self) -> str:
         """The name of the file that a running processor writes; nothing when none runs."""
-        return self._input[:26] + "t" if self.pid else ""
+        return self.input[:26] + "t" if self.pid else ""
 
     @property
     def started(self) -> Left:
@@ -80,12 +84,41 @@ class Processor:
         from ..process import starttime  # for the pool: svlogd has no use for it
 
         try:
-            return self.pid, starttime(self.pid), posix.stat(self._input, dir_fd=self._log.directory).st_ino
+            return self.pid, starttime(self.pid), posix.stat(self.input, dir_fd=self._log.directory).st_ino
         except OSError:
             return 0, 0, 0
 
-    def recover(self, left: Left | None = None) -> None:
-        """Take up every .u that is there, and complete what was complete but for the last steps; left: by who logged here before."""
+    def go_on(self, left: Left) -> None:
+        """Wait for the processor that who logged here before had started, if it runs still, as if it had been started here. OSError."""
+        from ..process import starttime
+
+        pid, start, inode = left
+        try:
+            pidfd = posix.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            name = self._name_of(inode) if starttime(pid) == start else ""
+        except OSError:
+            posix.close(pidfd)
+            raise
+        if name:
+            self.pid, self.pidfd, self.input = pid, pidfd, name
+        else:
+            posix.close(pidfd)
+
+    def _name_of(self, inode: int) -> str:
+        """Give the name of the .u file with this inode; nothing where it is done with. OSError."""
+        for name in self._log.names():
+            try:
+                if name[26] == "u" and posix.stat(name, dir_fd=self._log.directory).st_ino == inode:
+                    return name
+            except FileNotFoundError:
+                continue
+        return ""
+
+    def recover(self) -> None:
+        """Take up every .u that is there, and complete what was complete but for the last steps."""
         log = self._log
         try:
             names = sorted(log.names())
@@ -93,9 +126,7 @@ class Processor:
             log.warn(b"unable to read directory", error)
             return
         for name in names:
-            if name[26] != "u" or name in self.backlog or name == self._input:
-                continue
-            if left is not None and self._goes_on(name, *left):
+            if name[26] != "u" or name in self.backlog or name == self.input:
                 continue
             made, finished = name[:26] + "t", name[:26] + "s"
             try:
@@ -113,29 +144,16 @@ class Processor:
             except OSError as error:
                 log.warn(b"unable to complete processed", error, name=log.name + b"/" + name.encode())
 
-    def _goes_on(self, name: str, pid: int, start: int, inode: int) -> bool:
-        """Whether that processor runs and processes the file `name`: then it is waited for as if it had been started here."""
-        from ..process import starttime
-
-        try:
-            if self.pid or posix.stat(name, dir_fd=self._log.directory).st_ino != inode:
-                return False
-            pidfd = posix.pidfd_open(pid)
-        except OSError:
-            return False  # it has ended
-        if starttime(pid) != start:
-            posix.close(pidfd)
-            return False
-        self.pid, self.pidfd, self._input = pid, pidfd, name
-        return True
-
     def _is_done(self, made: str) -> bool:
-        return bool(posix.stat(made, dir_fd=self._log.directory, follow_symlinks=False).st_mode & 0o100)
+        """Whether a processor has said that this is whole: not where the filesystem shows every file so, as of another system."""
+        folder = self._log.folder
+        told = posix.stat(made, dir_fd=folder.descriptor, follow_symlinks=False).st_mode & ~posix.fstat(folder.lock).st_mode
+        return bool(told & 0o100)
 
     def start_next(self) -> Steps[None]:
         """Start the processor on the oldest file that waits, unless one runs, or HUP has taken it away."""
         while not self.pid and self.backlog and self._log.config.processor:
-            self._input, *others = self.backlog
+            self.input, *others = self.backlog
             self.backlog = tuple(others)
             self.fails = False
             yield from self._start()
@@ -153,18 +171,21 @@ class Processor:
         if status is None:
             return
         log.inform(b"sigchild received.")
+        if log.directory < 0:
+            self.input = ""  # HUP could not open it again: whoever can takes up what is there
+            return
         if status or not (yield from self._keep()):
             log.warn(b"processor failed, restart")
             if not log.has_room():
                 yield from log.make_room()
-            self._remove(self._input[:26] + "t")
+            self._remove(self.input[:26] + "t")
             if not log.config.processor:
-                self._input = ""  # for the next one, if there ever is one: `recover` finds it
+                self.input = ""  # for the next one, if there ever is one: `recover` finds it
                 return
             self.fails = True
             yield from self._start(rested=time.monotonic() - self._began < 1)
         else:
-            self._input = ""
+            self.input = ""
         yield from self.start_next()
 
     def bury(self) -> int | None:
@@ -207,15 +228,15 @@ class Processor:
     def _keep(self) -> Steps[bool]:
         """Take what the processor made for the old file; False, after a warning, when somebody has removed it."""
         log = self._log
-        made, done = self._input[:26] + "t", self._input[:26] + "s"
+        made, done = self.input[:26] + "t", self.input[:26] + "s"
         is_there = yield from log.insist_on_file(b"set mode of processed", posix.chmod, made, 0o744, dir_fd=log.directory)
         if not (is_there and (yield from log.insist_on_file(b"rename processed", log.folder.rename, made, done))):
             return False
         yield from log.insist(b"rename state", self._take_over_state)
         try:
-            posix.unlink(self._input, dir_fd=log.directory)
+            posix.unlink(self.input, dir_fd=log.directory)
         except OSError as error:
-            log.warn(b"unable to unlink", error, name=log.name + b"/" + self._input.encode())
+            log.warn(b"unable to unlink", error, name=log.name + b"/" + self.input.encode())
         log.inform(b"processed: " + log.name + b"/" + done.encode())
         return True
 
@@ -240,11 +261,11 @@ class Processor:
         Raises OSError, with nothing left open.
         """
         log = self._log
-        log.inform(b"processing: " + log.name + b"/" + self._input.encode())
-        made = (self._input[:26] + "t", "newstate")
+        log.inform(b"processing: " + log.name + b"/" + self.input.encode())
+        made = (self.input[:26] + "t", "newstate")
         new = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_EXCL | posix.O_CREAT
         wanted = (
-            (self._input, posix.O_RDONLY | posix.O_NONBLOCK, 0),
+            (self.input, posix.O_RDONLY | posix.O_NONBLOCK, 0),
             (made[0], new, 1),
             ("state", posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CREAT, 4),
             (made[1], new, 5),
@@ -263,10 +284,10 @@ class Processor:
             arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
             self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
         except FileNotFoundError as error:
-            if error.filename != self._input:
+            if error.filename != self.input:
                 raise
-            log.warn(b"unable to open input for processor", error, name=log.name + b"/" + self._input.encode())
-            self._input = ""
+            log.warn(b"unable to open input for processor", error, name=log.name + b"/" + self.input.encode())
+            self.input = ""
             return False
         finally:
             for _, descriptor, _ in actions:

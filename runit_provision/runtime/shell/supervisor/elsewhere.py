@@ -201,9 +201,13 @@ def _has(pid: int, table: int) -> bool:
 
 def _take_journal(pool: int, place: str, state: State, opened: list[int], stopped: list[int], made: list[str]) -> None:
     """Stop a pool that nobody can talk to any more either, and let the next one go on with its journal. OSError."""
-    for _fd, path in process.open_files(pool):
+    for fd, path in process.open_files(pool):
         if os.path.dirname(path) == place and path.endswith(".journal"):
-            journal = _opened(pool, path, opened)
+            try:
+                _open_own(fd, os.O_RDWR, opened)
+            except PermissionError:
+                continue  # a service may have a pool's name, and a file by that of a journal
+            journal = opened[-1]
             name = os.path.basename(path)
             opened.append(_created(name, state))
             if not os.path.samestat(os.fstat(journal), os.fstat(opened[-1])):

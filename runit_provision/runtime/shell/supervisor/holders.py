@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import select
 import time
@@ -9,8 +10,9 @@ import time
 from ...core.breath import Breath
 from ...wire import errors
 from ...wire import holder as wire
-from .. import descriptors, meeting
+from .. import descriptors, meeting, process
 from ..channel import Channel
+from ..keeper import holder_start
 from .heed import Heed
 from .kills import Seldom
 
@@ -73,7 +75,7 @@ _BREATH_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
 """For an answer, when there is no room for more descriptors until then; a holder that gives none is stopped."""
 _GREETING_SECONDS = 2.0
-"""For a holder to say that it has seen the end of the supervisor before; one that does not is stopped."""
+"""For a holder to see the end of the supervisor before, whose locks it lets go of then, and say so; one that does not is stopped."""
 
 
 class Holder:
@@ -91,6 +93,7 @@ class Holder:
         self._holders = holders
         self._breath = Breath()
         self._was_there = False
+        self._is_met = True
         self._heed = Heed(holders.tree.loop, ask=self._owes, look=self.look, silent=self._replace)
         self.missing: dict[int, Supervised] = {}
 
@@ -104,8 +107,12 @@ class Holder:
         self._heed.expect()
 
     def _owes(self) -> bool:
-        """Whether an answer is due: what it is given to hold asks for one."""
-        return self.channel is not None and bool(self.waits)
+        """Whether an answer is due: to what it is given to hold, or to let go of, or to who has come after another."""
+        return self.channel is not None and (bool(self.waits) or not self._is_met or bool(self._leaving()))
+
+    def _leaving(self) -> list[int]:
+        """Give the slots of which it is yet to let go."""
+        return [slot for slot in self._holders.tree.leaving() if self._holders.index_of(slot) == self.index]
 
     def look(self) -> None:
         """Take now what it has said."""
@@ -177,18 +184,29 @@ class Holder:
             return False
         sock.settimeout(_GREETING_SECONDS)
         try:
-            if not sock.recv(wire.SIZE):
-                sock.close()
-                return False
-        except TimeoutError:
-            pass
+            self._is_met = self._greets(sock) or self._greets(sock)
         except OSError:
             sock.close()
             return False
         self._converse(sock)
         self._was_there = True
         self.send(wire.Record(wire.LETTERS))
+        if not self._is_met:
+            self.expect()
         return True
+
+    def _greets(self, sock: _socket.socket) -> bool:
+        """Whether it says that it has seen the end of the supervisor before; if it was stopped, it goes on now. OSError: it is gone."""
+        try:
+            if not sock.recv(wire.SIZE):
+                raise ConnectionResetError
+            return True
+        except TimeoutError:
+            pidfd = holder_start.find(self._holders.state, self.index)
+            process.send_to(pidfd, _signal.SIGCONT)
+            if pidfd >= 0:
+                os.close(pidfd)
+            return False
 
     def _converse(self, sock: _socket.socket) -> None:
         loop = self._holders.tree.loop
@@ -208,7 +226,7 @@ class Holder:
         for fd in fds:
             os.close(fd)
         self._heed.heard()
-        self._was_there = True
+        self._was_there = self._is_met = True
         record = wire.unpack(data)
         if record.op in {wire.HELD, wire.REFUSED}:
             left = self.waits.pop(record.slot, 1) - 1
@@ -239,6 +257,7 @@ class Holder:
     def _gone(self) -> None:
         """It was killed, or could not be made."""
         self.channel = None
+        self._is_met = True
         self._heed.heard()
         self.waits.clear()
         self.refused.clear()
@@ -247,7 +266,7 @@ class Holder:
             return
         self._tell_death()
         tree.parent.resume()
-        tree.released(*(slot for slot in tree.leaving() if self._holders.index_of(slot) == self.index))
+        tree.released(*self._leaving())
         tree.loop.after(self._breath.seconds(time.monotonic()), self.start)
 
 
@@ -296,8 +315,11 @@ class Holders:
 
     def release(self, slot: int) -> bool:
         holder = self._of(slot)
+        if holder.channel is None:
+            return True
         holder.send(wire.Record(wire.RELEASE, slot=slot))
-        return holder.channel is None
+        self.tree.loop.soon(holder.expect)  # once its slot is among those that leave
+        return False
 
     def holds(self, slot: int) -> bool:
         holder = self._each.get(self.index_of(slot))

@@ -71,7 +71,7 @@ class Pool:
         self._outdated = self._renewed = False
         self._child = self._told_of = self._deaths = 0
         self._is_ours = uid == os.geteuid()
-        self._due: set[int] = set()
+        self._due: set[tuple[Supervised, Callable[[Supervised], None]]] = set()
         self._heed = Heed(loggers.tree.loop, ask=self._ping, look=self._look, silent=self._is_silent)
 
     def add(self, service: Supervised) -> None:
@@ -429,7 +429,7 @@ class Pool:
 
     def _crowd_out(self, service: Supervised, reason: str) -> None:
         """The pool has no descriptors for one log more: ask again until it has, and say so once if that takes longer."""
-        if service.slot in self._due:
+        if (service, self._ask_again) in self._due:
             return
         before = self._crowded_out.get(service)
         seconds = self._crowded_out[service] = _FULL_SECONDS[0] if before is None else min(2 * before, _FULL_SECONDS[1])
@@ -441,11 +441,11 @@ class Pool:
         """Do `what` about a log in so many seconds, and once, however often its pool gives cause for that."""
 
         def do() -> None:
-            self._due.discard(service.slot)
+            self._due.discard((service, what))
             what(service)
 
-        if service.slot not in self._due:
-            self._due.add(service.slot)
+        if (service, what) not in self._due:
+            self._due.add((service, what))
             self._loggers.tree.loop.after(seconds, do)
 
     def _ask_again(self, service: Supervised) -> None:

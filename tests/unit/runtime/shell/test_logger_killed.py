@@ -36,7 +36,8 @@ ALL = os.environ.get("HARNESS") == "all"
 TWICE, SECOND = (30, 60) if ALL else (2, 8)
 """From how many states there is a second death, and states of each of these lives that are taken up."""
 LOOKED_AT = tuple(str(Path(package.__file__).parent) for package in (logs, pool) if package.__file__)
-LINES = 260 if ALL else 90
+LINES = 500 if ALL else 90
+"""All pieces together are shorter."""
 PIECES = (1, 7, 60, 300, 900, 3000, *([20000] if ALL else []))
 """Bytes that are written at once, each as often, in any order; half of the time so many more that they are whole lines."""
 _JOURNAL = 900_000
