@@ -57,7 +57,7 @@ class _Hash:
     def key(self, name: str) -> _Key:
         """Give what is written for `name`, which may be nothing."""
         if name not in self.keys:
-            written = [(node, layer) for layer, fields in enumerate(self.layers) for node in fields.get(name, ())]
+            written = [(node, id(layer)) for layer in self.layers for node in layer.get(name, ())]
             self.keys[name] = _Key([node for node, _ in written], [layer for _, layer in written])
         return self.keys[name]
 
@@ -73,10 +73,12 @@ Value = HoconScalar | _Hash | _List
 
 @dataclass(eq=False)
 class _Key:
-    """What is written for one key, lowest first, and in which layer of its hash."""
+    """What is written for one key, lowest first, and in which layer (its id) of its hash."""
 
     written: list[Node]
     layers: list[int]
+    counting: set[int] = field(default_factory=set)
+    """The layers whose hashes its value is made of: not those where nothing came of what is written, or that are hidden."""
     under_way: int | None = None
     known: Value | None = None
     is_known: bool = False
@@ -168,6 +170,7 @@ class _Resolver:
             return self._so_far(key, key.under_way)
         depth, outer, self._lowest = len(self._under_way), self._lowest, _NO_CIRCLE
         self._under_way.append(key)
+        key.counting.clear()
         try:
             value = self._merged(key)
         finally:
@@ -205,8 +208,10 @@ class _Resolver:
                     at, end = self._start_of_hashes(key, at), at
                     key.under_way = at
                     value = self._evaluated(key.written[at:end], key)
-                if value is None:
+                if value is None or _is_within_itself(value, key, at):
                     continue
+                if below is None and isinstance(value, _Hash):
+                    key.counting.add(key.layers[at])
                 value = self._above(merged, value)
                 if not isinstance(value, _Hash) or value.hides:
                     return value
@@ -336,9 +341,10 @@ class _Resolver:
             fields = {}
             for name in value.names():
                 key = value.key(name)
+                found = self._value(key)
                 layers.clear()
-                layers.update(id(value.layers[layer]) for layer in key.layers)
-                if (item := self._within(key.written, self._value(key))) is not None:
+                layers.update(key.counting)
+                if (item := self._within(key.written, found)) is not None:
                     fields[name] = item
             return HoconObject(fields)
         finally:
@@ -362,6 +368,14 @@ class _Resolver:
 
 def _is_around(value: Value, around: Value, layers: set[int]) -> bool:
     return value is around or (isinstance(value, _Hash) and layers.issuperset(map(id, value.layers)))
+
+
+def _is_within_itself(value: Value, key: _Key, at: int) -> bool:
+    """Whether an optional substitution leads to the very hash that it is written in, and so nowhere, whatever merges with that."""
+    node, layer = key.written[at], key.layers[at]
+    if not isinstance(value, _Hash) or [layer] != [id(each) for each in value.layers]:
+        return False
+    return isinstance(node, AstSubst) and node.optional and key.layers.count(layer) == 1
 
 
 def _unlike(node: Node) -> ResolveError:
