@@ -24,7 +24,9 @@ process() { # PID
 }
 
 # Without the terminal that this was called from, into which another account could type; and whatever that does to its own timeout.
+# Without root's environment before it becomes another account, not after: /proc shows that account what it is executed with.
 apart() {
+  set -- env -i PATH="$PATH" "$@"
   if command -v setsid >/dev/null; then set -- setsid "$@"; fi
   "$timeout" -s KILL 12 "$@"
 }
@@ -35,9 +37,9 @@ become() { # WHO COMMAND...
   case $name in *:*) groups=${name#*:} ;; *) groups=$(id -g "$name") || return 126 ;; esac
   name=${name%%:*}
   list=$(printf %s "$groups" | tr : ,)
-  if setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" true; then
+  if apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" true; then
     apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" "$@"
-  elif chpst -u "$who" true; then
+  elif apart chpst -u "$who" true; then
     apart chpst -u "$who" "$@"
   else # with all groups of the account
     # shellcheck disable=SC2016

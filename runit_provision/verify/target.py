@@ -136,7 +136,8 @@ class Target:
     def _as(self, command: str, account: str | None) -> Answer:
         if account is None:
             return self._host.run(command)
-        return self._host.run("su -s /bin/sh %s -c %s", account, command)
+        # Root's environment is nothing for the account.
+        return self._host.run('env -i PATH="$PATH" su -s /bin/sh %s -c %s', account, command)
 
     def _run(self, command: str, account: str | None = None) -> str:
         answer = self._as(command, account)

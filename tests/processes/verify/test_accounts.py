@@ -87,3 +87,45 @@ def test_a_check_of_a_service_of_which_no_data_tell_runs_as_its_process(host: Sa
     assert asked.is_healthy
     assert told(host) == ["apprun1", "apprun1", "/home/apprun1/evil:/usr/bin:/bin"]
     assert {*host.read("/home/apprun1/evil-ran").split()} == {host.run("id", "-u", "apprun1").stdout.strip()}
+
+
+TOOLS = ("setpriv", "chpst", "su")
+SECRET = "of root alone"
+
+
+def told_environment(host: Sandbox) -> dict[str, str]:
+    """The environment of the last check that wrote it down."""
+    return dict(line.split("=", 1) for line in host.read("/home/apprun1/environment").splitlines())
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_account_is_shown_nothing_of_roots_environment(
+    tool: str, host: Sandbox, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of the tools that works becomes the account; each notes what it would have shown it in /proc."""
+    for name in TOOLS:
+        does = f'exec /usr/bin/{name} "$@"' if name == tool else "exit 1"
+        host.write(f"/etc/tools/{name}", f"#!/bin/sh\nenv >>/etc/shown\n{does}\n", mode=0o755)
+    monkeypatch.setenv("PATH", "/etc/tools:/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setenv("ROOTS_PASSWORD", SECRET)
+    service(host, "/etc/service/web", f"#!/bin/sh\nexec {runtime}/chpst -u apprun1 sleep 1000\n")
+    host.write("/etc/service/web/check", "#!/bin/sh\nenv >/home/apprun1/environment\n", mode=0o755)
+    asked = named(testinfra.host.Host(NsenterBackend(host.init)))("web")
+    assert asked.comes_up(within=60)
+    assert asked.is_healthy
+    assert "ROOTS_PASSWORD" not in told_environment(host)
+    assert SECRET not in host.read("/etc/shown")
+
+
+def test_a_look_as_an_account_shows_it_nothing_of_roots_environment(
+    host: Sandbox, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOTS_PASSWORD", SECRET)
+    service(host, "/home/apprun1/service/web", "#!/bin/sh\nexec sleep 1000\n")
+    host.write("/home/apprun1/service/web/check", "#!/bin/sh\nenv >/home/apprun1/environment\n", mode=0o755)
+    host.run("chown", "-R", "apprun1:", "/home/apprun1/service")
+    host.start(f"{runtime}/chpst", "-u", "apprun1", f"{runtime}/runsvdir", "/home/apprun1/service")
+    asked = named(testinfra.host.Host(NsenterBackend(host.init)))("apprun1/web")
+    assert asked.comes_up(within=60)
+    assert asked.is_healthy
+    assert SECRET not in told_environment(host).values()
