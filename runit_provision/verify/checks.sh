@@ -1,4 +1,3 @@
-#!/bin/sh
 # Asks services that run whether they are of use: checks.sh [DIRECTORY WHO PATH]... Runs the check of each, all at the same time, and
 # prints a line for each, in the order in which they end: its number, and the exit status, 137 when 10 s were not enough. Needs timeout(1).
 # As for sv check, a check that is not there, or cannot be run, has nothing against its service.
@@ -49,9 +48,9 @@ become() { # WHO COMMAND...
 
 check() { # DIRECTORY WHO PATH
   cd -- "$1" && [ -x check ] || return 0
-  who=$2 path=$3 pid='' said=
+  who=$2 path=$3 said=
   if [ "$me" != 0 ] || [ -z "$path" ]; then
-    [ ! -f supervise/pid ] || read -r pid <supervise/pid
+    pid=$(first_line supervise/pid)
     case $pid in '' | *[!0-9]*) ;; *) said=$(process "$pid") ;; esac
     case $me$said in
     "$me:$me:"*) path=${said#*"

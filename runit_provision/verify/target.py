@@ -144,5 +144,5 @@ class Target:
         if answer.rc != 0:
             who = f"as {account} " if account else ""
             problem = f"a shell command {who}failed with {answer.rc}: {answer.stderr.strip() or answer.stdout.strip()}"
-            raise HostError(Problem(problem, hint="the host needs a POSIX shell, od, dd, tail and readlink"))
+            raise HostError(Problem(problem, hint="the host needs a POSIX shell, od, dd, tail, stat and readlink"))
         return answer.stdout

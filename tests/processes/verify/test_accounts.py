@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import testinfra  # type: ignore[import-untyped]
+from support import oracle
 from support.command import PROGRAM
 from support.sandbox import Sandbox
 
+from runit_provision.runtime.wire import status as wire
 from runit_provision.verify.applied import Applied
 from runit_provision.verify.nsenter import NsenterBackend
-from runit_provision.verify.target import Target
+from runit_provision.verify.service import Services
+from runit_provision.verify.target import Answer, Target
 
 from .conftest import named, service
 
@@ -129,3 +134,101 @@ def test_a_look_as_an_account_shows_it_nothing_of_roots_environment(
     assert asked.comes_up(within=60)
     assert asked.is_healthy
     assert SECRET not in told_environment(host).values()
+
+
+class Hurried:
+    """A host with the programs of `path`, on which what takes long is ended, so that who hangs for a file's sake fails."""
+
+    def __init__(self, host: Sandbox, path: str) -> None:
+        self._host = testinfra.host.Host(NsenterBackend(host.init))
+        self._path = path
+
+    def run(self, command: str, *args: str) -> Answer:
+        whole = self._host.backend.get_command(command, *args)
+        done: Answer = self._host.run("env PATH=%s timeout -s KILL 20 sh -c %s", self._path, whole)
+        return done
+
+
+@pytest.fixture(params=["coreutils", "busybox"])
+def asked_with(request: pytest.FixtureRequest, host: Sandbox, tmp_path: Path) -> Services:
+    """The services of the host, asked about with one of two sets of tools."""
+    path = "/usr/sbin:/usr/bin:/sbin:/bin"
+    if request.param == "busybox":
+        busybox = oracle.program("busybox", package="busybox")
+        folder = tmp_path / "tools"
+        folder.mkdir()
+        for tool in [
+            "sh",
+            "od",
+            "date",
+            "tail",
+            "readlink",
+            "stat",
+            "id",
+            "timeout",
+            "dd",
+            "grep",
+            "find",
+            "sed",
+            "tr",
+            "env",
+            "setsid",
+            "setpriv",
+            "true",
+        ]:
+            (folder / tool).symlink_to(busybox)
+        (folder / "chpst").symlink_to(oracle.program("chpst", package="runit"))
+        path = str(folder)
+    return Services(Target(Hurried(host, path)))
+
+
+def test_root_opens_nothing_that_an_account_only_has_a_link_to(asked_with: Services, host: Sandbox, tmp_path: Path) -> None:
+    directory = "/home/apprun1/sv/web"
+    status = wire.Status(since_ns=1_790_000_000_000_000_000, pid=4711, state=wire.RUN, want=wire.WANT_UP)
+    (tmp_path / "etc/status").write_bytes(wire.pack(status))
+    (tmp_path / "etc/status").chmod(0o600)
+    service(host, directory, "#!/bin/sh\nexec sleep 1000\n")
+    host.run("mkdir", f"{directory}/supervise")
+    host.run("mkfifo", "-m", "600", "/etc/fifo", f"{directory}/supervise/ok")
+    host.run("ln", "-s", "/etc/status", f"{directory}/supervise/status")
+    host.run("chown", "-hR", "apprun1:", "/home/apprun1/sv")
+    host.run("ln", "-s", directory, "/etc/service/.web")
+    asked = asked_with("/etc/service/.web")
+    supervise = tmp_path / f"{directory[1:]}/supervise"
+    reader = os.open(supervise / "ok", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert (asked.is_supervised, asked.pid) == (True, None)
+    finally:
+        os.close(reader)
+
+    host.run("ln", "-sf", "/etc/fifo", f"{directory}/supervise/ok")
+    reader = os.open(tmp_path / "etc/fifo", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert not asked.is_supervised
+        had_a_writer = select.poll()
+        had_a_writer.register(reader)
+        assert had_a_writer.poll(0) == []
+    finally:
+        os.close(reader)
+
+
+def test_a_file_of_an_accounts_that_claims_to_be_huge_holds_up_no_look(
+    asked_with: Services, host: Sandbox, runtime: Path, tmp_path: Path
+) -> None:
+    service(host, "/etc/service/web", f"#!/bin/sh\nexec {runtime}/chpst -u apprun1 sleep 1000\n", log="#!/bin/sh\nexec cat\n")
+    host.write("/etc/service/web/check", "#!/bin/sh\n", mode=0o755)
+    host.write("/etc/service/web/log/main/current", "so far\n")
+    asked = asked_with("web")
+    assert asked.comes_up(within=60)
+    for supervise in ("supervise", "log/supervise"):
+        host.run("chown", "apprun1:", f"/etc/service/web/{supervise}")
+        huge = f'cd /etc/service/web/{supervise} && rm -f "$1" && truncate -s 1T "$1"'
+        for name in ("pid", "detail", "deaths"):
+            host.run("chpst", "-u", "apprun1", "sh", "-c", huge, "sh", name)
+    assert asked.log == ("so far",)
+    assert asked.is_healthy
+    (tmp_path / "etc/service/web/log/main/current").write_bytes(b"")
+    os.truncate(tmp_path / "etc/service/web/log/main/current", 1 << 40)
+    assert asked.is_logging
+    assert asked.is_running
+    assert len("".join(asked.log)) <= 65536
