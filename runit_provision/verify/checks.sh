@@ -3,6 +3,7 @@
 # As for sv check, a check that is not there, or cannot be run, has nothing against its service.
 # WHO: whom root becomes for it, as `chpst -u` takes it; "" for nobody. PATH: what the data say. Without that nobody has told of the
 # service, and both are its process's. A process chooses its own environment: no other account's check goes by it.
+# Of a directory in which others than root can write, root runs no check without WHO (126): they choose check and process.
 me=$(id -u)
 timeout=$(command -v timeout) # whatever PATH a check has
 
@@ -46,9 +47,12 @@ become() { # WHO COMMAND...
   fi
 }
 
+roots_alone() { [ -n "$(find . -prune -user 0 ! -perm -002 \( ! -perm -020 -o -group 0 \))" ]; }
+
 check() { # DIRECTORY WHO PATH
   cd -- "$1" && [ -x check ] || return 0
   who=$2 path=$3 said=
+  [ "$me" != 0 ] || [ -n "$who" ] || roots_alone || return 126
   if [ "$me" != 0 ] || [ -z "$path" ]; then
     pid=$(first_line supervise/pid)
     case $pid in '' | *[!0-9]*) ;; *) said=$(process "$pid") ;; esac

@@ -13,6 +13,7 @@ from support import oracle
 from support.command import PROGRAM
 from support.sandbox import Sandbox
 
+from runit_provision.errors import HostError
 from runit_provision.runtime.wire import status as wire
 from runit_provision.verify.applied import Applied
 from runit_provision.verify.nsenter import NsenterBackend
@@ -136,6 +137,9 @@ def test_a_look_as_an_account_shows_it_nothing_of_roots_environment(
     assert SECRET not in told_environment(host).values()
 
 
+BUSYBOX = ("sh", "od", "date", "tail", "readlink", "stat", "id", "timeout", "dd", "grep", "find", "sed", "tr", "env", "cat", "true")
+
+
 class Hurried:
     """A host with the programs of `path`, on which what takes long is ended, so that who hangs for a file's sake fails."""
 
@@ -157,25 +161,7 @@ def asked_with(request: pytest.FixtureRequest, host: Sandbox, tmp_path: Path) ->
         busybox = oracle.program("busybox", package="busybox")
         folder = tmp_path / "tools"
         folder.mkdir()
-        for tool in [
-            "sh",
-            "od",
-            "date",
-            "tail",
-            "readlink",
-            "stat",
-            "id",
-            "timeout",
-            "dd",
-            "grep",
-            "find",
-            "sed",
-            "tr",
-            "env",
-            "setsid",
-            "setpriv",
-            "true",
-        ]:
+        for tool in BUSYBOX:
             (folder / tool).symlink_to(busybox)
         (folder / "chpst").symlink_to(oracle.program("chpst", package="runit"))
         path = str(folder)
@@ -232,3 +218,30 @@ def test_a_file_of_an_accounts_that_claims_to_be_huge_holds_up_no_look(
     assert asked.is_logging
     assert asked.is_running
     assert len("".join(asked.log)) <= 65536
+
+
+def test_root_runs_no_check_where_others_can_write_unless_told_as_whom(asked_with: Services, host: Sandbox) -> None:
+    """Without supervise/pid nothing says whose the process is; a link in root's tree leads to the account's directory."""
+    directory = "/home/apprun1/sv/web"
+    service(host, directory, "#!/bin/sh\nexec sleep 1000\n")
+    host.write(f"{directory}/check", "#!/bin/sh\nid -u >/etc/check-ran-as\n", mode=0o755)
+    host.run("ln", "-s", directory, "/etc/service/web")
+    asked = asked_with("web")
+    assert asked.comes_up(within=60)
+    host.run("rm", f"{directory}/supervise/pid")
+    for owner, mode in (("apprun1:root", "755"), ("61999:root", "755"), ("root:root", "757"), ("root:apprun1", "775")):
+        host.run("chown", owner, directory)
+        host.run("chmod", mode, directory)
+        assert not asked.is_healthy
+        assert repr(asked).endswith(", its check exited 126>")
+    assert host.run("ls", "/etc/check-ran-as", check=False).returncode != 0
+    host.run("chown", "root:root", directory)
+    assert asked.is_healthy
+    assert host.read("/etc/check-ran-as") == "0\n"
+
+
+def test_a_service_of_an_owner_without_a_name_is_not_looked_at_as_root(asked_with: Services, host: Sandbox) -> None:
+    service(host, "/etc/left/web", "#!/bin/sh\nexec sleep 1000\n")
+    host.run("chown", "61999:61999", "/etc/left")
+    with pytest.raises(HostError, match="/etc/left/web: something on the way there belongs to 61999, which is no account on this host"):
+        asked_with("/etc/left/web")
