@@ -31,12 +31,22 @@ apart() {
   "$timeout" -s KILL 12 "$@"
 }
 
-become() { # WHO COMMAND...
+account() { # NAME-OR-UID
+  getent passwd "$1" || grep -e "^$1:" -e "^[^:]*:[^:]*:$1:" /etc/passwd
+}
+
+# With the variables that sv check gives another account's; without a name there are none.
+become() { # WHO PATH=... COMMAND...
   who=$1 name=${1#:}
   shift
   case $name in *:*) groups=${name#*:} ;; *) groups=$(id -g "$name") || return 126 ;; esac
   name=${name%%:*}
   list=$(printf %s "$groups" | tr : ,)
+  IFS=: read -r user _ _ _ _ home shell <<EOF
+$(account "$name")
+EOF
+  if [ -n "$user" ]; then set -- HOME="$home" USER="$user" LOGNAME="$user" SHELL="$shell" "$@"; fi
+  set -- env -i "$@"
   if apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" true; then
     apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" "$@"
   elif apart chpst -u "$who" true; then
@@ -71,7 +81,7 @@ check() { # DIRECTORY WHO PATH
   if [ "$me" != 0 ] || [ -z "$who" ]; then
     PATH=$path "$timeout" -s KILL 10 ./check
   else
-    become "$who" env -i PATH="$path" "$timeout" -s KILL 10 ./check
+    become "$who" PATH="$path" "$timeout" -s KILL 10 ./check
   fi
 }
 

@@ -99,9 +99,19 @@ TOOLS = ("setpriv", "chpst", "su")
 SECRET = "of root alone"
 
 
+OF_THE_ACCOUNT = {"HOME": "/home/apprun1", "USER": "apprun1", "LOGNAME": "apprun1", "SHELL": "/bin/sh"}
+
+
 def told_environment(host: Sandbox) -> dict[str, str]:
     """The environment of the last check that wrote it down."""
-    return dict(line.split("=", 1) for line in host.read("/home/apprun1/environment").splitlines())
+    told = dict(line.split("=", 1) for line in host.read("/home/apprun1/environment").splitlines())
+    host.run("rm", "/home/apprun1/environment")
+    return told
+
+
+def of_the_account(environment: dict[str, str]) -> dict[str, str]:
+    """What it says of the account that has it."""
+    return {name: environment[name] for name in OF_THE_ACCOUNT if name in environment}
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -119,7 +129,8 @@ def test_an_account_is_shown_nothing_of_roots_environment(
     asked = named(testinfra.host.Host(NsenterBackend(host.init)))("web")
     assert asked.comes_up(within=60)
     assert asked.is_healthy
-    assert "ROOTS_PASSWORD" not in told_environment(host)
+    told = told_environment(host)
+    assert (SECRET in told.values(), of_the_account(told)) == (False, OF_THE_ACCOUNT)
     assert SECRET not in host.read("/etc/shown")
 
 
@@ -245,3 +256,26 @@ def test_a_service_of_an_owner_without_a_name_is_not_looked_at_as_root(asked_wit
     host.run("chown", "61999:61999", "/etc/left")
     with pytest.raises(HostError, match="/etc/left/web: something on the way there belongs to 61999, which is no account on this host"):
         asked_with("/etc/left/web")
+
+
+WORKER = """\
+runit:
+  prefix: PREFIX
+  users:
+    apprun1:
+      services:
+        worker: {command: [sleep, "1000"], check: "#!/bin/sh\\nenv >/home/apprun1/environment\\n"}
+"""
+
+
+def test_a_check_is_told_the_same_of_its_account_by_whomever_it_is_asked(host: Sandbox, runtime: Path) -> None:
+    host.run("usermod", "--shell", "/bin/bash", "apprun1")
+    account = OF_THE_ACCOUNT | {"SHELL": "/bin/bash"}
+    host.write("/etc/data.yaml", WORKER.replace("PREFIX", str(runtime.parent)))
+    host.run(PROGRAM, "apply", "--data", "/etc/data.yaml")
+    host.run(PROGRAM, "verify", "--data", "/etc/data.yaml")
+    assert of_the_account(told_environment(host)) == account
+    host.run(f"{runtime}/sv", "check", "/home/apprun1/service/worker")
+    assert of_the_account(told_environment(host)) == account
+    assert named(testinfra.host.Host(NsenterBackend(host.init)))("apprun1/worker").is_healthy
+    assert of_the_account(told_environment(host)) == OF_THE_ACCOUNT  # su(1) tells of the shell that it runs
