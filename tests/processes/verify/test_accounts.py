@@ -160,7 +160,7 @@ class Hurried:
 
     def run(self, command: str, *args: str) -> Answer:
         whole = self._host.backend.get_command(command, *args)
-        done: Answer = self._host.run("env PATH=%s timeout -s KILL 20 sh -c %s", self._path, whole)
+        done: Answer = self._host.run("timeout -s KILL 20 env PATH=%s sh -c %s", self._path, whole)
         return done
 
 
