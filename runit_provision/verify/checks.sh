@@ -1,9 +1,9 @@
-#!/bin/sh
 # Asks services that run whether they are of use: checks.sh [DIRECTORY WHO PATH]... Runs the check of each, all at the same time, and
 # prints a line for each, in the order in which they end: its number, and the exit status, 137 when 10 s were not enough. Needs timeout(1).
 # As for sv check, a check that is not there, or cannot be run, has nothing against its service.
 # WHO: whom root becomes for it, as `chpst -u` takes it; "" for nobody. PATH: what the data say. Without that nobody has told of the
 # service, and both are its process's. A process chooses its own environment: no other account's check goes by it.
+# Of a directory in which others than root can write, root runs no check without WHO (126): they choose check and process.
 me=$(id -u)
 timeout=$(command -v timeout) # whatever PATH a check has
 
@@ -24,20 +24,32 @@ process() { # PID
 }
 
 # Without the terminal that this was called from, into which another account could type; and whatever that does to its own timeout.
+# Without root's environment before it becomes another account, not after: /proc shows that account what it is executed with.
 apart() {
+  set -- env -i PATH="$PATH" "$@"
   if command -v setsid >/dev/null; then set -- setsid "$@"; fi
   "$timeout" -s KILL 12 "$@"
 }
 
-become() { # WHO COMMAND...
+account() { # NAME-OR-UID
+  getent passwd "$1" || grep -e "^$1:" -e "^[^:]*:[^:]*:$1:" /etc/passwd
+}
+
+# With the variables that sv check gives another account's; without a name there are none.
+become() { # WHO PATH=... COMMAND...
   who=$1 name=${1#:}
   shift
   case $name in *:*) groups=${name#*:} ;; *) groups=$(id -g "$name") || return 126 ;; esac
   name=${name%%:*}
   list=$(printf %s "$groups" | tr : ,)
-  if setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" true; then
+  IFS=: read -r user _ _ _ _ home shell <<EOF
+$(account "$name")
+EOF
+  if [ -n "$user" ]; then set -- HOME="$home" USER="$user" LOGNAME="$user" SHELL="$shell" "$@"; fi
+  set -- env -i "$@"
+  if apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" true; then
     apart setpriv --reuid "$name" --regid "${groups%%:*}" --groups "$list" "$@"
-  elif chpst -u "$who" true; then
+  elif apart chpst -u "$who" true; then
     apart chpst -u "$who" "$@"
   else # with all groups of the account
     # shellcheck disable=SC2016
@@ -45,11 +57,14 @@ become() { # WHO COMMAND...
   fi
 }
 
+roots_alone() { [ -n "$(find . -prune -user 0 ! -perm -002 \( ! -perm -020 -o -group 0 \))" ]; }
+
 check() { # DIRECTORY WHO PATH
   cd -- "$1" && [ -x check ] || return 0
-  who=$2 path=$3 pid='' said=
+  who=$2 path=$3 said=
+  [ "$me" != 0 ] || [ -n "$who" ] || roots_alone || return 126
   if [ "$me" != 0 ] || [ -z "$path" ]; then
-    [ ! -f supervise/pid ] || read -r pid <supervise/pid
+    pid=$(first_line supervise/pid)
     case $pid in '' | *[!0-9]*) ;; *) said=$(process "$pid") ;; esac
     case $me$said in
     "$me:$me:"*) path=${said#*"
@@ -66,7 +81,7 @@ check() { # DIRECTORY WHO PATH
   if [ "$me" != 0 ] || [ -z "$who" ]; then
     PATH=$path "$timeout" -s KILL 10 ./check
   else
-    become "$who" env -i PATH="$path" "$timeout" -s KILL 10 ./check
+    become "$who" PATH="$path" "$timeout" -s KILL 10 ./check
   fi
 }
 

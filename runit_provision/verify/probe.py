@@ -22,8 +22,8 @@ _AT_ONCE = 50
 
 @functools.cache
 def script(name: str) -> str:
-    """Give the text of `probe.sh` or `checks.sh`."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    """Give the text of `probe.sh` or `checks.sh`, after that of `opening.sh`, by which both read."""
+    return "".join(resources.files(__package__).joinpath(each).read_text(encoding="utf-8") for each in ("opening.sh", name))
 
 
 def commands(services: Iterable[tuple[str, str]], *, lines: int) -> Iterator[str]:

@@ -1,4 +1,3 @@
-#!/bin/sh
 # Tells what service directories say of themselves: probe.sh LINES [DIRECTORY LOG-DIRECTORY]...
 # Needs a POSIX shell and the usual small tools. Writes nothing, waits for nobody. Bytes of files are printed in hexadecimal.
 # LINES of 0 leaves the log and the tally of ends unread. An empty LOG-DIRECTORY is searched for.
@@ -6,14 +5,6 @@ LC_ALL=C
 export LC_ALL
 lines=$1
 shift
-
-# Opening a fifo for writing waits until somebody reads it, and that nobody does is what is to be found out.
-if dd if=/dev/null of=/dev/null oflag=nonblock count=0 2>/dev/null; then
-  has_reader() { dd if=/dev/null of="$1" oflag=nonblock conv=nocreat,notrunc 2>/dev/null; }
-else # BusyBox
-  # shellcheck disable=SC2016
-  has_reader() { timeout 2 sh -c ': >>"$1"' sh "$1" 2>/dev/null; }
-fi
 
 bytes() { od -An -v -tx1 "$@" 2>/dev/null; }
 
@@ -26,11 +17,9 @@ process() { # NAME DIRECTORY
     echo "$1 denied"
   elif ! has_reader "$2/supervise/ok"; then
     echo "$1 no"
-  elif [ -f "$2/supervise/status" ]; then
-    # shellcheck disable=SC2046 # the many blanks of od become one
-    echo "$1 yes" $(bytes -N20 "$2/supervise/status")
   else
-    echo "$1 yes"
+    # shellcheck disable=SC2046 # the many blanks of od become one
+    echo "$1 yes" $(read_piece "$2/supervise/status" | bytes -N20)
   fi
 }
 
@@ -38,8 +27,7 @@ process() { # NAME DIRECTORY
 log_directory() { # DIRECTORY
   case $(readlink "$1/log/run") in
   rsvlog | nsvlog | */rsvlog | */nsvlog)
-    configured=
-    [ ! -f "$1/log/env/RSVLOG_DIR" ] || IFS= read -r configured <"$1/log/env/RSVLOG_DIR"
+    configured=$(first_line "$1/log/env/RSVLOG_DIR")
     name=$(cd -P "$1" && pwd -P)
     name=${name##*/}
     case $configured in
@@ -50,8 +38,7 @@ log_directory() { # DIRECTORY
     return
     ;;
   esac
-  pid=
-  [ ! -f "$1/log/supervise/pid" ] || IFS= read -r pid <"$1/log/supervise/pid"
+  pid=$(first_line "$1/log/supervise/pid")
   for descriptor in /proc/"${pid:-none}"/fd/*; do
     opened=$(readlink "$descriptor")
     case $opened in
@@ -64,23 +51,21 @@ log_directory() { # DIRECTORY
   [ ! -f "$1/log/main/current" ] || echo "$1/log/main"
 }
 
-# Of a file that lies here, and of none that the one who writes here has a link to: the reader's rights may be more than the writer's.
-own_lines() { # NAME
-  [ -f "$1" ] && {
-    [ "$(readlink /proc/self/fd/3)" = "${here%/}/$1" ] && tail -n "$lines" <&3
-  } 3<"$1"
+last_piece() { # DIRECTORY/FILE
+  size=$(stat -c %s "$1") || return
+  before=$((size / 4096 - 15))
+  read_piece "$1" $((before > 0 ? before : 0))
 }
 
 last_lines() { # LOG-DIRECTORY
   [ -n "$1" ] && cd -P -- "$1" && [ -f current ] || return
-  here=$(pwd -P)
   old=
   for rotated in @*.[su]; do
     [ ! -f "$rotated" ] || old=$rotated
   done
   {
-    [ -z "$old" ] || own_lines "$old"
-    own_lines current
+    [ -z "$old" ] || last_piece "./$old"
+    last_piece ./current
   } | tail -n "$lines" | tail -c 65536 | bytes
 }
 
@@ -93,10 +78,10 @@ while [ $# -gt 1 ]; do
   [ ! -e "$1/failed" ] || echo failed
   process main "$1"
   # shellcheck disable=SC2046 # the many blanks of od become one
-  [ ! -f "$1/supervise/detail" ] || echo detail $(bytes -N4096 "$1/supervise/detail")
+  [ ! -f "$1/supervise/detail" ] || echo detail $(read_piece "$1/supervise/detail" | bytes -N4096)
   if [ "$lines" -gt 0 ] && [ -f "$1/supervise/deaths" ]; then
     # shellcheck disable=SC2046 # the many blanks of od become one
-    echo ends $(tail -c 4096 "$1/supervise/deaths" | bytes)
+    echo ends $(read_piece "$1/supervise/deaths" | tail -c 4096 | bytes)
   fi
   if [ -d "$1/log" ]; then
     process log "$1/log"

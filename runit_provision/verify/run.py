@@ -11,6 +11,7 @@ from functools import partial
 from runit_provision.errors import HostError, Problem
 from runit_provision.host import processes
 from runit_provision.host.accounts import Accounts
+from runit_provision.model.account import Account
 from runit_provision.model.tree import RenderedTree, ServiceTree
 from runit_provision.verify import expect, looking
 from runit_provision.verify.life import Life
@@ -60,6 +61,15 @@ def _look(services: Iterable[ServiceTree], accounts: Accounts, *, lines: int, ch
     return looking.look(places, partial(_ask, accounts), lines=lines, checked=checked)
 
 
+def _environment(accounts: Accounts, login: Account | None) -> dict[str, str]:
+    """Give what a look has, and the checks that it runs: of an account that root becomes what `sv check` gives too."""
+    if login is None:
+        return _ENVIRONMENT | {"HOME": os.environ.get("HOME", "/")}
+    known = accounts.login(login.name)
+    shell = known.shell if known else login.shell
+    return _ENVIRONMENT | {"HOME": login.home, "USER": login.name, "LOGNAME": login.name, "SHELL": shell}
+
+
 def _ask(accounts: Accounts, command: str, account: str | None) -> str:
     """Run a shell as `account`, away from this terminal; a user may stop or kill it, and then it is not waited for for ever."""
     login = accounts[account] if account and os.geteuid() == 0 else None
@@ -73,7 +83,7 @@ def _ask(accounts: Accounts, command: str, account: str | None) -> str:
             check=False,
             cwd="/",
             start_new_session=True,
-            env=_ENVIRONMENT | {"HOME": login.home if login else os.environ.get("HOME", "/")},
+            env=_environment(accounts, login),
             user=login.uid if login else None,
             group=login.gid if login else None,
             extra_groups=accounts.groups(login.name) if login else None,

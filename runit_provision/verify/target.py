@@ -126,22 +126,27 @@ class Target:
         return answer.stdout.rstrip("\n") if answer.rc == 0 else "/".join([directory, *names])
 
     def _owner(self, path: str) -> str | None:
-        """Give the first account but root that owns something on the way to `path`."""
+        """Give the first account but root that owns something on the way to `path`; HostError when that has no name."""
         if not self._is_root:
             return None
         way = [*[str(parent) for parent in reversed(PurePosixPath(path).parents)][1:], path]
-        owners = self._host.run(f"stat -c %%U {' '.join(['%s'] * len(way))}", *way).stdout.split()
-        return next((owner for owner in owners if owner not in {"root", "UNKNOWN"}), None)
+        lines = self._host.run(f"stat -c '%%u %%U' {' '.join(['%s'] * len(way))}", *way).stdout.splitlines()
+        uid, _, name = next((line.partition(" ") for line in lines if not line.startswith("0 ")), ("0", "", "root"))
+        if name == "UNKNOWN":
+            problem = f"something on the way there belongs to {uid}, which is no account on this host: nobody can look as that one"
+            raise HostError(Problem(problem, path=path))
+        return None if uid == "0" else name
 
     def _as(self, command: str, account: str | None) -> Answer:
         if account is None:
             return self._host.run(command)
-        return self._host.run("su -s /bin/sh %s -c %s", account, command)
+        # Root's environment is nothing for the account.
+        return self._host.run('env -i PATH="$PATH" su -s /bin/sh %s -c %s', account, command)
 
     def _run(self, command: str, account: str | None = None) -> str:
         answer = self._as(command, account)
         if answer.rc != 0:
             who = f"as {account} " if account else ""
             problem = f"a shell command {who}failed with {answer.rc}: {answer.stderr.strip() or answer.stdout.strip()}"
-            raise HostError(Problem(problem, hint="the host needs a POSIX shell, od, dd, tail and readlink"))
+            raise HostError(Problem(problem, hint="the host needs a POSIX shell, od, dd, tail, stat and readlink"))
         return answer.stdout
