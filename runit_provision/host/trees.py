@@ -85,8 +85,29 @@ def _examine(pid: int, library: Path) -> Tree | None:
             return None
         for descriptor in (process / "fd").iterdir():
             opened = descriptor.readlink()
-            if opened.parent == library:
+            if opened.parent == library and _is_here(opened, descriptor.name, process):
                 return Tree(pid, has.pop(), os.fsdecode(title[1]) if len(title) > 1 else "?", opened.name)
     except OSError:
         pass
     return None
+
+
+def _is_here(opened: Path, number: str, process: Path) -> bool:
+    """Whether what a process has open by this path is what has it here: a container may have the same path, and is not ours to renew.
+
+    What a package has removed cannot be compared. Inodes alone are asked for, of /proc: what it has open may be on a disk that hangs.
+    """
+    try:
+        ours = os.open(opened, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        return _inode(Path("/proc/self"), str(ours)) == _inode(process, number)
+    finally:
+        os.close(ours)
+
+
+def _inode(process: Path, number: str) -> str:
+    """Give the line of the inode of what a process has open; nothing before Linux 5.14. OSError."""
+    lines = (process / "fdinfo" / number).read_text().splitlines()
+    return next((line for line in lines if line.startswith("ino:")), "")

@@ -176,11 +176,22 @@ def _open(place: str, path: str) -> State:
 
 def _private(place: str, path: str) -> int:
     """Open, and create if need be, the directory `path` below `place`, which is ours alone."""
-    os.makedirs(place, mode=0o700, exist_ok=True)
+    _make(place)
     if complaint := state_place.complaint(os.fsencode(place)):
         raise PermissionError(1, complaint, place)
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    _make(path)
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _make(path: str) -> None:
+    """Make a directory, and those above it that are missing, for us alone: os.makedirs leaves the latter to the umask."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        _make(os.path.dirname(path))
+        _make(path)
 
 
 def without_directory() -> State:

@@ -90,10 +90,11 @@ def test_a_users_tree_outlives_the_directory_of_the_login_and_an_environment_wit
     subprocess.run(["chown", "-R", "61011:61011", place], check=True)
     start = tmp_path / "start"
     call = f'exec setpriv --reuid 61011 --regid 61011 --clear-groups {runtime / "runsvdir"} "$@"'
-    script(start, f"unset RUNIT_PROVISION_STATE; export HOME={place} XDG_RUNTIME_DIR={login}; {call}")
+    script(start, f"umask 0; unset RUNIT_PROVISION_STATE; export HOME={place} XDG_RUNTIME_DIR={login}; {call}")
     with tree(start, place / "services", tmp_path / "unused") as running:
         running.start()
         before = pids(running)
+        assert {path.stat().st_mode & 0o777 for path in (place / ".local", place / ".local/state")} == {0o700}
         shutil.rmtree(login)
         for pid in named(running, "log-pool"):
             os.kill(pid, signal.SIGKILL)

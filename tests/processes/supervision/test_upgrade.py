@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -240,6 +241,20 @@ def test_upgrade_renews_the_trees_of_all_users(prefix: Path, services: Path, tmp
         assert supervision.status(theirs / "services/plain") == their_status
         again = runit_provision("runtime", "upgrade", "--prefix", prefix, "--python", interpreter.default())
         assert again.out == f"runtime {laid} is installed already; 2 of 2 running trees run it\n"
+
+
+def test_upgrade_leaves_alone_what_runs_in_a_container_by_the_same_path(prefix: Path, services: Path, tmp_path: Path) -> None:
+    oracle.root("mounts another prefix")
+    copy = tmp_path / "copy"
+    enter = tmp_path / "enter"
+    supervision.script(enter, f'mount --bind {copy} {prefix}\nexec {prefix}/bin/runsvdir "$@"')
+    with tree(oracle.program("unshare", package="util-linux"), services, tmp_path / "state", "-m", str(enter)) as running:
+        shutil.copytree(prefix, copy, symlinks=True)
+        running.start()
+        until(lambda: pid_of(services / "plain") and running.keeper(), what="it runs")
+        laid = package_version(prefix)
+        result = runit_provision("runtime", "upgrade", "--prefix", prefix, "--python", interpreter.default())
+        assert (result.status, result.out) == (0, f"runtime {laid} is installed already; 0 of 0 running trees run it\n")
 
 
 def test_a_broken_version_is_not_installed_by_upgrade(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
