@@ -103,6 +103,35 @@ def test_each_goes_on_as_it_is_and_ends_in_order(left: Tree, runtime: Path) -> N
     assert [len(numbers(home / "starts")) for home in (talks, *others.values())] == [2, 1, 1, 1]
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
+def test_what_runsvs_of_ours_have_left_goes_on(left: Tree, runtime: Path, killed: bool) -> None:
+    """C's runsvdir starts ours where its PATH leads to them first."""
+    talks, paused = talker(left.services / "talks"), service(left.services / "paused", STARTS)
+    left.extra["PATH"] = f"{runtime}:{os.environ['PATH']}"
+    left.start()
+    homes = [talks, talks / "log", paused]
+    until(lambda: all(stat(home) == "run" for home in homes) and (talks / "ready").exists(), what="all run")
+    letter(paused, "p")
+    until(lambda: stat(paused) == "run, paused", what="it is paused")
+    says(talks, 1)
+    before = {home: (pid_of(home), stat(home)) for home in homes}
+    ours = [pid for pid in left.processes() if supervision.name(pid) == "runsv"]
+    assert all(process.program(pid).startswith("python") for pid in ours)
+    left.kill()
+    for pid in ours if killed else []:
+        os.kill(pid, signal.SIGKILL)
+    take(left, runtime)
+    taken(left, *homes)
+    assert {home: (pid_of(home), stat(home)) for home in homes} == before
+    assert list(left.state.glob("services/*")) == []
+    says(talks, 2)
+    assert run(runtime / "sv", ["restart", str(talks)]).code == 0
+    until(lambda: len(numbers(talks / "starts")) == 2, what="it is started again")
+    assert left.kill(signal.SIGHUP) == 111
+    until(lambda: left.processes() == [], what="all have ended")
+    assert [len(numbers(home / "starts")) for home in (talks, paused)] == [2, 1]
+
+
 def test_a_service_does_not_end_with_the_log_that_had_the_pipe_to_it(left: Tree, runtime: Path) -> None:
     home = talker(left.services / "talks")
     left.start()

@@ -90,11 +90,14 @@ class Adoption:
         """What a runsv has left is to be taken up."""
         if slot in self._waiting:
             return  # tried again soon
-        self.take_up(slot)
-        if slot in self._waiting:
-            self.retry()
-        else:
+        if self.inherit(slot):
             self._tree.taken_up(slot)
+
+    def inherit(self, slot: int) -> bool:
+        """Take up what has just been written down in a slot; False when it is waited for."""
+        self.take_up(slot)
+        self.retry()
+        return slot not in self._waiting
 
     def slots(self) -> list[int]:
         """Give the slots of services that are waited for."""

@@ -1,4 +1,4 @@
-"""Services that a runsv whose runsvdir is gone still supervises, C's or busybox's: taken over with all that runs.
+"""Services that a runsv whose runsvdir is gone still supervises, C's, busybox's or ours: taken over with all that runs.
 
 Such a runsv holds the lock, so nobody else can supervise its service, and killed it leaves processes that the next one would start a
 second time. So it is relieved, in an order in which nothing is lost whoever is killed meanwhile:
@@ -9,6 +9,8 @@ second time. So it is relieved, in an order in which nothing is lost whoever is 
 3. Its control FIFOs are held open, so letters that it has not read are read by us; so is its pipe to the log (carrier.py).
 4. What it knows is written down as one of our own supervisors would have; then it is killed.
 5. What it leaves is adopted as after the death of a supervisor of ours.
+
+One of ours has all that written down itself (lone.py): its FIFOs are held open, and it is killed.
 
 A runsv whose parent lives and is no init belongs to somebody, and is left alone; so does one whose runsvdir is a container's init.
 """
@@ -24,12 +26,14 @@ from ...core.part import THEN_NOTHING
 from ...wire import beyond, keeper, records
 from ...wire import status as wire
 from .. import descriptors, process
+from . import lone
 from .carrier import Carrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ..state import State
     from .tree import Tree
 
 SIGKILL, SIGCONT, SIGSTOP = 9, 18, 19
@@ -52,12 +56,13 @@ class _BusyError(Exception):
 class _Runsv:
     """A runsv that is being relieved: its pid and pidfd, and the directory of its service.
 
-    slot: where that is written down, 0 for nowhere; doors: what is held open since it was killed.
+    slot: where that is written down, 0 for nowhere; doors: what is held open since it was killed; own: what one of ours writes down.
     """
 
-    __slots__ = ("delay", "directory", "doors", "identity", "pid", "pidfd", "slot")
+    __slots__ = ("delay", "directory", "doors", "identity", "own", "pid", "pidfd", "slot")
 
-    def __init__(self, pid: int, pidfd: int, directory: int, identity: records.Identity, slot: int) -> None:
+    def __init__(self, pid: int, pidfd: int, directory: int, identity: records.Identity, slot: int, own: State | None) -> None:
+        self.own = own
         self.pid = pid
         self.pidfd = pidfd
         self.directory = directory
@@ -76,6 +81,8 @@ class _Runsv:
         for fd in (self.pidfd, self.directory, *self.doors):
             os.close(fd)
         self.doors = []
+        if self.own is not None:
+            self.own.close()
 
 
 class Relief:
@@ -137,7 +144,9 @@ class Relief:
             directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             # By now the number may be another's, and the path lead elsewhere.
             if os.path.samestat(os.fstat(directory), os.stat(f"/proc/{pid}/cwd")) and _holds(pid, directory, "supervise/lock"):
-                return _Runsv(pid, pidfd, directory, identity, slot)
+                own = None if _is_foreign(pid) else lone.of(pid, identity)
+                if own is not None or _is_foreign(pid):
+                    return _Runsv(pid, pidfd, directory, identity, slot, own)
         except OSError:
             pass
         for fd in (pidfd, directory):
@@ -202,6 +211,10 @@ class Relief:
 
     def _take_over(self, runsv: _Runsv) -> None:
         tree = self._tree
+        if runsv.own is not None:
+            _open_doors(runsv.directory, runsv.doors, log_pipe=True)
+            self._kill(runsv)
+            return
         intent, processes = _what_it_knows(runsv)
         if runsv.slot and not _is_the_same(os.pread(tree.table, records.SIZE, records.offset(runsv.slot)), processes):
             raise _BusyError
@@ -228,6 +241,10 @@ class Relief:
             start = records.process_offset(slot, key) - at
             content[start : start + records.PROCESS_SIZE] = records.pack_process(each)
         os.pwrite(tree.table, content, at)
+        self._kill(runsv)
+
+    def _kill(self, runsv: _Runsv) -> None:
+        tree = self._tree
         runsv.send(SIGKILL)
         name = os.fsdecode(runsv.identity.name)
         tree.report(f"runsv {name}: info: taking over from process {runsv.pid}, whose runsvdir is gone; what runs goes on")
@@ -238,9 +255,22 @@ class Relief:
         self._tree.loop.forget(runsv.pidfd)
         del self._known[runsv.identity.dev, runsv.identity.ino]
         try:
+            if runsv.own is not None:
+                self._note(runsv, runsv.own)
             self._done(runsv.slot)
+        except OSError:
+            self._left()  # what it has written down is there still
+            raise
         finally:
             runsv.close()
+
+    def _note(self, runsv: _Runsv, own: State) -> None:
+        """Write down what one of ours has, which has ended."""
+        tree = self._tree
+        runsv.slot = runsv.slot or tree.take_slot()
+        os.pwrite(tree.table, lone.content(own, runsv.identity), records.offset(runsv.slot))
+        runsv.own = None
+        lone.forget(own)
 
 
 def _takers_of_locks() -> dict[int, list[int]]:
@@ -271,11 +301,16 @@ def _is_runsv(pid: int) -> bool:
 
 
 def _is(pid: int, tool: str) -> bool:
-    """Whether a process is this tool, C's or busybox's, of our uid alone: a busybox may be setuid, for its su. OSError."""
+    """Whether a process is this tool, C's, busybox's or ours, of our uid alone: a busybox may be setuid, for its su. OSError."""
     if process.name(pid) != tool.encode() or not process.is_ours(pid):
         return False
     # What it has just forked looks like it, and is about to be something else.
-    return process.program(pid) in {tool, "busybox"} and process.has_executed(pid)
+    return (process.program(pid) in {tool, "busybox"} or not _is_foreign(pid)) and process.has_executed(pid)
+
+
+def _is_foreign(pid: int) -> bool:
+    """Whether a runsv is none of ours. OSError."""
+    return not process.program(pid).startswith("python")
 
 
 def _is_orphan(pid: int) -> bool:
@@ -372,10 +407,10 @@ def _is_the_same(slot: bytes, processes: tuple[records.Process, ...]) -> bool:
     return {each.pid for each in written if each.life == records.LIVE} <= {each.pid for each in processes}
 
 
-def _open_doors(directory: int, doors: list[int]) -> None:
-    """Open what `sv` writes to and what it finds a supervisor by, so that neither is gone in between."""
+def _open_doors(directory: int, doors: list[int], *, log_pipe: bool = False) -> None:
+    """Open what `sv` writes to and what it finds a supervisor by, so that neither is gone in between; log_pipe: a log's FIFO too."""
     for place in ("supervise", "log/supervise"):
-        for door in ("control", "ok"):
+        for door in ("control", "ok", *(["pipe"] if log_pipe and place != "supervise" else [])):
             try:
                 doors.append(_open_fifo(directory, f"{place}/{door}"))
             except FileNotFoundError:

@@ -15,7 +15,7 @@ from ...wire import errors
 from ..loop import Loop
 from ..report import report_to_stderr
 from ..service.files import RefusedError
-from . import parents
+from . import lone, parents
 from .tree import Tree
 
 TYPE_CHECKING = False
@@ -85,6 +85,6 @@ def enter(path: str) -> str:
     try:
         os.fchdir(directory)
         found = os.fstat(directory)
-        return f"{found.st_dev:x}-{found.st_ino:x}"
+        return lone.name(found.st_dev, found.st_ino)
     finally:
         os.close(directory)

@@ -13,10 +13,12 @@ from ...wire import keeper as wire
 from .. import descriptors, installation
 from ..loop import Loop
 from ..service import settings
+from ..service.files import RefusedError
 from ..service.home import Home, Room
 from ..service.letters import Letters
 from ..service.publisher import Publishing
 from ..service.supervised import Supervised
+from . import lone
 from .adoption import Adoption
 from .holders import Alone, Holders
 from .kills import Kills
@@ -241,6 +243,11 @@ class Tree:
         except OSError:
             service.close()
             raise
+        left = lone.beside(self._state, service.identity) if self._loggers is not None else None
+        if left is not None:
+            identity = service.identity
+            service.close()
+            return self._inherit(slot, identity, left)
         try:
             service.announce()
             self.settle(slot, service)
@@ -252,6 +259,15 @@ class Tree:
             raise
         service.begin()
         return service
+
+    def _inherit(self, slot: int, identity: records.Identity, left: State) -> Supervised:
+        """Go on with what a runsv of its own has left of a service. RefusedError when that is to be later."""
+        os.pwrite(self.table, lone.content(left, identity), records.offset(slot))
+        lone.forget(left)
+        self.report(f"runsv {os.fsdecode(identity.name)}: info: taking over what its runsv has left; it goes on")
+        if not self._adoption.inherit(slot):
+            raise RefusedError("what its runsv has left cannot be taken up now, waiting")
+        return self._slots[slot]
 
     def open(self, path: str, name: str, expected: tuple[int, int] | None, *, is_real: bool = False) -> Supervised:
         """Take the service directory `path`, if it is the `expected` one, known before; RefusedError, OSError.
