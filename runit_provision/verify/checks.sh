@@ -3,7 +3,7 @@
 # As for sv check, a check that is not there, or cannot be run, has nothing against its service.
 # WHO: whom root becomes for it, as `chpst -u` takes it; "" for nobody. PATH: what the data say. Without that nobody has told of the
 # service, and both are its process's. A process chooses its own environment: no other account's check goes by it.
-# Of a directory in which others than root can write, root runs no check without WHO (126): they choose check and process.
+# A check that others than root can write, or put there, root does not run without WHO (126): they choose the process too.
 me=$(id -u)
 timeout=$(command -v timeout) # whatever PATH a check has
 
@@ -57,7 +57,17 @@ EOF
   fi
 }
 
-roots_alone() { [ -n "$(find . -prune -user 0 ! -perm -002 \( ! -perm -020 -o -group 0 \))" ]; }
+# The directory, the check, and the folder that a link leads to: each root's, and no other's to write.
+roots_alone() {
+  real=$(readlink -f check)
+  stat -L -c '%u %a' . check "${real%/*}/" 2>/dev/null | (
+    alone=0
+    while read -r uid mode; do
+      case "$uid $mode" in "0 "*[2367]? | "0 "*[2367]) exit 1 ;; "0 "*) alone=$((alone + 1)) ;; *) exit 1 ;; esac
+    done
+    [ "$alone" -eq 3 ]
+  )
+}
 
 check() { # DIRECTORY WHO PATH
   cd -- "$1" && [ -x check ] || return 0

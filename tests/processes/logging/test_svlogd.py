@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support import oracle, waiting
 
+from runit_provision.runtime.shell.process import children
 from runit_provision.runtime.wire import patterns
 
 
@@ -132,6 +133,7 @@ def test_a_processor_that_fails_when_its_directory_was_moved_away_ends_no_other_
     svlogd.feed(b"more\n")
     gate.write_bytes(b"fail\n")
     waiting.until(lambda: other.joinpath("current").read_bytes() == b"more\n", what="the other log has it")
+    waiting.until(lambda: not children(svlogd.process.pid), what="its end was seen")
     log.parent.joinpath("moved").rename(log)
     log.joinpath("config").write_bytes(b"!cat\n")
     svlogd.process.send_signal(signal.SIGHUP)

@@ -14,13 +14,15 @@ from support.supervision import Tree, is_alive, letter, log_in_pool, pid_of, sen
 from support.waiting import until
 
 
-@pytest.fixture
-def running(runtime: Path, tmp_path: Path) -> Iterator[Tree]:
-    home = service(tmp_path / "services/a", "exec sleep 1000", log="")
-    log_in_pool(home, runtime)
+@pytest.fixture(params=[True, False], ids=["logged", "unlogged"])
+def running(runtime: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Tree]:
+    home = service(tmp_path / "services/a", "exec sleep 1000", log="" if request.param else None)
+    if request.param:
+        log_in_pool(home, runtime)
     with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as prepared:
         prepared.start()
-        until(lambda: stat(home) == stat(home / "log") == "run", what="it runs")
+        until(lambda: stat(home) == "run" and (not request.param or stat(home / "log") == "run"), what="it runs")
+        until(lambda: prepared.named("holder"), what="a holder")
         yield prepared
 
 
@@ -33,7 +35,7 @@ def test_the_next_runsvdir_supervises_though_the_holder_does_nothing(running: Tr
             os.kill(holder, signal.SIGSTOP)
         running.kill()
         running.start()
-        until(lambda: running.supervises(home, home / "log"), what="the next runsvdir has it")
+        until(lambda: running.supervises(home, *home.glob("log")), what="the next runsvdir has it")
         assert pid_of(home) == before
         send(home, signal.SIGKILL)
         until(lambda: pid_of(home) not in {0, before}, what="it runs again")
@@ -45,6 +47,7 @@ def test_what_exits_is_let_go_of_though_the_holder_is_stopped(running: Tree) -> 
     os.kill(holder, signal.SIGSTOP)
     letter(running.services / "a", "x")
     until(lambda: running.named("holder") not in ([], [holder]), what="another holder")
+    assert not is_alive(holder)
     until(lambda: running.supervises(running.services / "a"), what="runsvdir has begun it anew")
 
 

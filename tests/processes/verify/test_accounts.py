@@ -247,6 +247,10 @@ def test_root_runs_no_check_where_others_can_write_unless_told_as_whom(asked_wit
         assert repr(asked).endswith(", its check exited 126>")
     assert host.run("ls", "/etc/check-ran-as", check=False).returncode != 0
     host.run("chown", "root:root", directory)
+    host.run("chmod", "755", directory)
+    host.run("chown", "apprun1:root", f"{directory}/check")
+    assert not asked.is_healthy
+    host.run("chown", "root:root", f"{directory}/check")
     assert asked.is_healthy
     assert host.read("/etc/check-ran-as") == "0\n"
 

@@ -23,12 +23,22 @@ def make(state: State, index: int, listener: int) -> None:
 
     listener: a listening socket; when nobody has it any more, who asked sees its connection end.
     """
-    _end(state, index)
+    send(state, index, _signal.SIGKILL)
     ours = os.getpid()
     pid = os.fork()
     if pid == 0:
         be_child("fifo-holder", lambda: _hold(listener, ours))
     _write_down(state, index, pid)
+
+
+def send(state: State, index: int, number: int) -> None:
+    """Send a signal to the holder number `index`, if there is one; after KILL it holds nothing any more."""
+    pidfd = _find(state, index)
+    if pidfd >= 0:
+        process.send_to(pidfd, number)
+        if number == _signal.SIGKILL:
+            process.wait_for_end(pidfd)
+        os.close(pidfd)
 
 
 def _hold(listener: int, keeper: int) -> None:
@@ -37,7 +47,7 @@ def _hold(listener: int, keeper: int) -> None:
     holder.main(listener, keeper)
 
 
-def find(state: State, index: int) -> int:
+def _find(state: State, index: int) -> int:
     """Give a pidfd of the holder number `index`; -1 when none was made, or it has ended."""
     pidfd = -1
     try:
@@ -53,13 +63,6 @@ def find(state: State, index: int) -> int:
     if pidfd >= 0:
         os.close(pidfd)
     return -1
-
-
-def _end(state: State, index: int) -> None:
-    pidfd = find(state, index)
-    if pidfd >= 0:
-        process.send_to(pidfd, _signal.SIGKILL)
-        os.close(pidfd)
 
 
 def _write_down(state: State, index: int, pid: int) -> None:

@@ -12,6 +12,7 @@ the journal tells, and goes on from there. That may not be its parent, so it say
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import posix
 import select
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 else:
     import _signal
 
+_NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
+"""The latter two: the number is a thread's by now, or that of a group without its leader."""
 ABOVE = 10
 """Descriptors from here on are in nobody's way in the child."""
 SHELL = "/bin/sh"
@@ -95,8 +98,10 @@ class Processor:
         pid, start, inode = left
         try:
             pidfd = posix.pidfd_open(pid)
-        except ProcessLookupError:
-            return
+        except OSError as error:
+            if error.errno in _NO_PROCESS:
+                return
+            raise
         try:
             name = self._name_of(inode) if starttime(pid) == start else ""
         except OSError:

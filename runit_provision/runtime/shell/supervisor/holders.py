@@ -10,7 +10,7 @@ import time
 from ...core.breath import Breath
 from ...wire import errors
 from ...wire import holder as wire
-from .. import descriptors, meeting, process
+from .. import descriptors, meeting
 from ..channel import Channel
 from ..keeper import holder_start
 from .heed import Heed
@@ -125,6 +125,7 @@ class Holder:
             self._holders.tree.report("runsv: warning: a holder of descriptors does not answer, starting another")
             self.channel.close()
             self._was_there = False  # of that nothing more is to be told
+            holder_start.send(self._holders.state, self.index, _signal.SIGKILL)  # nor is anything held that is told to be released
             self._gone()
 
     def start(self) -> None:
@@ -202,10 +203,7 @@ class Holder:
                 raise ConnectionResetError
             return True
         except TimeoutError:
-            pidfd = holder_start.find(self._holders.state, self.index)
-            process.send_to(pidfd, _signal.SIGCONT)
-            if pidfd >= 0:
-                os.close(pidfd)
+            holder_start.send(self._holders.state, self.index, _signal.SIGCONT)
             return False
 
     def _converse(self, sock: _socket.socket) -> None:

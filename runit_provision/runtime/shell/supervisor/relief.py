@@ -117,6 +117,8 @@ class Relief:
         found = (identity.dev, identity.ino)
         if found in self._known:
             return True
+        if not process.is_told():
+            return False  # those that /proc tells of are others
         try:
             runsv = self._find(identity, path, slot)
         except OSError:
