@@ -139,7 +139,8 @@ def open_state(kind: str, name: str) -> State:
     kind: `trees` for runsvdir's, `services` for a runsv of its own.
     """
     if not process.is_told():
-        raise NowhereError("/proc is not mounted, or tells of another pid namespace")
+        is_mounted = os.path.exists("/proc/self/stat")
+        raise NowhereError("/proc tells of another pid namespace" if is_mounted else "/proc is not mounted")
     refusals = []
     found: list[State] = []
     for place in map(os.fsdecode, state_place.places()):

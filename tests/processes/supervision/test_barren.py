@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.programs import started
 from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
 from support.waiting import until, written
 
@@ -308,3 +309,15 @@ def test_without_proc_a_runsv_of_its_own_supervises(world: Callable[..., World])
         assert (
             running.stderr.read_text() == f"runsv {counts}: warning: the next runsv will not adopt this service: /proc is not mounted\n"
         )
+
+
+def test_what_tells_of_another_pid_namespace_counts_as_no_proc(runtime: Path, tmp_path: Path) -> None:
+    """What it says of a number is about somebody else."""
+    oracle.root("makes a pid namespace")
+    home = service(tmp_path / "services/a", "echo >>starts; exec sleep 1000")
+    contain = [oracle.program("unshare", package="util-linux"), "--pid", "--fork", "--kill-child"]
+    with started([*contain, runtime / "runsvdir", home.parent], stderr=subprocess.PIPE) as container:
+        assert container.stderr is not None
+        said = container.stderr.readline().decode()
+        until(lambda: stat(home) == "run" and (home / "starts").exists(), what="it runs")
+    assert said == f"runsvdir {home.parent}: warning: services will end with this process: /proc tells of another pid namespace\n"
