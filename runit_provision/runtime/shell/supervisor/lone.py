@@ -6,6 +6,7 @@ found itself, had it been started again: as after the death of a supervisor and 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -47,8 +48,10 @@ def of(pid: int, identity: records.Identity) -> State | None:
 
 
 def content(left: State, identity: records.Identity) -> bytes:
-    """Give a slot that tells the same, of a service that is met as `identity`."""
-    (slot,) = left.slots()
+    """Give a slot that tells the same, of a service that is met as `identity`. FileNotFoundError: it had ended, and written nothing."""
+    slot = next(iter(left.slots()), 0)
+    if slot == 0:
+        raise FileNotFoundError(errno.ENOENT, "nothing is written down", left.path)
     told = os.pread(left.table, records.SIZE, records.offset(slot))
     known = records.pack_identity(identity)
     return known + told[len(known) :]

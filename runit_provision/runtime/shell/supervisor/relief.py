@@ -214,7 +214,7 @@ class Relief:
     def _take_over(self, runsv: _Runsv) -> None:
         tree = self._tree
         if runsv.own is not None:
-            _open_doors(runsv.directory, runsv.doors, log_pipe=True)
+            runsv.doors = _open_doors(runsv.directory, log_pipe=True)
             self._kill(runsv)
             return
         intent, processes = _what_it_knows(runsv)
@@ -223,7 +223,7 @@ class Relief:
         slot = runsv.slot or tree.take_slot()
         doors: list[int] = []
         try:
-            _open_doors(runsv.directory, doors)
+            doors += _open_doors(runsv.directory)
             carried = _log_pipe(runsv, processes) if intent.log is not None else []
             doors += carried
             if carried:
@@ -257,22 +257,25 @@ class Relief:
         self._tree.loop.forget(runsv.pidfd)
         del self._known[runsv.identity.dev, runsv.identity.ino]
         try:
-            if runsv.own is not None:
-                self._note(runsv, runsv.own)
-            self._done(runsv.slot)
-        except OSError:
-            self._left()  # what it has written down is there still
-            raise
+            if runsv.own is None or self._note(runsv, runsv.own):
+                self._done(runsv.slot)
+            else:
+                self._left()
         finally:
             runsv.close()
 
-    def _note(self, runsv: _Runsv, own: State) -> None:
-        """Write down what one of ours has, which has ended."""
+    def _note(self, runsv: _Runsv, own: State) -> bool:
+        """Write down what one of ours has, which has ended; False when that cannot be now: it stays there, if there is anything."""
         tree = self._tree
-        runsv.slot = runsv.slot or tree.take_slot()
-        os.pwrite(tree.table, lone.content(own, runsv.identity), records.offset(runsv.slot))
+        try:
+            told = lone.content(own, runsv.identity)
+            runsv.slot = runsv.slot or tree.take_slot()
+            os.pwrite(tree.table, told, records.offset(runsv.slot))
+        except OSError:
+            return False
         runsv.own = None
         lone.forget(own)
+        return True
 
 
 def _takers_of_locks() -> dict[int, list[int]]:
@@ -409,15 +412,22 @@ def _is_the_same(slot: bytes, processes: tuple[records.Process, ...]) -> bool:
     return {each.pid for each in written if each.life == records.LIVE} <= {each.pid for each in processes}
 
 
-def _open_doors(directory: int, doors: list[int], *, log_pipe: bool = False) -> None:
+def _open_doors(directory: int, *, log_pipe: bool = False) -> list[int]:
     """Open what `sv` writes to and what it finds a supervisor by, so that neither is gone in between; log_pipe: a log's FIFO too."""
-    for place in ("supervise", "log/supervise"):
-        for door in ("control", "ok", *(["pipe"] if log_pipe and place != "supervise" else [])):
-            try:
-                doors.append(_open_fifo(directory, f"{place}/{door}"))
-            except FileNotFoundError:
-                if place == "supervise":
-                    raise
+    doors: list[int] = []
+    try:
+        for place in ("supervise", "log/supervise"):
+            for door in ("control", "ok", *(["pipe"] if log_pipe and place != "supervise" else [])):
+                try:
+                    doors.append(_open_fifo(directory, f"{place}/{door}"))
+                except FileNotFoundError:
+                    if place == "supervise":
+                        raise
+    except BaseException:
+        for fd in doors:
+            os.close(fd)
+        raise
+    return doors
 
 
 def _log_pipe(runsv: _Runsv, processes: tuple[records.Process, ...]) -> list[int]:
