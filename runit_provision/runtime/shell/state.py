@@ -10,11 +10,13 @@ absolute: not its inode, since a run level is switched by replacing a link on th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 
 from ..wire import records
-from . import process, state_place
+from . import descriptors, process, state_place
 
 
 class NowhereError(Exception):
@@ -193,6 +195,20 @@ def _make(path: str) -> None:
     except FileNotFoundError:
         _make(os.path.dirname(path))
         _make(path)
+
+
+def open_own(path: str, flags: int, opened: list[int], *, directory: int | None = None) -> None:
+    """Open what our account alone has. OSError."""
+    fd = descriptors.opened_if(lambda found: is_own(os.fstat(found)), path, flags, directory)
+    if fd < 0:
+        raise PermissionError(errno.EPERM, "another account has it too", path)
+    opened.append(fd)
+
+
+def is_own(found: os.stat_result) -> bool:
+    """Whether a file is our account's alone."""
+    # What is called a keeper may be a setuid program that another account has called so, which has open what that account gave it.
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode)
 
 
 def without_directory() -> State:

@@ -96,8 +96,10 @@ class Adoption:
     def inherit(self, slot: int) -> bool:
         """Take up what has just been written down in a slot; False when it is waited for."""
         self.take_up(slot)
-        self.retry()
-        return slot not in self._waiting
+        if slot in self._waiting:
+            self.retry()
+            return False
+        return True
 
     def slots(self) -> list[int]:
         """Give the slots of services that are waited for."""

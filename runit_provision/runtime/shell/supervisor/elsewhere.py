@@ -10,13 +10,12 @@ from __future__ import annotations
 import _signal
 import errno
 import os
-import stat
 import time
 
 from ...wire import errors, records
-from .. import descriptors, process
+from .. import process
 from ..meeting import KEEPER
-from ..state import State, key, path_of
+from ..state import State, is_own, key, open_own, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
         try:
             if entry.isdigit() and _is_keeper(int(entry)):
                 for fd, place in process.open_files(int(entry)):
-                    if _leads_to(int(entry), place, path) and _is_own(os.stat(fd)):
+                    if _leads_to(int(entry), place, path) and is_own(os.stat(fd)):
                         return int(entry), place, fd
         except OSError:
             continue  # it has ended, or is none of our business
@@ -117,9 +116,9 @@ def _open(pid: int, place: str, fd: str) -> State | None:
     """Open the state that a keeper has; None where that is not at `place` any more, whole."""
     opened: list[int] = []
     try:
-        _open_own(fd, os.O_RDONLY | os.O_DIRECTORY, opened)
+        open_own(fd, os.O_RDONLY | os.O_DIRECTORY, opened)
         for name in ("lock", "records"):
-            _open_own(name, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
+            open_own(name, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
             found = os.fstat(opened[-1])
             if not process.descriptors(pid, (found.st_dev, found.st_ino)):
                 raise FileNotFoundError(errno.ENOENT, "another one has taken its place", name)
@@ -204,7 +203,7 @@ def _take_journal(pool: int, place: str, state: State, opened: list[int], stoppe
     for fd, path in process.open_files(pool):
         if os.path.dirname(path) == place and path.endswith(".journal"):
             try:
-                _open_own(fd, os.O_RDWR, opened)
+                open_own(fd, os.O_RDWR, opened)
             except PermissionError:
                 continue  # a service may have a pool's name, and a file by that of a journal
             journal = opened[-1]
@@ -221,22 +220,9 @@ def _opened(pid: int, path: str, opened: list[int]) -> int:
     """Open what a process has open as `path`, though it may be removed. OSError."""
     for fd, found in process.open_files(pid):
         if found == path:
-            _open_own(fd, os.O_RDWR, opened)
+            open_own(fd, os.O_RDWR, opened)
             return opened[-1]
     raise FileNotFoundError(errno.ENOENT, "not open", path)
-
-
-def _open_own(path: str, flags: int, opened: list[int], *, directory: int | None = None) -> None:
-    """Open what our account alone has. OSError."""
-    fd = descriptors.opened_if(lambda found: _is_own(os.fstat(found)), path, flags, directory)
-    if fd < 0:
-        raise PermissionError(errno.EPERM, "another account has it too", path)
-    opened.append(fd)
-
-
-def _is_own(found: os.stat_result) -> bool:
-    # What is called a keeper may be a setuid program that another account has called so, which has open what that account gave it.
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode)
 
 
 def _stop(pid: int, name: bytes, stopped: list[int]) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 
 from ...wire import records
 from .. import process
-from ..state import State
+from ..state import State, open_own
 
 KIND = "services"
 
@@ -80,18 +79,13 @@ def _open(path: str) -> State | None:
     """Open a state that is there, and our account's alone."""
     opened: list[int] = []
     try:
-        opened.append(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        open_own(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, opened)
         for file in ("lock", "records"):
-            opened.append(os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened[0]))
-        if all(_is_own(os.fstat(fd)) for fd in opened):
-            directory, lock, table = opened
-            return State(path, directory=directory, lock=lock, table=table)
+            open_own(file, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
+        directory, lock, table = opened
+        return State(path, directory=directory, lock=lock, table=table)
     except OSError:
         pass  # nothing is there, or nothing of ours
     for fd in opened:
         os.close(fd)
     return None
-
-
-def _is_own(found: os.stat_result) -> bool:
-    return found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077

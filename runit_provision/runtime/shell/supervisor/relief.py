@@ -146,8 +146,9 @@ class Relief:
             directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             # By now the number may be another's, and the path lead elsewhere.
             if os.path.samestat(os.fstat(directory), os.stat(f"/proc/{pid}/cwd")) and _holds(pid, directory, "supervise/lock"):
-                own = None if _is_foreign(pid) else lone.of(pid, identity)
-                if own is not None or _is_foreign(pid):
+                is_foreign = _is_foreign(pid)
+                own = None if is_foreign else lone.of(pid, identity)
+                if own is not None or is_foreign:
                     return _Runsv(pid, pidfd, directory, identity, slot, own)
         except OSError:
             pass
