@@ -78,14 +78,24 @@ def _life(ground: Ground, directory: str) -> Life:
 def _ready(supervise: int, pid: int) -> bool:
     """Tell whether the process `pid` is not one that has still to say that it is ready."""
     try:
-        descriptor = _open(supervise, "detail", stat.S_IFREG, os.O_RDONLY | os.O_CLOEXEC)
+        said = detail.unpack(_detail(supervise), pid)
     except OSError:
         return True
+    return not said.notifies or said.ready > 0
+
+
+def _detail(supervise: int) -> bytes:
+    """Read supervise/detail, which on a full disk is a link (wire/detail.py). OSError."""
     try:
-        said = detail.unpack(os.read(descriptor, _DETAIL), pid)
+        return os.fsencode(os.readlink("detail", dir_fd=supervise))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    descriptor = _open(supervise, "detail", stat.S_IFREG, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _DETAIL)
     finally:
         os.close(descriptor)
-    return not said.notifies or said.ready > 0
 
 
 def _gave_up(ground: Ground, directory: str, seen: status.Status) -> bool:

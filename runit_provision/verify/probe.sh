@@ -79,6 +79,9 @@ while [ $# -gt 1 ]; do
   process main "$1"
   # shellcheck disable=SC2046 # the many blanks of od become one
   [ ! -f "$1/supervise/detail" ] || echo detail $(read_piece "$1/supervise/detail" | bytes -N4096)
+  # On a full disk it is a link to what it would hold.
+  # shellcheck disable=SC2046
+  [ ! -h "$1/supervise/detail" ] || echo detail $(readlink "$1/supervise/detail" | bytes -N4096)
   if [ "$lines" -gt 0 ] && [ -f "$1/supervise/deaths" ]; then
     # shellcheck disable=SC2046 # the many blanks of od become one
     echo ends $(read_piece "$1/supervise/deaths" | tail -c 4096 | bytes)

@@ -158,12 +158,6 @@ def _overdue(service: Service, part: Part, since: int, actions: list[Action]) ->
         actions.append(EndScript())
 
 
-def _publish(part: Part, actions: list[Action]) -> None:
-    # Between Spawn and Started a status would name no process; Started publishes.
-    if not part.spawning:
-        actions.append(Publish(part.number))
-
-
 def _started(service: Service, part: Part, event: Started, now: int, steady: int, actions: list[Action]) -> None:
     if part.spawning or part.pid not in {0, event.pid}:
         if part.spawning and part.state == RUN:
@@ -268,7 +262,7 @@ def _notified(service: Service, now: int, actions: list[Action]) -> None:
     main, beyond = service.main, service.beyond
     if main.state == RUN and main.alive and beyond.notifies and not beyond.ready:
         beyond.ready = now
-        _publish(main, actions)
+        actions.append(Publish(main.number))
 
 
 def _letter(service: Service, part: Part, letter: str, now: int, steady: int, actions: list[Action]) -> None:
@@ -281,20 +275,20 @@ def _letter(service: Service, part: Part, letter: str, now: int, steady: int, ac
             part.want = WANT_UP if letter == "u" else WANT_DOWN
             part.owed = part.owed or part.state == DOWN
             _end_rest(service, part, now, actions)
-            _publish(part, actions)
+            actions.append(Publish(part.number))
         case "d" | "x":
             if letter == "x" and part.number == LOG:
                 return
             part.want = WANT_DOWN if letter == "d" else WANT_EXIT
             part.owed = False
-            _publish(part, actions)
+            actions.append(Publish(part.number))
             if part.state == RUN:
                 _stop(service, part, now, steady, actions)
         case "t":
             if part.state == RUN:
                 _stop(service, part, now, steady, actions)
             if _end_rest(service, part, now, actions):
-                _publish(part, actions)
+                actions.append(Publish(part.number))
         case _ if letter in _SIGNALS:
             _ask(service, part, letter, THEN_SIGNAL, now, actions)
         case _:
@@ -335,7 +329,7 @@ def _signal(part: Part, letter: str, handled: bool, actions: list[Action]) -> No
         _send(part, _SIGNALS[letter], actions)
     if letter in "pc":
         part.paused = letter == "p"
-        _publish(part, actions)
+        actions.append(Publish(part.number))
 
 
 def _send(part: Part, number: int, actions: list[Action]) -> None:
@@ -356,10 +350,10 @@ def _terminate(service: Service, part: Part, handled: bool, now: int, actions: l
     if not handled:
         _send(part, SIGTERM, actions)
         part.got_term = True
-        _publish(part, actions)
+        actions.append(Publish(part.number))
     elif part.want == WANT_UP and not part.got_term:
         service.beyond.ending_since = 0
-        _publish(part, actions)
+        actions.append(Publish(part.number))
     if part.want != WANT_UP:
         _send(part, SIGCONT, actions)
         if part.number == MAIN:
@@ -396,7 +390,7 @@ def _leave(service: Service, actions: list[Action]) -> None:
     elif log.pid and not service.closing:  # one that is being started needs its pipe
         log.want = WANT_EXIT
         service.closing = True
-        _publish(log, actions)
+        actions.append(Publish(log.number))
         actions.append(CloseLog())
 
 

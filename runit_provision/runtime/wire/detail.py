@@ -8,6 +8,8 @@ r"""`supervise/detail`: what the 20 bytes of `supervise/status` have no room for
     log @4000000065a0c4951f2e8a44 28        since when its log cannot be written, and why: as wire.pool says in WAITS
 
 A line to each, in this order; a reader passes over lines that it does not know. Of a log `log/supervise/detail` tells the deaths only.
+
+On a full disk it is a symbolic link to what else it would hold, as far as that fits, of the log first: for a link an inode is enough.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ _UNKNOWN = -1
 
 SIZE_MAX = 512
 """Bytes; nobody need read more."""
+
+_LINK_MAX = 59
+"""Bytes of a symbolic link that takes no block of an ext4."""
 
 
 class Detail:
@@ -68,6 +73,16 @@ def pack(detail: Detail) -> bytes:
     if detail.log_waits:
         lines.append(f"log {tai.text(detail.log_waits)} {detail.log_reason}\n")
     return "".join((f"of {detail.pid}\n", *lines)).encode() if lines else b""
+
+
+def brief(text: bytes) -> bytes:
+    """Give of what `pack` gave as much as the inode of a link has room for."""
+    head, *lines = text.splitlines(keepends=True)
+    chosen = head
+    for line in sorted(lines, key=lambda line: not line.startswith(b"log ")):
+        if len(chosen) + len(line) <= _LINK_MAX:
+            chosen += line
+    return chosen
 
 
 def unpack(data: bytes, pid: int) -> Detail:

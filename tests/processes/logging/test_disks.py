@@ -302,6 +302,40 @@ def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(po
     waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\n")
 
 
+def test_status_tells_that_a_log_waits_where_there_is_no_room_to_write_that(runtime: Path, tmp_path: Path) -> None:
+    """With supervise/ on the full disk too: an ext4, where a link that is short takes no block."""
+    disk = mount_disk(tmp_path, "-I", "128")  # inodes that hold no content
+    try:
+        home = supervision.service(disk / "services/it", "while read -r line; do echo $line; done <lines", log="exit 1")
+        os.mkfifo(home / "lines")
+        supervision.log_in_pool(home, runtime)
+
+        def status() -> str:
+            told = subprocess.run([runtime / "sv", "status", home], capture_output=True, text=True, check=False).stdout
+            return re.sub(r"[0-9]+", "N", told.replace(str(home), "it"))
+
+        usual = "run: it: (pid N) Ns; run: log: (pid N) Ns\n"
+        with supervision.tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+            running.start()
+            lines = os.open(home / "lines", os.O_WRONLY)
+            waiting.until(lambda: status() == usual, what="both run")
+            fill(disk / "filler")
+            os.write(lines, b"a line\n")
+            waits = "run: it: (pid N) Ns, log waits Ns: out of disk space; run: log: (pid N) Ns\n"
+            waiting.until(lambda: status() == waits, what="the log waits")
+            told = running.stderr.read_text()
+            assert told.count("supervise/detail.new: out of disk space") == 1
+            running.kill()
+            running.start()
+            waiting.until(lambda: running.supervises(home) and status() == waits, what="it is supervised again")
+            (disk / "filler").unlink()
+            waiting.until(lambda: status() == usual, what="it goes on")
+            waiting.until(lambda: logged(home / "log/main") == b"a line\n", what="no line is missing")
+            os.close(lines)
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
 @pytest.mark.parametrize(
     ("why", "said"),
     [
@@ -355,13 +389,14 @@ def logged(main: Path) -> bytes:
 
 
 def fill(path: Path) -> None:
-    """Leave no room on a filesystem."""
+    """Leave no room on a filesystem, be its blocks of a kilobyte."""
     with path.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)) == 4096:
-                pass
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+        for size in (4096, 1024, 1):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
 
 
 def in_fifo(service: Service) -> bool:

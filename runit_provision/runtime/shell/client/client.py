@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENOENT = 2
 ENXIO = 6
+ELOOP = 40
 _CAREFUL = posix.O_NOFOLLOW | posix.O_NOCTTY | posix.O_NONBLOCK | posix.O_CLOEXEC
 _READ = posix.O_RDONLY | _CAREFUL
 WRITE = posix.O_WRONLY | _CAREFUL
@@ -123,18 +124,12 @@ class Client:
         """Give what there is to tell of a service beyond its status, None for nothing."""
         if not posix.access(path + b"supervise/detail", posix.F_OK, follow_symlinks=False):
             return None
-        try:
-            descriptor = posix.open(path + b"supervise/detail", _READ)
-        except OSError:
-            return None
         from ...wire import detail
 
         try:
-            return detail.unpack(posix.read(descriptor, detail.SIZE_MAX), status.pid)
+            return detail.unpack(_told(path + b"supervise/detail", detail.SIZE_MAX), status.pid)
         except OSError:
             return None
-        finally:
-            posix.close(descriptor)
 
     def line(self, name: bytes, path: bytes, status: Status, *, shown: bytes = b"", detailed: bool = True) -> bytes:
         """Give the status line of a service whose `path` can be entered; nothing, after a complaint, if `down` cannot be looked for.
@@ -250,3 +245,17 @@ class Client:
         finally:
             posix.close(descriptor)
         return True
+
+
+def _told(path: bytes, size: int) -> bytes:
+    """Give what a file holds, or, where there was no room for one, the link of that name (wire/detail.py). OSError."""
+    try:
+        descriptor = posix.open(path, _READ)
+    except OSError as error:
+        if error.errno != ELOOP:
+            raise
+        return posix.readlink(path)
+    try:
+        return posix.read(descriptor, size)
+    finally:
+        posix.close(descriptor)

@@ -360,14 +360,32 @@ class Supervise:
         except OSError as error:
             raise _refused(f"unable to create {path}", error) from None
 
-    def replace(self, name: str, content: bytes) -> None:
-        """Write a file of this directory by rename; RefusedError tells why that cannot be."""
+    def replace(self, name: str, content: bytes, *, instead: bytes = b"") -> None:
+        """Write a file of this directory by rename; RefusedError tells why that cannot be.
+
+        instead: what a link of that name is to hold then, if there is room for that.
+        """
+        try:
+            self._fill(name + ".new", content)
+            self._rename(name)
+        except RefusedError:
+            if instead:
+                self._link(name, instead)
+            raise
+
+    def _rename(self, name: str) -> None:
         path, new = self._prefix + name, name + ".new"
         try:
-            self._fill(new, content)
             os.rename(self._prefix + new, path, src_dir_fd=self._home.fd, dst_dir_fd=self._home.fd)
         except OSError as error:
             raise _refused(f"unable to rename {new} to {path}", error) from None
+
+    def _link(self, name: str, content: bytes) -> None:
+        try:
+            os.symlink(content, os.fsencode(self._prefix + name + ".new"), dir_fd=self._home.fd)
+            self._rename(name)
+        except (OSError, RefusedError):
+            pass  # what stood in the way of the file does so here too
 
     def _fill(self, name: str, content: bytes) -> None:
         """Write a new file; RefusedError when that cannot be, or not whole."""

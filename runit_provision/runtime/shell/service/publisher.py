@@ -63,8 +63,8 @@ class Publisher:
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
         self._dirty = 0  # a bit for each part
-        self._details: tuple[bytes | None, bytes | None] = (None, None)
-        self._refused = ("", "")
+        self._details: list[bytes | None] = [None, None]
+        self._refused: tuple[str, ...] = ()
         self.kill_at = (0, 0)
 
     def changed(self, part: int) -> None:
@@ -84,11 +84,12 @@ class Publisher:
                 pass
 
     def all_changed(self) -> None:
-        """Write what can be written now, and let all be held: between Spawn and Started a status would name no process."""
+        """Write what can be written now, soon what is about to have a process, and let all be held."""
         for part in self._owner.parts():
-            if not part.spawning:
-                self.changed(part.number)
-        self._write_changed(late=False, left=True)
+            self.changed(part.number)
+        _vouches, waits = self._write_changed(late=False, left=True)
+        if waits:
+            self._owner.tree.publishing.changed(self._owner)
         self._owner.tree.holders.hold(self._owner)
 
     def flush(self, *, late: bool = False) -> bool:
@@ -123,14 +124,14 @@ class Publisher:
                 continue
             refusal, opened = self._write(number, files, part, left=left)
             vouches |= opened
-            if not refusal:
-                self._refuse(number, "")
-            elif not owner.leaving:
-                self._refuse(number, refusal)
+            if refusal and not owner.leaving:
+                self._refuse(refusal)
                 failed |= 1 << number
         self._dirty = failed | waits
         if failed:
             owner.tree.loop.after(_RETRY_SECONDS, self._again)
+        elif not waits:
+            self._refused = ()
         return vouches, bool(waits)
 
     def _write(self, number: int, files: Supervise, part: Part, *, left: bool) -> tuple[str, bool]:
@@ -154,14 +155,10 @@ class Publisher:
     def _again(self) -> None:
         self.flush()
 
-    def _refuse(self, number: int, reason: str) -> None:
-        """Say why the status of a part cannot be written; empty: it can."""
-        # Once, and not every five seconds for as long as a disk is full.
-        if self._refused[number] == reason:
-            return
-        main, log = self._refused
-        self._refused = (reason, log) if number == MAIN else (main, reason)
-        if reason:
+    def _refuse(self, reason: str) -> None:
+        """Say why a status cannot be written: once until it can, and not every five seconds for as long as a disk is full."""
+        if reason not in self._refused:
+            self._refused += (reason,)
             self._owner.warn(reason)
 
     def _publish_detail(self, number: int, files: Supervise) -> None:
@@ -169,12 +166,12 @@ class Publisher:
         text = detail.pack(self._told() if number == MAIN else self._told_of_log())
         if text == self._details[number]:
             return
+        self._details[number] = None
         if text:
-            files.replace("detail", text)
+            files.replace("detail", text, instead=detail.brief(text))
         else:
             files.remove("detail")
-        main, log = self._details
-        self._details = (text, log) if number == MAIN else (main, text)
+        self._details[number] = text
 
     def _told_of_log(self) -> detail.Detail:
         service = self._owner.service

@@ -420,7 +420,7 @@ def test_ready_can_be_said_before_the_start_is_told() -> None:
     service = Service(now=START)
     play(service, Begin())
     expect_notification(service)
-    assert play(service, Notified()) == []
+    assert play(service, Notified()) == [Publish(MAIN)]
     assert play(service, Started(MAIN, 71)) == [Publish(MAIN)]
     assert service.beyond.ready == START
 
