@@ -6,7 +6,7 @@ import os
 
 from ..shell import environment, process, report, state, title
 from ..shell.console import occupy_standard_streams
-from ..shell.supervisor import lone, runsv
+from ..shell.supervisor import runsv
 from ..wire import errors
 
 
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
         os.write(2, b"runsv %s: fatal: unable to change to directory: %s\n" % (os.fsencode(path), reason))
         return runsv.EXIT_FATAL
     try:
-        memory = state.open_state(lone.KIND, name)
+        memory = state.open_state(state.SERVICES, name)
     except state.NowhereError as error:
         complaint = f"runsv {path}: warning: the next runsv will not adopt this service: {error}\n"
         report.write_to_stderr(report.encoded(complaint))

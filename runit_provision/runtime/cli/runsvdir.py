@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         return 100
     refusal = ""
     try:
-        memory = state.open_state("trees", state.key(path))
+        memory = state.open_state(state.TREES, state.key(path))
     except state.NowhereError as error:
         refusal = f"services will end with this process: {error}"
         memory = state.without_directory()

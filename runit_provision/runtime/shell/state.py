@@ -1,6 +1,7 @@
 """The private state directory of a tree: records, sockets and locks, where no other user can forge them.
 
-    STATE/trees/KEY/    lock  records  ok  socket  stderr  pool-UID  pool-UID.journal
+    STATE/trees/KEY/            lock  records  ok  socket  stderr  pool-UID  pool-UID.journal
+    STATE/services/DEV-INODE/   lock  records
 
 STATE is $RUNIT_PROVISION_STATE, else /run/runit-provision for root, else ~/.local/state/runit-provision/host-NAME: several hosts may
 share a home. Where that cannot be had, as without a home or with a read-only /run, it is in /dev/shm or /tmp, by a name that tells
@@ -17,6 +18,10 @@ import stat
 
 from ..wire import records
 from . import descriptors, process, state_place
+
+TREES = "trees"
+SERVICES = "services"
+"""The kinds of state, runsvdir's and those of a runsv of its own."""
 
 
 class NowhereError(Exception):
@@ -116,6 +121,10 @@ class State:
         except OSError:
             return
 
+    def slot(self, number: int) -> bytes:
+        """Give what stands in a slot."""
+        return os.pread(self.table, records.SIZE, records.offset(number))
+
     def slots(self) -> list[int]:
         """Give each used slot's number."""
         data = b""
@@ -138,7 +147,7 @@ def path_of(name: str) -> str:
 def open_state(kind: str, name: str) -> State:
     """Open STATE/KIND/NAME, and create it if need be; NowhereError when that is impossible or not private.
 
-    kind: `trees` for runsvdir's, `services` for a runsv of its own.
+    kind: TREES or SERVICES.
     """
     if not process.is_told():
         is_mounted = os.path.exists("/proc/self/stat")

@@ -132,6 +132,29 @@ def test_what_runsvs_of_ours_have_left_goes_on(left: Tree, runtime: Path, killed
     assert [len(numbers(home / "starts")) for home in (talks, paused)] == [2, 1]
 
 
+def test_what_a_killed_runsvdir_has_left_is_not_started_by_a_runsv(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(home) == "run" and written(home / "starts"), what="it runs")
+        pid = pid_of(home)
+        running.kill_with_keeper()
+        what = f"a process of it runs that the runsvdir of {home.parent} has started, which is to supervise it"
+        refused = run(runtime / "runsv", [str(home)], env=running.environment())
+        assert (refused.code, refused.err.decode()) == (111, f"runsv {home}: fatal: {what}\n")
+        running.start()
+        until(lambda: running.supervises(home), what="it is supervised again")
+        assert pid_of(home) == pid
+        assert (home / "starts").read_text() == f"{pid}\n"
+        letter(home, "d")
+        until(lambda: stat(home) == "down", what="it is down")
+        running.kill_with_keeper()
+        with started([runtime / "runsv", home], env=running.environment()) as alone:
+            until(lambda: stat(home) == "run" and pid_of(home) != pid, what="what was down is anybody's")
+            alone.terminate()
+            assert alone.wait(DEADLINE) == 0
+
+
 def test_a_service_does_not_end_with_the_log_that_had_the_pipe_to_it(left: Tree, runtime: Path) -> None:
     home = talker(left.services / "talks")
     left.start()

@@ -15,7 +15,7 @@ import time
 from ...wire import errors, records
 from .. import process
 from ..meeting import KEEPER
-from ..state import State, is_own, key, open_own, path_of
+from ..state import TREES, State, is_own, key, open_own, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _leads_to(pid: int, place: str, path: str) -> bool:
 def _named(place: str, path: str) -> str:
     """Give the directory that a state directory stands for, which may be `path`; empty for another file."""
     parent, name = os.path.split(place)
-    if os.path.basename(parent) != "trees":
+    if os.path.basename(parent) != TREES:
         return ""
     return path if name == key(path) else path_of(name)
 

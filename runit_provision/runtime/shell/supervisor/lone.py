@@ -2,6 +2,8 @@
 
 That stands beside the states of the trees, by the directory's device and inode. Whoever has ended it finds there what it would have
 found itself, had it been started again: as after the death of a supervisor and its keeper.
+
+Not so the other way round: what a tree has left, with logs in its pools, only a runsvdir can take over.
 """
 
 from __future__ import annotations
@@ -11,9 +13,7 @@ import os
 
 from ...wire import records
 from .. import process
-from ..state import State, open_own
-
-KIND = "services"
+from ..state import SERVICES, TREES, State, open_own, path_of
 
 
 def name(dev: int, ino: int) -> str:
@@ -25,8 +25,7 @@ def beside(state: State, identity: records.Identity) -> State | None:
     """Give what one that has ended has left, where something of it runs; None when there is no such thing."""
     if state.directory < 0:
         return None
-    place = os.path.dirname(os.path.dirname(state.path))
-    left = _open(f"{place}/{KIND}/{name(identity.dev, identity.ino)}")
+    left = _open(f"{_place(state)}/{SERVICES}/{name(identity.dev, identity.ino)}")
     if left is not None and not (left.try_lock() and _runs(left)):
         left.close()
         return None
@@ -37,7 +36,7 @@ def of(pid: int, identity: records.Identity) -> State | None:
     """Give what a runsv of ours writes down, wherever that is; None when it is none of ours, or of another version. OSError."""
     for fd, path in process.open_files(pid):
         place, file = os.path.split(path)
-        if file == "records" and place.endswith(f"/{KIND}/{name(identity.dev, identity.ino)}"):
+        if file == "records" and place.endswith(f"/{SERVICES}/{name(identity.dev, identity.ino)}"):
             left = _open(place)
             if left is not None and left.is_of_now() and os.path.samestat(os.fstat(left.table), os.stat(fd)):
                 return left
@@ -46,12 +45,28 @@ def of(pid: int, identity: records.Identity) -> State | None:
     return None
 
 
+def tree_with(state: State, dev: int, ino: int) -> str:
+    """Give the directory of the tree of which something runs in the service directory that `state` is about; empty for none."""
+    if state.directory < 0:
+        return ""
+    place = f"{_place(state)}/{TREES}"
+    for tree in os.listdir(place) if os.path.isdir(place) else ():
+        found = _open(f"{place}/{tree}")
+        if found is not None:
+            slots = found.slots() if found.is_of_now() else []
+            is_there = any(_is_of(told, dev, ino) and _lives(told) for told in map(found.slot, slots))
+            found.close()
+            if is_there:
+                return path_of(tree)
+    return ""
+
+
 def content(left: State, identity: records.Identity) -> bytes:
     """Give a slot that tells the same, of a service that is met as `identity`. FileNotFoundError: it had ended, and written nothing."""
     slot = next(iter(left.slots()), 0)
     if slot == 0:
         raise FileNotFoundError(errno.ENOENT, "nothing is written down", left.path)
-    told = os.pread(left.table, records.SIZE, records.offset(slot))
+    told = left.slot(slot)
     known = records.pack_identity(identity)
     return known + told[len(known) :]
 
@@ -68,11 +83,26 @@ def forget(left: State) -> None:
 def _runs(left: State) -> bool:
     """Whether a process of its service lives: else it tells of nothing that anybody would start a second time."""
     slots = left.slots() if left.is_of_now() else []
-    if len(slots) != 1:
-        return False
-    told = os.pread(left.table, records.SIZE, records.offset(slots[0]))
+    return len(slots) == 1 and _lives(left.slot(slots[0]))
+
+
+def _is_of(told: bytes, dev: int, ino: int) -> bool:
+    identity = records.unpack_identity(told)
+    return identity is not None and (identity.dev, identity.ino) == (dev, ino)
+
+
+def _lives(told: bytes) -> bool:
     processes = [records.unpack_process(told, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
-    return any(each.life == records.LIVE and process.starttime(each.pid) == each.starttime for each in processes)
+    return any(_is_live(each) for each in processes)
+
+
+def _is_live(written: records.Process) -> bool:
+    is_there = written.life == records.LIVE and process.starttime(written.pid) == written.starttime
+    return is_there and not process.is_zombie(written.pid)
+
+
+def _place(state: State) -> str:
+    return os.path.dirname(os.path.dirname(state.path))
 
 
 def _open(path: str) -> State | None:

@@ -36,7 +36,10 @@ def supervise(path: str, state: State) -> int:
     ended: list[int] = []
 
     def begin() -> None:
+        found = os.stat(".")
         try:
+            if left_by := lone.tree_with(state, found.st_dev, found.st_ino):
+                raise RefusedError(f"a process of it runs that the runsvdir of {left_by} has started, which is to supervise it")
             tree.add(".", path)
         except RefusedError as refusal:
             report(f"runsv {path}: fatal: {refusal}")

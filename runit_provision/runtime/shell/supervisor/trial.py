@@ -15,6 +15,7 @@ import sys
 import time
 
 from .. import installation, process
+from ..state import TREES
 from . import predecessor
 
 TYPE_CHECKING = False
@@ -315,7 +316,7 @@ def _records(place: str) -> bytes:
 
 
 def _state(place: str) -> str:
-    folder = f"{place}/state/trees"
+    folder = f"{place}/state/{TREES}"
     return f"{folder}/{os.listdir(folder)[0]}"
 
 
