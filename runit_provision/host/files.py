@@ -19,7 +19,8 @@ from typing import Any
 from runit_provision.host.ground import Ground, NotTrustedError
 
 STORE = ".runit-provision"
-"""Where an account's realm keeps what was replaced, below its base (see kept.py); with a dot, what begins every staging name."""
+"""Where an account's realm has its lock, and keeps what was replaced (see kept.py), below its base; with a dot, what begins every
+staging name."""
 RESIDUE = frozenset(("supervise", "restart_count", "last_finish", "gave_up", "mailed", "succeeded", "failed"))
 """What a running service leaves in its directory: it goes with the service, and is never touched while there is one."""
 

@@ -11,11 +11,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 from runit_provision.host import locks
 
 _PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+LOCK = "lock"
+"""The name of what is locked, in an account's realm."""
+_NO_LOCK = "is in the place of a lock, and none: move it away"
 _CLAIMING = 3.0
 """Seconds to wait for another who works below the same base: nobody may hold up all others' work for longer."""
 
@@ -55,27 +59,68 @@ class Ground:
             self._way = self._walk(os.dup(self._root), _names(os.path.dirname(self._base)), at="/")
         return self._way
 
-    def claim(self) -> None:
+    def claim(self, name: str) -> None:
         """Keep away, until `close`, every other who changes something below an account's base; OSError when one stays for too long.
 
-        Root and the account itself may both apply there, each with a library of its own, but with the same staging names. Others,
-        who may lock it as soon as they may read it, keep nobody away.
+        Root and the account itself may both apply there, each with a library of its own, but with the same staging names. name: the
+        directory below the base for the lock. That is a file which only the account can open: whoever reads the base could lock that.
+        It stays, so that there is never a second one for those who come later.
         """
-        if self._account is None or self._claim is not None:
+        if self._account is None:
             return
+        path = f"{self._base.rstrip('/')}/{name}"
+        end = time.monotonic() + _CLAIMING
+        while self._claim is None:
+            lock = self._lock_file(self._account, path)
+            try:
+                left = end - time.monotonic()
+                if left < 0 or not _taken(lock, left):
+                    raise OSError(errno.EBUSY, "another apply works in it", self._base)
+                if self._lies(lock, f"{name}/{LOCK}"):
+                    self._claim = lock
+            finally:
+                if self._claim is None:
+                    os.close(lock)
+                    self.forget(path)
+
+    def _lock_file(self, account: int, path: str) -> int:
+        """Open the lock in the directory `path`; both are made where they are missing. NotTrustedError when others could hold it."""
         try:
-            self._claim = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.directory(self._base))
-        except PermissionError:
-            return  # its owner does not let himself read it
+            directory = self.directory(path)
+        except FileNotFoundError:
+            above, name = self.parent(path)
+            try:
+                os.mkdir(name, 0o700, dir_fd=above)
+            except FileExistsError:
+                pass  # by another who claims it as well
+            except OSError as error:
+                raise _named(error, path) from None
+            directory = self.directory(path)
+        _own(directory, account, stat.S_IWGRP | stat.S_IWOTH, path)
+        file = f"{path}/{LOCK}"
         try:
-            if not locks.take(self._claim, _CLAIMING) and not locks.is_strangers(self._claim, (0, self._account)):
-                os.close(self._claim)
-                self._claim = None
-                raise OSError(errno.EBUSY, "another apply works in it", self._base)
+            lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=directory)
         except OSError as error:
-            if error.errno == errno.EBUSY:
-                raise
-            # A filesystem that knows no such locks.
+            if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+                raise NotTrustedError(_NO_LOCK, file) from None
+            raise _named(error, file) from None
+        try:
+            found = os.fstat(lock)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                raise NotTrustedError(_NO_LOCK, file)
+            _own(lock, account, stat.S_IRWXG | stat.S_IRWXO, file)
+        except BaseException:
+            os.close(lock)
+            raise
+        return lock
+
+    def _lies(self, descriptor: int, name: str) -> bool:
+        """Whether `descriptor` is still what has that name below the base, and not what somebody took away while it was waited for."""
+        try:
+            found = os.stat(name, dir_fd=self.directory(self._base), follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(descriptor))
 
     def close(self) -> None:
         """Close every descriptor but the root's."""
@@ -200,6 +245,22 @@ class Ground:
             raise NotTrustedError(f"belongs to uid {found.st_uid}, who could swap what lies in it", at)
         if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             raise NotTrustedError("can be written by all", at)
+
+
+def _own(descriptor: int, account: int, others: int, path: str) -> None:
+    """Raise NotTrustedError when it is not the account's, or others have any of the rights `others`."""
+    found = os.fstat(descriptor)
+    if found.st_uid != account:
+        raise NotTrustedError(f"belongs to uid {found.st_uid}, not to {account}", path)
+    if found.st_mode & others:
+        raise NotTrustedError(f"is open to others (mode {stat.S_IMODE(found.st_mode):04o}): `chmod go=` shuts it", path)
+
+
+def _taken(lock: int, seconds: float) -> bool:
+    try:
+        return locks.take(lock, seconds)
+    except OSError:
+        return True  # a filesystem that knows no such locks
 
 
 def _names(path: str) -> list[str]:

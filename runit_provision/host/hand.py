@@ -96,7 +96,7 @@ _LOOKING = frozenset(("look", "exists", "leads", "devices", "stored", "lives", "
 
 def _do(ground: Ground, name: str, arguments: Sequence[Any]) -> Any:
     if name not in _LOOKING:
-        ground.claim()
+        ground.claim(files.STORE)
     return _OPERATIONS[name](ground, *arguments)
 
 

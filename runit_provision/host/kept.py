@@ -2,7 +2,7 @@
 
 What an apply wrote stays until the next one. What a hand had made or edited, which is nowhere else, stays for `LASTING`, and the newest
 `NEWEST` of a store for longer. All of it is a file under a name that begins with the time, so names in order are times in order. The
-system's store is a folder of the library, an account's lies below its realm's base, and is its own.
+system's store is a folder of the library, an account's lies below its realm's base, beside its lock, and is its own.
 """
 
 from __future__ import annotations
@@ -111,16 +111,7 @@ def discard(ground: Ground, store: int | None, names: Sequence[str], since: str)
     with _store(ground, store) as (keeper, where), about(where):
         for name in names:
             _take_away(keeper, name)
-        outlived = _expire(keeper, since)
-    if store is None:
-        directory, name = ground.parent(where)
-        try:
-            os.rmdir(name, dir_fd=directory)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        ground.forget(where)
-    return outlived
+        return _expire(keeper, since)
 
 
 def _expire(keeper: int, since: str) -> int:
@@ -156,10 +147,7 @@ def _store(ground: Ground, store: int | None) -> Iterator[tuple[int, str]]:
         yield store, "kept"
         return
     path = f"{ground.base.rstrip('/')}/{STORE}"
-    directory, name = ground.parent(path)
-    with about(path), suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=directory)
-    yield ground.directory(path), path
+    yield ground.directory(path), path  # made with the lock in it
 
 
 def _copy(source: int, name: str, target: int, copy: str) -> None:

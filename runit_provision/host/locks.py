@@ -5,9 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Collection
-
-from runit_provision.host.processes import uids
+from collections.abc import Callable
 
 _NAP = 0.02
 """Seconds between two tries: flock(2) itself knows no time limit."""
@@ -34,40 +32,12 @@ def take(descriptor: int, seconds: float, waits: Callable[[], None] = lambda: No
 
 
 def locker(lock: int) -> str:
-    """Tell which process has flock(2) on a file, or ""."""
-    return next((f"pid {pid}" for pid in _lockers(lock)), "")
-
-
-def is_strangers(lock: int, trusted: Collection[int]) -> bool:
-    """Whether nobody has flock(2) on a file but accounts that are not `trusted`; False where that cannot be known.
-
-    Whoever took a lock and has ended has left it to others: those whose lock matters keep theirs to themselves.
-    """
-    pids = _lockers(lock)
-    return bool(pids) and not any(_may_be_of(pid, trusted) for pid in pids)
-
-
-def _may_be_of(pid: int, trusted: Collection[int]) -> bool:
-    try:
-        # All four: /proc/PID belongs to root as well where a stranger's process runs a setuid program, or lets nobody look into it.
-        return uids(pid) <= {*trusted}
-    except OSError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True  # /proc is mounted with hidepid
-
-
-def _lockers(lock: int) -> list[int]:
-    """Give who took flock(2) on a file; proc_locks(5). The device's number is another there on some filesystems."""
+    """Tell which process has flock(2) on a file, or ""; proc_locks(5). The device's number is another there on some filesystems."""
     inode = b"%d" % os.fstat(lock).st_ino
     try:
-        with open("/proc/locks", "rb") as locks:  # as bytes: a hand finds no codec any more
+        with open("/proc/locks", "rb") as locks:
             rows = [line.split() for line in locks]
     except OSError:
-        return []
-    return [int(row[4]) for row in rows if len(row) > 5 and row[1] == b"FLOCK" and row[5].rpartition(b":")[2] == inode]
+        return ""
+    pids = (int(row[4]) for row in rows if len(row) > 5 and row[1] == b"FLOCK" and row[5].rpartition(b":")[2] == inode)
+    return next((f"pid {pid}" for pid in pids), "")

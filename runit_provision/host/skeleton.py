@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runit_provision.host import files, looks
-from runit_provision.host.ground import Ground
+from runit_provision.host.ground import LOCK, Ground
 from runit_provision.host.rooted import folder_on_host
 from runit_provision.model.observed import Kind
 
@@ -52,7 +52,7 @@ def skeleton(root: Path) -> Iterator[Copy]:
 def strip(ground: Ground, copies: Sequence[tuple[str, str]]) -> list[str]:
     """Empty the home that is the ground's base if all that it holds is `copies`, path and words of each, as they were made.
 
-    Else nothing is taken away; give names of what else there is, NAMED at most.
+    Its lock goes with them. Else nothing is taken away; give names of what else there is, NAMED at most.
     """
     known = dict(copies)
     strange: list[str] = []
@@ -63,7 +63,8 @@ def strip(ground: Ground, copies: Sequence[tuple[str, str]]) -> list[str]:
         for name in sorted(files.names(ground, f"{ground.base}/{at}".rstrip("/"))):
             path = f"{at}/{name}".lstrip("/")
             (sight,) = looks.look(ground, [(f"{ground.base}/{path}", -1, "", -1, False, True)])
-            if not isinstance(sight, tuple) or known.get(path) != _words(sight[0], sight[1], sight[5], sight[6]):
+            ours = path in (files.STORE, f"{files.STORE}/{LOCK}")
+            if not isinstance(sight, tuple) or not (ours or known.get(path) == _words(sight[0], sight[1], sight[5], sight[6])):
                 strange.append(path)
             else:
                 found.append((path, sight[0] == Kind.DIRECTORY.value))

@@ -100,6 +100,16 @@ def test_a_home_that_its_owner_shut_is_told_by_the_path_that_he_cannot_reach(hom
     assert str(problem) == f"data.yaml:3:1: runit.services: {home.home}/service: Permission denied; its owner has to let himself in"
 
 
+def test_a_home_that_its_owner_cannot_write_fails_alone_and_says_so(home: Home) -> None:
+    (home.base / "system").mkdir()
+    home.home.chmod(0o555)
+    wanted = join(grow(home.base / "system", [Unit("x")]), home.tree())
+    assert [str(problem) for problem in home.apply(wanted).problems] == [f"{home.home}/.runit-provision: Permission denied"]
+    assert ((home.base / "system/service/x").is_symlink(), list(home.home.iterdir())) == (True, [])
+    home.home.chmod(0o755)
+    assert home.apply(wanted).ok
+
+
 def test_all_or_nothing_is_nothing_when_a_home_is_bad(home: Home) -> None:
     system = home.base / "system"
     system.mkdir()

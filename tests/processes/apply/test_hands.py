@@ -8,12 +8,15 @@ import json
 import os
 import re
 import signal
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from support import waiting
+from support import apart, waiting
 from support.faults import UNTOUCHED, interrupted
 from support.homes import USER, Home
+from support.locked import locked
 from support.trees import Unit, grow, join
 
 from runit_provision import apply, plan
@@ -114,30 +117,70 @@ def test_where_the_account_itself_applies_at_the_moment_root_does_not_and_does_a
     assert home.plan(wanted).empty
 
 
-@pytest.mark.parametrize("is_left", [False, True], ids=["its taker", "a child of its taker"])
-def test_nobody_who_reads_a_home_keeps_an_apply_from_it(home: Home, is_left: bool) -> None:
+def test_nobody_who_reads_a_home_keeps_an_apply_from_it(home: Home) -> None:
+    """Nor one of whom nothing is known, in another container: /proc/locks does not tell."""
+    with locked(home.home, how=fcntl.LOCK_EX, uid=61013):
+        assert apart.told(lambda: said(home.apply(home.tree())), mounts="mount --bind /dev/null /proc/locks") == []
+    lock = home.home / ".runit-provision/lock"
+    assert [(oct(path.stat().st_mode), path.owner()) for path in (lock.parent, lock)] == [("0o40700", USER), ("0o100600", USER)]
+
+
+def test_a_lock_that_is_replaced_while_it_is_waited_for_is_not_taken_for_the_one_that_all_know(home: Home) -> None:
+    lock = home.home / ".runit-provision/lock"
+    home.user_does(lambda: lock.parent.mkdir(0o700))
+    home.user_does(lambda: lock.touch(0o600))
+    with ExitStack() as first, ExitStack() as second:
+        pid = first.enter_context(locked(lock, how=fcntl.LOCK_EX, uid=home.user.pw_uid))
+        waiter = apart.begun(lambda: said(home.apply(home.tree())))
+        waiting.until(lambda: having_open(lock) - {pid}, what="another who waits for the lock")
+        lock.unlink()
+        home.user_does(lambda: lock.touch(0o600))
+        second.enter_context(locked(lock, how=fcntl.LOCK_EX, uid=home.user.pw_uid))
+        first.close()
+        assert apart.given(waiter) == [f"{home.home}: another apply works in it; apply again when that one is done"]
+    assert home.apply(home.tree()).ok
+
+
+def having_open(path: Path) -> set[int]:
+    """Give the pids of those who have it open."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if link.samefile(path):
+                found.add(int(link.parts[2]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("play", "where", "why"),
+    [
+        (lambda lock: lock.symlink_to("mine"), "/lock", "is in the place of a lock, and none: move it away"),
+        (os.mkfifo, "/lock", "is in the place of a lock, and none: move it away"),
+        (Path.mkdir, "/lock", "is in the place of a lock, and none: move it away"),
+        (lambda lock: lock.hardlink_to(lock.with_name("mine")), "/lock", "is in the place of a lock, and none: move it away"),
+        (lambda lock: os.close(os.open(lock, os.O_CREAT, 0o604)), "/lock", "is open to others (mode 0604): `chmod go=` shuts it"),
+        (lambda lock: lock.parent.chmod(0o777), "", "is open to others (mode 0777): `chmod go=` shuts it"),
+    ],
+    ids=["link", "fifo", "directory", "hard link", "readable", "writable directory"],
+)
+def test_what_others_could_hold_is_no_lock(home: Home, play: Callable[[Path], None], where: str, why: str) -> None:
     (home.base / "system").mkdir()
-    home.home.chmod(0o755)
-    heard, tell = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        folder = os.open(home.home, os.O_RDONLY)
-        os.setuid(61013)
-        taker = os.fork() if is_left else 0
-        if taker:
-            os.waitpid(taker, 0)
-        else:
-            fcntl.flock(folder, fcntl.LOCK_SH)
-        if is_left and not taker:
-            os._exit(0)
-        os.write(tell, b".")
-        signal.pause()
-    try:
-        waiting.heard(heard, what="the lock")
-        assert home.apply(join(grow(home.base / "system", [Unit("x")]), home.tree())).ok
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        waiting.ended(pid)
+    wanted = join(grow(home.base / "system", [Unit("x")]), home.tree())
+    store = home.home / ".runit-provision"
+
+    def prepare() -> None:
+        store.mkdir(0o700)
+        (store / "mine").touch(0o600)
+        play(store / "lock")
+
+    home.user_does(prepare)
+    assert said(home.apply(wanted)) == [f"{store}{where}: {why}"]
+    assert ((home.base / "system/service/x").is_symlink(), (home.home / "sv").exists()) == (True, False)
+    home.unharmed()
+
+
+def said(report: apply.Report) -> list[str]:
+    return [str(problem) for problem in report.problems]
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])

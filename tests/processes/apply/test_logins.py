@@ -154,7 +154,7 @@ def test_rollback_takes_away_homes_that_are_as_they_were_made_and_tells_what_sta
     back = runit_provision("rollback", "--root", image.root)
     kept = f"the home {image.root}/home/joe, which the last apply made, stays: it holds .profile, .config/mine"
     assert (back.status, [line for line in back.out.splitlines() if "/home/joe," in line]) == (0, [kept])
-    assert {path.name for path in (image.root / "home/joe").iterdir()} == {".config", ".link", ".profile"}
+    assert {path.name for path in (image.root / "home/joe").iterdir()} == {".config", ".link", ".profile", ".runit-provision"}
     assert not (image.root / "srv/daemon1").exists()
     assert image.road("apply").status == 0
     image.data.write_text(DATA.replace("Joe Doe", "Joe Roe"))

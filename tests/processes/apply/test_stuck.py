@@ -15,7 +15,7 @@ from runit_provision.errors import HostError, ProvisionError
 from runit_provision.model.tree import Effect
 
 
-@pytest.mark.parametrize("name", ["sv/a/run", "sv/a", "sv/a/env", "service", "."])
+@pytest.mark.parametrize("name", ["sv/a/run", "sv/a", "sv/a/env", "service", ".runit-provision"])
 def test_what_is_immutable_in_a_home_fails_alone_and_is_done_once_it_is_not(home: Home, name: str) -> None:
     system = home.base / "system"
     system.mkdir()
