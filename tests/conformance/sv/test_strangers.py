@@ -70,7 +70,7 @@ def test_the_check_of_another_account_reaches_no_terminal_and_is_heard(
     runtime: Path, service: Path, exits: int, code: int, begins: bytes
 ) -> None:
     supervision.script(service / "check", f"{TRIES}exit {exits}")
-    with at_a_terminal(runtime / "sv", "-w", "0", "check", service) as (master, slave, process):
+    with at_a_terminal(runtime / "sv", "-w", "4", "check", service) as (master, slave, process):
         assert process.wait(DEADLINE) == code
         said = heard(master)
         assert fifo.unread(slave) == 0, "something was typed"
@@ -131,6 +131,15 @@ def test_a_script_that_another_account_may_write_is_run_as_that_one(runtime: Pat
         (service / "check").symlink_to(theirs)
     said = run(runtime / "sv", ["check", str(service)])
     assert (said.code, said.err) == (0, b"%d\n" % NOBODY)
+
+
+def test_what_the_check_of_another_account_says_is_read_as_one_text(runtime: Path, service: Path) -> None:
+    """However it comes: a sign in two pieces is whole, one that never ends is escaped, and columns stay columns."""
+    write = "for piece in (b'a\\tb\\xc3', b'\\xa9\\n', b'\\xe2\\x82'):\n    os.write(2, piece)\n    while unread(): time.sleep(0.001)"
+    unread = "unread = lambda: any(fcntl.ioctl(2, termios.FIONREAD, bytes(4)))"
+    supervision.script(service / "check", f'{PYTHON} -c "\nimport fcntl, os, termios, time\n{unread}\n{write}"')
+    said = run(runtime / "sv", ["check", str(service)])
+    assert (said.code, said.err) == (0, "a\tbé\n\\xe2\\x82".encode())
 
 
 def test_what_the_check_of_another_account_says_moves_no_terminal(runtime: Path, service: Path) -> None:
