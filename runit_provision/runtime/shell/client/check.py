@@ -26,6 +26,7 @@ from ..console import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
     from typing import NoReturn
 
@@ -35,7 +36,8 @@ _AT_A_TIME = 1 << 20
 """Bytes: what any pipe holds at most (pipe(7), /proc/sys/fs/pipe-max-size)."""
 _SHARED = (b"PATH", b"LANG", b"TZ")
 """Of root's environment, beside LC_*, what the script of another account gets."""
-_IFMT, _IFLNK = 0o170000, 0o120000
+_IFMT, _IFDIR, _IFLNK = 0o170000, 0o040000, 0o120000
+_STICKY = 0o1000
 _ENDING = (SIGINT, SIGQUIT, SIGHUP, SIGTERM)
 _GRACE = 1.0
 """Seconds that what is told to end has until KILL, and that this is waited for: what hangs in the kernel stays."""
@@ -71,16 +73,18 @@ def passes(client: Client, name: bytes, path: bytes, seconds: float) -> bool:
     except OSError as error:
         client.complain(b"unable to run", name + b"/check", error.errno)
         return True
+    operation = b"find the owner of"
     try:
         owner = _owner(opened[0]) if posix.geteuid() == 0 else None
         if owner is not None and owner.st_uid == 0 and _may_others_write(owner):
             client.complain(b"others can write there, not running", name + b"/check", None)
             return True
+        operation = b"fork for"
         if owner is not None and owner.st_uid != 0:
             opened += posix.pipe2(posix.O_CLOEXEC)
         script = _start(client, name, owner, opened)
     except OSError as error:
-        client.complain(b"unable to fork for", name + b"/check", error.errno)
+        client.complain(b"unable to " + operation, name + b"/check", error.errno)
         return False
     finally:
         for descriptor in opened:
@@ -89,26 +93,50 @@ def passes(client: Client, name: bytes, path: bytes, seconds: float) -> bool:
 
 
 def _owner(directory: int) -> posix.stat_result:
-    """Tell which account may have written ./check: of its directory, itself, and the folder that a link leads to, the first that is
-    another's than root's, else what others can write, else the directory. OSError.
+    """Tell which account may have written ./check: the first of its directory, and of all that leads to it from there, that is
+    another's than root's or that others can write; else the directory. OSError.
     """
-    found = [posix.fstat(directory)]
-    if found[0].st_uid:
-        return found[0]
-    found.append(posix.stat("check", dir_fd=directory))
-    if posix.stat("check", dir_fd=directory, follow_symlinks=False).st_mode & _IFMT == _IFLNK:
-        script = posix.open("check", posix.O_PATH | posix.O_CLOEXEC, dir_fd=directory)
-        try:
-            path = posix.readlink(f"/proc/self/fd/{script}")
-        finally:
-            posix.close(script)
-        found.append(posix.stat(path[: path.rindex("/") + 1]))
-    anothers = next((each for each in found if each.st_uid), None)
-    return anothers or next(filter(_may_others_write, found), found[0])
+    found = posix.fstat(directory)
+    if found.st_uid or _may_others_write(found):
+        return found
+    return next((each for each in _on_the_way(directory) if each.st_uid or _may_others_exchange(each)), found)
+
+
+def _on_the_way(directory: int) -> Iterator[posix.stat_result]:
+    """Give what the kernel goes through from `directory` to ./check: itself, or the link, and each folder and link that this leads to.
+
+    Only where others can exchange something can they make a ring, and whoever asks has stopped there.
+    """
+    here = posix.dup(directory)
+    names = [b"check"]
+    try:
+        while names:
+            name = names.pop()
+            found = posix.lstat(name, dir_fd=here)
+            if found.st_mode & _IFMT == _IFLNK:
+                yield found
+                target = posix.readlink(name, dir_fd=here)
+                names += filter(None, reversed(target.split(b"/")))
+                if target[:1] != b"/":
+                    continue
+                name = b"/"
+            there = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=here)
+            posix.close(here)
+            here = there
+            yield posix.fstat(here)
+    finally:
+        posix.close(here)
 
 
 def _may_others_write(found: posix.stat_result) -> bool:
     return bool(found.st_mode & 0o022)  # where there is an ACL its mask shows as the group's
+
+
+def _may_others_exchange(found: posix.stat_result) -> bool:
+    """Whether others can write what it is or, of a folder of root's, put something in the place of what is root's there."""
+    kind = found.st_mode & _IFMT
+    is_guarded = kind == _IFLNK or (kind == _IFDIR and found.st_mode & _STICKY)
+    return not is_guarded and _may_others_write(found)
 
 
 def _start(client: Client, name: bytes, owner: posix.stat_result | None, opened: list[int]) -> _Script:
