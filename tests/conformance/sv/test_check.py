@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from support import oracle, supervision
-from support.programs import run
+from support.programs import run, started
 from support.supervised import FakeSupervisor
-from support.waiting import until
+from support.waiting import DEADLINE, until, written
 
 from runit_provision.runtime.wire import status as wire
 
@@ -48,7 +50,7 @@ def test_a_check_script_decides(runtime: Path, tmp_path: Path) -> None:
     script.chmod(0o755)
     assert run(runtime / "sv", ["-w", "0", "check", "a"], env={"SVDIR": str(tmp_path)}).code == 1
     script.write_text("#!/bin/sh\n")
-    assert run(runtime / "sv", ["-w", "0", "check", "a"], env={"SVDIR": str(tmp_path)}).code == 0
+    assert run(runtime / "sv", ["check", "a"], env={"SVDIR": str(tmp_path)}).code == 0
     supervisor.stop()
 
 
@@ -66,3 +68,57 @@ def test_a_check_script_that_failed_is_soon_asked_again(runtime: Path, tmp_path:
     assert min(pauses(oracle.program("sv", package="runit"), "theirs")) > 0.4
     until(lambda: min(pauses(runtime / "sv", "ours")) < 0.4, what="it is asked again before C's would")
     supervisor.stop()
+
+
+STUBBORN = "trap '' TERM INT HUP\nsleep 1000 & echo $$ $! >>pids\nsleep 1000 & echo $! >>pids\nwait; wait; wait"
+"""It and its children outlive what asks them to end."""
+
+
+@pytest.mark.parametrize("pidfd", [True, False], ids=["", "without pidfds"])
+@pytest.mark.parametrize("owner", [None, 65534])
+def test_a_check_script_that_hangs_is_ended_at_the_limit(runtime: Path, tmp_path: Path, owner: int | None, pidfd: bool) -> None:
+    """C's sv waits for it without end, and looks at no other service."""
+    up = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
+    supervisors = [FakeSupervisor(tmp_path / name, up) for name in ("hangs", "works")]
+    supervision.script(tmp_path / "hangs/check", STUBBORN)
+    supervision.script(tmp_path / "works/check", "exit 0")
+    if owner is not None:
+        oracle.root("services of other users")
+        for parent in (tmp_path, *tmp_path.parents[:2]):
+            parent.chmod(0o755)
+        os.chown(tmp_path / "hangs", owner, owner)
+    words = [str(runtime / "sv"), "-w", "1", "start", "hangs", "works"]
+    if not pidfd:
+        strace = oracle.program("strace", package="strace")
+        words = [strace, "-o", "/dev/null", "-e", "trace=pidfd_open", "-e", "inject=pidfd_open:error=ENOSYS", *words]
+    said = run(words[0], words[1:], env={"SVDIR": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    for supervisor in supervisors:
+        supervisor.stop()
+    works, hangs = sorted(said.out.splitlines())
+    assert (said.code, said.err, works[:14], hangs[:20]) == (1, b"", b"ok: run: works", b"timeout: run: hangs:")
+    pids = [int(pid) for pid in (tmp_path / "hangs/pids").read_text().split()]
+    assert len(pids) == 3, "it was run once"
+    until(lambda: not any(map(supervision.is_alive, pids)), what="nothing of it is left")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_what_ends_sv_ends_the_check_script_that_runs(runtime: Path, tmp_path: Path, number: signal.Signals) -> None:
+    up = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
+    supervisor = FakeSupervisor(tmp_path / "a", up)
+    supervision.script(tmp_path / "a/check", STUBBORN.replace("wait;", "echo >begun; wait;", 1))
+    with started([runtime / "sv", "-w", "1000", "check", tmp_path / "a"]) as process:
+        written(tmp_path / "a/begun")
+        process.send_signal(number)
+        assert process.wait(DEADLINE) == -number
+    supervisor.stop()
+    pids = [int(pid) for pid in (tmp_path / "a/pids").read_text().split()]
+    until(lambda: not any(map(supervision.is_alive, pids)), what="nothing of it is left")
+
+
+def test_a_check_script_decides_for_a_caller_that_ignores_its_children(runtime: Path, tmp_path: Path) -> None:
+    up = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
+    supervisor = FakeSupervisor(tmp_path / "a", up)
+    supervision.script(tmp_path / "a/check", "exit 0")
+    said = run("/usr/bin/env", ["--ignore-signal=CHLD", str(runtime / "sv"), "check", str(tmp_path / "a")])
+    supervisor.stop()
+    assert (said.code, said.err) == (0, b"")

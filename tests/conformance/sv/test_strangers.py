@@ -70,7 +70,7 @@ def test_the_check_of_another_account_reaches_no_terminal_and_is_heard(
     runtime: Path, service: Path, exits: int, code: int, begins: bytes
 ) -> None:
     supervision.script(service / "check", f"{TRIES}exit {exits}")
-    with at_a_terminal(runtime / "sv", "-w", "0", "check", service) as (master, slave, process):
+    with at_a_terminal(runtime / "sv", "-w", "4", "check", service) as (master, slave, process):
         assert process.wait(DEADLINE) == code
         said = heard(master)
         assert fifo.unread(slave) == 0, "something was typed"
@@ -131,6 +131,63 @@ def test_a_script_that_another_account_may_write_is_run_as_that_one(runtime: Pat
         (service / "check").symlink_to(theirs)
     said = run(runtime / "sv", ["check", str(service)])
     assert (said.code, said.err) == (0, b"%d\n" % NOBODY)
+
+
+@pytest.fixture
+def linked(service: Path, tmp_path: Path) -> Path:
+    """A script that tells who runs it: root's own, linked to by root's ./check through a second link, in folders of root's."""
+    os.chown(service, 0, 0)
+    (tmp_path / "outer/inner").mkdir(parents=True)
+    (tmp_path / "links").mkdir()
+    script = tmp_path / "outer/inner/health"
+    supervision.script(script, "id -u >&2")
+    (tmp_path / "links/health").symlink_to("../outer/inner/health")
+    (service / "check").symlink_to(tmp_path / "links/health")
+    return script
+
+
+@pytest.mark.parametrize("place", ["outer", "outer/inner", "links", "outer/inner/health"])
+def test_a_check_that_a_link_leads_to_is_run_as_whoever_could_exchange_it(
+    runtime: Path, service: Path, linked: Path, tmp_path: Path, place: str
+) -> None:
+    def says() -> bytes:
+        said = run(runtime / "sv", ["check", str(service)])
+        assert said.code == 0
+        return said.err
+
+    assert says() == b"0\n"
+    os.chown(tmp_path / place, NOBODY, NOBODY)
+    assert says() == b"%d\n" % NOBODY
+    os.chown(tmp_path / place, 0, NOBODY)
+    (tmp_path / place).chmod(0o775)
+    assert says() == b"warning: others can write there, not running %b/check\n" % bytes(service)
+
+
+def test_in_a_folder_like_tmp_only_the_owner_of_what_is_there_could_exchange_it(
+    runtime: Path, service: Path, linked: Path, tmp_path: Path
+) -> None:
+    for place in ("outer", "outer/inner", "links"):
+        (tmp_path / place).chmod(0o1777)
+    assert run(runtime / "sv", ["check", str(service)]).err == b"0\n"
+    os.chown(tmp_path / "links/health", NOBODY, NOBODY, follow_symlinks=False)
+    assert run(runtime / "sv", ["check", str(service)]).err == b"%d\n" % NOBODY
+
+
+def test_why_the_owner_of_a_check_cannot_be_found_is_told(runtime: Path, service: Path, linked: Path) -> None:
+    strace = oracle.program("strace", package="strace")
+    fails = ["-o", "/dev/null", "-e", "trace=readlinkat", "-e", "inject=readlinkat:error=EIO"]
+    said = run(strace, [*fails, str(runtime / "sv"), "-w", "0", "check", str(service)])
+    assert said.code == 1
+    assert {*said.err.splitlines()} == {b"warning: unable to find the owner of %b/check: input/output error" % bytes(service)}
+
+
+def test_what_the_check_of_another_account_says_is_read_as_one_text(runtime: Path, service: Path) -> None:
+    """However it comes: a sign in two pieces is whole, one that never ends is escaped, and columns stay columns."""
+    write = "for piece in (b'a\\tb\\xc3', b'\\xa9\\n', b'\\xe2\\x82'):\n    os.write(2, piece)\n    while unread(): time.sleep(0.001)"
+    unread = "unread = lambda: any(fcntl.ioctl(2, termios.FIONREAD, bytes(4)))"
+    supervision.script(service / "check", f'{PYTHON} -c "\nimport fcntl, os, termios, time\n{unread}\n{write}"')
+    said = run(runtime / "sv", ["check", str(service)])
+    assert (said.code, said.err) == (0, "a\tbé\n\\xe2\\x82".encode())
 
 
 def test_what_the_check_of_another_account_says_moves_no_terminal(runtime: Path, service: Path) -> None:

@@ -31,12 +31,17 @@ _SPARE = 4
 """Descriptors that listening leaves for looking; services for which none is left to listen are looked at by the clock."""
 _FIRST_CHECK = 0.02
 """Seconds until a ./check that failed is run again; twice as long each time, up to a tick."""
+_LEAST_FOR_CHECK = 2.0
+"""Seconds that a ./check has though the limit comes sooner: those of several services run one after the other, and hosts are busy."""
 
 
 class _Wait:
-    """One service that is waited for; descriptors: where its events come from, none where it has to be looked at."""
+    """One service that is waited for; descriptors: where its events come from, none where it has to be looked at.
 
-    __slots__ = ("check_pause", "descriptors", "due", "index", "name", "path")
+    looked_at: when the last look was over, in seconds since sv was called.
+    """
+
+    __slots__ = ("check_pause", "descriptors", "due", "index", "looked_at", "name", "path")
 
     def __init__(self, index: int, name: bytes, path: bytes) -> None:
         self.index = index
@@ -44,6 +49,7 @@ class _Wait:
         self.path = path
         self.descriptors: list[int] = []
         self.due = 0.0
+        self.looked_at = 0.0
         self.check_pause = _FIRST_CHECK
 
 
@@ -128,9 +134,11 @@ class Waiting:
         return [wait for index, wait in self._waits.items() if index in woken or wait.due <= now]
 
     def _look(self, waits: list[_Wait]) -> None:
-        self._client.now_ns = time_ns()
         for wait in waits:
-            if self._is_over(wait):
+            self._client.now_ns = time_ns()
+            is_over = self._is_over(wait)
+            wait.looked_at = self._elapsed()
+            if is_over:
                 self._ignore(wait)
                 del self._waits[wait.index]
 
@@ -153,7 +161,7 @@ class Waiting:
                 known = client.detail(wait.path, status)
                 if known is not None and known.notifies and not known.ready:
                     return False
-            elif answer == sv.REACHED_IF_CHECKED and not check.passes(client, wait.name, wait.path):
+            elif answer == sv.REACHED_IF_CHECKED and not self._passes(wait):
                 wait.due = self._elapsed() + wait.check_pause
                 wait.check_pause = min(2 * wait.check_pause, sv.TICK)
                 return False
@@ -166,6 +174,9 @@ class Waiting:
                 self._told[wait.index] = b"".join(client.out)
             client.out = said
 
+    def _passes(self, wait: _Wait) -> bool:
+        return check.passes(self._client, wait.name, wait.path, max(self._limit - self._elapsed(), _LEAST_FOR_CHECK))
+
     def _tell(self) -> None:
         """Print what is ready, in the order of the command line."""
         for index in sorted(self._told):
@@ -174,9 +185,10 @@ class Waiting:
         self._client.flush()
 
     def _time_out(self) -> None:
-        """The limit has passed: a last look, then `timeout:` or `kill:`, and k, for what has still not done it."""
+        """The limit has passed: a last look, unless one was over since, then `timeout:` or `kill:`, and k, for what is not done."""
         client = self._client
-        self._look(list(self._waits.values()))
+        self._look([wait for wait in self._waits.values() if wait.looked_at < self._limit])
+        client.now_ns = time_ns()
         verb = b"kill: " if self._command.kills else b"timeout: "
         for index, wait in self._waits.items():
             status = client.status(wait.name, wait.path)
