@@ -37,8 +37,8 @@ def say(fleet: Fleet, data: dict[str, Any], **changes: Any) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.shows("roads", "Ansible", "first run", "second run", "drift", "dry run", "purge")
-def test_the_first_run_changes_both_hosts_the_second_none_then_only_drift_is_mended_and_a_purge_takes_strays(
+@pytest.mark.shows("roads", "Ansible", "first run", "second run", "drift", "dry run", "purge", "bad data")
+def test_the_first_run_changes_both_hosts_the_second_none_then_drift_is_mended_strays_go_and_bad_data_fail_on_their_host_alone(
     fleet: Fleet, data: dict[str, Any]
 ) -> None:
     say(fleet, data)
@@ -73,6 +73,18 @@ def test_the_first_run_changes_both_hosts_the_second_none_then_only_drift_is_men
     assert one.run("ls", "-A", "/etc/service").stdout.split() == [".left", "runsvdir-apprun1"]
     assert one.run("pgrep", "-f", "sleep 1111|sleep 2222").stdout == worker
 
+    before = two.read("/etc/runit-provision/data.json")
+    fleet.say("two", runit_data={**data, "services": {"web": {"comand": ["x"], "limits": {"memroy": 1}}}}, **WITHOUT)
+    data["services"]["web"]["env"] = {"GREETING": "hello"}
+    fleet.say("one", runit_data=data, **WITHOUT)
+    refused = fleet.play()
+    assert refused.counts("failed") == {"one": 0, "two": 1}, refused.out
+    assert "runit.services.web.comand: unknown key; did you mean `command`?" in refused.out
+    assert "runit.services.web.limits.memroy: unknown key; did you mean `memory`?" in refused.out
+    assert one.read("/etc/sv/web/env/GREETING") == "hello\n"
+    assert two.read("/etc/runit-provision/data.json") == before
+    assert two.run(TOOL, "check", "--data", "/etc/runit-provision/data.json", check=False).returncode == 0
+
 
 @pytest.mark.shows("roads", "Ansible", "secrets unseen")
 def test_a_vaulted_secret_arrives_and_once_marked_is_shown_nowhere(fleet: Fleet, data: dict[str, Any]) -> None:
@@ -93,23 +105,6 @@ def test_a_vaulted_secret_arrives_and_once_marked_is_shown_nowhere(fleet: Fleet,
     for played in (pretended, done, drifted):
         assert (played.status, files[0] in played.out, TOKEN in played.out) == (0, True, False), played.out
         assert played.counts("changed")["one"] > 0
-
-
-@pytest.mark.shows("roads", "Ansible", "bad data")
-def test_bad_data_fail_on_their_host_alone_with_every_problem_and_change_nothing(fleet: Fleet, data: dict[str, Any]) -> None:
-    say(fleet, data)
-    assert fleet.play().status == 0
-    before = fleet.hosts["two"].read("/etc/runit-provision/data.json")
-    fleet.say("two", runit_data={**data, "services": {"web": {"comand": ["x"], "limits": {"memroy": 1}}}}, **WITHOUT)
-    data["services"]["web"]["env"] = {"GREETING": "hello"}
-    fleet.say("one", runit_data=data, **WITHOUT)
-    played = fleet.play()
-    assert played.counts("failed") == {"one": 0, "two": 1}, played.out
-    assert "runit.services.web.comand: unknown key; did you mean `command`?" in played.out
-    assert "runit.services.web.limits.memroy: unknown key; did you mean `memory`?" in played.out
-    assert fleet.hosts["one"].read("/etc/sv/web/env/GREETING") == "hello\n"
-    assert fleet.hosts["two"].read("/etc/runit-provision/data.json") == before
-    assert fleet.hosts["two"].run(TOOL, "check", "--data", "/etc/runit-provision/data.json", check=False).returncode == 0
 
 
 @pytest.mark.long
@@ -163,8 +158,15 @@ def test_a_service_that_does_not_stay_up_fails_the_play_however_often_it_is_repe
 
 
 @pytest.mark.shows("roads", "Ansible", "an old Python", "no Python", "an installation in part")
-def test_a_host_where_the_tool_cannot_work_is_told_what_is_needed(fleet: Fleet, data: dict[str, Any], tmp_path: Path) -> None:
+def test_a_host_where_the_tool_cannot_work_is_told_what_is_needed_and_what_ansible_checks_of_a_role_by_itself(
+    fleet: Fleet, data: dict[str, Any], tmp_path: Path
+) -> None:
     one, two = fleet.hosts.values()
+    say(fleet, {}, runit_verify_within="soon")
+    played = fleet.play()
+    assert played.counts("failed") == {"one": 1, "two": 1}
+    assert "runit_verify_within" in played.out
+
     old = tmp_path / "python3"
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
@@ -191,13 +193,6 @@ def test_a_host_where_the_tool_cannot_work_is_told_what_is_needed(fleet: Fleet, 
     for host in (one, two):
         assert host.run("ls", "-A", "/etc/service").stdout == ""
         assert host.run("test", "-e", "/etc/runit-provision", check=False).returncode == 1
-
-
-def test_what_ansible_checks_of_a_role_by_itself(fleet: Fleet) -> None:
-    say(fleet, {}, runit_verify_within="soon")
-    played = fleet.play()
-    assert played.counts("failed") == {"one": 1, "two": 1}
-    assert "runit_verify_within" in played.out
 
 
 def test_every_variable_is_described() -> None:

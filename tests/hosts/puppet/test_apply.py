@@ -29,7 +29,9 @@ def would_change(said: str) -> dict[str, str]:
 
 
 @pytest.mark.shows("roads", "Puppet", "first run", "second run")
-def test_the_first_run_changes_and_the_second_does_nothing(puppet: Puppet) -> None:
+def test_the_first_run_changes_and_the_second_does_nothing_nor_another_form_of_the_users_whose_trees_the_shipped_runtime_runs(
+    puppet: Puppet,
+) -> None:
     first = puppet.apply(SEED)
     assert first.returncode == CHANGED, first.stdout + first.stderr
     assert puppet.host.run("readlink", "/etc/service/runsvdir-apprun1").stdout == "/etc/sv/runsvdir-apprun1\n"
@@ -37,9 +39,6 @@ def test_the_first_run_changes_and_the_second_does_nothing(puppet: Puppet) -> No
     second = puppet.apply(SEED)
     assert (second.returncode, "Error" in second.stderr) == (UNCHANGED, False), second.stderr
 
-
-def test_the_shipped_runtime_is_laid_and_runs_the_tree_of_each_user(puppet: Puppet) -> None:
-    assert puppet.apply(SEED).returncode == CHANGED
     puppet.host.start("env", "PATH=/var/runit/bin:/usr/bin:/bin", "/var/runit/bin/runsvdir", "-P", "/etc/service")
     tree = puppet.services("runsvdir-apprun1")
     assert tree.comes_up(within=60), repr(tree)
@@ -47,6 +46,11 @@ def test_the_shipped_runtime_is_laid_and_runs_the_tree_of_each_user(puppet: Pupp
     assert puppet.apply(SEED).returncode == UNCHANGED
     verified = puppet.host.run(TOOL, "verify", "--data", DATA, check=False)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+    assert puppet.apply("runit: {prefix: /var/runit, users: {apprun1: ~, apprun2: {}}}").returncode in (CHANGED, UNCHANGED)
+    assert puppet.apply("runit::prefix: /var/runit\nrunit::users: [apprun1, apprun2]").returncode in (CHANGED, UNCHANGED)
+    declared = puppet.apply("runit::prefix: /var/runit", manifest="runit::user { ['apprun1', 'apprun2']: }")
+    assert declared.returncode == UNCHANGED, declared.stdout + declared.stderr
 
 
 def test_a_change_of_one_service_restarts_that_one_alone(puppet: Puppet) -> None:
@@ -65,14 +69,6 @@ def test_a_change_of_one_service_restarts_that_one_alone(puppet: Puppet) -> None
     assert "FAREWELL=grüß 'dich'" in puppet.host.read(f"/proc/{web.pid}/environ").split("\0")
 
 
-def test_users_in_all_their_forms(puppet: Puppet) -> None:
-    assert puppet.apply(SEED).returncode == CHANGED
-    assert puppet.apply("runit: {prefix: /var/runit, users: {apprun1: ~, apprun2: {}}}").returncode in (CHANGED, UNCHANGED)
-    assert puppet.apply("runit::prefix: /var/runit\nrunit::users: [apprun1, apprun2]").returncode in (CHANGED, UNCHANGED)
-    declared = puppet.apply("runit::prefix: /var/runit", manifest="runit::user { ['apprun1', 'apprun2']: }")
-    assert declared.returncode == UNCHANGED, declared.stdout + declared.stderr
-
-
 def test_noop_writes_nothing_and_tells_of_new_data(puppet: Puppet) -> None:
     user = "user { 'apprun3': ensure => present, managehome => true }"
     done = puppet.apply(f"{WEB}  users: [apprun3]\n", "--noop", manifest=f"include runit\n{user}")
@@ -85,8 +81,8 @@ def test_noop_writes_nothing_and_tells_of_new_data(puppet: Puppet) -> None:
     assert made.stdout == ""
 
 
-@pytest.mark.shows("roads", "Puppet", "drift", "dry run")
-def test_noop_tells_of_drift_and_leaves_it(puppet: Puppet) -> None:
+@pytest.mark.shows("roads", "Puppet", "drift", "dry run", "bad data")
+def test_noop_tells_of_drift_and_leaves_it_and_data_that_the_tool_refuses_change_nothing(puppet: Puppet) -> None:
     assert puppet.apply(WEB).returncode == CHANGED
     puppet.host.write("/etc/sv/web/run", "#!/bin/sh\nexec sleep 1\n", mode=0o755)
     done = puppet.apply(WEB, "--noop")
@@ -98,10 +94,6 @@ def test_noop_tells_of_drift_and_leaves_it(puppet: Puppet) -> None:
     assert "exec sleep 1\n" not in puppet.host.read("/etc/sv/web/run")
     assert puppet.apply(WEB).returncode == UNCHANGED
 
-
-@pytest.mark.shows("roads", "Puppet", "bad data")
-def test_data_that_the_tool_refuses_changes_nothing(puppet: Puppet) -> None:
-    assert puppet.apply(WEB).returncode == CHANGED
     before = puppet.host.read(DATA)
     done = puppet.apply(WEB.replace("env:", "user: nosuch, check: {tcp: web}, env:"))
     assert done.returncode in FAILED

@@ -1,7 +1,11 @@
-"""A puppetserver with five agents in networks of their own: every one gets the services of its role, and bad data stop one alone."""
+"""A puppetserver with agents in networks of their own: every one gets the services of its role, and bad data stop one alone.
+
+There are five in a whole run, else four: db2 is one more that does what others do.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,8 @@ from support.fleet import Fleet, fleet
 
 from .conftest import CHANGED, FAILED, MODULE, TOOL, UNCHANGED
 
-ROLES = {"web1": "web", "web2": "web", "db1": "db", "db2": "db", "batch1": "batch"}
+MORE = {"db2": "db"} if os.environ.get("HARNESS") == "all" else {}
+ROLES = {"web1": "web", "web2": "web", "db1": "db", "batch1": "batch", **MORE}
 COMMON = f"""
 lookup_options: {{db::password: {{convert_to: Sensitive}}}}
 db::password: hunter5
@@ -81,8 +86,8 @@ def test_every_agent_gets_its_roles_services_and_bad_data_stop_one_alone(tmp_pat
                 assert there == sorted([*SERVICES[role], "runsvdir-apprun1"])
                 comes_up(all_of_it, name, "/home/apprun1/service/worker")
         comes_up(all_of_it, "web1", "/etc/service/web")
-        comes_up(all_of_it, "db1", "/etc/service/db")
-        comes_up(all_of_it, "db2", "/etc/service/db")
+        for name in ("db1", *MORE):
+            comes_up(all_of_it, name, "/etc/service/db")
         # Puppet itself keeps the catalogue, in which a secret has to be, for root alone.
         assert [path for path in holders(all_of_it, "db1") if "/client_data/catalog/" not in path] == [
             "/etc/runit-provision/data.json",
@@ -98,7 +103,7 @@ def test_every_agent_gets_its_roles_services_and_bad_data_stop_one_alone(tmp_pat
         all_of_it.agents["web1"].run("sh", "-c", "echo noop = true >>/etc/puppet/puppet.conf")
         second = all_of_it.run()
         codes = {name: done.returncode for name, done in second.items() if name != "batch1"}
-        assert codes == {"web1": UNCHANGED, "web2": CHANGED, "db1": CHANGED, "db2": UNCHANGED}, second
+        assert codes == {"web1": UNCHANGED, "web2": CHANGED, "db1": CHANGED, **dict.fromkeys(MORE, UNCHANGED)}, second
         assert "Runit_service[new]/ensure: current_value 'absent' (created), should be 'running' (noop)" in second["web1"].stdout
         assert all_of_it.agents["web1"].run("ls", "/etc/service").stdout.split() == ["runsvdir-apprun1", "web"]
         assert "/etc/service/stray: not in the data" in second["db1"].stdout

@@ -43,7 +43,10 @@ def pids(puppet: Puppet, *names: str) -> list[int | None]:
     return [puppet.services(name).pid for name in names]
 
 
-def test_require_and_notify_hang_on_one_service(live: Puppet) -> None:
+@pytest.mark.shows("roads", "Puppet", "a service that fails")
+def test_require_and_notify_hang_on_one_service_and_one_that_does_not_come_up_fails_alone_and_its_dependants_are_skipped(
+    live: Puppet,
+) -> None:
     others = ("twins_a", "twins_b", "apprun1/worker")
     before, web = pids(live, *others), live.services("web").pid
     told = "file { '/etc/web.conf': content => 'one' } ~> runit_service { 'web': }"
@@ -61,9 +64,6 @@ def test_require_and_notify_hang_on_one_service(live: Puppet) -> None:
     again = live.apply(DATA, manifest=f"include runit\n{CHAIN}\n{told}\n{changes}")
     assert again.returncode == UNCHANGED, again.stdout + again.stderr
 
-
-@pytest.mark.shows("roads", "Puppet", "a service that fails")
-def test_a_service_that_does_not_come_up_fails_alone_and_its_dependants_are_skipped(live: Puppet) -> None:
     bad = "runit::service { 'bad': command => 'exit 3' } -> notify { 'after bad': }"
     good = "runit::service { 'good': command => ['sleep', '1000'] } -> notify { 'after good': }"
     done = live.apply(DATA, manifest=f"include runit\n{bad}\n{good}")
@@ -82,7 +82,22 @@ def test_a_service_that_does_not_come_up_fails_alone_and_its_dependants_are_skip
     assert "Notify[after bad]: Skipping because of failed dependencies" in again.stderr
 
 
-def test_puppets_own_provider_and_this_one_do_not_fight(live: Puppet) -> None:
+@pytest.mark.shows("roads", "Puppet", "purge")
+def test_puppet_resource_lists_services_its_own_provider_does_not_fight_and_what_is_gone_from_the_data_goes_and_the_host_says_so(
+    live: Puppet,
+) -> None:
+    live.host.run("sv", "down", "/etc/service/twins_b")
+    until(lambda: not live.services("twins_b").is_running, what="its end")
+    listed = live.run("resource", "runit_service")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    found = dict(re.findall(r"(?m)^runit_service \{ '(.+)':\n +ensure +=> '(.+)',$", listed.stdout))
+    assert found == {
+        **dict.fromkeys(("apprun1/worker", "runsvdir-apprun1", "twins_a", "web"), "running"),
+        "twins_b": "stopped",
+    }
+    refused = live.run("resource", "runit_service", "twins_b", "ensure=running")
+    assert (refused.returncode, "there is no data that it could belong to: include the class runit" in refused.stderr) == (1, True)
+
     data = DATA + "    left: {command: [sleep, '1000'], ensure: any, down: true}\n"
     own = "service { 'web': ensure => running, enable => true, provider => runit }"
     stopped = "service { 'left': ensure => stopped, provider => runit, require => Class['runit'] }"
@@ -99,23 +114,6 @@ def test_puppets_own_provider_and_this_one_do_not_fight(live: Puppet) -> None:
         "Service[web]/ensure" in mended.stdout
     )
 
-
-def test_puppet_resource_lists_services_and_leaves_what_they_are_to_be_to_the_data(live: Puppet) -> None:
-    live.host.run("sv", "down", "/etc/service/twins_b")
-    until(lambda: not live.services("twins_b").is_running, what="its end")
-    listed = live.run("resource", "runit_service")
-    assert (listed.returncode, listed.stderr) == (0, "")
-    found = dict(re.findall(r"(?m)^runit_service \{ '(.+)':\n +ensure +=> '(.+)',$", listed.stdout))
-    assert found == {
-        **dict.fromkeys(("apprun1/worker", "runsvdir-apprun1", "twins_a", "web"), "running"),
-        "twins_b": "stopped",
-    }
-    refused = live.run("resource", "runit_service", "twins_b", "ensure=running")
-    assert (refused.returncode, "there is no data that it could belong to: include the class runit" in refused.stderr) == (1, True)
-
-
-@pytest.mark.shows("roads", "Puppet", "purge")
-def test_what_is_gone_from_the_data_goes_and_the_host_says_so(live: Puppet) -> None:
     live.host.run("mkdir", "-p", "/srv/stray")
     live.host.run("ln", "-s", "/srv/stray", "/etc/service/stray")
     fewer = DATA.replace(", b: null}", "}").replace("    web: {command: [sleep, '1000']}\n", "") + "  purge: true\n"
