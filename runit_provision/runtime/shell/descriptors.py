@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SPARE_MAX = 64
+_FS_IOC_GETFLAGS, _FS_IOC_SETFLAGS = 0x80086601, 0x40086602
+_FS_NOCOW_FL = 0x00800000
 
 
 def spare(most: int) -> int:
@@ -54,6 +58,19 @@ def opened_if(right: Callable[[int], bool], path: str, flags: int, directory: in
     os.dup2(again, found, inheritable=False)
     os.close(again)
     return found
+
+
+def keep_in_place(fd: int) -> None:
+    """Let a file that is empty yet be written in its place, where its filesystem would write each piece anew: btrfs, FS_NOCOW_FL.
+
+    There a disk that is full refuses what was allocated long ago, and what is mapped is a SIGBUS.
+    """
+    flags = bytearray(8)
+    try:
+        fcntl.ioctl(fd, _FS_IOC_GETFLAGS, flags)
+        fcntl.ioctl(fd, _FS_IOC_SETFLAGS, (int.from_bytes(flags, sys.byteorder) | _FS_NOCOW_FL).to_bytes(8, sys.byteorder))
+    except OSError:
+        pass  # it knows no such thing
 
 
 def is_fifo(fd: int) -> bool:

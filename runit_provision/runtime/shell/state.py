@@ -183,6 +183,8 @@ def _open(place: str, path: str) -> State:
     directory = _private(place, path)
     lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
     table = os.open("records", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    if not os.fstat(table).st_size:
+        descriptors.keep_in_place(table)
     return State(path, directory=directory, lock=lock, table=table)
 
 

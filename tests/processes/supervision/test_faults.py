@@ -299,6 +299,7 @@ def test_calls_that_fail_now_and_then(runtime: Path, home: Path, tmp_path: Path,
         *(("supervisor", "mkdirat", error) for error in ("ENOSPC", "EROFS")),
         *(("supervisor", "mknodat", error) for error in ("ENOSPC", "EROFS")),
         ("supervisor", "getdents64", "EIO"),
+        *((victim, "pwrite64", error) for victim in ("supervisor", "keeper") for error in ("EIO", "ENOSPC", "EROFS")),
         *(("keeper", OPENS, error) for error in ERRORS),
         ("keeper", "clone,clone3,fork,vfork", "ENOMEM"),
         *(("pool", OPENS, error) for error in ERRORS),
@@ -336,6 +337,26 @@ def test_calls_that_fail_for_seconds_are_told_with_their_cause(
         until(lambda: text_of(new / "log/main/current") == "line\n", what="it is logged")
         assert started(talker) == [pid_of(talker)]
         all_is_logged(talker)
+
+
+def test_a_letter_is_obeyed_though_it_cannot_be_written_down(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """Where the disk that the records are mapped from takes nothing, read(2) gives EFAULT, and would do so again at once."""
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(running.pid, "readv,pwrite64", "EFAULT", "1+", tmp_path / "trace"):
+            letter(home, "d")
+            until(lambda: stat(home) == "down", what="it is down")
+            letter(home, "u")
+            until(lambda: started(home) == [before, up(home)], what="it runs again")
+            time.sleep(3)  # for which it goes on: what is told, and tried, meanwhile has an end
+            assert text_of(tmp_path / "trace").count("INJECTED") < 100
+        said(running, "runsv: info: what runs is written down again")
+        pid = up(home)
+        running.kill_with_keeper()
+        running.start()
+        until(lambda: running.supervises(home), what="the next one has it")
+        assert (stat(home), started(home)) == ("run", [before, pid])
 
 
 @pytest.mark.parametrize("error", ["ENOBUFS", "ENOMEM"])

@@ -24,6 +24,7 @@ SERVICE = """shell.service shell.service.access shell.service.endings shell.serv
 shell.service.publisher shell.service.readiness shell.service.settings shell.service.starting shell.service.supervised"""
 TREE = """shell.supervisor shell.supervisor.adoption shell.supervisor.groups shell.supervisor.heed shell.supervisor.holders
 shell.supervisor.kills shell.supervisor.log_pool shell.supervisor.loggers shell.supervisor.lone shell.supervisor.no_down
+shell.supervisor.notes
 shell.supervisor.orphans shell.supervisor.parents shell.supervisor.takeover shell.supervisor.tree shell.supervisor.wish"""
 RUNSVDIR = """shell.supervisor.call shell.supervisor.predecessor shell.supervisor.runsvdir shell.supervisor.scan shell.supervisor.stderr
 shell.supervisor.successor shell.supervisor.supervisor"""

@@ -150,9 +150,9 @@ class Children:
         self._last = max(self._last + 1, time.time_ns())
         written = records.Process(pid=pid, role=request.role, life=records.LIVE, starttime=process.starttime(pid), started=self._last)
         child = Child(request.slot, request.key, written)
+        self._write(child)  # or it gets no go, and ends
         self._by_pid[pid] = child
         self._by_key[request.slot, request.key] = child
-        self._write(child)
         return child
 
     def signal(self, slot: int, key: int, number: int) -> int:
@@ -170,7 +170,7 @@ class Children:
         except PermissionError:
             self._refusals.tell(slot, key, child.process, number)
         child.process.signals += 1
-        self._write(child)
+        self._note(child)
         return child.process.signals
 
     def reap(self) -> list[Child]:
@@ -191,9 +191,16 @@ class Children:
             del self._by_key[child.slot, child.key]
             child.process.life = records.ENDED
             child.process.status = status
-            self._write(child)
+            self._note(child)
             ended.append(child)
         return ended
+
+    def _note(self, child: Child) -> None:
+        """Write down what became of it, if that can be: who finds it as it was sees that it has ended, or signals it once more."""
+        try:
+            self._write(child)
+        except OSError:
+            pass
 
     def _write(self, child: Child) -> None:
         if child.key < records.POOL:

@@ -507,8 +507,7 @@ class Supervised:
             return
         started = (self._started[0], self._started[1], self._started[2])
         packed = records.pack_intent(recovery.intent_of(self.service, started=started, letters=self._letters))
-        if packed != self._saved:
-            os.pwrite(self.tree.table, packed, records.offset(self.slot) + records.INTENT_AT)
+        if packed != self._saved and self.tree.notes.write(packed, records.offset(self.slot) + records.INTENT_AT, self.save):
             self._saved = packed
 
     def show(self) -> None:

@@ -20,7 +20,7 @@ import time
 from ...core.breath import Breath
 from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
-from .. import installation, meeting, process
+from .. import descriptors, installation, meeting, process
 from ..channel import Channel, close_all, received_fds
 from .heed import Heed
 
@@ -75,9 +75,13 @@ class Pool:
         self._heed = Heed(loggers.tree.loop, ask=self._ping, look=self._look, silent=self._is_silent)
 
     def add(self, service: Supervised) -> None:
-        """Keep the log of `service`; the answer is that it started, or that it ended."""
+        """Keep the log of `service`; the answer is that it started, or that it ended or failed."""
         self.wanted[service.slot] = service
-        self._loggers.tree.write_log_writer(service.slot, self.uid)
+        try:
+            self._loggers.tree.write_log_writer(service.slot, self.uid)
+        except OSError as error:
+            self._put_off(service, error)
+            return
         if self._channel is not None:
             self._send_add(service)
         elif not self._starting:
@@ -147,6 +151,8 @@ class Pool:
         listener = meeting.listen(state, _socket_name(self.uid))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         journal = os.open(f"{_socket_name(self.uid)}.journal", flags, 0o600, dir_fd=state.directory)
+        if not os.fstat(journal).st_size:
+            descriptors.keep_in_place(journal)
         self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
         os.close(journal)
         listener.close()

@@ -66,7 +66,10 @@ class NoDown:
             except OSError:
                 return
         noted = records.pack_no_down(changed, has_plain_log=has_plain_log)
-        os.pwrite(self._table, noted, records.offset(service.slot) + records.NO_DOWN_AT)
+        try:
+            os.pwrite(self._table, noted, records.offset(service.slot) + records.NO_DOWN_AT)
+        except OSError:
+            pass  # each is asked, as long as this is not known
 
 
 def _changed(directory: int) -> int:

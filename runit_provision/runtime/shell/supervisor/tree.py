@@ -24,6 +24,7 @@ from .holders import Alone, Holders
 from .kills import Kills
 from .loggers import Loggers
 from .no_down import NoDown
+from .notes import Notes
 from .orphans import Orphans
 from .takeover import Takeover
 from .wish import Wish, Wishes
@@ -86,6 +87,8 @@ class Tree:
         self.publishing = Publishing(loop)
         self._wishes = Wishes(loop, state, new_session=new_session)
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
+        self.notes = Notes(state.table, loop, report)
+        self._unwritten: set[int] = set()  # slots that are free, and do not say so
         self.letters = Letters(state.table)
         self._kills = Kills()
         self.patient = True  # until everything is killed
@@ -145,15 +148,20 @@ class Tree:
         if pool is not None and not service.must_prepare:
             pool.add(service)
             return
-        if key == records.LOG and self._loggers is not None:
-            self.write_log_writer(service.slot)
+        try:
+            if key == records.LOG and self._loggers is not None:
+                self.write_log_writer(service.slot)
+        except OSError as error:
+            number = error.errno or 0
+            self.loop.soon(lambda: service.failed(key, errors.text(number)))
+            return
         if pool is not None:
             arguments = ("-p",)
         wish = Wish(self._wishes, service, key=key, role=role, arguments=arguments, notify=notify, swept=swept, leads=leads)
         self.parent.spawn(wish, service.slot, asked=service.asked)
 
     def write_log_writer(self, slot: int, uid: int = -1) -> None:
-        """Write down as which uid a pool keeps a log, before it has anything of it; -1: none does."""
+        """Write down as which uid a pool keeps a log, before it has anything of it; -1: none does. OSError."""
         os.pwrite(self.table, records.pack_writer(uid), records.offset(slot) + records.WRITER_AT)
 
     def log_writer(self, slot: int) -> int:
@@ -211,10 +219,17 @@ class Tree:
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
-        os.pwrite(self.table, b"\0", records.offset(service.slot))
+        self._blank(service.slot)
         self._leaving[service.slot] = service
         if released:
             self.released(service.slot)
+
+    def _blank(self, slot: int) -> None:
+        """Write down that nothing is in `slot`; until that stands there it is not used again."""
+        if self.notes.write(b"\0", records.offset(slot), lambda: self._blank(slot)):
+            self._unwritten.discard(slot)
+        else:
+            self._unwritten.add(slot)
 
     def release(self, slot: int) -> bool:
         """Let nothing be kept by others for `slot`; True when that is so, False when `released` will be told."""
@@ -230,7 +245,8 @@ class Tree:
         for slot in slots:
             service = self._leaving.pop(slot, None)
             if service is not None:
-                self._free.append(slot)
+                if slot not in self._unwritten:
+                    self._free.append(slot)
                 self.gone(service)
 
     # What the outside tells.
@@ -312,8 +328,8 @@ class Tree:
     def write_identity(self, service: Supervised, written: records.Identity) -> None:
         """Write down where `service` is, and how it is called, when that is not what is `written`."""
         packed = records.pack_identity(service.identity)
-        if packed != records.pack_identity(written):
-            os.pwrite(self.table, packed, records.offset(service.slot))
+        if packed != records.pack_identity(written) and not service.closed:
+            self.notes.write(packed, records.offset(service.slot), lambda: self.write_identity(service, written))
 
     def settle(self, slot: int, service: Supervised) -> None:
         """Let `slot` be the place of `service`."""

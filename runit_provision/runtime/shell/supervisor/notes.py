@@ -1,0 +1,56 @@
+"""Writing down what runs, for who comes after us: what cannot be written now is told once, and written later.
+
+Meanwhile services live on as they are to: only a death of ours, until it is written, makes somebody go by what was true before.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ...wire import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..loop import Loop
+
+_AGAIN_SECONDS = 1.0
+
+
+class Notes:
+    """What is written in a table of records."""
+
+    def __init__(self, table: int, loop: Loop, report: Callable[[str], None]) -> None:
+        self._table = table
+        self._loop = loop
+        self._report = report
+        self._told = ""
+        self._due: set[Callable[[], None]] = set()
+
+    def write(self, content: bytes, at: int, again: Callable[[], None]) -> bool:
+        """Write `content` at an offset; False when that cannot be now: `again` is called to try it once more."""
+        try:
+            if os.pwrite(self._table, content, at) != len(content):
+                raise OSError(errno.ENOSPC, "not all of it")
+        except OSError as error:
+            self._put_off(errors.words(error), again)
+            return False
+        if self._told and not self._due:
+            self._told = ""
+            self._report("runsv: info: what runs is written down again")
+        return True
+
+    def _put_off(self, reason: str, again: Callable[[], None]) -> None:
+        if reason != self._told:
+            self._told = reason
+            self._report(f"runsv: warning: unable to write down what runs, trying again: {reason}")
+        if not self._due:
+            self._loop.after(_AGAIN_SECONDS, self._try_again)
+        self._due.add(again)
+
+    def _try_again(self) -> None:
+        due, self._due = self._due, set()
+        for again in due:
+            self._loop.guarded(again)
