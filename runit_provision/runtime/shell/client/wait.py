@@ -31,8 +31,11 @@ _SPARE = 4
 """Descriptors that listening leaves for looking; services for which none is left to listen are looked at by the clock."""
 _FIRST_CHECK = 0.02
 """Seconds until a ./check that failed is run again; twice as long each time, up to a tick."""
-_LEAST_FOR_CHECK = 2.0
-"""Seconds that a ./check has though the limit comes sooner: those of several services run one after the other, and hosts are busy."""
+_LEAST_FOR_CHECK = 7.0
+"""Seconds that a ./check has though the limit comes sooner: those of several services run one after the other, and hosts are busy.
+
+The limit that sv has by itself: in C's any check that passes at last has passed, and `sv -w 1 check` is how scripts ask for that.
+"""
 
 
 class _Wait:
