@@ -124,6 +124,15 @@ def test_no_descriptor_to_be_had_for_a_log_in_its_pool(runtime: Path, tmp_path: 
         assert running.kill(signal.SIGHUP) == 111
 
 
+def test_a_runsv_alone_runs_where_files_may_not_be_long(runtime: Path, home: Path, tmp_path: Path) -> None:
+    limited = tmp_path / "limited"
+    script(limited, f'ulimit -f 8; exec {runtime}/runsv "$@"')  # 4,096 bytes
+    with tree(limited, home, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        assert running.kill(signal.SIGTERM) == 0
+
+
 def test_services_that_a_limit_of_the_length_of_files_has_no_room_for_end_no_other(runtime: Path, tmp_path: Path) -> None:
     """The table has a kilobyte for each service; it grows by 64."""
     homes = [service(tmp_path / f"services/it{number}", "exec sleep 1000") for number in range(70)]

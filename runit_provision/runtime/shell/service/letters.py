@@ -36,15 +36,14 @@ _NONBLOCK = 2
 """SPLICE_F_NONBLOCK."""
 _AGAIN_SECONDS = 1.0
 """When there is no descriptor to be had."""
-_SLOTS = 64
-"""The table grows by that many at a time."""
 
 
 class Letters:
-    """The letters of every slot; `table`: descriptor of the records."""
+    """The letters of every slot; table: descriptor of the records; step: by how many slots that grows at a time."""
 
-    def __init__(self, table: int) -> None:
+    def __init__(self, table: int, step: int) -> None:
         self._table = table
+        self._step = step
         self._view = memoryview(b"")
 
     def read(self, fifo: int, slot: int, part: int) -> str:
@@ -75,7 +74,7 @@ class Letters:
         """Have room for what comes for `slot`, before any comes; OSError, since a mapping takes a descriptor (Python has its own)."""
         if records.offset(slot) < len(self._view):
             return
-        size = records.offset((slot // _SLOTS + 1) * _SLOTS)
+        size = records.offset((slot // self._step + 1) * self._step)
         if os.fstat(self._table).st_size < size:
             os.ftruncate(self._table, size)
         self._view = memoryview(mmap.mmap(self._table, size))

@@ -61,6 +61,7 @@ def supervise(path: str, state: State) -> int:
 
     loop.on_signal(_signal.SIGCHLD, own.reap)
     loop.on_signal(_signal.SIGTERM, exit_all)
+    loop.on_signal(_signal.SIGXFSZ, _nothing)  # what a file is too long for is an error of the call
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())  # whoever started us may have blocked them
     if not state.try_lock():
         report(f"runsv {path}: fatal: unable to lock supervise/lock: temporary failure")
@@ -80,6 +81,10 @@ def supervise(path: str, state: State) -> int:
     except OSError as error:
         report(f"runsv {path}: warning: unable to remove {state.path}: {errors.words(error)}")
     return 0
+
+
+def _nothing() -> None:
+    pass
 
 
 def enter(path: str) -> str:

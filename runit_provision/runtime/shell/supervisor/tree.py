@@ -43,6 +43,8 @@ SIGKILL = 9
 
 _AGAIN_SECONDS = 1.0
 _PLENTY = 1 << 30
+_STEP = 64
+"""Slots: the table of a tree grows by that many at a time, that of a runsv alone by one."""
 
 
 class Tree:
@@ -89,7 +91,7 @@ class Tree:
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
         self.notes = Notes(state.table, loop, report)
         self._unwritten: set[int] = set()  # slots that are free, and do not say so
-        self.letters = Letters(state.table)
+        self.letters = Letters(state.table, _STEP if others else 1)
         self._kills = Kills()
         self.patient = True  # until everything is killed
         self._no_down = NoDown(loop, state.table) if others and state.directory >= 0 else None
