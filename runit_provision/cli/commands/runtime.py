@@ -76,10 +76,14 @@ def upgrade(*, prefix: Path, python: str | None, output: Output) -> None:
 @options.root
 @output_options
 def remove(*, prefix: Path, root: Path, output: Output) -> None:
-    """Take back what `install` laid, and nothing else."""
-    from runit_provision.host import package
+    """Take back what `install` laid, and nothing else. Trees that run from it are named, and go on."""
+    from runit_provision.host import package, shipped, trees
 
+    running = trees.find(prefix / shipped.LIBRARY) if root == Path("/") else []
+    for tree in running:
+        hint = "its services go on; once it has ended, it cannot be started again without a runtime"
+        output.warn(Problem(f"still runs version {tree.version}, whose files go", path=str(tree), hint=hint))
     removed = package.remove(prefix=prefix, root=root, say=output.warn)
     if output.form is Format.JSON:
-        return output.json({"removed": [str(path) for path in removed]})
+        return output.json({"removed": [str(path) for path in removed], "trees": [str(tree) for tree in running]})
     return output.line(f"{len(removed)} files removed" if removed else f"no runtime is installed under {prefix}; nothing to do")

@@ -166,7 +166,8 @@ def test_a_directory_of_files_that_is_given_to_an_account_is_filled_by_that_acco
     assert (applied.status, applied.err) == (0, "")
     conf = base / "sv/web/conf"
     paths = {str(path.relative_to(conf)): path.owner() for path in conf.rglob("*")}
-    assert paths == dict.fromkeys(("inner", "inner/file", "more", "more/deep"), "nobody")
+    lock = (".runit-provision", ".runit-provision/lock")
+    assert paths == dict.fromkeys(("inner", "inner/file", "more", "more/deep", *lock), "nobody")
     assert (conf.owner(), conf.parent.owner()) == ("nobody", "root")
     assert road(base, "check").status == 0
     conf.chmod(0o777)

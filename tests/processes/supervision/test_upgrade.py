@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -241,6 +242,19 @@ def test_upgrade_renews_the_trees_of_all_users(prefix: Path, services: Path, tmp
         assert supervision.status(theirs / "services/plain") == their_status
         again = runit_provision("runtime", "upgrade", "--prefix", prefix, "--python", interpreter.default())
         assert again.out == f"runtime {laid} is installed already; 2 of 2 running trees run it\n"
+
+
+def test_remove_names_the_trees_that_run_from_it_and_they_go_on(prefix: Path, services: Path, tmp_path: Path) -> None:
+    laid = package_version(prefix)
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, _pids):
+        result = runit_provision("runtime", "remove", "--prefix", prefix)
+        assert result.status == 0
+        user = pwd.getpwuid(os.getuid()).pw_name
+        assert result.err == (
+            f"warning: {services} ({user}, keeper {running.keeper()}): still runs version {laid}, whose files go; "
+            "its services go on; once it has ended, it cannot be started again without a runtime\n"
+        )
+        assert {folder: supervision.status(folder) for folder in folders(running)} == before
 
 
 def test_upgrade_leaves_alone_what_runs_in_a_container_by_the_same_path(prefix: Path, services: Path, tmp_path: Path) -> None:
