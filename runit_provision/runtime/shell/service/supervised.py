@@ -172,7 +172,7 @@ class Supervised:
             self._starting.script(self.service.script)
 
     def tell(self, event: Event) -> None:
-        """Let `event` move the service, and do what follows from it; what that is was written down before."""
+        """Let `event` move the service, and do what follows from it; what that is was written down before, if it could be."""
         actions = step(self.service, event, time.time_ns(), time.monotonic_ns())
         self._inbox.mask()
         self.save()
