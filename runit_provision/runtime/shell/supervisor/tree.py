@@ -337,6 +337,8 @@ class Tree:
     def unsettle(self, service: Supervised) -> None:
         """Let go of a service that cannot be gone on with yet, so that nothing of ours is in its way when that is tried again."""
         if self._slots.get(service.slot) is service:
+            for kind in (holder.LOCK, holder.LOG_LOCK):
+                self.holders.drop(service, kind)
             del self._slots[service.slot]
             service.close()
 
