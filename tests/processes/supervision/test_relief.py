@@ -7,6 +7,8 @@ import os
 import random
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +34,13 @@ n=0; echo $$ >>starts; : >ready
 while :; do sleep 1000 & wait $!; kill -9 $! 2>/dev/null; done"""
 """KILL, since TERM is lost on a child of the shell's that has not become sleep yet: it would keep the pipe to the log for 1000 s."""
 STARTS = "echo $$ >>starts; exec sleep 1000"
+THREADS = """
+import ctypes, threading, time
+def last():
+    open("ready", "w").close()
+    time.sleep(1000)
+threading.Thread(target=last).start()
+ctypes.CDLL(None).pthread_exit(None)"""
 
 
 @pytest.fixture
@@ -153,6 +162,92 @@ def test_what_a_killed_runsvdir_has_left_is_not_started_by_a_runsv(runtime: Path
             until(lambda: stat(home) == "run" and pid_of(home) != pid, what="what was down is anybody's")
             alone.terminate()
             assert alone.wait(DEADLINE) == 0
+
+
+def end_all(running: Tree) -> None:
+    """Kill all of a tree, services too: what is written down of them stays."""
+    running.kill_with_keeper()
+    running.end()
+
+
+@pytest.mark.parametrize("whose", ["C's", "ours", "killed"])
+def test_what_another_one_has_started_since_a_tree_died_with_all_its_services_goes_on(
+    runtime: Path, tmp_path: Path, whose: str
+) -> None:
+    """What is written down is older than that: whoever went by it would start the service a second time, or wait for ever."""
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        until(lambda: stat(home) == "run" and written(home / "starts"), what="it runs")
+        end_all(running)
+        running.program = oracle.program("runsvdir", package="runit")
+        tools = Path(running.program).parent if whose == "C's" else runtime
+        running.extra["PATH"] = f"{tools}:{os.environ['PATH']}"
+        running.start()
+        pid = until(lambda: len(numbers(home / "starts")) == 2 and stat(home) == "run" and pid_of(home), what="it runs again")
+        (runsv,) = [pid for pid in running.processes() if supervision.name(pid) == "runsv"]
+        running.kill()
+        if whose == "killed":
+            os.kill(runsv, signal.SIGKILL)
+        take(running, runtime)
+        until(lambda: running.supervises(home), what="ours supervises it")
+        assert (pid_of(home), stat(home)) == (pid, "run")
+        assert "taking over" in running.stderr.read_text()
+        assert run(runtime / "sv", ["restart", str(home)]).code == 0
+        until(lambda: len(numbers(home / "starts")) == 3, what="it obeys")
+        assert not supervision.is_alive(pid)
+        assert numbers(home / "starts")[1] == pid
+
+
+def test_what_a_tree_has_started_since_a_runsv_was_killed_is_not_started_by_the_next_runsv(runtime: Path, tmp_path: Path) -> None:
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        with started([runtime / "runsv", home], env=running.environment()):
+            until(lambda: stat(home) == "run" and written(home / "starts"), what="it runs")
+        send(home, signal.SIGKILL)
+        running.start()
+        until(lambda: running.supervises(home) and len(numbers(home / "starts")) == 2, what="a tree has it")
+        running.kill_with_keeper()
+        refused = run(runtime / "runsv", [str(home)], env=running.environment())
+        assert refused.code == 111
+        assert b"a process of it runs that the runsvdir of" in refused.err
+        assert supervision.is_alive(numbers(home / "starts")[-1])
+        assert len(numbers(home / "starts")) == 2
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_runsv_that_knows_a_service_does_not_wait_for_who_has_it(runtime: Path, tmp_path: Path, told: bool) -> None:
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        with started([runtime / "runsv", home], env=running.environment()):
+            until(lambda: stat(home) == "run" and written(home / "starts"), what="it runs")
+        send(home, signal.SIGKILL)
+        with started([oracle.program("runsv", package="runit"), home], env=running.environment()) as others:
+            until(lambda: len(numbers(home / "starts")) == 2, what="C's has it")
+            with started([runtime / "runsv", home], env=running.environment(), stderr=subprocess.PIPE, text=True) as ours:
+                if told:
+                    until(lambda: any(path.endswith("/records") for path in supervision.opened(ours.pid).values()), what="it begins")
+                    ours.terminate()
+                assert ours.wait(DEADLINE) in ({111, -signal.SIGTERM} if told else {111})
+                assert ours.stderr is not None
+                assert told or "another one supervises it, leaving it: unable to lock supervise/lock" in ours.stderr.read()
+            assert others.poll() is None
+        assert len(numbers(home / "starts")) == 2
+
+
+def test_a_service_whose_first_thread_has_ended_runs(left: Tree, runtime: Path, tmp_path: Path) -> None:
+    """Such a process looks like a zombie."""
+    program = tmp_path / "threads.py"
+    program.write_text(THREADS)
+    home = service(left.services / "it", f"echo $$ >>starts; exec {sys.executable} -IS {program}", log="exec cat >/dev/null")
+    left.start()
+    until(lambda: stat(home) == "run" and (home / "ready").exists(), what="C's is up")
+    pid = pid_of(home)
+    until(lambda: process.is_zombie(pid), what="its first thread has ended")
+    left.kill()
+    take(left, runtime)
+    taken(left, home, home / "log")
+    assert (pid_of(home), stat(home), numbers(home / "starts")) == (pid, "run", [pid])
 
 
 def test_a_service_does_not_end_with_the_log_that_had_the_pipe_to_it(left: Tree, runtime: Path) -> None:

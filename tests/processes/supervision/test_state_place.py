@@ -275,6 +275,61 @@ def test_where_the_state_was_removed_a_living_runsvdir_is_waited_for_and_named(r
         until(lambda: second.supervises(running.services / "plain"), what="then it supervises")
 
 
+def test_a_runsvdir_that_waits_begins_anew_where_the_state_was_removed(runtime: Path, running: Tree, tmp_path: Path) -> None:
+    running.start()
+    before = pids(running)
+    with tree(runtime / "runsvdir", running.services, running.state) as second:
+        second.stderr = tmp_path / "second.stderr"
+        second.start()
+        until(lambda: second.stderr.exists() and "already supervised" in second.stderr.read_text(), what="the second one waits")
+        shutil.rmtree(running.state / "trees")
+        running.kill_with_keeper()
+        until(lambda: second.supervises(*running.services.iterdir()), what="it supervises")
+        assert "was removed; beginning anew" in second.stderr.read_text()
+        second.keeper()
+        assert second.process is not None
+        assert second.process.poll() is None
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_what_was_taken_from_a_keeper_is_waited_for_while_it_cannot_be_read(running: Tree) -> None:
+    place = running.state / "trees" / key(str(running.services))
+    place.mkdir(parents=True, mode=0o700)
+    running.state.chmod(0o700)
+    (place / "taken").symlink_to("taken")
+    running.start()
+    until(lambda: "unable to take over what runs: " in written(running.stderr), what="it is told")
+    assert named(running, "runsvdir-keeper") == []
+    (place / "taken").unlink()
+    pids(running)
+
+
+def test_a_keeper_by_another_name_is_found_though_an_older_table_tells_of_services(running: Tree, tmp_path: Path) -> None:
+    running.start()
+    pids(running)
+    running.kill_with_keeper()
+    running.end()
+    (tmp_path / "link").symlink_to("services")
+    real, running.services = running.services, tmp_path / "link"
+    running.start()
+    is_taken_over(running)
+    before = pids(running)
+    with tree(running.program, real, running.state) as second:
+        second.stderr = tmp_path / "second.stderr"
+        second.start()
+        said = f"already supervised by process {running.pid}"
+        until(lambda: second.stderr.exists() and said in second.stderr.read_text(), what="the second one waits for the first")
+        assert named(second, "runsvdir-keeper") == []
+        running.kill_with_keeper()
+        until(lambda: second.supervises(*real.iterdir()), what="then it has them")
+        assert pids(running) == before
+        assert [len((real / name / "starts").read_text().split()) for name in ("plain", "counts")] == [2, 2]
+        assert [int((real / name / "starts").read_text().split()[-1]) for name in ("plain", "counts")] == before
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("name", ["alias", "a+b%2B é"])
 def test_the_directory_by_another_name_meets_the_keeper_that_has_it(running: Tree, runtime: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to("services")

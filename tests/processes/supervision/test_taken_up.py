@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.programs import started
 from support.supervision import letter, pid_of, service, tree
 from support.waiting import until
 
@@ -41,6 +42,53 @@ def test_a_process_that_cannot_be_looked_at_for_a_moment_is_taken_up_and_not_sta
         until(lambda: len(starts(home)) == 2, what="it obeys")
         until(lambda: pid_of(home) == starts(home)[-1], what="its status is true")
         assert starts(home)[0] == pid
+        assert not supervision.is_alive(pid)
+
+
+@pytest.mark.parametrize("error", ["ENFILE", "EIO"])
+def test_what_a_killed_runsv_has_left_is_taken_up_though_it_cannot_be_looked_at_for_a_moment(
+    runtime: Path, tmp_path: Path, error: str
+) -> None:
+    strace = oracle.program("strace", package="strace")
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        with started([runtime / "runsv", home], env=running.environment()):
+            pid = until(lambda: pid_of(home), what="it runs")
+            until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+        trace = tmp_path / "trace"
+        (place,) = running.state.glob("services/*")
+        fault = ("-P", str(place), "-e", f"inject=openat:error={error}:when=1")
+        running.arguments = ("-D", "-qq", "-o", str(trace), *fault, running.program)
+        running.program = strace
+        running.start()
+        until(lambda: running.supervises(home), what="it is taken up")
+        assert "(INJECTED)" in trace.read_text()
+        assert starts(home) == [pid]
+        assert pid_of(home) == pid
+
+
+def test_a_service_that_cannot_be_signalled_when_it_is_taken_up_is_taken_up_later(runtime: Path, tmp_path: Path) -> None:
+    strace = oracle.program("strace", package="strace")
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        pid = until(lambda: pid_of(home), what="it runs")
+        until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+        keeper = running.keeper()
+        os.kill(keeper, signal.SIGSTOP)
+        letter(home, "t")
+        until(lambda: supervision.stat(home) == "run, got TERM", what="it is to get TERM")
+        running.kill()
+        os.kill(keeper, signal.SIGKILL)
+        trace = tmp_path / "trace"
+        fault = ("-e", "trace=pidfd_open", "-e", "inject=pidfd_open:error=ENFILE:when=1..5")
+        running.arguments = ("-D", "-qq", "-o", str(trace), *fault, running.program)
+        running.program = strace
+        running.start()
+        until(lambda: len(starts(home)) == 2, what="it got TERM, and is started again")
+        until(lambda: running.supervises(home), what="it is supervised")
+        assert trace.read_text().count("(INJECTED)") == 5
+        assert "another one supervises it" not in running.stderr.read_text()
         assert not supervision.is_alive(pid)
 
 

@@ -17,6 +17,7 @@ from .. import installation
 from ..service.files import LockedError, RefusedError
 from ..service.home import Nowhere
 from ..service.supervised import Supervised
+from . import lone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Adoption:
         self._waiting: dict[int, _Waiting] = {}
         self._relief: Relief | None = None
         self._told = False
+        self._chain = 0  # of retries: the last one is gone on with
 
     def __len__(self) -> int:
         return len(self._waiting) + (len(self._relief) if self._relief is not None else 0)
@@ -88,8 +90,8 @@ class Adoption:
 
     def _relieved(self, slot: int) -> None:
         """What a runsv has left is to be taken up."""
-        if slot in self._waiting:
-            return  # tried again soon
+        if slot in self._waiting or self._tree.supervises(slot):
+            return  # tried again soon, or was, as soon as the lock was free
         if self.inherit(slot):
             self._tree.taken_up(slot)
 
@@ -126,9 +128,13 @@ class Adoption:
     def retry(self, delay: float = _WAITING_SECONDS[0]) -> None:
         """Try those that are waited for again in `delay` seconds, and so on."""
         if self._waiting:
-            self._tree.loop.after(delay, lambda: self._retry(delay))
+            self._chain += 1
+            chain = self._chain
+            self._tree.loop.after(delay, lambda: self._retry(delay, chain))
 
-    def _retry(self, delay: float) -> None:
+    def _retry(self, delay: float, chain: int) -> None:
+        if chain != self._chain:
+            return
         tree = self._tree
         _first, told, most = _WAITING_SECONDS
         for slot in list(self._waiting):
@@ -150,8 +156,19 @@ class Adoption:
         waited, self._waiting = self._waiting, {}
         for slot, waiting in waited.items():
             if waiting.locked or not self._end_without(slot, waiting):
-                self._tree.release(slot)
-                self._tree.report(waiting.told("leaving it"))
+                self._leave(slot, waiting)
+
+    def leave_to_others(self) -> None:
+        """Leave services to those who supervise them, but for those that are being taken over."""
+        for slot, waiting in list(self._waiting.items()):
+            identity = (waiting.identity.dev, waiting.identity.ino)
+            if waiting.locked and not (self._relief is not None and self._relief.has(identity)):
+                del self._waiting[slot]
+                self._leave(slot, waiting)
+
+    def _leave(self, slot: int, waiting: _Waiting) -> None:
+        self._tree.release(slot)
+        self._tree.report(waiting.told("leaving it"))
 
     def _end_without(self, slot: int, waiting: _Waiting) -> bool:
         """Take a service up without its directory, so that it ends; False when that cannot be either."""
@@ -173,8 +190,15 @@ class Adoption:
             return
         tree.letters.reserve(slot)
         service = None if gone else self._reopen(identity, content)
-        if service is None:
-            service = self._without(identity, has_log=intent.log is not None)
+        try:
+            content = self._known_last(slot, content, identity, is_open=service is not None)
+            intent = records.unpack_intent(content) or intent
+            if service is None:
+                service = self._without(identity, has_log=intent.log is not None)
+        except BaseException:
+            if service is not None:
+                service.close()
+            raise
         try:
             has_pipe = self._find_pipe(service, intent, content)
             main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
@@ -184,7 +208,41 @@ class Adoption:
         if not content.startswith(records.TAKEN):
             os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         tree.settle(slot, service)
-        tree.write_identity(service, identity)
+        try:
+            self._go_on(service, intent, (main, log, script), content, gone, has_pipe=has_pipe)
+        except OSError:
+            tree.unsettle(service)
+            raise
+
+    def _known_last(self, slot: int, content: bytes, identity: records.Identity, *, is_open: bool) -> bytes:
+        """Give what stands in a slot, or what a runsv of its own has left since: then nothing lives that the slot tells of.
+
+        is_open: whether the locks are ours, so that none can begin. RefusedError, OSError.
+        """
+        try:
+            if lone.lives(content) or not self._tree.inherited(slot, identity):
+                return content
+        except LockedError:
+            if is_open:
+                raise
+            return content  # it has the service, and its directory is gone
+        return os.pread(self._tree.table, records.SIZE, records.offset(slot))
+
+    def _go_on(
+        self,
+        service: Supervised,
+        intent: records.Intent,
+        processes: tuple[records.Process, records.Process, records.Process],
+        content: bytes,
+        gone: str,
+        *,
+        has_pipe: bool,
+    ) -> None:
+        """Let a service that is settled be what is known of it. OSError when that cannot be now."""
+        identity = records.unpack_identity(content)
+        assert identity is not None
+        main, log, script = processes
+        self._tree.write_identity(service, identity)
         if intent.log is not None and intent.log.pid and log.life != records.LIVE:
             log = self._kept_log(service, intent.log, log)
         started = [main.started, log.started, intent.scripted]

@@ -29,6 +29,8 @@ _SIGKILL, _SIGCONT, _SIGSTOP = 9, 18, 19
 _TAKEN = "taken"
 """In the state directory: the records of a keeper that is being ended."""
 _NAMESPACE = "/proc/{}/ns/pid"
+_NOT_NOW = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""Errors that are about us, and not about who is looked at."""
 _PIECE = 1 << 20
 """Bytes that are copied at once."""
 
@@ -40,16 +42,16 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
     one that has a runsvdir is waited for.
     """
     told = ""
-    while (found := _keeper(path)) is not None:
+    while (found := _found(path, say)) is not None:
         keeper, place, _fd = found
-        there = _open(*found)
-        if there is not None:
-            named = _named(place, path)
-            also = f" as {named}" if named != path else ""
-            say(f"info: keeper {keeper} has this tree{also}, with its state in {place}")
-            state.close()
-            return there
         try:
+            there = _open(*found)
+            if there is not None:
+                named = _named(place, path)
+                also = f" as {named}" if named != path else ""
+                say(f"info: keeper {keeper} has this tree{also}, with its state in {place}")
+                state.close()
+                return there
             if _relieve(keeper, place, state):
                 say(f"info: taking over from keeper {keeper}, whose state directory {place} is gone; what runs goes on")
                 break
@@ -60,25 +62,45 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
             told = why
             whose = f"keeper {keeper} of process {process.parent(keeper)}"
             say(f"warning: {whose} has this tree, and its state directory {place} is gone; {why}")
-        time.sleep(_LOOK_SECONDS)
+        _wait()
     told = ""
     while why := _know_taken(state):
         if why != told:
             told = why
             say(f"warning: unable to take over what runs: {why}, trying again")
-        time.sleep(_LOOK_SECONDS)
+        _wait()
     return state
 
 
+def _wait() -> None:
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGUSR2,))  # who supervises nothing may be ended
+    time.sleep(_LOOK_SECONDS)
+
+
+def _found(path: str, say: Callable[[str], None]) -> tuple[int, str, str] | None:
+    """Give what `_keeper` gives, as soon as that can be known."""
+    told = ""
+    while True:
+        try:
+            return _keeper(path)
+        except OSError as error:
+            if (why := errors.words(error)) != told:
+                told = why
+                say(f"warning: unable to look for a keeper that has this tree: {why}, trying again")
+            _wait()
+
+
 def _keeper(path: str) -> tuple[int, str, str] | None:
-    """Give the pid of a keeper over `path`, its state directory, and the descriptor that leads there."""
+    """Give the pid of a keeper over `path`, its state directory, and the descriptor that leads there. OSError: nobody can tell now."""
     for entry in os.listdir("/proc") if process.is_told() else ():
         try:
             if entry.isdigit() and _is_keeper(int(entry)):
                 for fd, place in process.open_files(int(entry)):
                     if _leads_to(int(entry), place, path) and is_own(os.stat(fd)):
                         return int(entry), place, fd
-        except OSError:
+        except OSError as error:
+            if error.errno in _NOT_NOW:
+                raise
             continue  # it has ended, or is none of our business
     return None
 
@@ -113,7 +135,7 @@ def _named(place: str, path: str) -> str:
 
 
 def _open(pid: int, place: str, fd: str) -> State | None:
-    """Open the state that a keeper has; None where that is not at `place` any more, whole."""
+    """Open the state that a keeper has; None where that is not at `place` any more, whole. OSError: nobody can tell now."""
     opened: list[int] = []
     try:
         open_own(fd, os.O_RDONLY | os.O_DIRECTORY, opened)
@@ -126,8 +148,11 @@ def _open(pid: int, place: str, fd: str) -> State | None:
         if os.path.samestat(os.fstat(opened[0]), os.stat(place)):
             directory, lock, table = opened
             return State(place, directory=directory, lock=lock, table=table)
-    except OSError:
-        pass
+    except OSError as error:
+        if error.errno in _NOT_NOW:
+            for each in opened:
+                os.close(each)
+            raise
     for each in opened:
         os.close(each)
     return None
@@ -179,8 +204,10 @@ def _know_taken(state: State) -> str:
     """Let what was taken from a keeper, which has ended, be what is written down here; why that cannot be now, else nothing."""
     try:
         taken = os.open(_TAKEN, os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
-    except OSError:
+    except FileNotFoundError:
         return ""  # nothing was
+    except OSError as error:
+        return errors.words(error)
     try:
         if records.is_of_life(os.pread(taken, records.SIZE, 0), *process.life()):
             _copy(taken, state.table)

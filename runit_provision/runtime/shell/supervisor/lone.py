@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 
 from ...wire import records
 from .. import process
+from ..service.files import LockedError
 from ..state import SERVICES, TREES, State, open_own, path_of
+
+_NONE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
+"""Nothing is there, or nothing of ours. Any other error may hide what runs, which would be started a second time."""
 
 
 def name(dev: int, ino: int) -> str:
@@ -22,14 +27,26 @@ def name(dev: int, ino: int) -> str:
 
 
 def beside(state: State, identity: records.Identity) -> State | None:
-    """Give what one that has ended has left, where something of it runs; None when there is no such thing."""
+    """Give what one that has ended has left, where something of it runs; None when there is no such thing.
+
+    LockedError: another one is about to go on with it. OSError: nobody can tell now.
+    """
     if state.directory < 0:
         return None
     left = _open(f"{_place(state)}/{SERVICES}/{name(identity.dev, identity.ino)}")
-    if left is not None and not (left.try_lock() and _runs(left)):
-        left.close()
+    if left is None:
         return None
-    return left
+    try:
+        if left.try_lock():
+            if runs(left):
+                return left
+        elif _is_there(left):
+            raise LockedError("a runsv of its own begins, or ends")
+    except BaseException:
+        left.close()
+        raise
+    left.close()
+    return None
 
 
 def of(pid: int, identity: records.Identity) -> State | None:
@@ -46,16 +63,25 @@ def of(pid: int, identity: records.Identity) -> State | None:
 
 
 def tree_with(state: State, dev: int, ino: int) -> str:
-    """Give the directory of the tree of which something runs in the service directory that `state` is about; empty for none."""
+    """Give the directory of the tree of which something runs in the service directory that `state` is about; empty for none.
+
+    OSError when nobody can tell now.
+    """
     if state.directory < 0:
         return ""
     place = f"{_place(state)}/{TREES}"
-    for tree in os.listdir(place) if os.path.isdir(place) else ():
+    try:
+        trees = os.listdir(place)
+    except FileNotFoundError:
+        return ""
+    for tree in trees:
         found = _open(f"{place}/{tree}")
         if found is not None:
-            slots = found.slots() if found.is_of_now() else []
-            is_there = any(_is_of(told, dev, ino) and _lives(told) for told in map(found.slot, slots))
-            found.close()
+            try:
+                slots = found.slots() if found.is_of_now() else []
+                is_there = any(_is_of(told, dev, ino) and lives(told) for told in map(found.slot, slots))
+            finally:
+                found.close()
             if is_there:
                 return path_of(tree)
     return ""
@@ -80,10 +106,38 @@ def forget(left: State) -> None:
     left.close()
 
 
-def _runs(left: State) -> bool:
-    """Whether a process of its service lives: else it tells of nothing that anybody would start a second time."""
+def runs(left: State) -> bool:
+    """Whether a process of its service lives: else it tells of nothing that anybody would start a second time. OSError."""
     slots = left.slots() if left.is_of_now() else []
-    return len(slots) == 1 and _lives(left.slot(slots[0]))
+    return len(slots) == 1 and lives(left.slot(slots[0]))
+
+
+def lives(told: bytes) -> bool:
+    """Whether a process lives that a slot tells of. OSError."""
+    processes = [records.unpack_process(told, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
+    return any(map(is_live, processes))
+
+
+def is_live(written: records.Process) -> bool:
+    """Whether what is written down as living does. OSError."""
+    is_there = written.life == records.LIVE and process.starttime(written.pid) == written.starttime
+    return is_there and not has_ended(written.pid)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is a zombie, and not only its first thread, as long as others run. OSError."""
+    if not process.is_zombie(pid):
+        return False
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        waiting = select.poll()
+        waiting.register(pidfd, select.POLLIN)
+        return bool(waiting.poll(0))
+    finally:
+        os.close(pidfd)
 
 
 def _is_of(told: bytes, dev: int, ino: int) -> bool:
@@ -91,14 +145,12 @@ def _is_of(told: bytes, dev: int, ino: int) -> bool:
     return identity is not None and (identity.dev, identity.ino) == (dev, ino)
 
 
-def _lives(told: bytes) -> bool:
-    processes = [records.unpack_process(told, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
-    return any(_is_live(each) for each in processes)
-
-
-def _is_live(written: records.Process) -> bool:
-    is_there = written.life == records.LIVE and process.starttime(written.pid) == written.starttime
-    return is_there and not process.is_zombie(written.pid)
+def _is_there(left: State) -> bool:
+    """Whether a state is there still: one of its own that has ended in order has removed it."""
+    try:
+        return os.path.samestat(os.fstat(left.lock), os.stat("lock", dir_fd=left.directory))
+    except FileNotFoundError:
+        return False
 
 
 def _place(state: State) -> str:
@@ -106,7 +158,7 @@ def _place(state: State) -> str:
 
 
 def _open(path: str) -> State | None:
-    """Open a state that is there, and our account's alone."""
+    """Open a state that is there, and our account's alone; None when there is none. OSError when nobody can tell now."""
     opened: list[int] = []
     try:
         open_own(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, opened)
@@ -114,8 +166,9 @@ def _open(path: str) -> State | None:
             open_own(file, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
         directory, lock, table = opened
         return State(path, directory=directory, lock=lock, table=table)
-    except OSError:
-        pass  # nothing is there, or nothing of ours
-    for fd in opened:
-        os.close(fd)
-    return None
+    except OSError as error:
+        for fd in opened:
+            os.close(fd)
+        if error.errno in _NONE:
+            return None
+        raise

@@ -80,6 +80,10 @@ class TakenError(Exception):
     """Another runsvdir has the tree."""
 
 
+class RemovedError(Exception):
+    """The state directory was removed: nobody can be met there any more."""
+
+
 class Own:
     """The supervisor is the parent: `runsv DIR` on its own is one process."""
 
@@ -410,7 +414,8 @@ def greet(sock: _socket.socket, state: State, busy: Callable[[int], None]) -> tu
 def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.socket, dict[tuple[int, int], int], bytes] | None:
     """Give the connection to the keeper that the tree has, once we are its supervisor, its children, and its version.
 
-    None when there is no keeper, and the lock is ours instead; StrangerError when another account's process takes a keeper's place.
+    None when there is no keeper, and the lock is ours instead; StrangerError when another account's process takes a keeper's place,
+    RemovedError when there will never be one.
     busy(pid): process `pid` supervises the tree; 0: its keeper is silent.
     """
     while not state.try_lock():
@@ -419,6 +424,8 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
         except meeting.StrangerError:
             raise
         except OSError:
+            if _is_removed(state):
+                raise RemovedError from None
             # Between two keepers: whoever has the lock is about to start one, or to end.
             time.sleep(_AGAIN_SECONDS)
             continue
@@ -431,6 +438,16 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
             return sock, *greeting
         sock.close()
     return None
+
+
+def _is_removed(state: State) -> bool:
+    """Whether the lock is no file any more that somebody else would take."""
+    try:
+        return not os.path.samestat(os.fstat(state.lock), os.stat(f"{state.path}/lock"))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _answers(sock: _socket.socket) -> bool:

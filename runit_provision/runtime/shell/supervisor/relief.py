@@ -197,8 +197,13 @@ class Relief:
                 self._left()
                 return
             # It needs a moment to get done what it was about to do, and another to stop.
-            self._tree.loop.after(runsv.delay / 2, lambda: runsv.send(SIGSTOP))
+            self._tree.loop.after(runsv.delay / 2, lambda: self._stop(runsv))
             self._tree.loop.after(runsv.delay, lambda: self._look(runsv))
+
+    def _stop(self, runsv: _Runsv) -> None:
+        """Stop one that is still being relieved: by now it may go on, its descriptors closed."""
+        if self._known.get((runsv.identity.dev, runsv.identity.ino)) is runsv:
+            runsv.send(SIGSTOP)
 
     def _leave(self, runsv: _Runsv) -> None:
         runsv.send(SIGCONT)
@@ -269,6 +274,8 @@ class Relief:
         """Write down what one of ours has, which has ended; False when that cannot be now: it stays there, if there is anything."""
         tree = self._tree
         try:
+            if not own.try_lock():
+                return False  # it was taken up as soon as the lock was free, or another one has it
             told = lone.content(own, runsv.identity)
             runsv.slot = runsv.slot or tree.take_slot()
             os.pwrite(tree.table, told, records.offset(runsv.slot))
@@ -376,7 +383,7 @@ def _process(status: wire.Status, role: int) -> records.Process:
         raise _BusyError
     if not status.pid:
         return records.Process()
-    ended = process.is_zombie(status.pid)
+    ended = lone.has_ended(status.pid)
     if not ended and not process.has_executed(status.pid):
         raise _BusyError  # the pipe to the log need not be its stdout yet, and it has the lock of its runsv
     return records.Process(
@@ -408,9 +415,9 @@ def _intent(status: wire.Status) -> records.PartIntent:
 
 
 def _is_the_same(slot: bytes, processes: tuple[records.Process, ...]) -> bool:
-    """Whether what is written down as running are these processes, or nothing."""
+    """Whether what is written down as running, and runs, are these processes, or nothing."""
     written = [records.unpack_process(slot, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
-    return {each.pid for each in written if each.life == records.LIVE} <= {each.pid for each in processes}
+    return {each.pid for each in written if lone.is_live(each)} <= {each.pid for each in processes}
 
 
 def _open_doors(directory: int, *, log_pipe: bool = False) -> list[int]:

@@ -11,7 +11,7 @@ from .. import descriptors, installation, meeting, process
 from ..loop import EPOLLPRI
 from ..report import report_to_stderr
 from ..service.files import LockedError, RefusedError
-from . import parents, predecessor, scan, successor
+from . import lone, parents, predecessor, scan, successor
 from .call import Call
 from .supervisor import Supervisor, end_for_good
 
@@ -354,11 +354,19 @@ def find_tree(path: str, shown: str, state: State) -> State:
     if not state.try_lock():
         return state
     state.prepare()
-    if state.slots():
-        return state  # what is written down here was supervised from here
+    if _lives(state):
+        return state  # what runs was supervised from here
     from . import elsewhere
 
     return elsewhere.find(path, state, lambda text: report_to_stderr("runsvdir")(f"runsvdir {shown}: {text}"))
+
+
+def _lives(state: State) -> bool:
+    """Whether something runs that a state tells of: another keeper may have the tree since what has ended."""
+    try:
+        return any(map(lone.lives, map(state.slot, state.slots())))
+    except OSError:
+        return False
 
 
 def supervise(call: Call, state: State) -> int:
@@ -379,6 +387,8 @@ def supervise(call: Call, state: State) -> int:
     except meeting.StrangerError as error:
         report(f"runsvdir {call.shown}: fatal: {error.filename}: {error.strerror}, and is told nothing")
         return _FAILED
+    except parents.RemovedError:
+        return _begin_anew(call, state, report)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _HEARD_LATER)
     if there is not None:
         sock, children, version = there
@@ -404,6 +414,16 @@ def supervise(call: Call, state: State) -> int:
     else:
         supervisor.begin(sock, children, pid)
     return supervisor.run()
+
+
+def _begin_anew(call: Call, state: State, report: Callable[[str], None]) -> int:
+    """Begin once more, and find what is to be supervised where it is now; gives the exit status when that cannot be."""
+    report(f"runsvdir {call.shown}: warning: its state directory {state.path} was removed; beginning anew")
+    try:
+        successor.execute(call.arguments())
+    except OSError as error:
+        report(f"runsvdir {call.shown}: fatal: {error.filename or installation.tool('runsvdir')}: {errors.words(error)}")
+    return _FAILED
 
 
 def _load_for_all() -> None:

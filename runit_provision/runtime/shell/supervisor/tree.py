@@ -256,16 +256,20 @@ class Tree:
     def add(self, path: str, name: str) -> Supervised:
         """Supervise the service directory `path`; RefusedError when that cannot be, OSError when it cannot be opened."""
         service = self.open(path, name, None)
+        slot = 0
         try:
             slot = self.take_slot()
-        except OSError:
+            is_left = self.inherited(slot, service.identity)
+        except BaseException:
             service.close()
+            if slot:
+                self.give_back(slot)
             raise
-        left = lone.beside(self._state, service.identity) if self._loggers is not None else None
-        if left is not None:
-            identity = service.identity
+        if is_left:
             service.close()
-            return self._inherit(slot, identity, left)
+            if not self._adoption.inherit(slot):
+                raise RefusedError("what its runsv has left cannot be taken up now, waiting")
+            return self._slots[slot]
         try:
             service.announce()
             self.settle(slot, service)
@@ -278,14 +282,22 @@ class Tree:
         service.begin()
         return service
 
-    def _inherit(self, slot: int, identity: records.Identity, left: State) -> Supervised:
-        """Go on with what a runsv of its own has left of a service. RefusedError when that is to be later."""
-        os.pwrite(self.table, lone.content(left, identity), records.offset(slot))
+    def inherited(self, slot: int, identity: records.Identity) -> bool:
+        """Whether a runsv of its own has left something of a service that runs: it is written down in `slot` then.
+
+        LockedError: it is about to go on with it. OSError: nobody can tell now.
+        """
+        left = lone.beside(self._state, identity) if self._loggers is not None else None
+        if left is None:
+            return False
+        try:
+            os.pwrite(self.table, lone.content(left, identity), records.offset(slot))
+        except BaseException:
+            left.close()
+            raise
         lone.forget(left)
         self.report(f"runsv {os.fsdecode(identity.name)}: info: taking over what its runsv has left; it goes on")
-        if not self._adoption.inherit(slot):
-            raise RefusedError("what its runsv has left cannot be taken up now, waiting")
-        return self._slots[slot]
+        return True
 
     def open(self, path: str, name: str, expected: tuple[int, int] | None, *, is_real: bool = False) -> Supervised:
         """Take the service directory `path`, if it is the `expected` one, known before; RefusedError, OSError.
@@ -339,6 +351,18 @@ class Tree:
         service.slot = slot
         if self._no_down is not None:
             self._no_down.look_later(service)
+
+    def unsettle(self, service: Supervised) -> None:
+        """Let go of a service that cannot be gone on with yet, so that nothing of ours is in its way when that is tried again."""
+        if self._slots.get(service.slot) is service:
+            for kind in (holder.LOCK, holder.LOG_LOCK):
+                self.holders.drop(service, kind)
+            del self._slots[service.slot]
+            service.close()
+
+    def supervises(self, slot: int) -> bool:
+        """Whether the service of `slot` is taken up."""
+        return slot in self._slots
 
     def received(self, record: wire.Record) -> None:
         """Act on what the parent of the processes says."""
@@ -462,6 +486,10 @@ class Tree:
     def give_up_waiting(self) -> None:
         """Wait no longer for services that another one supervises."""
         self._adoption.give_up()
+
+    def leave_to_others(self) -> None:
+        """Wait no longer for services that another one supervises, but for those that are being taken over."""
+        self._adoption.leave_to_others()
 
     def leave(self) -> None:
         """Every service is gone: so may pools and keeper."""
