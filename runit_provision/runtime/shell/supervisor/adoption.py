@@ -219,8 +219,10 @@ class Adoption:
 
         is_open: whether the locks are ours, so that none can begin. RefusedError, OSError.
         """
+        children = self._tree.parent.children()
+        has_child = any((slot, key) in children for key in (records.MAIN, records.LOG, records.SCRIPT))
         try:
-            if lone.lives(content) or not self._tree.inherited(slot, identity):
+            if has_child or lone.lives(content) or not self._tree.inherited(slot, identity):
                 return content
         except LockedError:
             if is_open:
