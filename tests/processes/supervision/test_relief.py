@@ -235,15 +235,19 @@ def test_a_runsv_that_knows_a_service_does_not_wait_for_who_has_it(runtime: Path
         assert len(numbers(home / "starts")) == 2
 
 
-def test_a_service_whose_first_thread_has_ended_runs(left: Tree, runtime: Path, tmp_path: Path) -> None:
-    """Such a process looks like a zombie."""
+@pytest.mark.parametrize("logged", [True, False])
+def test_a_service_whose_first_thread_has_ended_runs(left: Tree, runtime: Path, tmp_path: Path, logged: bool) -> None:
+    """Such a process looks like a zombie, and its files are those of its other threads."""
     program = tmp_path / "threads.py"
     program.write_text(THREADS)
     home = service(left.services / "it", f"echo $$ >>starts; exec {sys.executable} -IS {program}", log="exec cat >/dev/null")
     left.start()
     until(lambda: stat(home) == "run" and (home / "ready").exists(), what="C's is up")
     pid = pid_of(home)
-    until(lambda: process.is_zombie(pid), what="its first thread has ended")
+    until(lambda: not supervision.is_alive(pid), what="its first thread has ended")
+    if not logged:
+        letter(home / "log", "d")
+        until(lambda: stat(home / "log") == "down", what="nobody reads its log")
     left.kill()
     take(left, runtime)
     taken(left, home, home / "log")

@@ -54,6 +54,7 @@ class Adoption:
         self._waiting: dict[int, _Waiting] = {}
         self._relief: Relief | None = None
         self._told = False
+        self._said: set[int] = set()  # of which slots it was told that they wait
         self._chain = 0  # of retries: the last one is gone on with
 
     def __len__(self) -> int:
@@ -141,9 +142,11 @@ class Adoption:
             waiting = self._waiting.pop(slot)
             tree.loop.guarded(self.take_up, slot)
             if slot not in self._waiting:
+                self._said.discard(slot)
                 tree.taken_up(slot)
             elif told <= delay:
-                if delay < most:
+                if slot not in self._said:
+                    self._said.add(slot)
                     tree.report(waiting.told("waiting"))
                 if waiting.locked:
                     self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
@@ -167,6 +170,7 @@ class Adoption:
                 self._leave(slot, waiting)
 
     def _leave(self, slot: int, waiting: _Waiting) -> None:
+        self._said.discard(slot)
         self._tree.release(slot)
         self._tree.report(waiting.told("leaving it"))
 

@@ -18,6 +18,7 @@ A runsv whose parent lives and is no init belongs to somebody, and is left alone
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 import stat
 import time
@@ -444,7 +445,7 @@ def _log_pipe(runsv: _Runsv, processes: tuple[records.Process, ...]) -> list[int
     for key, stream in ((records.LOG, 0), (records.MAIN, 1)):
         if processes[key].life != records.LIVE:
             continue
-        found = os.stat(f"/proc/{processes[key].pid}/fd/{stream}")
+        found = _stream(processes[key].pid, stream)
         if stat.S_ISFIFO(found.st_mode) and _identity(found) in has:
             pipe = os.open(f"/proc/{runsv.pid}/fd/{has[_identity(found)]}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -457,6 +458,16 @@ def _log_pipe(runsv: _Runsv, processes: tuple[records.Process, ...]) -> list[int
                 os.close(pipe)
                 raise
     return []
+
+
+def _stream(pid: int, stream: int) -> os.stat_result:
+    """Give what a stream of a process leads to; that whose first thread has ended, its others tell. OSError."""
+    for thread in (pid, *map(int, os.listdir(f"/proc/{pid}/task"))):
+        try:
+            return os.stat(f"/proc/{pid}/task/{thread}/fd/{stream}")
+        except FileNotFoundError:
+            continue
+    raise FileNotFoundError(errno.ENOENT, "it has no such stream")
 
 
 def _open_fifo(directory: int, path: str) -> int:
