@@ -58,6 +58,7 @@ class Supervisor:
         self._ended = EXIT_HUP
         self.ending = False
         self._keeper = -1
+        self._mourned = False  # it is dead, what it has left is known, and there is no other yet
         self._kept: parents.Kept | None = None
         self._silent_since = 0.0
         self._alone = False  # no keeper was ever there
@@ -66,6 +67,8 @@ class Supervisor:
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most, directory=call.path)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
+        # Of what a keeper has left it is not known yet what is a service's: its exit status would be thrown away.
+        self.tree.orphans.doubts = lambda: not self._mourned and process.has_ended(self._keeper)
         self.loop.on_signal(_signal.SIGCHLD, self._child_changed)
         self.loop.on_signal(_signal.SIGHUP, self.end)
         self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
@@ -96,6 +99,7 @@ class Supervisor:
         if self._keeper >= 0:
             os.close(self._keeper)
         self._keeper = process.open_peer(sock, keeper)
+        self._mourned = False
         self.tree.holders.keeper_is(self._keeper)
 
     def connect_later(self, error: OSError) -> None:
@@ -231,6 +235,7 @@ class Supervisor:
         if seconds or not self._replace_keeper():
             # Until there is one, ends are seen and signals sent, and whatever is to be started waits.
             process.wait_for_end(self._keeper)
+            self._mourned = True
             self._see_what_became_of_its_children()
             self.loop.after(seconds or _AGAIN_SECONDS, self._keep_trying)
 
@@ -258,8 +263,8 @@ class Supervisor:
             self.report(f"warning: unable to fork keeper: {errors.words(error)}, trying again")
 
     def _see_what_became_of_its_children(self) -> None:
-        self.tree.orphans.reap()
         self.tree.parent_lost()
+        self.tree.orphans.reap()  # by now what is a service's is known
         if not self.tree.patient:
             self.tree.kill_all()  # what it was told last may not have happened
 
