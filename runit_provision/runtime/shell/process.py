@@ -254,8 +254,19 @@ def send_to(pidfd: int, number: int) -> None:
             pass
 
 
+def threads(pid: int) -> list[int]:
+    """Give the threads of a process; none of one that is gone."""
+    try:
+        return [int(thread) for thread in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+
+
 def environment(pid: int) -> list[bytes]:
-    """Give what a process was executed with, `NAME=VALUE` each; nothing of one that is gone, or none of our business."""
+    """Give what a process, or the one of a thread, was executed with, `NAME=VALUE` each.
+
+    Nothing of one that is gone, or none of our business, nor by the first thread of a process when that has ended.
+    """
     try:
         fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
