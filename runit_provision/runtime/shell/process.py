@@ -173,6 +173,12 @@ def children(pid: int) -> list[int]:
 
 def zombie_status(pid: int) -> int:
     """Give the wait status of a zombie (field 52 of /proc/PID/stat), or UNKNOWN."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")
+    except PermissionError:
+        return UNKNOWN  # what has executed sudo: of that the field is 0, whatever it ended with (proc(5))
+    except OSError:
+        pass  # it has none any more
     fields = _stat(pid)
     return int(fields[49]) if len(fields) > 49 and fields[0] == b"Z" else UNKNOWN
 

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.oracle import root
 from support.supervision import Tree, begun_at, is_alive, pid_of, service, stat, tree
 from support.waiting import until
 
-from runit_provision.runtime.shell.process import starttime
+from runit_provision.runtime.shell.process import UNKNOWN, starttime, zombie_status
 from runit_provision.runtime.shell.supervisor.orphans import Orphans
 from runit_provision.runtime.wire import records
 
@@ -45,6 +46,18 @@ def test_finish_learns_it_though_the_keeper_dies_before_it_has_asked(running: Tr
         ended = until(lambda: (home / "ended").exists() and (home / "ended").read_text().splitlines()[count - 1 :], what="./finish")  # noqa: B023
         assert ended == ["-1 15"]
         until(lambda pid=pid: pid_of(home) not in {0, pid}, what="it runs again")  # type: ignore[misc]
+
+
+def test_how_a_process_of_another_account_ended_is_not_guessed() -> None:
+    root("two accounts")
+    with subprocess.Popen(["sh", "-c", "exit 3"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert zombie_status(ended.pid) == 3 << 8
+        asks = os.fork()
+        if asks == 0:
+            os.setresuid(61015, 61015, 61015)
+            os._exit(zombie_status(ended.pid) == UNKNOWN)
+        assert os.waitstatus_to_exitcode(os.waitpid(asks, 0)[1]) == 1
 
 
 def stranger() -> int:
