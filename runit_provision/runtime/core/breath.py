@@ -13,13 +13,18 @@ _BREATH_SECONDS = 1.0
 
 
 class Breath:
-    """The pauses between helpers of one kind and place. Each `now` is seconds of a clock that nobody sets."""
+    """The pauses between helpers of one kind and place. Each `now` is seconds of a clock that nobody sets.
 
-    __slots__ = ("_began", "_quick")
+    most: what a pause grows to, each being twice the one before.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_began", "_most", "_pause", "_quick")
+
+    def __init__(self, most: float = _BREATH_SECONDS) -> None:
         self._began = 0.0
         self._quick = 0
+        self._pause = 0.0
+        self._most = most
 
     def begin(self, now: float) -> None:
         """Take note that one begins."""
@@ -29,4 +34,5 @@ class Breath:
         """Give how long to wait before the next one, since one has died."""
         lasted = now - self._began >= _LASTED_SECONDS
         self._quick = 0 if lasted else self._quick + 1
-        return 0.0 if self._quick <= _AT_ONCE else _BREATH_SECONDS
+        self._pause = 0.0 if self._quick <= _AT_ONCE else min(max(2 * self._pause, _BREATH_SECONDS), self._most)
+        return self._pause

@@ -25,6 +25,8 @@ _INFO_EXIT = 1 << 3
 _SOL_SOCKET, _SO_PEERCRED = 1, 17
 _FORKED_ONLY = 0x40
 _GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
+_NOT_NOW = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What a system call fails with that says nothing of what it was about."""
 
 
 def boot_id() -> bytes:
@@ -53,7 +55,7 @@ def life() -> tuple[bytes, int, int]:
 
 
 def starttime(pid: int) -> int:
-    """Give when `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when there is no such process."""
+    """Give when `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when there is none, or it is hidden."""
     fields = _stat(pid)
     return int(fields[19]) if len(fields) > 19 else 0
 
@@ -64,10 +66,70 @@ def parent(pid: int) -> int:
     return int(fields[1]) if len(fields) > 1 else 0
 
 
+def open_since(pid: int, start: int) -> int:
+    """Give a pidfd of the process `pid` that started then; -1 when it is gone. OSError when that cannot be known now.
+
+    A /proc with hidepid hides from its own account what is not dumpable (ssh-agent; what has executed sudo). A process of which it does
+    not tell is taken for that one: who is mistaken waits for a stranger's end, where otherwise a second one would be started.
+    """
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in {errno.ESRCH, errno.ENOENT, errno.EINVAL}:
+            return -1  # the last two: by now it is the number of a thread
+        raise
+    try:
+        is_it = starttime(pid) in {start, 0}
+    except OSError:
+        os.close(pidfd)
+        raise
+    if is_it:
+        return pidfd
+    os.close(pidfd)
+    return -1
+
+
+def is_since(pid: int, start: int) -> bool:
+    """Whether the process `pid` that started then is there, ended or not, as open_since finds it. OSError."""
+    if starttime(pid) == start:
+        return True
+    pidfd = open_since(pid, start)
+    if pidfd >= 0:
+        os.close(pidfd)
+    return pidfd >= 0
+
+
+def is_over(pid: int, start: int) -> bool:
+    """Whether the process `pid` that started then has ended, with all of its threads. OSError."""
+    pidfd = open_since(pid, start)
+    if pidfd < 0:
+        return True
+    try:
+        return has_ended(pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def has_ended(pidfd: int) -> bool:
+    """Whether a process has ended, with all of its threads, and given its children to others; -1 is none, which has not."""
+    ended = select.poll()
+    ended.register(pidfd, select.POLLIN)
+    return pidfd >= 0 and bool(ended.poll(0))
+
+
+def is_child(pid: int) -> bool:
+    """Whether `pid` is a child of ours, ended or not: wait(2) tells that of any, without a descriptor."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def is_zombie(pid: int) -> bool:
-    """Whether `pid` ended and nobody has asked how."""
+    """Whether `pid` ended and nobody has asked how; not while a thread of it lives, though its first has ended."""
     fields = _stat(pid)
-    return bool(fields) and fields[0] in {b"Z", b"X"}
+    return len(fields) > 17 and fields[0] in {b"Z", b"X"} and int(fields[17]) <= 1
 
 
 def is_stopped(pid: int) -> bool:
@@ -111,6 +173,12 @@ def children(pid: int) -> list[int]:
 
 def zombie_status(pid: int) -> int:
     """Give the wait status of a zombie (field 52 of /proc/PID/stat), or UNKNOWN."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")
+    except PermissionError:
+        return UNKNOWN  # what has executed sudo: of that the field is 0, whatever it ended with (proc(5))
+    except OSError:
+        pass  # it has none any more
     fields = _stat(pid)
     return int(fields[49]) if len(fields) > 49 and fields[0] == b"Z" else UNKNOWN
 
@@ -192,8 +260,19 @@ def send_to(pidfd: int, number: int) -> None:
             pass
 
 
+def threads(pid: int) -> list[int]:
+    """Give the threads of a process; none of one that is gone."""
+    try:
+        return [int(thread) for thread in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+
+
 def environment(pid: int) -> list[bytes]:
-    """Give what a process was executed with, `NAME=VALUE` each; nothing of one that is gone, or none of our business."""
+    """Give what a process, or the one of a thread, was executed with, `NAME=VALUE` each.
+
+    Nothing of one that is gone, or none of our business, nor by the first thread of a process when that has ended.
+    """
     try:
         fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
@@ -291,7 +370,7 @@ def _read(path: str) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+        if error.errno in _NOT_NOW:
             raise
         return b""
     try:

@@ -15,6 +15,8 @@ from support.oracle import root
 from support.supervision import Tree, environment, is_alive, name, pid_of, send, service, stat, tree
 from support.waiting import DEADLINE, until
 
+from runit_provision.runtime.shell.process import threads
+
 DAEMON = """
 import os, sys, time
 told, tells = os.pipe()
@@ -290,6 +292,48 @@ def test_at_the_end_of_its_time_hup_kills_what_was_left_behind_too(runtime: Path
         orphan = left(deaf)
         assert running.kill(signal.SIGHUP) == 111
         assert not is_alive(orphan)
+
+
+THREADED = """
+import ctypes, platform, sys, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+open("threaded", "w").close()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+"""Its first thread ends (_exit(2)), and another goes on."""
+
+
+def test_what_has_lost_its_first_thread_is_found_by_its_mark(runtime: Path, tmp_path: Path) -> None:
+    root("hiding control groups")
+    (tmp_path / "threaded.py").write_text(THREADED)
+    home = service(tmp_path / "services/it", f"setsid {PYTHON} {tmp_path}/threaded.py & echo $! >pid\nexec sleep 1000")
+    (home / "kill-orphans").touch()
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        without_groups(running).start()
+        until(lambda: (home / "threaded").exists() and stat(home) == "run", what="both run")
+        (left,) = pids(home, "pid")
+        until(lambda: not is_alive(left), what="its first thread has ended")
+        assert len(threads(left)) == 2
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", home], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert len(threads(left)) < 2  # a zombie at most
+        assert f"it: warning: killing what was left behind: {left} " in running.stderr.read_text()
+
+
+def test_a_keeper_that_dies_while_something_is_swept_is_missed_at_once(runtime: Path, deaf: Path, tmp_path: Path) -> None:
+    other = service(tmp_path / "services/other", "exec sleep 1000")
+    with tree(runtime / "runsvdir", deaf.parent, tmp_path / "state") as running:
+        running.start()
+        orphan, before = left(deaf), until(lambda: pid_of(other), what="another runs")
+        run, keeper = pid_of(deaf), running.keeper()
+        send(deaf, signal.SIGTERM)
+        until(lambda: stat(deaf) == "finish" and pid_of(deaf) not in {0, run}, what="it is swept")
+        os.kill(keeper, signal.SIGKILL)
+        until(lambda: "the keeper is gone" in running.stderr.read_text(), deadline=20, what="it is missed")
+        os.kill(before, signal.SIGKILL)
+        until(lambda: pid_of(other) not in {0, before} and stat(other) == "run", what="the other is started again")
+        assert (stat(deaf), is_alive(orphan)) == ("finish", True)
+        os.kill(orphan, signal.SIGKILL)
 
 
 def test_groups_go_with_their_services(runtime: Path, leaving: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ _POOL_SECONDS = 10.0
 _SUCCESSOR_SECONDS = 5.0
 """For a supervisor to come that has said it would, or that has told us to become another version."""
 _BREATH = 1.0
-"""Seconds before the next stand-in, when one did not live as long."""
+"""Seconds before the next stand-in, when one did not live as long; and before who comes is let in, when there was no descriptor."""
 _report = report_to_stderr("runsvdir: keeper")
 
 
@@ -320,10 +320,15 @@ class _Keeper:
                 self.loop.guarded(self._signal, child, number)
 
     def _accept(self) -> None:
-        assert self._listener is not None
+        listener = self._listener
+        assert listener is not None
         try:
-            fd, _address = self._listener._accept()  # type: ignore[attr-defined]
-        except OSError:
+            fd, _address = listener._accept()  # type: ignore[attr-defined]
+        except OSError as error:
+            if error.errno in {*errors.NO_DESCRIPTOR, *errors.NO_MEMORY}:
+                # Who comes waits there, and would wake us again and again.
+                self.loop.forget(listener.fileno())
+                self.loop.after(_BREATH, lambda: self._listen(listener))
             return
         _Peer(_socket.socket(fileno=fd), self, stands_in=False)
 

@@ -55,6 +55,9 @@ def _kill_left(request: wire.Record, directory: int, group: int, secret: bytes) 
     outlive_readers()
     mark = f"{MARK}={_mark(directory, secret)}".encode()
 
+    # The keeper's end of its conversation is open here too: nobody would notice its death before our end.
+    process.close_all_but(directory, group)
+
     def left() -> list[int]:
         return _members(group) if group >= 0 else _marked(mark)
 
@@ -126,9 +129,17 @@ def _marked(mark: bytes) -> list[int]:
     parents = {pid: process.parent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
     # A runsvdir that the service itself started over its own directory has its mark, and supervises.
     supervisors = set(_line_of(os.getpid(), parents))
-    found = {pid for pid in parents if pid not in supervisors and mark in process.environment(pid)}
+    found = {pid for pid in parents if pid not in supervisors and _is_marked(pid, mark)}
     below = {pid for pid in parents if not found.isdisjoint(_line_of(parents[pid], parents))}
     return [pid for pid in sorted((found | below) - supervisors) if not process.is_zombie(pid)]
+
+
+def _is_marked(pid: int, mark: bytes) -> bool:
+    variables = process.environment(pid)
+    if any(variables):
+        return mark in variables
+    # A kernel's, or one whose first thread has ended: then the others tell.
+    return any(mark in process.environment(thread) for thread in process.threads(pid) if thread != pid)
 
 
 def _line_of(pid: int, parents: dict[int, int]) -> list[int]:

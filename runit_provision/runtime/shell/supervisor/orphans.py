@@ -6,7 +6,6 @@ any other        by pidfd, our own while there are few, else a holder's
 
 from __future__ import annotations
 
-import _signal
 import os
 
 from ...wire import holder as wire
@@ -30,19 +29,24 @@ _NONE = -1
 
 
 class _Orphan:
-    """A process that lives, as far as is known. pidfd: by which we wait for its end; none when wait(2) or a holder will tell."""
+    """A process that lives, as far as is known.
 
-    __slots__ = ("pidfd", "process")
+    pidfd: by which we wait for its end; none when wait(2) or a holder will tell. unsent: signals for which there was no descriptor.
+    """
+
+    __slots__ = ("pidfd", "process", "unsent")
 
     def __init__(self, written: records.Process) -> None:
         self.process = written
         self.pidfd = _NONE
+        self.unsent: list[int] = []
 
 
 class Orphans:
     """Live processes by (slot, key); `told(slot, key, pid, status)` is called for each when it is over.
 
-    waits: whether children that have ended stay zombies, which tell how, since it is not known yet which are services'.
+    waits: whether children that have ended stay zombies, which tell how, since it is not known yet which are services'; doubts: asked
+    whether that is so for one that is no orphan of ours.
     """
 
     def __init__(self, loop: Loop, table: int, told: Callable[[int, int, int, int], None], room: Room, holders: Holding) -> None:
@@ -55,6 +59,7 @@ class Orphans:
         self._known: dict[tuple[int, int], _Orphan] = {}
         self._by_pid: dict[int, tuple[int, int]] = {}
         self.waits = False
+        self.doubts: Callable[[], bool] = lambda: False
 
     def examine(self, slot: int, key: int, written: records.Process) -> None:
         """Find out what became of a process that was written down as LIVE and is nobody's child; correct `written`.
@@ -64,7 +69,7 @@ class Orphans:
         known = self._known.get((slot, key))
         if known is not None and known.process.pid == written.pid:
             return
-        if process.starttime(written.pid) != written.starttime:
+        if not _is_there(written):
             written.life, written.status = records.ENDED, process.UNKNOWN
             return
         self._known[slot, key] = orphan = _Orphan(written)
@@ -79,10 +84,10 @@ class Orphans:
                 self._watch(slot, key, orphan)
 
     def _watch(self, slot: int, key: int, orphan: _Orphan) -> None:
+        if process.is_child(orphan.process.pid):
+            return
         try:
-            if process.parent(orphan.process.pid) == os.getpid():
-                return
-            pidfd = _open(orphan.process)
+            pidfd = process.open_since(orphan.process.pid, orphan.process.starttime)
         except OSError:
             self._loop.after(_AGAIN_SECONDS, lambda: self.watch_again(slot))
             return
@@ -103,48 +108,86 @@ class Orphans:
         orphan = self._known.get((slot, key))
         if orphan is None:
             return None
+        orphan.unsent.append(number)
+        if len(orphan.unsent) == 1:  # else those before it are tried again soon
+            self._send(slot, key, orphan)
+        return orphan.process.signals
+
+    def _send(self, slot: int, key: int, orphan: _Orphan) -> None:
+        """Send what is to be sent, in its order; whoever comes after us finds in the table how much of it was."""
+        if self._known.get((slot, key)) is not orphan:
+            return
         written = orphan.process
-        pidfd = orphan.pidfd if orphan.pidfd >= 0 else _open(written)
-        if pidfd >= 0:
+        while orphan.unsent:
             try:
-                if key == records.SCRIPT and process.starttime(written.pid) == written.starttime:
-                    process.send(written.pid, number, with_group=True)
-                _signal.pidfd_send_signal(pidfd, number)
-            except ProcessLookupError:
-                pass
-            except PermissionError:
-                self._refusals.tell(slot, key, written, number)
-            if pidfd != orphan.pidfd:
-                os.close(pidfd)
-        written.signals += 1
-        os.pwrite(self._table, records.pack_process(written), records.process_offset(slot, key))
-        return written.signals
+                self._kill(slot, key, orphan, orphan.unsent[0])
+            except OSError:
+                self._loop.after(_AGAIN_SECONDS, lambda: self._send(slot, key, orphan))
+                return
+            del orphan.unsent[0]
+            written.signals += 1
+            os.pwrite(self._table, records.pack_process(written), records.process_offset(slot, key))
+
+    def _kill(self, slot: int, key: int, orphan: _Orphan, number: int) -> None:
+        written = orphan.process
+        pid = written.pid
+        # Only we reap a child of ours: nobody else can have its number. For that no descriptor is needed.
+        is_child = process.is_child(pid)
+        try:
+            if is_child:
+                process.send(pid, number, with_group=key == records.SCRIPT)
+                return
+            pidfd = orphan.pidfd if orphan.pidfd >= 0 else process.open_since(pid, written.starttime)
+            try:
+                if key == records.SCRIPT and process.is_since(pid, written.starttime):
+                    process.send(pid, number, with_group=True)
+                process.send_to(pidfd, number)
+            finally:
+                if pidfd not in {_NONE, orphan.pidfd}:
+                    os.close(pidfd)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            self._refusals.tell(slot, key, written, number)
 
     def reap(self) -> None:
         """Take leave of children that ended; call it on SIGCHLD. As a subreaper we get strangers' too."""
         while not self.waits:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            # Asked after it was found: a keeper that lives then has not left it to us.
+            if found is None or (found.si_pid not in self._by_pid and self.doubts()):
                 return
+            pid, status = os.waitpid(found.si_pid, os.WNOHANG)
             if pid in self._by_pid:
                 self._gone(*self._by_pid[pid], status)
 
     def ended(self, slot: int, key: int, status: int) -> None:
         """An orphan ended; a holder says so, who may mean one before."""
         orphan = self._known.get((slot, key))
-        if orphan is not None:
-            pid = orphan.process.pid
-            if process.starttime(pid) != orphan.process.starttime or process.is_zombie(pid):
-                self._gone(slot, key, status)
+        if orphan is None:
+            return
+        try:
+            is_over = process.is_over(orphan.process.pid, orphan.process.starttime)
+        except OSError:
+            self._loop.after(_AGAIN_SECONDS, lambda: self.ended(slot, key, status))
+            return
+        if is_over:
+            self._gone(slot, key, status)
 
     def _readable(self, slot: int, key: int) -> None:
-        self.reap()
         orphan = self._known.get((slot, key))
-        if orphan is not None:
-            self._gone(slot, key, process.how_it_ended(orphan.pidfd, orphan.process.pid))
+        if orphan is None or not process.has_ended(orphan.pidfd):
+            return  # this was about the one whose descriptor had that number before
+        pid = orphan.process.pid
+        # It alone: in a runsv of its own, other children are not ours to take leave of.
+        try:
+            reaped, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            reaped, status = 0, process.UNKNOWN
+        self._gone(slot, key, status if reaped else process.how_it_ended(orphan.pidfd, pid))
 
     def _gone(self, slot: int, key: int, status: int) -> None:
         orphan = self._known.pop((slot, key))
@@ -155,18 +198,12 @@ class Orphans:
         self._told(slot, key, orphan.process.pid, status)
 
 
-def _open(written: records.Process) -> int:
-    """Give a pidfd of a process; none when it is gone."""
+def _is_there(written: records.Process) -> bool:
+    """Whether a process that was written down is there, ended or not. OSError when that cannot be known now."""
     try:
-        pidfd = os.pidfd_open(written.pid)
-    except ProcessLookupError:
-        return _NONE
-    try:
-        is_it = process.starttime(written.pid) == written.starttime
+        return process.is_since(written.pid, written.starttime)
     except OSError:
-        os.close(pidfd)
+        # Without a descriptor wait(2) tells at least of a child, which nobody but us can have reaped.
+        if process.is_child(written.pid):
+            return True
         raise
-    if is_it:
-        return pidfd
-    os.close(pidfd)
-    return _NONE

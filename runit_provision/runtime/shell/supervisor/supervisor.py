@@ -15,9 +15,10 @@ from ...core.events import Letter
 from ...core.part import MAIN
 from ...wire import errors
 from ...wire import keeper as wire
-from .. import descriptors, process
+from .. import descriptors, meeting, process
 from ..loop import Loop
 from . import parents
+from .kills import Seldom
 from .tree import Tree
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ _LOOK_SECONDS = 0.05
 EXIT_HUP = 111
 _PATIENCE_SECONDS = 60.0
 """With a keeper that does not answer, and is not stopped: it may be frozen, or somebody looks into it."""
+_PAUSE_SECONDS = 10.0
+"""At most, between keepers that die as soon as they are there."""
 _AGAIN_SECONDS = 1.0
 """Before another keeper is tried again, when there is no process or descriptor to be had."""
 
@@ -58,14 +61,18 @@ class Supervisor:
         self._ended = EXIT_HUP
         self.ending = False
         self._keeper = -1
+        self._mourned = False  # it is dead, what it has left is known, and there is no other yet
         self._kept: parents.Kept | None = None
         self._silent_since = 0.0
         self._alone = False  # no keeper was ever there
-        self._breath = Breath()
-        self._told = False
+        self._breath = Breath(_PAUSE_SECONDS)
+        self._seldom = Seldom()
+        self._told = ""
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most, directory=call.path)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
+        # Of what a keeper has left it is not known yet what is a service's: its exit status would be thrown away.
+        self.tree.orphans.doubts = lambda: not self._mourned and process.has_ended(self._keeper)
         self.loop.on_signal(_signal.SIGCHLD, self._child_changed)
         self.loop.on_signal(_signal.SIGHUP, self.end)
         self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
@@ -96,6 +103,7 @@ class Supervisor:
         if self._keeper >= 0:
             os.close(self._keeper)
         self._keeper = process.open_peer(sock, keeper)
+        self._mourned = False
         self.tree.holders.keeper_is(self._keeper)
 
     def connect_later(self, error: OSError) -> None:
@@ -226,11 +234,14 @@ class Supervisor:
     def _keeper_lost(self) -> None:
         if self.status is not None:
             return  # it said that another takes over, and died
-        self.report("warning: the keeper is gone, starting another; its services go on")
         seconds = self._breath.seconds(time.monotonic())
+        times = self._seldom.times(None) if seconds else ""
+        if times is not None:
+            self.report(f"warning: the keeper is gone, starting another{times}; its services go on")
         if seconds or not self._replace_keeper():
             # Until there is one, ends are seen and signals sent, and whatever is to be started waits.
             process.wait_for_end(self._keeper)
+            self._mourned = True
             self._see_what_became_of_its_children()
             self.loop.after(seconds or _AGAIN_SECONDS, self._keep_trying)
 
@@ -241,25 +252,33 @@ class Supervisor:
     def _replace_keeper(self) -> bool:
         """Whether there is a keeper again."""
         try:
+            if self.state.directory >= 0:
+                # One after the other would die of that, and say so each time.
+                meeting.listen(self.state, meeting.KEEPER).close()
+        except OSError as error:
+            self._tell_no_keeper(error, "start")
+            return False
+        try:
             sock, pid = parents.fork_keeper(self.state, self.call, stands_in=self.stands_in, descriptors_allowed=self._descriptors)
         except OSError as error:
             self._tell_no_keeper(error)
             return False
-        self._told = False
+        self._told = ""
         self._breath.begin(time.monotonic())
         process.wait_for_end(self._keeper)  # its children are ours by then
         self.connect(sock, {}, pid)
         self._see_what_became_of_its_children()
         return True
 
-    def _tell_no_keeper(self, error: OSError) -> None:
-        if not self._told:
-            self._told = True
-            self.report(f"warning: unable to fork keeper: {errors.words(error)}, trying again")
+    def _tell_no_keeper(self, error: OSError, what: str = "fork") -> None:
+        told = f"unable to {what} keeper: {errors.words(error)}"
+        if told != self._told:
+            self._told = told
+            self.report(f"warning: {told}, trying again")
 
     def _see_what_became_of_its_children(self) -> None:
-        self.tree.orphans.reap()
         self.tree.parent_lost()
+        self.tree.orphans.reap()  # by now what is a service's is known
         if not self.tree.patient:
             self.tree.kill_all()  # what it was told last may not have happened
 
