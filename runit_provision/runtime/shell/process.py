@@ -112,9 +112,11 @@ def is_over(pid: int, start: int) -> bool:
 
 def has_ended(pidfd: int) -> bool:
     """Whether a process has ended, with all of its threads, and given its children to others; -1 is none, which has not."""
+    if pidfd < 0:
+        return False
     ended = select.poll()
     ended.register(pidfd, select.POLLIN)
-    return pidfd >= 0 and bool(ended.poll(0))
+    return bool(ended.poll(0))
 
 
 def is_child(pid: int) -> bool:

@@ -123,8 +123,11 @@ class Adoption:
             self._wait(slot, _Waiting(identity, errors.words(error)))
 
     def _wait(self, slot: int, waiting: _Waiting) -> None:
-        os.pwrite(self._tree.table, records.HELD, records.offset(slot))
         self._waiting[slot] = waiting
+        try:
+            os.pwrite(self._tree.table, records.HELD, records.offset(slot))
+        except OSError:
+            pass  # then `sv status` of many tells of it as it was
 
     def retry(self, delay: float = _WAITING_SECONDS[0]) -> None:
         """Try those that are waited for again in `delay` seconds, and so on."""

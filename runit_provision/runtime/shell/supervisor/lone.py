@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 
 from ...wire import records
 from .. import process
@@ -120,24 +119,7 @@ def lives(told: bytes) -> bool:
 
 def is_live(written: records.Process) -> bool:
     """Whether what is written down as living does. OSError."""
-    is_there = written.life == records.LIVE and process.starttime(written.pid) == written.starttime
-    return is_there and not has_ended(written.pid)
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process is a zombie, and not only its first thread, as long as others run. OSError."""
-    if not process.is_zombie(pid):
-        return False
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        waiting = select.poll()
-        waiting.register(pidfd, select.POLLIN)
-        return bool(waiting.poll(0))
-    finally:
-        os.close(pidfd)
+    return written.life == records.LIVE and not process.is_over(written.pid, written.starttime)
 
 
 def _is_of(told: bytes, dev: int, ino: int) -> bool:

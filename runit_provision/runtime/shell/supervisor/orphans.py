@@ -126,7 +126,10 @@ class Orphans:
                 return
             del orphan.unsent[0]
             written.signals += 1
-            os.pwrite(self._table, records.pack_process(written), records.process_offset(slot, key))
+            try:
+                os.pwrite(self._table, records.pack_process(written), records.process_offset(slot, key))
+            except OSError:
+                pass  # whoever comes after us sends it once more
 
     def _kill(self, slot: int, key: int, orphan: _Orphan, number: int) -> None:
         written = orphan.process

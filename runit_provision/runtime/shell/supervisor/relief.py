@@ -384,7 +384,7 @@ def _process(status: wire.Status, role: int) -> records.Process:
         raise _BusyError
     if not status.pid:
         return records.Process()
-    ended = lone.has_ended(status.pid)
+    ended = process.is_zombie(status.pid)
     if not ended and not process.has_executed(status.pid):
         raise _BusyError  # the pipe to the log need not be its stdout yet, and it has the lock of its runsv
     return records.Process(
