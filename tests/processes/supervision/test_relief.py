@@ -25,6 +25,8 @@ from support.waiting import DEADLINE, until, written
 from runit_provision.runtime.shell import process
 
 ALL = os.environ.get("HARNESS") == "all"
+PIDFD_SEND_SIGNAL = 424
+"""The first is the SIGSTOP for a runsv that is to be taken over from."""
 MOST = 2000
 """System calls of a runsvdir that takes a tree over, at most."""
 SAYS = """\
@@ -197,6 +199,46 @@ def test_what_another_one_has_started_since_a_tree_died_with_all_its_services_go
         until(lambda: len(numbers(home / "starts")) == 3, what="it obeys")
         assert not supervision.is_alive(pid)
         assert numbers(home / "starts")[1] == pid
+
+
+@draws
+def test_what_is_older_than_what_a_runsv_has_left_is_believed_by_nobody_whenever_who_takes_over_is_killed(
+    runtime: Path, tmp_path: Path
+) -> None:
+    """What is written down in the tree stays so until the runsv has ended, and is not true: from call 21 on, to 35 or so."""
+    drawn = random.Random(seed("INSTANTS_SEED"))
+    home = service(tmp_path / "services/it", STARTS)
+    struck = missed = 0
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.extra["PATH"] = f"{runtime}:{os.environ['PATH']}"
+        for at in range(1, MOST) if ALL else [25, *(16 + int(drawn.random() * 70) for _ in range(3))]:
+            count = len(numbers(home / "starts")) if struck + missed else 0
+            take(running, runtime)
+            until(lambda: len(numbers(home / "starts")) == count + 1, what="it runs")  # noqa: B023 - called at once
+            until(lambda: running.supervises(home) and stat(home) == "run", what="ours has it")
+            end_all(running)
+            running.program = oracle.program("runsvdir", package="runit")
+            running.start()
+            until(lambda: len(numbers(home / "starts")) == count + 2, what="it runs again")  # noqa: B023
+            pid = until(lambda: stat(home) == "run" and pid_of(home) == numbers(home / "starts")[-1] and pid_of(home), what="it is up")
+            running.kill()
+            take(running, runtime)
+            interrupter = Interrupter(running.pid, [running.pid], at, after=PIDFD_SEND_SIGNAL)
+            first = running.process
+            assert first is not None
+            until(lambda: first.poll() is not None or running.supervises(home), what="taken over, or killed")  # noqa: B023
+            if interrupter.end() is not None:
+                first.wait(DEADLINE)
+                struck, missed = struck + 1, 0
+                running.start()
+            else:
+                missed += 1
+            until(lambda: running.supervises(home), what="taken over")
+            assert (pid_of(home), numbers(home / "starts")[count + 1 :]) == (pid, [pid]), f"system call {at}"
+            end_all(running)
+            if ALL and missed == 3:
+                break
+    print(f"struck {struck}")
 
 
 def test_what_a_tree_has_started_since_a_runsv_was_killed_is_not_started_by_the_next_runsv(runtime: Path, tmp_path: Path) -> None:
