@@ -11,7 +11,6 @@ from pathlib import Path
 from runit_provision.errors import Problem
 from runit_provision.host.inits.boot import Boot
 from runit_provision.host.inits.pieces import OwnFile
-from runit_provision.host.manifest import read
 from runit_provision.host.processes import by_account, is_runsvdir, sees_the_same_files, words
 
 FOLDER = "/etc/runit-provision"
@@ -41,8 +40,8 @@ def running(boot: Boot) -> dict[int, int]:
     for pid in by_account().get(os.geteuid(), ()):
         called = words(pid)
         if os.fsencode(boot.services) in called and is_runsvdir(called):
-            parent = (read(Path(f"/proc/{pid}/stat")) or b"").rpartition(b")")[2].split()[1:2]
-            found[pid] = int(parent[0]) if parent else 0
+            with suppress(OSError):  # it has just ended
+                found[pid] = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
     return found
 
 
