@@ -74,11 +74,14 @@ def new_keeper(running: Tree, before: int) -> int:
 
 def test_keepers_that_die_as_soon_as_they_are_there_are_told_of_seldom(running: Tree) -> None:
     keeper = running.keeper()
-    # From the sixth on that did not last, a second passes, then two.
-    for _ in range(8):
+    # From the sixth in a row on that did not last, a second passes, then two; a crowded machine may let one last.
+    for kills in range(1, 40):
         os.kill(keeper, signal.SIGKILL)
         keeper = new_keeper(running, keeper)
-    assert running.stderr.read_text().count(LOST) == 7
+        told = running.stderr.read_text().count(LOST)
+        if told < kills:
+            break
+    assert kills - 1 == told > 6
 
 
 def seconds_of(pid: int) -> float:
