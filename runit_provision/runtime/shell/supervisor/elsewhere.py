@@ -202,6 +202,8 @@ def _relieve(keeper: int, place: str, state: State) -> bool:
 
 def _know_taken(state: State) -> str:
     """Let what was taken from a keeper, which has ended, be what is written down here; why that cannot be now, else nothing."""
+    if state.directory < 0:
+        return ""
     try:
         taken = os.open(_TAKEN, os.O_RDONLY | os.O_CLOEXEC, dir_fd=state.directory)
     except FileNotFoundError:
