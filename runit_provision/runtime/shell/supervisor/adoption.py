@@ -209,11 +209,11 @@ class Adoption:
         try:
             has_pipe = self._find_pipe(service, intent, content)
             main, log, script = (tree.found(slot, key, content) for key in (records.MAIN, records.LOG, records.SCRIPT))
+            if not content.startswith(records.TAKEN):
+                os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         except BaseException:
             service.close()  # or its own lock would be in the way when it is tried again
             raise
-        if not content.startswith(records.TAKEN):
-            os.pwrite(tree.table, records.TAKEN, records.offset(slot))
         tree.settle(slot, service)
         try:
             self._go_on(service, intent, (main, log, script), content, gone, has_pipe=has_pipe)
