@@ -284,11 +284,16 @@ def environment(pid: int) -> list[bytes]:
 
 
 def descriptors(pid: int, file: tuple[int, int] | None) -> list[str]:
-    """Give the descriptors of `pid` that lead to `file` (device, inode); none of a process that is gone, or none of our business."""
+    """Give the descriptors of `pid` that lead to `file` (device, inode); none of a process that is gone, or none of our business.
+
+    OSError when that cannot be known now.
+    """
     found = []
     try:
         listed = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
+    except OSError as error:
+        if error.errno in _NOT_NOW:
+            raise
         return []
     for fd in listed:
         try:
