@@ -44,7 +44,8 @@ def test_services_come_and_go(running: Tree, tmp_path: Path) -> None:
 def test_who_waits_hears_of_it(runtime: Path, running: Tree) -> None:
     first = running.services / "first"
     stubborn = "trap 'sleep 0.5; exit' TERM; echo >>ready; while :; do sleep 0.02; done"
-    supervision.script(first / "run", stubborn)
+    supervision.script(first / "new", stubborn)
+    (first / "new").rename(first / "run")  # which is being executed, so that nobody may write it
     before = pid_of(first)
     for word, result in (("restart", "run"), ("stop", "down"), ("start", "run")):
         done = subprocess.run(
