@@ -25,8 +25,10 @@ _INFO_EXIT = 1 << 3
 _SOL_SOCKET, _SO_PEERCRED = 1, 17
 _FORKED_ONLY = 0x40
 _GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
-_NOT_NOW = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+NOT_NOW = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """What a system call fails with that says nothing of what it was about."""
+NO_PROCESS = {errno.ESRCH, errno.EINVAL, errno.ENOENT}
+"""What pidfd_open(2) fails with where there is none: the latter two where the number is a thread's by now, or that of a group."""
 
 
 def boot_id() -> bytes:
@@ -75,8 +77,8 @@ def open_since(pid: int, start: int) -> int:
     try:
         pidfd = os.pidfd_open(pid)
     except OSError as error:
-        if error.errno in {errno.ESRCH, errno.ENOENT, errno.EINVAL}:
-            return -1  # the last two: by now it is the number of a thread
+        if error.errno in NO_PROCESS:
+            return -1
         raise
     try:
         is_it = starttime(pid) in {start, 0}
@@ -292,7 +294,7 @@ def descriptors(pid: int, file: tuple[int, int] | None) -> list[str]:
     try:
         listed = os.listdir(f"/proc/{pid}/fd")
     except OSError as error:
-        if error.errno in _NOT_NOW:
+        if error.errno in NOT_NOW:
             raise
         return []
     for fd in listed:
@@ -377,7 +379,7 @@ def _read(path: str) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in _NOT_NOW:
+        if error.errno in NOT_NOW:
             raise
         return b""
     try:

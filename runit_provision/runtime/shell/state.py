@@ -208,6 +208,21 @@ def _make(path: str) -> None:
         _make(path)
 
 
+def open_left(place: str, path: str, flags: int = 0) -> State:
+    """Open the state at `path`, which `place` leads to, if it is there, and our account's alone. OSError."""
+    opened: list[int] = []
+    try:
+        open_own(place, os.O_RDONLY | os.O_DIRECTORY | flags, opened)
+        for name in ("lock", "records"):
+            open_own(name, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
+    except OSError:
+        for fd in opened:
+            os.close(fd)
+        raise
+    directory, lock, table = opened
+    return State(path, directory=directory, lock=lock, table=table)
+
+
 def open_own(path: str, flags: int, opened: list[int], *, directory: int | None = None) -> None:
     """Open what our account alone has. OSError."""
     fd = descriptors.opened_if(lambda found: is_own(os.fstat(found)), path, flags, directory)

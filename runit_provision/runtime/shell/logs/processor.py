@@ -12,7 +12,6 @@ the journal tells, and goes on from there. That may not be its parent, so it say
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import posix
 import select
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-_NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
-"""The latter two: the number is a thread's by now, or that of a group without its leader."""
 ABOVE = 10
 """Descriptors from here on are in nobody's way in the child."""
 SHELL = "/bin/sh"
@@ -93,13 +90,13 @@ class Processor:
 
     def go_on(self, left: Left) -> None:
         """Wait for the processor that who logged here before had started, if it runs still, as if it had been started here. OSError."""
-        from ..process import starttime
+        from ..process import NO_PROCESS, starttime
 
         pid, start, inode = left
         try:
             pidfd = posix.pidfd_open(pid)
         except OSError as error:
-            if error.errno in _NO_PROCESS:
+            if error.errno in NO_PROCESS:
                 return
             raise
         try:

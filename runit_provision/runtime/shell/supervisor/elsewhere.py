@@ -15,7 +15,7 @@ import time
 from ...wire import errors, records
 from .. import process
 from ..meeting import KEEPER
-from ..state import TREES, State, is_own, key, open_own, path_of
+from ..state import TREES, State, is_own, key, open_left, open_own, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ _SIGKILL, _SIGCONT, _SIGSTOP = 9, 18, 19
 _TAKEN = "taken"
 """In the state directory: the records of a keeper that is being ended."""
 _NAMESPACE = "/proc/{}/ns/pid"
-_NOT_NOW = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""Errors that are about us, and not about who is looked at."""
 _PIECE = 1 << 20
 """Bytes that are copied at once."""
 
@@ -99,7 +97,7 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
                     if _leads_to(int(entry), place, path) and is_own(os.stat(fd)):
                         return int(entry), place, fd
         except OSError as error:
-            if error.errno in _NOT_NOW:
+            if error.errno in process.NOT_NOW:
                 raise
             continue  # it has ended, or is none of our business
     return None
@@ -136,25 +134,20 @@ def _named(place: str, path: str) -> str:
 
 def _open(pid: int, place: str, fd: str) -> State | None:
     """Open the state that a keeper has; None where that is not at `place` any more, whole. OSError: nobody can tell now."""
-    opened: list[int] = []
+    there: State | None = None
     try:
-        open_own(fd, os.O_RDONLY | os.O_DIRECTORY, opened)
-        for name in ("lock", "records"):
-            open_own(name, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
-            found = os.fstat(opened[-1])
-            if not process.descriptors(pid, (found.st_dev, found.st_ino)):
-                raise FileNotFoundError(errno.ENOENT, "another one has taken its place", name)
-        os.stat(KEEPER, dir_fd=opened[0])
-        if os.path.samestat(os.fstat(opened[0]), os.stat(place)):
-            directory, lock, table = opened
-            return State(place, directory=directory, lock=lock, table=table)
+        there = open_left(fd, place)
+        os.stat(KEEPER, dir_fd=there.directory)
+        is_at_place = os.path.samestat(os.fstat(there.directory), os.stat(place))
+        if is_at_place and _has(pid, there.lock) and _has(pid, there.table):
+            found, there = there, None
+            return found
     except OSError as error:
-        if error.errno in _NOT_NOW:
-            for each in opened:
-                os.close(each)
+        if error.errno in process.NOT_NOW:
             raise
-    for each in opened:
-        os.close(each)
+    finally:
+        if there is not None:
+            there.close()
     return None
 
 
@@ -221,9 +214,9 @@ def _know_taken(state: State) -> str:
     return ""
 
 
-def _has(pid: int, table: int) -> bool:
-    """Whether a process has the table open: a service, be it a runsvdir too, has not."""
-    found = os.fstat(table)
+def _has(pid: int, file: int) -> bool:
+    """Whether a process has a file of a state, open here, open too: a service, be it a runsvdir, has not."""
+    found = os.fstat(file)
     return bool(process.descriptors(pid, (found.st_dev, found.st_ino)))
 
 

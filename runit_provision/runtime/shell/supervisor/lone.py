@@ -14,7 +14,7 @@ import os
 from ...wire import records
 from .. import process
 from ..service.files import LockedError
-from ..state import SERVICES, TREES, State, open_own, path_of
+from ..state import SERVICES, TREES, State, open_left, path_of
 
 _NONE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 """Nothing is there, or nothing of ours. Any other error may hide what runs, which would be started a second time."""
@@ -141,16 +141,9 @@ def _place(state: State) -> str:
 
 def _open(path: str) -> State | None:
     """Open a state that is there, and our account's alone; None when there is none. OSError when nobody can tell now."""
-    opened: list[int] = []
     try:
-        open_own(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, opened)
-        for file in ("lock", "records"):
-            open_own(file, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
-        directory, lock, table = opened
-        return State(path, directory=directory, lock=lock, table=table)
+        return open_left(path, path, os.O_NOFOLLOW)
     except OSError as error:
-        for fd in opened:
-            os.close(fd)
         if error.errno in _NONE:
             return None
         raise
