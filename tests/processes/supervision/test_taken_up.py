@@ -20,6 +20,13 @@ def starts(home: Path) -> list[int]:
     return [int(line) for line in (home / "starts").read_text().split()]
 
 
+def begun(home: Path) -> int:
+    """Wait until it runs for the first time, and has said so; give its pid."""
+    pid = until(lambda: pid_of(home), what="it runs")
+    until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+    return pid
+
+
 @pytest.mark.parametrize("refusal", ["read:error=ENOMEM", "openat:error=ENFILE"])
 def test_a_process_that_cannot_be_looked_at_for_a_moment_is_taken_up_and_not_started_again(
     runtime: Path, tmp_path: Path, refusal: str
@@ -28,8 +35,7 @@ def test_a_process_that_cannot_be_looked_at_for_a_moment_is_taken_up_and_not_sta
     home = service(tmp_path / "services/it", STARTS)
     with tree(runtime / "runsvdir", tmp_path / "services", tmp_path / "state") as running:
         running.start()
-        pid = until(lambda: pid_of(home), what="it runs")
-        until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+        pid = begun(home)
         running.kill_with_keeper()
         trace = tmp_path / "trace"
         fault = ("-P", f"/proc/{pid}/stat", "-e", f"inject={refusal}:when=1")
@@ -53,8 +59,7 @@ def test_what_a_killed_runsv_has_left_is_taken_up_though_it_cannot_be_looked_at_
     home = service(tmp_path / "services/it", STARTS)
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         with started([runtime / "runsv", home], env=running.environment()):
-            pid = until(lambda: pid_of(home), what="it runs")
-            until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+            pid = begun(home)
         trace = tmp_path / "trace"
         (place,) = running.state.glob("services/*")
         fault = ("-P", str(place), "-e", f"inject=openat:error={error}:when=1")
@@ -72,8 +77,7 @@ def test_a_service_that_cannot_be_signalled_when_it_is_taken_up_is_taken_up_late
     home = service(tmp_path / "services/it", STARTS)
     with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
         running.start()
-        pid = until(lambda: pid_of(home), what="it runs")
-        until(lambda: (home / "starts").exists() and starts(home) == [pid], what="it has begun")
+        pid = begun(home)
         keeper = running.keeper()
         os.kill(keeper, signal.SIGSTOP)
         letter(home, "t")
