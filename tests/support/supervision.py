@@ -215,6 +215,27 @@ def pid_of(directory: Path) -> int:
     return whole.pid if whole is not None and wire.pid_text(whole).decode() == said else 0
 
 
+def said(running: Tree, text: str) -> None:
+    """Wait until a tree says `text`."""
+    until(lambda: text in running.stderr.read_text(), what=f"it is said: {text}")
+
+
+def up(home: Path) -> int:
+    """Wait until it runs, and its script has become what it executes; give its pid."""
+    until(lambda: stat(home) == "run" and name(pid_of(home)) == "sleep", what=f"{home.name} runs")
+    return pid_of(home)
+
+
+def started(home: Path) -> list[int]:
+    """Give the processes that a service has started, which writes each down."""
+    return [int(pid) for pid in (home / "started").read_text().split()]
+
+
+def text_of(path: Path) -> str:
+    """Give what is in a file; nothing where there is none."""
+    return path.read_text() if path.exists() else ""
+
+
 def send(directory: Path, number: int) -> int:
     """Send a signal to the process that a service has as soon as one is told, and give its pid; 0 would be everybody here."""
     pid = until(lambda: pid_of(directory), what=f"{directory.name} has a process")

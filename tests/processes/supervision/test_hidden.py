@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
-from support.supervision import Tree, is_alive, letter, pid_of, script, service, stat, tree
+from support.supervision import Tree, is_alive, letter, pid_of, script, service, started, stat, tree
 from support.waiting import until
 
 USER = "61014"
@@ -30,10 +30,6 @@ def hidden(place: Path, how: str) -> Path:
         program.chmod(0o4755)
         run = f"exec {program} --reuid 0 sh -c 'touch hidden; exec sleep 1000'"
     return service(place / "services/it", f"echo $$ >>started\n{run}", finish='echo "$1 $2" >>ended')
-
-
-def started(home: Path) -> list[int]:
-    return [int(pid) for pid in (home / "started").read_text().split()]
 
 
 def restart(running: Tree, home: Path) -> None:

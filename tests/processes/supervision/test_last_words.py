@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.interrupt import Interrupter
 from support.oracle import root
-from support.supervision import Tree, begun_at, is_alive, pid_of, service, stat, tree
+from support.supervision import Tree, begun_at, is_alive, pid_of, service, stat, text_of, tree
 from support.waiting import until
 
 from runit_provision.runtime.shell.process import UNKNOWN, starttime, zombie_status
@@ -43,9 +44,25 @@ def test_finish_learns_it_though_the_keeper_dies_before_it_has_asked(running: Tr
         if stopped:
             until(lambda pid=pid: not is_alive(pid), what="it has ended")  # type: ignore[misc]
         os.kill(keeper, signal.SIGKILL)
-        ended = until(lambda: (home / "ended").exists() and (home / "ended").read_text().splitlines()[count - 1 :], what="./finish")  # noqa: B023
+        ended = until(lambda: text_of(home / "ended").splitlines()[count - 1 :], what="./finish")  # noqa: B023
         assert ended == ["-1 15"]
         until(lambda pid=pid: pid_of(home) not in {0, pid}, what="it runs again")  # type: ignore[misc]
+
+
+def test_finish_learns_it_at_whatever_system_call_the_keeper_dies(running: Tree) -> None:
+    home = running.services / "it"
+    struck = 0
+    for count in range(1, 16):
+        pid = until(lambda: stat(home) == "run" and pid_of(home), what="it runs")
+        interrupter = Interrupter(keeper := running.keeper(), [keeper], count)
+        try:
+            os.kill(pid, signal.SIGTERM)
+            ended = until(lambda: text_of(home / "ended").splitlines()[count - 1 :], what="./finish")  # noqa: B023
+            until(lambda pid=pid: stat(home) == "run" and pid_of(home) != pid, what="it runs again")  # type: ignore[misc]
+        finally:
+            struck += interrupter.end() is not None
+        assert ended == ["-1 15"]
+    assert struck == 15
 
 
 def test_how_a_process_of_another_account_ended_is_not_guessed() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import fifo, oracle, supervision
-from support.supervision import Tree, has_open, log_in_pool, pid_of, service, stat, tree
+from support.supervision import Tree, has_open, log_in_pool, pid_of, said, service, stat, tree
 from support.waiting import until, written
 
 COUNTER = "i=0; while [ $i -lt {count} ]; do echo $i; i=$((i+1)); done; echo done >>../told; exec sleep 1000"
@@ -440,7 +440,3 @@ def test_logs_go_on_where_no_file_may_be_as_long_as_the_journal(runtime: Path, t
         until(lambda: pid_of(home / "log") not in {0, pid}, what="another pool keeps the log")
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="all has ended")
-
-
-def said(running: Tree, text: str) -> None:
-    until(lambda: text in running.stderr.read_text(), what=f"it is said: {text}")

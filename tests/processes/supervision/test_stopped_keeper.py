@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import supervision
 from support.interrupt import held
-from support.supervision import Tree, is_alive, pid_of, send, service, stat, tree
+from support.supervision import Tree, is_alive, pid_of, said, send, service, stat, tree
 from support.waiting import until
 
 SLEEPER = "exec sleep 1000"
@@ -31,10 +31,6 @@ def running(runtime: Path, tmp_path: Path) -> Iterator[Tree]:
 
 def pids(running: Tree) -> list[int]:
     return [pid_of(running.services / name) for name in "ab"]
-
-
-def said(running: Tree, text: str) -> None:
-    until(lambda: text in running.stderr.read_text(), what=f"it is said: {text}")
 
 
 def succeed(running: Tree) -> None:

@@ -35,6 +35,8 @@ _RESET = tuple(
 """What Python or our own programs catch or ignore; everything else is as our parent left it."""
 
 _EXEC_FAILED = 111
+_CORE_DUMPED = 0x80
+"""In a wait status: wait(2), WCOREDUMP."""
 _PROGRAMS = {keeper.RUN: ("./run", "./run"), keeper.FINISH: ("./finish", "./finish"), keeper.LOG_RUN: ("./run", "log/./run")}
 """By role, each also as messages name it; any other is a control script, whose letter is its first argument."""
 
@@ -174,24 +176,24 @@ class Children:
         return child.process.signals
 
     def reap(self) -> list[Child]:
-        """Take leave of every child that ended; their wait status is in `process.status`."""
+        """Take leave of every child that ended; their wait status is in `process.status`.
+
+        It is written down while the kernel has it still: whoever comes after our death finds it in one place or the other.
+        """
         ended = []
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
+        while (found := _ended()) is not None:
+            pid, status = found
             child = self._by_pid.pop(pid, None)
             if child is None:
                 # The leader of a session, or an orphan that came to us as a subreaper.
+                os.waitpid(pid, 0)
                 self.sessions.ended(pid)
                 continue
             del self._by_key[child.slot, child.key]
             child.process.life = records.ENDED
             child.process.status = status
             self._note(child)
+            os.waitpid(pid, 0)
             ended.append(child)
         return ended
 
@@ -205,6 +207,19 @@ class Children:
     def _write(self, child: Child) -> None:
         if child.key < records.POOL:
             os.pwrite(self._table, records.pack_process(child.process), records.process_offset(child.slot, child.key))
+
+
+def _ended() -> tuple[int, int] | None:
+    """Give a child that has ended, and is not taken leave of, with its wait status."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    if found is None:
+        return None
+    if found.si_code == os.CLD_EXITED:
+        return found.si_pid, found.si_status << 8
+    return found.si_pid, found.si_status | (_CORE_DUMPED if found.si_code == os.CLD_DUMPED else 0)
 
 
 def _fork(wait: int, go: int, become: Callable[[], None]) -> int:

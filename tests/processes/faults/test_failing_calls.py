@@ -1,0 +1,207 @@
+"""System calls fail, now and then or for seconds: it is said with its cause, tried again, and nothing is started twice or lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support import oracle
+from support.checked_log import CheckedLog
+from support.draws import draws
+from support.supervision import (
+    COUNTS,
+    ROLES,
+    Tree,
+    is_alive,
+    letter,
+    log_in_pool,
+    name,
+    pid_of,
+    said,
+    service,
+    started,
+    stat,
+    text_of,
+    tree,
+    up,
+)
+from support.waiting import DEADLINE, until
+
+from runit_provision.runtime.wire import errors
+
+ERRORS = ("ENFILE", "ENOMEM", "EIO", "ENOSPC", "EROFS")
+OPENS = "openat,renameat,unlinkat,mkdirat,pipe2,getdents64"
+TALKS = f"echo $$ >>started\n{COUNTS}"
+
+
+@contextmanager
+def failing_calls(pid: int, calls: str, error: str, when: str, trace: Path) -> Iterator[None]:
+    """Let calls of a process fail meanwhile, of a pool those of its threads; when: which of them, as strace counts."""
+    strace = oracle.program("strace", package="strace")
+    fault = ["-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}"]
+    # What the keeper forks is a service.
+    threads = ["-f"] if name(pid) == ROLES["pool"] else []
+    tracer = subprocess.Popen([strace, *threads, "-qq", "-o", str(trace), *fault, "-p", str(pid)])
+    try:
+        traced = f"TracerPid:\t{tracer.pid}\n"
+        until(lambda: traced in Path(f"/proc/{pid}/status").read_text(), what="it is traced")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(DEADLINE)
+
+
+def process_of(running: Tree, victim: str) -> int:
+    if victim == "supervisor":
+        return running.pid
+    return until(lambda: next((pid for pid in running.processes() if name(pid) == ROLES[victim]), 0), what=f"a {victim}")
+
+
+def talks(path: Path, runtime: Path) -> Path:
+    """Make a service that counts to the pool, into files of some thousand lines, until it finds `stop`."""
+    home = service(path, TALKS, log="exit 1")
+    log_in_pool(home, runtime, config="s8000\nn0\n")
+    return home
+
+
+def all_is_logged(home: Path) -> None:
+    """Let one that talks come to its end: each of its lines is there, once."""
+    (home / "stop").touch()
+    count = int(until(lambda: text_of(home / "last"), what="it says how many"))
+    log = CheckedLog(home / "log/main", lambda number: b"%d" % number)
+    until(lambda: log.ends_with(count - 1), what="the last line is logged")
+    log.take_all()
+    assert log.lines == count
+
+
+@draws
+@pytest.mark.parametrize(
+    ("victim", "error"),
+    [
+        *((victim, error) for victim in ("supervisor", "keeper", "pool") for error in (*ERRORS, "EINTR")),
+        ("holder", "ENOMEM"),
+    ],
+)
+def test_calls_that_fail_now_and_then(runtime: Path, home: Path, tmp_path: Path, victim: str, error: str) -> None:
+    talker = talks(home.parent / "talks", runtime)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        until((talker / "log/main/current").exists, what="it is logged")
+        # Not epoll_wait, which signals interrupt anyhow: one that strace has taken away and leaves behind fails by ENOSYS.
+        calls = OPENS if error != "EINTR" else "openat,read,write,waitid,wait4"
+        # A holder makes no other call that can fail than to take what it is given.
+        calls = "recvmsg" if victim == "holder" else calls
+        with failing_calls(process_of(running, victim), calls, error, "1+2", tmp_path / "trace"):
+            # A keeper that lacks files or memory makes three vain attempts at each start, as every second of both calls that it takes
+            # fails, and five seconds pass after each.
+            kills = 1 if victim == "keeper" and error in ("ENFILE", "ENOMEM") else 3
+            for _ in range(kills):
+                before = len(started(home))
+                os.kill(started(home)[-1], signal.SIGKILL)
+                until(lambda before=before: len(started(home)) > before, what="it is started again")  # type: ignore[misc]
+            new = service(tmp_path / "new", "echo line\nexec sleep 1000", log="exit 1")
+            log_in_pool(new, runtime)
+            new = new.rename(home.parent / "new")
+            if victim == "holder":
+                until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="its call has failed")
+        # The call that strace has taken away when it goes fails for good: one that told of a change in the directory, for one.
+        (home.parent / ".changed").touch()
+        up(new)
+        until(lambda: text_of(new / "log/main/current") == "line\n", what="it is logged")
+        until(lambda: stat(home) == "run" and pid_of(home) == started(home)[-1], what="the status is right")
+        assert [is_alive(process) for process in started(home)] == [False] * kills + [True]
+        assert started(talker) == [pid_of(talker)]
+        all_is_logged(talker)
+        assert running.keeper()
+
+
+@pytest.mark.parametrize(
+    ("victim", "calls", "error"),
+    [
+        *(("supervisor", OPENS, error) for error in ERRORS),
+        *(("supervisor", "renameat", error) for error in ("EIO", "ENOSPC", "EROFS")),
+        *(("supervisor", "mkdirat", error) for error in ("ENOSPC", "EROFS")),
+        *(("supervisor", "mknodat", error) for error in ("ENOSPC", "EROFS")),
+        ("supervisor", "getdents64", "EIO"),
+        *((victim, "pwrite64", error) for victim in ("supervisor", "keeper") for error in ("EIO", "ENOSPC", "EROFS")),
+        *(("keeper", OPENS, error) for error in ERRORS),
+        ("keeper", "clone,clone3,fork,vfork", "ENOMEM"),
+        *(("pool", OPENS, error) for error in ERRORS),
+        *(("pool", "fsync", error) for error in ("EIO", "ENOSPC")),
+        ("pool", "fallocate", "ENOSPC"),
+        ("holder", "recvmsg", "ENOMEM"),
+    ],
+)
+def test_calls_that_fail_for_seconds_are_told_with_their_cause(
+    runtime: Path, home: Path, tmp_path: Path, victim: str, calls: str, error: str
+) -> None:
+    """In the tree's log, and not again and again; it is over as soon as the fault is, without a loss."""
+    talker = talks(home.parent / "talks", runtime)
+    number = getattr(errno, error)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        until(lambda: list((talker / "log/main").glob("@*.s")), what="it is logged, in more files than one")
+        with failing_calls(process_of(running, victim), calls, error, "1+", tmp_path / "trace"):
+            os.kill(before, signal.SIGKILL)
+            new = service(tmp_path / "new", "echo $$ >>started\necho line\nexec sleep 1000", log="exit 1")
+            log_in_pool(new, runtime)
+            new = new.rename(home.parent / "new")
+            until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="a call has failed")
+            # A holder that a call fails ends, by Python's words; another one takes its place.
+            said(running, errors.text(number).decode() if victim != "holder" else os.strerror(number))
+            time.sleep(3)  # for which it goes on: what is told, and tried, meanwhile has an end
+            count = len(running.stderr.read_text().splitlines())
+            assert count < 30, running.stderr.read_text()
+            assert text_of(tmp_path / "trace").count("INJECTED") < 500
+        (home.parent / ".changed").touch()
+        until(lambda: started(home) == [before, up(home)], what="it runs again, once")
+        pid = up(new)
+        until(lambda: started(new) == [pid], what="the new one runs, once")
+        until(lambda: text_of(new / "log/main/current") == "line\n", what="it is logged")
+        assert started(talker) == [pid_of(talker)]
+        all_is_logged(talker)
+
+
+def test_a_letter_is_obeyed_though_it_cannot_be_written_down(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """Where the disk that the records are mapped from takes nothing, read(2) gives EFAULT, and would do so again at once."""
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(running.pid, "readv,pwrite64", "EFAULT", "1+", tmp_path / "trace"):
+            letter(home, "d")
+            until(lambda: stat(home) == "down", what="it is down")
+            letter(home, "u")
+            until(lambda: started(home) == [before, up(home)], what="it runs again")
+            time.sleep(3)  # for which it goes on: what is told, and tried, meanwhile has an end
+            assert text_of(tmp_path / "trace").count("INJECTED") < 100
+        said(running, "runsv: info: what runs is written down again")
+        pid = up(home)
+        running.kill_with_keeper()
+        running.start()
+        until(lambda: running.supervises(home), what="the next one has it")
+        assert (stat(home), started(home)) == ("run", [before, pid])
+
+
+@pytest.mark.parametrize("error", ["ENOBUFS", "ENOMEM"])
+@pytest.mark.parametrize("victim", ["supervisor", "keeper"])
+def test_what_one_of_the_trees_own_cannot_send_to_the_other_is_sent_later(
+    runtime: Path, home: Path, tmp_path: Path, victim: str, error: str
+) -> None:
+    """That the kernel has no memory for a message is over soon, and no end and no start is lost (sendmsg(2))."""
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(process_of(running, victim), "sendmsg,sendto", error, "1", tmp_path / "trace"):
+            os.kill(before, signal.SIGKILL)
+            until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="a call has failed")
+        until(lambda: len(started(home)) > 1, deadline=30, what="it is started again")
+        assert started(home) == [before, up(home)]
