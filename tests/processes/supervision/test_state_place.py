@@ -349,6 +349,29 @@ def test_the_directory_by_another_name_meets_the_keeper_that_has_it(running: Tre
     until(lambda: running.processes() == [], what="all have ended")
 
 
+def test_the_directory_by_another_name_meets_what_a_keeper_that_died_has_left(running: Tree, tmp_path: Path) -> None:
+    (tmp_path / "another").symlink_to("services")
+    other = service(tmp_path / "others/it", "exec sleep 1000").parent
+    (tmp_path / "circle").symlink_to(other)
+    with tree(running.program, tmp_path / "circle", running.state) as lost:
+        lost.start()
+        until(lambda: stat(other / "it") == "run", what="it runs")
+        lost.kill_with_keeper()
+        (tmp_path / "circle").unlink()
+        (tmp_path / "circle").symlink_to("circle")
+        real, running.services = running.services, tmp_path / "another"
+        running.start()
+        before = pids(running)
+        running.kill_with_keeper()
+        running.services = real
+        running.start()
+        is_taken_over(running)
+        started_once(running, before)
+        assert "info: what runs of this tree was left with its state in" in running.stderr.read_text()
+        assert running.kill(signal.SIGHUP) == 111
+        assert not any(map(supervision.is_alive, before))
+
+
 @contextmanager
 def posing(running: Tree, tmp_path: Path, words: Sequence[str | Path], *, owner: int, mode: int) -> Iterator[subprocess.Popen[bytes]]:
     """Have nobody start a setuid program that keeps open what a keeper would, in a place of `owner`'s with that mode."""

@@ -1,8 +1,9 @@
 """A keeper that has our tree with its state elsewhere: its runsvdir was started with another environment, or under another host's name.
 
 Or by another name of the directory, which a link leads to; or its state directory was removed. Two keepers over one directory would
-take services from each other whenever somebody dies, so there is to be one. Only a living one is found, by /proc: its descriptors lead
-to its state directory, whose name stands for the tree's. That of a very long path cannot be read back: then only our own name is known.
+take services from each other whenever somebody dies, so there is to be one. A living one is found by /proc: its descriptors lead to its
+state directory, whose name stands for the tree's; what one that died has left, by that name, beside our own state. That of a very long
+path cannot be read back: then only our own name is known.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from ...wire import errors, records
 from .. import process
 from ..meeting import KEEPER
 from ..state import TREES, State, is_own, key, open_left, open_own, path_of
+from . import lone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _LOOK_SECONDS = 1.0
 """Between two looks at a keeper that is waited for."""
@@ -40,7 +45,7 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
     one that has a runsvdir is waited for.
     """
     told = ""
-    while (found := _found(path, say)) is not None:
+    while (found := _looked(lambda: _keeper(path), say)) is not None:
         keeper, place, _fd = found
         try:
             there = _open(*found)
@@ -61,6 +66,10 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
             whose = f"keeper {keeper} of process {process.parent(keeper)}"
             say(f"warning: {whose} has this tree, and its state directory {place} is gone; {why}")
         _wait()
+    if found is None and (left := _looked(lambda: _left(path, state), say)) is not None:
+        say(f"info: what runs of this tree was left with its state in {left.path}")
+        state.close()
+        return left
     told = ""
     while why := _know_taken(state):
         if why != told:
@@ -75,17 +84,27 @@ def _wait() -> None:
     time.sleep(_LOOK_SECONDS)
 
 
-def _found(path: str, say: Callable[[str], None]) -> tuple[int, str, str] | None:
-    """Give what `_keeper` gives, as soon as that can be known."""
+def _looked(look: Callable[[], T], say: Callable[[str], None]) -> T:
+    """Give what `look` gives, as soon as that can be known."""
     told = ""
     while True:
         try:
-            return _keeper(path)
+            return look()
         except OSError as error:
             if (why := errors.words(error)) != told:
                 told = why
-                say(f"warning: unable to look for a keeper that has this tree: {why}, trying again")
+                say(f"warning: unable to look for who has this tree: {why}, trying again")
             _wait()
+
+
+def _left(path: str, state: State) -> State | None:
+    """Give the state that somebody who has died had of our directory by another name, where something runs of it. OSError."""
+    # Who is somebody's by now is none of our business, and its directory may be on a disk that does not answer.
+    named = lone.tree_beside(state, lambda named, left: lone.any_lives(left) and left.try_lock() and _is_same(named, path))
+    if not named:
+        return None
+    place = f"{os.path.dirname(state.path)}/{key(named)}"
+    return open_left(place, place, os.O_NOFOLLOW)
 
 
 def _keeper(path: str) -> tuple[int, str, str] | None:
@@ -118,9 +137,15 @@ def _is_keeper(pid: int) -> bool:
 def _leads_to(pid: int, place: str, path: str) -> bool:
     """Whether a process finds our directory `path` by the name that `place`, if it is a tree's state directory, stands for."""
     named = _named(place, path)
+    return bool(named) and _is_same(f"/proc/{pid}/root{named}", path)
+
+
+def _is_same(named: str, path: str) -> bool:
     try:
-        return bool(named) and os.path.samestat(os.stat(f"/proc/{pid}/root{named}"), os.stat(path))
-    except FileNotFoundError:
+        return os.path.samestat(os.stat(named), os.stat(path))
+    except OSError as error:
+        if error.errno in process.NOT_NOW:
+            raise
         return False
 
 

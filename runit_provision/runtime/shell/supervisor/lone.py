@@ -16,6 +16,10 @@ from .. import process
 from ..service.files import LockedError
 from ..state import SERVICES, TREES, State, open_left, path_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _NONE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 """Nothing is there, or nothing of ours. Any other error may hide what runs, which would be started a second time."""
 
@@ -66,6 +70,11 @@ def tree_with(state: State, dev: int, ino: int) -> str:
 
     OSError when nobody can tell now.
     """
+    return tree_beside(state, lambda _path, left: any(_is_of(told, dev, ino) and lives(told) for told in map(left.slot, left.slots())))
+
+
+def tree_beside(state: State, is_it: Callable[[str, State], bool]) -> str:
+    """Give the directory of a tree, beside whose state `state` is, and of which `is_it` says so; empty for none. OSError."""
     if state.directory < 0:
         return ""
     place = f"{_place(state)}/{TREES}"
@@ -74,14 +83,13 @@ def tree_with(state: State, dev: int, ino: int) -> str:
     except FileNotFoundError:
         return ""
     for tree in trees:
-        found = _open(f"{place}/{tree}")
-        if found is not None:
+        left = _open(f"{place}/{tree}")
+        if left is not None:
             try:
-                slots = found.slots() if found.is_of_now() else []
-                is_there = any(_is_of(told, dev, ino) and lives(told) for told in map(found.slot, slots))
+                found = left.is_of_now() and is_it(path_of(tree), left)
             finally:
-                found.close()
-            if is_there:
+                left.close()
+            if found:
                 return path_of(tree)
     return ""
 
@@ -109,6 +117,11 @@ def runs(left: State) -> bool:
     """Whether a process of its service lives: else it tells of nothing that anybody would start a second time. OSError."""
     slots = left.slots() if left.is_of_now() else []
     return len(slots) == 1 and lives(left.slot(slots[0]))
+
+
+def any_lives(left: State) -> bool:
+    """Whether a process lives that a state tells of. OSError."""
+    return any(map(lives, map(left.slot, left.slots())))
 
 
 def lives(told: bytes) -> bool:

@@ -364,7 +364,7 @@ def find_tree(path: str, shown: str, state: State) -> State:
 def _lives(state: State) -> bool:
     """Whether something runs that a state tells of: another keeper may have the tree since what has ended."""
     try:
-        return any(map(lone.lives, map(state.slot, state.slots())))
+        return lone.any_lives(state)
     except OSError:
         return False
 
