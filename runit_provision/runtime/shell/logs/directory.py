@@ -1,6 +1,7 @@
-"""One log directory: its lock, its config, its `current` and its old files; svlogd(8).
+"""One log directory: its lock, its `current` and its old files; svlogd(8).
 
-What takes time is a generator (see steps.py). Nothing is ever given up. Where the directory is, and whether it is held, is folder.py's.
+What takes time is a generator (see steps.py). Nothing is ever given up. Where the directory is, and whether it is held, is folder.py's,
+and what its config says config.py's.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import time
 from ...core import svlogd_rotation
 from ...core.svlogd_selection import Selection
 from ...core.svlogd_stamp import is_old, old_name
-from ...wire import errors, svlogd_config
-from .folder import APPEND, READ, Folder
+from ...wire import errors
+from . import config
+from .folder import APPEND, Folder
 from .processor import Processor
 from .steps import Pause
 from .sync import Sync
@@ -46,21 +48,6 @@ if TYPE_CHECKING:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-
-_CONFIG_MAX = 1 << 18
-"""Bytes: other logs wait while one is read, and whose it is may make it as long as he likes."""
-
-_alikes: list[svlogd_config.Config] = []
-_ALIKES_MAX = 8
-
-
-def _alike(config: svlogd_config.Config) -> svlogd_config.Config:
-    """Give a config that equals this one, maybe another log's: of thousands most say the same, and none is ever changed."""
-    for known in _alikes:
-        if known == config:
-            return known
-    _alikes[:] = [*_alikes[1 - _ALIKES_MAX :], config]
-    return config
 
 
 class Log:
@@ -98,7 +85,7 @@ class Log:
         self.say = say
         self.current = -1
         self.size = 0
-        self.config = _alike(svlogd_config.Config())
+        self.config = config.DEFAULT
         self.selection = Selection(self.config)
         self.processor = Processor(self)
         self.due = 0.0
@@ -271,56 +258,19 @@ class Log:
                 return False
         return True
 
-    def _configured(self) -> tuple[svlogd_config.Config, tuple[svlogd_config.ConfigProblem, ...]]:
-        """Give what `config` says, and what is wrong with it. OSError when there is no room for its descriptor.
-
-        In a folder where other accounts can write, none of them has us run a processor.
-        """
-        config, problems = svlogd_config.parse(self._config_file())
-        if config.processor and self.folder.is_guarded:
-            self.warn(b"others can write there, no processor is run", name=self.name + b"/config")
-            config = config.processed_by(b"")
-        return config, problems
-
-    def _config_file(self) -> bytes:
-        """Read `config`; nothing, after a warning, when that cannot be. OSError as above."""
-        data = b""
-        try:
-            descriptor = self.folder.open_file("config", READ)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            if error.errno in errors.NO_DESCRIPTOR:
-                raise
-            self.warn(b"unable to read config", error)
-        else:
-            try:
-                while len(data) <= _CONFIG_MAX and (more := posix.read(descriptor, 65536)):
-                    data += more
-                if len(data) > _CONFIG_MAX:
-                    raise OSError(errno.EFBIG, "")
-                self.inform(b"read: " + self.name + b"/config")
-            except OSError as error:
-                self.warn(b"unable to read config", error)
-                data = b""
-            finally:
-                posix.close(descriptor)
-        return data
-
     def reread_processor(self) -> None:
         """While a processor is waited for, HUP changes nothing but what is started next time."""
         if self.directory < 0:
             return
         try:
-            config = self._configured()[0]
+            found, _ = config.read(self)
         except OSError as error:
             self.warn(b"unable to read config", error)
         else:
-            self.config = self.config.processed_by(config.processor)
+            self.config = self.config.processed_by(found.processor)
 
     def _read_config(self) -> None:
-        config, problems = self._configured()
-        self.config = _alike(config)
+        self.config, problems = config.read(self)
         for problem in problems:
             if problem.warning:
                 self.say(b"warning: " + problem.warning)
