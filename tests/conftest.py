@@ -18,7 +18,7 @@ from runit_provision.host import interpreter, package
 
 CHECKOUT = Path(__file__).parents[1]
 
-pytest_plugins = ["support.compared"]
+pytest_plugins = ["support.compared", "support.sample"]
 _OWN = pytest.StashKey[str]()
 
 # A crowded machine takes its time, which says nothing of the code; on CI the draws are the same each time.

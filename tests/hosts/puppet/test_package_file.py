@@ -81,6 +81,7 @@ ASK = {
 
 
 @puppet_7
+@pytest.mark.one_of("kind of package")
 @pytest.mark.shows("recipes", "package_file", "seen")
 @pytest.mark.shows("data", "host", "package_file", "filestore", "workspace")
 @pytest.mark.shows("roads", "Puppet", "runit from a package's file")

@@ -56,7 +56,9 @@ def target(reached: Reached, road: str, folder: Path) -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.shows("roads", "testinfra by {road}", "a service that fails")
-@pytest.mark.parametrize("road", ["ssh", "nsenter", "Ansible"])
+@pytest.mark.parametrize(
+    "road", ["ssh", *(pytest.param(road, marks=pytest.mark.one_of("testinfra's road")) for road in ("nsenter", "Ansible"))]
+)
 def test_pytest_reaches_the_host(host_under_ours: Reached, road: str, tmp_path: Path) -> None:
     (tmp_path / "test_example.py").write_text(EXAMPLE)
     options = ["-p", "no:randomly", "-p", "no:cacheprovider", *target(host_under_ours, road, tmp_path)]
