@@ -12,6 +12,11 @@ from runit_provision.verify.looking import Place
 from runit_provision.verify.target import Target
 
 MANIFEST = "/var/lib/runit-provision/manifest.json"
+OF_USER = ".local/state/runit-provision/apply/manifest.json"
+"""In the home of who applied without root; library.py."""
+_PLACES = (MANIFEST, OF_USER)
+_CHOOSE = '[ "$(id -u)" = 0 ] || [ ! -e "$HOME/$2" ] || set -- "$HOME/$2"; '
+"""Let $1 be the one of who is connected, where there is one."""
 _POLL = 0.5
 _SOME = 200
 """Files in one command."""
@@ -25,7 +30,7 @@ _ASKED = {"124": "it took more than 30 s", "126": "there is no sha256sum", "127"
 
 
 class Applied:
-    """The manifest of a host, which root alone may read (`--sudo`). Every property looks anew."""
+    """The manifest of a host, which root alone may read (`--sudo`), else of the account that is connected. Each property looks anew."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -33,7 +38,7 @@ class Applied:
     @property
     def exists(self) -> bool:
         """True when an apply was done there."""
-        return self._target.shell('[ -e "$1" ]', MANIFEST).rc == 0
+        return self._target.shell(_CHOOSE + '[ -e "$1" ]', *_PLACES).rc == 0
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -74,9 +79,9 @@ class Applied:
         return f"<manifest of {len(self.services)} services>" if self.exists else "<no manifest: apply was never done there>"
 
     def _read(self) -> Manifest:
-        answer = self._target.shell('cat -- "$1"', MANIFEST)
+        answer = self._target.shell(_CHOOSE + 'cat -- "$1"', *_PLACES)
         if answer.rc != 0:
-            hint = "connect as root (--sudo), to a host on which apply was done"
+            hint = "connect as root (--sudo), or as who applied without root, to a host on which apply was done"
             raise HostError(Problem(f"cannot be read: {answer.stderr.strip()}", path=MANIFEST, hint=hint))
         return load_manifest(answer.stdout.encode())
 

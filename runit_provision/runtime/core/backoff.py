@@ -6,7 +6,8 @@
     the second, third, ...                              2, 4, 8, ... seconds, max-delay at most; without one, as in runsv
 
 So one knob says both how long it rests at most, and how long a run must last to be a good one. What was asked for (TERM by a letter,
-want down) is no death. `u`, `o` and `t` end the rest and begin the count anew: whoever asks has mended what was wrong.
+want down) is no death, and the count begins anew. So it does by `u`, `o` and `t`, which end the rest too: whoever asks has mended what
+was wrong. One that is taken down by its own finish, or while it rests, has died as often as it had.
 """
 
 from __future__ import annotations

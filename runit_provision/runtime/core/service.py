@@ -204,6 +204,8 @@ def _ended(service: Service, part: Part, event: Ended, now: int, actions: list[A
         if unasked:
             count = backoff.counted(beyond.deaths, beyond.dying_since, since=part.since, now=now, most=event.most)
             beyond.deaths, beyond.dying_since = count
+        else:
+            beyond.deaths = 0
         if event.finish:
             follows = THEN_FINISH
     # It counts from when the service is down.

@@ -20,7 +20,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 os.execv(sys.argv[1], sys.argv[1:])
 """
 SLEEPER = "exec sleep 1000"
-WARNING = b"it: warning: timeout-kill is no number of milliseconds"
+WARNING = b"it: warning: timeout-kill is no number of milliseconds, ignored"
 
 
 @pytest.mark.parametrize("program", ["runsvdir", "runsv"])

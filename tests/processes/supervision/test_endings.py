@@ -349,6 +349,22 @@ def test_a_crash_loop_rests_longer_and_longer_and_says_so_until_it_is_told_to_st
         assert not (home / "supervise/detail").exists()
 
 
+def test_how_often_it_died_is_said_of_one_that_its_finish_took_down_and_not_of_one_that_somebody_stopped(
+    runtime: Path, tmp_path: Path
+) -> None:
+    run = "[ -e good ] && exec sleep 1000\necho >>runs\nexit 3"
+    home = service(tmp_path / "services/it", run, finish="[ $(wc -l <runs) -lt 3 ] || printf d >supervise/control")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        told = r"down: .*: \d+s, normally up, died 3 times in \d+s, last exited 3$"
+        until(lambda: re.search(told, shown(runtime, home)), what="it gave up")
+        (home / "good").touch()
+        for word, said in (("up", "ok: run: "), ("down", "ok: down: ")):
+            done = subprocess.run([runtime / "sv", "-w", "120", "-v", word, home], capture_output=True, text=True, check=False)
+            assert done.stdout.startswith(said)
+        assert re.search(r"down: .*: \d+s, normally up$", shown(runtime, home))
+
+
 @pytest.mark.parametrize("run", ["exit 3", None])
 def test_a_crash_loop_of_any_service_is_said(runtime: Path, tmp_path: Path, run: str | None) -> None:
     home = service(tmp_path / "services/it", run or "", finish="exit 0")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import testinfra  # type: ignore[import-untyped]
@@ -15,7 +18,10 @@ from support.command import PROGRAM
 from support.sandbox import Sandbox
 
 from runit_provision.errors import HostError
-from runit_provision.verify.applied import Applied
+from runit_provision.host.records import dump_manifest
+from runit_provision.model.observed import Kind, Manifest, Record, Seen
+from runit_provision.model.tree import Realm
+from runit_provision.verify.applied import OF_USER, Applied
 from runit_provision.verify.link import Link
 from runit_provision.verify.log import Log
 from runit_provision.verify.nsenter import NsenterBackend
@@ -111,6 +117,45 @@ def test_a_host_that_nothing_was_applied_to(there: Target) -> None:
     applied = Applied(there)
     assert (applied.exists, repr(applied)) == (False, "<no manifest: apply was never done there>")
     assert (Link(there).is_linked, repr(Link(there))) == (False, "<init link: there is none>")
+
+
+class Connected:
+    """A connection of an ordinary account, by a shell of its own."""
+
+    def __init__(self, uid: int, home: Path) -> None:
+        self._uid = uid
+        self._home = home
+
+    def shell(self, script: str, *words: str, account: str = "") -> Any:
+        assert not account
+        whose: dict[str, Any] = {
+            "user": self._uid,
+            "group": self._uid,
+            "extra_groups": (),
+            "env": {"PATH": "/usr/bin:/bin", "HOME": str(self._home)},
+        }
+        done = subprocess.run(["sh", "-c", script, "sh", *words], **whose, check=False, capture_output=True, text=True)
+        return SimpleNamespace(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def test_who_has_applied_without_root_asks_what_he_has_applied(tmp_path: Path) -> None:
+    oracle.root("another account's home")
+    tmp_path.chmod(0o755)
+    applied = Applied(cast("Target", Connected(61016, tmp_path)))
+    assert repr(applied).startswith("<no manifest:")
+    with pytest.raises(HostError, match="cannot be read"):
+        _ = applied.services
+    run = tmp_path / "run"
+    run.write_text("exec true\n")
+    digest = hashlib.sha256(run.read_bytes()).hexdigest()
+    seen = Seen(Kind.FILE, mode=0o644, uid=61016, gid=61016, size=10, digest=digest)
+    place = tmp_path / OF_USER
+    place.parent.mkdir(parents=True)
+    place.write_bytes(dump_manifest(Manifest({str(run): Record(seen, Realm(None, str(tmp_path)))})))
+    assert applied.exists
+    assert not applied.drift
+    run.write_text("exec false\n")
+    assert applied.drift == (str(run),)
 
 
 DATA = """\

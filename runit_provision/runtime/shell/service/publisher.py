@@ -9,7 +9,7 @@ from ...core.backoff import SECOND
 from ...core.part import LOG, MAIN
 from ...wire import detail
 from ...wire import holder as wire
-from ...wire.status import DOWN, RUN, WANT_UP
+from ...wire.status import DOWN, RUN, WANT_DOWN, WANT_UP
 from .files import RefusedError
 
 TYPE_CHECKING = False
@@ -187,14 +187,15 @@ class Publisher:
         service = self._owner.service
         main, beyond = service.main, service.beyond
         pid, kill_at = self.kill_at
-        rests = _rests(main) and beyond.deaths > 1
+        dies = beyond.deaths > 1 and main.state == DOWN
+        rests = dies and _rests(main)
         return detail.Detail(
             pid=main.pid,
             notifies=beyond.notifies,
             ready=beyond.ready,
             kill_at=kill_at if pid and pid == main.pid and beyond.ending_since else 0,
             starts_at=main.since + beyond.rest if rests and beyond.rest > SECOND else 0,
-            deaths=beyond.deaths if rests else 0,
+            deaths=beyond.deaths if rests or (dies and main.want == WANT_DOWN) else 0,
             dying_since=beyond.dying_since,
             ended=detail.ending(main.ended),
             log_waits=beyond.log_waits,

@@ -35,7 +35,7 @@ def milliseconds(directory: int, name: str) -> int:
     if not text:
         return 0
     if not text.isdigit() or len(text) > _DIGITS_MAX:
-        raise ValueError(f"{name} is no number of milliseconds")
+        raise ValueError(f"{name} is no number of milliseconds, ignored")
     return int(text)
 
 
@@ -45,7 +45,7 @@ def notification_descriptor(directory: int) -> int:
     if text is None:
         return 0
     if not text.isdigit() or len(text) > _DIGITS_MAX or int(text) not in _DESCRIPTORS:
-        raise ValueError(f"{NOTIFICATION_FD} is no descriptor of {_DESCRIPTORS.start} to {_DESCRIPTORS.stop - 1}")
+        raise ValueError(f"{NOTIFICATION_FD} is no descriptor of {_DESCRIPTORS.start} to {_DESCRIPTORS.stop - 1}, ignored")
     return int(text)
 
 
