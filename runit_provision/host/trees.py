@@ -1,8 +1,8 @@
 """Running trees of the shipped runtime, of all users for root: which version each runs, and asking it to become the installed one.
 
 Users are hostile: nothing of theirs is opened, and nothing that may hang is waited for. A tree is found by its keeper in /proc, told by
-a signal that its owner could send it as well, and watched until it runs the other version. Whoever pretends to be a keeper gets a signal,
-and is listed.
+a signal that its owner could send it as well, and watched until it runs the other version. Whoever pretends to be a keeper gets a
+signal, and is listed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TITLE_SECONDS, _TITLES_SECONDS = 1.0, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """pid: the keeper's, which stays the same; version: the folder's name of what it runs; path: of its services, as it says, or "?"."""
+    """pid: the keeper's, which stays the same; version: the folder's name of what it runs; path: of its services, as it says, or ?."""
 
     pid: int
     uid: int
@@ -83,10 +83,8 @@ def watch(trees: Iterable[Tree], library: Path, *, version: str, patience: float
 
 def _path(pid: int, uid: int, ends: float) -> str:
     """Give which directory a keeper says that it looks after, asked at the latest when it is `ends`, a monotonic time."""
-    if uid in {0, os.geteuid()}:
-        title = words(pid)
-    else:
-        title = words_in_time(pid, min(_TITLE_SECONDS, ends - time.monotonic()))
+    is_trusted = uid in {0, os.geteuid()}
+    title = words(pid) if is_trusted else words_in_time(pid, min(_TITLE_SECONDS, ends - time.monotonic()))
     return os.fsdecode(title[1]) if len(title) > 1 else "?"
 
 

@@ -283,8 +283,8 @@ def test_no_account_holds_up_who_looks_for_trees(prefix: Path, services: Path, t
         pretender(prefix / shipped.LIBRARY, laid) as pid,
     ):
         stops = [f"--trace-path=/proc/{pid}/cmdline", "-e", "inject=openat:signal=SIGSTOP"]
-        strace = [oracle.program("strace", package="strace"), "-f", "-qq", "-o", tmp_path / "trace", *stops]
-        remove = [PROGRAM, "runtime", "remove", "--prefix", prefix]
+        strace = [oracle.program("strace", package="strace"), "-f", "-qq", "-o", str(tmp_path / "trace"), *stops]
+        remove = [PROGRAM, "runtime", "remove", "--prefix", str(prefix)]
         done = subprocess.run([*strace, *remove], capture_output=True, text=True, timeout=DEADLINE, check=False)
         assert done.returncode == 0
         assert "cmdline" in (tmp_path / "trace").read_text()
