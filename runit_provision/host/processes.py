@@ -1,12 +1,15 @@
 """What other processes say that they are: text alone, of which only the beginning is read; no path that one names is ever touched.
 
 A command line is its process's own: it may be any text, of any length (prctl(2), PR_SET_MM_MAP), and to read it may hang in a
-filesystem of that process's account. So who waits for it without end asks for those of accounts that he trusts.
+filesystem of that process's account. So who waits for it without end asks for those of accounts that he trusts. A name of at most 15
+bytes (comm) is the kernel's, and that of anybody can be asked for.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 from collections.abc import Iterable
 
 _MOST = 8192
@@ -27,6 +30,30 @@ def words(pid: int | str) -> list[bytes]:
         return []
 
 
+def words_in_time(pid: int, seconds: float) -> list[bytes]:
+    """Give what `words` does; nothing when that takes longer. A child reads it: what hangs is killed, and not waited for."""
+    if seconds <= 0:
+        return []
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            # It may outlive us in the kernel: nobody is to wait for it at the other end of what we have open.
+            os.closerange(0, writer)
+            os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
+            os.write(writer, b"\0".join(words(pid)))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        is_told = bool(select.select([reader], [], [], seconds)[0])
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0 if is_told else os.WNOHANG)
+        return os.read(reader, _MOST).split(b"\0") if is_told else []
+    finally:
+        os.close(reader)
+
+
 def is_runsvdir(called: list[bytes]) -> bool:
     """Whether a process that was called so is a runsvdir: itself, or run by an interpreter."""
     return any(os.path.basename(word) == b"runsvdir" for word in called[:3])
@@ -36,11 +63,16 @@ def somebody_supervises() -> bool:
     """Whether any process of this host supervises services, as far as whoever asks may see: runit's, ours, s6's or daemontools'."""
     pids = [pid for pid in os.listdir("/proc") if pid.isdigit()]
     # Where /proc hides what is others', nobody knows.
-    return "1" not in pids or any(_supervises(words(pid)) and sees_the_same_files(int(pid)) for pid in pids)
+    return "1" not in pids or any(_name(pid).startswith(_SUPERVISORS) and sees_the_same_files(int(pid)) for pid in pids)
 
 
-def _supervises(called: list[bytes]) -> bool:
-    return any(os.path.basename(word).startswith(_SUPERVISORS) for word in called[:3])
+def _name(pid: str) -> bytes:
+    """Give the name of the process `pid`; nothing when it has gone."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as comm:
+            return comm.read()
+    except OSError:
+        return b""
 
 
 def scans(pid: int) -> str:

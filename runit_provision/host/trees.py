@@ -1,7 +1,8 @@
 """Running trees of the shipped runtime, of all users for root: which version each runs, and asking it to become the installed one.
 
-Users are hostile: nothing of theirs is opened. A tree is found by its keeper in /proc, told by a signal that its owner could send it as
-well, and watched until it runs the other version. Whoever pretends to be a keeper gets a signal, and is listed.
+Users are hostile: nothing of theirs is opened, and nothing that may hang is waited for. A tree is found by its keeper in /proc, told by
+a signal that its owner could send it as well, and watched until it runs the other version. Whoever pretends to be a keeper gets a
+signal, and is listed.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import select
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runit_provision.host.processes import uids, words
+from runit_provision.host.processes import uids, words, words_in_time
 
 KEEPER = "runsvdir-keeper"
 _AGAIN_SECONDS = 0.02
+_TITLE_SECONDS, _TITLES_SECONDS = 1.0, 5.0
+"""For another account's keeper to say which directory it looks after, and for all of them together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """pid: the keeper's, which stays the same; version: the folder's name of what it runs; path: of its services, as it says."""
+    """pid: the keeper's, which stays the same; version: the folder's name of what it runs; path: of its services, as it says, or ?."""
 
     pid: int
     uid: int
@@ -40,8 +43,14 @@ class Tree:
 
 def find(library: Path) -> list[Tree]:
     """Give the trees that run a version from `library`, PREFIX/lib/runit-provision; only one's own for who is not root."""
-    found = (_examine(int(entry.name), library.resolve()) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return sorted((tree for tree in found if tree is not None), key=lambda tree: (tree.uid, tree.path))
+    ends = time.monotonic() + _TITLES_SECONDS
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        examined = _examine(pid, library.resolve())
+        if examined is not None:
+            uid, version = examined
+            found.append(Tree(pid, uid, _path(pid, uid, ends), version))
+    return sorted(found, key=lambda tree: (tree.uid, tree.path))
 
 
 def ask(trees: Iterable[Tree], library: Path) -> None:
@@ -67,26 +76,32 @@ def watch(trees: Iterable[Tree], library: Path, *, version: str, patience: float
     end = time.monotonic() + patience
     while left and time.monotonic() < end:
         select.select([], [], [], _AGAIN_SECONDS)
-        now = [_examine(tree.pid, library.resolve()) for tree in left]
-        left = [tree for tree in now if tree is not None and tree.version != version]
+        now = [(tree, _examine(tree.pid, library.resolve())) for tree in left]
+        left = [replace(tree, version=examined[1]) for tree, examined in now if examined is not None and examined[1] != version]
     return left
 
 
-def _examine(pid: int, library: Path) -> Tree | None:
-    """Give the tree whose keeper `pid` is; None when it is no keeper that runs from `library`."""
+def _path(pid: int, uid: int, ends: float) -> str:
+    """Give which directory a keeper says that it looks after, asked at the latest when it is `ends`, a monotonic time."""
+    is_trusted = uid in {0, os.geteuid()}
+    title = words(pid) if is_trusted else words_in_time(pid, min(_TITLE_SECONDS, ends - time.monotonic()))
+    return os.fsdecode(title[1]) if len(title) > 1 else "?"
+
+
+def _examine(pid: int, library: Path) -> tuple[int, str] | None:
+    """Give uid and version of the keeper that `pid` is; None when it is no keeper that runs from `library`."""
     process = Path(f"/proc/{pid}")
     try:
         if (process / "comm").read_text(errors="replace").strip() != KEEPER:
             return None
         has = uids(pid)
-        title = words(pid)
         # Not one that somebody runs with more rights than his own; nor a program that is not python.
         if len(has) != 1 or not (process / "exe").readlink().name.startswith("python"):
             return None
         for descriptor in (process / "fd").iterdir():
             opened = descriptor.readlink()
             if opened.parent == library and _is_here(opened, descriptor.name, process):
-                return Tree(pid, has.pop(), os.fsdecode(title[1]) if len(title) > 1 else "?", opened.name)
+                return has.pop(), opened.name
     except OSError:
         pass
     return None

@@ -74,6 +74,9 @@ GROUPED = 16
 LEADS = 32
 """flags: the process leads a process group, which it is killed with."""
 
+LEFT = 64
+"""flags: with SWEEP: a file comes along whose first SECRET_SIZE bytes (records.py) another mark was made of, before the group."""
+
 OWN_GROUP = -1
 """value of POOL: the group that the account has."""
 

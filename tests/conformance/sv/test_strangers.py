@@ -20,6 +20,8 @@ from support.waiting import DEADLINE, heard, until, written
 from runit_provision.runtime.wire import status as wire
 
 NOBODY = 65534
+NO_ACCOUNT = 1_712_345
+"""A uid that passwd does not know."""
 UP = wire.pack(wire.Status(since_ns=0, pid=7, state=wire.RUN, want=wire.WANT_UP))
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 TRIES = f"""{PYTHON} -c '
@@ -105,6 +107,15 @@ def test_the_check_of_another_account_gets_none_of_roots_secrets(runtime: Path, 
     for of_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
         got.pop(of_the_shell, None)
     assert got == {name: given[name] for name in ("PATH", "LC_TIME", "LANG", "TZ")} | own
+
+
+def test_the_check_of_an_account_without_an_entry_has_no_group_of_roots(runtime: Path, service: Path) -> None:
+    """As `chown 12345` leaves it: the group of directory and script is still root's."""
+    supervision.script(service / "check", "id -G >&2; id -u >&2")
+    os.chown(service, NO_ACCOUNT, 0)
+    os.chown(service / "check", NO_ACCOUNT, 0)
+    said = run(runtime / "sv", ["check", str(service)])
+    assert (said.code, said.err) == (0, b"%d\n%d\n" % (NO_ACCOUNT, NO_ACCOUNT))
 
 
 @pytest.mark.parametrize("mode", [0o1777, 0o775])

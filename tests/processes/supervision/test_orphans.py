@@ -164,6 +164,37 @@ def test_they_are_found_after_the_death_of(
         assert not is_alive(daemon)
 
 
+@pytest.mark.parametrize("grouped", [True, False], ids=["by group", "by mark"])
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
+def test_they_are_found_where_a_runsv_of_its_own_has_left_them(
+    runtime: Path, leaving: Path, tmp_path: Path, killed: bool, grouped: bool
+) -> None:
+    """runsvdir takes over the service with all that runs, and so what that is going to leave behind; so does the next runsvdir."""
+    root("control groups, or hiding them")
+    with tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running:
+        *before, _runsvdir = [running.program] if grouped else [without_groups(running).program, *running.arguments]
+        alone = ["setsid", "--fork", *before, str(runtime / "runsv"), str(leaving)]
+        subprocess.run(alone, env=running.environment(), stderr=subprocess.DEVNULL, check=True)
+        daemon, run = started(leaving), pid_of(leaving)
+        assert in_a_group(daemon) == grouped
+        if killed:
+            (runsv,) = (pid for pid in running.processes() if name(pid) == "runsv")
+            os.kill(runsv, signal.SIGKILL)
+        for _ in range(2):
+            running.start()
+            until(lambda: running.supervises(leaving), what="runsvdir has it")
+            assert pid_of(leaving) == run
+            running.kill_with_keeper()
+        running.start()
+        until(lambda: running.supervises(leaving), what="the last one has it")
+        done = subprocess.run([runtime / "sv", "-w", "120", "down", leaving], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+        assert not any(is_alive(pid) for pid in (daemon, *pids(leaving, "of-finish")))
+        assert f"it: warning: killing what was left behind: {daemon} python3\n" in running.stderr.read_text()
+        leaving.rename(tmp_path / "gone")
+        until(lambda: not groups(tmp_path) and not list(running.state.glob("trees/*/left-*")), what="its groups are gone")
+
+
 STRANGER = """
 import os, sys, time
 marked = {**os.environ, "RUNIT_SERVICE": sys.argv[1]}

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from support import oracle, supervision, versions
-from support.command import runit_provision
+from support.command import PROGRAM, runit_provision
 from support.supervision import Tree, pid_of, service, tree
 from support.versions import (
     BROKEN,
@@ -31,7 +32,7 @@ from support.versions import (
     started,
     switch,
 )
-from support.waiting import until
+from support.waiting import DEADLINE, until
 
 from runit_provision.errors import HostError
 from runit_provision.host import interpreter, package, shipped
@@ -255,6 +256,41 @@ def test_remove_names_the_trees_that_run_from_it_and_they_go_on(prefix: Path, se
             "its services go on; once it has ended, it cannot be started again without a runtime\n"
         )
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
+
+
+@contextmanager
+def pretender(library: Path, version: str) -> Iterator[int]:
+    """Let another account have a process that looks like a keeper, whose command line nobody has got to read yet."""
+    code = "import sys, time; open('/proc/self/comm', 'w').write('runsvdir-keeper'); print(flush=True); time.sleep(1000)"
+    folder = os.open(library / version, os.O_PATH)
+    command = [interpreter.default(), "-c", code]
+    with subprocess.Popen(command, cwd="/", user=65534, pass_fds=[folder], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"\n"
+            yield process.pid
+        finally:
+            os.close(folder)
+            process.kill()
+
+
+def test_no_account_holds_up_who_looks_for_trees(prefix: Path, services: Path, tmp_path: Path) -> None:
+    """To read how a process was called can hang for as long as its account likes (FUSE): as here, where who reads it stops."""
+    oracle.root("a process of another user")
+    laid = package_version(prefix)
+    with (
+        started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, _before, _pids),
+        pretender(prefix / shipped.LIBRARY, laid) as pid,
+    ):
+        stops = [f"--trace-path=/proc/{pid}/cmdline", "-e", "inject=openat:signal=SIGSTOP"]
+        strace = [oracle.program("strace", package="strace"), "-f", "-qq", "-o", str(tmp_path / "trace"), *stops]
+        remove = [PROGRAM, "runtime", "remove", "--prefix", str(prefix)]
+        done = subprocess.run([*strace, *remove], capture_output=True, text=True, timeout=DEADLINE, check=False)
+        assert done.returncode == 0
+        assert "cmdline" in (tmp_path / "trace").read_text()
+        told = [line.partition(": still runs")[0] for line in done.stderr.splitlines()]
+        user = pwd.getpwuid(65534).pw_name
+        assert told == [f"warning: {services} (root, keeper {running.keeper()})", f"warning: ? ({user}, keeper {pid})"]
 
 
 def test_upgrade_leaves_alone_what_runs_in_a_container_by_the_same_path(prefix: Path, services: Path, tmp_path: Path) -> None:

@@ -306,7 +306,8 @@ def _become(owner: posix.stat_result, variables: dict[bytes, bytes]) -> dict[byt
         name = encode(account.pw_name)
         kept |= {b"HOME": encode(account.pw_dir), b"USER": name, b"LOGNAME": name, b"SHELL": encode(account.pw_shell)}
     except KeyError:
+        # Not the file's group: that is root's where chown(1) has named the account alone.
         posix.setgroups([])
-        posix.setgid(owner.st_gid)
+        posix.setgid(owner.st_uid)
     posix.setuid(owner.st_uid)
     return kept

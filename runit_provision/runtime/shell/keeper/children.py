@@ -269,7 +269,8 @@ def _become(request: keeper.Record, fds: list[int], secret: bytes) -> None:
     """Turn into the program that was asked for; where that cannot be, say which it was and why."""
     group = fds.pop() if request.flags & keeper.GROUPED else -1
     if request.role == keeper.SWEEP:
-        sweep.main(request, fds[0], group, secret)
+        secrets = [secret, os.pread(fds.pop(), records.SECRET_SIZE, 0)] if request.flags & keeper.LEFT else [secret]
+        sweep.main(request, fds[0], group, secrets)
     program, shown = _PROGRAMS.get(request.role) or (f"control/{request.arguments[0]}",) * 2
     try:
         _prepare(request, fds, group, secret)

@@ -7,6 +7,7 @@
 
 A mark is told by nobody but who has it: it is made of the directory's inode and of a secret of the tree's (records.py), and
 /proc/PID/environ is its own account's. So nobody without rights over a service has something of his swept, or waited for, with it.
+What was taken over from a runsv of its own may have the mark that was made of that one's secret, and is found by either.
 
 The sweeper is a process of its own, a fork of the keeper, and is there until nothing is left: nobody else waits for a /proc with
 thousands of entries, and whoever dies meanwhile, it goes on. It says what it killed. What KILL does not end, or what is made faster
@@ -46,20 +47,22 @@ def enter(directory: int, group: int, secret: bytes) -> None:
     os.close(fd)
 
 
-def main(request: wire.Record, directory: int, group: int, secret: bytes) -> None:
-    """Be the sweeper; never returns."""
-    be_child(f"runsv {os.fsdecode(request.name)}: sweeper", lambda: _kill_left(request, directory, group, secret))
+def main(request: wire.Record, directory: int, group: int, secrets: list[bytes]) -> None:
+    """Be the sweeper; never returns. secrets: the tree's, and that of who had the service before, if anybody had."""
+    be_child(f"runsv {os.fsdecode(request.name)}: sweeper", lambda: _kill_left(request, directory, group, secrets))
 
 
-def _kill_left(request: wire.Record, directory: int, group: int, secret: bytes) -> None:
+def _kill_left(request: wire.Record, directory: int, group: int, secrets: list[bytes]) -> None:
     outlive_readers()
-    mark = f"{MARK}={_mark(directory, secret)}".encode()
+    # In a group nobody has the tree's own mark.
+    marks = [f"{MARK}={_mark(directory, secret)}".encode() for secret in secrets[group >= 0 :]]
 
     # The keeper's end of its conversation is open here too: nobody would notice its death before our end.
     process.close_all_but(directory, group)
 
     def left() -> list[int]:
-        return _members(group) if group >= 0 else _marked(mark)
+        found = _members(group) if group >= 0 else []
+        return sorted({*found, *_marked(marks)}) if marks else found
 
     found = left()
     if not found:
@@ -73,6 +76,8 @@ def _kill_left(request: wire.Record, directory: int, group: int, secret: bytes) 
     while found:
         if group < 0 or not _kill_group(group):
             _send(found, _signal.SIGKILL)
+        elif marks:
+            _send(_marked(marks), _signal.SIGKILL)
         found = _wait(left, _LOOK_SECONDS)
         lasted = time.monotonic() - began
         if found and lasted > _LAST_SECONDS:
@@ -123,23 +128,23 @@ def _kill_group(group: int) -> bool:
     return True
 
 
-def _marked(mark: bytes) -> list[int]:
+def _marked(marks: list[bytes]) -> list[int]:
     if not process.is_told():
         return []  # the numbers there are those of others
     parents = {pid: process.parent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
     # A runsvdir that the service itself started over its own directory has its mark, and supervises.
     supervisors = set(_line_of(os.getpid(), parents))
-    found = {pid for pid in parents if pid not in supervisors and _is_marked(pid, mark)}
+    found = {pid for pid in parents if pid not in supervisors and _is_marked(pid, marks)}
     below = {pid for pid in parents if not found.isdisjoint(_line_of(parents[pid], parents))}
     return [pid for pid in sorted((found | below) - supervisors) if not process.is_zombie(pid)]
 
 
-def _is_marked(pid: int, mark: bytes) -> bool:
+def _is_marked(pid: int, marks: list[bytes]) -> bool:
     variables = process.environment(pid)
     if any(variables):
-        return mark in variables
+        return not set(marks).isdisjoint(variables)
     # A kernel's, or one whose first thread has ended: then the others tell.
-    return any(mark in process.environment(thread) for thread in process.threads(pid) if thread != pid)
+    return any(not set(marks).isdisjoint(process.environment(thread)) for thread in process.threads(pid) if thread != pid)
 
 
 def _line_of(pid: int, parents: dict[int, int]) -> list[int]:

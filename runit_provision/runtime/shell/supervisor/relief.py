@@ -273,17 +273,17 @@ class Relief:
 
     def _note(self, runsv: _Runsv, own: State) -> bool:
         """Write down what one of ours has, which has ended; False when that cannot be now: it stays there, if there is anything."""
-        tree = self._tree
+        tree, slot = self._tree, runsv.slot
         try:
             if not own.try_lock():
                 return False  # it was taken up as soon as the lock was free, or another one has it
-            told = lone.content(own, runsv.identity)
-            runsv.slot = runsv.slot or tree.take_slot()
-            os.pwrite(tree.table, told, records.offset(runsv.slot))
+            slot = slot or tree.take_slot()
+            tree.inherit(own, slot, runsv.identity)
         except OSError:
+            if slot and not runsv.slot:
+                tree.give_back(slot)
             return False
-        runsv.own = None
-        lone.forget(own)
+        runsv.own, runsv.slot = None, slot
         return True
 
 

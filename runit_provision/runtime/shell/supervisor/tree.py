@@ -18,7 +18,7 @@ from ..service.home import Home, Room
 from ..service.letters import Letters
 from ..service.publisher import Publishing
 from ..service.supervised import Supervised
-from . import lone
+from . import groups, lone
 from .adoption import Adoption
 from .holders import Alone, Holders
 from .kills import Kills
@@ -291,13 +291,19 @@ class Tree:
         if left is None:
             return False
         try:
-            os.pwrite(self.table, lone.content(left, identity), records.offset(slot))
+            self.inherit(left, slot, identity)
         except BaseException:
             left.close()
             raise
-        lone.forget(left)
         self.report(f"runsv {os.fsdecode(identity.name)}: info: taking over what its runsv has left; it goes on")
         return True
+
+    def inherit(self, left: State, slot: int, identity: records.Identity) -> None:
+        """Write down in `slot` what a runsv of its own has left, and how what it has started is found again. OSError."""
+        told = lone.content(left, identity)
+        groups.inherit(left, self._state, identity)
+        os.pwrite(self.table, told, records.offset(slot))
+        lone.forget(left)
 
     def open(self, path: str, name: str, expected: tuple[int, int] | None, *, is_real: bool = False) -> Supervised:
         """Take the service directory `path`, if it is the `expected` one, known before; RefusedError, OSError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from ...wire import errors
 from ...wire import keeper as wire
@@ -83,18 +84,27 @@ class Wishes:
             descriptor, flags, fds = notify[0], flags | wire.NOTIFIES, (*fds, notify[1])
         if role == wire.SWEEP:
             flags = 0
-        group = self._groups.open(service.slot, name) if wish.swept else -1
+        opened: tuple[int, ...] = ()
+        left = self._groups.open_left(service.identity) if role == wire.SWEEP else -1
+        if left >= 0:
+            flags, opened = flags | wire.LEFT, (left,)
+        try:
+            group = self._groups.open(service.slot, service.identity) if wish.swept else -1
+        except OSError:
+            for fd in opened:
+                os.close(fd)
+            raise
         if wish.swept:
             flags |= wire.SWEPT
         if wish.leads:
             flags |= wire.LEADS
         if group >= 0:
-            flags, fds = flags | wire.GROUPED, (*fds, group)
+            flags, opened = flags | wire.GROUPED, (*opened, group)
         request = wire.Record(
             wire.SPAWN, slot=service.slot, key=wish.key, role=role, flags=flags, value=descriptor, arguments=wish.arguments, name=name
         )
-        return request, fds, (group,) if group >= 0 else ()
+        return request, (*fds, *opened), opened
 
     def forget(self, service: Supervised) -> None:
         """A service is gone, and with it the group of what it started."""
-        self._groups.remove(service.slot, service.identity.name)
+        self._groups.remove(service.slot, service.identity)
