@@ -168,6 +168,11 @@ def program(pid: int | str) -> str:
     return os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(DELETED))
 
 
+def is_interpreted(pid: int) -> bool:
+    """Whether `pid` runs in a Python, as all of ours do: ours may be called otherwise, and theirs be another one by now. OSError."""
+    return program(pid).startswith(("python", program("self")))
+
+
 def children(pid: int) -> list[int]:
     """Give the children of a process of one thread; of one that is stopped, all of them (proc(5)). OSError."""
     fd = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)

@@ -19,6 +19,10 @@ import stat
 from ..wire import records
 from . import descriptors, process, state_place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TREES = "trees"
 SERVICES = "services"
 """The kinds of state, runsvdir's and those of a runsv of its own."""
@@ -101,6 +105,10 @@ class State:
         if not self.is_of_now():
             os.ftruncate(self.table, 0)
             os.pwrite(self.table, records.pack_header(*process.life(), os.urandom(records.SECRET_SIZE)), 0)
+
+    def void(self) -> None:
+        """Let nobody believe the table, though it cannot be removed. Only for who has the lock. OSError."""
+        os.pwrite(self.table, bytes(records.SIZE), 0)
 
     def is_of_now(self) -> bool:
         """Whether the table is of this version and boot, and of no container before this."""
@@ -208,13 +216,13 @@ def _make(path: str) -> None:
         _make(path)
 
 
-def open_left(place: str, path: str, flags: int = 0) -> State:
-    """Open the state at `path`, which `place` leads to, if it is there, and our account's alone. OSError."""
+def open_left(place: str, path: str, flags: int = 0, *, right: Callable[[int], bool] | None = None) -> State:
+    """Open the state at `path`, which `place` leads to, if it is there, and our account's alone, or `right`. OSError."""
     opened: list[int] = []
     try:
-        open_own(place, os.O_RDONLY | os.O_DIRECTORY | flags, opened)
+        open_own(place, os.O_RDONLY | os.O_DIRECTORY | flags, opened, right=right)
         for name in ("lock", "records"):
-            open_own(name, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0])
+            open_own(name, os.O_RDWR | os.O_NOFOLLOW, opened, directory=opened[0], right=right)
     except OSError:
         for fd in opened:
             os.close(fd)
@@ -223,9 +231,11 @@ def open_left(place: str, path: str, flags: int = 0) -> State:
     return State(path, directory=directory, lock=lock, table=table)
 
 
-def open_own(path: str, flags: int, opened: list[int], *, directory: int | None = None) -> None:
-    """Open what our account alone has. OSError."""
-    fd = descriptors.opened_if(lambda found: is_own(os.fstat(found)), path, flags, directory)
+def open_own(
+    path: str, flags: int, opened: list[int], *, directory: int | None = None, right: Callable[[int], bool] | None = None
+) -> None:
+    """Open what our account alone has, or what is `right`, as `descriptors.opened_if` asks it. OSError."""
+    fd = descriptors.opened_if(right or (lambda found: is_own(os.fstat(found))), path, flags, directory)
     if fd < 0:
         raise PermissionError(errno.EPERM, "another account has it too", path)
     opened.append(fd)
@@ -235,6 +245,17 @@ def is_own(found: os.stat_result) -> bool:
     """Whether a file is our account's alone."""
     # What is called a keeper may be a setuid program that another account has called so, which has open what that account gave it.
     return found.st_uid == os.geteuid() and not found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode)
+
+
+def be_own(fd: int) -> bool:
+    """Let a file that our account has be nobody else's, though a `chmod -R` gave it to others; whether our account has it. OSError."""
+    found = os.fstat(fd)
+    if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+        return False
+    mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
+    if stat.S_IMODE(found.st_mode) != mode:
+        os.chmod(f"/proc/self/fd/{fd}", mode)
+    return True
 
 
 def without_directory() -> State:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import oracle
 from support.checked_log import CheckedLog
 from support.draws import draws
+from support.injected import injected
 from support.supervision import (
     COUNTS,
     ROLES,
@@ -32,7 +31,7 @@ from support.supervision import (
     tree,
     up,
 )
-from support.waiting import DEADLINE, until
+from support.waiting import until
 
 from runit_provision.runtime.wire import errors
 
@@ -44,18 +43,10 @@ TALKS = f"echo $$ >>started\n{COUNTS}"
 @contextmanager
 def failing_calls(pid: int, calls: str, error: str, when: str, trace: Path) -> Iterator[None]:
     """Let calls of a process fail meanwhile, of a pool those of its threads; when: which of them, as strace counts."""
-    strace = oracle.program("strace", package="strace")
-    fault = ["-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}"]
     # What the keeper forks is a service.
     threads = ["-f"] if name(pid) == ROLES["pool"] else []
-    tracer = subprocess.Popen([strace, *threads, "-qq", "-o", str(trace), *fault, "-p", str(pid)])
-    try:
-        traced = f"TracerPid:\t{tracer.pid}\n"
-        until(lambda: traced in Path(f"/proc/{pid}/status").read_text(), what="it is traced")
+    with injected(pid, calls, f"error={error}:when={when}", trace, *threads):
         yield
-    finally:
-        tracer.terminate()
-        tracer.wait(DEADLINE)
 
 
 def process_of(running: Tree, victim: str) -> int:

@@ -150,7 +150,7 @@ def test_what_a_killed_runsvdir_has_left_is_not_started_by_a_runsv(runtime: Path
         until(lambda: stat(home) == "run" and written(home / "starts"), what="it runs")
         pid = pid_of(home)
         running.kill_with_keeper()
-        what = f"a process of it runs that the runsvdir of {home.parent} has started, which is to supervise it"
+        what = f"a process of it runs, or begins, that the runsvdir of {home.parent} has started, which is to supervise it"
         refused = run(runtime / "runsv", [str(home)], env=running.environment())
         assert (refused.code, refused.err.decode()) == (111, f"runsv {home}: fatal: {what}\n")
         running.start()
@@ -252,7 +252,7 @@ def test_what_a_tree_has_started_since_a_runsv_was_killed_is_not_started_by_the_
         running.kill_with_keeper()
         refused = run(runtime / "runsv", [str(home)], env=running.environment())
         assert refused.code == 111
-        assert b"a process of it runs that the runsvdir of" in refused.err
+        assert b"a process of it runs, or begins, that the runsvdir of" in refused.err
         assert supervision.is_alive(numbers(home / "starts")[-1])
         assert len(numbers(home / "starts")) == 2
 

@@ -162,6 +162,18 @@ def test_where_the_state_was_removed_the_next_runsvdir_takes_all_over(running: T
     assert len(named(running, "runsvdir-keeper")) == len(named(running, "log-pool")) == 1
 
 
+def test_where_the_state_was_moved_the_next_runsvdir_finds_it(running: Tree) -> None:
+    running.start()
+    before, keeper = pids(running), running.keeper()
+    (running.state / "trees").rename(running.state / "elsewhere")
+    running.kill()
+    running.start()
+    is_taken_over(running)
+    assert running.keeper() == keeper
+    assert f"keeper {keeper} has this tree, with its state in {running.state}/elsewhere/" in running.stderr.read_text()
+    started_once(running, before)
+
+
 def test_a_service_that_is_called_a_pool_keeps_nobody_from_taking_over(running: Tree) -> None:
     """It has open what has a journal's path, in a mount namespace of its own, and is not ours alone."""
     oracle.root("mounts something")
@@ -260,9 +272,15 @@ def all_vouched(running: Tree) -> bool:
     return len(named(running, "runsvdir")) == 1 and all(stat(home) == "run" for home in running.services.iterdir())
 
 
-def test_where_the_state_was_removed_a_living_runsvdir_is_waited_for_and_named(runtime: Path, running: Tree) -> None:
+@pytest.mark.parametrize("restarted", [False, True], ids=["first", "next"])
+def test_where_the_state_was_removed_a_living_runsvdir_is_waited_for_and_named(runtime: Path, running: Tree, restarted: bool) -> None:
+    """The next one has not started the keeper, and obeys as the first does."""
     running.start()
     before = pids(running)
+    if restarted:
+        running.kill()
+        running.start()
+        is_taken_over(running)
     shutil.rmtree(running.state)
     with tree(runtime / "runsvdir", running.services, running.state) as second:
         second.stderr = running.stderr.with_name("second.stderr")
@@ -271,6 +289,8 @@ def test_where_the_state_was_removed_a_living_runsvdir_is_waited_for_and_named(r
         until(lambda: second.stderr.exists() and said in second.stderr.read_text(), what="the second one says so")
         assert named(second, "runsvdir-keeper") == []
         assert pids(running) == before
+        supervision.letter(running.services / "plain", "d")
+        until(lambda: stat(running.services / "plain") == "down", what="the first one obeys")
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: second.supervises(running.services / "plain"), what="then it supervises")
 

@@ -343,3 +343,16 @@ def test_an_upgrade_whose_trial_is_killed_leaves_nothing_of_it(prefix: Path, tmp
         with pytest.raises(HostError, match="did not prove itself, and is not taken: signal 9 ended the trial"):
             done.result()
     assert (tried(), list(scratch.iterdir())) == ([], [])
+
+
+def test_it_is_taken_over_where_the_state_was_removed_and_made_anew(prefix: Path, services: Path, tmp_path: Path) -> None:
+    shutil.rmtree(services / "pooled")  # an older pool is met by nobody
+    with started(prefix / "bin/runsvdir", services, tmp_path / "state") as (running, before, processes):
+        shutil.rmtree(running.state / "trees")
+        os.kill(processes["runsvdir-keeper"], signal.SIGKILL)
+        until(lambda: list(running.state.glob("trees/*/socket")), what="another keeper makes it anew")
+        switch(prefix, NEW)
+        os.kill(running.pid, signal.SIGUSR2)
+        until(lambda: versions.is_supervised(running) and NEW in supervision.command(running.keeper()), what="it is the new version")
+        assert {folder: pid_of(folder) for folder in folders(running)} == {folder: pid_in(said) for folder, said in before.items()}
+        loses_no_line(running)

@@ -91,8 +91,10 @@ class Adoption:
 
     def _relieved(self, slot: int) -> None:
         """What a runsv has left is to be taken up."""
-        if slot in self._waiting or self._tree.supervises(slot):
-            return  # tried again soon, or was, as soon as the lock was free
+        if self._tree.supervises(slot):
+            return  # it was tried again as soon as the lock was free
+        self._waiting.pop(slot, None)
+        self._said.discard(slot)
         if self.inherit(slot):
             self._tree.taken_up(slot)
 
@@ -141,8 +143,10 @@ class Adoption:
             return
         tree = self._tree
         _first, told, most = _WAITING_SECONDS
-        for slot in list(self._waiting):
-            waiting = self._waiting.pop(slot)
+        for slot, waiting in list(self._waiting.items()):
+            if self._relief is not None and self._relief.has((waiting.identity.dev, waiting.identity.ino)):
+                continue  # what stands in the slot is older than what its runsv knows, whose lock may be free any moment
+            del self._waiting[slot]
             tree.loop.guarded(self.take_up, slot)
             if slot not in self._waiting:
                 self._said.discard(slot)

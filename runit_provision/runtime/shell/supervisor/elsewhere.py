@@ -1,9 +1,9 @@
 """A keeper that has our tree with its state elsewhere: its runsvdir was started with another environment, or under another host's name.
 
-Or by another name of the directory, which a link leads to; or its state directory was removed. Two keepers over one directory would
-take services from each other whenever somebody dies, so there is to be one. A living one is found by /proc: its descriptors lead to its
-state directory, whose name stands for the tree's; what one that died has left, by that name, beside our own state. That of a very long
-path cannot be read back: then only our own name is known.
+Or by another name of the directory, which a link leads to; or its state directory was moved or removed. Two keepers over one directory
+would take services from each other whenever somebody dies, so there is to be one. A living one is found by /proc: its descriptors lead
+to its state directory, whose name stands for the tree's; what one that died has left, by that name, beside our own state. That of a
+very long path cannot be read back: then only our own name is known.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import _signal
 import errno
 import os
+import stat
 import time
 
 from ...wire import errors, records
 from .. import process
 from ..meeting import KEEPER
-from ..state import TREES, State, is_own, key, open_left, open_own, path_of
+from ..state import State, is_own, key, open_left, open_own, path_of
 from . import lone
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
     """Give the state of the tree over `path`: where a keeper of ours has it, else `state`, which is ours and empty.
 
     A keeper that cannot be talked to any more, since its state directory is gone, is ended, and what it knew is in `state` then; but
-    one that has a runsvdir is waited for.
+    one whose table anybody else has too, its runsvdir for one, is waited for.
     """
     told = ""
     while (found := _looked(lambda: _keeper(path), say)) is not None:
@@ -55,15 +56,17 @@ def find(path: str, state: State, say: Callable[[str], None]) -> State:
                 say(f"info: keeper {keeper} has this tree{also}, with its state in {place}")
                 state.close()
                 return there
-            if _relieve(keeper, place, state):
+            owner = _owner(keeper)
+            if not owner and _relieve(keeper, place, state):
                 say(f"info: taking over from keeper {keeper}, whose state directory {place} is gone; what runs goes on")
                 break
             why = "waiting for it to end"
         except OSError as error:
+            owner = 0
             why = f"unable to take over: {errors.words(error)}, trying again"
         if why != told:
             told = why
-            whose = f"keeper {keeper} of process {process.parent(keeper)}"
+            whose = f"keeper {keeper} of process {owner}" if owner else f"keeper {keeper}"
             say(f"warning: {whose} has this tree, and its state directory {place} is gone; {why}")
         _wait()
     if found is None and (left := _looked(lambda: _left(path, state), say)) is not None:
@@ -113,7 +116,7 @@ def _keeper(path: str) -> tuple[int, str, str] | None:
         try:
             if entry.isdigit() and _is_keeper(int(entry)):
                 for fd, place in process.open_files(int(entry)):
-                    if _leads_to(int(entry), place, path) and is_own(os.stat(fd)):
+                    if _leads_to(int(entry), place, path) and _is_own_directory(os.stat(fd)):
                         return int(entry), place, fd
         except OSError as error:
             if error.errno in process.NOT_NOW:
@@ -127,17 +130,18 @@ def _is_keeper(pid: int) -> bool:
 
     A name is anybody's to give, by a link, to a program that runs as us: su, and sudo, which has left its caller's uid behind.
     """
-    if process.name(pid) != b"runsvdir-keeper" or not process.is_ours(pid):
-        return False
-    if not process.program(pid).startswith(("python", process.program("self"))):
+    if process.name(pid) != b"runsvdir-keeper" or not process.is_ours(pid) or not process.is_interpreted(pid):
         return False
     return os.path.samestat(os.stat(_NAMESPACE.format(pid)), os.stat(_NAMESPACE.format("self")))
 
 
 def _leads_to(pid: int, place: str, path: str) -> bool:
     """Whether a process finds our directory `path` by the name that `place`, if it is a tree's state directory, stands for."""
-    named = _named(place, path)
-    return bool(named) and _is_same(f"/proc/{pid}/root{named}", path)
+    return _is_same(f"/proc/{pid}/root{_named(place, path)}", path)
+
+
+def _is_own_directory(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and is_own(found)
 
 
 def _is_same(named: str, path: str) -> bool:
@@ -150,10 +154,8 @@ def _is_same(named: str, path: str) -> bool:
 
 
 def _named(place: str, path: str) -> str:
-    """Give the directory that a state directory stands for, which may be `path`; empty for another file."""
-    parent, name = os.path.split(place)
-    if os.path.basename(parent) != TREES:
-        return ""
+    """Give the directory that a state directory stands for, which may be `path`; wherever that was moved to, its own name says so."""
+    name = os.path.basename(place)
     return path if name == key(path) else path_of(name)
 
 
@@ -164,7 +166,7 @@ def _open(pid: int, place: str, fd: str) -> State | None:
         there = open_left(fd, place)
         os.stat(KEEPER, dir_fd=there.directory)
         is_at_place = os.path.samestat(os.fstat(there.directory), os.stat(place))
-        if is_at_place and _has(pid, there.lock) and _has(pid, there.table):
+        if is_at_place and _has(pid, os.fstat(there.lock)) and _has(pid, os.fstat(there.table)):
             found, there = there, None
             return found
     except OSError as error:
@@ -174,6 +176,18 @@ def _open(pid: int, place: str, fd: str) -> State | None:
         if there is not None:
             there.close()
     return None
+
+
+def _owner(keeper: int) -> int:
+    """Give who has a keeper's table too, its runsvdir, or who waits to be that; 0 for nobody. OSError.
+
+    It need not have started the keeper. Who is a child of that, as a stand-in, goes with it; and what we had is closed.
+    """
+    table = os.stat(_table(keeper))
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        if pid not in {keeper, os.getpid()} and process.parent(pid) != keeper and process.is_ours(pid) and _has(pid, table):
+            return pid
+    return 0
 
 
 def _relieve(keeper: int, place: str, state: State) -> bool:
@@ -187,13 +201,14 @@ def _relieve(keeper: int, place: str, state: State) -> bool:
     stopped: list[int] = []
     made: list[str] = []
     try:
-        table = _opened(keeper, f"{place}/records", opened)
+        open_own(_table(keeper), os.O_RDWR, opened)
+        table = opened[0]
         whole = records.is_of_life(os.pread(table, records.SIZE, 0), *process.life())
-        if not whole or state.directory < 0 or _has(process.parent(keeper), table):
-            return False  # of another version, whose records we cannot read; or somebody's
+        if not whole or state.directory < 0:
+            return False  # of another version, whose records we cannot read
         _stop(keeper, b"runsvdir-keeper", stopped)
         for pid in process.children(keeper):
-            if _has(pid, table):
+            if _has(pid, os.fstat(table)):
                 _stop(pid, b"runsvdir", stopped)
             elif process.name(pid) == b"log-pool":
                 _take_journal(pid, place, state, opened, stopped, made)
@@ -205,7 +220,7 @@ def _relieve(keeper: int, place: str, state: State) -> bool:
         for pidfd in reversed(stopped):
             process.send_to(pidfd, _SIGKILL)
             process.wait_for_end(pidfd)
-        os.ftruncate(table, 0)
+        _write(table, bytes(records.SIZE), 0)  # not cut: who has it mapped would get SIGBUS
     except OSError:
         for pidfd in stopped:
             _go_on(pidfd)
@@ -239,9 +254,8 @@ def _know_taken(state: State) -> str:
     return ""
 
 
-def _has(pid: int, file: int) -> bool:
-    """Whether a process has a file of a state, open here, open too: a service, be it a runsvdir, has not."""
-    found = os.fstat(file)
+def _has(pid: int, found: os.stat_result) -> bool:
+    """Whether a process has a file of a state open: a service, be it a runsvdir, has not."""
     return bool(process.descriptors(pid, (found.st_dev, found.st_ino)))
 
 
@@ -263,13 +277,12 @@ def _take_journal(pool: int, place: str, state: State, opened: list[int], stoppe
             return
 
 
-def _opened(pid: int, path: str, opened: list[int]) -> int:
-    """Open what a process has open as `path`, though it may be removed. OSError."""
-    for fd, found in process.open_files(pid):
-        if found == path:
-            open_own(fd, os.O_RDWR, opened)
-            return opened[-1]
-    raise FileNotFoundError(errno.ENOENT, "not open", path)
+def _table(keeper: int) -> str:
+    """Give the descriptor that leads to a keeper's table, which may be removed, and not in a directory that was made anew. OSError."""
+    for fd, path in process.open_files(keeper):
+        if os.path.basename(path) == "records":
+            return fd
+    raise FileNotFoundError(errno.ENOENT, "its table is not open")
 
 
 def _stop(pid: int, name: bytes, stopped: list[int]) -> None:

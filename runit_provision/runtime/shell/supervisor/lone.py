@@ -14,7 +14,7 @@ import os
 from ...wire import records
 from .. import process
 from ..service.files import LockedError
-from ..state import SERVICES, TREES, State, open_left, path_of
+from ..state import SERVICES, TREES, State, be_own, open_left, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def beside(state: State, identity: records.Identity) -> State | None:
         if left.try_lock():
             if runs(left):
                 return left
+            if left.is_of_now():
+                forget(left)  # all of it has ended
+                return None
         elif _is_there(left):
             raise LockedError("a runsv of its own begins, or ends")
     except BaseException:
@@ -66,11 +69,17 @@ def of(pid: int, identity: records.Identity) -> State | None:
 
 
 def tree_with(state: State, dev: int, ino: int) -> str:
-    """Give the directory of the tree of which something runs in the service directory that `state` is about; empty for none.
+    """Give the directory of the tree of which something runs or begins in the service directory that `state` is about; "" for none.
 
     OSError when nobody can tell now.
     """
-    return tree_beside(state, lambda _path, left: any(_is_of(told, dev, ino) and lives(told) for told in map(left.slot, left.slots())))
+
+    def has(_path: str, left: State) -> bool:
+        told = [told for told in map(left.slot, left.slots()) if _is_of(told, dev, ino)]
+        # What the keeper was asked for, and may not have read yet, it does whoever has asked.
+        return any(map(lives, told)) or (any(map(_begins, told)) and not left.try_lock())
+
+    return tree_beside(state, has)
 
 
 def tree_beside(state: State, is_it: Callable[[str, State], bool]) -> str:
@@ -106,10 +115,11 @@ def content(left: State, identity: records.Identity) -> bytes:
 
 def forget(left: State) -> None:
     """It is written down elsewhere by now."""
-    try:
-        left.remove()
-    except OSError:
-        pass  # what runs is not its any more, and so nobody goes by it
+    for no_more in (left.void, left.remove):
+        try:
+            no_more()
+        except OSError:
+            continue  # either will do
     left.close()
 
 
@@ -126,8 +136,17 @@ def any_lives(left: State) -> bool:
 
 def lives(told: bytes) -> bool:
     """Whether a process lives that a slot tells of. OSError."""
-    processes = [records.unpack_process(told, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
-    return any(map(is_live, processes))
+    return any(map(is_live, told_of(told)))
+
+
+def told_of(told: bytes) -> list[records.Process]:
+    """Give the processes that a slot tells of."""
+    return [records.unpack_process(told, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
+
+
+def processes(left: State) -> list[records.Process]:
+    """Give the processes that a state tells of."""
+    return [each for slot in left.slots() for each in told_of(left.slot(slot))]
 
 
 def is_live(written: records.Process) -> bool:
@@ -138,6 +157,12 @@ def is_live(written: records.Process) -> bool:
 def _is_of(told: bytes, dev: int, ino: int) -> bool:
     identity = records.unpack_identity(told)
     return identity is not None and (identity.dev, identity.ino) == (dev, ino)
+
+
+def _begins(told: bytes) -> bool:
+    """Whether a process is asked for of which a slot tells."""
+    intent = records.unpack_intent(told)
+    return intent is not None and any(part is not None and part.spawning for part in (intent.main, intent.log))
 
 
 def _is_there(left: State) -> bool:
@@ -153,9 +178,9 @@ def _place(state: State) -> str:
 
 
 def _open(path: str) -> State | None:
-    """Open a state that is there, and our account's alone; None when there is none. OSError when nobody can tell now."""
+    """Open a state that is there, and our account's; None when there is none. OSError when nobody can tell now."""
     try:
-        return open_left(path, path, os.O_NOFOLLOW)
+        return open_left(path, path, os.O_NOFOLLOW, right=be_own)
     except OSError as error:
         if error.errno in _NONE:
             return None

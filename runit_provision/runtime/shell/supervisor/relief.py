@@ -48,10 +48,10 @@ _ROLES = {wire.RUN: keeper.RUN, wire.FINISH: keeper.FINISH}
 
 
 class _BusyError(Exception):
-    """It was stopped amid something."""
+    """It was stopped amid something, or there is something else."""
 
-    def __init__(self) -> None:
-        super().__init__("it has something to do first")
+    def __init__(self, reason: str = "it has something to do first") -> None:
+        super().__init__(reason)
 
 
 class _Runsv:
@@ -126,6 +126,12 @@ class Relief:
             return False
         if runsv is None:
             return False
+        try:
+            # First of all: once it is killed its place must be taken.
+            self._tree.loop.watch(runsv.pidfd, lambda: self._gone(runsv))
+        except OSError:
+            runsv.close()
+            return False
         self._known[found] = runsv
         runsv.send(SIGSTOP)
         self._tree.loop.after(runsv.delay, lambda: self._look(runsv))
@@ -147,9 +153,9 @@ class Relief:
             directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             # By now the number may be another's, and the path lead elsewhere.
             if os.path.samestat(os.fstat(directory), os.stat(f"/proc/{pid}/cwd")) and _holds(pid, directory, "supervise/lock"):
-                is_foreign = _is_foreign(pid)
-                own = None if is_foreign else lone.of(pid, identity)
-                if own is not None or is_foreign:
+                is_ours = process.is_interpreted(pid)
+                own = lone.of(pid, identity) if is_ours else None
+                if own is not None or not is_ours:
                     return _Runsv(pid, pidfd, directory, identity, slot, own)
         except OSError:
             pass
@@ -209,6 +215,7 @@ class Relief:
     def _leave(self, runsv: _Runsv) -> None:
         runsv.send(SIGCONT)
         del self._known[runsv.identity.dev, runsv.identity.ino]
+        self._tree.loop.forget(runsv.pidfd)
         runsv.close()
 
     def _tell(self, runsv: _Runsv, reason: str) -> None:
@@ -221,46 +228,46 @@ class Relief:
     def _take_over(self, runsv: _Runsv) -> None:
         tree = self._tree
         if runsv.own is not None:
+            self._must_know_all(runsv, lone.processes(runsv.own))
             runsv.doors = _open_doors(runsv.directory, log_pipe=True)
             self._kill(runsv)
             return
         intent, processes = _what_it_knows(runsv)
-        if runsv.slot and not _is_the_same(os.pread(tree.table, records.SIZE, records.offset(runsv.slot)), processes):
-            raise _BusyError
+        self._must_know_all(runsv, processes)
         slot = runsv.slot or tree.take_slot()
         doors: list[int] = []
         try:
             doors += _open_doors(runsv.directory)
             carried = _log_pipe(runsv, processes) if intent.log is not None else []
             doors += carried
+            os.pwrite(tree.table, _content(slot, runsv.identity, intent, processes), records.offset(slot))
             if carried:
                 self._carrier.carry(*carried, logger=processes[records.LOG])
         except BaseException:
             for fd in doors:
                 os.close(fd)
             if not runsv.slot:
-                tree.give_back(slot)
+                tree.discard(slot)
             raise
         runsv.doors, runsv.slot = doors, slot
-        at = records.offset(slot)
-        content = bytearray(records.pack_slot(runsv.identity))
-        packed = records.pack_intent(intent)
-        content[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
-        for key, each in enumerate(processes):
-            start = records.process_offset(slot, key) - at
-            content[start : start + records.PROCESS_SIZE] = records.pack_process(each)
-        os.pwrite(tree.table, content, at)
         self._kill(runsv)
 
+    def _must_know_all(self, runsv: _Runsv, processes: Iterable[records.Process]) -> None:
+        """Leave one alone that does not know of what runs by what is written down here: whoever took it over would forget that."""
+        if runsv.slot and not _is_the_same(os.pread(self._tree.table, records.SIZE, records.offset(runsv.slot)), processes):
+            raise _BusyError("a process of it runs too that it has not started")
+
     def _kill(self, runsv: _Runsv) -> None:
-        tree = self._tree
         runsv.send(SIGKILL)
         name = os.fsdecode(runsv.identity.name)
-        tree.report(f"runsv {name}: info: taking over from process {runsv.pid}, whose runsvdir is gone; what runs goes on")
-        tree.loop.watch(runsv.pidfd, lambda: self._gone(runsv))
+        self._tree.report(f"runsv {name}: info: taking over from process {runsv.pid}, whose runsvdir is gone; what runs goes on")
 
     def _gone(self, runsv: _Runsv) -> None:
         """It has ended, and its locks are free."""
+        if not runsv.doors:
+            self._leave(runsv)  # before we had it all
+            self._left()
+            return
         self._tree.loop.forget(runsv.pidfd)
         del self._known[runsv.identity.dev, runsv.identity.ino]
         try:
@@ -280,7 +287,7 @@ class Relief:
             slot = slot or tree.take_slot()
             tree.inherit(own, slot, runsv.identity)
         except OSError:
-            if slot and not runsv.slot:
+            if slot != runsv.slot:
                 tree.give_back(slot)
             return False
         runsv.own, runsv.slot = None, slot
@@ -319,12 +326,7 @@ def _is(pid: int, tool: str) -> bool:
     if process.name(pid) != tool.encode() or not process.is_ours(pid):
         return False
     # What it has just forked looks like it, and is about to be something else.
-    return (process.program(pid) in {tool, "busybox"} or not _is_foreign(pid)) and process.has_executed(pid)
-
-
-def _is_foreign(pid: int) -> bool:
-    """Whether a runsv is none of ours. OSError."""
-    return not process.program(pid).startswith("python")
+    return (process.program(pid) in {tool, "busybox"} or process.is_interpreted(pid)) and process.has_executed(pid)
 
 
 def _is_orphan(pid: int) -> bool:
@@ -415,10 +417,21 @@ def _intent(status: wire.Status) -> records.PartIntent:
     )
 
 
-def _is_the_same(slot: bytes, processes: tuple[records.Process, ...]) -> bool:
+def _content(slot: int, identity: records.Identity, intent: records.Intent, processes: tuple[records.Process, ...]) -> bytes:
+    """Give what one of our own supervisors would have written into a slot."""
+    at = records.offset(slot)
+    content = bytearray(records.pack_slot(identity))
+    packed = records.pack_intent(intent)
+    content[records.INTENT_AT : records.INTENT_AT + len(packed)] = packed
+    for key, each in enumerate(processes):
+        start = records.process_offset(slot, key) - at
+        content[start : start + records.PROCESS_SIZE] = records.pack_process(each)
+    return bytes(content)
+
+
+def _is_the_same(slot: bytes, processes: Iterable[records.Process]) -> bool:
     """Whether what is written down as running, and runs, are these processes, or nothing."""
-    written = [records.unpack_process(slot, key) for key in (records.MAIN, records.LOG, records.SCRIPT)]
-    return {each.pid for each in written if lone.is_live(each)} <= {each.pid for each in processes}
+    return {each.pid for each in lone.told_of(slot) if lone.is_live(each)} <= {each.pid for each in processes}
 
 
 def _open_doors(directory: int, *, log_pipe: bool = False) -> list[int]:

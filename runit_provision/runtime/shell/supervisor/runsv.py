@@ -68,10 +68,10 @@ class _Runsv:
             self._fail(refusal)
 
     def _leave_to_tree(self) -> None:
-        """Refuse to begin while something of it runs that a tree has started. RefusedError, OSError."""
+        """Refuse to begin while something of it runs, or begins, that a tree has started. RefusedError, OSError."""
         found = os.stat(".")
         if left_by := lone.tree_with(self._state, found.st_dev, found.st_ino):
-            raise RefusedError(f"a process of it runs that the runsvdir of {left_by} has started, which is to supervise it")
+            raise RefusedError(f"a process of it runs, or begins, that the runsvdir of {left_by} has started, which is to supervise it")
 
     def _fail(self, reason: Exception) -> None:
         words = errors.words(reason) if isinstance(reason, OSError) else str(reason)

@@ -269,6 +269,8 @@ class Tree:
             service.close()
             if not self._adoption.inherit(slot):
                 raise RefusedError("what its runsv has left cannot be taken up now, waiting")
+            if not self.supervises(slot):
+                raise RefusedError("what its runsv has left has just ended")
             return self._slots[slot]
         try:
             service.announce()
@@ -532,6 +534,12 @@ class Tree:
     def give_back(self, slot: int) -> None:
         """Let a slot be free again in which nothing was written."""
         self._free.append(slot)
+
+    def discard(self, slot: int) -> None:
+        """Let a slot be free again in which something may be written."""
+        self._blank(slot)
+        if slot not in self._unwritten:
+            self.give_back(slot)
 
     def _orphan_ended(self, slot: int, key: int, pid: int, status: int) -> None:
         service = self._slots.get(slot)
