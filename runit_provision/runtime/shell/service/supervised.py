@@ -441,7 +441,8 @@ class Supervised:
                 case Signal(part, number):
                     confirmed |= self._signal(part, number)
                 case _:
-                    self._do(action)
+                    # A fault in one does not take the others with it.
+                    self.tree.loop.guarded(self._do, action)
         if confirmed:
             self._inbox.mask()
             self.save()
