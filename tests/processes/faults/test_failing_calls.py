@@ -285,6 +285,46 @@ def test_what_the_next_supervisor_has_no_room_to_watch_is_not_lost(runtime: Path
         goes_on(running, home)
 
 
+@pytest.mark.parametrize(
+    ("victim", "calls", "error", "told"),
+    [
+        ("supervisor", "unlinkat", "EROFS", "runsv: warning: unable to start a holder, sleeping: read-only file system\n"),
+        ("keeper", "clone,clone3,fork,vfork", "ENOMEM", "runsvdir: keeper: unable to start a holder: out of memory\n"),
+    ],
+)
+def test_that_no_holder_can_be_started_is_told_once_each_time(
+    runtime: Path, home: Path, tmp_path: Path, victim: str, calls: str, error: str, told: str
+) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        for count in (1, 2):
+            trace, holder = tmp_path / f"trace-{count}", process_of(running, "holder")
+            with failing_calls(process_of(running, victim), calls, error, "1+", trace):
+                os.kill(holder, signal.SIGKILL)
+                # The first ones come at once.
+                until(lambda trace=trace: text_of(trace).count("INJECTED") > 8, what="it was tried again and again")  # type: ignore[misc]
+                assert running.stderr.read_text().count(told) == count
+            process_of(running, "holder")
+        letter(home, "d")
+        until(lambda: stat(home) == "down", what="it obeys")
+
+
+def test_that_nobody_can_be_asked_for_an_account_is_told_once(runtime: Path, home: Path, tmp_path: Path) -> None:
+    oracle.root("a log that names its account")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        with failing_calls(running.pid, "clone,clone3,fork,vfork", "EAGAIN", "1+", tmp_path / "trace"):
+            new = service(tmp_path / "new", "exec sleep 1000", log="exit 1")
+            log_in_pool(new, runtime)
+            (new / "log/env/RSVLOG_USER").write_text("root\n")
+            new = new.rename(home.parent / "new")
+            until(lambda: text_of(tmp_path / "trace").count("INJECTED") > 3, what="it was tried several times")
+            assert running.stderr.read_text().count("unable to look up 'root', its logs wait: temporary failure\n") == 1
+        until(lambda: stat(new / "log") == "run", what="it is logged")
+
+
 @pytest.mark.parametrize("error", ["ENOBUFS", "ENOMEM"])
 @pytest.mark.parametrize("victim", ["supervisor", "keeper"])
 def test_what_one_of_the_trees_own_cannot_send_to_the_other_is_sent_later(

@@ -93,6 +93,7 @@ class Holder:
         self._holders = holders
         self._breath = Breath()
         self._was_there = False
+        self._told = ""  # why none could be started
         self._is_met = True
         self._heed = Heed(holders.tree.loop, ask=self._owes, look=self.look, silent=self._replace)
         self.missing: dict[int, Supervised] = {}
@@ -141,9 +142,13 @@ class Holder:
             finally:
                 listener.close()
         except OSError as error:
-            tree.report(f"runsv: warning: unable to start a holder, sleeping: {errors.words(error)}")
+            reason = errors.words(error)
+            if reason != self._told:
+                self._told = reason
+                tree.report(f"runsv: warning: unable to start a holder, sleeping: {reason}")
             tree.loop.after(_BREATH_SECONDS, self.start)
             return
+        self._told = ""
         self._converse(sock)
         services = {service.slot: service for service in tree.services()}
         self.missing = {slot: service for slot, service in services.items() if self._holders.index_of(slot) == self.index}
