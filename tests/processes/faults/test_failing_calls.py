@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -36,7 +37,7 @@ from support.supervision import (
 )
 from support.waiting import DEADLINE, until
 
-from runit_provision.runtime.wire import errors
+from runit_provision.runtime.wire import errors, records
 
 ERRORS = ("ENFILE", "ENOMEM", "EIO", "ENOSPC", "EROFS")
 OPENS = "openat,renameat,unlinkat,mkdirat,pipe2,getdents64"
@@ -323,6 +324,22 @@ def test_that_nobody_can_be_asked_for_an_account_is_told_once(runtime: Path, hom
             until(lambda: text_of(tmp_path / "trace").count("INJECTED") > 3, what="it was tried several times")
             assert running.stderr.read_text().count("unable to look up 'root', its logs wait: temporary failure\n") == 1
         until(lambda: stat(new / "log") == "run", what="it is logged")
+
+
+def test_the_place_of_one_whose_end_could_not_be_written_down_is_used_again(runtime: Path, home: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        with failing_calls(running.pid, "pwrite64", "EIO", "1+", tmp_path / "trace"):
+            shutil.rmtree(home)
+            blank = rf'pwrite64\(\d+, "\\0", 1, {records.offset(1)}\) .*INJECTED'
+            until(lambda: len(re.findall(blank, text_of(tmp_path / "trace"))) > 1, what="it has ended, and is tried to be forgotten")
+        said(running, "runsv: info: what runs is written down again")
+        up(service(home.with_name("new"), "exec sleep 1000"))
+        (table,) = running.state.glob("trees/*/records")
+        known = records.unpack_identity(table.read_bytes()[records.offset(1) : records.offset(2)])
+        assert known is not None
+        assert known.name == b"new"
 
 
 @pytest.mark.parametrize("error", ["ENOBUFS", "ENOMEM"])
