@@ -368,3 +368,17 @@ def test_a_process_that_may_not_be_asked_for_is_asked_for_again(runtime: Path, h
             said(running, "runsv it: warning: unable to fork, sleeping: access denied\n")
         until(lambda: len(started(home)) > 1, what="it is started again")
         assert started(home) == [before, up(home)]
+
+
+def test_a_control_script_that_may_not_be_asked_for_has_failed(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """As one that cannot be started: what it was to do instead is done."""
+    (home / "control").mkdir()
+    script(home / "control/t", "exit 0")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(running.pid, "sendmsg", "EACCES", "1", tmp_path / "trace"):
+            letter(home, "t")
+            said(running, "runsv it: warning: unable to fork, sleeping: access denied\n")
+        until(lambda: len(started(home)) > 1, what="it is told to end, and started again")
+        assert started(home) == [before, up(home)]

@@ -83,8 +83,12 @@ class Starting:
         else:
             owner.show()  # a control script may ask what is wanted, the first control/u too
             leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
-            owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
-            owner.scripted()
+            try:
+                owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
+            except OSError as error:
+                owner.failed(records.SCRIPT, errors.text(error.errno or 0))
+            else:
+                owner.scripted()
 
     def settled(self) -> None:
         """The process of the main part that was asked for is there, or will not be: go on with the control script that awaits it."""

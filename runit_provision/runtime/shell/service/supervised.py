@@ -441,8 +441,7 @@ class Supervised:
                 case Signal(part, number):
                     confirmed |= self._signal(part, number)
                 case _:
-                    # A fault in one does not take the others with it.
-                    self.tree.loop.guarded(self._do, action)
+                    self._do(action)
         if confirmed:
             self._inbox.mask()
             self.save()
