@@ -73,16 +73,16 @@ class Channel:
         loop.watch(sock.fileno(), self._ready)
 
     def send(self, data: bytes, fds: tuple[int, ...] = (), *, about: int = 0, rank: int = ANY) -> None:
-        """Send a record and copies of `fds`, now or when there is room; nothing when the other side is gone."""
+        """Send a record and copies of `fds`, now or when there is room; nothing when nobody is there. OSError: it is not sent."""
         if not self.open or (self._clear() and self._try(data, fds)):
             return
         # The caller may close its descriptors before there is room.
-        self._wait(about, (data.rstrip(b"\0"), tuple(os.dup(fd) for fd in fds), None), rank)
+        self._wait(about, (data.rstrip(b"\0"), _copies(fds), None), rank)
 
     def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
-        """Send a record and copies of `fds` before all that waits."""
+        """Send a record and copies of `fds` before all that waits. OSError: it is not sent."""
         if self.open and not self._try(data, fds):
-            self._urgent.append((data, tuple(os.dup(fd) for fd in fds)))
+            self._urgent.append((data, _copies(fds)))
             self._mind()
 
     def send_late(self, make: Callable[..., Message | None], what: object, *, about: int = 0, rank: int = ANY) -> None:
@@ -245,6 +245,18 @@ class Channel:
             self._received(data, fds)
         if self.open and (self.backlog or self._urgent):
             self._flush()
+
+
+def _copies(fds: tuple[int, ...]) -> tuple[int, ...]:
+    """Give a copy of each. OSError, and there is none, when there is no descriptor for all of them."""
+    copies: list[int] = []
+    try:
+        for fd in fds:
+            copies.append(os.dup(fd))
+    except OSError:
+        close_all(copies)
+        raise
+    return tuple(copies)
 
 
 def received_fds(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import oracle
 from support.checked_log import CheckedLog
 from support.draws import draws
 from support.injected import injected
@@ -24,6 +27,7 @@ from support.supervision import (
     name,
     pid_of,
     said,
+    script,
     service,
     started,
     stat,
@@ -33,7 +37,7 @@ from support.supervision import (
 )
 from support.waiting import until
 
-from runit_provision.runtime.wire import errors
+from runit_provision.runtime.wire import errors, records
 
 ERRORS = ("ENFILE", "ENOMEM", "EIO", "ENOSPC", "EROFS")
 OPENS = "openat,renameat,unlinkat,mkdirat,pipe2,getdents64"
@@ -182,6 +186,154 @@ def test_a_letter_is_obeyed_though_it_cannot_be_written_down(runtime: Path, home
         assert (stat(home), started(home)) == ("run", [before, pid])
 
 
+NO_ROOM = {"ENOMEM": "out of memory", "ENOSPC": "fs.epoll.max_user_watches is reached"}
+"""What epoll_ctl(2) fails with that has no room for one descriptor more, and what is said then."""
+
+
+def begins(running: Tree, home: Path) -> None:
+    """A new service is met."""
+    service(running.state.with_name("new"), "echo $$ >>started\nexec sleep 1000").rename(home.parent / "new")
+
+
+def says_when_ready(running: Tree, home: Path) -> None:
+    """A service that tells when it is ready is started again."""
+    (home / "notification-fd").write_text("3\n")
+    os.kill(pid_of(home), signal.SIGKILL)
+
+
+def stands_in(running: Tree, home: Path) -> None:
+    """The keeper makes a stand-in."""
+    running.kill()
+
+
+def comes_next(running: Tree, home: Path) -> None:
+    """The next runsvdir comes to a keeper that has made one."""
+    running.start()
+
+
+def goes_on(running: Tree, *homes: Path) -> None:
+    """See that each service runs, once, and is started again, once, when it has been killed; it obeys, and says that it is ready."""
+    for home in homes:
+        before = up(home)
+        count = len(started(home))
+        os.kill(before, signal.SIGKILL)
+        until(lambda home=home, count=count: len(started(home)) > count, what="it is started again")  # type: ignore[misc]
+        assert len(started(home)) == count + 1
+        assert started(home)[-2:] == [before, up(home)]
+        letter(home, "d")
+        until(lambda home=home: stat(home) == "down", what="it obeys")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("error", NO_ROOM)
+@pytest.mark.parametrize(
+    ("happens", "victim", "when"),
+    # Calls before it are about what is watched already, which takes no room.
+    [(begins, "supervisor", 1), (says_when_ready, "supervisor", 3), (stands_in, "keeper", 2), (comes_next, "keeper", 1)],
+)
+def test_what_the_kernel_has_no_room_to_watch_is_not_lost(
+    runtime: Path,
+    home: Path,
+    tmp_path: Path,
+    happens: Callable[[Tree, Path], None],
+    victim: str,
+    when: int,
+    error: str,
+) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        running.keeper()
+        if happens is comes_next:
+            running.kill()
+            until(lambda: len(running.named("supervisor")) == 1, what="a stand-in is there")
+        with failing_calls(process_of(running, victim), "epoll_ctl", error, str(when), tmp_path / "trace"):
+            happens(running, home)
+            until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="the call has failed")
+        assert re.search("EPOLL_CTL_ADD.*INJECTED", text_of(tmp_path / "trace"))
+        said(running, f"warning: unable to wait for events, looking for them each second: {NO_ROOM[error]}\n")
+        if happens is comes_next:
+            until(lambda: running.supervises(home), what="it supervises")
+        goes_on(running, *home.parent.iterdir())
+        assert running.stderr.read_text().count("unable to wait for events") == 1
+
+
+@pytest.mark.parametrize("when", range(1, 7))
+def test_what_the_next_supervisor_has_no_room_to_watch_is_not_lost(runtime: Path, home: Path, tmp_path: Path, when: int) -> None:
+    """One of the first descriptors that it waits for, when it takes up what supervisor and keeper have left."""
+    strace = oracle.program("strace", package="strace")
+    faulty = tmp_path / "faulty"
+    fault = f"-e trace=epoll_ctl -e inject=epoll_ctl:error=ENOMEM:when={when}"
+    script(faulty, f'exec {strace} -D -qq -o {tmp_path}/trace {fault} {runtime}/runsvdir "$@"')
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        running.keeper()
+        running.kill_with_keeper()
+        running.program = str(faulty)
+        running.start()
+        until(lambda: running.supervises(home), what="it supervises")
+        assert re.search("EPOLL_CTL_ADD.*INJECTED", text_of(tmp_path / "trace"))
+        said(running, f"warning: unable to wait for events, looking for them each second: {NO_ROOM['ENOMEM']}\n")
+        assert started(home) == [before]
+        goes_on(running, home)
+
+
+@pytest.mark.parametrize(
+    ("victim", "calls", "error", "told"),
+    [
+        ("supervisor", "unlinkat", "EROFS", "runsv: warning: unable to start a holder, sleeping: read-only file system\n"),
+        ("keeper", "clone,clone3,fork,vfork", "ENOMEM", "runsvdir: keeper: unable to start a holder: out of memory\n"),
+    ],
+)
+def test_that_no_holder_can_be_started_is_told_once_each_time(
+    runtime: Path, home: Path, tmp_path: Path, victim: str, calls: str, error: str, told: str
+) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        for count in (1, 2):
+            trace, holder = tmp_path / f"trace-{count}", process_of(running, "holder")
+            with failing_calls(process_of(running, victim), calls, error, "1+", trace):
+                os.kill(holder, signal.SIGKILL)
+                # The first ones come at once.
+                until(lambda trace=trace: text_of(trace).count("INJECTED") > 8, what="it was tried again and again")  # type: ignore[misc]
+                assert running.stderr.read_text().count(told) == count
+            process_of(running, "holder")
+        letter(home, "d")
+        until(lambda: stat(home) == "down", what="it obeys")
+
+
+def test_that_nobody_can_be_asked_for_an_account_is_told_once(runtime: Path, home: Path, tmp_path: Path) -> None:
+    oracle.root("a log that names its account")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        with failing_calls(running.pid, "clone,clone3,fork,vfork", "EAGAIN", "1+", tmp_path / "trace"):
+            new = service(tmp_path / "new", "exec sleep 1000", log="exit 1")
+            log_in_pool(new, runtime)
+            (new / "log/env/RSVLOG_USER").write_text("root\n")
+            new = new.rename(home.parent / "new")
+            until(lambda: text_of(tmp_path / "trace").count("INJECTED") > 3, what="it was tried several times")
+            assert running.stderr.read_text().count("unable to look up 'root', its logs wait: temporary failure\n") == 1
+        until(lambda: stat(new / "log") == "run", what="it is logged")
+
+
+def test_the_place_of_one_whose_end_could_not_be_written_down_is_used_again(runtime: Path, home: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        with failing_calls(running.pid, "pwrite64", "EIO", "1+", tmp_path / "trace"):
+            shutil.rmtree(home)
+            blank = rf'pwrite64\(\d+, "\\0", 1, {records.offset(1)}\) .*INJECTED'
+            until(lambda: len(re.findall(blank, text_of(tmp_path / "trace"))) > 1, what="it has ended, and is tried to be forgotten")
+        said(running, "runsv: info: what runs is written down again")
+        up(service(home.with_name("new"), "exec sleep 1000"))
+        (table,) = running.state.glob("trees/*/records")
+        known = records.unpack_identity(table.read_bytes()[records.offset(1) : records.offset(2)])
+        assert known is not None
+        assert known.name == b"new"
+
+
 @pytest.mark.parametrize("error", ["ENOBUFS", "ENOMEM"])
 @pytest.mark.parametrize("victim", ["supervisor", "keeper"])
 def test_what_one_of_the_trees_own_cannot_send_to_the_other_is_sent_later(
@@ -195,4 +347,30 @@ def test_what_one_of_the_trees_own_cannot_send_to_the_other_is_sent_later(
             os.kill(before, signal.SIGKILL)
             until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="a call has failed")
         until(lambda: len(started(home)) > 1, deadline=30, what="it is started again")
+        assert started(home) == [before, up(home)]
+
+
+def test_a_process_that_may_not_be_asked_for_is_asked_for_again(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """What may be sent to others is also for security modules to say (selinux(8), apparmor(7))."""
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(running.pid, "sendmsg", "EACCES", "1", tmp_path / "trace"):
+            os.kill(before, signal.SIGKILL)
+            said(running, "runsv it: warning: unable to fork, sleeping: access denied\n")
+        until(lambda: len(started(home)) > 1, what="it is started again")
+        assert started(home) == [before, up(home)]
+
+
+def test_a_control_script_that_may_not_be_asked_for_has_failed(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """As one that cannot be started: what it was to do instead is done."""
+    (home / "control").mkdir()
+    script(home / "control/t", "exit 0")
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(running.pid, "sendmsg", "EACCES", "1", tmp_path / "trace"):
+            letter(home, "t")
+            said(running, "runsv it: warning: unable to fork, sleeping: access denied\n")
+        until(lambda: len(started(home)) > 1, what="it is told to end, and started again")
         assert started(home) == [before, up(home)]

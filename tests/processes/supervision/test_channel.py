@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import socket
 import tracemalloc
 from collections.abc import Iterator
@@ -124,3 +126,23 @@ def test_thousands_that_wait_to_be_made_take_little_memory_and_give_it_back(talk
     assert taken < count * 300
     assert found == count
     assert left < count * 10
+
+
+def test_what_there_are_not_enough_descriptors_for_leaves_none_open(talk: _Talk) -> None:
+    """What waits takes a copy of each that goes with it, or none."""
+
+    def lowest() -> int:
+        fd = os.dup(0)
+        os.close(fd)
+        return fd
+
+    before, limits = lowest(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 1, limits[1]))
+    try:
+        for say in (talk.channel.send, talk.channel.send_at_once):
+            with pytest.raises(OSError, match="Too many open files"):
+                say(_record("it"), (0, 0))
+            assert lowest() == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert talk.read() == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -120,3 +122,28 @@ def test_a_keeper_that_a_supervisor_of_many_has_started_has_nothing_of_theirs_op
         until(lambda: running.supervises(*rest), what="the next one has all")
         assert all(starts(home) == [pid_of(home)] for home in rest)
         subprocess.run([runtime / "sv", "-w", "20", "restart", *rest[:3]], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_what_another_one_keeps_locked_is_tried_ever_more_seldom_and_taken_up_in_the_end(runtime: Path, tmp_path: Path) -> None:
+    strace = oracle.program("strace", package="strace")
+    home = service(tmp_path / "services/it", STARTS)
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        pid = begun(home)
+        running.kill_with_keeper()
+        trace = tmp_path / "trace"
+        with (home / "supervise/lock").open("ab") as lock:
+            until(lambda: supervision.locks(lock), what="the lock is another's")
+            tries_to_lock = ("-e", "flock", "-P", str(home / "supervise/lock"))
+            running.arguments = ("-D", "-qq", "-ttt", "-o", str(trace), *tries_to_lock, running.program)
+            running.program = strace
+            running.start()
+
+            def pauses() -> list[float]:
+                tries = [float(when) for when in re.findall(r"^([0-9.]+) flock", trace.read_text(), re.MULTILINE)]
+                return [later - earlier for earlier, later in itertools.pairwise(tries)]
+
+            until(lambda: trace.exists() and max(pauses(), default=0) > 4, what="some seconds pass between two tries")
+            assert "another one supervises it, waiting" in running.stderr.read_text()
+        until(lambda: running.supervises(home), what="it is taken up")
+        assert starts(home) == [pid]

@@ -112,6 +112,7 @@ class _Keeper:
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
         self._told = False
+        self._told_of_holder = ""
         self._ends = False
         self._left = False
         self._listener: _socket.socket | None = None
@@ -279,10 +280,14 @@ class _Keeper:
             self.gone(self._supervisor)
 
     def _make_holder(self, index: int, listener: int) -> None:
+        reason = ""
         try:
             holder_start.make(self._state, index, listener)
         except OSError as error:
-            _report(f"unable to start a holder: {errors.words(error)}")
+            reason = errors.words(error)
+        if reason and reason != self._told_of_holder:
+            _report(f"unable to start a holder: {reason}")
+        self._told_of_holder = reason
 
     def _reap(self) -> None:
         for child in self._children.reap():

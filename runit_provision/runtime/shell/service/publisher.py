@@ -58,13 +58,14 @@ class Publishing:
 class Publisher:
     """kill_at: Unix time in nanoseconds when the main part's process is sent KILL, and its pid."""
 
-    __slots__ = ("_details", "_dirty", "_owner", "_refused", "kill_at")
+    __slots__ = ("_details", "_dirty", "_owner", "_refused", "_retries", "kill_at")
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
         self._dirty = 0  # a bit for each part
         self._details: list[bytes | None] = [None, None]
         self._refused: tuple[str, ...] = ()
+        self._retries = False  # soon: one retry is for all that failed until then
         self.kill_at = (0, 0)
 
     def changed(self, part: int) -> None:
@@ -128,9 +129,10 @@ class Publisher:
                 self._refuse(refusal)
                 failed |= 1 << number
         self._dirty = failed | waits
-        if failed:
+        if failed and not self._retries:
+            self._retries = True
             owner.tree.loop.after(_RETRY_SECONDS, self._again)
-        elif not waits:
+        elif not failed and not waits:
             self._refused = ()
         return vouches, bool(waits)
 
@@ -153,6 +155,7 @@ class Publisher:
         return refusal, opened
 
     def _again(self) -> None:
+        self._retries = False
         self.flush()
 
     def _refuse(self, reason: str) -> None:

@@ -38,7 +38,13 @@ class Starting:
         return -1 if self._readiness is None else self._readiness.fd
 
     def spawn(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
-        """Ask for a process of a part."""
+        """Ask for a process of a part; what it could not be asked for by is told, and it is asked for again."""
+        try:
+            self._ask(part, role, arguments)
+        except OSError as error:
+            self._owner.failed(part, errors.text(error.errno or 0))
+
+    def _ask(self, part: int, role: int, arguments: tuple[str, ...]) -> None:
         owner = self._owner
         if role == FINISH:
             owner.flush()  # ./finish can ask what was meant
@@ -77,8 +83,12 @@ class Starting:
         else:
             owner.show()  # a control script may ask what is wanted, the first control/u too
             leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
-            owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
-            owner.scripted()
+            try:
+                owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
+            except OSError as error:
+                owner.failed(records.SCRIPT, errors.text(error.errno or 0))
+            else:
+                owner.scripted()
 
     def settled(self) -> None:
         """The process of the main part that was asked for is there, or will not be: go on with the control script that awaits it."""

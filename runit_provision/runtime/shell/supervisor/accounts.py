@@ -39,6 +39,7 @@ class Account:
         self.wanted: dict[int, Supervised] = {}
         self._loggers = loggers
         self._asks = False
+        self._told = ""
 
     def add(self, service: Supervised) -> None:
         """Let the pool keep the log of `service` as soon as it is known."""
@@ -90,7 +91,9 @@ class Account:
 
     def _ask_again(self, reason: str) -> None:
         tree = self._loggers.tree
-        tree.report(f"runsv: warning: RSVLOG_USER: unable to look up {self._shown}, its logs wait: {reason}")
+        if reason != self._told:
+            self._told = reason
+            tree.report(f"runsv: warning: RSVLOG_USER: unable to look up {self._shown}, its logs wait: {reason}")
         tree.loop.after(_AGAIN_SECONDS, self.ask)
 
     def _hand_over(self, pool: Pool) -> None:

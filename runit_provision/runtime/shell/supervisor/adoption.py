@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _WAITING_SECONDS = (0.01, 0.5, 1.0)
 """How soon a service that waits is tried again: first, from when on that is worth a word, and at the latest."""
+_LOCKED_SECONDS = 5.0
+"""At the latest where others have locked all that wait, and may for ever."""
 
 
 class _Waiting:
@@ -157,6 +159,8 @@ class Adoption:
                     tree.report(waiting.told("waiting"))
                 if waiting.locked:
                     self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
+        if all(waiting.locked for waiting in self._waiting.values()):
+            most = _LOCKED_SECONDS
         self.retry(min(delay * 2, most))
 
     def give_up(self) -> None:

@@ -93,6 +93,7 @@ class Holder:
         self._holders = holders
         self._breath = Breath()
         self._was_there = False
+        self._told = ""  # why none could be started
         self._is_met = True
         self._heed = Heed(holders.tree.loop, ask=self._owes, look=self.look, silent=self._replace)
         self.missing: dict[int, Supervised] = {}
@@ -141,9 +142,13 @@ class Holder:
             finally:
                 listener.close()
         except OSError as error:
-            tree.report(f"runsv: warning: unable to start a holder, sleeping: {errors.words(error)}")
+            reason = errors.words(error)
+            if reason != self._told:
+                self._told = reason
+                tree.report(f"runsv: warning: unable to start a holder, sleeping: {reason}")
             tree.loop.after(_BREATH_SECONDS, self.start)
             return
+        self._told = ""
         self._converse(sock)
         services = {service.slot: service for service in tree.services()}
         self.missing = {slot: service for slot, service in services.items() if self._holders.index_of(slot) == self.index}
@@ -166,10 +171,14 @@ class Holder:
             self._holders.hold(service)
         else:
             # None of it: a lock that it had alone could not be taken again beside what is yet to come.
-            self.refused.add(slot)
-            tree.loop.after(_BREATH_SECONDS, lambda: self._miss(service))
+            self.miss_later(service)
         tree.orphans.watch_again(slot)
         return slot in self.waits
+
+    def miss_later(self, service: Supervised) -> None:
+        """Give it `service` anew in a second: what it was to be given it has not got."""
+        self.refused.add(service.slot)
+        self._holders.tree.loop.after(_BREATH_SECONDS, lambda: self._miss(service))
 
     def _miss(self, service: Supervised) -> None:
         if service.slot in self.refused and not service.closed:
@@ -298,8 +307,12 @@ class Holders:
         there = tuple([kind for kind in kinds if kind in doors])
         if holder.channel is None or not there:
             return
+        try:
+            holder.send(wire.Record(wire.HOLD, slot=service.slot, kinds=there), tuple([doors[kind] for kind in there]))
+        except OSError:
+            holder.miss_later(service)  # there is no descriptor for what waits to be sent
+            return
         holder.waits[service.slot] = holder.waits.get(service.slot, 0) + 1
-        holder.send(wire.Record(wire.HOLD, slot=service.slot, kinds=there), tuple([doors[kind] for kind in there]))
         holder.expect()
 
     def watch(self, slot: int, key: int, pid: int, pidfd: int) -> bool:

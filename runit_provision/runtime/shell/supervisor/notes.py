@@ -28,6 +28,7 @@ class Notes:
         self._report = report
         self._told = ""
         self._due: set[Callable[[], None]] = set()
+        self._waits = False  # until what is due is tried again
 
     def write(self, content: bytes, at: int, again: Callable[[], None]) -> bool:
         """Write `content` at an offset; False when that cannot be now: `again` is called to try it once more."""
@@ -46,11 +47,14 @@ class Notes:
         if reason != self._told:
             self._told = reason
             self._report(f"runsv: warning: unable to write down what runs, trying again: {reason}")
-        if not self._due:
-            self._loop.after(_AGAIN_SECONDS, self._try_again)
         self._due.add(again)
+        if not self._waits:
+            self._waits = True
+            self._loop.after(_AGAIN_SECONDS, self._try_again)
 
     def _try_again(self) -> None:
-        due, self._due = self._due, set()
-        for again in due:
+        self._waits = False
+        # One after the other: what is due still is not written down.
+        for again in list(self._due):
+            self._due.discard(again)
             self._loop.guarded(again)

@@ -99,8 +99,15 @@ class Orphans:
             orphan.pidfd = pidfd
             self._loop.watch(pidfd, lambda: self._readable(slot, key))
         else:
-            # One that is not there now asks for it as soon as it is: watch_again.
-            self._holders.watch(slot, key, orphan.process.pid, pidfd)
+            self._let_watch(slot, key, orphan.process.pid, pidfd)
+
+    def _let_watch(self, slot: int, key: int, pid: int, pidfd: int) -> None:
+        """Let a holder wait for the end. One that is not there now asks for it as soon as it is: watch_again."""
+        try:
+            self._holders.watch(slot, key, pid, pidfd)
+        except OSError:
+            self._loop.after(_AGAIN_SECONDS, lambda: self.watch_again(slot))
+        finally:
             os.close(pidfd)
 
     def signal(self, slot: int, key: int, number: int) -> int | None:

@@ -229,6 +229,8 @@ class Tree:
     def _blank(self, slot: int) -> None:
         """Write down that nothing is in `slot`; until that stands there it is not used again."""
         if self.notes.write(b"\0", records.offset(slot), lambda: self._blank(slot)):
+            if slot in self._unwritten and slot not in self._leaving:
+                self._free.append(slot)  # it was released meanwhile
             self._unwritten.discard(slot)
         else:
             self._unwritten.add(slot)
