@@ -13,7 +13,7 @@ import pytest
 from support import oracle, supervision
 from support.fifo import is_read
 from support.programs import started
-from support.supervision import Tree, is_alive, pid_of, service, stat, tree
+from support.supervision import Tree, is_alive, pid_of, said, service, stat, tree
 from support.waiting import DEADLINE, until
 
 HANDOVERS = 200 if os.environ.get("HARNESS") == "all" else 10
@@ -65,10 +65,18 @@ def test_who_asks_all_the_time_never_hears_that_nobody_supervises(runtime: Path,
                 until(lambda: stand_ins(running, last), what="a stand-in")  # noqa: B023
             running.start()
             until(lambda: running.supervises(*asked), what="the next runsvdir has them")
-    for said in (theirs, ours):
-        answers = said.read_text().splitlines()
+    for place in (theirs, ours):
+        answers = place.read_text().splitlines()
         assert len(answers) > HANDOVERS
         assert [answer for answer in answers if not answer.startswith("run: ")] == []
+
+
+def test_who_has_gone_and_who_supervises_is_told(running: Tree) -> None:
+    last = running.pid
+    running.kill()
+    said(running, f"runsvdir: keeper: warning: process {last}, which supervised, is gone; a stand-in does until runsvdir is")
+    running.start()
+    said(running, f"runsvdir: keeper: info: process {running.pid} supervises again\n")
 
 
 def test_a_stand_in_that_is_stopped_yields_all_the_same(running: Tree) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -164,7 +165,7 @@ def test_init_may_start_it_again_and_again_while_it_is_tried(prefix: Path, servi
             restart(running, number)
             until(lambda: any(map(versions.is_on_trial, running.processes())), what="it is tried")
         goes_on(running, before, pids, NEW)
-        assert running.stderr.read_text() == ""
+        assert not re.search("fatal|error|not taken", running.stderr.read_text())
         until(lambda: not any(map(versions.is_on_trial, running.processes())), what="nothing is left of it")
 
 

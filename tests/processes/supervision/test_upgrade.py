@@ -61,7 +61,7 @@ def test_a_tree_becomes_the_installed_version_and_nothing_is_noticed(prefix: Pat
         supervision.letter(services / "plain", "t")
         supervision.letter(services / "pooled/log", "a")
         until(lambda: supervision.status(services / "plain") != before[services / "plain"], what="letters are obeyed")
-        assert running.stderr.read_text() == ""
+        assert running.stderr.read_text() == f"runsvdir {services}: info: {NEW} has taken over; its services go on\n"
         assert running.kill(signal.SIGHUP) == 111
         until(lambda: running.processes() == [], what="nothing is left")
 
@@ -79,7 +79,7 @@ def test_a_tree_whose_state_lies_where_nothing_may_be_executed_becomes_the_insta
             os.kill(running.pid, signal.SIGUSR2)
             until(lambda: of_version(running, NEW), what="all of it is the new version")
             until(lambda: own(running) == pids, what="the processes are the same")
-            assert running.stderr.read_text() == ""
+            assert running.stderr.read_text() == f"runsvdir {services}: info: {NEW} has taken over; its services go on\n"
     finally:
         subprocess.run(["umount", "--lazy", str(state)], check=True)
 

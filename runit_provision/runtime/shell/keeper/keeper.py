@@ -111,6 +111,7 @@ class _Keeper:
         self._supervisor: _Peer | None = None
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
+        self._missed = 0  # the pid of the runsvdir that went, -1 when that was told, 0 when there is another
         self._told = False
         self._told_of_holder = ""
         self._ends = False
@@ -180,6 +181,7 @@ class _Keeper:
             self._expects = False
             self.loop.after(_SUCCESSOR_SECONDS, self._replace)
         else:
+            self._missed = self._missed or peer.pid
             # One that dies at once must not keep this process busy.
             delay = max(0.0, self._stood_in + _BREATH - time.monotonic()) if peer.stands_in else 0.0
             self.loop.after(delay, self._replace)
@@ -353,6 +355,10 @@ class _Keeper:
 
     def _welcome(self, peer: _Peer) -> None:
         self._supervisor = peer
+        if self._missed and not peer.stands_in:
+            gone = f"process {self._missed}, which supervised, is gone; " if self._missed > 0 else ""
+            _report(f"info: {gone}process {peer.pid} supervises again")
+            self._missed = 0
         self._left = False
         if len(peer.fds) == 4:
             process.take_streams_and_environment(peer.fds)
@@ -378,6 +384,9 @@ class _Keeper:
             self.loop.after(_BREATH, self._replace)
             return
         self._told = False
+        if self._missed > 0:
+            _report(f"warning: process {self._missed}, which supervised, is gone; a stand-in does until runsvdir is started again")
+            self._missed = -1
         peer = _Peer(ours, self, stands_in=True)
         peer.pid = pid
         self._welcome(peer)

@@ -113,6 +113,7 @@ class Runsvdir(Supervisor):
             return
         other.pass_on(self.connect(*found), {service.slot for service in self.tree.services()})
         self.tree.parent_lost()
+        self.report(f"runsvdir {self._shown}: info: {os.fsdecode(installation.version())} has taken over; its services go on")
 
     def _go_on(self) -> None:
         self.tree.renew_pools()
