@@ -111,7 +111,7 @@ class Logger:
         """End while the FIFO goes on: the journal keeps a line that has begun for who comes next, if it outlives us."""
         if not self._journal.lasts:
             yield from self._put(self._lines.end())
-        yield from self.log.close()
+        yield from self.log.close(once=True)
         if self._journal.lasts:
             self._give_back()
         else:
