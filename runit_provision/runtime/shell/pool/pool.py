@@ -456,7 +456,7 @@ class Pool:
             writer.do(task, self._leave_quietly, writer, task)
 
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
-        for step in task.logger.leave():
+        for step in task.logger.leave(once=True):
             if isinstance(step, Pause) and self._journal.lasts:
                 self._kill(writer, task, 0)
                 return
