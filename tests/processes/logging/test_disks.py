@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -152,6 +153,14 @@ def test_a_file_that_is_long_made_safe_holds_up_only_its_own_log(pool: Pool, slo
         assert {path.name[-2:] for path in service.main.glob("@*")} == {".s"}
 
 
+def has_open(pid: int, path: Path) -> bool:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if descriptor.readlink() == path:
+                return True
+    return False
+
+
 def is_free(lock: Path) -> bool:
     """Whether a log could be opened."""
     held = os.open(lock, os.O_WRONLY)
@@ -282,6 +291,70 @@ def test_logs_that_hang_when_they_are_opened_let_others_open_soon(runtime: Path,
             pool.close()
 
     apart.told(work, mounts=":", deadline=2 * waiting.DEADLINE)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "another-supervisor"])
+def test_while_a_disk_hangs_no_other_version_follows_and_the_other_logs_go_on(
+    pool: Pool, runtime: Path, disk: Disk, tmp_path: Path, again: bool
+) -> None:
+    """To become one ends all threads, and waits for one that hangs. Who supervises next says what is to follow then, if anything."""
+    stuck, good = Service(tmp_path, 1, config=b"s0\n", logs=disk.path), Service(tmp_path, 2)
+    pool.added(stuck, good)
+    disk.freeze()
+    try:
+        assert write(stuck, b"one\ntwo\n")
+        waiting.until(lambda: not in_fifo(stuck), what="the pool has taken it, and hangs")
+        library = runtime.parent / "lib/runit-provision/current"
+        pool.client.sendall(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(library))))
+        pool.client.sendall(wire.pack(wire.Record(wire.PING)))
+        pool.expect(wire.PONG)
+        assert write(good, b"beside a hung disk\n")
+        waiting.until(lambda: good.text() == b"beside a hung disk\n")
+        while b"becomes another version when it does" not in pool.expect(wire.SAYS).name:
+            pass
+        assert write(stuck, b"three\n")
+        if again:
+            pool.client.close()
+            pool.connect()
+            pool.expect(wire.END)
+    finally:
+        disk.thaw()
+    waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\n")
+    if again:
+        pool.client.sendall(wire.pack(wire.Record(wire.PING)))
+        pool.expect(wire.PONG)
+        return
+    waiting.until(lambda: not pool.client.recv(wire.SIZE), what="another version follows")
+    pool.client.close()
+    pool.connect()
+    pool.added(stuck, good)
+    assert write(stuck, b"four\n")
+    waiting.until(lambda: stuck.text() == b"one\ntwo\nthree\nfour\n")
+
+
+def test_while_a_file_is_long_made_safe_no_other_version_follows(pool: Pool, runtime: Path, slow: Path, tmp_path: Path) -> None:
+    full, good = Service(tmp_path, 1), Service(tmp_path, 2)
+    slow_down(pool, "fsync", slow)
+    pool.added(full, good)
+    assert write(full, b"a line\n")
+    waiting.until(lambda: full.text() == b"a line\n")
+    pool.send(full, signal.SIGALRM)
+    process = pool.process
+    assert process is not None
+    waiting.until(lambda: has_open(process.pid, slow), what="it is being made safe")
+    library = runtime.parent / "lib/runit-provision/current"
+    pool.client.sendall(wire.pack(wire.Record(wire.UPGRADE, name=os.fsencode(library))))
+    pool.client.sendall(wire.pack(wire.Record(wire.PING)))
+    pool.expect(wire.PONG)
+    assert write(good, b"meanwhile\n")
+    waiting.until(lambda: good.text() == b"meanwhile\n")
+    slow.write_bytes(b".")
+    waiting.until(lambda: not pool.client.recv(wire.SIZE), what="another version follows")
+    pool.client.close()
+    pool.connect()
+    pool.added(full, good)
+    waiting.until(lambda: list(full.main.glob("@*.s")))
+    assert full.text() == b"a line\n"
 
 
 def test_a_pool_that_is_killed_while_its_disk_hangs_loses_and_doubles_nothing(pool: Pool, disk: Disk, tmp_path: Path) -> None:

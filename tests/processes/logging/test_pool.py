@@ -231,7 +231,7 @@ def test_an_empty_log_wakes_nobody_when_it_is_old_and_ages_again_as_soon_as_it_i
         waiting.until(lambda line=line: [path.read_bytes() for path in sorted(service.main.glob("@*.s"))][-1:] == [line])  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("ask", [wire.QUIT, wire.UPGRADE, signal.SIGTERM], ids=["quit", "upgrade", "term"])
+@pytest.mark.parametrize("ask", [wire.QUIT, signal.SIGTERM], ids=["quit", "term"])
 @pytest.mark.parametrize("goes", [True, False], ids=["goes", "stays"])
 def test_a_pool_that_waits_for_a_log_that_hangs_before_it_leaves_does_nothing_meanwhile(
     pool: Pool, tmp_path: Path, ask: int, goes: bool
@@ -250,13 +250,13 @@ def test_a_pool_that_waits_for_a_log_that_hangs_before_it_leaves_does_nothing_me
         if ask == signal.SIGTERM:
             pool.process.send_signal(ask)
         else:
-            pool.client.sendall(wire.pack(wire.Record(ask, name=b"/nowhere")))
+            pool.client.sendall(wire.pack(wire.Record(ask)))
         waiting.until(lambda: _sleeps_on(pool, seconds=0.1), what="it is told")
         before = pool.client
         pool.connect()
         if goes:
             before.close()
-        elif ask != wire.UPGRADE:
+        else:
             before.sendall(wire.pack(wire.Record(wire.PING)))
         waiting.until(lambda: _sleeps_on(pool, seconds=0.3), what="it sleeps")
         used = _cpu_seconds(pool)

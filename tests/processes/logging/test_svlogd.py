@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import stat
@@ -105,6 +106,24 @@ def test_while_a_processor_fails_lines_are_taken(runtime: Path, log: Path) -> No
     log.parent.joinpath("mended").touch()
     assert svlogd.end().count(failed) < 50
     assert log.joinpath("current").read_bytes() == text
+
+
+def test_a_processor_that_fails_again_and_again_rests_a_second_each_time(runtime: Path, log: Path) -> None:
+    runs = log.parent / "runs"
+    svlogd = _rotating(runtime, log, b"!read up _ </proc/uptime; echo $up >>../runs; [ $(wc -l <../runs) = 5 ]\n", line=b"line\n")
+    waiting.until(runs.exists, what="it has begun")
+    assert svlogd.end().count(b"processor failed, restart") == 4
+    times = [float(line) for line in runs.read_text().split()]
+    rests = [after - before for before, after in itertools.pairwise(times)]
+    assert len(rests) == 4 and min(rests) >= 0.99, rests  # as the kernel tells it, in hundredths
+
+
+@pytest.mark.parametrize("options", [("-b", "99999999999"), ("-b", "9" * 30), ("-l", "99999999999", "-b", "999999999999")])
+def test_a_buffer_that_no_memory_has_room_for_is_as_long_as_any_read(runtime: Path, log: Path, options: tuple[str, ...]) -> None:
+    svlogd = Svlogd(runtime / "svlogd", log, *options)
+    svlogd.feed(b"line\n")
+    assert svlogd.end() == b""
+    assert log.joinpath("current").read_bytes() == b"line\n"
 
 
 def test_a_processor_goes_on_through_hup(runtime: Path, log: Path) -> None:

@@ -199,8 +199,11 @@ class Log:
         except FileNotFoundError:
             return -1
 
-    def close(self) -> Steps[None]:
-        """Close the log so that the next one who opens it knows that it is whole. A processor goes on."""
+    def close(self, *, once: bool = False) -> Steps[None]:
+        """Close the log so that the next one who opens it knows that it is whole. A processor goes on.
+
+        once: do not insist on that where the disk refuses it.
+        """
         if not self.is_open:
             return
         self.inform(b"close: " + self.name)
@@ -208,7 +211,7 @@ class Log:
             yield from self._need_current()
             yield from self._safe()
             last, self.current = self.current, -1
-            yield from self._syncing().finish_last(last, self.name)
+            yield from self._syncing().finish_last(last, self.name, once=once)
         self.close_now()
 
     def release_current(self) -> None:

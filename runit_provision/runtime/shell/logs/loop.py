@@ -30,7 +30,9 @@ else:
 
 STDIN = 0
 CHUNK = 65536
-"""Bytes of one read, unless -b is greater: a pipe holds no more."""
+"""Bytes of one read, unless -b is greater: a pipe holds no more, unless it was widened."""
+CHUNK_MAX = 1 << 20
+"""Bytes, whatever -b says: memory is had for all of it before anything is read. Nobody but root widens a pipe to more (pipe(7))."""
 
 
 class NoLogError(Exception):
@@ -125,7 +127,7 @@ class Loop:
 
     def _read(self) -> None:
         try:
-            chunk = posix.read(STDIN, 1 if self._ending else max(self._options.buffer, CHUNK))
+            chunk = posix.read(STDIN, 1 if self._ending else min(max(self._options.buffer, CHUNK), CHUNK_MAX))
         except BlockingIOError:
             return  # another reader was faster
         except OSError as error:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import posix
 import select
-import time
 
 from .. import environment
 from .steps import Wait
@@ -42,7 +41,7 @@ BECOME = ENTER + b'exec /bin/sh -c "$1" sh'
 OUTLIVE = ENTER + b'exec 6>&2 2>/dev/null; /bin/sh -c "$1" sh 2>&6 6>&- || exit; chmod 744 /proc/self/fd/1; exit 0'
 """With a witness: the shell stays, and marks what a processor has made that succeeded."""
 REST = b"/bin/sleep 1; "
-"""What comes first where one has just failed: who waits for the processor's end waits, and nobody else."""
+"""What comes first where one has failed, however long that took: who waits for the processor's end waits, and nobody else."""
 DEFAULT_SIGNALS = (
     _signal.SIGTERM,
     _signal.SIGALRM,
@@ -60,7 +59,7 @@ class Processor:
     before.
     """
 
-    __slots__ = ("_began", "_log", "backlog", "fails", "input", "pid", "pidfd")
+    __slots__ = ("_log", "backlog", "fails", "input", "pid", "pidfd")
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -69,7 +68,6 @@ class Processor:
         self.pidfd = -1
         self.fails = False
         self.input = ""
-        self._began = 0.0
 
     @property
     def output(self) -> str:
@@ -185,7 +183,7 @@ class Processor:
                 self.input = ""  # for the next one, if there ever is one: `recover` finds it
                 return
             self.fails = True
-            yield from self._start(rested=time.monotonic() - self._began < 1)
+            yield from self._start()
         else:
             self.input = ""
         yield from self.start_next()
@@ -248,8 +246,8 @@ class Processor:
         except FileNotFoundError:
             pass  # it was done before the crash
 
-    def _start(self, *, rested: bool = False) -> Steps[None]:
-        if (yield from self._log.insist(b"start processor", self._spawn, rested)):
+    def _start(self) -> Steps[None]:
+        if (yield from self._log.insist(b"start processor", self._spawn)):
             self._tell()
             yield from self._log.insist(b"watch processor", self._open_pidfd)
 
@@ -257,8 +255,8 @@ class Processor:
         # Apart from the start: where there is no room for it, the one that was started goes on, and no second one beside it.
         self.pidfd = posix.pidfd_open(self.pid)
 
-    def _spawn(self, rested: bool) -> bool:
-        """Start it, after a second if it is to be `rested`; False, after a warning, when somebody has removed its input.
+    def _spawn(self) -> bool:
+        """Start it, after a second if it has failed; False, after a warning, when somebody has removed its input.
 
         Raises OSError, with nothing left open.
         """
@@ -282,7 +280,7 @@ class Processor:
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(opened), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
             variables = environment.inherited()
-            enter = (REST if rested else b"") + (BECOME if log.witness is None else OUTLIVE)
+            enter = (REST if self.fails else b"") + (BECOME if log.witness is None else OUTLIVE)
             arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
             self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
         except FileNotFoundError as error:
@@ -294,7 +292,6 @@ class Processor:
         finally:
             for _, descriptor, _ in actions:
                 posix.close(descriptor)
-        self._began = time.monotonic()
         return True
 
     @staticmethod

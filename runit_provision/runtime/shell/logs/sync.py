@@ -43,6 +43,7 @@ class Crew:
         self._lock = _thread.allocate_lock()
         self._jobs: list[Job] = []
         self._refused: list[tuple[float, Job]] = []  # what is to be tried again, and when (monotonic seconds), the soonest first
+        self._begun: dict[int, float] = {}  # by thread, when it began what it does (monotonic seconds)
         self._hands = 0
         self._idle = 0
         self._bell = _thread.allocate_lock()  # released: one of those that are idle is to look
@@ -74,9 +75,17 @@ class Crew:
         if self._jobs and self._idle and self._bell.locked():
             self._bell.release()
 
+    def is_busy_since(self, moment: float) -> bool:
+        """Whether a thread is still at what it had begun at `moment` (monotonic seconds)."""
+        return any(begun <= moment for begun in list(self._begun.values()))
+
     def _work(self, job: Job | None) -> None:
+        thread = _thread.get_ident()
         while job is not None:
-            if not job():
+            self._begun[thread] = time.monotonic()
+            done = job()
+            del self._begun[thread]
+            if not done:
                 with self._lock:
                     self._refused.append((time.monotonic() + PAUSE, job))
             job = self._next()
@@ -153,9 +162,9 @@ class Sync:
         """Make a file safe, do what is to be done `then`, and close it, soon; while nothing else is under way. name: the log's."""
         self._crew.do(self._begin(descriptor, name, then))
 
-    def finish_last(self, descriptor: int, name: bytes) -> Steps[None]:
-        """Make a file that keeps its name safe, and close it; others of the crew's may go on meanwhile."""
-        job = self._begin(descriptor, name, [])
+    def finish_last(self, descriptor: int, name: bytes, *, once: bool) -> Steps[None]:
+        """Make a file that keeps its name safe, and close it; others of the crew's may go on meanwhile. once: try no second time."""
+        job = self._begin(descriptor, name, [], once=once)
         if self._is_alone:
             while not job():
                 time.sleep(PAUSE)
@@ -176,7 +185,7 @@ class Sync:
                 return
         _close(*descriptors)
 
-    def _begin(self, descriptor: int, name: bytes, then: list[Step]) -> Job:
+    def _begin(self, descriptor: int, name: bytes, then: list[Step], *, once: bool = False) -> Job:
         assert not self._busy
         self._busy = True
         todo: list[Step] = [
@@ -188,7 +197,7 @@ class Sync:
         def job() -> bool:
             done = True
             try:
-                done = self._try(todo, name)
+                done = self._try(todo, name, once=once)
             finally:
                 if done:
                     self._finished(descriptor)
@@ -196,7 +205,7 @@ class Sync:
 
         return job
 
-    def _try(self, todo: list[Step], name: bytes) -> bool:
+    def _try(self, todo: list[Step], name: bytes, *, once: bool) -> bool:
         """Do what is still to do, as far as the disk lets us; tell whether it is over."""
         while todo:
             what, call = todo[0]
@@ -204,10 +213,10 @@ class Sync:
                 call()
             except OSError as error:
                 # Somebody has removed the file, or we have for want of space; or the log has ended, and who opens it next sees to it.
-                over = isinstance(error, FileNotFoundError) or bool(self._last)
+                over = once or isinstance(error, FileNotFoundError) or bool(self._last)
                 reason = b"unable to " + what + b": " + name + b": " + errors.text(error.errno or 0)
-                self._say((b"warning: " if over else b"pausing: ") + reason)
                 self.refusal = 0 if over else error.errno or 0
+                self._say((b"warning: " if over else b"pausing: ") + reason)
                 return over
             self.refusal = 0
             del todo[0]

@@ -107,11 +107,14 @@ class Logger:
         yield from self.log.close()
         self._free_entry()
 
-    def leave(self) -> Steps[None]:
-        """End while the FIFO goes on: the journal keeps a line that has begun for who comes next, if it outlives us."""
+    def leave(self, *, once: bool = False) -> Steps[None]:
+        """End while the FIFO goes on: the journal keeps a line that has begun for who comes next, if it outlives us.
+
+        once: do not insist that the file is made safe.
+        """
         if not self._journal.lasts:
             yield from self._put(self._lines.end())
-        yield from self.log.close()
+        yield from self.log.close(once=once)
         if self._journal.lasts:
             self._give_back()
         else:

@@ -22,6 +22,7 @@ from .. import descriptors, installation
 from ..logs import settings
 from ..logs.memory import keep_freed_memory
 from ..logs.place import Place
+from ..logs.steps import Pause
 from ..report import report_to_stderr
 from ..title import Title, name_process
 from .connection import Client
@@ -29,6 +30,7 @@ from .journal import Journal
 from .logger import LIMIT_MAX, Logger
 from .openers import Openers
 from .room import Room
+from .successor import Successor
 from .watch import Watch
 from .writer import PAUSED_BY_SIGNAL, Task, Writer
 
@@ -46,6 +48,8 @@ else:
 
 _BREATH = 0.05
 """Seconds that the others of the pool have to close something."""
+LEAVING_SECONDS = 5.0
+"""For logs to be closed before the pool ends."""
 
 
 class Member:
@@ -98,8 +102,8 @@ class Pool:
         self._journal.tidy()
         self._openers = Openers(self._watch, self._open)
         self._says: Callable[[bytes], None] = self._say  # one for all logs
-        self._ending = False
-        self.next_version = ""
+        self._successor = Successor(self._is_busy_since, self._say)
+        self._ending = self._hands_over = False
         _signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGTERM, self._on_term)
         for number in (_signal.SIGHUP, _signal.SIGALRM):
@@ -120,7 +124,13 @@ class Pool:
             self._empty_inbox()
             self._watch.look()
             self._openers.look()
+            self._hand_over()
         self._leave_all()
+
+    @property
+    def next_version(self) -> str:
+        """The library that is to be executed in our place; empty for none."""
+        return self._successor.library if self._hands_over else ""
 
     def _empty_inbox(self) -> None:
         while self._inbox:
@@ -128,7 +138,10 @@ class Pool:
             function(*arguments)
 
     def _timeout(self) -> float:
-        return min((seconds for seconds in (self._watch.timeout(), self._openers.timeout()) if seconds >= 0), default=-1)
+        return min((seconds for seconds in self._timeouts() if seconds >= 0), default=-1)
+
+    def _timeouts(self) -> tuple[float, ...]:
+        return self._watch.timeout(), self._openers.timeout(), self._successor.timeout()
 
     def call(self, function: Callable[..., None], *arguments: object) -> None:
         """Let the main thread call `function` with `arguments`; from any thread."""
@@ -158,6 +171,7 @@ class Pool:
                 time.sleep(_BREATH)  # it would be told at once again
             return
         self._client.take(descriptor)
+        self._successor.forget()
         living = [member for member in self._members.values() if member.status is None]
         for record in wire.haves([(member.slot, member.closing * wire.CLOSING | member.paused * wire.PAUSED) for member in living]):
             self._client.tell(record.op, record.slot, value=record.value, name=record.name)
@@ -186,14 +200,21 @@ class Pool:
             case wire.QUIT:
                 self._ending = True
             case wire.UPGRADE:
-                # Nobody is to hear that logs end: they are added again.
-                self._client.drop()
-                self._ending = True
-                self.next_version = record.name.decode("utf-8", "surrogateescape")
+                self._successor.ask(record.name.decode("utf-8", "surrogateescape"))
+                self._hand_over()
             case _:
                 pass  # for a logger that has just ended
         for descriptor in fds:
             posix.close(descriptor)
+
+    def _hand_over(self) -> None:
+        """Let another version follow, if one is to, as soon as that holds up no log."""
+        if self._successor.may_follow():
+            self._client.drop()  # nobody is to hear that logs end: they are added again
+            self._ending = self._hands_over = True
+
+    def _is_busy_since(self, moment: float) -> bool:
+        return self._watch.is_busy_since(moment) or any(writer.crew.is_busy_since(moment) for writer in self._writers.values())
 
     # ---- add
 
@@ -404,17 +425,20 @@ class Pool:
         self.call(lambda: self._client.tell(wire.SAYS, name=b"svlogd: " + text))
 
     def _leave_all(self) -> None:
-        """Close what can be closed at once, so that even C's svlogd finds whole logs; the journal has the rest."""
+        """Close what can be closed soon, so that even C's svlogd finds whole logs; the journal has the rest.
+
+        Our own successor needs none of that: to make a log safe would only hold up all of them.
+        """
         left = []
         for member in self._members.values():
             writer, task = member.writer, member.task
             if writer is not None and task is not None and member.status is None:
                 left.append(member)
-                writer.call(writer.do, task, self._leave_quietly, writer, task)
+                writer.call(self._let_go, writer, task)
         # Whoever comes now waits for our successor; to look at that, or at who goes, would be told again and again.
         self._epoll.unregister(self._listener.fileno())
         self._client.hear_no_more()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + LEAVING_SECONDS
         while any(member.status is None for member in left) and time.monotonic() < deadline:
             for descriptor, events in self._epoll.poll(max(0.0, deadline - time.monotonic())):
                 if descriptor == self._wake:
@@ -423,8 +447,20 @@ class Pool:
                     self._client.tell_on(events)
             self._empty_inbox()
 
+    def _let_go(self, writer: Writer, task: Task) -> None:
+        """In a writer: end a log; at once where it waits for its disk or a processor, maybe for ever: the journal has the rest."""
+        waits = task.steps is not None or task.logger.log.refusal
+        if self._journal.lasts and (self._hands_over or waits):
+            self._kill(writer, task, 0)
+        else:
+            writer.do(task, self._leave_quietly, writer, task)
+
     def _leave_quietly(self, writer: Writer, task: Task) -> Steps[None]:
-        yield from task.logger.leave()
+        for step in task.logger.leave(once=True):
+            if isinstance(step, Pause) and self._journal.lasts:
+                self._kill(writer, task, 0)
+                return
+            yield step
         writer.end(task, 0)
 
 

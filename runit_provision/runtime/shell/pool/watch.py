@@ -61,6 +61,10 @@ class Watch:
         self._turns.append(turn)
         return turn
 
+    def is_busy_since(self, moment: float) -> bool:
+        """Whether a thread is still at what it had begun at `moment` (monotonic seconds)."""
+        return any(0 < turn.begun <= moment for turn in self._turns)
+
     def wake(self) -> None:
         """From a thread: the main thread must look."""
         self.looks = True

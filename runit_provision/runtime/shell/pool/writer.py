@@ -122,7 +122,7 @@ class Writer:
     def __init__(self, turn: Turn, room: Room) -> None:
         self.turn = turn
         self._room = room
-        self._crew = Crew()
+        self.crew = Crew()
         self.inbox: list[Call] = []
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._calls = select.poll()
@@ -190,7 +190,7 @@ class Writer:
     def begin(self, task: Task, first: Callable[..., Steps[object]], *arguments: object) -> None:
         """Take a task; `first`, called with `arguments`, opens its log."""
         self._by_fifo[task.logger.fifo] = task
-        task.logger.log.crew = self._crew
+        task.logger.log.crew = self.crew
         self.do(task, first, *arguments)
 
     def do(self, task: Task, what: Callable[..., Steps[object]], *arguments: object) -> None:
