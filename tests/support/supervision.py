@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import uuid
@@ -218,6 +219,12 @@ def pid_of(directory: Path) -> int:
 def said(running: Tree, text: str) -> None:
     """Wait until a tree says `text`."""
     until(lambda: text in running.stderr.read_text(), what=f"it is said: {text}")
+
+
+def complaints(running: Tree) -> str:
+    """Give what a tree has said, but for who has gone and who supervises since."""
+    told = r"(?m)^runsvdir: keeper: .*process \d+.* (?:is gone; a stand-in does until|supervises again).*\n"
+    return re.sub(told, "", running.stderr.read_text())
 
 
 def up(home: Path) -> int:

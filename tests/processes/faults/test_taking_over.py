@@ -82,8 +82,8 @@ def test_where_nothing_can_be_written_down_of_what_a_runsv_has_left_there_is_roo
     pid = pid_of(home)
     with injected(running.pid, "pwrite64", "error=ENOSPC:when=1", tmp_path / "trace"):
         meet(running, home)
+        until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="a call has failed")
         until(lambda: running.supervises(home), what="it is taken over later")
-    assert "INJECTED" in text_of(tmp_path / "trace")
     assert (pid_of(home), supervision.started(home)) == (pid, [pid])
     (table,) = running.state.glob("trees/*/records")
     told = records.unpack_identity(table.read_bytes()[records.offset(2) : records.offset(3)])

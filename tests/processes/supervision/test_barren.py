@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import oracle, supervision
 from support.programs import started
-from support.supervision import Tree, log_in_pool, pid_of, script, service, stat, tree
+from support.supervision import Tree, complaints, log_in_pool, pid_of, script, service, stat, tree
 from support.waiting import until, written
 
 NAMELESS = 61013
@@ -183,7 +183,7 @@ def test_a_runsv_of_its_own_finds_its_service_again_where_nothing_private_can_be
         until(lambda: running.supervises(plain), what="the next runsv has it")
         assert pids(plain) == before
         assert here.sv("exit", plain).startswith("ok:")
-        assert running.stderr.read_text() == ""
+        assert complaints(running) == ""
 
 
 SQUATS = {
@@ -221,7 +221,7 @@ def test_a_place_that_another_one_has_or_may_take_is_not_used(world: Callable[..
         running.start()
         until(lambda: running.supervises(plain, counts), what="the next runsvdir has them")
         assert pids(plain, counts) == known
-        assert running.stderr.read_text() == ""
+        assert complaints(running) == ""
 
 
 def test_where_all_places_are_taken_services_end_with_runsvdir_and_that_is_told(world: Callable[..., World]) -> None:

@@ -42,7 +42,8 @@ def test_usr2_brings_the_installed_version_which_was_tried_without_the_one_befor
         until(lambda: own(running) == processes, what="the processes are the same")
         assert {folder: supervision.status(folder) for folder in folders(running)} == before
         said = f"warning: {old}, which runs here, is not installed any more: {NEW} was tried without it"
-        assert running.stderr.read_text() == f"runsvdir {services}: {said}\n"
+        taken = f"info: {NEW} has taken over; its services go on"
+        assert running.stderr.read_text() == f"runsvdir {services}: {said}\nrunsvdir {services}: {taken}\n"
         assert not list(running.state.glob("trees/*/trial"))
         loses_no_line(running)
         starts_anew(services / "plain")

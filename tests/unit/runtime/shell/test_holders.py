@@ -90,7 +90,8 @@ def test_what_there_was_no_descriptor_for_is_given_to_the_holder_later(tmp_path:
             loop.run_once()
         assert said == []
     finally:
-        holders.leave()
         busy.close()
+        loop.run_once()  # that it is gone is heard, and its socket closed
+        holders.leave()
         loop.close()
         os.close(state.directory)
