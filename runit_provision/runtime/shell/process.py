@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from typing import Final
 
 UNKNOWN: Final = -1
+_MOST_ENVIRONMENT: Final = 6 << 20
+"""Bytes that a program is executed with; a process can say that it has any number (prctl(2), PR_SET_MM_MAP)."""
+_PIECE: Final = 1 << 16
 DELETED: Final = " (deleted)"
 """What /proc/PID/fd shows behind the path of what has no name any more."""
 
@@ -58,14 +61,18 @@ def life() -> tuple[bytes, int, int]:
 
 def starttime(pid: int) -> int:
     """Give when `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when there is none, or it is hidden."""
-    fields = _stat(pid)
-    return int(fields[19]) if len(fields) > 19 else 0
+    return descent(pid)[1]
 
 
 def parent(pid: int) -> int:
     """Give the parent of `pid`; 0 when there is none, or no such process."""
+    return descent(pid)[0]
+
+
+def descent(pid: int) -> tuple[int, int]:
+    """Give parent and start of `pid`, as `parent` and `starttime` do."""
     fields = _stat(pid)
-    return int(fields[1]) if len(fields) > 1 else 0
+    return (int(fields[1]), int(fields[19])) if len(fields) > 19 else (0, 0)
 
 
 def open_since(pid: int, start: int) -> int:
@@ -139,6 +146,11 @@ def is_zombie(pid: int) -> bool:
 def is_stopped(pid: int) -> bool:
     """Whether `pid` got SIGSTOP, and does nothing."""
     return _stat(pid)[:1] == [b"T"]
+
+
+def is_running(pid: int) -> bool:
+    """Whether `pid` has a processor, or waits for nothing else."""
+    return _stat(pid)[:1] == [b"R"]
 
 
 def has_executed(pid: int) -> bool:
@@ -284,10 +296,17 @@ def environment(pid: int) -> list[bytes]:
     """
     try:
         fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            return file.read().split(b"\0")
     except OSError:
         return []
+    try:
+        text = os.read(fd, _PIECE)
+        if len(text) == _PIECE:
+            text += os.read(fd, _MOST_ENVIRONMENT)
+        return text.split(b"\0")
+    except OSError:
+        return []
+    finally:
+        os.close(fd)
 
 
 def descriptors(pid: int, file: tuple[int, int] | None) -> list[str]:

@@ -15,8 +15,8 @@ LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
 CORE = "core core.actions core.backoff core.breath core.events core.part core.recovery core.service"
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = (
-    "shell shell.channel shell.console shell.descriptors shell.environment shell.installation shell.loop shell.meeting shell.process \
-shell.refusals shell.report shell.state shell.state_place shell.title"
+    "shell shell.channel shell.console shell.descriptors shell.environment shell.installation shell.loop shell.marked shell.meeting \
+shell.process shell.refusals shell.report shell.state shell.state_place shell.title"
 )
 KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions \
 shell.keeper.sweep"

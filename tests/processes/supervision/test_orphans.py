@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import oracle
 from support.oracle import root
 from support.supervision import Tree, environment, is_alive, name, pid_of, send, service, stat, tree
 from support.waiting import DEADLINE, until
@@ -259,6 +260,89 @@ def test_the_mark_is_the_same_whoever_has_died(runtime: Path, leaving: Path, tmp
         until(lambda: running.supervises(leaving), what="the next runsvdir has it")
         send(leaving, signal.SIGKILL)
         assert mark_of(started(leaving, 2)) == before
+
+
+@contextmanager
+def stopping(pid: int, path: str, trace: Path) -> Iterator[None]:
+    """Let every child of a process stop that opens `path`."""
+    stops = [f"--trace-path={path}", "-e", "inject=openat:signal=SIGSTOP"]
+    tracer = subprocess.Popen([oracle.program("strace", package="strace"), "-f", "-qq", "-o", str(trace), *stops, "-p", str(pid)])
+    try:
+        traced = f"TracerPid:\t{tracer.pid}\n"
+        until(lambda: traced in Path(f"/proc/{pid}/status").read_text(), what="it is traced")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(DEADLINE)
+
+
+def test_no_other_account_holds_up_who_looks_for_what_was_left(runtime: Path, leaving: Path, tmp_path: Path) -> None:
+    """To read an environment can hang for as long as its account likes (FUSE): as here, where who reads it stops."""
+    root("another account, and hiding control groups")
+    trace = tmp_path / "trace"
+    with (
+        tree(runtime / "runsvdir", leaving.parent, tmp_path / "state") as running,
+        subprocess.Popen(["sleep", "1000"], cwd="/", user="nobody") as stranger,
+    ):
+        try:
+            without_groups(running).start()
+            daemon = started(leaving)
+            with stopping(running.keeper(), f"/proc/{stranger.pid}/environ", trace):
+                done = subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
+            assert not any(is_alive(pid) for pid in (daemon, *pids(leaving, "of-finish")))
+            assert stranger.poll() is None
+            told = f"it: warning: unable to tell whether they were left behind: {stranger.pid} sleep\n"
+            # After ./run and after ./finish; not each time that it is looked who is left.
+            assert running.stderr.read_text().count(told) == 2
+            assert trace.read_text().count("environ") == 2
+        finally:
+            stranger.kill()
+
+
+# In a namespace of its own, where it can be said which process number is next: the sweeper stops as it says what it is going to kill,
+# that ends, and somebody else gets its number.
+NUMBER_OF_AN_ORPHAN = """
+it=$2/it
+"$1/runsvdir" "$2" & tree=$!
+until [ "$(cat "$it/supervise/stat" 2>/dev/null)" = run ] && [ -s "$it/orphan" ]; do sleep 0.05; done
+orphan=$(cat "$it/orphan")
+keeper=$(grep -lx runsvdir-keeper /proc/[0-9]*/comm | cut -d/ -f3)
+"$4" -f -qq -o "$3" --trace-path="/proc/$orphan/comm" -e inject=openat:signal=SIGSTOP -p "$keeper" & strace=$!
+until grep -q "^TracerPid:.$strace$" "/proc/$keeper/status"; do sleep 0.05; done
+printf d >"$it/supervise/control"
+until grep -q "stopped by SIGSTOP" "$3"; do sleep 0.05; done
+kill -KILL "$orphan"
+until [ ! -e "/proc/$orphan" ]; do sleep 0.05; done
+until [ "${innocent:-}" = "$orphan" ]; do
+  echo $((orphan - 1)) >/proc/sys/kernel/ns_last_pid
+  sleep 1000 & innocent=$!
+done
+kill -CONT "$(sed -n 's/ .*stopped by SIGSTOP.*//p' "$3")"
+until [ "$(cat "$it/supervise/stat")" = down ]; do sleep 0.05; done
+kill -TERM "$innocent"
+wait "$innocent" || echo $?
+kill -HUP "$tree"
+wait "$tree" || :
+"""
+
+
+def test_who_has_the_number_that_something_left_had_is_not_killed(runtime: Path, tmp_path: Path) -> None:
+    root("process numbers, and hiding control groups")
+    home = service(tmp_path / "services/it", "setsid sleep 1000 & echo $! >orphan\nexec sleep 1000")
+    (home / "kill-orphans").touch()
+    unshare = [oracle.program("unshare", package="util-linux"), "--pid", "--fork", "--mount-proc", "--kill-child"]
+    words = [str(runtime), str(home.parent), str(tmp_path / "trace"), oracle.program("strace", package="strace")]
+    done = subprocess.run(
+        [*unshare, "sh", "-c", HIDE, "sh", "sh", "-ec", NUMBER_OF_AN_ORPHAN, "sh", *words],
+        env=os.environ | {"RUNIT_PROVISION_STATE": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert "killing what was left behind" in done.stderr
+    assert (done.stdout, done.returncode) == (f"{128 + signal.SIGTERM}\n", 0), done.stderr
 
 
 FORGING = r"""open("/proc/self/comm", "w").write("a\nb\x1b[2J"); import time; time.sleep(1000)"""

@@ -2,8 +2,8 @@
 
     in a control group      nobody leaves it unnoticed; cgroup.kill ends all of it at once
     without one             every process that has the service's mark in its environment, and all below those, whoever their parent is
-                            now: that of an orphan is init, once a keeper and a supervisor have died. Who empties its environment and
-                            is orphaned too is not found.
+                            now: that of an orphan is init, once a keeper and a supervisor have died. Who empties its environment, or
+                            has who reads it hang (marked.py), and is orphaned too is not found.
 
 A mark is told by nobody but who has it: it is made of the directory's inode and of a secret of the tree's (records.py), and
 /proc/PID/environ is its own account's. So nobody without rights over a service has something of his swept, or waited for, with it.
@@ -21,12 +21,14 @@ import os
 import time
 
 from ...wire import keeper as wire
-from .. import process
+from .. import marked, process
 from ..report import be_child, outlive_readers, printable, write_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Left = list[tuple[int, int]]
 
 MARK = "RUNIT_SERVICE"
 _LOOK_SECONDS = 0.01
@@ -56,13 +58,20 @@ def _kill_left(request: wire.Record, directory: int, group: int, secrets: list[b
     outlive_readers()
     # In a group nobody has the tree's own mark.
     marks = [f"{MARK}={_mark(directory, secret)}".encode() for secret in secrets[group >= 0 :]]
+    search = marked.Search(marks)
+    told: set[int] = set()
 
     # The keeper's end of its conversation is open here too: nobody would notice its death before our end.
     process.close_all_but(directory, group)
 
-    def left() -> list[int]:
-        found = _members(group) if group >= 0 else []
-        return sorted({*found, *_marked(marks)}) if marks else found
+    def left() -> Left:
+        found = _grouped(group) if group >= 0 else []
+        if marks:
+            found = sorted({*found, *_marked(search)})
+            if not told.issuperset(search.silent):
+                _say(request.name, b"unable to tell whether they were left behind: " + _names(sorted(search.silent.items())))
+                told.update(search.silent)
+        return found
 
     found = left()
     if not found:
@@ -77,7 +86,7 @@ def _kill_left(request: wire.Record, directory: int, group: int, secrets: list[b
         if group < 0 or not _kill_group(group):
             _send(found, _signal.SIGKILL)
         elif marks:
-            _send(_marked(marks), _signal.SIGKILL)
+            _send(_marked(search), _signal.SIGKILL)
         found = _wait(left, _LOOK_SECONDS)
         lasted = time.monotonic() - began
         if found and lasted > _LAST_SECONDS:
@@ -88,7 +97,7 @@ def _kill_left(request: wire.Record, directory: int, group: int, secrets: list[b
             _say(request.name, b"still there after KILL, waiting: " + _names(found))
 
 
-def _wait(left: Callable[[], list[int]], seconds: float) -> list[int]:
+def _wait(left: Callable[[], Left], seconds: float) -> Left:
     """Give who is left as soon as that is nobody, or after `seconds`."""
     end = time.monotonic() + seconds
     while found := left():
@@ -96,6 +105,15 @@ def _wait(left: Callable[[], list[int]], seconds: float) -> list[int]:
             break
         time.sleep(_LOOK_SECONDS)
     return found
+
+
+def _grouped(group: int) -> Left:
+    """Give the processes of a control group and of those below it, each with its start time; UNKNOWN of who has come just now.
+
+    Listed again after that was read: then it belongs to one of the group, or to nobody any more.
+    """
+    starts = {pid: process.starttime(pid) for pid in _members(group)}
+    return [(pid, starts.get(pid, process.UNKNOWN)) for pid in _members(group)]
 
 
 def _members(group: int) -> list[int]:
@@ -128,23 +146,18 @@ def _kill_group(group: int) -> bool:
     return True
 
 
-def _marked(marks: list[bytes]) -> list[int]:
+def _marked(search: marked.Search) -> Left:
+    """Give the processes that have a mark, and all below those, each with its start time."""
     if not process.is_told():
         return []  # the numbers there are those of others
-    parents = {pid: process.parent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
-    # A runsvdir that the service itself started over its own directory has its mark, and supervises.
-    supervisors = set(_line_of(os.getpid(), parents))
-    found = {pid for pid in parents if pid not in supervisors and _is_marked(pid, marks)}
+    # When it started is read before its mark is: a number that is another's by then is that of none.
+    known = {pid: process.descent(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+    parents = {pid: parent for pid, (parent, _) in known.items()}
+    # A runsvdir that the service itself started over its own directory has its mark, and supervises; so has who reads for us.
+    supervisors = set(_line_of(os.getpid(), parents)) | {pid for pid in parents if parents[pid] == os.getpid()}
+    found = search.among(parents.keys() - supervisors)
     below = {pid for pid in parents if not found.isdisjoint(_line_of(parents[pid], parents))}
-    return [pid for pid in sorted((found | below) - supervisors) if not process.is_zombie(pid)]
-
-
-def _is_marked(pid: int, marks: list[bytes]) -> bool:
-    variables = process.environment(pid)
-    if any(variables):
-        return not set(marks).isdisjoint(variables)
-    # A kernel's, or one whose first thread has ended: then the others tell.
-    return any(not set(marks).isdisjoint(process.environment(thread)) for thread in process.threads(pid) if thread != pid)
+    return [(pid, known[pid][1]) for pid in sorted((found | below) - supervisors) if not process.is_zombie(pid)]
 
 
 def _line_of(pid: int, parents: dict[int, int]) -> list[int]:
@@ -163,13 +176,20 @@ def _mark(directory: int, secret: bytes) -> str:
     return blake2b(b"%d:%d" % (found.st_dev, found.st_ino), key=secret, digest_size=16).hexdigest()
 
 
-def _send(pids: list[int], *numbers: int) -> None:
-    for pid in pids:
-        for number in numbers:
-            try:
-                os.kill(pid, number)
-            except OSError:
-                pass
+def _send(found: Left, *numbers: int) -> None:
+    for pid, start in found:
+        try:
+            pidfd = process.open_since(pid, start)
+        except OSError:
+            continue
+        try:
+            for number in numbers:
+                process.send_to(pidfd, number)
+        except OSError:
+            pass
+        finally:
+            if pidfd >= 0:
+                os.close(pidfd)
 
 
 def _read(name: str, group: int) -> bytes:
@@ -178,9 +198,9 @@ def _read(name: str, group: int) -> bytes:
         return file.read()
 
 
-def _names(pids: list[int]) -> bytes:
-    shown = [b"%d %b" % (pid, printable(process.name(pid))) for pid in pids[:_NAMES_MAX]]
-    return b", ".join([name.rstrip() for name in shown] + [b"..."] * (len(pids) > _NAMES_MAX))
+def _names(found: Left) -> bytes:
+    shown = [b"%d %b" % (pid, printable(process.name(pid))) for pid, _ in found[:_NAMES_MAX]]
+    return b", ".join([name.rstrip() for name in shown] + [b"..."] * (len(found) > _NAMES_MAX))
 
 
 def _say(name: bytes, text: bytes) -> None:

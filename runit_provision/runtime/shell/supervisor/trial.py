@@ -14,7 +14,7 @@ import os
 import sys
 import time
 
-from .. import installation, process
+from .. import installation, marked, process
 from ..state import TREES
 from . import predecessor
 
@@ -247,11 +247,11 @@ class _Runsvdir:
 
 def clean(place: str) -> None:
     """End and remove what a trial left that was itself killed."""
-    mark = f"{_STATE}={place}/state".encode()
+    search = marked.Search([f"{_STATE}={place}/state".encode()])
     end = time.monotonic() + SECONDS
     # In turns: when its supervisor is killed first, its keeper has started another.
     while time.monotonic() < end:
-        left = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if mark in process.environment(pid)]
+        left = search.among(map(int, filter(str.isdigit, os.listdir("/proc"))))
         if not left:
             break
         for pid in left:
