@@ -157,10 +157,7 @@ def test_the_next_runsvdir_takes_over_where_nothing_private_can_be_written(
         assert pids(plain, counts) == before
         assert [int(written(home / "starts")) for home in (plain, counts)] == before
         counted(counts)
-        assert (
-            running.stderr.read_text().replace("runsvdir: warning: the keeper is gone, starting another; its services go on\n", "")
-            == ""
-        )
+        assert complaints(running).replace("runsvdir: warning: the keeper is gone, starting another; its services go on\n", "") == ""
         assert here.states() == {"/dev/shm": [place]}
         # Who asked each service would be told nothing now.
         (plain / "supervise/status").write_bytes(b"")
