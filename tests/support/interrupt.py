@@ -79,8 +79,13 @@ class _Tracer:
         self._writer = writer
         signal.signal(signal.SIGTERM, self._give_up)
         for task in Path(f"/proc/{counted}/task").iterdir():
-            _ptrace(SEIZE, int(task.name), TRACE_SYSCALLS | TRACE_THREADS)
-            _ptrace(INTERRUPT, int(task.name))
+            try:
+                _ptrace(SEIZE, int(task.name), TRACE_SYSCALLS | TRACE_THREADS)
+                _ptrace(INTERRUPT, int(task.name))
+            except ProcessLookupError:
+                if int(task.name) == counted:
+                    raise
+                # A thread that has ended meanwhile.
         os.write(writer, b".")
 
     def run(self) -> None:

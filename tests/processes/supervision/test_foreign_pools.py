@@ -108,14 +108,17 @@ def test_while_pools_follow_none_is_open_to_its_account_for_a_moment(prefix: Pat
     versions.switch(prefix, versions.NEW)
     os.kill(running.pid, signal.SIGUSR2)
     seen: set[int] = set()
+    keeper = running.keeper()
 
     def follows() -> bool:
         # The owner of /proc/PID/fd is whoever may trace it.
         for path in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if f"Uid:\t{NOBODY}\t" in (path / "status").read_text() and supervision.name(int(path.name)) == "log-pool":
+                pid = int(path.name)
+                is_pool = supervision.name(pid) == "log-pool" and supervision.parent(pid) == keeper
+                if is_pool and f"Uid:\t{NOBODY}\t" in (path / "status").read_text():
                     assert (path / "fd").stat().st_uid == 0
-                    seen.add(int(path.name))
+                    seen.add(pid)
         return pool_of(homes[1]) != before
 
     until(follows, what="another one has followed")

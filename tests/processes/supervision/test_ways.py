@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,29 @@ def test_a_directory_that_was_moved_to_another_place_of_the_same_name_is_watched
         (tmp_path / "above/services").rename(tmp_path / "gone")
         (tmp_path / "other").rename(tmp_path / "above/services")
         until(lambda: runs_alone(running, "new"), what="the new one alone runs")
+
+
+COMES = """
+import os, sys
+from runit_provision.runtime.shell.supervisor.scan import Watch
+
+class Late(Watch):
+    def renew_above(self):
+        is_there = super().renew_above()
+        os.makedirs(sys.argv[1], exist_ok=True)
+        return is_there
+
+watch = Late(sys.argv[1])
+for _ in range(2):
+    watch.renew()
+    print(watch.polls)
+"""
+
+
+def test_a_directory_that_comes_while_it_is_looked_for_is_looked_at_once_more(tmp_path: Path) -> None:
+    """By a process of its own, which gets the signals: what stands above it is not watched at first, and it might be moved away."""
+    words = [sys.executable, "-P", "-c", COMES, str(tmp_path / "services")]
+    assert subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout == "True\nFalse\n"
 
 
 def test_what_has_gone_holds_no_filesystem(runtime: Path, tmp_path: Path) -> None:

@@ -56,9 +56,10 @@ class Watch:
         for fd in self._fds:
             os.close(fd)
         self._fds = []
-        self.polls = False
-        self.renew_above()
+        is_below = self.renew_above()
         self._watched = self._leads_to()
+        # It has come just now: nothing above it is watched before the next look.
+        self.polls = not is_below and self._watched is not None
         way = _way(self._path)
         for directory in way:
             try:
@@ -74,9 +75,10 @@ class Watch:
                 # What is watched, and not what has come into its place since: that is elsewhere.
                 self._watched = (found.st_dev, found.st_ino)
 
-    def renew_above(self) -> None:
-        """Watch what stands above; what is watched there already only if it is another one by now."""
-        wanted = self._wanted_above()
+    def renew_above(self) -> bool:
+        """Watch what stands above; what is watched there already only if it is another one by now. False: nothing is below."""
+        is_there = self._leads_to() is not None
+        wanted = self._wanted_above() if is_there else set()  # else there is a look each second, and what is open cannot be unmounted
         for known in [known for known, fd in self._above.items() if known not in wanted or not _is(known[0], fd)]:
             os.close(self._above.pop(known))
         for directory, events in wanted - self._above.keys():
@@ -84,10 +86,9 @@ class Watch:
                 self._above[directory, events] = _watch(directory, events, _signal.SIGURG)
             except OSError:
                 continue  # where we may not look, few others may rename
+        return is_there
 
     def _wanted_above(self) -> set[tuple[str, int]]:
-        if self._leads_to() is None:
-            return set()  # there is a look each second, and what is open cannot be unmounted
         way = _way(self._path)
         parent = os.path.dirname(way[-1])
         above = {directory for each in way for directory in _parents(each)} - {parent}
