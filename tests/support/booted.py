@@ -68,8 +68,8 @@ class Booted:
             rows = [line.split(None, 2) for line in self.run("ps", "-eo", "pid=,ppid=,args=").stdout.splitlines()]
             commands = {pid: command for pid, _, command in rows}
             for pid, parent, command in rows:
-                stands_in = "keeper" in commands.get(parent, "")
-                if {"-P", "/etc/service"} <= {*command.split()} and "keeper" not in command and not stands_in and pid != str(but):
+                is_other = "runsvdir-keeper" in command or "runsvdir-keeper" in commands.get(parent, "")
+                if {"-P", "/etc/service"} <= {*command.split()} and not is_other and pid != str(but):
                     return int(pid)
             return 0
 

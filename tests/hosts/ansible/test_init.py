@@ -39,6 +39,7 @@ def play(box: Booted, *options: str) -> Played:
     return Played(box.run(*words))
 
 
+@pytest.mark.one_of("init that a configuration management links")
 @pytest.mark.long
 @pytest.mark.shows("roads", "Ansible", "init linked", "runsvdir stopped")
 def test_data_that_name_no_runtime_bring_it_and_init_starts_it_and_again_when_it_was_stopped(fresh: Path) -> None:

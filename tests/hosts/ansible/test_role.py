@@ -86,6 +86,7 @@ def test_the_first_run_changes_both_hosts_the_second_none_then_drift_is_mended_s
     assert two.run(TOOL, "check", "--data", "/etc/runit-provision/data.json", check=False).returncode == 0
 
 
+@pytest.mark.one_of("story of the role")
 @pytest.mark.shows("roads", "Ansible", "secrets unseen")
 def test_a_vaulted_secret_arrives_and_once_marked_is_shown_nowhere(fleet: Fleet, data: dict[str, Any]) -> None:
     token = fleet.vault(TOKEN)
@@ -107,6 +108,7 @@ def test_a_vaulted_secret_arrives_and_once_marked_is_shown_nowhere(fleet: Fleet,
         assert played.counts("changed")["one"] > 0
 
 
+@pytest.mark.one_of("road that brings the tool")
 @pytest.mark.long
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "Ansible", "the tool installed", "an installation in part")
@@ -145,6 +147,7 @@ def test_the_role_brings_the_tool_where_one_lies_that_does_not_work_and_asks_for
     assert (second.status, second.counts("changed"), second.counts("failed")) == (0, {"one": 0}, {"one": 0}), second.out
 
 
+@pytest.mark.one_of("story of the role")
 @pytest.mark.shows("roads", "Ansible", "a service that fails")
 def test_a_service_that_does_not_stay_up_fails_the_play_however_often_it_is_repeated(fleet: Fleet, data: dict[str, Any]) -> None:
     data["services"]["web"] = {"command": ["/nonexistent/web"]}

@@ -44,6 +44,7 @@ def fresh_host(folder: Path) -> Iterator[Sandbox]:
         yield host
 
 
+@pytest.mark.one_of("road that brings the tool")
 @pytest.mark.long
 @pytest.mark.timeout(900)  # pip takes its time
 @pytest.mark.shows("roads", "CI", "first run", "the tool installed")

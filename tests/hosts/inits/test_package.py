@@ -35,6 +35,7 @@ def deb(root: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(found, root / "root"))
 
 
+@pytest.mark.one_of("init whose package is upgraded")
 @pytest.mark.shows("inits", "{root}", "upgrade of its package")
 def test_a_live_upgrade_of_the_inits_package_leaves_the_link_and_every_service(root: Path, deb: Path, boot: ExitStack) -> None:
     link_image(root)

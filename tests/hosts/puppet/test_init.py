@@ -49,6 +49,7 @@ def apply(box: Booted, *more: str) -> CompletedProcess[str]:
     return box.run(puppet, "apply", *options, "--detailed-exitcodes", "--color=false", *more, "--execute", "include runit")
 
 
+@pytest.mark.one_of("init that a configuration management links")
 @pytest.mark.shows("roads", "Puppet", "init linked", "runsvdir stopped", "drift", "dry run", "purge", "a service that fails")
 def test_the_first_run_starts_the_services_by_init_the_second_does_nothing_and_a_booted_host_is_mended(cold: Path) -> None:
     run, link = cold / "etc/sv/web/run", cold / "etc/service/stray"

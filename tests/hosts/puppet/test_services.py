@@ -43,6 +43,7 @@ def pids(puppet: Puppet, *names: str) -> list[int | None]:
     return [puppet.services(name).pid for name in names]
 
 
+@pytest.mark.one_of("story of Puppet's services")
 @pytest.mark.shows("roads", "Puppet", "a service that fails")
 def test_require_and_notify_hang_on_one_service_and_one_that_does_not_come_up_fails_alone_and_its_dependants_are_skipped(
     live: Puppet,
@@ -82,6 +83,7 @@ def test_require_and_notify_hang_on_one_service_and_one_that_does_not_come_up_fa
     assert "Notify[after bad]: Skipping because of failed dependencies" in again.stderr
 
 
+@pytest.mark.one_of("story of Puppet's services")
 @pytest.mark.shows("roads", "Puppet", "purge")
 def test_puppet_resource_lists_services_its_own_provider_does_not_fight_and_what_is_gone_from_the_data_goes_and_the_host_says_so(
     live: Puppet,

@@ -24,6 +24,7 @@ runit:
 """
 
 
+@pytest.mark.one_of("road that brings the tool")
 @pytest.mark.long
 @puppet_7
 @pytest.mark.timeout(900)  # pip takes its time
