@@ -135,8 +135,9 @@ class State:
 
     def slots(self) -> list[int]:
         """Give each used slot's number."""
-        data = b""
-        while piece := os.pread(self.table, 1 << 20, len(data)):
+        # No more is asked for than there is: for that as much memory is had first, which every fork would keep.
+        size, data = os.fstat(self.table).st_size, b""
+        while piece := os.pread(self.table, size - len(data), len(data)):
             data += piece
         count = len(data) // records.SIZE
         return [slot for slot in range(1, count) if data[records.offset(slot)]]
