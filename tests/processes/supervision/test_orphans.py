@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle
+from support.injected import injected
 from support.oracle import root
 from support.supervision import Tree, environment, is_alive, name, pid_of, send, service, stat, tree
 from support.waiting import DEADLINE, until
@@ -262,20 +263,6 @@ def test_the_mark_is_the_same_whoever_has_died(runtime: Path, leaving: Path, tmp
         assert mark_of(started(leaving, 2)) == before
 
 
-@contextmanager
-def stopping(pid: int, path: str, trace: Path) -> Iterator[None]:
-    """Let every child of a process stop that opens `path`."""
-    stops = [f"--trace-path={path}", "-e", "inject=openat:signal=SIGSTOP"]
-    tracer = subprocess.Popen([oracle.program("strace", package="strace"), "-f", "-qq", "-o", str(trace), *stops, "-p", str(pid)])
-    try:
-        traced = f"TracerPid:\t{tracer.pid}\n"
-        until(lambda: traced in Path(f"/proc/{pid}/status").read_text(), what="it is traced")
-        yield
-    finally:
-        tracer.terminate()
-        tracer.wait(DEADLINE)
-
-
 def test_no_other_account_holds_up_who_looks_for_what_was_left(runtime: Path, leaving: Path, tmp_path: Path) -> None:
     """To read an environment can hang for as long as its account likes (FUSE): as here, where who reads it stops."""
     root("another account, and hiding control groups")
@@ -287,7 +274,9 @@ def test_no_other_account_holds_up_who_looks_for_what_was_left(runtime: Path, le
         try:
             without_groups(running).start()
             daemon = started(leaving)
-            with stopping(running.keeper(), f"/proc/{stranger.pid}/environ", trace):
+            # Every child of the keeper stops that opens it.
+            path = f"/proc/{stranger.pid}/environ"
+            with injected(running.keeper(), "openat", "signal=SIGSTOP", trace, "-f", f"--trace-path={path}"):
                 done = subprocess.run([runtime / "sv", "-w", "60", "down", leaving], capture_output=True, text=True, check=False)
             assert (done.returncode, done.stdout[:8]) == (0, "ok: down")
             assert not any(is_alive(pid) for pid in (daemon, *pids(leaving, "of-finish")))
