@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import _heapq
 import _signal
-import errno
 import os
 import select
 import time
+
+from .epoll import Epoll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +18,6 @@ _LONGEST_SECONDS = 1_000_000.0
 """In one wait: epoll_wait(2) knows no more milliseconds than an int holds, and to wake up each eleven days costs nothing."""
 _AT_A_TIME = 16
 """Descriptors and due times in a turn: with thousands at once, whatever else happens is not to wait for all of them."""
-_LOOKS = (0.01, 1.0)
-"""Seconds between two looks at what the kernel has no room to watch: first, and at most."""
-_NO_ROOM = {errno.ENOMEM: "out of memory", errno.ENOSPC: "fs.epoll.max_user_watches is reached"}
-"""Why it has none (epoll_ctl(2)): that may be over soon, and no descriptor is to be lost for that."""
-_POLLED = 0xFFFF
-"""The events that poll(2) knows too, by the same numbers."""
 EPOLLIN = select.EPOLLIN
 EPOLLOUT = select.EPOLLOUT
 EPOLLPRI = select.EPOLLPRI
@@ -39,11 +34,8 @@ class Loop:
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
-        self._epoll = select.epoll()
+        self._epoll = Epoll(report)
         self._callbacks: dict[int, Callable[[], None]] = {}
-        self._unwatched: dict[int, int] = {}  # what each of those is waited for that are looked at now and then
-        self._pause = 0.0  # until then; 0: there are none
-        self._told = ""
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._soon: list[Callable[[], None]] = []
@@ -64,24 +56,16 @@ class Loop:
 
     def watch(self, fd: int, callback: Callable[[], None], events: int = EPOLLIN) -> None:
         """Call `callback` whenever `fd` is ready (level triggered); up to a second late where the kernel has no room to watch it."""
-        try:
-            self._epoll.register(fd, events)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            self._look_later(fd, events, _NO_ROOM[error.errno])
+        self._epoll.register(fd, events)
         self._callbacks[fd] = callback
 
     def mind(self, fd: int, events: int) -> None:
         """Change what a watched `fd` is waited for; 0: nothing for now."""
-        if fd in self._unwatched:
-            self._unwatched[fd] = events
-        else:
-            self._epoll.modify(fd, events)
+        self._epoll.modify(fd, events)
 
     def forget(self, fd: int) -> None:
         """Watch `fd` no more; harmless when it is not watched."""
-        if self._callbacks.pop(fd, None) is not None and self._unwatched.pop(fd, None) is None:
+        if self._callbacks.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
@@ -133,34 +117,6 @@ class Loop:
         except Exception as error:
             self.faults += 1
             self._report(f"internal error: {type(error).__name__}: {error}")
-
-    def _look_later(self, fd: int, events: int, reason: str) -> None:
-        if reason != self._told:
-            self._told = reason
-            self._report(f"warning: unable to wait for events, looking for them each second: {reason}")
-        self._unwatched[fd] = events
-        if not self._pause:
-            self._pause = _LOOKS[0]
-            self.after(self._pause, self._look)
-
-    def _look(self) -> None:
-        """Watch what there was no room for, and see by poll(2) to what there is none for still."""
-        poll = select.poll()
-        for fd, events in list(self._unwatched.items()):
-            try:
-                self._epoll.register(fd, events)
-            except OSError:
-                poll.register(fd, events & _POLLED)
-            else:
-                del self._unwatched[fd]
-        for fd, _events in poll.poll(0):
-            if fd in self._unwatched:
-                self.guarded(self._callbacks[fd])
-        if self._unwatched:
-            self._pause = min(2 * self._pause, _LOOKS[1])
-            self.after(self._pause, self._look)
-        else:
-            self._pause, self._told = 0.0, ""
 
     def _on_signal(self) -> None:
         try:

@@ -43,6 +43,28 @@ def report_to_stderr(program: str) -> Callable[[str], None]:
     return report
 
 
+class Trouble:
+    """What cannot be done now, and is tried again: each reason is told once, until it is over."""
+
+    __slots__ = ("_report", "_told")
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._told: set[str] = set()
+
+    def tell(self, text: str) -> None:
+        """Say why it cannot be done, unless that was said."""
+        if text not in self._told:
+            self._told.add(text)
+            self._report(text)
+
+    def over(self) -> bool:
+        """It is done; whether anything had been told."""
+        was_told = bool(self._told)
+        self._told.clear()
+        return was_told
+
+
 def be_child(program: str, work: Callable[[], object]) -> NoReturn:
     """Do `work` in a child that was forked for it, and end with it: with 0, or with 111 when it failed, which is said as `program`."""
     status = _FAILED

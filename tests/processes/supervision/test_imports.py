@@ -14,18 +14,16 @@ OS = "os os.path stat _stat posixpath genericpath _collections_abc"
 LIBRARY = f"{OS} _heapq _socket _struct struct errno _errno fcntl mmap select"
 CORE = "core core.actions core.backoff core.breath core.events core.part core.recovery core.service"
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
-SHELL = (
-    "shell shell.channel shell.console shell.descriptors shell.environment shell.installation shell.loop shell.marked shell.meeting \
-shell.process shell.refusals shell.report shell.state shell.state_place shell.title"
-)
+SHELL = "shell shell.channel shell.console shell.descriptors shell.environment shell.epoll shell.installation shell.loop shell.marked \
+shell.meeting shell.process shell.refusals shell.report shell.state shell.state_place shell.title"
 KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions \
 shell.keeper.sweep"
 SERVICE = """shell.service shell.service.access shell.service.endings shell.service.files shell.service.home shell.service.letters
 shell.service.publisher shell.service.readiness shell.service.settings shell.service.starting shell.service.supervised"""
 TREE = """shell.supervisor shell.supervisor.adoption shell.supervisor.groups shell.supervisor.heed shell.supervisor.holders
 shell.supervisor.kills shell.supervisor.log_pool shell.supervisor.loggers shell.supervisor.lone shell.supervisor.no_down
-shell.supervisor.notes
-shell.supervisor.orphans shell.supervisor.parents shell.supervisor.takeover shell.supervisor.tree shell.supervisor.wish"""
+shell.supervisor.notes shell.supervisor.orphans shell.supervisor.parents shell.supervisor.slots shell.supervisor.takeover
+shell.supervisor.tree shell.supervisor.wish"""
 RUNSVDIR = """shell.supervisor.call shell.supervisor.predecessor shell.supervisor.runsvdir shell.supervisor.scan shell.supervisor.stderr
 shell.supervisor.successor shell.supervisor.supervisor"""
 SHARED = f"{CORE} {WIRE} {SHELL} {KEEPER} {SERVICE} {TREE} cli"

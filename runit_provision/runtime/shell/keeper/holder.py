@@ -24,6 +24,8 @@ import time
 from ...wire import holder as wire
 from .. import descriptors, process
 from ..channel import close_all, received_fds
+from ..epoll import Epoll
+from ..report import report_to_stderr
 from ..title import Title, name_process
 
 NAME = b"fifo-holder"
@@ -43,7 +45,7 @@ class _Holder:
         self._pidfds: dict[tuple[int, int], int] = {}
         self._watched: dict[int, tuple[int, int, int]] = {}
         self._controls: dict[int, int] = {}
-        self._epoll = select.epoll()
+        self._epoll = Epoll(report_to_stderr(NAME.decode()))
 
     def run(self) -> None:
         """Serve supervisors until one says QUIT, or there are none."""
@@ -138,10 +140,7 @@ class _Holder:
             fds = _FDS.unpack(held)
             for fd in (fds[wire.CONTROL], fds[wire.LOG_CONTROL]):
                 if fd >= 0 and fd not in self._controls:
-                    try:
-                        self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
-                    except OSError:
-                        return  # more than this user may wait for: the others are not first, but have their turn
+                    self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
                     self._controls[fd] = slot
 
     def _listen_no_more(self) -> None:

@@ -19,7 +19,7 @@ from ...wire import keeper as wire
 from .. import installation, meeting, process
 from ..channel import ANY, FINISH, Channel, close_all
 from ..loop import Loop
-from ..report import report_to_stderr
+from ..report import Trouble, report_to_stderr
 from ..title import Title, name_process
 from . import holder_start
 from .children import Children
@@ -112,8 +112,8 @@ class _Keeper:
         self._waiting: list[_Peer] = []
         self._stood_in = 0.0
         self._missed = 0  # the pid of the runsvdir that went, -1 when that was told, 0 when there is another
-        self._told = False
-        self._told_of_holder = ""
+        self._no_stand_in = Trouble(_report)
+        self._no_holder = Trouble(_report)
         self._ends = False
         self._left = False
         self._listener: _socket.socket | None = None
@@ -282,14 +282,11 @@ class _Keeper:
             self.gone(self._supervisor)
 
     def _make_holder(self, index: int, listener: int) -> None:
-        reason = ""
         try:
             holder_start.make(self._state, index, listener)
+            self._no_holder.over()
         except OSError as error:
-            reason = errors.words(error)
-        if reason and reason != self._told_of_holder:
-            _report(f"unable to start a holder: {reason}")
-        self._told_of_holder = reason
+            self._no_holder.tell(f"unable to start a holder: {errors.words(error)}")
 
     def _reap(self) -> None:
         for child in self._children.reap():
@@ -378,12 +375,10 @@ class _Keeper:
         try:
             pid, ours = self._fork_stand_in()
         except OSError as error:
-            if not self._told:
-                self._told = True
-                _report(f"warning: unable to fork stand-in: {errors.words(error)}, trying again")
+            self._no_stand_in.tell(f"warning: unable to fork stand-in: {errors.words(error)}, trying again")
             self.loop.after(_BREATH, self._replace)
             return
-        self._told = False
+        self._no_stand_in.over()
         if self._missed > 0:
             _report(f"warning: process {self._missed}, which supervised, is gone; a stand-in does until runsvdir is started again")
             self._missed = -1

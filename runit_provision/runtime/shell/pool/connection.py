@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..epoll import Epoll
+
 _AT_A_TIME = 64
 _FDS_MAX = 4
 
@@ -21,7 +23,7 @@ _FDS_MAX = 4
 class Client:
     """The supervisor that is there, if any. obey: called with each of its records and their descriptors."""
 
-    def __init__(self, epoll: select.epoll, obey: Callable[[wire.Record, list[int]], None]) -> None:
+    def __init__(self, epoll: Epoll, obey: Callable[[wire.Record, list[int]], None]) -> None:
         self._epoll = epoll
         self._obey = obey
         self._sock: _socket.socket | None = None

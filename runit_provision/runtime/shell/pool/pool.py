@@ -19,6 +19,7 @@ import time
 from ...wire import errors, tai
 from ...wire import pool as wire
 from .. import descriptors, installation
+from ..epoll import Epoll
 from ..logs import settings
 from ..logs.memory import keep_freed_memory
 from ..logs.place import Place
@@ -46,6 +47,7 @@ else:
     import _signal
 
 
+_report = report_to_stderr("log-pool")
 _BREATH = 0.05
 """Seconds that the others of the pool have to close something."""
 LEAVING_SECONDS = 5.0
@@ -93,7 +95,7 @@ class Pool:
         self._room = Room(most, lambda: self.call(self._make_room))
         # A pipe for the sake of signals, as in ../loop.py: a handler that is called just before epoll_wait would be heeded after that.
         self._wake, self._waker = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
-        self._epoll = select.epoll()
+        self._epoll = Epoll(_report)
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._client = Client(self._epoll, self._obey)
@@ -285,7 +287,7 @@ class Pool:
         writer = self._writers.get(directory[0])
         try:
             if writer is None:
-                writer = self._writers[directory[0]] = Writer(self._watch.turn(), self._room)
+                writer = self._writers[directory[0]] = Writer(self._watch.turn(), self._room, _report)
             writer.start()
         except OSError as error:
             posix.close(logger.fifo)
@@ -489,6 +491,6 @@ def main(listener: int, journal: int, *, was_root: bool = False) -> int:
         try:
             installation.become(pool.next_version, "pool", listener, journal)
         except OSError as error:
-            report_to_stderr("log-pool")(f"unable to become {pool.next_version}: {error.strerror}")
+            _report(f"unable to become {pool.next_version}: {error.strerror}")
     # Threads that hang on a dead disk are not waited for.
     posix._exit(0)

@@ -16,6 +16,7 @@ import time
 
 from ...wire import errors
 from ...wire import pool as wire
+from ..epoll import Epoll
 from ..logs import threads
 from ..logs.steps import LONGEST, PAUSE, Pause, Wait
 from ..logs.sync import Crew
@@ -117,9 +118,9 @@ class Task:
 
 
 class Writer:
-    """The thread's loop; turn: how it says what it does; room: the pool's."""
+    """The thread's loop; turn: how it says what it does; room, report: the pool's."""
 
-    def __init__(self, turn: Turn, room: Room) -> None:
+    def __init__(self, turn: Turn, room: Room, report: Callable[[str], None]) -> None:
         self.turn = turn
         self._room = room
         self.crew = Crew()
@@ -127,7 +128,7 @@ class Writer:
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._calls = select.poll()
         self._calls.register(self._wake, select.POLLIN)
-        self._epoll = select.epoll()
+        self._epoll = Epoll(report)
         self._epoll.register(self._wake, select.EPOLLIN)
         self._by_fifo: dict[int, Task] = {}
         self._by_processor: dict[int, Task] = {}

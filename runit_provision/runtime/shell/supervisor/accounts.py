@@ -11,7 +11,7 @@ import os
 
 from ...wire import errors
 from .. import process
-from ..report import be_child
+from ..report import Trouble, be_child
 from ..title import name_process
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class Account:
         self.wanted: dict[int, Supervised] = {}
         self._loggers = loggers
         self._asks = False
-        self._told = ""
+        self._trouble = Trouble(loggers.tree.report)
 
     def add(self, service: Supervised) -> None:
         """Let the pool keep the log of `service` as soon as it is known."""
@@ -91,9 +91,7 @@ class Account:
 
     def _ask_again(self, reason: str) -> None:
         tree = self._loggers.tree
-        if reason != self._told:
-            self._told = reason
-            tree.report(f"runsv: warning: RSVLOG_USER: unable to look up {self._shown}, its logs wait: {reason}")
+        self._trouble.tell(f"runsv: warning: RSVLOG_USER: unable to look up {self._shown}, its logs wait: {reason}")
         tree.loop.after(_AGAIN_SECONDS, self.ask)
 
     def _hand_over(self, pool: Pool) -> None:

@@ -14,6 +14,7 @@ from ...wire import errors, records
 from ...wire import keeper as wire
 from ...wire.status import WANT_EXIT
 from .. import installation
+from ..report import Trouble
 from ..service.files import LockedError, RefusedError
 from ..service.home import Nowhere
 from ..service.supervised import Supervised
@@ -55,7 +56,7 @@ class Adoption:
         self._tree = tree
         self._waiting: dict[int, _Waiting] = {}
         self._relief: Relief | None = None
-        self._told = False
+        self._no_relief = Trouble(tree.report)
         self._said: set[int] = set()  # of which slots it was told that they wait
         self._chain = 0  # of retries: the last one is gone on with
 
@@ -83,10 +84,8 @@ class Adoption:
                 from .relief import Relief
             except ImportError as error:
                 # It has no use for most trees, and is large. A package may have removed it meanwhile.
-                if not self._told:
-                    self._told = True
-                    reason = f"{error}{installation.why_missing()}"
-                    self._tree.report(f"warning: unable to take over what another runsv has locked: {reason}")
+                reason = f"{error}{installation.why_missing()}"
+                self._no_relief.tell(f"warning: unable to take over what another runsv has locked: {reason}")
                 return False
             self._relief = Relief(self._tree, self._relieved, self._tree.left)
         return self._relief.begin(identity, path, slot)
@@ -143,25 +142,26 @@ class Adoption:
     def _retry(self, delay: float, chain: int) -> None:
         if chain != self._chain:
             return
-        tree = self._tree
-        _first, told, most = _WAITING_SECONDS
         for slot, waiting in list(self._waiting.items()):
-            if self._relief is not None and self._relief.has((waiting.identity.dev, waiting.identity.ino)):
-                continue  # what stands in the slot is older than what its runsv knows, whose lock may be free any moment
-            del self._waiting[slot]
-            tree.loop.guarded(self.take_up, slot)
-            if slot not in self._waiting:
-                self._said.discard(slot)
-                tree.taken_up(slot)
-            elif told <= delay:
-                if slot not in self._said:
-                    self._said.add(slot)
-                    tree.report(waiting.told("waiting"))
-                if waiting.locked:
-                    self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
-        if all(waiting.locked for waiting in self._waiting.values()):
-            most = _LOCKED_SECONDS
-        self.retry(min(delay * 2, most))
+            self._tree.loop.guarded(self._try_again, slot, waiting, delay)
+        is_locked = all(waiting.locked for waiting in self._waiting.values())
+        self.retry(min(delay * 2, _LOCKED_SECONDS if is_locked else _WAITING_SECONDS[2]))
+
+    def _try_again(self, slot: int, waiting: _Waiting, delay: float) -> None:
+        if self._relief is not None and self._relief.has((waiting.identity.dev, waiting.identity.ino)):
+            return  # what stands in the slot is older than what its runsv knows, whose lock may be free any moment
+        tree = self._tree
+        del self._waiting[slot]
+        tree.loop.guarded(self.take_up, slot)
+        if slot not in self._waiting:
+            self._said.discard(slot)
+            tree.taken_up(slot)
+        elif delay >= _WAITING_SECONDS[1]:
+            if slot not in self._said:
+                self._said.add(slot)
+                tree.report(waiting.told("waiting"))
+            if waiting.locked:
+                self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
 
     def give_up(self) -> None:
         """Wait no longer: services that another one supervises are left to it, and others end without their directories."""
@@ -201,7 +201,7 @@ class Adoption:
         intent = records.unpack_intent(content)
         if intent is None:
             os.pwrite(tree.table, b"\0", records.offset(slot))
-            tree.give_back(slot)
+            tree.slots.give_back(slot)
             return
         tree.letters.reserve(slot)
         service = None if gone else self._reopen(identity, content)

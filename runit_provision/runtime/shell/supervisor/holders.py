@@ -13,6 +13,7 @@ from ...wire import holder as wire
 from .. import descriptors, meeting
 from ..channel import Channel
 from ..keeper import holder_start
+from ..report import Trouble
 from .heed import Heed
 from .kills import Seldom
 
@@ -93,7 +94,7 @@ class Holder:
         self._holders = holders
         self._breath = Breath()
         self._was_there = False
-        self._told = ""  # why none could be started
+        self._trouble = Trouble(holders.tree.report)  # why none could be started
         self._is_met = True
         self._heed = Heed(holders.tree.loop, ask=self._owes, look=self.look, silent=self._replace)
         self.missing: dict[int, Supervised] = {}
@@ -142,13 +143,10 @@ class Holder:
             finally:
                 listener.close()
         except OSError as error:
-            reason = errors.words(error)
-            if reason != self._told:
-                self._told = reason
-                tree.report(f"runsv: warning: unable to start a holder, sleeping: {reason}")
+            self._trouble.tell(f"runsv: warning: unable to start a holder, sleeping: {errors.words(error)}")
             tree.loop.after(_BREATH_SECONDS, self.start)
             return
-        self._told = ""
+        self._trouble.over()
         self._converse(sock)
         services = {service.slot: service for service in tree.services()}
         self.missing = {slot: service for slot, service in services.items() if self._holders.index_of(slot) == self.index}

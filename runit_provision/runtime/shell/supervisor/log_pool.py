@@ -22,6 +22,7 @@ from ...wire import errors, keeper, records, tai
 from ...wire import pool as wire
 from .. import descriptors, installation, meeting, process
 from ..channel import Channel, close_all, received_fds
+from ..report import Trouble
 from .heed import Heed
 
 TYPE_CHECKING = False
@@ -66,7 +67,8 @@ class Pool:
         self._loggers = loggers
         self._channel: Channel | None = None
         self._breath = Breath()
-        self._starting = self._told = False
+        self._starting = False
+        self._trouble = Trouble(loggers.tree.report)  # why there is none
         self._again = _AGAIN_SECONDS[0]
         self._outdated = self._renewed = False
         self._child = self._told_of = self._deaths = 0
@@ -141,21 +143,23 @@ class Pool:
 
     def failed(self, number: int) -> None:
         """There is none to be had now, by errno: it is told once, and tried until there is one."""
-        if not self._told:
-            self._told = True
-            self._loggers.tree.report(f"runsv: warning: unable to start loggers, sleeping: {errors.text(number).decode()}")
+        self._trouble.tell(f"runsv: warning: unable to start loggers, sleeping: {errors.text(number).decode()}")
         self._loggers.tree.loop.after(_BREATH_SECONDS, self.start)
 
     def _ask(self) -> None:
         state = self._loggers.state
-        listener = meeting.listen(state, _socket_name(self.uid))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        journal = os.open(f"{_socket_name(self.uid)}.journal", flags, 0o600, dir_fd=state.directory)
-        if not os.fstat(journal).st_size:
-            descriptors.keep_in_place(journal)
-        self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
-        os.close(journal)
-        listener.close()
+        listener = meeting.listen(state, _socket_name(self.uid))
+        try:
+            journal = os.open(f"{_socket_name(self.uid)}.journal", flags, 0o600, dir_fd=state.directory)
+            try:
+                if not os.fstat(journal).st_size:
+                    descriptors.keep_in_place(journal)
+                self._loggers.tree.parent.pool(self.uid, self.gid, (listener.fileno(), journal))
+            finally:
+                os.close(journal)
+        finally:
+            listener.close()
 
     def start_again(self) -> None:
         """Ask another keeper for what was asked of one that died."""
@@ -311,7 +315,7 @@ class Pool:
 
     def _converse(self, sock: _socket.socket) -> None:
         self._breath.begin(time.monotonic())
-        self._told = False
+        self._trouble.over()
         self._again = _AGAIN_SECONDS[0]
         self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
 

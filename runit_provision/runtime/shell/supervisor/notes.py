@@ -9,6 +9,7 @@ import errno
 import os
 
 from ...wire import errors
+from ..report import Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Notes:
         self._table = table
         self._loop = loop
         self._report = report
-        self._told = ""
+        self._trouble = Trouble(report)
         self._due: set[Callable[[], None]] = set()
         self._waits = False  # until what is due is tried again
 
@@ -38,15 +39,12 @@ class Notes:
         except OSError as error:
             self._put_off(errors.words(error), again)
             return False
-        if self._told and not self._due:
-            self._told = ""
+        if not self._due and self._trouble.over():
             self._report("runsv: info: what runs is written down again")
         return True
 
     def _put_off(self, reason: str, again: Callable[[], None]) -> None:
-        if reason != self._told:
-            self._told = reason
-            self._report(f"runsv: warning: unable to write down what runs, trying again: {reason}")
+        self._trouble.tell(f"runsv: warning: unable to write down what runs, trying again: {reason}")
         self._due.add(again)
         if not self._waits:
             self._waits = True

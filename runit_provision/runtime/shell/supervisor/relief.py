@@ -118,9 +118,9 @@ class Relief:
         found = (identity.dev, identity.ino)
         if found in self._known:
             return True
-        if not process.is_told():
-            return False  # those that /proc tells of are others
         try:
+            if not process.is_told():
+                return False  # those that /proc tells of are others
             runsv = self._find(identity, path, slot)
         except OSError:
             return False
@@ -234,7 +234,7 @@ class Relief:
             return
         intent, processes = _what_it_knows(runsv)
         self._must_know_all(runsv, processes)
-        slot = runsv.slot or tree.take_slot()
+        slot = runsv.slot or tree.slots.take()
         doors: list[int] = []
         try:
             doors += _open_doors(runsv.directory)
@@ -247,7 +247,7 @@ class Relief:
             for fd in doors:
                 os.close(fd)
             if not runsv.slot:
-                tree.discard(slot)
+                tree.slots.discard(slot)
             raise
         runsv.doors, runsv.slot = doors, slot
         self._kill(runsv)
@@ -284,11 +284,11 @@ class Relief:
         try:
             if not own.try_lock():
                 return False  # it was taken up as soon as the lock was free, or another one has it
-            slot = slot or tree.take_slot()
+            slot = slot or tree.slots.take()
             tree.inherit(own, slot, runsv.identity)
         except OSError:
             if slot != runsv.slot:
-                tree.give_back(slot)
+                tree.slots.give_back(slot)
             return False
         runsv.own, runsv.slot = None, slot
         return True

@@ -17,6 +17,7 @@ from ...wire import errors
 from ...wire import keeper as wire
 from .. import descriptors, meeting, process
 from ..loop import Loop
+from ..report import Trouble
 from . import parents
 from .kills import Seldom
 from .tree import Tree
@@ -67,7 +68,7 @@ class Supervisor:
         self._alone = False  # no keeper was ever there
         self._breath = Breath(_PAUSE_SECONDS)
         self._seldom = Seldom()
-        self._told = ""
+        self._no_keeper = Trouble(report)
         self.tree = Tree(state, self.loop, report, new_session=call.new_session, others=True, most=most, directory=call.path)
         self.tree.gone = self.gone
         self.tree.taken = self.taken
@@ -263,7 +264,7 @@ class Supervisor:
         except OSError as error:
             self._tell_no_keeper(error)
             return False
-        self._told = ""
+        self._no_keeper.over()
         self._breath.begin(time.monotonic())
         process.wait_for_end(self._keeper)  # its children are ours by then
         self.connect(sock, {}, pid)
@@ -271,10 +272,7 @@ class Supervisor:
         return True
 
     def _tell_no_keeper(self, error: OSError, what: str = "fork") -> None:
-        told = f"unable to {what} keeper: {errors.words(error)}"
-        if told != self._told:
-            self._told = told
-            self.report(f"warning: {told}, trying again")
+        self._no_keeper.tell(f"warning: unable to {what} keeper: {errors.words(error)}, trying again")
 
     def _see_what_became_of_its_children(self) -> None:
         self.tree.parent_lost()

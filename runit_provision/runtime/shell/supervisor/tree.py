@@ -26,6 +26,7 @@ from .loggers import Loggers
 from .no_down import NoDown
 from .notes import Notes
 from .orphans import Orphans
+from .slots import Slots
 from .takeover import Takeover
 from .wish import Wish, Wishes
 
@@ -84,14 +85,12 @@ class Tree:
         self._takeover = Takeover(loop, [], self._adoption.take_up, lambda: None)
         self._slots: dict[int, Supervised] = {}
         self._leaving: dict[int, Supervised] = {}
-        self._free: list[int] = []
-        self._last = 0
         self.publishing = Publishing(loop)
         self._wishes = Wishes(loop, state, new_session=new_session)
         self.orphans = Orphans(loop, state.table, self._orphan_ended, self.room, self.holders)
         self.notes = Notes(state.table, loop, report)
-        self._unwritten: set[int] = set()  # slots that are free, and do not say so
         self.letters = Letters(state.table, _STEP if others else 1)
+        self.slots = Slots(state.table, self.notes, self.letters)
         self._kills = Kills()
         self.patient = True  # until everything is killed
         self._no_down = NoDown(loop, state.table) if others and state.directory >= 0 else None
@@ -221,19 +220,10 @@ class Tree:
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
-        self._blank(service.slot)
+        self.slots.blank(service.slot)
         self._leaving[service.slot] = service
         if released:
             self.released(service.slot)
-
-    def _blank(self, slot: int) -> None:
-        """Write down that nothing is in `slot`; until that stands there it is not used again."""
-        if self.notes.write(b"\0", records.offset(slot), lambda: self._blank(slot)):
-            if slot in self._unwritten and slot not in self._leaving:
-                self._free.append(slot)  # it was released meanwhile
-            self._unwritten.discard(slot)
-        else:
-            self._unwritten.add(slot)
 
     def release(self, slot: int) -> bool:
         """Let nothing be kept by others for `slot`; True when that is so, False when `released` will be told."""
@@ -249,8 +239,7 @@ class Tree:
         for slot in slots:
             service = self._leaving.pop(slot, None)
             if service is not None:
-                if slot not in self._unwritten:
-                    self._free.append(slot)
+                self.slots.give_back(slot)
                 self.gone(service)
 
     # What the outside tells.
@@ -260,12 +249,12 @@ class Tree:
         service = self.open(path, name, None)
         slot = 0
         try:
-            slot = self.take_slot()
+            slot = self.slots.take()
             is_left = self.inherited(slot, service.identity)
         except BaseException:
             service.close()
             if slot:
-                self.give_back(slot)
+                self.slots.give_back(slot)
             raise
         if is_left:
             service.close()
@@ -414,8 +403,7 @@ class Tree:
         if self._loggers is not None:
             self._loggers.rejoin()
         slots = self._state.slots()
-        self._last = max(slots, default=0)
-        self._free = sorted(set(range(1, self._last)).difference(slots))
+        self.slots.begin(slots)
         self.orphans.waits = True
         self._takeover = Takeover(self.loop, slots, self._take_up, lambda: self._recovered(done))
         self.holders.look()
@@ -521,27 +509,6 @@ class Tree:
 
     def _kill(self, service: Supervised, key: int) -> None:
         self.signal(service, key, SIGKILL)
-
-    def take_slot(self) -> int:
-        """Give a free slot. OSError when there is no room for one more."""
-        if self._free:
-            self.letters.reserve(self._free[-1])
-            return self._free.pop()
-        # What is mapped and not there on a full disk is a SIGBUS later.
-        os.posix_fallocate(self.table, records.offset(self._last + 1), records.SIZE)
-        self.letters.reserve(self._last + 1)
-        self._last += 1
-        return self._last
-
-    def give_back(self, slot: int) -> None:
-        """Let a slot be free again in which nothing was written."""
-        self._free.append(slot)
-
-    def discard(self, slot: int) -> None:
-        """Let a slot be free again in which something may be written."""
-        self._blank(slot)
-        if slot not in self._unwritten:
-            self.give_back(slot)
 
     def _orphan_ended(self, slot: int, key: int, pid: int, status: int) -> None:
         service = self._slots.get(slot)
