@@ -62,12 +62,20 @@ class Search:
 
 def _ask(pids: list[int], variables: frozenset[bytes], ends: float) -> bytes:
     """Give what a child answers of each process, until it is silent of one, or it is `ends`, a monotonic time."""
-    # No pipe: each answer would wake us.
-    answers = mmap.mmap(-1, len(pids))
-    reader = os.fork()
-    if reader == 0:
-        _answer(pids, variables, answers)
-    pidfd = os.pidfd_open(reader)
+    reader = -1
+    try:
+        # No pipe: each answer would wake us.
+        answers = mmap.mmap(-1, len(pids))
+        reader = os.fork()
+        if reader == 0:
+            _answer(pids, variables, answers)
+        pidfd = os.pidfd_open(reader)
+    except OSError:
+        # What we look for may be just what leaves no room for one more process: better to risk that one hangs.
+        if reader > 0:
+            os.kill(reader, _signal.SIGKILL)
+            os.waitpid(reader, os.WNOHANG)
+        return bytes(_HAS if _has(pid, variables) else _HAS_NOT for pid in pids)
     try:
         _listen(answers, reader, pidfd, ends)
     finally:

@@ -281,6 +281,22 @@ def send_to(pidfd: int, number: int) -> None:
             pass
 
 
+def send_since(pid: int, start: int, *numbers: int) -> None:
+    """Send signals to the process `pid` that started then, if it is there still, and we may."""
+    try:
+        pidfd = open_since(pid, start)
+    except OSError:
+        return
+    try:
+        for number in numbers:
+            send_to(pidfd, number)
+    except OSError:
+        pass
+    finally:
+        if pidfd >= 0:
+            os.close(pidfd)
+
+
 def threads(pid: int) -> list[int]:
     """Give the threads of a process; none of one that is gone."""
     try:

@@ -249,9 +249,12 @@ def is_own(found: os.stat_result) -> bool:
 
 
 def be_own(fd: int) -> bool:
-    """Let a file that our account has be nobody else's, though a `chmod -R` gave it to others; whether our account has it. OSError."""
+    """Let a file that our account has be nobody else's to read, though a `chmod -R` gave it to others; whether it is ours. OSError.
+
+    What others could write is not.
+    """
     found = os.fstat(fd)
-    if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+    if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return False
     mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
     if stat.S_IMODE(found.st_mode) != mode:

@@ -228,7 +228,13 @@ def goes_on(running: Tree, *homes: Path) -> None:
 @pytest.mark.parametrize(
     ("happens", "victim", "when"),
     # Calls before it are about what is watched already, which takes no room.
-    [(begins, "supervisor", 1), (says_when_ready, "supervisor", 3), (stands_in, "keeper", 2), (comes_next, "keeper", 1)],
+    [
+        (begins, "supervisor", 1),
+        (says_when_ready, "supervisor", 3),
+        (stands_in, "keeper", 2),
+        (comes_next, "keeper", 1),
+        (stands_in, "holder", 1),
+    ],
 )
 def test_what_the_kernel_has_no_room_to_watch_is_not_lost(
     runtime: Path,
@@ -255,6 +261,35 @@ def test_what_the_kernel_has_no_room_to_watch_is_not_lost(
             until(lambda: running.supervises(home), what="it supervises")
         goes_on(running, *home.parent.iterdir())
         assert running.stderr.read_text().count("unable to wait for events") == 1
+
+
+@pytest.mark.parametrize("error", NO_ROOM)
+@pytest.mark.parametrize(("who", "when"), [("a log", 1), ("who supervises next", 2)])
+def test_what_the_pool_has_no_room_to_watch_is_not_lost(runtime: Path, tmp_path: Path, who: str, when: int, error: str) -> None:
+    quiet = service(tmp_path / "services/quiet", "echo $$ >>started\nexec sleep 1000", log="exit 1")
+    log_in_pool(quiet, runtime)
+    new = talks(tmp_path / "new", runtime)
+    with tree(runtime / "runsvdir", quiet.parent, tmp_path / "state") as running:
+        running.start()
+        up(quiet)
+        pool = process_of(running, "pool")
+        until(lambda: pid_of(quiet / "log"), what="it is logged")
+        with failing_calls(pool, "epoll_ctl", error, str(when), tmp_path / "trace"):
+            if who == "a log":
+                new = new.rename(quiet.parent / "new")
+            else:
+                running.kill()
+            until(lambda: "INJECTED" in text_of(tmp_path / "trace"), what="the call has failed")
+        assert re.search("EPOLL_CTL_ADD.*INJECTED", text_of(tmp_path / "trace"))
+        if who != "a log":
+            running.start()
+            new = new.rename(quiet.parent / "new")
+        until(lambda: text_of(new / "log/main/current"), what="it is read")
+        all_is_logged(new)
+        goes_on(running, quiet)
+        assert process_of(running, "pool") == pool
+        told = f"log-pool: warning: unable to wait for events, looking for them each second: {NO_ROOM[error]}\n"
+        assert running.stderr.read_text().count(told) == 1
 
 
 @pytest.mark.parametrize("when", range(1, 7))
@@ -374,3 +409,16 @@ def test_a_control_script_that_may_not_be_asked_for_has_failed(runtime: Path, ho
             said(running, "runsv it: warning: unable to fork, sleeping: access denied\n")
         until(lambda: len(started(home)) > 1, what="it is told to end, and started again")
         assert started(home) == [before, up(home)]
+
+
+def test_a_service_that_exits_while_no_file_can_be_opened_has_exited(runtime: Path, home: Path, tmp_path: Path) -> None:
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with failing_calls(running.pid, "openat", "ENFILE", "1+", tmp_path / "trace"):
+            letter(home, "x")
+            until(lambda: not is_alive(before), what="it is taken down")
+            until(lambda: not running.supervises(home), what="it is let go of")
+        until(lambda: running.supervises(home), what="it is met anew")
+        assert up(home) != before
+        assert "internal error" not in running.stderr.read_text()

@@ -178,18 +178,7 @@ def _mark(directory: int, secret: bytes) -> str:
 
 def _send(found: Left, *numbers: int) -> None:
     for pid, start in found:
-        try:
-            pidfd = process.open_since(pid, start)
-        except OSError:
-            continue
-        try:
-            for number in numbers:
-                process.send_to(pidfd, number)
-        except OSError:
-            pass
-        finally:
-            if pidfd >= 0:
-                os.close(pidfd)
+        process.send_since(pid, start, *numbers)
 
 
 def _read(name: str, group: int) -> bytes:

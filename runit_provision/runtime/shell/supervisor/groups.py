@@ -11,6 +11,7 @@ file of the tree's state, left-DEV-INODE. The service then stays in that group, 
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ...wire import records
@@ -61,18 +62,18 @@ class Groups:
             return -1
 
     def remove(self, slot: int, identity: records.Identity) -> None:
-        """Forget the group of a service that is gone; one with processes in it stays."""
-        for path in self._paths(slot, identity):
-            try:
-                os.rmdir(path)
-                os.rmdir(os.path.dirname(path))
-            except OSError:
-                continue
-        if self._state.directory >= 0:
-            try:
+        """Forget the group of a service that is gone; one with processes in it stays, and one that cannot be known now."""
+        try:
+            for path in self._paths(slot, identity):
+                try:
+                    os.rmdir(path)
+                    os.rmdir(os.path.dirname(path))
+                except OSError:
+                    continue
+            if self._state.directory >= 0:
                 os.unlink(_left(identity), dir_fd=self._state.directory)
-            except OSError:
-                pass  # nobody had it before
+        except OSError:
+            pass  # nobody had it before, most often
 
     def _paths(self, slot: int, identity: records.Identity) -> Iterator[str]:
         """Give where the group of a service is to be: that of who had it before, if it had one, goes first."""
@@ -123,11 +124,16 @@ def inherit(left: State, state: State, identity: records.Identity) -> None:
     (slot,) = left.slots()
     told = records.unpack_identity(left.slot(slot))
     path = f"{base}/{_name(slot, told.name)}" if base and told is not None else ""
-    fd = os.open(_left(identity), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600, dir_fd=state.directory)
+    content, name = records.secret_in(left.slot(0)) + os.fsencode(path), _left(identity)
+    new = f"{name}.new"
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600, dir_fd=state.directory)
     try:
-        os.write(fd, records.secret_in(left.slot(0)) + os.fsencode(path))
+        # All of it is there, or nothing: without a secret anybody could make the mark.
+        if os.write(fd, content) != len(content):
+            raise OSError(errno.ENOSPC, "not all of it")
     finally:
         os.close(fd)
+    os.rename(new, name, src_dir_fd=state.directory, dst_dir_fd=state.directory)
 
 
 def _left(identity: records.Identity) -> str:

@@ -251,14 +251,13 @@ def clean(place: str) -> None:
     end = time.monotonic() + SECONDS
     # In turns: when its supervisor is killed first, its keeper has started another.
     while time.monotonic() < end:
-        left = search.among(map(int, filter(str.isdigit, os.listdir("/proc"))))
+        # Before it is known whose they are: a number that is another's by then is that of none.
+        starts = {pid: process.starttime(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+        left = search.among(starts)
         if not left:
             break
         for pid in left:
-            try:
-                os.kill(pid, _signal.SIGKILL)
-            except OSError:
-                pass
+            process.send_since(pid, starts[pid], _signal.SIGKILL)
         time.sleep(_TURN_SECONDS)
     _remove(place)
 
