@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
 from support import supervision
 from support.checked_log import STAMP, CheckedLog
 from support.draws import draws, seed
@@ -185,13 +186,15 @@ def numbers(path: Path) -> list[str]:
 
 
 @draws
-def test_a_storm_of_kills_starts_nothing_twice_and_loses_nothing(runtime: Path, tmp_path: Path) -> None:
+@pytest.mark.one_of("storm")
+@pytest.mark.parametrize("options", [[], ["-P"]], ids=["plain", "-P"])
+def test_a_storm_of_kills_starts_nothing_twice_and_loses_nothing(runtime: Path, tmp_path: Path, options: list[str]) -> None:
     folder = tmp_path / "services"
     world(folder, runtime)
     random_ = random.Random(seed("STORM_SEED"))
     struck: dict[str, int] = {}
     logs = {name: checked(folder / name) for name in ROTATIONS}
-    with tree(runtime / "runsvdir", folder, tmp_path / "state") as running:
+    with tree(runtime / "runsvdir", folder, tmp_path / "state", *options) as running:
         running.start()
         before = begin(folder)
         for turn in range(KILLS):
@@ -218,6 +221,7 @@ def test_a_storm_of_kills_starts_nothing_twice_and_loses_nothing(runtime: Path, 
         again = {home.name: starts for home in before if len(starts := numbers(home / "starts")) != (home.name != "down")}
         assert again == {}, "started twice, or lost and started again"
         assert [home.name for home in folder.iterdir() if (home / "doubles").exists()] == []
+        finished_once_each(folder / "ends")
         assert supervision.is_alive(before[folder / "ignores"].pid)
         for name, log in logs.items():
             until(lambda name=name, log=log: log.ends_with(counts[name][0] - 1), what=f"{name}: the last line is logged")  # type: ignore[misc]
@@ -228,6 +232,15 @@ def test_a_storm_of_kills_starts_nothing_twice_and_loses_nothing(runtime: Path, 
         assert any(counts[name][2] for name in FLOODS), "who floods has met a full FIFO"
         assert all(log.files for log in logs.values()), "each log was rotated"
         still_obeyed(folder)
+
+
+def finished_once_each(home: Path) -> None:
+    """Each end had its ./finish; the last run, or its ./finish, may be about to begin."""
+    letter(home, "d")
+    until(lambda: stat(home) == "down", what=f"{home.name} is down")
+    starts, finishes = (numbers(home / name) for name in ("starts", "finishes"))
+    # A start that is told to end before it has said anything has a ./finish too.
+    assert len(finishes) - 1 <= len(starts) <= len(finishes)
 
 
 def flood_now(folder: Path, random_: random.Random) -> None:
