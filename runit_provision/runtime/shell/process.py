@@ -8,6 +8,7 @@ import fcntl
 import os
 import select
 import struct
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _INFO_EXIT = 1 << 3
 _SOL_SOCKET, _SO_PEERCRED = 1, 17
 _FORKED_ONLY = 0x40
 _GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
+_LOOK_SECONDS: Final = 0.01
+"""Between two looks at a process that cannot be waited for."""
 NOT_NOW = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """What a system call fails with that says nothing of what it was about."""
 NO_PROCESS = {errno.ESRCH, errno.EINVAL, errno.ENOENT}
@@ -120,7 +123,7 @@ def is_over(pid: int, start: int) -> bool:
 
 
 def has_ended(pidfd: int) -> bool:
-    """Whether a process has ended, with all of its threads, and given its children to others; -1 is none, which has not."""
+    """Whether a process has ended, with all of its threads, and given its children to others; -1 is none, which has not. OSError."""
     if pidfd < 0:
         return False
     ended = select.poll()
@@ -242,12 +245,21 @@ def open_peer(sock: _socket.socket, pid: int = 0) -> int:
         return -1
 
 
-def wait_for_end(pidfd: int) -> None:
-    """Wait until a process has ended, and given its children to others; a second at most."""
-    if pidfd >= 0:
+def wait_for_end(pidfd: int) -> bool:
+    """Wait until a process has ended, and given its children to others; a second at most. Whether it has, as -1, none, always has."""
+    due = time.monotonic() + 1.0
+    while pidfd >= 0:
+        left = max(0.0, due - time.monotonic())
         waiting = select.poll()
         waiting.register(pidfd, select.POLLIN)
-        waiting.poll(1000)
+        try:
+            if waiting.poll(left * 1000):
+                return True
+        except OSError:
+            time.sleep(_LOOK_SECONDS)  # there is no memory to wait with
+        if not left:
+            return False
+    return True
 
 
 def be_subreaper() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _signal
 import os
+import select
 import time
 
 from ...core.breath import Breath
@@ -73,7 +74,7 @@ class Supervisor:
         self.tree.gone = self.gone
         self.tree.taken = self.taken
         # Of what a keeper has left it is not known yet what is a service's: its exit status would be thrown away.
-        self.tree.orphans.doubts = lambda: not self._mourned and process.has_ended(self._keeper)
+        self.tree.orphans.doubts = self._doubts
         self.loop.on_signal(_signal.SIGCHLD, self._child_changed)
         self.loop.on_signal(_signal.SIGHUP, self.end)
         self.loop.on_signal(_signal.SIGUSR2, self.upgrade)
@@ -103,9 +104,30 @@ class Supervisor:
         """Know the keeper at the other end of `sock`, and let the holders know it; keeper: its pid, when we have started it."""
         if self._keeper >= 0:
             os.close(self._keeper)
-        self._keeper = process.open_peer(sock, keeper)
+        self._keeper = -1
+        self.tree.holders.keeper_is(-1)
         self._mourned = False
-        self.tree.holders.keeper_is(self._keeper)
+        self._know(sock, keeper or process.peer(sock))
+
+    def _know(self, sock: _socket.socket, pid: int) -> None:
+        """Have a handle of the keeper, as soon as there is a descriptor for it: without one it can be neither woken nor killed."""
+        try:
+            if not _is_there(sock):
+                return  # its number may be another's
+            if self._keeper < 0:
+                self._keeper = os.pidfd_open(pid)
+            self.tree.holders.keeper_is(self._keeper)
+        except OSError as error:
+            if self._keeper >= 0 or error.errno in process.NOT_NOW:
+                self.loop.after(_AGAIN_SECONDS, lambda: self._know(sock, pid))
+
+    def _doubts(self) -> bool:
+        """Whether it is not known yet what of a dead keeper's is a service's."""
+        try:
+            return not self._mourned and process.has_ended(self._keeper)
+        except OSError:
+            self.loop.after(_AGAIN_SECONDS, self.tree.orphans.reap)
+            return True
 
     def connect_later(self, error: OSError) -> None:
         """Supervise without a keeper until there is one; error: why there is none. What runs can be ended, and so make room."""
@@ -142,6 +164,8 @@ class Supervisor:
         if self.ending:
             return
         self.ending = True
+        self.loop.after(WAITING_SECONDS, self._give_up_waiting)
+        self.loop.after(self._hup_seconds(seconds), self._kill)
         self.wake_keeper()
         for service in self.tree.services():
             self.loop.guarded(end_for_good, service)
@@ -149,8 +173,6 @@ class Supervisor:
                 self.loop.guarded(service.start_nothing)
         if not len(self.tree):
             self._finish()
-        self.loop.after(WAITING_SECONDS, self._give_up_waiting)
-        self.loop.after(self._hup_seconds(seconds), self._kill)
 
     def _hup_seconds(self, otherwise: float) -> float:
         said = os.environ.get("RUNSVDIR_HUP_SECONDS", "")
@@ -180,9 +202,9 @@ class Supervisor:
         names = ", ".join(os.fsdecode(service.identity.name) for service in self.tree.services())
         if names:
             self.report(f"warning: still there, sending KILL: {names}")
-        self.tree.kill_all()
+        self.loop.guarded(self.tree.kill_all)
         if self._kept is not None:
-            self._kept.insist(KILL_SECONDS / 2)  # and what it was to kill is killed in the other half
+            self.loop.guarded(self._kept.insist, KILL_SECONDS / 2)  # and what it was to kill is killed in the other half
         self._finish_after(KILL_SECONDS)
 
     def _finish_after(self, seconds: float) -> None:
@@ -193,7 +215,7 @@ class Supervisor:
             self.loop.after(_LOOK_SECONDS, lambda: self._finish_after(seconds - _LOOK_SECONDS))
 
     def _finish(self) -> None:
-        self.tree.leave()
+        self.loop.guarded(self.tree.leave)
         self.status = self._ended
 
     def _received(self, record: wire.Record) -> None:
@@ -208,13 +230,17 @@ class Supervisor:
 
     def _child_changed(self) -> None:
         """A child has ended, or was stopped, as a keeper that we have started may have been: of others nobody would tell."""
-        self.tree.orphans.reap()
+        self.loop.guarded(self.tree.orphans.reap)
         if self._kept is not None:
             self._kept.expect()
 
     def wake_keeper(self) -> None:
         """Let the keeper go on if it was stopped."""
-        process.send_to(self._keeper, _signal.SIGCONT)
+        self.signal_keeper(_signal.SIGCONT)
+
+    def signal_keeper(self, number: int) -> None:
+        """Send the keeper a signal; that it cannot be sent is in the way of nothing else."""
+        self.loop.guarded(process.send_to, self._keeper, number)
 
     def _keeper_is_silent(self, is_new: bool) -> None:
         """It is stopped, which can be undone; or else it is killed at last, which its children outlive."""
@@ -226,7 +252,7 @@ class Supervisor:
             self.report(f"warning: the keeper does not answer, sending {'KILL' if kills else 'CONT'}; its services go on")
         if kills:
             self._silent_since = now
-            process.send_to(self._keeper, _signal.SIGKILL)
+            self.signal_keeper(_signal.SIGKILL)
         else:
             self.wake_keeper()
         assert self._kept is not None
@@ -239,19 +265,27 @@ class Supervisor:
         times = self._seldom.times(None) if seconds else ""
         if times is not None:
             self.report(f"warning: the keeper is gone, starting another{times}; its services go on")
+        if not process.wait_for_end(self._keeper):
+            self.signal_keeper(_signal.SIGKILL)  # whatever it is about: it is to have a supervisor, and the tree one keeper
         if seconds or not self._replace_keeper():
-            # Until there is one, ends are seen and signals sent, and whatever is to be started waits.
-            process.wait_for_end(self._keeper)
-            self._mourned = True
-            self._see_what_became_of_its_children()
             self.loop.after(seconds or _AGAIN_SECONDS, self._keep_trying)
+            self._mourn()
 
     def _keep_trying(self) -> None:
         if self.status is None and not self._replace_keeper():
             self.loop.after(_AGAIN_SECONDS, self._keep_trying)
+            self._mourn()
+
+    def _mourn(self) -> None:
+        """See what a keeper has left: until there is another, ends are seen and signals sent, and whatever is to be started waits."""
+        if not self._mourned and not self._alone and self._is_rid_of_keeper():
+            self._mourned = True
+            self._see_what_became_of_its_children()
 
     def _replace_keeper(self) -> bool:
         """Whether there is a keeper again."""
+        if not self._is_rid_of_keeper():
+            return False
         try:
             if self.state.directory >= 0:
                 # One after the other would die of that, and say so each time.
@@ -264,21 +298,39 @@ class Supervisor:
         except OSError as error:
             self._tell_no_keeper(error)
             return False
-        self._no_keeper.over()
         self._breath.begin(time.monotonic())
-        process.wait_for_end(self._keeper)  # its children are ours by then
-        self.connect(sock, {}, pid)
+        try:
+            self.connect(sock, {}, pid)
+        except OSError as error:
+            # One that nobody speaks to would have a stand-in wait for what we have. As our child it has its number until we look.
+            self._tell_no_keeper(error, "meet")
+            self.loop.guarded(os.kill, pid, _signal.SIGKILL)
+            sock.close()
+            return False
+        self._no_keeper.over()
         self._see_what_became_of_its_children()
         return True
+
+    def _is_rid_of_keeper(self) -> bool:
+        """Whether the keeper before has ended, and its children are ours: never is there another one beside it."""
+        try:
+            if self._keeper < 0 or process.has_ended(self._keeper):
+                return True
+        except OSError as error:
+            self._tell_no_keeper(error, "look for the end of the")
+            return False
+        self._no_keeper.tell("warning: the keeper is silent and does not end, sending KILL again")
+        self.signal_keeper(_signal.SIGKILL)
+        return False
 
     def _tell_no_keeper(self, error: OSError, what: str = "fork") -> None:
         self._no_keeper.tell(f"warning: unable to {what} keeper: {errors.words(error)}, trying again")
 
     def _see_what_became_of_its_children(self) -> None:
         self.tree.parent_lost()
-        self.tree.orphans.reap()  # by now what is a service's is known
+        self.loop.guarded(self.tree.orphans.reap)  # by now what is a service's is known
         if not self.tree.patient:
-            self.tree.kill_all()  # what it was told last may not have happened
+            self.loop.guarded(self.tree.kill_all)  # what it was told last may not have happened
 
 
 class StandIn(Supervisor):
@@ -311,6 +363,15 @@ def end_for_good(service: Supervised) -> None:
     """Let a service end for good."""
     service.leaving = True
     service.tell(Letter(MAIN, "x"))
+
+
+def _is_there(sock: _socket.socket) -> bool:
+    """Whether anybody is at the other end of a socket. OSError when that cannot be known now."""
+    if sock.fileno() < 0:
+        return False
+    gone = select.poll()
+    gone.register(sock.fileno(), 0)
+    return not gone.poll(0)
 
 
 def _nothing() -> None:
