@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import oracle
+from support import oracle, versions
 from support.injected import injected
 from support.supervision import (
     Tree,
@@ -29,6 +29,8 @@ from support.supervision import (
     up,
 )
 from support.waiting import until
+
+from runit_provision.host import shipped
 
 ONCE = ":when=1"
 
@@ -88,6 +90,8 @@ def test_who_cannot_be_reached_for_a_moment_is_not_taken_for_gone(runtime: Path,
             said(running, "runsv: warning: unable to start loggers, sleeping: system cannot open more files\n")
         before = text_of(talker / "log/main/current")
         until(lambda: text_of(talker / "log/main/current") != before, what="it is logged")
+        (holder,) = others[1]
+        until(lambda: all(has_open(holder, of / "supervise/lock") for of in (home, talker)), what="all is given to it again")
         new = logged(tmp_path / "new", runtime)
         running.start()
         until(lambda: running.supervises(home, talker), what="the next one supervises")
@@ -171,6 +175,23 @@ def test_the_logs_of_a_pool_that_died_are_all_given_to_the_next_one(runtime: Pat
         until(lambda each=each: text_of(each / "log/main/current") == "line\nline\n", what="it is read")  # type: ignore[misc]
 
 
+def test_a_keeper_without_memory_for_what_it_knows_stays_what_it_is(home: Path, tmp_path: Path) -> None:
+    """It says so at once to who has told it to become another version; who would wait for half a minute else."""
+    prefix = versions.install(tmp_path)
+    with tree(prefix / "bin/runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        pid = up(home)
+        keeper = running.keeper()
+        versions.switch(prefix, versions.NEW)
+        with failing(keeper, "memfd_create", "error=ENFILE" + ONCE, tmp_path / "trace"):
+            os.kill(running.pid, signal.SIGUSR2)
+        until(lambda: running.named("keeper") not in ([], [keeper]), deadline=20, what="another keeper takes its place")
+        library = prefix / shipped.LIBRARY / versions.NEW
+        said(running, f"runsvdir: keeper: unable to become {library}: system cannot open more files\n")
+        assert started(home) == [pid]
+        restarts(home)
+
+
 @pytest.mark.parametrize(("calls", "fault"), [("sendmsg", "error=EACCES:when=2"), ("fcntl", "error=EMFILE:when=1")])
 def test_a_new_holder_is_given_what_there_is(running: Tree, home: Path, tmp_path: Path, calls: str, fault: str) -> None:
     """Though it cannot be told who the keeper is, or nobody can tell what room there is."""
@@ -247,9 +268,9 @@ def test_a_log_directory_is_its_accounts_though_to_make_it_failed(runtime: Path,
         (tmp_path / "log/env").mkdir(parents=True)
         (tmp_path / "log/env/RSVLOG_DIR").write_text(f"{made}\n")
         (tmp_path / "log/env/RSVLOG_USER").write_text("nobody\n")
-        words = ["-P", "made", "-P", ".rsvlog-made", "-P", made, "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"]
-        make = [runtime / "rsvlog", "-p"]
-        failed = subprocess.run([strace, "-qq", "-o", tmp_path / "trace", *words, *make], cwd=tmp_path / "log", check=False)
+        words = ["-P", "made", "-P", ".rsvlog-made", "-P", str(made), "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"]
+        make = [str(runtime / "rsvlog"), "-p"]
+        failed = subprocess.run([strace, "-qq", "-o", str(tmp_path / "trace"), *words, *make], cwd=tmp_path / "log", check=False)
         assert failed.returncode != 0
         subprocess.run(make, cwd=tmp_path / "log", check=True)
         assert [(path.name, path.owner()) for path in Path(base).iterdir()] == [("made", "nobody")]
