@@ -9,6 +9,7 @@ import struct
 
 from ..wire import errors
 from .loop import EPOLLIN, EPOLLOUT
+from .report import Trouble, report_to_stderr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +30,19 @@ _LATER = (errno.ETOOMANYREFS, *errors.NO_MEMORY)
 """Too many descriptors of this user are under way (unix(7)), and will arrive; or there is no memory."""
 LATER_SECONDS = 0.005
 """Before what there was no memory for is sent again."""
+TROUBLE_SECONDS = 0.05
+"""Before what could not be sent for another reason is, or anything is received again that could not be."""
+_FAULTY = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.EMSGSIZE)
+"""What a record is refused with that will never be sent."""
+_report = report_to_stderr("runsv")
 _INT = struct.calcsize("i")
 
 
 class Channel:
     """One end of a conversation. What the other side is too busy to take waits here.
+
+    It ends when the other side has closed, and by nothing else: what cannot be sent or received now is tried again, whatever is in the
+    way, which is told once. Whoever took that for the end would start a second one of who is there.
 
     What is about one service (`about`, its slot) keeps its order. Services come by rank, FINISH before BEGIN before ANY, and then in
     the order in which they began to wait: what somebody asks for does not wait for ten thousand that start anew; and of ten thousand
@@ -63,7 +72,8 @@ class Channel:
         self._drained = drained
         self._may = may
         self._waiting: tuple[dict[int, list[Waiting]], ...] = ({}, {}, {})
-        self._flushing = self._rests = False
+        self._flushing = self._rests = self._is_deaf = False
+        self._unsent, self._unheard = Trouble(_report), Trouble(_report)
         self._urgent: list[tuple[bytes, tuple[int, ...]]] = []
         self._minds = EPOLLIN
         self.open = True
@@ -144,10 +154,10 @@ class Channel:
     def _queue_of(self, about: int) -> dict[int, list[Waiting]] | None:
         return next((queue for queue in self._waiting if about in queue), None)
 
-    def _rest(self) -> None:
+    def _rest(self, seconds: float) -> None:
         if not self._rests:
             self._rests = True
-            self._loop.after(LATER_SECONDS, self._go_on)
+            self._loop.after(seconds, self._go_on)
 
     def _go_on(self) -> None:
         self._rests = False
@@ -159,7 +169,20 @@ class Channel:
         events = EPOLLIN | EPOLLOUT if waits else EPOLLIN
         if events != self._minds:
             self._minds = events
-            self._loop.mind(self._sock.fileno(), events)
+            if not self._is_deaf:
+                self._loop.mind(self._sock.fileno(), events)
+
+    def _be_deaf(self) -> None:
+        """Wait for nothing for a moment: what has come, or that the other side has closed, would be told again and again."""
+        if not self._is_deaf:
+            self._is_deaf = True
+            self._loop.forget(self._sock.fileno())
+            self._loop.after(TROUBLE_SECONDS, self._listen)
+
+    def _listen(self) -> None:
+        self._is_deaf = False
+        if self.open:
+            self._loop.watch(self._sock.fileno(), self._ready, self._minds)
 
     def _made(self, make: Callable[..., Message | None], what: object) -> bool:
         message = make(what)
@@ -180,10 +203,13 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError):
             return True  # the EOF that follows tells it
         except OSError as error:
-            if error.errno not in _LATER:
+            if error.errno in _FAULTY:
                 raise
-            self._rest()
+            if error.errno not in _LATER:
+                self._unsent.tell(f"runsv: warning: unable to send to a process of the tree, trying again: {errors.words(error)}")
+            self._rest(LATER_SECONDS if error.errno in _LATER else TROUBLE_SECONDS)
             return False
+        self._unsent.over()
         return True
 
     def _flush(self) -> None:
@@ -231,8 +257,11 @@ class Channel:
                 break
             except ConnectionResetError:
                 continue  # it is gone, which comes before what it has said
-            except OSError:
-                data, ancillary, flags = b"", [], 0
+            except OSError as error:
+                self._unheard.tell(f"runsv: warning: unable to receive from a process of the tree, trying again: {errors.words(error)}")
+                self._be_deaf()
+                break
+            self._unheard.over()
             if not data:
                 self.close()
                 self._closed()

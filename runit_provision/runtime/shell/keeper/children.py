@@ -24,7 +24,7 @@ from .sessions import LeaderLostError, Sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Row = tuple[int, int, int, int, int, int, int]
 
@@ -175,27 +175,27 @@ class Children:
         self._note(child)
         return child.process.signals
 
-    def reap(self) -> list[Child]:
-        """Take leave of every child that ended; their wait status is in `process.status`.
+    def reap(self) -> Iterator[Child]:
+        """Take leave of every child that ended, one by one; their wait status is in `process.status`.
 
-        It is written down while the kernel has it still: whoever comes after our death finds it in one place or the other.
+        It is written down while the kernel has it still: whoever comes after our death finds it in one place or the other. What goes
+        wrong about one of them leaves the others to the kernel.
         """
-        ended = []
         while (found := _ended()) is not None:
             pid, status = found
-            child = self._by_pid.pop(pid, None)
+            child = self._by_pid.get(pid)
             if child is None:
                 # The leader of a session, or an orphan that came to us as a subreaper.
                 os.waitpid(pid, 0)
                 self.sessions.ended(pid)
                 continue
-            del self._by_key[child.slot, child.key]
             child.process.life = records.ENDED
             child.process.status = status
             self._note(child)
             os.waitpid(pid, 0)
-            ended.append(child)
-        return ended
+            del self._by_pid[pid]
+            del self._by_key[child.slot, child.key]
+            yield child
 
     def _note(self, child: Child) -> None:
         """Write down what became of it, if that can be: who finds it as it was sees that it has ended, or signals it once more."""

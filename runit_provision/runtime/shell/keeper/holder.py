@@ -21,9 +21,10 @@ import select
 import struct
 import time
 
+from ...wire import errors
 from ...wire import holder as wire
 from .. import descriptors, process
-from ..channel import close_all, received_fds
+from ..channel import LATER_SECONDS, close_all, received_fds
 from ..epoll import Epoll
 from ..report import report_to_stderr
 from ..title import Title, name_process
@@ -31,6 +32,8 @@ from ..title import Title, name_process
 NAME = b"fifo-holder"
 LINGER_SECONDS = 60.0
 """How long the FIFOs are held when supervisor and keeper are gone: init has started the next supervisor by then."""
+_BREATH_SECONDS = 0.05
+"""Before who comes is let in, when there was no descriptor."""
 _FDS = struct.Struct(f"{wire.KINDS}i")
 _NONE = _FDS.pack(*[-1] * wire.KINDS)
 """What is held of a slot is kept as bytes: a list of numbers takes four times as many."""
@@ -76,9 +79,17 @@ class _Holder:
                 if fd == self._keeper:
                     os.close(self._keeper)
                     self._keeper = -1
-                else:
-                    accepted, _address = self._listener._accept()  # type: ignore[attr-defined]
-                    return _socket.socket(fileno=accepted)
+                elif (client := self._accept()) is not None:
+                    return client
+
+    def _accept(self) -> _socket.socket | None:
+        """Give who has come; None, after a moment, when that cannot be now: what nobody else holds is not to be lost for that."""
+        try:
+            accepted, _address = self._listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            time.sleep(_BREATH_SECONDS)
+            return None
+        return _socket.socket(fileno=accepted)
 
     def _serve(self, client: _socket.socket) -> bool:
         """Do what a supervisor says until it is gone; False when that was to end."""
@@ -199,10 +210,19 @@ class _Holder:
 
 
 def _answer(client: _socket.socket, op: int, slot: int = 0, key: int = 0, value: int = 0) -> None:
-    try:
-        client.send(wire.pack(wire.Record(op, slot=slot, kinds=(key,), value=value)), _socket.MSG_NOSIGNAL)
-    except OSError:
-        pass  # it is gone; what it has said before counts
+    """Say something. OSError when that cannot be: then another holder is to take our place."""
+    record = wire.pack(wire.Record(op, slot=slot, kinds=(key,), value=value))
+    while True:
+        try:
+            client.send(record, _socket.MSG_NOSIGNAL)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it is gone; what it has said before counts
+        except OSError as error:
+            if error.errno not in errors.NO_MEMORY:
+                raise
+            time.sleep(LATER_SECONDS)
+            continue
+        return
 
 
 def main(listener: int, keeper: int) -> None:

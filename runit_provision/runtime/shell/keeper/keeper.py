@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from ..channel import Message
     from ..state import State
     from .children import Child
 
@@ -88,8 +89,8 @@ class _Peer:
             written = child.process
             record = wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid)
             self.channel.send(wire.pack(record), rank=FINISH)
-        record = wire.Record(wire.WELCOME, name=installation.version())
-        self.channel.send(wire.pack(record), (lock,) if lock >= 0 else (), rank=FINISH)
+        # Made when it is sent: a copy of the lock, for which there may be no descriptor, would be in the way, and it waits for ever.
+        self.channel.send_late(_welcome, lock, rank=FINISH)
 
     def forget(self) -> None:
         """Close what it brought along."""
@@ -269,12 +270,14 @@ class _Keeper:
             "left": self._left,
         }
         fds = [state.directory, state.lock, state.table, self._listener.fileno(), *(fd for _slot, _pid, fd in leaders)]
-        memory = _leave(known)
+        memory = -1
         try:
+            memory = _leave(known)
             installation.become(library, "keeper", memory, *fds)
         except OSError as error:
             _report(f"unable to become {library}: {errors.words(error)}")
-            os.close(memory)
+            if memory >= 0:
+                os.close(memory)
         if self._supervisor is not None:
             # It asks again, and sees that we are as we were.
             self._expects = True
@@ -290,13 +293,14 @@ class _Keeper:
 
     def _reap(self) -> None:
         for child in self._children.reap():
-            written = child.process
-            if self._supervisor is not None:
-                record = wire.Record(
-                    wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid
-                )
-                self._supervisor.tell(record, FINISH if written.signals else ANY)
+            self.loop.guarded(self._tell_end, child)
         self._end_if_empty()
+
+    def _tell_end(self, child: Child) -> None:
+        written = child.process
+        if self._supervisor is not None:
+            record = wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
+            self._supervisor.tell(record, FINISH if written.signals else ANY)
 
     def _end_if_empty(self) -> None:
         if self._left and not len(self._children):
@@ -358,7 +362,8 @@ class _Keeper:
             self._missed = 0
         self._left = False
         if len(peer.fds) == 4:
-            process.take_streams_and_environment(peer.fds)
+            # Without them services have what they had; but whoever is not welcome waits for ever.
+            self.loop.guarded(process.take_streams_and_environment, peer.fds)
             self._children.sessions.renew(peer.fds)
         peer.forget()
         # A stand-in is our fork, and knows.
@@ -447,12 +452,20 @@ def show(path: str) -> None:
     Title().show([b"runsvdir-keeper", os.fsencode(path), installation.version()])
 
 
+def _welcome(lock: int) -> Message:
+    return wire.pack(wire.Record(wire.WELCOME, name=installation.version())), (lock,) if lock >= 0 else (), ()
+
+
 def _leave(known: dict[str, Any]) -> int:
     """Write down what the next version has to know (handover.py); give the memory file."""
     import marshal
 
     memory = os.memfd_create("handover", os.MFD_CLOEXEC)
-    os.write(memory, marshal.dumps(known))
+    try:
+        os.write(memory, marshal.dumps(known))
+    except OSError:
+        os.close(memory)
+        raise
     return memory
 
 

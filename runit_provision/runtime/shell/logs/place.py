@@ -19,6 +19,8 @@ PASS = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 LINKS = 40
 """As many links as the kernel follows in a path."""
+_NAME_PART = 200
+"""Bytes of a directory's name that are in the one by which it is made; a name has at most 255."""
 
 
 class Account:
@@ -148,13 +150,28 @@ class MadePlace(Place):
         try:
             inner = posix.open(name, PASS, dir_fd=directory)
         except FileNotFoundError:
-            posix.mkdir(name, 0o755, dir_fd=directory)
-            inner = posix.open(name, WALK, dir_fd=directory)
             if last and self._owner is not None and posix.geteuid() != self._owner.uid:
-                # Only we can write the directory that it was just made in, so it still is what was made.
-                posix.fchown(inner, self._owner.uid, self._owner.gid)
+                self._give(directory, name, self._owner)
+            else:
+                posix.mkdir(name, 0o755, dir_fd=directory)
+            inner = posix.open(name, WALK, dir_fd=directory)
         posix.close(directory)
         return inner
+
+    @staticmethod
+    def _give(directory: int, name: bytes, owner: Account) -> None:
+        """Make `name` in `directory` for its owner: whole, or by a name where only the next attempt finds it.
+
+        Who was killed, or had no descriptor, before it was given away would leave one that its owner cannot write. Only we can write
+        `directory`, so what has that name is what was made.
+        """
+        made = b".rsvlog-" + name[:_NAME_PART]
+        try:
+            posix.mkdir(made, 0o755, dir_fd=directory)
+        except FileExistsError:
+            pass  # the attempt before got no further
+        posix.chown(made, owner.uid, owner.gid, dir_fd=directory, follow_symlinks=False)
+        posix.rename(made, name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
 def _joined(base: list[bytes], parts: list[bytes]) -> list[bytes]:

@@ -76,15 +76,15 @@ class Processor:
 
     @property
     def started(self) -> Left:
-        """What tells the processor that runs from any other; (0, 0, 0): none runs."""
+        """What tells the processor that runs from any other; (0, 0, 0): none runs. OSError when that cannot be known now."""
         if not self.pid:
             return 0, 0, 0
         from ..process import starttime  # for the pool: svlogd has no use for it
 
         try:
             return self.pid, starttime(self.pid), posix.stat(self.input, dir_fd=self._log.directory).st_ino
-        except OSError:
-            return 0, 0, 0
+        except FileNotFoundError:
+            return 0, 0, 0  # somebody has removed it, and nobody would find that again
 
     def go_on(self, left: Left) -> None:
         """Wait for the processor that who logged here before had started, if it runs still, as if it had been started here. OSError."""
@@ -248,7 +248,7 @@ class Processor:
 
     def _start(self) -> Steps[None]:
         if (yield from self._log.insist(b"start processor", self._spawn)):
-            self._tell()
+            yield from self._log.insist(b"write down processor", self._tell)
             yield from self._log.insist(b"watch processor", self._open_pidfd)
 
     def _open_pidfd(self) -> None:

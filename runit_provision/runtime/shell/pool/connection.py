@@ -8,7 +8,8 @@ import time
 
 from ...wire import errors
 from ...wire import pool as wire
-from ..channel import LATER_SECONDS, received_fds
+from ..channel import LATER_SECONDS, TROUBLE_SECONDS, received_fds
+from ..report import Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,15 +22,19 @@ _FDS_MAX = 4
 
 
 class Client:
-    """The supervisor that is there, if any. obey: called with each of its records and their descriptors."""
+    """The supervisor that is there, if any. obey: called with each of its records and their descriptors.
 
-    def __init__(self, epoll: Epoll, obey: Callable[[wire.Record, list[int]], None]) -> None:
+    What cannot be said or heard now is tried again, whatever is in the way, which is told once by `report`.
+    """
+
+    def __init__(self, epoll: Epoll, obey: Callable[[wire.Record, list[int]], None], report: Callable[[str], None]) -> None:
         self._epoll = epoll
         self._obey = obey
         self._sock: _socket.socket | None = None
         self._events = 0
         self._hears = select.EPOLLIN
         self._backlog: list[bytes] = []
+        self._unsent, self._unheard = Trouble(report), Trouble(report)
 
     def fileno(self) -> int:
         """Give the socket's descriptor; -1 when nobody is there."""
@@ -55,7 +60,8 @@ class Client:
         """Say something, now or when it can be taken; nothing when nobody is there."""
         if self._sock is not None:
             self._backlog.append(wire.pack(wire.Record(op, slot=slot, value=value, name=name)))
-            self._flush()
+            if not self._events & select.EPOLLOUT:  # else it waits behind others
+                self._flush()
 
     def _flush(self) -> None:
         sock = self._sock
@@ -66,14 +72,18 @@ class Client:
             while self._backlog:
                 sock.send(self._backlog[0], _socket.MSG_NOSIGNAL)
                 self._backlog.pop(0)
+                self._unsent.over()
         except BlockingIOError:
             events |= select.EPOLLOUT
+        except (BrokenPipeError, ConnectionResetError):
+            self._backlog.clear()  # its end is about to be read
         except OSError as error:
+            events |= select.EPOLLOUT
             if error.errno in errors.NO_MEMORY:
                 time.sleep(LATER_SECONDS)
-                events |= select.EPOLLOUT
             else:
-                self._backlog.clear()  # its end is about to be read
+                self._unsent.tell(f"warning: unable to send to the supervisor, trying again: {errors.words(error)}")
+                time.sleep(TROUBLE_SECONDS)
         if events != self._events:
             self._events = events
             self._epoll.modify(sock.fileno(), events)
@@ -103,8 +113,11 @@ class Client:
                 return
             except ConnectionResetError:
                 continue  # it is gone, which comes before what it has said
-            except OSError:
-                data, ancillary = b"", []
+            except OSError as error:
+                self._unheard.tell(f"warning: unable to receive from the supervisor, trying again: {errors.words(error)}")
+                time.sleep(TROUBLE_SECONDS)  # what has come is told again
+                return
+            self._unheard.over()
             if not data:
                 self.drop()
                 return

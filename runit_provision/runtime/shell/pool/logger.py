@@ -97,7 +97,7 @@ class Logger:
             self._entry, self._slot = left
             yield from self._resume(identity)
             self._entry.owner = owner
-        self.processing()
+        yield from self.log.insist(b"write down processor", self.processing)
         return True
 
     def close(self) -> Steps[None]:
@@ -426,6 +426,6 @@ class Logger:
             self._slot.rename = None
 
     def processing(self) -> None:
-        """Write down which processor runs, if any: it outlives us, and is not to be started a second time."""
+        """Write down which processor runs, if any: it outlives us, and is not to be started a second time. OSError."""
         if self._entry is not None:
             self._entry.processor = self.log.processor.started

@@ -98,7 +98,7 @@ class Pool:
         self._epoll = Epoll(_report)
         self._epoll.register(self._wake, select.EPOLLIN)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
-        self._client = Client(self._epoll, self._obey)
+        self._client = Client(self._epoll, self._obey, _report)
         self._watch = Watch(self._awake, self._say, self._disk_hangs)
         self._journal = Journal(journal, self._say)
         self._journal.tidy()

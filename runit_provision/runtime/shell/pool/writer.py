@@ -125,10 +125,10 @@ class Writer:
         self._room = room
         self.crew = Crew()
         self.inbox: list[Call] = []
+        self._epoll = Epoll(report)  # first: where there is no descriptor for the next one, it is closed with us
         self._wake = posix.eventfd(0, posix.EFD_CLOEXEC | posix.EFD_NONBLOCK)
         self._calls = select.poll()
         self._calls.register(self._wake, select.POLLIN)
-        self._epoll = Epoll(report)
         self._epoll.register(self._wake, select.EPOLLIN)
         self._by_fifo: dict[int, Task] = {}
         self._by_processor: dict[int, Task] = {}

@@ -202,7 +202,10 @@ class Room:
 
     def is_there(self) -> bool:
         """Whether there is room, or some could be made."""
-        fd = os.dup(0)
+        try:
+            fd = os.dup(0)
+        except OSError:
+            return self._shed()
         os.close(fd)
         return fd < self._most or self._shed()
 

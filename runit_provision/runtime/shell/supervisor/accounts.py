@@ -73,8 +73,12 @@ class Account:
 
     def _answered(self, answer: int) -> None:
         self._loggers.tree.loop.forget(answer)
-        text = os.read(answer, _SIZE)
-        os.close(answer)
+        try:
+            text = os.read(answer, _SIZE)
+        except OSError:
+            text = b""
+        finally:
+            os.close(answer)
         if not text:
             self._ask_again("no answer")
             return

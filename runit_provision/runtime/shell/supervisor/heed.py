@@ -59,7 +59,7 @@ class Heed:
     def _look(self, asked: float) -> None:
         if asked != self._asked or not self._due:
             return  # it was asked anew
-        self._take()
+        self._loop.guarded(self._take)  # who raises all the time has not answered either
         self._due = False
         # Where we were stopped too, or had no processor, it has had less time than we see.
         is_late = time.monotonic() > self._asked + self._seconds + _LATE_SECONDS

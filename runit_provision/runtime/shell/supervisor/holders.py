@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import _socket
     from typing import Protocol
 
+    from ..channel import Message
     from ..service.supervised import Supervised
     from ..state import State
     from .tree import Tree
@@ -146,11 +147,14 @@ class Holder:
             self._trouble.tell(f"runsv: warning: unable to start a holder, sleeping: {errors.words(error)}")
             tree.loop.after(_BREATH_SECONDS, self.start)
             return
-        self._trouble.over()
+        self._miss_all()
         self._converse(sock)
-        services = {service.slot: service for service in tree.services()}
-        self.missing = {slot: service for slot, service in services.items() if self._holders.index_of(slot) == self.index}
         self._holders.feed()
+
+    def _miss_all(self) -> None:
+        """Whatever happens next, nothing that there is counts as held by it."""
+        services = {service.slot: service for service in self._holders.tree.services()}
+        self.missing = {slot: service for slot, service in services.items() if self._holders.index_of(slot) == self.index}
 
     def next_missing(self, *, room: bool) -> int:
         """Give a slot that is missing; without room one that is open, which takes few and makes some. 0 for none."""
@@ -184,18 +188,54 @@ class Holder:
             self.missing[service.slot] = service
             self._holders.feed_soon()
 
-    def join(self) -> bool:
-        """Connect to one that outlived a supervisor; False when there is none."""
+    def meet(self) -> None:
+        """Connect to the one that there is, or start one: the keeper ends the one whose place another takes."""
+        if not self.rejoin():
+            self.start()
+
+    def rejoin(self) -> bool:
+        """Connect to one that outlived a supervisor, later where that cannot be now; False when there is none."""
+        try:
+            return self._join()
+        except OSError as error:
+            self._trouble.tell(f"runsv: warning: unable to meet a holder, trying again: {errors.words(error)}")
+            self._holders.tree.loop.after(_BREATH_SECONDS, self._meet_late)
+            return True
+
+    def _meet_late(self) -> None:
+        """Meet it though services have been taken up since, which it was not given, and may hold from before."""
+        if self._holders.left:
+            return
+        if not self.rejoin():
+            self.start()
+        elif self.channel is not None:
+            self._miss_all()
+            if self._holders.settled is not None:
+                self.settle(self._holders.settled)
+            self._holders.feed()
+
+    def settle(self, others: list[int]) -> None:
+        """It has been given what there is, or is about to be; `others` are known too. Let it hold nothing else."""
+        for slot in (*others, *self.missing):
+            if self._holders.index_of(slot) == self.index:
+                self.send(wire.Record(wire.KEEP, slot=slot))
+        self.send(wire.Record(wire.SETTLED))
+
+    def _join(self) -> bool:
+        """Connect to one that outlived a supervisor; False when there is none, OSError when that cannot be known now."""
         try:
             sock = meeting.connect(self._holders.state, _name(self.index))
-        except OSError:
+        except meeting.NOBODY:
             return False
         sock.settimeout(_GREETING_SECONDS)
         try:
             self._is_met = self._greets(sock) or self._greets(sock)
-        except OSError:
+        except ConnectionError:
             sock.close()
             return False
+        except OSError:
+            sock.close()
+            raise
         self._converse(sock)
         self._was_there = True
         self.send(wire.Record(wire.LETTERS))
@@ -204,7 +244,10 @@ class Holder:
         return True
 
     def _greets(self, sock: _socket.socket) -> bool:
-        """Whether it says that it has seen the end of the supervisor before; if it was stopped, it goes on now. OSError: it is gone."""
+        """Whether it says that it has seen the end of the supervisor before; if it was stopped, it goes on now.
+
+        ConnectionError: it is gone. OSError: that cannot be known now.
+        """
         try:
             if not sock.recv(wire.SIZE):
                 raise ConnectionResetError
@@ -215,13 +258,18 @@ class Holder:
 
     def _converse(self, sock: _socket.socket) -> None:
         loop = self._holders.tree.loop
+        self._trouble.over()
         self.channel = Channel(sock, loop, size=wire.SIZE, received=self._received, closed=self._gone, drained=self._drained)
         self.meet_keeper()
 
     def meet_keeper(self) -> None:
         """Tell it who the keeper is, without whom it would not wait for the next supervisor: that may not be the one it knows."""
-        if self._holders.keeper >= 0:
-            self.send(wire.Record(wire.KEEPER), (self._holders.keeper,))
+        if self.channel is not None:
+            self.channel.send_late(self._who_keeps, None)
+
+    def _who_keeps(self, _nothing: object) -> Message | None:
+        keeper = self._holders.keeper
+        return (wire.pack(wire.Record(wire.KEEPER)), (keeper,), ()) if keeper >= 0 else None
 
     def _drained(self) -> None:
         # Whoever is the parent of the processes by now.
@@ -270,15 +318,16 @@ class Holder:
         if self._holders.left:
             return
         self._tell_death()
-        tree.parent.resume()
-        tree.released(*self._leaving())
+        # Whatever goes wrong with the rest, there is to be another.
         tree.loop.after(self._breath.seconds(time.monotonic()), self.start)
+        tree.released(*self._leaving())
+        tree.parent.resume()
 
 
 class Holders:
     """The holders of a tree. `most`: descriptors that a process may have, ours and theirs; left: none is needed any more.
 
-    keeper: its pidfd, none as long as it is not known.
+    keeper: its pidfd, none as long as it is not known; settled: the slots that were known when all was taken up, None before.
     """
 
     def __init__(self, tree: Tree, state: State, most: int) -> None:
@@ -288,6 +337,7 @@ class Holders:
         self._each: dict[int, Holder] = {}
         self.left = False
         self.keeper = -1
+        self.settled: list[int] | None = None
         self._patient_again = 0.0
         self._feeds = False
         self.deaths = Seldom()
@@ -379,7 +429,7 @@ class Holders:
             kind, _, index = name.partition("-")
             if kind == "holder" and index.isdigit():
                 holder = Holder(self, int(index))
-                if holder.join():
+                if holder.rejoin():
                     self._each[holder.index] = holder
 
     def look(self) -> None:
@@ -387,10 +437,11 @@ class Holders:
             holder.look()
 
     def settle(self, others: list[int]) -> None:
+        self.settled = others
         for slot in others:
-            self._of(slot).send(wire.Record(wire.KEEP, slot=slot))
+            self._of(slot)
         for holder in self._each.values():
-            holder.send(wire.Record(wire.SETTLED))
+            holder.settle(others)
 
     def keeper_is(self, pidfd: int) -> None:
         self.keeper = pidfd
@@ -407,9 +458,8 @@ class Holders:
         holder = self._each.get(index)
         if holder is None:
             holder = self._each[index] = Holder(self, index)
-            # The keeper ends the one whose place another takes: never one that holds, though it may not have been met.
-            if not holder.join():
-                holder.start()
+            # Though one that holds may not have been met.
+            holder.meet()
         return holder
 
 

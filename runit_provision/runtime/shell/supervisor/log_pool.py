@@ -124,8 +124,10 @@ class Pool:
         files = service.log_files
         if files is not None and files.has_pipe:
             end = files.open_pipe(os.O_RDONLY | os.O_NONBLOCK)
-            self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
-            os.close(end)
+            try:
+                self.send(wire.Record(wire.CLOSE, slot=service.slot), (end,))
+            finally:
+                os.close(end)
             self._heed.expect()
             self._loggers.tree.stop_writing(service)
 
@@ -137,7 +139,9 @@ class Pool:
         self._starting = self._channel is None
         try:
             if self._starting and (another or not self._join()):
-                self._ask()
+                self._starting = bool(self.wanted)  # else there was one that is gone before it could be met
+                if self._starting:
+                    self._ask()
         except OSError as error:
             self.failed(error.errno or 0)
 
@@ -169,7 +173,12 @@ class Pool:
     def started(self, pid: int) -> None:
         """The keeper made it, or has it still; the one before may be dying and not reaped yet, or it died at once."""
         self._child = pid
-        if self._channel is None and not self._join():
+        try:
+            is_there = self._channel is not None or self._join()
+        except OSError as error:
+            self.failed(error.errno or 0)
+            return
+        if not is_there:
             self._loggers.tree.loop.after(self._again, self.start)
             self._again = min(2 * self._again, _AGAIN_SECONDS[1])
 
@@ -244,7 +253,10 @@ class Pool:
         return True
 
     def _join(self) -> bool:
-        """Talk to a pool that listens, whoever's child it is: one that nobody talks to would keep its journal from every other."""
+        """Talk to a pool that listens, whoever's child it is: one that nobody talks to would keep its journal from every other.
+
+        OSError when it cannot be known now whether one does.
+        """
         sock = self._connect()
         if sock is None:
             return False
@@ -255,7 +267,20 @@ class Pool:
         return True
 
     def rejoin(self) -> bool:
-        """Connect to a pool that outlived a supervisor, and learn what it has; False when there is none."""
+        """Connect to a pool that outlived a supervisor, and learn what it has; False when there is none.
+
+        Where that cannot be known now, its logs are asked for again once it can.
+        """
+        try:
+            return self._rejoin()
+        except OSError as error:
+            self._starting = True
+            self.has.clear()
+            self._deaths += 1  # it will say anew what it has said
+            self.failed(error.errno or 0)
+            return True
+
+    def _rejoin(self) -> bool:
         sock = self._connect()
         if sock is None:
             return False
@@ -276,6 +301,9 @@ class Pool:
         except ConnectionError:
             sock.close()
             return False
+        except OSError:
+            sock.close()
+            raise
         self._converse(sock)
         return True
 
@@ -320,15 +348,20 @@ class Pool:
         self._channel = Channel(sock, self._loggers.tree.loop, size=wire.SIZE, received=self._on_record, closed=self._gone)
 
     def _connect(self) -> _socket.socket | None:
+        """Give a connection to the pool, None when there is none. OSError when that cannot be known now."""
         try:
             return meeting.connect(self._loggers.state, _socket_name(self.uid))
-        except OSError:
+        except meeting.NOBODY:
             return None
 
     def _send_add(self, service: Supervised) -> None:
         self._acknowledge(service.slot)
         if self._channel is not None and not self._waits:
-            self._channel.send_late(self._add, service)
+            try:
+                self._channel.send_late(self._add, service)
+            except OSError as error:
+                self._put_off(service, error)
+                return
             self._heed.expect()
 
     def _add(self, service: Supervised) -> Message | None:
