@@ -299,8 +299,10 @@ class Supervised:
 
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
-        self.put_off(f"unable to fork, sleeping: {reason.decode()}")
-        self._starting.failed(key)
+        try:
+            self.put_off(f"unable to fork, sleeping: {reason.decode()}")
+        finally:
+            self._starting.failed(key)
 
     def start_nothing(self) -> None:
         """Nobody will make what processes were asked for: end without them."""
@@ -433,21 +435,16 @@ class Supervised:
         return os.access(path, os.R_OK, dir_fd=self.home.fd, effective_ids=True)
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
-        confirmed = False
         for action in actions:
             if self.closed:
                 return
-            match action:
-                case Signal(part, number):
-                    confirmed |= self._signal(part, number)
-                case _:
-                    self._do(action)
-        if confirmed:
-            self._inbox.mask()
-            self.save()
+            # One that fails is in no other's way: what the service waits for, an end or a control script, may be among them.
+            self.tree.loop.guarded(self._do, action)
 
     def _do(self, action: Action) -> None:
         match action:
+            case Signal(part, number):
+                self._signal(part, number)
             case Spawn(part, role, arguments):
                 self._starting.spawn(part, role, arguments)
             case Publish(part):
@@ -464,17 +461,20 @@ class Supervised:
             case CloseLog():
                 self.tree.close_log(self)
             case Exit():
-                self.flush()
-                self.tree.exited(self)
+                try:
+                    self.flush()
+                finally:
+                    self.tree.exited(self)
             case _:
                 raise ValueError(f"no action of a service: {action!r}")
 
-    def _signal(self, part: int, number: int) -> bool:
-        """Send a signal; True when it is known already that it was sent."""
+    def _signal(self, part: int, number: int) -> None:
         count = self.tree.signal(self, part, number)
         if count is not None:
+            # It is known already that it was sent.
             self.service.part(part).confirm(count)
-        return count is not None
+            self._inbox.mask()
+            self.save()
 
     def _arm(self, part: int, seconds: float) -> None:
         """Let the pause of a part end in `seconds`, and not when an earlier one was to end."""
