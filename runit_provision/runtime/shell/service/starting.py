@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .supervised import Supervised
 
 _RETRY_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
 
 
 class Starting:
@@ -123,8 +124,8 @@ class Starting:
             descriptor = settings.notification_descriptor(owner.home.fd)
             if descriptor:
                 self._hearing().renew()
-            elif self.word >= 0:
-                self._hearing().close()
+            elif self._readiness is not None:
+                self._readiness.close()
             else:
                 return 0
         except (ValueError, RefusedError) as problem:
@@ -136,13 +137,21 @@ class Starting:
             owner.save()
         return descriptor
 
-    def listen(self) -> None:
-        """Hear the word of a run that was started by the supervisor before."""
-        if self._owner.service.beyond.notifies:
-            try:
-                self._hearing().resume()
-            except RefusedError as refusal:
-                self._owner.warn(str(refusal))
+    def listen(self, *, told: bool = False) -> None:
+        """Hear the word of a run that was started by the supervisor before, as soon as that can be; told: that it could not was said.
+
+        Until then others hold its FIFO, and nobody else does: without a reader a word is SIGPIPE.
+        """
+        owner = self._owner
+        if owner.closed or self.word >= 0 or not owner.service.beyond.notifies:
+            return
+        try:
+            self._hearing().resume()
+        except RefusedError as refusal:
+            if not told:
+                owner.warn(str(refusal))
+            owner.tree.loop.after(_AGAIN_SECONDS, lambda: self.listen(told=True))
+        else:
             self._hold_word()
 
     def close(self) -> None:
