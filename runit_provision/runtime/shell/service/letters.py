@@ -121,9 +121,11 @@ class Inbox:
 
     def _look(self) -> None:
         owner = self._owner
-        if owner.closed or not owner.service.script or owner.milliseconds(settings.TIMEOUT_KILL) <= 0:
+        if owner.closed or not owner.service.script:
             return
         try:
+            if owner.milliseconds(settings.TIMEOUT_KILL) <= 0:
+                return
             waits = not STOPS.isdisjoint(_peek(owner.files.control).decode("latin-1"))
         except OSError:
             owner.tree.loop.after(_AGAIN_SECONDS, self._look)

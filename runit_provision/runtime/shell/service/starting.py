@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ...core.events import Notified, ScriptEnded
@@ -10,7 +11,7 @@ from ...core.service import arguments_of, expect_notification
 from ...wire import errors, holder, keeper, records
 from ...wire.status import FINISH, RUN
 from . import access, settings
-from .files import RefusedError
+from .files import NOT_NOW, RefusedError
 from .letters import WORD
 from .readiness import Readiness
 
@@ -23,12 +24,18 @@ _AGAIN_SECONDS = 1.0
 
 
 class Starting:
-    """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready."""
+    """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready.
 
-    __slots__ = ("_awaits", "_owner", "_readiness")
+    sweeps: whether what the process that is there leaves behind can be found again, as far as is known: a supervisor before may have
+    started it.
+    """
+
+    __slots__ = ("_awaits", "_owner", "_readiness", "_shares_later", "sweeps")
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
+        self.sweeps = True
+        self._shares_later = False
         self._readiness: Readiness | None = None  # few services say when they are ready
         self._awaits = False
         self._share()
@@ -53,6 +60,7 @@ class Starting:
             owner.tree.spawn(owner, part, keeper.LOG_RUN, arguments)
             return
         patience = owner.milliseconds(settings.KILL_ORPHANS)
+        self.sweeps = patience >= 0
         notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
         if role == RUN:
             self._share()
@@ -83,8 +91,8 @@ class Starting:
             self._awaits = True
         else:
             owner.show()  # a control script may ask what is wanted, the first control/u too
-            leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
             try:
+                leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
                 owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
             except OSError as error:
                 owner.failed(records.SCRIPT, errors.text(error.errno or 0))
@@ -118,7 +126,10 @@ class Starting:
             owner.warn(f"unable to give control away: {errors.words(error)}")
 
     def _expect_word(self) -> int:
-        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""
+        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none.
+
+        OSError when there may be one later: it would be a run without what it says that by.
+        """
         owner = self._owner
         try:
             descriptor = settings.notification_descriptor(owner.home.fd)
@@ -128,7 +139,13 @@ class Starting:
                 self._readiness.close()
             else:
                 return 0
-        except (ValueError, RefusedError) as problem:
+        except RefusedError as refusal:
+            # That we have no room for it may be so for good.
+            if refusal.number in NOT_NOW - {errno.EMFILE}:
+                raise OSError(refusal.number, str(refusal)) from None
+            owner.warn(str(refusal))
+            return 0
+        except ValueError as problem:
             owner.warn(str(problem))
             return 0
         self._hold_word()
