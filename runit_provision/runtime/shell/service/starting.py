@@ -117,13 +117,25 @@ class Starting:
         if not self._owner.closed and part.spawning:
             self.spawn(key, part.state, arguments_of(part))
 
-    def _share(self) -> None:
-        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
+    def _share(self, *, again: bool = False) -> None:
+        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run.
+
+        Once that cannot be now, it is said, and tried again until it can be.
+        """
         owner = self._owner
+        waited, self._shares_later = self._shares_later, False
         try:
             access.share(owner.home.fd, ("", "log/") if owner.log_files else ("",))
         except OSError as error:
-            owner.warn(f"unable to give control away: {errors.words(error)}")
+            self._shares_later = error.errno in NOT_NOW
+            if not (waited and self._shares_later):
+                owner.warn(f"unable to give control away: {errors.words(error)}")
+            if self._shares_later and (again or not waited):
+                owner.tree.loop.after(_AGAIN_SECONDS, self._share_again)
+
+    def _share_again(self) -> None:
+        if self._shares_later and not self._owner.closed:
+            self._share(again=True)
 
     def _expect_word(self) -> int:
         """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none.
