@@ -398,16 +398,18 @@ class Supervise:
             fd = self._create(path)
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
+        reason = ""
         try:
-            if os.write(fd, content) == len(content):
-                return
-            reason = "partial write."
+            try:
+                if os.write(fd, content) != len(content):
+                    reason = "partial write."
+            finally:
+                os.close(fd)  # which tells on some filesystems what has become of the write
         except OSError as error:
             reason = errors.words(error)
-        finally:
-            os.close(fd)
-        self.remove(name)
-        raise RefusedError(f"unable to write {path}: {reason}")
+        if reason:
+            self.remove(name)
+            raise RefusedError(f"unable to write {path}: {reason}")
 
     def _create(self, path: str) -> int:
         # Exclusively: what stands in the place may be a link or a hard link that another user put there.
