@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+NOT_NOW = frozenset({*process.NOT_NOW, errno.EIO})
+"""What a call about a file fails with that does not say that there is none, nor what it is."""
 
 
 class RefusedError(Exception):
-    """This service cannot be supervised now; the text is what runsv says of it."""
+    """This service cannot be supervised now; the text is what runsv says of it. number: the errno of it, 0 for none."""
+
+    number = 0
 
 
 class LockedError(RefusedError):
@@ -394,16 +398,18 @@ class Supervise:
             fd = self._create(path)
         except OSError as error:
             raise _refused(f"unable to open {path}", error) from None
+        reason = ""
         try:
-            if os.write(fd, content) == len(content):
-                return
-            reason = "partial write."
+            try:
+                if os.write(fd, content) != len(content):
+                    reason = "partial write."
+            finally:
+                os.close(fd)  # which tells on some filesystems what has become of the write
         except OSError as error:
             reason = errors.words(error)
-        finally:
-            os.close(fd)
-        self.remove(name)
-        raise RefusedError(f"unable to write {path}: {reason}")
+        if reason:
+            self.remove(name)
+            raise RefusedError(f"unable to write {path}: {reason}")
 
     def _create(self, path: str) -> int:
         # Exclusively: what stands in the place may be a link or a hard link that another user put there.
@@ -450,4 +456,6 @@ def _no_fifo(path: str) -> RefusedError:
 
 
 def _refused(what: str, error: OSError) -> RefusedError:
-    return RefusedError(f"{what}: {errors.words(error)}")
+    refusal = RefusedError(f"{what}: {errors.words(error)}")
+    refusal.number = error.errno or 0
+    return refusal

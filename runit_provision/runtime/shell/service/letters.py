@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import select
 
 from ...core.events import Letter, StopWaits
 from ...core.part import LOG, MAIN
@@ -121,9 +122,11 @@ class Inbox:
 
     def _look(self) -> None:
         owner = self._owner
-        if owner.closed or not owner.service.script or owner.milliseconds(settings.TIMEOUT_KILL) <= 0:
+        if owner.closed or not owner.service.script:
             return
         try:
+            if owner.milliseconds(settings.TIMEOUT_KILL) <= 0:
+                return
             waits = not STOPS.isdisjoint(_peek(owner.files.control).decode("latin-1"))
         except OSError:
             owner.tree.loop.after(_AGAIN_SECONDS, self._look)
@@ -173,8 +176,14 @@ def _peek(fifo: int) -> bytes:
         return b""
     seen, copy = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        count = _ctypes.call_function(tee, (fifo, copy, _PEEKED, _NONBLOCK))
-        return os.read(seen, _PEEKED) if count > 0 else b""
+        if _ctypes.call_function(tee, (fifo, copy, _PEEKED, _NONBLOCK)) > 0:
+            return os.read(seen, _PEEKED)
+        # Why it has failed is not told to who calls it like this, but that there was something tells that it has.
+        waiting = select.poll()
+        waiting.register(fifo, select.POLLIN)
+        if waiting.poll(0):
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return b""
     finally:
         os.close(seen)
         os.close(copy)

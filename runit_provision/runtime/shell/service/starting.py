@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ...core.events import Notified, ScriptEnded
@@ -10,7 +11,7 @@ from ...core.service import arguments_of, expect_notification
 from ...wire import errors, holder, keeper, records
 from ...wire.status import FINISH, RUN
 from . import access, settings
-from .files import RefusedError
+from .files import NOT_NOW, RefusedError
 from .letters import WORD
 from .readiness import Readiness
 
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
     from .supervised import Supervised
 
 _RETRY_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
 
 
 class Starting:
-    """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready."""
+    """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready.
 
-    __slots__ = ("_awaits", "_owner", "_readiness")
+    sweeps: whether what the process that is there leaves behind can be found again, as far as is known: a supervisor before may have
+    started it.
+    """
+
+    __slots__ = ("_awaits", "_owner", "_readiness", "_shares_later", "sweeps")
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
+        self.sweeps = True
+        self._shares_later = False
         self._readiness: Readiness | None = None  # few services say when they are ready
         self._awaits = False
         self._share()
@@ -52,6 +60,7 @@ class Starting:
             owner.tree.spawn(owner, part, keeper.LOG_RUN, arguments)
             return
         patience = owner.milliseconds(settings.KILL_ORPHANS)
+        self.sweeps = patience >= 0
         notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
         if role == RUN:
             self._share()
@@ -82,8 +91,8 @@ class Starting:
             self._awaits = True
         else:
             owner.show()  # a control script may ask what is wanted, the first control/u too
-            leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
             try:
+                leads = owner.milliseconds(settings.TIMEOUT_KILL) > 0
                 owner.tree.spawn(owner, records.SCRIPT, keeper.CONTROL, (letter,), leads=leads)
             except OSError as error:
                 owner.failed(records.SCRIPT, errors.text(error.errno or 0))
@@ -108,26 +117,47 @@ class Starting:
         if not self._owner.closed and part.spawning:
             self.spawn(key, part.state, arguments_of(part))
 
-    def _share(self) -> None:
-        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run."""
+    def _share(self, *, again: bool = False) -> None:
+        """Let those control it who are to, from the start on; what changed there counts from the next start of ./run.
+
+        Once that cannot be now, it is said, and tried again until it can be.
+        """
         owner = self._owner
+        waited, self._shares_later = self._shares_later, False
         try:
             access.share(owner.home.fd, ("", "log/") if owner.log_files else ("",))
         except OSError as error:
-            owner.warn(f"unable to give control away: {errors.words(error)}")
+            self._shares_later = error.errno in NOT_NOW
+            if not (waited and self._shares_later):
+                owner.warn(f"unable to give control away: {errors.words(error)}")
+            if self._shares_later and (again or not waited):
+                owner.tree.loop.after(_AGAIN_SECONDS, self._share_again)
+
+    def _share_again(self) -> None:
+        if self._shares_later and not self._owner.closed:
+            self._share(again=True)
 
     def _expect_word(self) -> int:
-        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none."""
+        """Have a way for a new run to say that it is ready; give the descriptor that it expects, 0 for none.
+
+        OSError when there may be one later: it would be a run without what it says that by.
+        """
         owner = self._owner
         try:
             descriptor = settings.notification_descriptor(owner.home.fd)
             if descriptor:
                 self._hearing().renew()
-            elif self.word >= 0:
-                self._hearing().close()
+            elif self._readiness is not None:
+                self._readiness.close()
             else:
                 return 0
-        except (ValueError, RefusedError) as problem:
+        except RefusedError as refusal:
+            # That we have no room for it may be so for good.
+            if refusal.number in NOT_NOW - {errno.EMFILE}:
+                raise OSError(refusal.number, str(refusal)) from None
+            owner.warn(str(refusal))
+            return 0
+        except ValueError as problem:
             owner.warn(str(problem))
             return 0
         self._hold_word()
@@ -136,13 +166,21 @@ class Starting:
             owner.save()
         return descriptor
 
-    def listen(self) -> None:
-        """Hear the word of a run that was started by the supervisor before."""
-        if self._owner.service.beyond.notifies:
-            try:
-                self._hearing().resume()
-            except RefusedError as refusal:
-                self._owner.warn(str(refusal))
+    def listen(self, *, told: bool = False) -> None:
+        """Hear the word of a run that was started by the supervisor before, as soon as that can be; told: that it could not was said.
+
+        Until then others hold its FIFO, and nobody else does: without a reader a word is SIGPIPE.
+        """
+        owner = self._owner
+        if owner.closed or self.word >= 0 or not owner.service.beyond.notifies:
+            return
+        try:
+            self._hearing().resume()
+        except RefusedError as refusal:
+            if not told:
+                owner.warn(str(refusal))
+            owner.tree.loop.after(_AGAIN_SECONDS, lambda: self.listen(told=True))
+        else:
             self._hold_word()
 
     def close(self) -> None:

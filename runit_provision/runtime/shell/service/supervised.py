@@ -13,7 +13,7 @@ from ...core.service import SIGKILL, arguments_of, has_failed_to_sweep, step
 from ...wire import detail, errors, holder, records
 from ...wire.status import FINISH, RUN, WANT_DOWN, WANT_UP
 from . import endings, settings
-from .files import RefusedError
+from .files import NOT_NOW, RefusedError
 from .letters import WORD, Inbox
 from .publisher import Publisher
 from .starting import Starting
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..supervisor.tree import Tree
     from .home import Home
 
-_AGAIN_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
 _LOG_FAILED = 111 << 8
 
 
@@ -299,8 +299,10 @@ class Supervised:
 
     def failed(self, key: int, reason: bytes) -> None:
         """No process could be made: as runsv, try again later."""
-        self.put_off(f"unable to fork, sleeping: {reason.decode()}")
-        self._starting.failed(key)
+        try:
+            self.put_off(f"unable to fork, sleeping: {reason.decode()}")
+        finally:
+            self._starting.failed(key)
 
     def start_nothing(self) -> None:
         """Nobody will make what processes were asked for: end without them."""
@@ -390,7 +392,10 @@ class Supervised:
         except NotADirectoryError:
             self.warn("./log: not a directory.")
         except OSError as error:
-            self.warn(f"unable to stat() ./log: {errors.words(error)}")
+            text = f"unable to stat() ./log: {errors.words(error)}"
+            if error.errno in NOT_NOW:
+                raise RefusedError(text) from None
+            self.warn(text)
         return False
 
     def _is_log_removed(self) -> bool:
@@ -407,9 +412,12 @@ class Supervised:
         return Service(now=time.time_ns(), want=self._first_want("down"), log_want=log_want)
 
     def _first_want(self, path: str) -> int:
+        """Give what is wanted of a part at first; OSError when nobody can tell now."""
         try:
             os.stat(path, dir_fd=self.home.fd)
-        except OSError:
+        except OSError as error:
+            if error.errno in NOT_NOW:
+                raise
             return WANT_UP
         return WANT_DOWN
 
@@ -417,12 +425,24 @@ class Supervised:
         if part == LOG or self.closed:
             return Ended(part, status)
         finish = self.service.main.state == RUN and self._is_readable("finish")
-        most = max(0, self.milliseconds(settings.MAX_DELAY)) * 1_000_000
-        sweep = self.milliseconds(settings.KILL_ORPHANS) >= 0
-        return Ended(part, status, finish=finish, sweep=sweep, most=most)
+        try:
+            most = max(0, self.milliseconds(settings.MAX_DELAY)) * 1_000_000
+        except OSError:
+            most = self.service.beyond.rest  # no longer than it was before
+        return Ended(part, status, finish=finish, sweep=self.is_swept, most=most)
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether what is left behind is to be killed; when nobody can tell now, whether it could be found."""
+        try:
+            return self.milliseconds(settings.KILL_ORPHANS) >= 0
+        except FileNotFoundError:
+            return False  # and nobody would find out how
+        except OSError:
+            return self._starting.sweeps
 
     def milliseconds(self, name: str) -> int:
-        """Give what a setting says; one that cannot be read is told, and counts as absent."""
+        """Give what a setting says; one that says nothing of use is told, and counts as absent. OSError when nobody can tell now."""
         try:
             return settings.milliseconds(self.home.fd, name)
         except ValueError as error:
@@ -433,21 +453,16 @@ class Supervised:
         return os.access(path, os.R_OK, dir_fd=self.home.fd, effective_ids=True)
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
-        confirmed = False
         for action in actions:
             if self.closed:
                 return
-            match action:
-                case Signal(part, number):
-                    confirmed |= self._signal(part, number)
-                case _:
-                    self._do(action)
-        if confirmed:
-            self._inbox.mask()
-            self.save()
+            # One that fails is in no other's way: what the service waits for, an end or a control script, may be among them.
+            self.tree.loop.guarded(self._do, action)
 
     def _do(self, action: Action) -> None:
         match action:
+            case Signal(part, number):
+                self._signal(part, number)
             case Spawn(part, role, arguments):
                 self._starting.spawn(part, role, arguments)
             case Publish(part):
@@ -464,17 +479,20 @@ class Supervised:
             case CloseLog():
                 self.tree.close_log(self)
             case Exit():
-                self.flush()
-                self.tree.exited(self)
+                try:
+                    self.flush()
+                finally:
+                    self.tree.exited(self)
             case _:
                 raise ValueError(f"no action of a service: {action!r}")
 
-    def _signal(self, part: int, number: int) -> bool:
-        """Send a signal; True when it is known already that it was sent."""
+    def _signal(self, part: int, number: int) -> None:
         count = self.tree.signal(self, part, number)
         if count is not None:
+            # It is known already that it was sent.
             self.service.part(part).confirm(count)
-        return count is not None
+            self._inbox.mask()
+            self.save()
 
     def _arm(self, part: int, seconds: float) -> None:
         """Let the pause of a part end in `seconds`, and not when an earlier one was to end."""
@@ -482,9 +500,16 @@ class Supervised:
         self._arms = (number, self._arms[LOG]) if part == MAIN else (self._arms[MAIN], number)
         self.tree.loop.after(seconds, lambda: self._due(part, number))
 
-    def _bound(self, part: int, role: int, pid: int, since: int) -> None:
-        """Let a process that is to end since `since` run as long as its setting says, at most."""
-        after = self.milliseconds(settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL) * 1_000_000
+    def _bound(self, part: int, role: int, pid: int, since: int, *, told: bool = False) -> None:
+        """Let a process that is to end since `since` run as long as its setting says, at most; told: that it is not known was said."""
+        name = settings.TIMEOUT_FINISH if role == FINISH else settings.TIMEOUT_KILL
+        try:
+            after = self.milliseconds(name) * 1_000_000
+        except OSError as error:
+            if not told:
+                self.warn(f"unable to read {name}, sleeping: {errors.words(error)}")
+            self.tree.loop.after(_AGAIN_SECONDS, lambda: self._bound_again(part, role, pid, since))
+            return
         if after > 0:
             # Never longer, whichever namespace of time the supervisor before lived in.
             left = min(after, max(0, since + after - time.monotonic_ns()))
@@ -492,6 +517,10 @@ class Supervised:
             self._publisher.changed(part)
             self.tree.publishing.changed(self)
             self.tree.loop.after(left / 1e9, lambda: self._overdue(part, since))
+
+    def _bound_again(self, part: int, role: int, pid: int, since: int) -> None:
+        if not self.closed and since in {self.service.beyond.ending_since, self.service.stop_waits_since}:
+            self._bound(part, role, pid, since, told=True)
 
     def _overdue(self, part: int, since: int) -> None:
         if not self.closed:

@@ -3,7 +3,7 @@
     OWN/runit-KEY/NAME.SLOT     OWN: the group that the tree was started in, KEY: as in state.py
 
 A group is there while its service is supervised. Where none can be had (no such hierarchy, or not ours to write), there are none, and a
-mark in the environment has to do; sweep.py.
+mark in the environment has to do; sweep.py. Who sweeps makes none: where there is one, what was started since then is in it.
 
 What a tree takes over from a runsv of its own is in that one's group, or has its mark: which these are is written down before, in a
 file of the tree's state, left-DEV-INODE. The service then stays in that group, and what has that mark is swept too.
@@ -15,6 +15,7 @@ import errno
 import os
 
 from ...wire import records
+from ..service.files import NOT_NOW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,19 +38,23 @@ class Groups:
         self._state = state
         self._base: str | None = None
 
-    def open(self, slot: int, identity: records.Identity) -> int:
-        """Give a descriptor of the group of a service, -1 when there is none to be had."""
+    def open(self, slot: int, identity: records.Identity, *, make: bool) -> int:
+        """Give a descriptor of the group of a service, -1 when there is none, or none to be had; make: whether a new one will do.
+
+        OSError when nobody can tell now: what is started beside a group that is there would not be found in it.
+        """
         self._find()
         for path in self._paths(slot, identity):
             try:
-                for folder in (os.path.dirname(path), path):
+                for folder in (os.path.dirname(path), path) if make else ():
                     try:
                         os.mkdir(folder, 0o755)
                     except FileExistsError:
                         pass
                 return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            except OSError:
-                continue
+            except OSError as error:
+                if error.errno in NOT_NOW:
+                    raise
         return -1
 
     def open_left(self, identity: records.Identity) -> int:
@@ -95,7 +100,9 @@ class Groups:
             return ""
         try:
             path = _written(self._state)
-        except OSError:
+        except OSError as error:
+            if error.errno in NOT_NOW:
+                raise
             return ""
         return path if os.path.isdir(os.path.dirname(path)) else ""
 
@@ -167,5 +174,7 @@ def _lines(path: str) -> list[bytes]:
     try:
         with open(path, "rb") as file:
             return file.readlines()
-    except OSError:
+    except OSError as error:
+        if error.errno in NOT_NOW:
+            raise
         return []

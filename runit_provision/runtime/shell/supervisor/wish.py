@@ -89,7 +89,7 @@ class Wishes:
         if left >= 0:
             flags, opened = flags | wire.LEFT, (left,)
         try:
-            group = self._groups.open(service.slot, service.identity) if wish.swept else -1
+            group = self._groups.open(service.slot, service.identity, make=role != wire.SWEEP) if wish.swept else -1
         except OSError:
             for fd in opened:
                 os.close(fd)
