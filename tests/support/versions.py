@@ -90,7 +90,7 @@ def started(program: Path, services: Path, state: Path, *arguments: str) -> Iter
 
 def own(running: Tree) -> dict[str, int]:
     """Give the pids of a tree's own processes by their names."""
-    names = {"runsvdir", "runsvdir-keeper", "log-pool", "fifo-holder", "runsv-session"}
+    names = {"runsvdir", "runsvdir-keeper", "log-pool", "fifo-holder"}
     return {supervision.name(pid): pid for pid in running.processes() if supervision.name(pid) in names}
 
 

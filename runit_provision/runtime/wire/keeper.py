@@ -21,15 +21,13 @@ POOL = 4
 """slot: uid; value: gid, or OWN_GROUP; descriptors: a listening socket, the journal."""
 LEAVE = 5
 """Every service is gone: exit when no child is left."""
-RELEASE = 6
-"""slot: it has no service any more, so its session needs no leader."""
-HOLDER = 7
+HOLDER = 6
 """slot: a number; descriptor: a listening socket. Start a holder."""
-UPGRADE = 8
+UPGRADE = 7
 """name: the library of another version, which is to be executed in the keeper's place. Then who asked connects again.
 
 The other way: the keeper was asked, by USR2, that the tree become what is installed now."""
-SUCCESSOR = 9
+SUCCESSOR = 8
 """value: whether the supervisor is about to become another version and connect again: no stand-in is needed meanwhile."""
 
 # The keeper says:
@@ -63,18 +61,15 @@ SWEEP = 6
 
 NEW_SESSION = 1
 """flags: as runsvdir -P has it."""
-SHARED_SESSION = 2
-"""flags: with NEW_SESSION: the session of all processes of the slot, until it is released."""
-NOTIFIES = 4
+NOTIFIES = 2
 """flags: a FIFO comes along on which the process says that it is ready."""
-SWEPT = 8
+SWEPT = 4
 """flags: what the process starts is to be found again, by its control group, or by a mark in its environment; see sweep.py."""
-GROUPED = 16
+GROUPED = 8
 """flags: with SWEPT: its control group comes along, the last descriptor."""
-LEADS = 32
+LEADS = 16
 """flags: the process leads a process group, which it is killed with."""
-
-LEFT = 64
+LEFT = 32
 """flags: with SWEEP: a file comes along whose first SECRET_SIZE bytes (records.py) another mark was made of, before the group."""
 
 OWN_GROUP = -1

@@ -17,7 +17,7 @@ from runit_provision.runtime.shell.pool import watch
 
 SECONDS = 60 if os.environ.get("HARNESS") == "all" else 6
 """Longer than the five seconds between the looks of C's runsvdir, and of ours where there are no events."""
-OURS = {"runsvdir", "runsvdir-keeper", "fifo-holder", "log-pool", "runsv-session"}
+OURS = {"runsvdir", "runsvdir-keeper", "fifo-holder", "log-pool"}
 
 
 @pytest.mark.covers("runsvdir", "directory events, no poll")

@@ -16,7 +16,7 @@ CORE = "core core.actions core.backoff core.breath core.events core.part core.re
 WIRE = "wire wire.beyond wire.detail wire.errors wire.holder wire.keeper wire.pool wire.records wire.status wire.tai"
 SHELL = "shell shell.channel shell.console shell.descriptors shell.environment shell.epoll shell.installation shell.loop shell.marked \
 shell.meeting shell.process shell.refusals shell.report shell.state shell.state_place shell.title"
-KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.sessions \
+KEEPER = "shell.keeper shell.keeper.children shell.keeper.holder shell.keeper.holder_start shell.keeper.keeper shell.keeper.session \
 shell.keeper.sweep"
 SERVICE = """shell.service shell.service.access shell.service.endings shell.service.files shell.service.home shell.service.letters
 shell.service.publisher shell.service.readiness shell.service.settings shell.service.starting shell.service.supervised"""

@@ -19,8 +19,7 @@ from ...wire import errors, keeper, records
 from .. import descriptors, process
 from ..refusals import Refusals
 from ..report import encoded, write_to_stderr
-from . import sweep
-from .sessions import LeaderLostError, Sessions
+from . import session, sweep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +67,6 @@ class Children:
         self._last = 0
         self._reaps = False
         self._secret = b""
-        self.sessions = Sessions(self._be_child_in_session)
 
     def __len__(self) -> int:
         return len(self._by_pid)
@@ -77,22 +75,21 @@ class Children:
         """Give every live child."""
         return list(self._by_pid.values())
 
-    def known(self) -> tuple[list[Row], int, bool, list[tuple[int, int, int]]]:
+    def known(self) -> tuple[list[Row], int, bool]:
         """Give what `resume` takes."""
         rows = [
             (child.slot, child.key, w.pid, w.role, w.starttime, w.started, w.signals)
             for child in self._by_pid.values()
             for w in (child.process,)
         ]
-        return rows, self._last, self._reaps, self.sessions.known()
+        return rows, self._last, self._reaps
 
-    def resume(self, rows: list[Row], last: int, reaps: bool, leaders: list[tuple[int, int, int]]) -> None:
+    def resume(self, rows: list[Row], last: int, reaps: bool) -> None:
         """Be the parent that another version was, whose process this is."""
         self._last, self._reaps = last, reaps
         for slot, key, pid, role, starttime, started, signals in rows:
             written = records.Process(pid=pid, role=role, life=records.LIVE, starttime=starttime, started=started, signals=signals)
             self._by_pid[pid] = self._by_key[slot, key] = Child(slot, key, written)
-        self.sessions.resume(leaders)
 
     def get(self, slot: int, key: int) -> Child | None:
         """Give the live child of a key."""
@@ -108,30 +105,29 @@ class Children:
             return living
         if not fds:
             raise OSError(errno.EMFILE, "the descriptors could not be received")
-        # Not before, when a lone runsv has no lock yet, and the table may be void; not later: the leader of a session has no table.
+        # Not before, when a lone runsv has no lock yet, and the table may be void.
         self._secret = self._secret or records.secret_in(os.pread(self._table, records.SIZE, 0))
         if _needs_subreaper(request) and not self._reaps:
             self._reaps = process.be_subreaper()
-        if request.flags & keeper.NEW_SESSION:
-            return self._fork_in_session(request, fds)
-        return self.fork(request, lambda: _become(request, fds, self._secret))
+
+        def become() -> None:
+            _become(request, fds, self._secret)
+
+        return self._fork_in_session(request, become) if request.flags & keeper.NEW_SESSION else self.fork(request, become)
 
     def fork(self, request: keeper.Record, become: Callable[[], None]) -> Child:
         """Fork a child that, once it is written down, does `become`, which turns it into a program or does not return."""
         return self._fork(request, lambda wait, go: _fork(wait, go, become))
 
-    def _fork_in_session(self, request: keeper.Record, fds: list[int]) -> Child:
-        def fork(wait: int, _go: int) -> int:
-            return self.sessions.fork(request, wait, fds)
+    def _fork_in_session(self, request: keeper.Record, become: Callable[[], None]) -> Child:
+        def fork(wait: int, go: int) -> int:
+            return session.fork(lambda: _child(wait, become), go)
 
         try:
             return self._fork(request, fork)
-        except LeaderLostError:
+        except session.LeaderLostError:
             # By a pipe of its own: a process that the one before forked, and told nobody of, may not take this one's go.
             return self._fork(request, fork)
-
-    def _be_child_in_session(self, request: keeper.Record, wait: int, fds: list[int]) -> None:
-        _child(wait, lambda: _become(request, fds, self._secret))
 
     def _fork(self, request: keeper.Record, fork: Callable[[int, int], int]) -> Child:
         """Fork by `fork(wait, go)`, ends of a pipe: the child reads the go from `wait`."""
@@ -187,7 +183,6 @@ class Children:
             if child is None:
                 # The leader of a session, or an orphan that came to us as a subreaper.
                 os.waitpid(pid, 0)
-                self.sessions.ended(pid)
                 continue
             child.process.life = records.ENDED
             child.process.status = status

@@ -135,7 +135,7 @@ class _Keeper:
     def resume(self, known: dict[str, Any]) -> None:
         """Go on as the keeper that knew this; the supervisor that told it is about to come again."""
         self._listen(_socket.socket(fileno=known["listener"]))
-        self._children.resume(known["children"], known["last"], known["reaps"], known["leaders"])
+        self._children.resume(known["children"], known["last"], known["reaps"])
         self._left = known["left"]
         self.loop.soon(self._reap)
         self.loop.after(_SUCCESSOR_SECONDS, self._replace)
@@ -211,8 +211,6 @@ class _Keeper:
                 self._pool(peer, record, fds)
             case wire.HOLDER if fds:
                 self._make_holder(record.slot, fds[0])
-            case wire.RELEASE:
-                self._children.sessions.end(record.slot)
             case wire.SUCCESSOR:
                 self._expects = bool(record.value)
             case wire.UPGRADE:
@@ -258,18 +256,17 @@ class _Keeper:
         """Execute another version in our place; whoever is connected connects again."""
         assert self._listener is not None
         state = self._state
-        children, last, reaps, leaders = self._children.known()
+        children, last, reaps = self._children.known()
         known = {
             "state": (state.path, state.directory, state.lock, state.table),
             "call": self._call.words(),
             "listener": self._listener.fileno(),
             "children": children,
             "last": last,
-            "leaders": leaders,
             "reaps": reaps,
             "left": self._left,
         }
-        fds = [state.directory, state.lock, state.table, self._listener.fileno(), *(fd for _slot, _pid, fd in leaders)]
+        fds = [state.directory, state.lock, state.table, self._listener.fileno()]
         memory = -1
         try:
             memory = _leave(known)
@@ -364,7 +361,6 @@ class _Keeper:
         if len(peer.fds) == 4:
             # Without them services have what they had; but whoever is not welcome waits for ever.
             self.loop.guarded(process.take_streams_and_environment, peer.fds)
-            self._children.sessions.renew(peer.fds)
         peer.forget()
         # A stand-in is our fork, and knows.
         peer.welcome([] if peer.stands_in else self._children.all(), self._state.lock)

@@ -201,7 +201,7 @@ class Adoption:
     def _leave(self, slot: int, waiting: _Waiting) -> None:
         self._said.discard(slot)
         self._tree.report(waiting.told("leaving it"))
-        self._tree.release(slot)
+        self._tree.holders.release(slot)
 
     def _end_without(self, slot: int, waiting: _Waiting) -> bool:
         """Take a service up without its directory, so that it ends; False when that cannot be either."""

@@ -49,9 +49,6 @@ if TYPE_CHECKING:
         def holder(self, index: int, listener: int) -> None:
             """Ask for a holder that listens on a socket."""
 
-        def release(self, slot: int) -> None:
-            """Say that `slot` has no service any more."""
-
         def resume(self) -> None:
             """Send what had to wait for what goes elsewhere."""
 
@@ -118,9 +115,6 @@ class Own:
 
     def holder(self, index: int, listener: int) -> None:
         raise NotImplementedError("one process has no holder")
-
-    def release(self, slot: int) -> None:
-        """Nobody else is to be told."""
 
     def resume(self) -> None:
         """Nothing waits."""
@@ -203,9 +197,6 @@ class Kept:
             self._channel.send_at_once(_ASK, ())
         return self._channel.open
 
-    def release(self, slot: int) -> None:
-        self._channel.send(wire.pack(wire.Record(wire.RELEASE, slot=slot)), about=slot)
-
     def resume(self) -> None:
         self._channel.resume()
 
@@ -255,9 +246,6 @@ class Absent:
     def holder(self, index: int, listener: int) -> None:
         """Not now: whoever connects to it meets the end of the conversation."""
 
-    def release(self, slot: int) -> None:
-        """Nobody else is to be told."""
-
     def resume(self) -> None:
         """Nothing waits."""
 
@@ -300,14 +288,10 @@ class Other(Absent):
         self._sock = sock
         self._children = children
         self._signals: list[tuple[int, int, int]] = []
-        self._released: list[int] = []
 
     def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - later
         self._signals.append((slot, key, number))
         return None
-
-    def release(self, slot: int) -> None:
-        self._released.append(slot)
 
     def children(self) -> dict[tuple[int, int], int]:
         return self._children
@@ -363,8 +347,6 @@ class Other(Absent):
         for slot, key, number in self._signals:
             if slot not in slots:
                 kept.signal(slot, key, number)
-        for slot in self._released:
-            kept.release(slot)
 
 
 def _taken(pid: int) -> None:

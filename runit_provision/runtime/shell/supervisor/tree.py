@@ -228,17 +228,12 @@ class Tree:
         if self._leaving.get(service.slot) is not service:
             return  # meanwhile who held it has died
         try:
-            released = self.release(service.slot)
+            released = self.holders.release(service.slot)
         except OSError:
             self.loop.after(_AGAIN_SECONDS, lambda: self._let_go(service))
             return
         if released:
             self.released(service.slot)
-
-    def release(self, slot: int) -> bool:
-        """Let nothing be kept by others for `slot`; True when that is so, False when `released` will be told."""
-        self.parent.release(slot)
-        return self.holders.release(slot)
 
     def leaving(self) -> list[int]:
         """Give the slots of services that have exited, and are held open still."""

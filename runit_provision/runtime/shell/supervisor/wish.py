@@ -77,8 +77,6 @@ class Wishes:
         if service.log_files is not None and service.log_files.has_pipe:
             fds += (service.log_files.pipe,)
         flags = self._flags
-        if flags and service.log_files is not None and service.pool is None:
-            flags |= wire.SHARED_SESSION
         descriptor, name = 0, service.identity.name
         if notify is not None:
             descriptor, flags, fds = notify[0], flags | wire.NOTIFIES, (*fds, notify[1])
