@@ -230,3 +230,17 @@ def test_control_that_cannot_be_given_away_at_once_is_given_away_later(runtime: 
         until(lambda: (new / "supervise/control").stat().st_uid == 65534, what="it is given away")
         assert name(up(new)) == "sleep"
         assert running.stderr.read_text().count(f"runsv new: warning: unable to give control away: {NO_FILE}\n") == 1
+
+
+def test_what_closing_a_status_file_tells_is_told_and_keeps_no_start(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """As a disk over a network does that is full, or gone."""
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with unavailable(running.pid, str(home / "supervise/stat.new"), "EIO:when=1", tmp_path / "trace", "close"):
+            os.kill(before, signal.SIGKILL)
+            failed(tmp_path / "trace")
+        said(running, "runsv it: warning: unable to write supervise/stat.new: input/output error\n")
+        until(lambda: len(started(home)) > 1, what="it is started again")
+        assert started(home) == [before, up(home)]
+        assert "internal error" not in running.stderr.read_text()
