@@ -121,9 +121,25 @@ def test_a_run_that_says_when_it_is_ready_is_not_started_without_what_it_says_th
         before = up(home)
         with unavailable(running.pid, "notification-fd", "ENFILE:when=1", tmp_path / "trace"):
             letter(home, "t")
-            said(running, f"runsv it: warning: unable to fork, sleeping: {NO_FILE}\n")
-        until(lambda: len(started(home)) > 1 and is_ready(runtime, home), what="it runs again, and is ready")
+            failed(tmp_path / "trace")
+            until(lambda: len(started(home)) > 1 and is_ready(runtime, home), what="it runs again, and is ready")
         assert started(home) == [before, pid_of(home)]
+
+
+def test_the_first_run_of_a_service_waits_until_it_is_known_what_it_says_that_it_is_ready_by(
+    runtime: Path, home: Path, tmp_path: Path
+) -> None:
+    new = service(tmp_path / "new", SAYS_WHEN_READY)
+    (new / "notification-fd").write_text("3\n")
+    (new / "ready").touch()
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        up(home)
+        with unavailable(running.pid, "notification-fd", "ENFILE:when=1", tmp_path / "trace"):
+            new = new.rename(home.parent / "new")
+            said(running, f"runsv new: warning: unable to fork, sleeping: {NO_FILE}\n")
+        until(lambda: is_ready(runtime, new), what="it is ready")
+        assert started(new) == [pid_of(new)]
 
 
 @pytest.fixture
@@ -214,3 +230,17 @@ def test_control_that_cannot_be_given_away_at_once_is_given_away_later(runtime: 
         until(lambda: (new / "supervise/control").stat().st_uid == 65534, what="it is given away")
         assert name(up(new)) == "sleep"
         assert running.stderr.read_text().count(f"runsv new: warning: unable to give control away: {NO_FILE}\n") == 1
+
+
+def test_what_closing_a_status_file_tells_is_told_and_keeps_no_start(runtime: Path, home: Path, tmp_path: Path) -> None:
+    """As a disk over a network does that is full, or gone."""
+    with tree(runtime / "runsvdir", home.parent, tmp_path / "state") as running:
+        running.start()
+        before = up(home)
+        with unavailable(running.pid, str(home / "supervise/stat.new"), "EIO:when=1", tmp_path / "trace", "close"):
+            os.kill(before, signal.SIGKILL)
+            failed(tmp_path / "trace")
+        said(running, "runsv it: warning: unable to write supervise/stat.new: input/output error\n")
+        until(lambda: len(started(home)) > 1, what="it is started again")
+        assert started(home) == [before, up(home)]
+        assert "internal error" not in running.stderr.read_text()

@@ -27,14 +27,15 @@ class Starting:
     """Asks the tree of `owner` for its processes, and hears the word of those that say when they are ready.
 
     sweeps: whether what the process that is there leaves behind can be found again, as far as is known: a supervisor before may have
-    started it.
+    started it. What a setting says that cannot be read when a process is asked for is what it said before.
     """
 
-    __slots__ = ("_awaits", "_owner", "_readiness", "_shares_later", "sweeps")
+    __slots__ = ("_awaits", "_descriptor", "_owner", "_readiness", "_shares_later", "sweeps")
 
     def __init__(self, owner: Supervised) -> None:
         self._owner = owner
         self.sweeps = True
+        self._descriptor = -1  # for the word of a run, as it was read last
         self._shares_later = False
         self._readiness: Readiness | None = None  # few services say when they are ready
         self._awaits = False
@@ -59,16 +60,21 @@ class Starting:
         if part == LOG:
             owner.tree.spawn(owner, part, keeper.LOG_RUN, arguments)
             return
-        patience = owner.milliseconds(settings.KILL_ORPHANS)
-        self.sweeps = patience >= 0
         notify, kind = None, keeper.RUN if role == RUN else keeper.FINISH
+        if role == FINISH and owner.service.beyond.sweep:
+            # How long it waits before KILL it is to know.
+            patience = owner.milliseconds(settings.KILL_ORPHANS) if owner.tree.patient else 0
+            kind, arguments, self.sweeps = keeper.SWEEP, (str(max(0, patience)),), True
+        else:
+            try:
+                self.sweeps = owner.milliseconds(settings.KILL_ORPHANS) >= 0
+            except OSError:
+                pass
         if role == RUN:
             self._share()
             descriptor = self._expect_word()
             notify = (descriptor, self.word) if descriptor else None
-        elif owner.service.beyond.sweep:
-            kind, arguments = keeper.SWEEP, (str(max(0, patience) if owner.tree.patient else 0),)
-        owner.tree.spawn(owner, part, kind, arguments, notify=notify, swept=patience >= 0 or kind == keeper.SWEEP)
+        owner.tree.spawn(owner, part, kind, arguments, notify=notify, swept=self.sweeps)
 
     def script(self, letter: str, *, waits: bool = True) -> None:
         """Ask for the control script of a letter; one that is not there has failed.
@@ -144,7 +150,7 @@ class Starting:
         """
         owner = self._owner
         try:
-            descriptor = settings.notification_descriptor(owner.home.fd)
+            descriptor = self._descriptor_for_word()
             if descriptor:
                 self._hearing().renew()
             elif self._readiness is not None:
@@ -157,14 +163,22 @@ class Starting:
                 raise OSError(refusal.number, str(refusal)) from None
             owner.warn(str(refusal))
             return 0
-        except ValueError as problem:
-            owner.warn(str(problem))
-            return 0
         self._hold_word()
         if descriptor:
             expect_notification(owner.service)
             owner.save()
         return descriptor
+
+    def _descriptor_for_word(self) -> int:
+        try:
+            self._descriptor = settings.notification_descriptor(self._owner.home.fd)
+        except ValueError as problem:
+            self._owner.warn(str(problem))
+            self._descriptor = 0
+        except OSError:
+            if self._descriptor < 0:
+                raise
+        return self._descriptor
 
     def listen(self, *, told: bool = False) -> None:
         """Hear the word of a run that was started by the supervisor before, as soon as that can be; told: that it could not was said.
