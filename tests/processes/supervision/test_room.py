@@ -32,7 +32,7 @@ def test_what_is_open_in_part_is_held_though_there_is_no_room() -> None:
     later: list[Callable[[], None]] = []
     room = SimpleNamespace(is_there=lambda: False, more=0)
     loop = SimpleNamespace(after=lambda _seconds, what: later.append(what), soon=later.append)
-    tree: Any = SimpleNamespace(room=room, loop=loop, orphans=SimpleNamespace(watch_again=lambda _slot: None))
+    tree: Any = SimpleNamespace(room=room, loop=loop, report=print, orphans=SimpleNamespace(watch_again=lambda _slot: None))
     state: Any = None
     holders = Holders(tree, state, 400)
     given: list[int] = []
@@ -56,7 +56,7 @@ def test_what_is_open_in_part_is_held_though_there_is_no_room() -> None:
 def test_thousands_that_are_held_leave_no_memory_behind() -> None:
     kinds = range(wire.WORD)
     service: Any = SimpleNamespace(slot=1, doors=lambda: dict.fromkeys(kinds, 0))
-    tree: Any = SimpleNamespace(loop=SimpleNamespace(after=lambda _seconds, _what: None))
+    tree: Any = SimpleNamespace(loop=SimpleNamespace(after=lambda _seconds, _what: None), report=print)
     state: Any = None
     holders = Holders(tree, state, 400)
     holder: Any = Holder(holders, 0)

@@ -12,7 +12,6 @@ from ...wire import errors, holder, records
 from ...wire import keeper as wire
 from .. import descriptors, installation
 from ..loop import Loop
-from ..service import settings
 from ..service.files import RefusedError
 from ..service.home import Home, Room
 from ..service.letters import Letters
@@ -337,10 +336,8 @@ class Tree:
         known = service.identity
         path = self.entry(os.fsencode(name))
         # Its control group, which cannot be renamed, bears the name.
-        is_swept = service.milliseconds(settings.KILL_ORPHANS) >= 0
-        service.home.identity = records.Identity(
-            dev=known.dev, ino=known.ino, name=known.name if is_swept else os.fsencode(name), path=os.fsencode(os.path.realpath(path))
-        )
+        called = known.name if service.is_swept else os.fsencode(name)
+        service.home.identity = records.Identity(dev=known.dev, ino=known.ino, name=called, path=os.fsencode(os.path.realpath(path)))
         self.write_identity(service, known)
 
     def write_identity(self, service: Supervised, written: records.Identity) -> None:
