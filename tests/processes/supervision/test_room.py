@@ -31,7 +31,7 @@ class _Service:
 def test_what_is_open_in_part_is_held_though_there_is_no_room() -> None:
     later: list[Callable[[], None]] = []
     room = SimpleNamespace(is_there=lambda: False, more=0)
-    loop = SimpleNamespace(after=lambda _seconds, what: later.append(what), soon=later.append)
+    loop = SimpleNamespace(after=lambda _seconds, what: later.append(what), soon=later.append, guarded=lambda what: what())
     tree: Any = SimpleNamespace(room=room, loop=loop, report=print, orphans=SimpleNamespace(watch_again=lambda _slot: None))
     state: Any = None
     holders = Holders(tree, state, 400)
