@@ -42,7 +42,8 @@ class Channel:
     """One end of a conversation. What the other side is too busy to take waits here.
 
     It ends when the other side has closed, and by nothing else: what cannot be sent or received now is tried again, whatever is in the
-    way, which is told once. Whoever took that for the end would start a second one of who is there.
+    way, which is told once. Whoever took that for the end would start a second one of who is there. Only a record with descriptors may
+    be refused for their sake; then who sends it is told, and what comes after it does not wait for it.
 
     What is about one service (`about`, its slot) keeps its order. Services come by rank, FINISH before BEGIN before ANY, and then in
     the order in which they began to wait: what somebody asks for does not wait for ten thousand that start anew; and of ten thousand
@@ -84,23 +85,26 @@ class Channel:
 
     def send(self, data: bytes, fds: tuple[int, ...] = (), *, about: int = 0, rank: int = ANY) -> None:
         """Send a record and copies of `fds`, now or when there is room; nothing when nobody is there. OSError: it is not sent."""
-        if not self.open or (self._clear() and self._try(data, fds)):
+        if not self.open or (self._clear() and self._try(data, fds, insist=not fds)):
             return
         # The caller may close its descriptors before there is room.
         self._wait(about, (data.rstrip(b"\0"), _copies(fds), None), rank)
 
     def send_at_once(self, data: bytes, fds: tuple[int, ...]) -> None:
         """Send a record and copies of `fds` before all that waits. OSError: it is not sent."""
-        if self.open and not self._try(data, fds):
+        if self.open and not self._try(data, fds, insist=not fds):
             self._urgent.append((data, _copies(fds)))
             self._mind()
 
-    def send_late(self, make: Callable[..., Message | None], what: object, *, about: int = 0, rank: int = ANY) -> None:
+    def send_late(
+        self, make: Callable[..., Message | None], what: object, *, about: int = 0, rank: int = ANY, insist: bool = False
+    ) -> None:
         """Send what `make(what)` gives once there is room for it, so that no descriptor is open while it waits; None is not sent.
 
-        Thousands may wait when a tree begins, and a closure for each would take several times what it is about.
+        Thousands may wait when a tree begins, and a closure for each would take several times what it is about. insist: it is tried
+        again, though it has descriptors. OSError otherwise: it is not sent.
         """
-        if self.open and not (self._clear() and self._made(make, what)):
+        if self.open and not (self._clear() and self._made(make, what, insist=insist)):
             self._wait(about, (make, (), what), rank)
 
     def resume(self) -> None:
@@ -184,17 +188,17 @@ class Channel:
         if self.open:
             self._loop.watch(self._sock.fileno(), self._ready, self._minds)
 
-    def _made(self, make: Callable[..., Message | None], what: object) -> bool:
+    def _made(self, make: Callable[..., Message | None], what: object, *, insist: bool) -> bool:
         message = make(what)
         if message is None:
             return True
         data, fds, own = message
         try:
-            return self._try(data, fds)
+            return self._try(data, fds, insist=insist)
         finally:
             close_all(own)
 
-    def _try(self, data: bytes, fds: tuple[int, ...]) -> bool:
+    def _try(self, data: bytes, fds: tuple[int, ...], *, insist: bool) -> bool:
         ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
         try:
             self._sock.sendmsg([data], ancillary, _socket.MSG_NOSIGNAL)
@@ -203,9 +207,9 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError):
             return True  # the EOF that follows tells it
         except OSError as error:
-            if error.errno in _FAULTY:
-                raise
             if error.errno not in _LATER:
+                if error.errno in _FAULTY or not insist:
+                    raise
                 self._unsent.tell(f"runsv: warning: unable to send to a process of the tree, trying again: {errors.words(error)}")
             self._rest(LATER_SECONDS if error.errno in _LATER else TROUBLE_SECONDS)
             return False
@@ -227,7 +231,7 @@ class Channel:
     def _send_waiting(self) -> None:
         while self._urgent:
             data, copies = self._urgent[0]
-            if not self._try(data, copies):
+            if not self._try(data, copies, insist=True):
                 return
             self._urgent.pop(0)
             close_all(copies)
@@ -235,7 +239,10 @@ class Channel:
             queue = next(filter(None, self._waiting))
             about = next(iter(queue))
             how, copies, what = queue[about][0]
-            sent = self._try(how.ljust(self._size, b"\0"), copies) if isinstance(how, bytes) else self._made(how, what)
+            if isinstance(how, bytes):
+                sent = self._try(how.ljust(self._size, b"\0"), copies, insist=True)
+            else:
+                sent = self._made(how, what, insist=True)
             if not sent or not self.open:
                 return
             queue = self._queue_of(about) or queue  # meanwhile it may have moved

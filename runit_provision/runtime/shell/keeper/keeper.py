@@ -90,7 +90,7 @@ class _Peer:
             record = wire.Record(wire.CHILD, slot=child.slot, key=child.key, role=written.role, value=written.pid)
             self.channel.send(wire.pack(record), rank=FINISH)
         # Made when it is sent: a copy of the lock, for which there may be no descriptor, would be in the way, and it waits for ever.
-        self.channel.send_late(_welcome, lock, rank=FINISH)
+        self.channel.send_late(_welcome, lock, rank=FINISH, insist=True)
 
     def forget(self) -> None:
         """Close what it brought along."""

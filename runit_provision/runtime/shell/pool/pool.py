@@ -168,7 +168,7 @@ class Pool:
         try:
             descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]
         except OSError as error:
-            if error.errno in errors.NO_DESCRIPTOR:
+            if error.errno in {*errors.NO_DESCRIPTOR, *errors.NO_MEMORY}:
                 self._make_room()
                 time.sleep(_BREATH)  # it would be told at once again
             return

@@ -265,7 +265,7 @@ class Holder:
     def meet_keeper(self) -> None:
         """Tell it who the keeper is, without whom it would not wait for the next supervisor: that may not be the one it knows."""
         if self.channel is not None:
-            self.channel.send_late(self._who_keeps, None)
+            self.channel.send_late(self._who_keeps, None, insist=True)
 
     def _who_keeps(self, _nothing: object) -> Message | None:
         keeper = self._holders.keeper
