@@ -34,14 +34,22 @@ _LOCKED_SECONDS = 5.0
 
 
 class _Waiting:
-    """A service that cannot be taken up now: which it is, why, and whether since another one has locked it."""
+    """A service that cannot be taken up now: which it is, why, and whether since another one has locked it.
+
+    identity: None as long as its record could not be read.
+    """
 
     __slots__ = ("identity", "locked", "reason")
 
-    def __init__(self, identity: records.Identity, reason: str, *, locked: bool = False) -> None:
+    def __init__(self, identity: records.Identity | None, reason: str, *, locked: bool = False) -> None:
         self.identity = identity
         self.reason = reason
         self.locked = locked
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Which directory it is: device and inode."""
+        return (self.identity.dev, self.identity.ino) if self.identity is not None else (0, 0)
 
     def told(self, becomes: str) -> str:
         """Give what is said of it; becomes: what is done about it."""
@@ -67,7 +75,8 @@ class Adoption:
         """Whether the service (device, inode) is known, but supervised by another one that does not let go."""
         if self._relief is not None and self._relief.has(identity):
             return True
-        return any((each.identity.dev, each.identity.ino) == identity for each in self._waiting.values())
+        # One of which it is not known which it is may be any.
+        return any(each.identity is None or each.numbers == identity for each in self._waiting.values())
 
     def relieve(self, path: str, name: str, identity: tuple[int, int]) -> bool:
         """Take a service that is locked over from a runsv that nobody has any more; False when it is somebody's."""
@@ -94,9 +103,8 @@ class Adoption:
         """What a runsv has left is to be taken up."""
         if self._tree.supervises(slot):
             return  # it was tried again as soon as the lock was free
-        self._waiting.pop(slot, None)
-        self._said.discard(slot)
         if self.inherit(slot):
+            self._said.discard(slot)
             self._tree.taken_up(slot)
 
     def inherit(self, slot: int) -> bool:
@@ -112,18 +120,31 @@ class Adoption:
         return list(self._waiting)
 
     def take_up(self, slot: int) -> None:
-        """Take up the service of a slot, or wait until that can be."""
-        content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
-        identity = records.unpack_identity(content)
-        assert identity is not None
+        """Take up the service of a slot, or wait until that can be. It never raises: a slot that nobody has would be met as new."""
+        before = self._waiting.pop(slot, None)
+        identity = before.identity if before is not None else None
         try:
-            self._recover(slot, content, identity)
+            content, identity = self._read(slot)
+            if identity is not None and not self._tree.supervises(slot):
+                self._recover(slot, content, identity)
         except RefusedError as refusal:
             # Whoever was killed may still be closing its locks; or a stranger, C's runsv for one, came in between.
             self._wait(slot, _Waiting(identity, str(refusal), locked=isinstance(refusal, LockedError)))
         except OSError as error:
             # Not now; its processes run on.
             self._wait(slot, _Waiting(identity, errors.words(error)))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._wait(slot, _Waiting(identity, reason))
+            if before is None:
+                self._tree.loop.guarded(_fail, error)  # a fault of ours, which is told, and counts, once
+        if before is not None and before.identity is None and identity is not None:
+            self._tree.left()  # others that are new were taken for it
+
+    def _read(self, slot: int) -> tuple[bytes, records.Identity | None]:
+        """Give what stands in a slot, and which service that is about; None for none. OSError."""
+        content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
+        return content, records.unpack_identity(content)
 
     def _wait(self, slot: int, waiting: _Waiting) -> None:
         self._waiting[slot] = waiting
@@ -148,19 +169,21 @@ class Adoption:
         self.retry(min(delay * 2, _LOCKED_SECONDS if is_locked else _WAITING_SECONDS[2]))
 
     def _try_again(self, slot: int, waiting: _Waiting, delay: float) -> None:
-        if self._relief is not None and self._relief.has((waiting.identity.dev, waiting.identity.ino)):
+        if self._waiting.get(slot) is not waiting:
+            return  # those before it have led to that
+        if self._relief is not None and self._relief.has(waiting.numbers):
             return  # what stands in the slot is older than what its runsv knows, whose lock may be free any moment
         tree = self._tree
-        del self._waiting[slot]
-        tree.loop.guarded(self.take_up, slot)
+        self.take_up(slot)
         if slot not in self._waiting:
             self._said.discard(slot)
             tree.taken_up(slot)
         elif delay >= _WAITING_SECONDS[1]:
+            waiting = self._waiting[slot]
             if slot not in self._said:
                 self._said.add(slot)
                 tree.report(waiting.told("waiting"))
-            if waiting.locked:
+            if waiting.locked and waiting.identity is not None:
                 self._begin_relief(waiting.identity, os.fsdecode(waiting.identity.path), slot)
 
     def give_up(self) -> None:
@@ -170,27 +193,28 @@ class Adoption:
         waited, self._waiting = self._waiting, {}
         for slot, waiting in waited.items():
             if waiting.locked or not self._end_without(slot, waiting):
-                self._leave(slot, waiting)
+                self._tree.loop.guarded(self._leave, slot, waiting)
 
     def leave_to_others(self) -> None:
         """Leave services to those who supervise them, but for those that are being taken over."""
         for slot, waiting in list(self._waiting.items()):
-            identity = (waiting.identity.dev, waiting.identity.ino)
-            if waiting.locked and not (self._relief is not None and self._relief.has(identity)):
+            if waiting.locked and not (self._relief is not None and self._relief.has(waiting.numbers)):
                 del self._waiting[slot]
-                self._leave(slot, waiting)
+                self._tree.loop.guarded(self._leave, slot, waiting)
 
     def _leave(self, slot: int, waiting: _Waiting) -> None:
         self._said.discard(slot)
-        self._tree.release(slot)
         self._tree.report(waiting.told("leaving it"))
+        self._tree.release(slot)
 
     def _end_without(self, slot: int, waiting: _Waiting) -> bool:
         """Take a service up without its directory, so that it ends; False when that cannot be either."""
         try:
-            content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
-            self._recover(slot, content, waiting.identity, gone=waiting.told("ending it"))
-        except OSError:
+            content, identity = self._read(slot)
+            if identity is None:
+                return False
+            self._recover(slot, content, identity, gone=waiting.told("ending it"))
+        except (OSError, RefusedError):
             return False
         self._tree.taken_up(slot)
         return True
@@ -225,9 +249,11 @@ class Adoption:
         tree.settle(slot, service)
         try:
             self._go_on(service, intent, (main, log, script), content, gone, has_pipe=has_pipe)
-        except OSError:
+        except BaseException as error:
+            has_exited = not tree.supervises(slot)
             tree.unsettle(service)
-            raise
+            if not (has_exited and isinstance(error, (OSError, RefusedError))):  # else there is nothing to be tried again
+                raise
 
     def _known_last(self, slot: int, content: bytes, identity: records.Identity, *, is_open: bool) -> bytes:
         """Give what stands in a slot, or what a runsv of its own has left since: then nothing lives that the slot tells of.
@@ -352,8 +378,12 @@ class Adoption:
         return None
 
 
-def _warning(identity: records.Identity) -> str:
-    return f"runsv {os.fsdecode(identity.name)}: warning: "
+def _warning(identity: records.Identity | None) -> str:
+    return f"runsv {os.fsdecode(identity.name)}: warning: " if identity is not None else "runsv: warning: of a service, "
+
+
+def _fail(error: Exception) -> None:
+    raise error
 
 
 def _is_new(path: str) -> bool:

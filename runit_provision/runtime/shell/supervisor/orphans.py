@@ -172,7 +172,8 @@ class Orphans:
                 return
             pid, status = os.waitpid(found.si_pid, os.WNOHANG)
             if pid in self._by_pid:
-                self._gone(*self._by_pid[pid], status)
+                # Those behind it do not wait for another signal when its end cannot be acted upon.
+                self._loop.guarded(self._gone, *self._by_pid[pid], status)
 
     def ended(self, slot: int, key: int, status: int) -> None:
         """An orphan ended; a holder says so, who may mean one before."""

@@ -215,13 +215,23 @@ class Tree:
 
     def exited(self, service: Supervised) -> None:
         """Forget `service`, which is gone when nobody finds its doors open."""
-        released = self.release(service.slot)
         self._wishes.forget(service)
         service.close()
         if self._slots.pop(service.slot, None) is None:
             return
         self.slots.blank(service.slot)
         self._leaving[service.slot] = service
+        self._let_go(service)
+
+    def _let_go(self, service: Supervised) -> None:
+        """Have others let go of what they keep for a service that is gone, now or when they can be told."""
+        if self._leaving.get(service.slot) is not service:
+            return  # meanwhile who held it has died
+        try:
+            released = self.release(service.slot)
+        except OSError:
+            self.loop.after(_AGAIN_SECONDS, lambda: self._let_go(service))
+            return
         if released:
             self.released(service.slot)
 
@@ -354,10 +364,19 @@ class Tree:
     def unsettle(self, service: Supervised) -> None:
         """Let go of a service that cannot be gone on with yet, so that nothing of ours is in its way when that is tried again."""
         if self._slots.get(service.slot) is service:
-            for kind in (holder.LOCK, holder.LOG_LOCK):
-                self.holders.drop(service, kind)
             del self._slots[service.slot]
             service.close()
+            self._unlock(service)
+
+    def _unlock(self, service: Supervised) -> None:
+        """Let others hold its locks no more, now or when they can be told, unless it has been gone on with since."""
+        if service.slot in self._slots:
+            return
+        try:
+            for kind in (holder.LOCK, holder.LOG_LOCK):
+                self.holders.drop(service, kind)
+        except OSError:
+            self.loop.after(_AGAIN_SECONDS, lambda: self._unlock(service))
 
     def supervises(self, slot: int) -> bool:
         """Whether the service of `slot` is taken up."""
@@ -441,11 +460,17 @@ class Tree:
 
     def _recovered(self, done: Callable[[], None]) -> None:
         self.orphans.waits = False
-        self.orphans.reap()
-        waiting = self._adoption.slots()
-        self.holders.settle(waiting)
         self._adoption.retry()
+        self.loop.guarded(self.orphans.reap)
+        self._settle_holders()
         done()
+
+    def _settle_holders(self) -> None:
+        """Let holders keep what there is, and no more, now or when they can be told."""
+        try:
+            self.holders.settle(self._adoption.slots())
+        except OSError:
+            self.loop.after(_AGAIN_SECONDS, self._settle_holders)
 
     def renew_pools(self) -> None:
         """Have pools of another version become what we are, now or when they are met."""
@@ -467,13 +492,15 @@ class Tree:
     def parent_lost(self) -> None:
         """The keeper died: its children are orphans, and what it was told last may or may not have happened."""
         if self._loggers is not None:
-            self._loggers.keeper_lost()
+            self.loop.guarded(self._loggers.keeper_lost)
         for service in self.services():
             self.loop.guarded(self._reconcile, service)
 
     def _reconcile(self, service: Supervised) -> None:
-        content = os.pread(self.table, records.SIZE, records.offset(service.slot))
+        if service.closed:
+            return  # by now its slot may be another's
         try:
+            content = os.pread(self.table, records.SIZE, records.offset(service.slot))
             for key in (records.MAIN, records.LOG, records.SCRIPT):
                 if not service.closed:
                     service.reconcile(key, self.found(service.slot, key, content))
