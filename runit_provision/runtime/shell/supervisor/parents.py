@@ -138,9 +138,9 @@ class Own:
         """Tell of every child that ended; call it on SIGCHLD."""
         for child in self._children.reap():
             written = child.process
-            self._received(
-                wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
-            )
+            ended = wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
+            # The others in the list have been taken leave of too.
+            self._loop.guarded(self._received, ended)
 
 
 class Kept:
@@ -315,7 +315,7 @@ class Other(Absent):
     def renew(self, state: State) -> tuple[_socket.socket, dict[tuple[int, int], int]] | None:
         """Have it become what we are; give the connection to it then, or None when it has died of that.
 
-        Raises TimeoutError when it does neither, TakenError when somebody else was faster.
+        Raises TimeoutError when it does neither, TakenError when somebody else was faster, OSError when it cannot be met now.
         """
         self._sock.settimeout(_RENEWAL_SECONDS)
         try:
@@ -326,15 +326,37 @@ class Other(Absent):
             pass
         self._sock.close()
         try:
-            sock = meeting.connect(state, meeting.KEEPER)
-        except OSError:
+            sock = self._met(state)
+        except (FileNotFoundError, ConnectionRefusedError):
             return None
-        sock.settimeout(_RENEWAL_SECONDS)
-        _say_hello(sock)
-        greeting = greet(sock, state, _taken)
-        if greeting is not None and greeting[1] != installation.version():
-            raise TimeoutError  # it has tried, and stays what it is
-        return None if greeting is None else (sock, greeting[0])
+        try:
+            greeting = greet(sock, state, _taken)
+            if greeting is None:
+                sock.close()
+                return None
+            if greeting[1] != installation.version():
+                raise TimeoutError  # it has tried, and stays what it is
+        except BaseException:
+            sock.close()
+            raise
+        return sock, greeting[0]
+
+    def _met(self, state: State) -> _socket.socket:
+        """Give a new connection to it, on which we have introduced ourselves, as soon as that can be. OSError."""
+        due = time.monotonic() + _SILENT_SECONDS
+        while True:
+            try:
+                return _introduced(state, _RENEWAL_SECONDS)
+            except (FileNotFoundError, ConnectionRefusedError, meeting.StrangerError):
+                raise
+            except OSError:
+                if time.monotonic() > due:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+
+    def lost(self) -> None:
+        """It is gone: what was its children is nobody's."""
+        self._children.clear()
 
     def pass_on(self, kept: Kept, slots: set[int]) -> None:
         """Have done what was asked about other services than those in `slots`, which find out themselves what was not done."""
@@ -420,16 +442,15 @@ def find_keeper(state: State, busy: Callable[[int], None]) -> tuple[_socket.sock
     """
     while not state.try_lock():
         try:
-            sock = meeting.connect(state, meeting.KEEPER)
+            sock = _introduced(state)
         except meeting.StrangerError:
             raise
         except OSError:
             if _is_removed(state):
                 raise RemovedError from None
-            # Between two keepers: whoever has the lock is about to start one, or to end.
+            # Between two keepers: whoever has the lock is about to start one, or to end. Or there is no descriptor or memory now.
             time.sleep(_AGAIN_SECONDS)
             continue
-        _say_hello(sock)
         if not _answers(sock):
             _wake(sock)
             busy(0)
@@ -472,16 +493,29 @@ def _wake(sock: _socket.socket) -> None:
         os.close(keeper)
 
 
+def _introduced(state: State, seconds: float | None = None) -> _socket.socket:
+    """Give a connection to the keeper, on which it is told who has come; seconds: its patience. OSError."""
+    sock = meeting.connect(state, meeting.KEEPER)
+    try:
+        sock.settimeout(seconds)
+        _say_hello(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def _say_hello(sock: _socket.socket) -> None:
-    """Bring along what services get: stdin, stdout, stderr and the environment."""
+    """Bring along what services get: stdin, stdout, stderr and the environment. OSError: nothing is said."""
     import struct
 
     memory = os.memfd_create("environment", os.MFD_CLOEXEC)
-    os.write(memory, b"\0".join(name + b"=" + value for name, value in os.environb.items()))
-    fds = struct.pack("4i", 0, 1, 2, memory)
-    hello = wire.pack(wire.Record(wire.HELLO, value=os.getpid()))
     try:
+        os.write(memory, b"\0".join(name + b"=" + value for name, value in os.environb.items()))
+        fds = struct.pack("4i", 0, 1, 2, memory)
+        hello = wire.pack(wire.Record(wire.HELLO, value=os.getpid()))
         sock.sendmsg([hello], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)], _socket.MSG_NOSIGNAL)
-    except OSError:
-        pass
-    os.close(memory)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the EOF that follows tells it
+    finally:
+        os.close(memory)

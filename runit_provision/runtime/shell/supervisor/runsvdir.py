@@ -98,20 +98,25 @@ class Runsvdir(Supervisor):
             self._go_on()
 
     def _bring_along(self, other: parents.Other) -> None:
-        found = None
+        kept = None
         try:
             found = other.renew(self.state)
+            kept = self.connect(*found) if found is not None else None
         except TimeoutError:
             self.report("warning: the keeper does not become this version, ending it")
-            process.send_to(self._keeper, _signal.SIGKILL)
+            self.signal_keeper(_signal.SIGKILL)
         except parents.TakenError as taken:
             self.report(f"runsvdir {self._shown}: fatal: process {taken} supervises it now")
             self.status = _FAILED
             return
-        if found is None:
+        except OSError as error:
+            self.report(f"warning: unable to meet the keeper again, ending it: {errors.words(error)}")
+            self.signal_keeper(_signal.SIGKILL)
+        if kept is None:
+            other.lost()
             self._keeper_lost()
             return
-        other.pass_on(self.connect(*found), {service.slot for service in self.tree.services()})
+        self.loop.guarded(other.pass_on, kept, {service.slot for service in self.tree.services()})
         self.tree.parent_lost()
         self.report(f"runsvdir {self._shown}: info: {os.fsdecode(installation.version())} has taken over; its services go on")
 
@@ -139,6 +144,8 @@ class Runsvdir(Supervisor):
             self.changed()
         else:
             self._watch.renew_above()
+            if self._watch.polls:
+                self._look_in(POLL_SECONDS)
 
     def gone(self, service: Supervised) -> None:
         identity = (service.identity.dev, service.identity.ino)
@@ -180,15 +187,15 @@ class Runsvdir(Supervisor):
         elif not reason and not self.ending:
             if not installation.is_laid():
                 self._say_untried(installation.version(library))
-            descriptors.allow(self._descriptors)
-            self._kept.succeed(True)
             try:
+                descriptors.allow(self._descriptors)
+                self._kept.succeed(True)
                 predecessor.allow(self.state.path, installation.version(library))
                 successor.execute(self.call.arguments())
             except OSError as error:
                 reason = f"{error.filename or installation.tool('runsvdir')}: {errors.words(error)}"
-                self._kept.succeed(False)
                 descriptors.allow_all()
+                self.loop.guarded(self._kept.succeed, False)
         if reason:
             self._stay(reason)
 
@@ -203,7 +210,7 @@ class Runsvdir(Supervisor):
     def _leave(self) -> None:
         self.wake_keeper()  # it is to put a stand-in here
         if not len(self.tree):
-            self.tree.leave()
+            self.loop.guarded(self.tree.leave)
         self.status = 0
 
     def _look_soon(self) -> None:
@@ -246,7 +253,9 @@ class Runsvdir(Supervisor):
         if self._blind:
             self._look_in(AGAIN_SECONDS)
             return
-        self._end_others(found.services)
+        if found.unknown:
+            self._look_in(AGAIN_SECONDS)
+        self._end_others(found.services, found.unknown)
         self._take(found.services)
         self._first = False
 
@@ -261,14 +270,15 @@ class Runsvdir(Supervisor):
             self._complaints = []  # when it cannot be read again, that is told again
         return self._take(found)
 
-    def _end_others(self, entries: list[scan.Found]) -> None:
-        """Let services end that are there no more."""
+    def _end_others(self, entries: list[scan.Found], unknown: set[bytes]) -> None:
+        """Let services end that are there no more; unknown: by which names some may be there."""
         wanted = {entry.identity for entry in entries}
-        self._locked = _of(wanted, self._locked)
-        self._settling = _of(wanted, self._settling)
-        self._refused = _of(wanted, self._refused)
+        if not unknown:
+            self._locked = _of(wanted, self._locked)
+            self._settling = _of(wanted, self._settling)
+            self._refused = _of(wanted, self._refused)
         for identity, service in list(self._services.items()):
-            if identity not in wanted and not service.leaving and not service.closed:
+            if identity not in wanted and service.identity.name not in unknown and not service.leaving and not service.closed:
                 end_for_good(service)
 
     def _take(self, entries: list[scan.Found]) -> bool:

@@ -11,17 +11,21 @@ runsvdir has it.
 from __future__ import annotations
 
 import _signal
+import errno
 import fcntl
 import os
 import stat
 
 from ...wire import errors
+from .. import process
 
 _EVENTS = fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT
 _MOVES = fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT
 _MOVES_ABOVE = fcntl.DN_RENAME | fcntl.DN_MULTISHOT
 _SILENT = ("nfs", "cifs", "smb3", "9p", "fuse", "ceph", "afs", "virtiofs", "glusterfs", "lustre", "vboxsf")
 _LINKS_MAX = 40
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG}
+"""What stat(2) fails with where no service is; any other error says nothing of that."""
 BUILDING_NS = 1_000_000_000
 """A directory that is being filled where it stands is waited for this long, in nanoseconds: as long as runsvdir waits at least."""
 
@@ -56,10 +60,11 @@ class Watch:
         for fd in self._fds:
             os.close(fd)
         self._fds = []
+        self.polls = False
         is_below = self.renew_above()
         self._watched = self._leads_to()
-        # It has come just now: nothing above it is watched before the next look.
-        self.polls = not is_below and self._watched is not None
+        if not is_below and self._watched is not None:
+            self.polls = True  # it has come just now: nothing above it is watched before the next look
         way = _way(self._path)
         for directory in way:
             try:
@@ -68,7 +73,11 @@ class Watch:
                 self.polls = True
                 continue
             self._fds.append(fd)
-            found = os.fstat(fd)
+            try:
+                found = os.fstat(fd)
+            except OSError:
+                self.polls = True
+                continue
             if _is_silent(found.st_dev):
                 self.polls = True
             if directory == way[-1]:
@@ -76,7 +85,10 @@ class Watch:
                 self._watched = (found.st_dev, found.st_ino)
 
     def renew_above(self) -> bool:
-        """Watch what stands above; what is watched there already only if it is another one by now. False: nothing is below."""
+        """Watch what stands above; what is watched there already only if it is another one by now. False: nothing is below.
+
+        What cannot be watched now is a cause to poll, until the next `renew`.
+        """
         is_there = self._leads_to() is not None
         wanted = self._wanted_above() if is_there else set()  # else there is a look each second, and what is open cannot be unmounted
         for known in [known for known, fd in self._above.items() if known not in wanted or not _is(known[0], fd)]:
@@ -84,8 +96,9 @@ class Watch:
         for directory, events in wanted - self._above.keys():
             try:
                 self._above[directory, events] = _watch(directory, events, _signal.SIGURG)
-            except OSError:
-                continue  # where we may not look, few others may rename
+            except OSError as error:
+                # Where we may not look, few others may rename.
+                self.polls = self.polls or error.errno in process.NOT_NOW
         return is_there
 
     def _wanted_above(self) -> set[tuple[str, int]]:
@@ -138,13 +151,15 @@ def _parents(path: str) -> list[str]:
 class Look:
     """What a look at a directory found.
 
-    services: in the order of their names; complaints: what runsvdir says of the rest; entered, readable: whether that could be.
+    services: in the order of their names; unknown: names of which it cannot be known now whether they are services; complaints: what
+    runsvdir says of the rest; entered, readable: whether that could be.
     """
 
-    __slots__ = ("complaints", "entered", "readable", "services")
+    __slots__ = ("complaints", "entered", "readable", "services", "unknown")
 
     def __init__(self) -> None:
         self.services: list[Found] = []
+        self.unknown: set[bytes] = set()
         self.complaints: list[str] = []
         self.entered = self.readable = False
 
@@ -202,6 +217,8 @@ def _examine(directory: int, name: str, now_ns: int, found: Look) -> None:
         if stat.S_ISDIR(entry.st_mode):
             found.services.append(Found(name, entry, complete=_is_complete(directory, name, entry, now_ns)))
     except OSError as error:
+        if error.errno not in _GONE:
+            found.unknown.add(os.fsencode(name))
         found.complain(f"stat {name}", error)
 
 

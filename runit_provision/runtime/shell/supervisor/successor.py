@@ -91,7 +91,10 @@ def _beside(work: Callable[[], str | None], loop: Loop, done: Callable[[str | No
 
     def readable() -> None:
         loop.forget(reader)
-        text, end, _ = os.read(reader, 65536).partition(_END)
+        try:
+            text, end, _ = os.read(reader, 65536).partition(_END)
+        except OSError:
+            text = end = b""
         os.close(reader)
         done(text.decode("utf-8", "replace") if end else None)
 
