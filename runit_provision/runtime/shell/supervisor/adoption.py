@@ -124,8 +124,7 @@ class Adoption:
         before = self._waiting.pop(slot, None)
         identity = before.identity if before is not None else None
         try:
-            content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
-            identity = records.unpack_identity(content)
+            content, identity = self._read(slot)
             if identity is not None and not self._tree.supervises(slot):
                 self._recover(slot, content, identity)
         except RefusedError as refusal:
@@ -141,6 +140,11 @@ class Adoption:
                 self._tree.loop.guarded(_fail, error)  # a fault of ours, which is told, and counts, once
         if before is not None and before.identity is None and identity is not None:
             self._tree.left()  # others that are new were taken for it
+
+    def _read(self, slot: int) -> tuple[bytes, records.Identity | None]:
+        """Give what stands in a slot, and which service that is about; None for none. OSError."""
+        content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
+        return content, records.unpack_identity(content)
 
     def _wait(self, slot: int, waiting: _Waiting) -> None:
         self._waiting[slot] = waiting
@@ -206,8 +210,7 @@ class Adoption:
     def _end_without(self, slot: int, waiting: _Waiting) -> bool:
         """Take a service up without its directory, so that it ends; False when that cannot be either."""
         try:
-            content = os.pread(self._tree.table, records.SIZE, records.offset(slot))
-            identity = records.unpack_identity(content)
+            content, identity = self._read(slot)
             if identity is None:
                 return False
             self._recover(slot, content, identity, gone=waiting.told("ending it"))
