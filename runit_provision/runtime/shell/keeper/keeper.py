@@ -432,8 +432,7 @@ def run(state: State, sock: _socket.socket, call: Call, *, stands_in: bool) -> N
 
 def resume(state: State, call: Call, known: dict[str, Any]) -> None:
     """Be the keeper that another version was, whose process this is; known: what that has left."""
-    fds = [state.directory, state.lock, state.table, known["listener"], *(fd for _slot, _pid, fd in known["leaders"])]
-    for fd in fds:
+    for fd in (state.directory, state.lock, state.table, known["listener"]):
         if fd >= 0:
             os.set_inheritable(fd, False)
     keeper = _Keeper(state, call)
