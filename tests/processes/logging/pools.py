@@ -138,17 +138,20 @@ class Pool:
 
     def drain(self, service: Service) -> None:
         """The service will not come back."""
+        self._say_close(service)
+        service.close()
+
+    def _say_close(self, service: Service) -> None:
         fifo = os.open(service.pipe, os.O_RDONLY | os.O_NONBLOCK)
         socket.send_fds(self.client, [wire.pack(wire.Record(wire.CLOSE, slot=service.slot))], [fifo])
         os.close(fifo)
-        service.close()
 
     def acknowledge(self, service: Service) -> None:
         self._ended.discard(service.slot)
         self.client.sendall(wire.pack(wire.Record(wire.ACK, slot=service.slot)))
 
     def expect(self, op: int, service: Service | None = None) -> wire.Record:
-        """Wait for a record, and give it; others before it are kept in `records`."""
+        """Wait for a record, and give it; others before it are kept in `records`. As a supervisor, say CLOSE again where that is asked."""
         end = time.monotonic() + waiting.DEADLINE
         slot = service.slot if service else 0
         while True:
@@ -158,6 +161,10 @@ class Pool:
                     if op == wire.ENDED:
                         self._ended.add(slot)
                     return record
+                if op == wire.ENDED and record.op == wire.UNCLOSED and record.slot == slot and service is not None:
+                    self.records.remove(record)
+                    self._say_close(service)
+                    break
             left = end - time.monotonic()
             assert left > 0 and select.select([self.client], [], [], left)[0], f"no record {op} for {slot}; seen: {self.records}"
             data = self.client.recv(wire.SIZE)

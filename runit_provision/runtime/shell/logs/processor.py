@@ -37,6 +37,8 @@ SHELL = "/bin/sh"
 # posix_spawn knows no working directory; this shell replaces itself by the one that C would have started, as that one is.
 ENTER = b'cd -P /proc/self/fd/6 2>/dev/null || cd -- "$0" || exit 111; exec 6<&-; OLDPWD=$2; [ "$2" ] || unset OLDPWD; '
 BECOME = ENTER + b'exec /bin/sh -c "$1" sh'
+AWAIT = b"read -r OLDPWD <&7 || exit 111; exec 7<&-; "
+"""With a witness: nothing is done before it is written down that this one is there, or another would do the same beside it."""
 # Its own stderr is nobody's, or it would say there by which signal the other one has ended.
 OUTLIVE = ENTER + b'exec 6>&2 2>/dev/null; /bin/sh -c "$1" sh 2>&6 6>&- || exit; chmod 744 /proc/self/fd/1; exit 0'
 """With a witness: the shell stays, and marks what a processor has made that succeeded."""
@@ -59,13 +61,14 @@ class Processor:
     before.
     """
 
-    __slots__ = ("_log", "backlog", "fails", "input", "pid", "pidfd")
+    __slots__ = ("_go", "_log", "backlog", "fails", "input", "pid", "pidfd")
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self.backlog: tuple[str, ...] = ()
         self.pid = 0
         self.pidfd = -1
+        self._go = -1  # to one that waits for it
         self.fails = False
         self.input = ""
 
@@ -247,9 +250,26 @@ class Processor:
             pass  # it was done before the crash
 
     def _start(self) -> Steps[None]:
-        if (yield from self._log.insist(b"start processor", self._spawn)):
+        if not (yield from self._log.insist(b"start processor", self._spawn)):
+            return
+        try:
             yield from self._log.insist(b"write down processor", self._tell)
-            yield from self._log.insist(b"watch processor", self._open_pidfd)
+            self._give_go()
+        finally:
+            self._close_go()
+        yield from self._log.insist(b"watch processor", self._open_pidfd)
+
+    def _give_go(self) -> None:
+        if self._go >= 0:
+            try:
+                posix.write(self._go, b"\n")
+            except BrokenPipeError:
+                pass  # it has been killed
+
+    def _close_go(self) -> None:
+        if self._go >= 0:
+            posix.close(self._go)
+            self._go = -1
 
     def _open_pidfd(self) -> None:
         # Apart from the start: where there is no room for it, the one that was started goes on, and no second one beside it.
@@ -279,16 +299,23 @@ class Processor:
                 opened = log.folder.open_file(name, flags | posix.O_CLOEXEC, 0o644)
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(opened), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
+            if log.witness is not None:
+                wait, self._go = posix.pipe2(posix.O_CLOEXEC)
+                actions.append((posix.POSIX_SPAWN_DUP2, self._above(wait), 7))
             variables = environment.inherited()
-            enter = (REST if self.fails else b"") + (BECOME if log.witness is None else OUTLIVE)
+            enter = (REST if self.fails else b"") + (BECOME if log.witness is None else AWAIT + OUTLIVE)
             arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
             self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
         except FileNotFoundError as error:
+            self._close_go()
             if error.filename != self.input:
                 raise
             log.warn(b"unable to open input for processor", error, name=log.name + b"/" + self.input.encode())
             self.input = ""
             return False
+        except OSError:
+            self._close_go()
+            raise
         finally:
             for _, descriptor, _ in actions:
                 posix.close(descriptor)
@@ -296,6 +323,7 @@ class Processor:
 
     @staticmethod
     def _above(descriptor: int) -> int:
-        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, ABOVE)
-        posix.close(descriptor)
-        return moved
+        try:
+            return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, ABOVE)
+        finally:
+            posix.close(descriptor)
