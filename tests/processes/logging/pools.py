@@ -151,7 +151,7 @@ class Pool:
         self.client.sendall(wire.pack(wire.Record(wire.ACK, slot=service.slot)))
 
     def expect(self, op: int, service: Service | None = None) -> wire.Record:
-        """Wait for a record, and give it; others before it are kept in `records`. As a supervisor, say CLOSE again where that is asked."""
+        """Wait for a record, and give it; others before it are kept in `records`. CLOSE is said again where that is asked."""
         end = time.monotonic() + waiting.DEADLINE
         slot = service.slot if service else 0
         while True:
