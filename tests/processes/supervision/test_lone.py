@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import oracle, supervision
+from support.injected import injected
 from support.instants import numbers
 from support.programs import run, started
 from support.supervision import Tree, letter, pid_of, said, send, service, stat, text_of, tree
@@ -139,3 +140,15 @@ def test_of_what_has_ended_nothing_stays_written_down(runtime: Path, running: Tr
     running.start()
     until(lambda: running.supervises(home) and len(numbers(home / "starts")) == 2, what="a tree has it")
     assert not list(running.state.glob("services/*"))
+
+
+def test_a_finish_that_ends_as_soon_as_it_is_started_has_ended(runtime: Path, home: Path, running: Tree, tmp_path: Path) -> None:
+    supervision.script(home / "finish", "exit 0")
+    with started([runtime / "runsv", home], env=running.environment()) as alone:
+        until(lambda: stat(home) == "run" and numbers(home / "starts"), what="it runs")
+        # It is over before whoever has given it its go looks at anything else.
+        with injected(alone.pid, "write", "delay_exit=200000", tmp_path / "trace"):
+            send(home, signal.SIGKILL)
+            until(lambda: len(numbers(home / "starts")) == 2, what="it runs again")
+        alone.terminate()
+        alone.wait()

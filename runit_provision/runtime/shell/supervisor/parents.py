@@ -104,8 +104,7 @@ class Own:
             )
         for fd in own:
             os.close(fd)
-        # Not at once: the service that asked is still being moved.
-        self._loop.soon(lambda: self._received(answer))
+        self._tell(answer)
 
     def signal(self, slot: int, key: int, number: int, *, asked: bool = False) -> int | None:  # noqa: ARG002 - nothing waits
         return self._children.signal(slot, key, number)
@@ -133,8 +132,11 @@ class Own:
         for child in self._children.reap():
             written = child.process
             ended = wire.Record(wire.ENDED, slot=child.slot, key=child.key, role=written.role, value=written.status, when=written.pid)
-            # The others in the list have been taken leave of too.
-            self._loop.guarded(self._received, ended)
+            self._tell(ended)
+
+    def _tell(self, record: wire.Record) -> None:
+        """Not at once: the service that asked is still being moved, and what was started just now has begun before it ended."""
+        self._loop.soon(lambda: self._received(record))
 
 
 class Kept:
