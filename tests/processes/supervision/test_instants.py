@@ -74,8 +74,8 @@ def test_a_kill_between_any_two_system_calls_changes_nothing(runtime: Path, tmp_
     struck, tried = (sum(getattr(count, which) for count in counts.values()) for which in ("struck", "tried"))
     shown = ", ".join(f"{name} {count}" for name, count in counts.items())
     print(f"{'+'.join(roles)}, runsvdir {options}: struck {struck}/{tried} ({shown}); HUPs sent {world.hups}, handled {said}")
-    # What the same act takes is not the same number each time.
-    assert struck >= tried / 2 > 0, "what was to be struck was"
+    # What the same act takes is not the same number each time; of a few that are drawn, all may be near its end.
+    assert struck >= (tried * 0.8 if ALL else 1) > 0, "what was to be struck was"
     # Who is killed within kill(2) cannot tell whether it was sent: then it is sent again. That is the keeper's instant alone.
     assert all(said[name] >= count if KEEPER in roles else said[name] == count for name, count in world.hups.items())
 
