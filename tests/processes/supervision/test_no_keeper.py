@@ -46,7 +46,7 @@ def test_a_state_in_which_no_keeper_can_listen_is_told_once(running: Tree) -> No
     assert running.stderr.read_text() == LOST + told + "runsv it: warning: killed by signal 9 that runsv did not send\n"
     place.rmdir()
     until(lambda: pid_of(home) not in {0, before} and stat(home) == "run", what="it runs again")
-    assert (home / "started").read_text().split() == [str(before), str(pid_of(home))]
+    until(lambda: (home / "started").read_text().split() == [str(before), str(pid_of(home))], what="it was started once more")
     assert running.keeper()
 
 
