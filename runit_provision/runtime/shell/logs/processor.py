@@ -250,9 +250,9 @@ class Processor:
             pass  # it was done before the crash
 
     def _start(self) -> Steps[None]:
-        if not (yield from self._log.insist(b"start processor", self._spawn)):
-            return
         try:
+            if not (yield from self._log.insist(b"start processor", self._spawn)):
+                return
             yield from self._log.insist(b"write down processor", self._tell)
             self._give_go()
         finally:
@@ -300,6 +300,7 @@ class Processor:
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(opened), number))
             actions.append((posix.POSIX_SPAWN_DUP2, self._above(posix.dup(log.directory)), 6))
             if log.witness is not None:
+                self._close_go()  # that of an attempt before
                 wait, self._go = posix.pipe2(posix.O_CLOEXEC)
                 actions.append((posix.POSIX_SPAWN_DUP2, self._above(wait), 7))
             variables = environment.inherited()
@@ -307,15 +308,11 @@ class Processor:
             arguments = [b"sh", b"-c", enter, log.name, log.config.processor, variables.get(b"OLDPWD", b"")]
             self.pid = posix.posix_spawn(SHELL, arguments, variables, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_SIGNALS)
         except FileNotFoundError as error:
-            self._close_go()
             if error.filename != self.input:
                 raise
             log.warn(b"unable to open input for processor", error, name=log.name + b"/" + self.input.encode())
             self.input = ""
             return False
-        except OSError:
-            self._close_go()
-            raise
         finally:
             for _, descriptor, _ in actions:
                 posix.close(descriptor)

@@ -333,7 +333,7 @@ class Other(Absent):
         while True:
             try:
                 return _introduced(state, _RENEWAL_SECONDS)
-            except (FileNotFoundError, ConnectionRefusedError, meeting.StrangerError):
+            except meeting.NOBODY:
                 raise
             except OSError:
                 if time.monotonic() > due:
