@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support import oracle, supervision, versions
@@ -112,36 +114,39 @@ def test_a_service_whose_record_cannot_be_read_when_the_keeper_dies_is_heard_of(
         is_started_anew_once(home, pid)
 
 
-def test_the_keeper_of_the_version_before_is_met_again_as_soon_as_there_is_a_descriptor(tmp_path: Path) -> None:
+@contextmanager
+def another_is_installed(tmp_path: Path) -> Iterator[tuple[Tree, dict[Path, int]]]:
+    """A tree of six services, which tells their pids, and of whose version another one is installed."""
     prefix = versions.install(tmp_path)
     homes = [service(tmp_path / "services" / name, "echo $$ >>started\nexec sleep 1000") for name in "abcdef"]
     with tree(prefix / "bin/runsvdir", tmp_path / "services", tmp_path / "state") as running:
         running.start()
-        before = [up(home) for home in homes]
-        keeper = running.keeper()
+        before = {home: up(home) for home in homes}
+        running.keeper()
         versions.switch(prefix, versions.NEW)
+        yield running, before
+
+
+def test_the_keeper_of_the_version_before_is_met_again_as_soon_as_there_is_a_descriptor(tmp_path: Path) -> None:
+    with another_is_installed(tmp_path) as (running, before):
+        keeper = running.keeper()
         with injected(running.pid, "memfd_create", "error=ENFILE:when=2..4", tmp_path / "trace"):
             os.kill(running.pid, signal.SIGUSR2)
             said(running, f"runsvdir {running.services}: info: {versions.NEW} has taken over; its services go on\n")
         has_failed(tmp_path / "trace")
-        assert (running.keeper(), [pid_of(home) for home in homes]) == (keeper, before)
-        is_started_anew_once(homes[0], before[0])
+        assert (running.keeper(), {home: pid_of(home) for home in before}) == (keeper, before)
+        is_started_anew_once(*next(iter(before.items())))
 
 
 def test_the_keeper_of_the_version_before_that_cannot_be_met_again_is_replaced(tmp_path: Path) -> None:
-    prefix = versions.install(tmp_path)
-    homes = [service(tmp_path / "services" / name, "echo $$ >>started\nexec sleep 1000") for name in "abcdef"]
-    with tree(prefix / "bin/runsvdir", tmp_path / "services", tmp_path / "state") as running:
-        running.start()
-        before = [up(home) for home in homes]
+    with another_is_installed(tmp_path) as (running, before):
         keeper = running.keeper()
-        versions.switch(prefix, versions.NEW)
         with injected(running.pid, "memfd_create", "error=EPERM:when=2+", tmp_path / "trace"):
             os.kill(running.pid, signal.SIGUSR2)
             said(running, "runsvdir: warning: unable to meet the keeper again, ending it: permission denied\n")
             until(lambda: len(running.supervisors()) == 2 and not is_alive(keeper), what="there is another")
-        assert [pid_of(home) for home in homes] == before
-        is_started_anew_once(homes[0], before[0])
+        assert {home: pid_of(home) for home in before} == before
+        is_started_anew_once(*next(iter(before.items())))
 
 
 def test_a_service_whose_directory_cannot_be_looked_at_now_goes_on(runtime: Path, home: Path, tmp_path: Path) -> None:
